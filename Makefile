@@ -1,0 +1,109 @@
+# Everything people do here, one target each. The environment is .venv; stamp files inside it remember what was
+# installed, so a target that has nothing to do says nothing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+STAMPS := $(VENV)/.stamps
+# Where uv puts packages; without it uv would look at an environment that happens to be active.
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export UV_NO_PROGRESS := 1
+export RUFF_CACHE_DIR := .cache/ruff
+
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+DEMO ?= examples/launch/index.html
+
+MAKEFLAGS += --no-print-directory
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test unit integration coverage lint types fmt lock bench clean \
+	system-packages system-packages-tests
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: system-packages $(STAMPS)/cli ## Install what rendering needs: system packages as root on Debian, then .venv
+
+setup-dev: system-packages-tests $(STAMPS)/dev tests/node_modules/.package-lock.json ## Install what the checks and tests need too
+
+demo: setup ## Render the example to out/demo.mp4
+	@mkdir -p out
+	@$(BIN)/heliosctl render $(DEMO) -o out/demo.mp4
+	@echo "The film is $(CURDIR)/out/demo.mp4"
+
+test: setup-dev lint types ## Run every check and every test (PYTEST_ARGS="-k seek -x" narrows the tests)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+unit: setup-dev ## Run the unit tests, in seconds
+	@$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+integration: setup-dev ## Run the tests with real browsers, encoders and servers
+	@$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+
+coverage: setup-dev ## Run the unit tests and show which lines they miss
+	@$(BIN)/coverage run -m pytest tests/unit $(PYTEST_ARGS)
+	@$(BIN)/coverage report --show-missing --skip-covered
+
+lint: $(STAMPS)/dev ## Check style, format and the layers between packages
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run 'make fmt'."; exit 1; }
+	@mkdir -p .cache
+	@$(BIN)/lint-imports --cache-dir .cache/import-linter >.cache/import-linter.log 2>&1 || { cat .cache/import-linter.log; exit 1; }
+
+types: $(STAMPS)/dev ## Check types
+	@$(BIN)/mypy --no-error-summary
+
+fmt: $(STAMPS)/dev ## Format the code and fix what can be fixed by itself
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+lock: $(STAMPS)/environment ## Pin requirements again after a change (UPGRADE=1 moves to newer versions)
+	@scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+bench: setup ## Compare renderers on the same pages (BENCH_ARGS are passed on)
+	@bench/renderers/run $(BENCH_ARGS)
+
+clean: ## Remove the environment, caches and renders
+	@rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache dist out tests/node_modules
+	@find crds worker operator cli tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- how the environment is made --------------------------------------------------------------------------------
+
+system-packages:
+	@PYTHON=$(PYTHON) scripts/system-packages.sh
+
+system-packages-tests:
+	@PYTHON=$(PYTHON) scripts/system-packages.sh tests
+
+# First uv and the build backend, from pins and hashes alone.
+$(STAMPS)/environment: requirements/build.txt | system-packages
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, $(PYTHON) is {sys.version.split()[0]}. Name another: make PYTHON=python3.12 ...")'
+	@[ -x $(BIN)/python ] || { echo "Making .venv"; $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/build.txt
+	@mkdir -p $(STAMPS) .cache
+	@touch $@
+
+# $(call install,NAME): the pinned packages of requirements/NAME.txt, then this checkout itself, editable.
+define install
+	@echo "Installing requirements/$(1).txt into .venv"
+	@$(UV) pip install --quiet --require-hashes -r requirements/$(1).txt
+	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+endef
+
+$(STAMPS)/cli: $(STAMPS)/environment requirements/cli.txt pyproject.toml
+	$(call install,cli)
+
+# dev.txt holds all of cli.txt, at the same versions.
+$(STAMPS)/dev: $(STAMPS)/environment requirements/dev.txt pyproject.toml
+	$(call install,dev)
+	@touch $(STAMPS)/cli
+
+tests/node_modules/.package-lock.json: tests/package-lock.json tests/package.json
+	@echo "Installing the libraries of the test pages"
+	@cd tests && npm ci --ignore-scripts --silent
+	@touch $@

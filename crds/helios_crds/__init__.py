@@ -1,0 +1,1 @@
+"""The RenderJob and RenderTarget API as data; the layer below all others."""

@@ -1,0 +1,1 @@
+"""The Kubernetes operator; sees resources and their status, never content."""

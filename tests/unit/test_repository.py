@@ -1,0 +1,119 @@
+"""The repository keeps its own promises: locks, make targets, packaging."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+LOCKS = ("build", "cli", "dev", "operator", "worker")
+
+
+def locked(text: str) -> dict[str, str]:
+    """Versions by package of a requirements file."""
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", text, flags=re.MULTILINE))
+
+
+def lock(repository: Path, name: str) -> str:
+    return (repository / "requirements" / f"{name}.txt").read_text()
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_pins_and_hashes_everything(repository, name):
+    entries = re.split(r"\n(?=\S)", lock(repository, name).strip())
+    assert entries
+    for entry in entries:
+        assert re.match(r"[a-z0-9._-]+==\d", entry), entry
+        assert "--hash=sha256:" in entry, entry
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_names_no_address(repository, name):
+    assert "://" not in lock(repository, name)
+    assert "--index" not in lock(repository, name)
+
+
+def test_npm_lock_names_no_address(repository):
+    text = (repository / "tests/package-lock.json").read_text()
+    assert '"resolved"' not in text
+    assert '"integrity"' in text
+
+
+@pytest.mark.parametrize("name", [name for name in LOCKS if name != "dev"])
+def test_locks_agree(repository, name):
+    """One version per package, whatever is installed: dev.txt tests what worker.txt ships."""
+    dev = locked(lock(repository, "dev"))
+    for package, version in locked(lock(repository, name)).items():
+        assert dev.get(package, version) == version, package
+
+
+@pytest.mark.parametrize("extra", ["worker", "operator", "cli"])
+def test_lock_follows_pyproject(repository, extra):
+    """A dependency was added or raised without `make lock`?"""
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    versions = locked(lock(repository, extra))
+    for text in project["dependencies"] + project["optional-dependencies"][extra]:
+        requirement = Requirement(text)
+        if requirement.name == project["name"]:
+            continue
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier, text
+
+
+def test_every_make_target_has_help(repository):
+    makefile = (repository / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, flags=re.MULTILINE))
+    internal = {target for target in targets if target.startswith("system-packages")}
+    listed = subprocess.run(
+        ["make", "help"], cwd=repository, capture_output=True, text=True, check=True
+    ).stdout
+    assert targets - internal == set(re.findall(r"^  make ([a-z-]+) ", listed, flags=re.MULTILINE))
+    assert {"setup", "demo", "test", "unit", "integration", "lint", "fmt", "lock", "bench"} <= targets
+
+
+def test_operator_folder_is_no_package(repository):
+    """An __init__.py there would hide the standard library's operator from whoever runs in the checkout."""
+    assert not (repository / "operator/__init__.py").exists()
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    subprocess.run(command, cwd=repository, check=True, capture_output=True)
+    (path,) = out.glob("helios_render-*.whl")
+    return ZipFile(path)
+
+
+def test_wheel_contains_all_that_the_packages_hold(repository, wheel):
+    """Scripts and pages that the worker injects are data files, easily forgotten by a build."""
+    if shutil.which("git") is None or not (repository / ".git").exists():
+        pytest.skip("not a git checkout, so there is no list of files to compare with")
+    for package in ("crds/helios_crds", "worker/helios_worker", "operator/helios_operator", "cli/heliosctl"):
+        tracked = subprocess.run(
+            ["git", "ls-files", package], cwd=repository, capture_output=True, text=True, check=True
+        ).stdout.split()
+        source = package.partition("/")[0]
+        expected = {path.removeprefix(f"{source}/") for path in tracked if (repository / path).exists()}
+        assert expected <= set(wheel.namelist())
+        assert f"{package.partition('/')[2]}/py.typed" in wheel.namelist()
+
+
+def test_wheel_contains_nothing_else(wheel):
+    tops = {name.partition("/")[0] for name in wheel.namelist()}
+    info = {top for top in tops if top.endswith(".dist-info")}
+    assert tops - info == {"helios_crds", "helios_worker", "helios_operator", "heliosctl"}
+    assert not [name for name in wheel.namelist() if name.endswith(".pyc")]
+
+
+def test_wheel_declares_its_commands(wheel):
+    (entry_points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    assert wheel.read(entry_points).decode().split("\n")[1:3] == [
+        "helios-worker = helios_worker.entrypoints.process:main",
+        "heliosctl = heliosctl.main:app",
+    ]
