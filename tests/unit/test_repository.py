@@ -117,3 +117,23 @@ def test_wheel_declares_its_commands(wheel):
         "helios-worker = helios_worker.entrypoints.process:main",
         "heliosctl = heliosctl.main:app",
     ]
+
+
+def documents(repository: Path) -> list[Path]:
+    return [*repository.glob("*.md"), *(repository / "docs").rglob("*.md")]
+
+
+def test_links_between_documents_lead_somewhere(repository):
+    broken = [
+        f"{document.relative_to(repository)}: {target}"
+        for document in documents(repository)
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
+        if "://" not in target and not (document.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_every_decision_is_listed(repository):
+    decisions = repository / "docs/decisions"
+    listed = re.findall(r"\((\d{4}-[a-z0-9-]+\.md)\)", (decisions / "README.md").read_text())
+    assert listed == sorted(path.name for path in decisions.glob("[0-9]*.md"))
