@@ -9,7 +9,6 @@ STAMPS := $(VENV)/.stamps
 # Where uv puts packages; without it uv would look at an environment that happens to be active.
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_NO_PROGRESS := 1
-export RUFF_CACHE_DIR := .cache/ruff
 
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
