@@ -1,0 +1,80 @@
+"""Joining pieces (units into a segment, segments into the film) by copying packets, never encoding again."""
+
+from pathlib import Path
+
+import av
+
+from helios_worker.encode.output import open_output, write_errors
+from helios_worker.encode.parameters import CodecParameters
+from helios_worker.encode.settings import EncoderSettings
+from helios_worker.encode.track import TrackReader, TrackWriter
+from helios_worker.errors import EncodeError, SegmentMismatch
+
+
+class Assembly:
+    """An MP4 under construction. The first piece sets the codec parameters, all others must equal it.
+
+    frames, pieces: how many are in it. Memory does not grow with them, but for the index's 100 bytes a frame.
+    """
+
+    def __init__(self, path: Path, settings: EncoderSettings, *, faststart: bool) -> None:
+        self.frames = 0
+        self.pieces = 0
+        self.parameters: CodecParameters | None = None
+        self._path = path
+        self._settings = settings
+        with write_errors(path):
+            self._container = open_output(path, settings.fps, faststart=faststart)
+        self._track: TrackWriter | None = None
+
+    def append(self, piece: TrackReader, *, expected: int) -> None:
+        """Copy the packets of the next piece; its frame 0 becomes this file's next frame.
+
+        Raises CorruptSegment if the piece breaks off, SegmentMismatch if it does not fit.
+        """
+        track = self._track or self._begin(piece)
+        self._compare(piece.parameters)
+        start, copied = self.frames, 0
+        for item in piece.packets():
+            with write_errors(self._path):
+                track.write(item.packet, start + item.frame)
+            copied += 1
+        if copied != expected:
+            raise SegmentMismatch(
+                self.pieces, f"{piece.name} holds {copied} frames, the plan says {expected}"
+            )
+        self.frames += copied
+        self.pieces += 1
+
+    def close(self) -> CodecParameters:
+        """Write the index; only then is it a file that plays. Returns what all pieces have in common."""
+        if self.parameters is None:
+            raise EncodeError(f"nothing was put into {self._path}")
+        with write_errors(self._path):
+            self._container.close()
+        return self.parameters
+
+    def abandon(self) -> None:
+        """Give up: nothing is left on disk."""
+        try:
+            self._container.close()
+        except (av.FFmpegError, OSError):
+            pass  # what made us give up, most likely
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    def _begin(self, piece: TrackReader) -> TrackWriter:
+        # opaque: take the stream as it is; otherwise PyAV sets up an encoder for it.
+        stream = self._container.add_stream_from_template(piece.stream, opaque=True)
+        stream.time_base = self._settings.time_base
+        stream.codec_context.codec_tag = self._settings.row.mp4_tag
+        stream.codec_context.bit_rate = 0  # the first piece's own, which would tell how pieces were grouped
+        self.parameters = piece.parameters
+        self._track = TrackWriter(self._container, stream, self._settings.fps, piece.parameters.reorder_depth)
+        return self._track
+
+    def _compare(self, parameters: CodecParameters) -> None:
+        if self.parameters is not None and (differences := self.parameters.differences(parameters)):
+            raise SegmentMismatch(
+                self.pieces, f"codec parameters differ from segment 0: {'; '.join(differences)}"
+            )

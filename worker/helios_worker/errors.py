@@ -1,0 +1,85 @@
+"""What can go wrong, told apart by who can do something about it.
+
+::
+
+    HeliosError                 exit 1   worth another attempt
+    ├── UserError               exit 64  the input is wrong: never retried
+    ├── ResourceError           exit 75  memory, disk or the machine ran out
+    ├── BadPicture                       a captured picture cannot be encoded
+    ├── EncodeError                      the encoder or its caller broke a rule of the encode unit
+    └── CorruptArtifact                  stored bytes are not what they should be: make them again
+        ├── CorruptSegment               a video file is damaged; names the file and the frame
+        └── SegmentMismatch              a segment does not belong to this film; names its index
+"""
+
+from typing import ClassVar
+
+
+class HeliosError(Exception):
+    """Base of all errors that this worker raises on purpose.
+
+    message: what happened, with the numbers.
+    remedy: what the reader can do about it, or "" where there is nothing to do.
+    exit_code: how a process that ends with this error exits.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+class UserError(HeliosError):
+    """What the user asked for cannot be done as asked; the same run would fail again."""
+
+    exit_code: ClassVar[int] = 64
+
+
+class ResourceError(HeliosError):
+    """The machine ran out of something; the same run may succeed elsewhere or later."""
+
+    exit_code: ClassVar[int] = 75
+
+
+class CorruptArtifact(HeliosError):
+    """A file is damaged or does not hold what its manifest says; rendering it again cures it."""
+
+
+class BadPicture(HeliosError):
+    """A captured picture is damaged, has the wrong size, or carries too little colour."""
+
+
+class EncodeError(HeliosError):
+    """The encoder refused its options, or was given frames outside its unit."""
+
+
+class CorruptSegment(CorruptArtifact):
+    """A video file is truncated or damaged.
+
+    name: which file. frame: first frame that is missing or bad, counted from the file's start; None if the
+    file cannot be opened at all.
+    """
+
+    def __init__(self, name: str, problem: str, *, frame: int | None = None) -> None:
+        where = f"{name}, frame {frame}" if frame is not None else name
+        super().__init__(f"{where}: {problem}", remedy="render this segment again")
+        self.name = name
+        self.frame = frame
+
+
+class SegmentMismatch(CorruptArtifact):
+    """A segment is whole but does not fit: other codec parameters or another number of frames than planned.
+
+    index: its place in the film, from 0.
+    """
+
+    def __init__(self, index: int, problem: str) -> None:
+        super().__init__(
+            f"segment {index}: {problem}", remedy="render this segment again with the job's settings"
+        )
+        self.index = index
