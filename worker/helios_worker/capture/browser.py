@@ -1,0 +1,189 @@
+"""Starts and ends a Chrome headless shell under begin-frame control."""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from helios_worker.capture.cdp import BrowserGone, Connection
+from helios_worker.errors import HeliosError
+
+# Under begin-frame control the compositor draws only when told to. What each group is for:
+FLAGS = (
+    # the frame is the one asked for, all of it
+    "--enable-begin-frame-control",
+    "--run-all-compositor-stages-before-draw",
+    "--deterministic-mode",
+    "--disable-threaded-animation",
+    "--disable-threaded-scrolling",
+    "--disable-checker-imaging",
+    "--disable-image-animation-resync",
+    "--enable-surface-synchronization",
+    # the same pixels on every machine
+    "--disable-gpu",
+    "--font-render-hinting=none",
+    "--force-color-profile=srgb",
+    "--force-device-scale-factor=1",
+    "--hide-scrollbars",
+    "--lang=en-US",
+    # one process for all frames, so that one session reaches them all
+    "--disable-site-isolation-trials",
+    "--disable-features=IsolateOrigins,site-per-process,Translate,MediaRouter,OptimizationHints",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-pre-commit-input",
+    # nothing of its own on the network, no questions
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-sync",
+    "--metrics-recording-only",
+    "--mute-audio",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--password-store=basic",
+    "--use-mock-keychain",
+    # full speed in the background, in small containers too
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    "--disable-background-timer-throttling",
+    "--disable-hang-monitor",
+    "--disable-ipc-flooding-protection",
+    "--disable-dev-shm-usage",
+)
+CANDIDATES = ("chromium-headless-shell", "chrome-headless-shell", "headless_shell")
+START_SECONDS = 30.0
+
+
+class BrowserMissing(HeliosError):
+    """There is no Chrome headless shell on this machine."""
+
+    exit_code = 64
+
+
+def find_browser() -> Path:
+    """The headless shell: $HELIOS_CHROMIUM, or the first of CANDIDATES on the PATH.
+
+    Raises:
+        BrowserMissing: there is none; the message says what to install.
+    """
+    chosen = os.environ.get("HELIOS_CHROMIUM")
+    if chosen:
+        if os.access(chosen, os.X_OK):
+            return Path(chosen)
+        raise BrowserMissing(f"HELIOS_CHROMIUM is {chosen}, which is no executable file")
+    for name in CANDIDATES:
+        found = shutil.which(name)
+        if found:
+            return Path(found)
+    raise BrowserMissing(
+        "no Chrome headless shell was found on this machine",
+        remedy="install Debian's chromium-headless-shell (apt-get install chromium-headless-shell), or set "
+        "HELIOS_CHROMIUM to the path of a chrome-headless-shell",
+    )
+
+
+class Browser:
+    """One headless shell and the connection to it. Ends with its worker: it reads end-of-file on its pipe."""
+
+    def __init__(self, pid: int, connection: Connection, version: str, scratch: TemporaryDirectory[str]) -> None:
+        self.pid = pid
+        self.connection = connection
+        self.version = version
+        self._scratch = scratch
+        self._exited = False
+
+    @classmethod
+    async def start(cls, *, site_port: int, raster_threads: int = 1) -> "Browser":
+        """A browser ready to open pages.
+
+        site_port: where on this machine the compositions' hosts (*.composition.localhost) are served.
+        raster_threads: threads that paint tiles, in each page.
+
+        Raises:
+            BrowserMissing: no headless shell is installed.
+            BrowserGone: it ended at once; the message holds the last of what it said.
+        """
+        executable = find_browser()
+        scratch = TemporaryDirectory(prefix="helios-browser-", ignore_cleanup_errors=True)
+        arguments = [
+            str(executable),
+            *FLAGS,
+            "--remote-debugging-pipe",
+            f"--num-raster-threads={raster_threads}",
+            f"--host-resolver-rules=MAP *.composition.localhost 127.0.0.1:{site_port}",
+            f"--user-data-dir={scratch.name}/profile",
+        ]
+        if not sandbox_works():
+            arguments.append("--no-sandbox")
+        to_browser, our_write = os.pipe()
+        our_read, from_browser = os.pipe()
+        log = Path(scratch.name) / "stderr.log"
+        pid = _spawn(arguments, to_browser, from_browser, log, scratch.name)
+        connection = Connection(our_read, our_write)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                version = await connection.send("Browser.getVersion")
+        except (BrowserGone, TimeoutError) as error:
+            said = log.read_text(errors="replace").strip().splitlines()[-5:]
+            _kill(pid)
+            os.waitpid(pid, 0)
+            raise BrowserGone(f"{executable} did not start: {' | '.join(said) or error}") from error
+        return cls(pid, connection, version["product"], scratch)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process is still there."""
+        if not self._exited:
+            self._exited = os.waitpid(self.pid, os.WNOHANG) != (0, 0)
+        return not self._exited
+
+    def stop(self) -> None:
+        """Ends the browser and all its processes, and removes what it left on disk."""
+        self.connection.close("the browser was stopped")
+        if self.is_alive:
+            _kill(self.pid)
+            os.waitpid(self.pid, 0)
+            self._exited = True
+        self._scratch.cleanup()
+
+
+def sandbox_works() -> bool:
+    """Whether Chrome's own sandbox can be used: not as root, and not where a pod's seccomp profile forbids it."""
+    return sys.platform != "linux" or (os.geteuid() != 0 and os.environ.get("HELIOS_BROWSER_SANDBOX") == "1")
+
+
+def _spawn(arguments: list[str], to_browser: int, from_browser: int, log: Path, home: str) -> int:
+    """Starts the browser with its pipe on descriptors 3 and 4, in a process group of its own."""
+    # Above the numbers that dup2 writes to, so that the one cannot overwrite the other.
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (to_browser, from_browser)]
+    for fd in (to_browser, from_browser):
+        os.close(fd)
+    environment = {**os.environ, "HOME": home, "TZ": "UTC", "LANG": "en_US.UTF-8"}
+    try:
+        return os.posix_spawn(
+            arguments[0],
+            arguments,
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, high[0], 3),
+                (os.POSIX_SPAWN_DUP2, high[1], 4),
+                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 2, str(log), os.O_WRONLY | os.O_CREAT, 0o600),
+            ],
+            setsid=True,
+        )
+    finally:
+        for fd in high:
+            os.close(fd)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

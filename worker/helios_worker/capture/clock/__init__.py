@@ -1,0 +1,42 @@
+"""The virtual clock: JavaScript that runs in every realm of a page before any script of the page's own.
+
+The parts are one script, in this order; each says what it is for at its top.
+"""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+PARTS = ("kernel", "time", "timers", "frames", "random", "animations", "media", "page")
+# 2026-01-01T00:00:00Z: what Date.now() says at frame 0.
+EPOCH_MS = 1_767_225_600_000
+
+
+def clock_script(
+    *, seed: int = 0, props: Any = None, start_ms: float = 0.0, realm_name: str = "", debug: bool = False
+) -> str:
+    """The script for one realm.
+
+    seed: of Math.random and crypto.getRandomValues.
+    props: JSON value handed to the page as window.__HELIOS_PROPS__; None leaves it unset.
+    start_ms: virtual time at which the realm begins, 0 for a page, later for a worker made later.
+    realm_name: tells the random streams of a page's workers apart.
+    debug: note the source line of every timer, for reports.
+    """
+    config = {
+        "seed": seed,
+        "startMs": start_ms,
+        "epochMs": EPOCH_MS,
+        "realmName": realm_name,
+        "debug": debug,
+        **({} if props is None else {"props": props}),
+    }
+    return f"(() => {{\nif (globalThis.__heliosClock) return;\nconst config = {orjson.dumps(config).decode()};\n{_source()}\n}})();"
+
+
+@cache
+def _source() -> str:
+    folder = files(__package__)
+    return "\n".join((folder / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)

@@ -1,0 +1,295 @@
+// The kernel: one virtual time and one ordered queue of timers for a page and its same-origin frames.
+//
+// Every realm (window or worker) runs this script before any of the page's own. The top realm makes the
+// kernel; same-origin frames join their parent's, so that timers of all of them fire in one order. A
+// cross-origin frame and a worker have a kernel of their own, which the driver moves along.
+//
+// `now` is in milliseconds since frame 0 and moves only in moveTo(). The driver calls begin() once and
+// advance() per frame; where the browser has to run a frame of its own in the middle (an animation that
+// ends with a listener, a view transition), the coroutine stops in nativeFrame() until resume().
+
+const native = {
+  setTimeout: globalThis.setTimeout.bind(globalThis),
+  MessageChannel: globalThis.MessageChannel,
+  Promise: globalThis.Promise,
+  postTask: globalThis.scheduler && globalThis.scheduler.postTask.bind(globalThis.scheduler),
+};
+
+/** Lets every task the page has queued run, with its microtasks: about 8 µs. */
+const macrotask = (() => {
+  const channel = new native.MessageChannel();
+  const waiting = [];
+  channel.port1.onmessage = () => waiting.shift()();
+  return () =>
+    new native.Promise((resolve) => {
+      waiting.push(resolve);
+      channel.port2.postMessage(0);
+    });
+})();
+
+/** Waits until the page has no task left to run, bounded by 200 hops for a page that posts to itself for ever. */
+async function quiet() {
+  let idle = false;
+  if (native.postTask) native.postTask(() => (idle = true), { priority: "background" });
+  for (let hop = 0; hop < 200 && !idle; hop += 1) await macrotask();
+}
+
+function createKernel() {
+  const queue = []; // timers by (due, order)
+  const byId = new Map();
+  let order = 0;
+  let reply = null;
+  let wake = null;
+
+  const kernel = {
+    now: config.startMs,
+    frame: 0,
+    nesting: 0,
+    realms: [],
+    timersFired: 0,
+    needs: { events: false, observers: false, draw: false },
+    transitions: 0,
+
+    schedule(timer) {
+      timer.order = order += 1;
+      let low = 0;
+      let high = queue.length;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (queue[middle].due <= timer.due) low = middle + 1;
+        else high = middle;
+      }
+      queue.splice(low, 0, timer);
+      byId.set(timer.id, timer);
+    },
+
+    cancel(id) {
+      const timer = byId.get(id);
+      if (!timer) return;
+      byId.delete(id);
+      timer.cancelled = true;
+      const index = queue.indexOf(timer);
+      if (index >= 0) queue.splice(index, 1);
+    },
+
+    join(realm) {
+      kernel.realms.push(realm);
+    },
+
+    /** What the page still waits for, in words, for the report of a frame that never became ready. */
+    waiting() {
+      const timers = queue.slice(0, 10).map((timer) => ({
+        kind: timer.interval === undefined ? "setTimeout" : "setInterval",
+        due: timer.due,
+        callback: String(timer.callback.name || timer.callback).slice(0, 120),
+        source: timer.source,
+      }));
+      return { now: kernel.now, timers, pending: live().flatMap((realm) => realm.pending()), timersFired: kernel.timersFired };
+    },
+
+    begin: () => drive(begin),
+    advance: (target, frame) => drive(() => advance(target, frame)),
+    settle: () => drive(settle),
+    resume() {
+      return new native.Promise((resolve) => {
+        reply = resolve;
+        const continueWith = wake;
+        wake = null;
+        continueWith();
+      });
+    },
+    nativeFrame,
+  };
+
+  function drive(job) {
+    return new native.Promise((resolve) => {
+      reply = resolve;
+      job().then(
+        () => reply({ state: "ready" }),
+        (error) => reply({ state: "error", message: String((error && error.stack) || error) }),
+      );
+    });
+  }
+
+  /** Hands over to the driver for one frame of the browser's own: "update" runs layout and events, "draw" also draws. */
+  function nativeFrame(kind) {
+    return new native.Promise((resolve) => {
+      wake = resolve;
+      reply({ state: "frame", kind });
+    });
+  }
+
+  function live() {
+    kernel.realms = kernel.realms.filter((realm) => realm.alive());
+    return kernel.realms;
+  }
+
+  function moveTo(time) {
+    kernel.now = time;
+    for (const realm of live()) realm.moveTo(time);
+  }
+
+  function observe() {
+    for (const realm of live()) realm.observe();
+  }
+
+  function fire(timer) {
+    kernel.timersFired += 1;
+    if (timer.interval === undefined) byId.delete(timer.id);
+    kernel.nesting = timer.nesting;
+    timer.run();
+    kernel.nesting = 0;
+    if (timer.interval !== undefined && !timer.cancelled) {
+      timer.nesting += 1;
+      timer.due += Math.max(timer.interval, timer.nesting > 5 ? 4 : 1);
+      kernel.schedule(timer);
+    }
+  }
+
+  /** Fires everything due up to `until` in order, with the clock standing at each one's own time. */
+  async function runTimers(until) {
+    for (;;) {
+      const timer = queue[0];
+      const timerDue = timer ? timer.due : Infinity;
+      const boundary = kernel.needs.events ? Math.min(Infinity, ...live().map((realm) => realm.nextBoundary())) : Infinity;
+      const due = Math.min(timerDue, boundary);
+      if (!(due <= until)) return;
+      if (due > kernel.now) moveTo(due);
+      if (boundary <= timerDue) {
+        await nativeFrame("update");
+      } else {
+        queue.shift();
+        fire(timer);
+      }
+      await macrotask();
+      observe();
+      await finishTransitions();
+    }
+  }
+
+  /** A view transition takes its pictures in frames of the browser's own, all at the same virtual time. */
+  async function finishTransitions() {
+    for (let round = 0; round < 20 && kernel.transitions > 0; round += 1) {
+      await nativeFrame("draw");
+      await macrotask();
+      observe();
+    }
+  }
+
+  async function advance(target, frame) {
+    kernel.frame = frame;
+    await runTimers(target);
+    moveTo(target);
+    for (const realm of live()) realm.applyContracts(target, frame);
+    for (const realm of live()) realm.runAnimationFrames();
+    await macrotask();
+    await runTimers(target);
+    for (const realm of live()) realm.runIdleCallbacks();
+    await settle();
+  }
+
+  /** Lets what the frame has started come to rest: tasks, fonts, media, observers, the page's own promise. */
+  async function settle() {
+    await quiet();
+    observe();
+    for (const realm of live()) await realm.settle(kernel.now);
+    await finishTransitions();
+    if (kernel.needs.observers) {
+      await nativeFrame("update");
+      await quiet();
+      observe();
+    }
+    if (kernel.needs.draw) await nativeFrame("draw");
+    await runTimers(kernel.now);
+  }
+
+  /**
+   * Brings a loaded page to the state of frame 0. The clock stands at 0. Only while the page's own ready
+   * promise is pending do later timers fire, in due order on a loading time that the page cannot see:
+   * without that order a short poll would starve the longer timer that it waits for.
+   */
+  async function begin() {
+    await quiet();
+    await runTimers(0);
+    observe();
+    let loading = 0;
+    while (live().some((realm) => realm.notReady())) {
+      await new native.Promise((resolve) => native.setTimeout(resolve, 2));
+      for (const realm of live()) realm.runAnimationFrames();
+      const timer = queue.reduce((first, next) => (first && loadingDue(first) <= loadingDue(next) ? first : next), null);
+      if (timer) {
+        queue.splice(queue.indexOf(timer), 1);
+        loading = Math.max(loading, loadingDue(timer));
+        kernel.loading = loading;
+        fire(timer);
+      }
+      await nativeFrame("update");
+      await macrotask();
+      observe();
+    }
+    kernel.loading = 0;
+    await settle();
+  }
+
+  const loadingDue = (timer) => timer.due + timer.loading;
+
+  return kernel;
+}
+
+const isWindow = typeof window === "object" && typeof document === "object";
+
+function parentKernel() {
+  if (!isWindow || window.parent === window) return null;
+  try {
+    return window.parent.__heliosClock || null;
+  } catch {
+    return null; // cross-origin: the driver moves this one along
+  }
+}
+
+const inherited = parentKernel();
+const kernel = inherited || createKernel();
+/** A realm's own time starts where the page stood when it was made, as performance.now() of a frame or worker does. */
+const birth = kernel.now;
+const now = () => kernel.now - birth;
+
+Object.defineProperty(globalThis, "__heliosClock", { value: kernel, configurable: true });
+if (!inherited && globalThis.__heliosJoin && !(isWindow && window.parent === window)) globalThis.__heliosJoin("root");
+
+/** Replaces a method or accessor in place, keeping its name and enumerability. */
+function patch(target, name, replacement) {
+  if (!target) return;
+  const descriptor = Object.getOwnPropertyDescriptor(target, name);
+  if (!descriptor) return;
+  if (typeof replacement === "function") {
+    Object.defineProperty(replacement, "name", { value: name });
+    Object.defineProperty(target, name, { ...descriptor, value: replacement });
+  } else {
+    Object.defineProperty(target, name, { ...descriptor, ...replacement });
+  }
+}
+
+const report = globalThis.reportError ? globalThis.reportError.bind(globalThis) : (error) => native.setTimeout(() => { throw error; });
+
+/** Calls one of the page's callbacks; what it throws is reported as the page's uncaught error. */
+function callPage(callback, thisArgument, args) {
+  try {
+    return callback.apply(thisArgument, args);
+  } catch (error) {
+    report(error);
+  }
+}
+
+const realm = {
+  alive: () => !isWindow || document.defaultView === window,
+  moveTo() {},
+  observe() {},
+  nextBoundary: () => Infinity,
+  runAnimationFrames() {},
+  runIdleCallbacks() {},
+  applyContracts() {},
+  notReady: () => false,
+  pending: () => [],
+  async settle() {},
+};
+kernel.join(realm);

@@ -1,0 +1,74 @@
+// setTimeout, setInterval, AbortSignal.timeout, scheduler.postTask with a delay.
+
+{
+  let lastId = 0;
+  const LONGEST = 2 ** 31 - 1;
+
+  /** A delay as the platform takes it: whole milliseconds; what does not fit in 31 bits counts as none. */
+  const milliseconds = (delay) => {
+    const whole = Math.trunc(Number(delay)) || 0;
+    return whole > 0 && whole <= LONGEST ? whole : 0;
+  };
+
+  const sourceLine = () => {
+    const line = (new Error().stack || "").split("\n")[3];
+    return line ? line.trim().replace(/^at /, "") : "";
+  };
+
+  function add(callback, delay, args, repeats) {
+    const nesting = kernel.nesting + 1;
+    const interval = repeats ? Math.max(1, milliseconds(delay)) : undefined;
+    const wait = Math.max(repeats ? interval : milliseconds(delay), nesting > 5 ? 4 : 0);
+    // Numbers of all realms of a kernel are apart, so that a frame cannot clear another's timer.
+    const id = (kernel.lastTimer = (kernel.lastTimer || 0) + 1);
+    lastId = id;
+    kernel.schedule({
+      id,
+      due: kernel.now + wait,
+      loading: kernel.loading || 0,
+      interval,
+      nesting,
+      callback,
+      source: config.debug ? sourceLine() : undefined,
+      run() {
+        if (!realm.alive()) return;
+        if (typeof callback === "function") callPage(callback, globalThis, args);
+        else callPage(globalThis.eval, globalThis, [String(callback)]);
+      },
+    });
+    return id;
+  }
+
+  const clear = (id) => kernel.cancel(Number(id));
+  globalThis.setTimeout = function setTimeout(callback, delay, ...args) {
+    return add(callback, delay, args, false);
+  };
+  globalThis.setInterval = function setInterval(callback, delay, ...args) {
+    return add(callback, delay, args, true);
+  };
+  globalThis.clearTimeout = function clearTimeout(id) {
+    clear(id);
+  };
+  globalThis.clearInterval = function clearInterval(id) {
+    clear(id);
+  };
+
+  if (globalThis.AbortSignal && AbortSignal.timeout) {
+    AbortSignal.timeout = function timeout(delay) {
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(new DOMException("signal timed out", "TimeoutError")), delay);
+      return controller.signal;
+    };
+  }
+
+  if (native.postTask) {
+    const { postTask } = Scheduler.prototype;
+    patch(Scheduler.prototype, "postTask", function (callback, options = {}) {
+      if (!(options.delay > 0)) return postTask.call(this, callback, options);
+      const { delay, ...rest } = options;
+      return new native.Promise((resolve, reject) => {
+        setTimeout(() => postTask.call(this, callback, rest).then(resolve, reject), delay);
+      });
+    });
+  }
+}

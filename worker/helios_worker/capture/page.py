@@ -1,0 +1,567 @@
+"""One page under the virtual clock, driven from frame to frame.
+
+    page = await Page.open(browser, PageSettings(width=1280, height=720, fps=Fraction(30)))
+    await page.load("http://teaser.composition.localhost/index.html")
+    await page.show(75)                 # the page is at t = 75 / fps, everything settled
+    picture = await page.capture()      # and this is how it looks
+
+A page only goes forward; an earlier frame takes a fresh page. What the page itself does wrong (an uncaught
+error, a missing file) ends the frame with a PageError that names frame, cause and console lines.
+"""
+
+import asyncio
+import base64
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal, TypeVar
+
+from helios_worker.capture.browser import Browser
+from helios_worker.capture.cdp import BrowserGone, CommandRefused, Message
+from helios_worker.capture.clock import clock_script
+from helios_worker.errors import HeliosError, UserError
+
+# Begin-frame times must lie above the navigation's own origin, or the compositor draws nothing.
+FIRST_TICK_AHEAD_MS = 5_000
+SETTLE_TICK_MS = 0.001
+# Requests that never end, or that nothing on the picture waits for.
+UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", "CSPViolationReport"})
+SETTLE_ROUNDS = 50
+
+T = TypeVar("T")
+
+
+class PageError(UserError):
+    """The page itself is wrong: an uncaught error, a missing file, nothing to render."""
+
+
+class FrameNeverReady(HeliosError):
+    """A frame did not become ready within its limit. `report` says what it was waiting for."""
+
+    def __init__(self, message: str, report: dict[str, Any]) -> None:
+        super().__init__(message, remedy="see the report beside the job's log; --frame-timeout raises the limit")
+        self.report = report
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """What a page is opened with.
+
+    width, height: of the picture, in CSS pixels, one device pixel each.
+    fps: frames per second; frame n is at n / fps seconds.
+    picture: "jpeg" (4:2:0) or "png" (exact).
+    quality: of JPEG, 1 to 100.
+    frame_timeout: seconds of real time after which a frame counts as stuck.
+    page_errors: "fail" ends the render on an uncaught error or a missing file, "warn" goes on.
+    """
+
+    width: int
+    height: int
+    fps: Fraction
+    props: Any = None
+    seed: int = 0
+    picture: Literal["jpeg", "png"] = "jpeg"
+    quality: int = 90
+    frame_timeout: float = 30.0
+    page_errors: Literal["fail", "warn"] = "fail"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a page says of itself; None where it is silent. duration in seconds."""
+
+    width: int | None = None
+    height: int | None = None
+    fps: str | None = None
+    duration: float | None = None
+    frames: int | None = None
+
+
+@dataclass
+class Console:
+    """The last lines the page wrote, and what it did wrong since the last look."""
+
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=40))
+    errors: list[str] = field(default_factory=list)
+    warnings: set[str] = field(default_factory=set)
+
+
+def instant_ms(frame: int, fps: Fraction) -> float:
+    """The virtual time of a frame in ms: frame / fps, on a grid of 2^-20 ms (a nanosecond), rounded up.
+
+    Never a hair early: 1000·13/30 ms as the nearest double makes `floor(t·fps/1000)` and the 13th step of a
+    steps(90) animation come out as 12 (13 of 90 such steps were wrong); a nanosecond late is never seen.
+    """
+    return -((-frame * 1000 * (1 << 20)) // fps) / (1 << 20)
+
+
+class Page:
+    """See the module's docstring. One page belongs to one task at a time."""
+
+    def __init__(self, browser: Browser, session: str, target: str, settings: PageSettings) -> None:
+        self.settings = settings
+        self.console = Console()
+        self.frame = -1
+        self._browser = browser
+        self._send = browser.connection.send
+        self._session = session
+        self._target = target
+        self._workers: dict[str, str] = {}
+        self._worker_starts: set[asyncio.Task[None]] = set()
+        self._foreign: list[int] = []  # contexts of cross-origin frames, which have a clock of their own
+        self._foreign_begun: set[int] = set()
+        self._requests: dict[str, tuple[str, str]] = {}
+        self._requests_seen = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._loaded = asyncio.Event()
+        self._crashed: str | None = None
+        self._now = 0.0
+        self._origin_tick = 0.0
+        self._last_tick = 0.0
+        self._last_picture: bytes | None = None
+        self._still = False
+        self._stack: asyncio.Future[list[Message]] | None = None
+
+    # -- opening and loading -------------------------------------------------------------------------------
+
+    @classmethod
+    async def open(cls, browser: Browser, settings: PageSettings) -> "Page":
+        """A blank page with the clock in place."""
+        size = {"width": settings.width, "height": settings.height}
+        target = (
+            await browser.connection.send(
+                "Target.createTarget", {"url": "about:blank", "enableBeginFrameControl": True, **size}
+            )
+        )["targetId"]
+        attached = await browser.connection.send("Target.attachToTarget", {"targetId": target, "flatten": True})
+        page = cls(browser, attached["sessionId"], target, settings)
+        browser.connection.listen(page._session, page._on_event)
+        script = clock_script(seed=settings.seed, props=settings.props)
+        metrics = {**size, "deviceScaleFactor": 1, "mobile": False}
+        media = [
+            {"name": "prefers-reduced-motion", "value": "no-preference"},
+            {"name": "prefers-color-scheme", "value": "light"},
+            {"name": "hover", "value": "none"},
+            {"name": "pointer", "value": "none"},
+        ]
+        attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+        await asyncio.gather(
+            page._command("Page.enable"),
+            page._command("Runtime.enable"),
+            page._command("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}),
+            page._command("Log.enable"),
+            page._command("Animation.enable"),
+            page._command("Animation.setPlaybackRate", {"playbackRate": 0}),
+            page._command("Runtime.addBinding", {"name": "__heliosJoin"}),
+            page._command("Page.addScriptToEvaluateOnNewDocument", {"source": script}),
+            page._command("Emulation.setDeviceMetricsOverride", metrics),
+            page._command("Emulation.setEmulatedMedia", {"features": media}),
+            page._command("Emulation.setTimezoneOverride", {"timezoneId": "UTC"}),
+            page._command("Emulation.setLocaleOverride", {"locale": "en-US"}),
+            page._command("Emulation.setHardwareConcurrencyOverride", {"hardwareConcurrency": 4}),
+            page._command("Target.setAutoAttach", attach),
+        )
+        return page
+
+    async def load(self, url: str) -> None:
+        """Navigates and brings the page to the brink of frame 0: loaded, settled, its ready promise kept.
+
+        Raises:
+            PageError: the page is missing, threw, or asked for a file that is not there.
+            FrameNeverReady: it did not load within the limit.
+        """
+        async with self._watched("loading"):
+            reply = await self._command("Page.navigate", {"url": url})
+            if reply.get("errorText"):
+                raise PageError(f"{url} cannot be opened: {reply['errorText']}", remedy="check the address and the file")
+            await self._loaded.wait()
+            self._origin_tick = self._last_tick = time.monotonic() * 1000 + FIRST_TICK_AHEAD_MS
+            # One frame without a picture is needed before the first capture.
+            await self._begin_frame({})
+            await self._find_closed_roots()
+            await self._network_quiet()
+            await self._drive("__heliosClock.begin()")
+            await self._rest()
+        self._raise_page_errors()
+
+    async def close(self) -> None:
+        """Closes the page; a browser that is gone already is no error."""
+        self._browser.connection.forget(self._session)
+        try:
+            await self._send("Target.closeTarget", {"targetId": self._target})
+        except (BrowserGone, CommandRefused):
+            pass
+
+    async def declared(self) -> Declared:
+        """Size, rate and length as the page declares them."""
+        found = await self._evaluate("__heliosClock.declared()")
+        fps = found.pop("fps")
+        return Declared(
+            fps=None if fps is None else str(fps),
+            duration=found["duration"],
+            **{name: None if found[name] is None else int(found[name]) for name in ("width", "height", "frames")},
+        )
+
+    # -- frames --------------------------------------------------------------------------------------------
+
+    async def show(self, frame: int) -> None:
+        """Moves the page forward to a frame, whatever the distance, and lets it settle.
+
+        Raises:
+            PageError: the page threw on the way, or asked for a file that is not there.
+            FrameNeverReady: the frame did not settle within the limit.
+        """
+        if frame <= self.frame:
+            raise ValueError(f"a page goes forward only: at frame {self.frame}, asked for {frame}")
+        self.frame = frame
+        self._now = instant_ms(frame, self.settings.fps)
+        async with self._watched(f"frame {frame}"):
+            await self._advance_everywhere()
+            if self._requests or self._worker_starts:
+                await self._rest()
+        if self.console.errors:
+            self._raise_page_errors()
+
+    async def capture(self) -> bytes:
+        """The picture of the frame that the page shows: JPEG or PNG bytes, equal for equal pictures.
+
+        A page that stands still is not captured again: after two equal pictures a frame without a picture
+        asks the compositor for damage first.
+        """
+        async with self._watched(f"drawing frame {self.frame}"):
+            return await self._capture()
+
+    async def _capture(self) -> bytes:
+        if self._still and self._last_picture is not None:
+            seen = self._requests_seen
+            probe = await self._begin_frame({})
+            if not probe["hasDamage"] and seen == self._requests_seen:
+                return self._last_picture
+        for _ in range(SETTLE_ROUNDS):
+            seen = self._requests_seen
+            reply = await self._begin_frame({"screenshot": self._screenshot_format()})
+            if self._requests_seen != seen:
+                # Drawing asked for something (a background, a lazy image): it belongs on this frame.
+                await self._rest()
+                continue
+            picture = base64.b64decode(reply["screenshotData"]) if "screenshotData" in reply else self._last_picture
+            if picture is None:
+                continue
+            if picture == self._last_picture:
+                if not self._still:
+                    await self._begin_frame({})
+                self._still = True
+                return self._last_picture
+            self._still = False
+            self._last_picture = picture
+            return picture
+        raise PageError(
+            f"frame {self.frame}: the page asks for new files each time it is drawn",
+            remedy="load them before frame 0, or declare window.__HELIOS_READY__",
+        )
+
+    def _screenshot_format(self) -> Message:
+        if self.settings.picture == "png":
+            return {"format": "png", "optimizeForSpeed": True}
+        return {"format": "jpeg", "quality": self.settings.quality, "optimizeForSpeed": True}
+
+    # -- the page's clocks ---------------------------------------------------------------------------------
+
+    async def _advance_everywhere(self) -> None:
+        advance = f"__heliosClock.advance({self._now!r},{self.frame})"
+        await self._drive(advance)
+        if not self._workers and not self._foreign:
+            return
+        for context in tuple(self._foreign):
+            if context not in self._foreign_begun:
+                self._foreign_begun.add(context)
+                await self._drive("__heliosClock.begin()", context=context)
+            await self._drive(advance, context=context)
+        for session in tuple(self._workers):
+            await self._drive(advance, session=session)
+        await self._drive("__heliosClock.settle()")
+
+    async def _rest(self) -> None:
+        """Until nothing is being fetched and what came has been taken in."""
+        for _ in range(SETTLE_ROUNDS):
+            while self._worker_starts:
+                await asyncio.wait(self._worker_starts)
+            await self._network_quiet()
+            seen = self._requests_seen
+            for session in tuple(self._workers):
+                await self._drive("__heliosClock.settle()", session=session)
+            await self._drive("__heliosClock.settle()")
+            if not self._requests and not self._worker_starts and seen == self._requests_seen:
+                return
+
+    async def _drive(self, expression: str, *, session: str | None = None, context: int | None = None) -> None:
+        """Runs a step of a clock, with the browser's own frames where it asks for them."""
+        reply = await self._evaluate(expression, session=session, context=context)
+        while reply is not None and reply["state"] == "frame":
+            await self._begin_frame({"noDisplayUpdates": reply["kind"] == "update"})
+            reply = await self._evaluate("__heliosClock.resume()", session=session, context=context)
+        if reply is not None and reply["state"] == "error":
+            raise HeliosError(f"frame {self.frame}: the clock failed: {reply['message']}")
+
+    async def _evaluate(self, expression: str, *, session: str | None = None, context: int | None = None) -> Any:
+        params: Message = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        if context is not None:
+            params["contextId"] = context
+        try:
+            reply = await self._send("Runtime.evaluate", params, session or self._session)
+        except CommandRefused:
+            # A worker or frame that ended meanwhile has nothing left to move; the page itself has.
+            if session in self._workers or context in self._foreign:
+                self._workers.pop(session or "", None)
+                return None
+            if session is not None or context is not None:
+                return None
+            raise
+        if "exceptionDetails" in reply:
+            raise HeliosError(f"frame {self.frame}: {expression}: {_exception_text(reply['exceptionDetails'])}")
+        return reply["result"].get("value")
+
+    async def _begin_frame(self, options: Message) -> Message:
+        tick = max(self._last_tick + SETTLE_TICK_MS, self._origin_tick + self._now)
+        self._last_tick = tick
+        interval = 1000 / float(self.settings.fps)
+        return await self._command(
+            "HeadlessExperimental.beginFrame", {"frameTimeTicks": tick, "interval": interval, **options}
+        )
+
+    async def _command(self, method: str, params: Message | None = None) -> Message:
+        if self._crashed is not None:
+            raise BrowserGone(f"frame {self.frame}: {self._crashed}")
+        return await self._send(method, params, self._session)
+
+    async def _network_quiet(self) -> None:
+        await self._quiet.wait()
+
+    async def _find_closed_roots(self) -> None:
+        """Closed shadow roots written in the markup cannot be seen from a script; the inspector hands them over."""
+        document = (await self._command("DOM.getDocument", {"depth": -1, "pierce": True}))["root"]
+        for node in _closed_roots(document):
+            resolved = await self._command("DOM.resolveNode", {"backendNodeId": node})
+            await self._command(
+                "Runtime.callFunctionOn",
+                {
+                    "objectId": resolved["object"]["objectId"],
+                    "functionDeclaration": "function () { this.ownerDocument.defaultView.__heliosClosedRoot(this) }",
+                },
+            )
+        await self._command("DOM.disable")
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def _on_event(self, method: str, params: Message) -> None:
+        handler = self._EVENTS.get(method)
+        if handler is not None:
+            handler(self, params)
+
+    def _on_request(self, params: Message) -> None:
+        if params.get("type") not in UNENDING:
+            self._requests_seen += 1
+            self._requests[params["requestId"]] = (params["request"]["url"], params.get("type", ""))
+            self._quiet.clear()
+
+    def _on_response(self, params: Message) -> None:
+        status = params["response"]["status"]
+        url = params["response"]["url"]
+        if status >= 400 and not url.endswith("/favicon.ico"):
+            self._complain(f"{url} was answered with {status}", kind="missing file")
+
+    def _on_request_done(self, params: Message) -> None:
+        url, _ = self._requests.pop(params["requestId"], ("", ""))
+        if params.get("errorText") and not params.get("canceled") and url:
+            blocked = params.get("blockedReason")
+            self._complain(f"{url} could not be loaded: {blocked or params['errorText']}", kind="missing file")
+        if not self._requests:
+            self._quiet.set()
+
+    def _on_console(self, params: Message) -> None:
+        text = " ".join(str(a.get("value", a.get("description", ""))) for a in params.get("args", []))
+        self.console.lines.append(f"{params['type']}: {text}"[:500])
+
+    def _on_log(self, params: Message) -> None:
+        entry = params["entry"]
+        self.console.lines.append(f"{entry['level']}: {entry['text']} {entry.get('url', '')}"[:500])
+
+    def _on_exception(self, params: Message) -> None:
+        self._complain(_exception_text(params["exceptionDetails"]), kind="uncaught error")
+
+    def _on_loaded(self, params: Message) -> None:
+        self._loaded.set()
+
+    def _on_crashed(self, params: Message) -> None:
+        self._crashed = "the page's process crashed (out of memory?)"
+        self._browser.connection.close(self._crashed)
+
+    def _on_dialog(self, params: Message) -> None:
+        self.console.lines.append(f"{params['type']}() was answered by itself: {params['message']}"[:500])
+        self._browser.connection.post("Page.handleJavaScriptDialog", {"accept": True}, self._session)
+
+    def _on_binding(self, params: Message) -> None:
+        if params["name"] == "__heliosJoin":
+            self._foreign.append(params["executionContextId"])
+
+    def _on_context_gone(self, params: Message) -> None:
+        if params.get("executionContextId") in self._foreign:
+            self._foreign.remove(params["executionContextId"])
+
+    def _on_paused(self, params: Message) -> None:
+        if self._stack is not None and not self._stack.done():
+            self._stack.set_result(params["callFrames"])
+
+    def _on_attached(self, params: Message) -> None:
+        task = asyncio.create_task(self._start_worker(params["sessionId"], params["targetInfo"]))
+        self._worker_starts.add(task)
+        task.add_done_callback(self._worker_starts.discard)
+
+    def _on_detached(self, params: Message) -> None:
+        self._workers.pop(params["sessionId"], None)
+
+    async def _start_worker(self, session: str, info: Message) -> None:
+        """Puts the clock into a worker before its own script, then lets it run."""
+        name = str(len(self._workers))
+        try:
+            if info["type"] == "worker":
+                self._workers[session] = info["url"]
+                self._browser.connection.listen(session, self._on_event)
+                script = clock_script(seed=self.settings.seed, start_ms=self._now, realm_name=name)
+                attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+                commands: list[tuple[str, Message]] = [
+                    ("Runtime.enable", {}),
+                    ("Network.enable", {}),
+                    ("Runtime.evaluate", {"expression": script}),
+                    ("Target.setAutoAttach", attach),
+                ]
+                await asyncio.gather(*(self._send(method, params, session) for method, params in commands))
+            await self._send("Runtime.runIfWaitingForDebugger", None, session)
+            if info["type"] == "worker":
+                await self._evaluate("__heliosClock.begin()", session=session)
+        except (CommandRefused, BrowserGone):
+            self._workers.pop(session, None)  # it ended before it began
+
+    _EVENTS: dict[str, Callable[["Page", Message], None]] = {
+        "Network.requestWillBeSent": _on_request,
+        "Network.responseReceived": _on_response,
+        "Network.loadingFinished": _on_request_done,
+        "Network.loadingFailed": _on_request_done,
+        "Runtime.consoleAPICalled": _on_console,
+        "Log.entryAdded": _on_log,
+        "Runtime.exceptionThrown": _on_exception,
+        "Runtime.bindingCalled": _on_binding,
+        "Runtime.executionContextDestroyed": _on_context_gone,
+        "Debugger.paused": _on_paused,
+        "Page.loadEventFired": _on_loaded,
+        "Page.javascriptDialogOpening": _on_dialog,
+        "Inspector.targetCrashed": _on_crashed,
+        "Target.attachedToTarget": _on_attached,
+        "Target.detachedFromTarget": _on_detached,
+    }
+
+    # -- what goes wrong -----------------------------------------------------------------------------------
+
+    def _complain(self, text: str, *, kind: str) -> None:
+        line = f"{kind}: {text}"
+        self.console.lines.append(line)
+        if self.settings.page_errors == "fail":
+            self.console.errors.append(line)
+        else:
+            self.console.warnings.add(line)
+
+    def _raise_page_errors(self) -> None:
+        if not self.console.errors:
+            return
+        first, *others = self.console.errors
+        more = f" (and {len(others)} more)" if others else ""
+        where = "while loading" if self.frame < 0 else f"at frame {self.frame} (t = {self._now / 1000:.3f} s)"
+        raise PageError(
+            f"the page failed {where}: {first}{more}", remedy="mend the page, or render with --page-errors warn"
+        )
+
+    @asynccontextmanager
+    async def _watched(self, what: str) -> AsyncIterator[None]:
+        """Ends a step that takes longer than the frame timeout with a report of what it waits for."""
+        try:
+            async with asyncio.timeout(self.settings.frame_timeout):
+                yield
+        except TimeoutError:
+            report = await self.stuck_report(what)
+            raise FrameNeverReady(
+                f"{what} was not ready after {self.settings.frame_timeout:g} s: {report['summary']}", report
+            ) from None
+
+    async def stuck_report(self, what: str) -> dict[str, Any]:
+        """What the page is waiting for: requests, the page's own pending things, timers, or a script in a loop."""
+        report: dict[str, Any] = {
+            "while": what,
+            "frame": self.frame,
+            "requests": [url for url, _ in self._requests.values()],
+            "console": list(self.console.lines),
+            "errors": list(self.console.errors),
+        }
+        waiting = await self._briefly(self._evaluate("__heliosClock.waiting()"))
+        if waiting is not None:
+            report.update(pending=waiting["pending"], timers=waiting["timers"])
+            report["screenshot"] = await self._briefly(self._screenshot_for_report())
+        else:
+            report["script"] = await self._briefly(self._script_stack())
+        report["summary"] = _summary(report)
+        return report
+
+    async def _screenshot_for_report(self) -> str | None:
+        reply = await self._begin_frame({"screenshot": {"format": "png", "optimizeForSpeed": True}})
+        return reply.get("screenshotData")
+
+    async def _script_stack(self) -> list[str]:
+        self._stack = asyncio.get_running_loop().create_future()
+        await self._command("Debugger.enable")
+        await self._command("Debugger.pause")
+        frames = await self._stack
+        return [
+            f"{frame['functionName'] or 'script'} ({frame['url']}:{frame['location']['lineNumber'] + 1})"
+            for frame in frames
+            if frame["url"]
+        ][:8]
+
+    async def _briefly(self, answer: Awaitable[T]) -> T | None:
+        try:
+            return await asyncio.wait_for(answer, 3)
+        except (TimeoutError, HeliosError):
+            return None
+
+
+def _summary(report: dict[str, Any]) -> str:
+    if report.get("script"):
+        return f"a script does not return: {report['script'][0]}"
+    waits = [f"request {url}" for url in report["requests"][:3]] + list(report.get("pending", []))[:3]
+    if not waits:
+        waits = [f"timer {t['kind']} due at {t['due']:.0f} ms: {t['callback']}" for t in report.get("timers", [])[:3]]
+    return "waiting for " + "; ".join(waits) if waits else "the page does not answer"
+
+
+def _exception_text(details: Message) -> str:
+    exception = details.get("exception", {})
+    text = exception.get("description") or exception.get("value") or details.get("text", "")
+    where = details.get("url")
+    line = f" ({where}:{details['lineNumber'] + 1})" if where and where not in str(text) else ""
+    return f"{text}{line}"
+
+
+def _closed_roots(node: Message) -> list[int]:
+    found: list[int] = []
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        if node.get("shadowRootType") == "closed":
+            found.append(node["backendNodeId"])
+        pending.extend(node.get("children", ()))
+        pending.extend(node.get("shadowRoots", ()))
+        if "contentDocument" in node:
+            pending.append(node["contentDocument"])
+    return found

@@ -1,0 +1,106 @@
+"""Serves compositions to the browser, each under a host of its own: http://<name>.composition.localhost/.
+
+A stable, trustworthy origin: fetch, modules, workers and crypto.subtle work as on a deployed page, and its
+address tells nothing of the machine. Bytes come from a snapshot, so every chunk sees the same ones.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path, PurePosixPath
+
+from aiohttp import web
+
+HOST_SUFFIX = ".composition.localhost"
+Locate = Callable[[str], Awaitable[Path | None]]
+
+
+class Site:
+    """A small HTTP server on loopback. `port` is known after start()."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._locators: dict[str, Locate] = {}
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listens on a free port of 127.0.0.1."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        listener = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await listener.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Closes the listener and every connection."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def mount(self, name: str, locate: Locate) -> str:
+        """Serves a composition under `name`; returns its base address, ending in a slash.
+
+        locate: from a path within the composition to a local file, or None where there is none.
+        """
+        self._locators[name] = locate
+        return f"http://{name}{HOST_SUFFIX}/"
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        locate = self._locators.get((request.host or "").removesuffix(HOST_SUFFIX))
+        path = str(PurePosixPath("/", request.match_info["path"])).lstrip("/")
+        file = await locate(path) if locate is not None and ".." not in PurePosixPath(path).parts else None
+        if file is None:
+            raise web.HTTPNotFound(text=f"the composition has no file {path}")
+        if request.method not in ("GET", "HEAD"):
+            raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD"])
+        response = web.FileResponse(file, headers={"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"})
+        response.content_type = content_type(path)
+        return response
+
+
+def content_type(path: str) -> str:
+    """The media type by the name's ending, from a table of ours: the machine's own differs from image to image."""
+    return CONTENT_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
+
+
+CONTENT_TYPES = {
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".xhtml": "application/xhtml+xml",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".apng": "image/apng",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".avif": "image/avif",
+    ".ico": "image/x-icon",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".ttf": "font/ttf",
+    ".otf": "font/otf",
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".webm": "video/webm",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".wasm": "application/wasm",
+    ".txt": "text/plain",
+    ".csv": "text/csv",
+    ".xml": "application/xml",
+    ".glb": "model/gltf-binary",
+    ".gltf": "model/gltf+json",
+    ".glsl": "text/plain",
+    ".vtt": "text/vtt",
+}
