@@ -62,8 +62,11 @@ class CorruptSegment(CorruptArtifact):
     """A video file is truncated or damaged.
 
     name: which file. frame: first frame that is missing or bad, counted from the file's start; None if the
-    file cannot be opened at all.
+    file cannot be opened at all. index: the segment's place in the film, where the film is being put
+    together.
     """
+
+    index: int | None = None
 
     def __init__(self, name: str, problem: str, *, frame: int | None = None) -> None:
         where = f"{name}, frame {frame}" if frame is not None else name

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 
+from helios_worker.encode.audio_copy import AudioCopy
 from helios_worker.encode.output import open_output, write_errors
 from helios_worker.encode.parameters import CodecParameters
 from helios_worker.encode.settings import EncoderSettings
@@ -14,18 +15,24 @@ from helios_worker.errors import EncodeError, SegmentMismatch
 class Assembly:
     """An MP4 under construction. The first piece sets the codec parameters, all others must equal it.
 
-    frames, pieces: how many are in it. Memory does not grow with them, but for the index's 100 bytes a frame.
+    frames, pieces: how many are in it. Memory does not grow with them, but for the index's few dozen bytes a
+    frame.
     """
 
-    def __init__(self, path: Path, settings: EncoderSettings, *, faststart: bool) -> None:
+    def __init__(
+        self, path: Path, settings: EncoderSettings, *, faststart: bool, audio: AudioCopy | None = None
+    ) -> None:
         self.frames = 0
         self.pieces = 0
         self.parameters: CodecParameters | None = None
         self._path = path
         self._settings = settings
-        with write_errors(path):
-            self._container = open_output(path, settings.fps, faststart=faststart)
+        self._audio = audio
         self._track: TrackWriter | None = None
+        with write_errors(path):
+            self._container = open_output(
+                path, settings.fps, faststart=faststart, sample_rate=audio.sample_rate if audio else None
+            )
 
     def append(self, piece: TrackReader, *, expected: int) -> None:
         """Copy the packets of the next piece; its frame 0 becomes this file's next frame.
@@ -37,6 +44,8 @@ class Assembly:
         start, copied = self.frames, 0
         for item in piece.packets():
             with write_errors(self._path):
+                if self._audio is not None:
+                    self._audio.copy_until((start + copied) * self._settings.time_base)
                 track.write(item.packet, start + item.frame)
             copied += 1
         if copied != expected:
@@ -51,6 +60,8 @@ class Assembly:
         if self.parameters is None:
             raise EncodeError(f"nothing was put into {self._path}")
         with write_errors(self._path):
+            if self._audio is not None:
+                self._audio.copy_until(None)
             self._container.close()
         return self.parameters
 
@@ -59,16 +70,18 @@ class Assembly:
         try:
             self._container.close()
         except (av.FFmpegError, OSError):
-            pass  # what made us give up, most likely
+            pass  # most likely what made us give up
         finally:
             self._path.unlink(missing_ok=True)
 
     def _begin(self, piece: TrackReader) -> TrackWriter:
-        # opaque: take the stream as it is; otherwise PyAV sets up an encoder for it.
+        # opaque: take the stream as it is; otherwise PyAV looks for an encoder of its codec.
         stream = self._container.add_stream_from_template(piece.stream, opaque=True)
         stream.time_base = self._settings.time_base
         stream.codec_context.codec_tag = self._settings.row.mp4_tag
-        stream.codec_context.bit_rate = 0  # the first piece's own, which would tell how pieces were grouped
+        stream.codec_context.bit_rate = 0  # the first piece's own: it would show how pieces were grouped
+        if self._audio is not None:
+            self._audio.attach(self._container)
         self.parameters = piece.parameters
         self._track = TrackWriter(self._container, stream, self._settings.fps, piece.parameters.reorder_depth)
         return self._track

@@ -2,14 +2,15 @@
 
 from hashlib import file_digest
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import av
 from pydantic import BaseModel, ConfigDict
 
 from helios_worker.encode.assembly import Assembly
+from helios_worker.encode.decode import ProvingDecoder
 from helios_worker.encode.parameters import CodecParameters
 from helios_worker.encode.settings import EncoderSettings
 from helios_worker.encode.track import TrackReader, open_track
@@ -68,7 +69,7 @@ class SegmentWriter:
 
 
 def inspect_segment(
-    path: Path, settings: EncoderSettings | None = None, *, decode: bool = True
+    path: Path, settings: EncoderSettings | None = None, *, decode: bool = True, threads: int = 1
 ) -> SegmentInfo:
     """Read a whole segment and prove it.
 
@@ -77,46 +78,28 @@ def inspect_segment(
     CorruptSegment naming the file and the frame.
     """
     with open_track(path, fps=settings.fps if settings else None) as track:
-        frames = decoded_frames(track) if decode else sum(1 for _ in track.packets())
+        frames = _decoded_frames(track, threads) if decode else sum(1 for _ in track.packets())
         parameters = track.parameters
     if settings is not None:
         _check_settings(path, parameters, settings)
     return _describe(path, frames, parameters, decoded=decode)
 
 
-def decoded_frames(track: TrackReader) -> int:
-    """Decode every frame of a track and count them.
-
-    Raises CorruptSegment at the first frame that does not decode, or comes out at another time than its own.
-    """
-    context = track.stream.codec_context
-    context.thread_type = "AUTO"
-    # By default a damaged frame is patched from its neighbours and passes.
-    context.options = {"err_detect": "explode"}
+def _decoded_frames(track: TrackReader, threads: int) -> int:
+    decoder = ProvingDecoder(track.stream.codec_context, threads=threads)
     count = 0
-    try:
-        for local in track.packets():
-            for frame in context.decode(local.packet):
-                _check_shown(track, frame, count)
-                count += 1
-        for frame in context.decode(None):
-            _check_shown(track, frame, count)
+    for packet in chain((item.packet for item in track.packets()), [None]):
+        for pts in decoder.feed(packet):
+            if track.frame_number(pts, packet=count) != count:
+                raise CorruptSegment(track.name, _damage(decoder), frame=count)
             count += 1
-    except av.FFmpegError as error:
-        raise CorruptSegment(track.name, f"does not decode ({error.strerror})", frame=count) from error
-    if count != track.declared_frames:
-        raise CorruptSegment(
-            track.name, f"missing after decoding {track.declared_frames} packets", frame=count
-        )
+    if count != track.declared_frames or decoder.errors:
+        raise CorruptSegment(track.name, _damage(decoder), frame=count)
     return count
 
 
-def _check_shown(track: TrackReader, frame: av.VideoFrame, count: int) -> None:
-    if frame.is_corrupt:
-        raise CorruptSegment(track.name, "decodes to a damaged picture", frame=count)
-    number = track.frame_number(frame.pts, packet=count)
-    if number != count:
-        raise CorruptSegment(track.name, f"missing; frame {number} is shown instead", frame=count)
+def _damage(decoder: ProvingDecoder) -> str:
+    return f"does not decode ({decoder.errors[0]})" if decoder.errors else "is not among the decoded frames"
 
 
 def _check_settings(path: Path, parameters: CodecParameters, settings: EncoderSettings) -> None:

@@ -132,12 +132,12 @@ def open_track(
     """The video track of a file, or of one in memory.
 
     name: for errors; the path where there is one. fps: what it must be; as the file says by default.
-    Raises CorruptSegment for bytes that are no such file; FileNotFoundError and PermissionError pass through.
+    Raises CorruptSegment for a file that is missing or no such file; PermissionError passes through.
     """
     label = name or (str(source) if isinstance(source, Path) else "segment in memory")
     try:
         container = av.open(str(source) if isinstance(source, Path) else source, "r", format="mp4")
-    except (FileNotFoundError, PermissionError):
+    except PermissionError:
         raise
     except av.FFmpegError as error:
         raise CorruptSegment(label, f"no readable MP4 ({error.strerror})") from error
