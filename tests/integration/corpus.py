@@ -1,0 +1,275 @@
+"""The pages on which capture must be exact, and what each must show at frame n.
+
+A page counts in *ticks* of an eighth of a frame: an exact clock shows 8 n at frame n. Times of the page's
+own (a timer of 775 ms) are turned into ticks with exact fractions here; they are chosen to lie well
+between two frames at every rate, and well between two ticks, so that neither rounding nor luck decides.
+
+The rule for anything begun by a timer: it begins at the timer's due time, not at the frame that first
+shows it. A timer, an iteration or a picture of a video due at the very time of a frame belongs to that
+frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor
+from typing import NamedTuple
+
+TICKS_PER_FRAME = 8
+LEAST_MARGIN = Fraction(2, 25)
+"""How near, in ticks, an expected value may come to the border between two; 0.3 ms at 30 fps."""
+
+
+class Moment(NamedTuple):
+    """Frame n of a film."""
+
+    frame: int
+    fps: Fraction
+
+    @property
+    def ms(self) -> Fraction:
+        """Time of the frame in milliseconds."""
+        return 1000 * self.frame / self.fps
+
+
+Expected = Callable[[Moment], int]
+Position = Callable[[Moment], float]
+Pace = Callable[[Fraction], Fraction]
+"""A time as a function of the page's, both in milliseconds."""
+
+
+def ticks(ms: Fraction | int, fps: Fraction) -> int:
+    """A time in ticks, to the nearest one."""
+    value = ms * fps * TICKS_PER_FRAME / 1000
+    nearest = floor(value + Fraction(1, 2))
+    assert abs(value - nearest) <= Fraction(1, 2) - LEAST_MARGIN, (
+        f"{float(ms)} ms are {float(value)} ticks: choose another time"
+    )
+    return nearest
+
+
+def exact(at: Moment) -> int:
+    """The clock itself."""
+    return TICKS_PER_FRAME * at.frame
+
+
+def frame_number(at: Moment) -> int:
+    return at.frame
+
+
+def always(value: int) -> Expected:
+    return lambda at: value
+
+
+def elapsed(pace: Pace) -> Expected:
+    """Ticks of a time that is a function of the page's, both in milliseconds; 0 where that is negative."""
+    return lambda at: max(0, ticks(pace(at.ms), at.fps))
+
+
+def since(start: int) -> Expected:
+    """A clock begun at a time of its own, 0 before."""
+    return elapsed(lambda t: t - start)
+
+
+def since_frame_from(start: int) -> Expected:
+    """A clock begun in the first frame at or after a time."""
+    return lambda at: TICKS_PER_FRAME * max(0, at.frame - ceil(start * at.fps / 1000))
+
+
+def count(period: int) -> Expected:
+    """How often a timer of this period has fired."""
+    return lambda at: floor(at.ms / period)
+
+
+def steps(values: Mapping[int, int], before: int = 0) -> Expected:
+    """What the latest of some events set, by due time."""
+    return lambda at: next(
+        (value for due, value in sorted(values.items(), reverse=True) if due <= at.ms), before
+    )
+
+
+def there_and_back(at: Moment, length: int = 160, start: int = 0) -> int:
+    """Two alternating iterations of so many ticks, then held at the beginning."""
+    run = min(2 * length, max(0, ticks(at.ms - start, at.fps)))
+    return run if run <= length else 2 * length - run
+
+
+def paused(t: Fraction) -> Fraction:
+    """Stopped at 475 ms, resumed at 975 ms."""
+    return t if t < 475 else max(Fraction(475), t - 500)
+
+
+def bar(start: int, pace: Fraction, end: float = 320) -> Position:
+    """The edge of a bar that starts at a time and moves so many pixels a millisecond."""
+    return lambda at: min(end, max(0.0, float((at.ms - start) * pace)))
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the corpus.
+
+    name:   of the file pages/<name>.html
+    lines:  what the barcode on each line says at a moment
+    bars:   where the bar on a line ends, in pixels, to within a seventh of a frame
+    random: lines that show what nobody can foresee, but that must be the same in every render: whether the
+            number changes from frame to frame
+    everywhere: to be tested at every frame rate, not only at 30
+    """
+
+    name: str
+    lines: Mapping[int, Expected]
+    bars: Mapping[int, Position] = field(default_factory=dict)
+    random: Mapping[int, bool] = field(default_factory=dict)
+    everywhere: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _video(pace: Pace) -> Mapping[int, Expected]:
+    """The three lines of a page with a video of 30 pictures a second, by its current time."""
+
+    def picture(at: Moment) -> int:
+        return floor(pace(at.ms) * 30 / 1000)
+
+    return {0: picture, 1: picture, 2: elapsed(pace)}
+
+
+PAGES = (
+    # Clocks
+    Page("canvas-raf", {0: exact}, everywhere=True),
+    Page("canvas-date-now", {0: exact}, everywhere=True),
+    Page("canvas-performance-now", {0: exact, 1: always(1)}, everywhere=True),
+    Page("date-variants", {0: exact, 1: exact, 2: always(0)}),
+    Page("document-timeline", {0: exact, 1: exact, 2: exact}, everywhere=True),
+    Page("event-timestamp", {0: exact, 1: exact, 2: steps({775: 775})}),
+    # Timers and what works like one
+    Page(
+        "interval-counter",
+        {
+            0: count(10),
+            1: lambda at: floor(at.ms / floor(1000 / at.fps)),
+            2: lambda at: min(5, count(20)(at)),
+        },
+        everywhere=True,
+    ),
+    Page("timeout-chain", {0: count(7), 1: lambda at: 7 * count(7)(at)}, everywhere=True),
+    Page("timeout-clamp", {0: lambda at: 6 + count(4)(at), 1: lambda at: 6 + count(4)(at)}),
+    Page("timer-order", {0: steps({100: 0o4, 200: 0o42, 300: 0o4213})}),
+    Page("raf-accumulator", {0: frame_number, 1: always(0)}, everywhere=True),
+    Page("random-walk", {}, random={0: True, 1: False}),
+    Page("crypto-random", {2: always(1)}, random={0: True, 1: False}),
+    Page("idle-callback", {0: exact, 1: always(1)}),
+    Page("message-channel", {0: exact, 1: exact}),
+    Page("post-task", {0: steps({775: 775}), 1: exact, 2: exact}),
+    Page("abort-timeout", {0: steps({775: 775})}),
+    # CSS
+    Page("css-animation", {0: exact}, everywhere=True),
+    Page("css-property", {0: exact}, everywhere=True),
+    Page("css-delay", {0: since(775), 1: elapsed(lambda t: t + 375)}, everywhere=True),
+    Page(
+        "css-alternate",
+        {
+            0: there_and_back,
+            1: lambda at: 160 - exact(at) if at.frame <= 20 else min(80, exact(at) - 160),
+            2: lambda at: exact(at) % 128,
+        },
+        everywhere=True,
+    ),
+    Page(
+        "css-steps",
+        {
+            0: exact,
+            1: lambda at: round(min(Fraction(2 * exact(at)), 480 + Fraction(2 * (exact(at) - 240), 3))),
+        },
+    ),
+    Page("css-late", {0: since(775), 1: since_frame_from(775), 2: since(475)}, everywhere=True),
+    Page("css-pseudo", {0: exact, 1: since(775)}),
+    Page("css-paused", {0: elapsed(paused)}),
+    Page("css-events", {0: since(500), 1: count(250)}),
+    Page("css-transition", {0: exact}),
+    Page(
+        "css-transition-late",
+        {0: since(775), 1: since_frame_from(775)},
+        bars={2: bar(400, Fraction(1, 5))},
+        everywhere=True,
+    ),
+    Page("css-transition-chain", {0: exact}),
+    Page("css-scroll-driven", {0: lambda at: 37 * count(100)(at), 1: exact}),
+    # Web Animations
+    Page("waapi", {0: exact, 1: since(775), 2: lambda at: there_and_back(at, start=375)}, everywhere=True),
+    Page(
+        "waapi-rate",
+        {
+            0: elapsed(lambda t: t / 2),
+            1: elapsed(lambda t: t if t < 475 else 2 * t - 475),
+            2: elapsed(lambda t: min(t, 1950 - t)),
+        },
+    ),
+    Page("waapi-pause", {0: elapsed(paused), 1: exact, 2: elapsed(lambda t: t if t < 475 else t + 525)}),
+    Page(
+        "waapi-start-time",
+        {0: since(375), 1: elapsed(lambda t: t - 675 if t >= 775 else Fraction(0)), 2: exact},
+    ),
+    Page("waapi-finished", {0: exact, 1: exact, 2: elapsed(lambda t: min(t, Fraction(500)))}),
+    # SVG
+    Page("svg-smil", {0: exact}, bars={2: bar(0, Fraction(3, 20), end=270)}, everywhere=True),
+    Page("svg-smil-late", {0: since(775)}, bars={2: bar(475, Fraction(3, 20))}),
+    # Libraries
+    Page(
+        "gsap-timeline",
+        {0: exact, 1: since(775), 2: there_and_back},
+        everywhere=True,
+    ),
+    Page("gsap-global", {0: exact, 1: since(775), 2: exact}),
+    Page("gsap-module", {0: exact}),
+    Page("gsap-late", {0: lambda at: exact(at) - 8 * floor(775 * at.fps / 1000) if at.ms >= 775 else 0}),
+    Page("three", {0: exact, 1: exact}, everywhere=True),
+    Page("lottie", {}, bars={2: bar(0, Fraction(3, 20))}),
+    # Frames
+    Page("iframe-same-origin", {0: exact, 1: exact, 2: exact}, everywhere=True),
+    Page("iframe-srcdoc", {0: exact, 1: exact, 2: exact}),
+    Page("iframe-nested", {0: count(10), 1: exact, 2: exact}),
+    Page("iframe-cross-origin", {0: exact, 1: exact, 2: exact}),
+    Page("iframe-late", {0: lambda at: exact(at) if at.ms >= 775 else 0}),
+    # What has to load
+    Page("web-font", {0: exact}),
+    Page("web-font-late", {0: lambda at: exact(at) if at.ms >= 775 else 0}),
+    Page("image-lazy", {0: steps({775: 2748})}),
+    Page(
+        "image-late",
+        {
+            0: steps({475: 475, 775: 775, 1175: 1175}),
+            1: lambda at: at.frame - at.frame % 16 + 1,
+            2: steps({975: 3333}),
+        },
+    ),
+    Page("background-late", {0: steps({775: 2748}, before=5)}),
+    Page("async-fetch", {0: exact, 1: exact}),
+    Page("async-import", {0: exact, 1: exact}),
+    Page("top-level-await", {0: exact, 1: exact}),
+    Page("ready-promise", {0: exact, 1: exact, 2: always(10)}),
+    # Workers
+    Page("worker-interval", {0: count(10), 1: count(7)}, everywhere=True),
+    Page("worker-module", {0: count(10), 1: count(7)}),
+    Page("worker-blob", {0: count(10), 1: count(7)}),
+    Page("worker-clock", {0: exact, 1: exact, 2: always(1)}),
+    Page("offscreen-raf", {0: exact}, everywhere=True),
+    Page("offscreen-message", {0: exact}),
+    # Shadow roots
+    Page("shadow-closed", {0: exact, 1: since(775)}, everywhere=True),
+    Page("shadow-declarative", {0: exact}),
+    # Observers, scrolling, view transitions
+    Page("intersection-observer", {0: frame_number}),
+    Page("resize-observer", {0: exact}),
+    Page("mutation-observer", {0: exact}),
+    Page("scroll-raf", {0: exact}),
+    Page("view-transition", {0: always(0)}, bars={2: bar(500, Fraction(8, 25))}),
+    # Video
+    Page("video-play", _video(lambda t: t), everywhere=True),
+    Page("video-autoplay", _video(lambda t: t)),
+    Page("video-late", _video(lambda t: min(max(Fraction(0), t - 775), Fraction(795))), everywhere=True),
+    Page("video-loop", _video(lambda t: (t + 200) % 800)),
+)

@@ -1,0 +1,1 @@
+export const every = (milliseconds, callback) => setInterval(callback, milliseconds);

@@ -1,0 +1,139 @@
+"""Every frame of every page of the corpus shows exactly its own time, and no cut changes a byte.
+
+Each page draws a number by the mechanism it is about (corpus.py). A render through the product is decoded
+and read on every frame; then the same page is rendered in other chunks and lanes and the files are
+compared. A chunk enters its page at its first frame, so equal bytes also say that a jump to a frame shows
+what stepping to it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import pytest
+
+from tests.barcode import Luma, Unreadable, decoded, edge, read
+from tests.integration.compositions import compose
+from tests.integration.corpus import PAGES, Moment, Page
+from tests.integration.origin import origin
+from tests.rendering import RenderOutcome, render
+
+SECONDS = {"24": 2, "30": 2, "60": 1.5, "30000/1001": 2.002}
+"""Length of a film at each rate: 48, 60, 90 and 60 frames."""
+
+UNIT_FRAMES = 2
+"""A fine grid, so that a film of two seconds can be cut into thirty chunks."""
+
+CUTS = [(7, 2), (2, 1), (30, 3), (7, 1), (2, 3), (7, 3), (1, 2), (2, 2), (1, 3)]
+"""Chunks and lanes of the second render, in turn; the first is one chunk on one lane."""
+
+SEVENTH_OF_A_FRAME = 1 / 7
+
+Render = Callable[..., RenderOutcome]
+
+
+@pytest.fixture(scope="module")
+def origins() -> Iterator[dict[str, str]]:
+    """Props of all pages: two servers of other origins than the page's, and of two sites."""
+    with origin("127.0.0.1") as server, origin("localhost") as other:
+        yield {"server": server, "other": other}
+
+
+@pytest.fixture(scope="module")
+def render_page(origins: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Render:
+    """Renders a page of the corpus; the same request is answered with the same file."""
+    root = tmp_path_factory.mktemp("exact")
+    done: dict[tuple[str, str, int, int], RenderOutcome] = {}
+
+    def render_once(page: Page, rate: str, *, chunks: int, lanes: int) -> RenderOutcome:
+        request = (page.name, rate, chunks, lanes)
+        if request not in done:
+            folder = root / page.name
+            if not folder.exists():
+                compose(page.name, folder, cache=root / "videos")
+            label = f"{page.name}-{rate.replace('/', '-')}-{chunks}-{lanes}"
+            done[request] = render(
+                folder,
+                root / f"{label}.mp4",
+                artifacts=root / f"artifacts-{label}",
+                fps=rate,
+                duration=SECONDS[rate],
+                props={"fps": rate, **origins},
+                chunks=chunks,
+                lanes=lanes,
+                unit_frames=UNIT_FRAMES,
+            )
+        return done[request]
+
+    return render_once
+
+
+def differences(page: Page, luma: Luma, at: Moment) -> list[str]:
+    """What a frame shows that it should not."""
+    found = []
+    for line, expected in page.lines.items():
+        try:
+            if (number := read(luma, line)) != expected(at):
+                found.append(f"line {line} shows {number} instead of {expected(at)}")
+        except Unreadable as unreadable:
+            found.append(f"{unreadable} (instead of {expected(at)})")
+    for line, position in page.bars.items():
+        due = position(at)
+        pace = abs(position(Moment(at.frame + 1, at.fps)) - due) or abs(
+            due - position(Moment(at.frame - 1, at.fps))
+        )
+        try:
+            if abs((end := edge(luma, line)) - due) > max(0.3, pace * SEVENTH_OF_A_FRAME):
+                found.append(f"the bar on line {line} ends at {end:.2f} px instead of {due:.2f}")
+        except Unreadable as unreadable:
+            found.append(f"{unreadable} (instead of an edge at {due:.2f} px)")
+    return [f"frame {at.frame} ({float(at.ms):.3f} ms): {difference}" for difference in found]
+
+
+@pytest.mark.parametrize(
+    ("page", "rate"),
+    [pytest.param(page, "30", id=page.name) for page in PAGES]
+    + [
+        pytest.param(page, rate, id=f"{page.name} at {rate}")
+        for page in PAGES
+        if page.everywhere
+        for rate in ("24", "60", "30000/1001")
+    ],
+)
+def test_every_frame_shows_its_own_time(page: Page, rate: str, render_page: Render):
+    fps = Fraction(rate)
+    frames = round(fps * Fraction(str(SECONDS[rate])))
+    pictures = list(decoded(render_page(page, rate, chunks=1, lanes=1).path))
+
+    assert len(pictures) == frames
+    wrong = [
+        difference
+        for n, luma in enumerate(pictures)
+        for difference in differences(page, luma, Moment(n, fps))
+    ]
+    assert not wrong, "\n".join([f"{len(wrong)} differences", *wrong[:20]])
+    for line, varies in page.random.items():
+        shown = {read(luma, line) for luma in pictures}
+        assert len(shown) > frames / 2 if varies else len(shown) == 1, f"line {line} shows {sorted(shown)}"
+
+
+@pytest.mark.parametrize(
+    ("page", "chunks", "lanes"),
+    [
+        pytest.param(
+            page,
+            *CUTS[i % len(CUTS)],
+            id="{} in {} chunks on {} lanes".format(page.name, *CUTS[i % len(CUTS)]),
+        )
+        for i, page in enumerate(PAGES)
+    ],
+)
+def test_no_cut_changes_a_byte(page: Page, chunks: int, lanes: int, render_page: Render):
+    whole = render_page(page, "30", chunks=1, lanes=1).path
+    cut = render_page(page, "30", chunks=chunks, lanes=lanes).path
+
+    if whole.read_bytes() != cut.read_bytes():
+        pictures = zip(decoded(whole), decoded(cut), strict=True)
+        other = [n for n, (a, b) in enumerate(pictures) if (a != b).any()]
+        pytest.fail(f"frames {other} differ" if other else "equal pictures, but other bytes")
