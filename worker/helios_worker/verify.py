@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias, cast
 
@@ -195,8 +194,8 @@ class _VideoTrack:
         return frame
 
 
-def _keep(kept: list[Fault], faults: Iterable[Fault]) -> None:
-    kept.extend(islice(faults, 2 * MAX_PROBLEMS - min(len(kept), 2 * MAX_PROBLEMS)))
+def _keep(kept: list[Fault], faults: list[Fault]) -> None:
+    kept.extend(faults[: max(0, 2 * MAX_PROBLEMS - len(kept))])
 
 
 class _AudioTrack:

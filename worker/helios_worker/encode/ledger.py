@@ -1,6 +1,5 @@
 """Bookkeeping of frame numbers: every one once."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -24,22 +23,22 @@ class FrameLedger:
         self._ahead: set[int] = set()
         self._next = 0  # all below were seen or are given up
 
-    def add(self, frame: int) -> Iterator[Fault]:
-        """Tick off one frame."""
+    def add(self, frame: int) -> list[Fault]:
+        """Tick off one frame. Returns what is known to be wrong from now on."""
         if frame < self._next or frame in self._ahead:
-            yield Fault(frame, frame, repeated=True)
-            return
+            return [Fault(frame, frame, repeated=True)]
         self._ahead.add(frame)
         self._advance()
-        if len(self._ahead) > self._window:
-            yield self._give_up()
+        return [self._give_up()] if len(self._ahead) > self._window else []
 
-    def finish(self, frames: int) -> Iterator[Fault]:
-        """What is still missing if there should be `frames` in all, or more if more came."""
+    def finish(self, frames: int) -> list[Fault]:
+        """What is still missing, if there should be at least `frames` in all."""
+        faults = []
         while self._ahead:
-            yield self._give_up()
+            faults.append(self._give_up())
         if self._next < frames:
-            yield Fault(self._next, frames - 1)
+            faults.append(Fault(self._next, frames - 1))
+        return faults
 
     def _advance(self) -> None:
         while self._next in self._ahead:
