@@ -15,7 +15,7 @@ import av
 from av.container import InputContainer
 from pydantic import BaseModel, ConfigDict
 
-from helios_worker.encode.boxes import top_level_boxes
+from helios_worker.encode.boxes import read_layout
 from helios_worker.encode.decode import ProvingDecoder
 from helios_worker.encode.ledger import Fault, FrameLedger
 from helios_worker.encode.parameters import ColorTags
@@ -324,9 +324,8 @@ class _Check:
     def _check_boxes(self) -> bool | None:
         if "mp4" not in self._container.format.name:
             return None
-        boxes = list(top_level_boxes(self._path))
-        size = self._path.stat().st_size
-        if boxes and boxes[-1].end != size:
-            self._problems.add(f"the file is cut: {size} of {boxes[-1].end} bytes")
-        order = [box.kind for box in boxes]
-        return "moov" in order and "mdat" in order and order.index("moov") < order.index("mdat")
+        layout = read_layout(self._path)
+        if not layout.is_whole:
+            promised = layout.boxes[-1].end if layout.boxes else 0
+            self._problems.add(f"the file has {layout.size} bytes, its boxes say {promised}")
+        return layout.is_faststart

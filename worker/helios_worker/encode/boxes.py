@@ -1,8 +1,10 @@
 """The outermost boxes of an MP4 file (ISO/IEC 14496-12, 4.2): where the index is, and whether it is cut."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from io import SEEK_END
 from pathlib import Path
+from typing import BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,20 +16,49 @@ class Box:
     end: int
 
 
-def top_level_boxes(path: Path) -> Iterator[Box]:
-    """The boxes of a file in order. The last one may end beyond the file, if that was cut."""
-    size = path.stat().st_size
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The boxes of a file in order. size: of the file in bytes; the last box ends there unless it is cut."""
+
+    boxes: Sequence[Box]
+    size: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the boxes fill the file exactly."""
+        return bool(self.boxes) and self.boxes[-1].end == self.size
+
+    @property
+    def is_faststart(self) -> bool:
+        """Whether the index comes before the media, so that a player need not read to the end."""
+        kinds = [box.kind for box in self.boxes]
+        return "moov" in kinds and "mdat" in kinds and kinds.index("moov") < kinds.index("mdat")
+
+
+def read_layout(source: Path | BinaryIO) -> Layout:
+    """The layout of a file, or of one in memory, which is then back at its start."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return _layout(file)
+    layout = _layout(source)
+    source.seek(0)
+    return layout
+
+
+def _layout(file: BinaryIO) -> Layout:
+    size = file.seek(0, SEEK_END)
+    boxes: list[Box] = []
     start = 0
-    with path.open("rb") as file:
-        while start + 8 <= size:
-            file.seek(start)
-            header = file.read(16)
-            length = int.from_bytes(header[:4])
-            if length == 1:
-                length = int.from_bytes(header[8:16])
-            elif length == 0:
-                length = size - start
-            if length < 8:
-                return  # no box: whatever follows is not MP4
-            yield Box(header[4:8].decode("latin-1"), start, start + length)
-            start += length
+    while start < size:
+        file.seek(start)
+        header = file.read(16)
+        length = int.from_bytes(header[:4])
+        if length == 1:  # too large for 32 bits
+            length = int.from_bytes(header[8:16])
+        elif length == 0:  # to the end of the file
+            length = size - start
+        if len(header) < 8 or length < 8:
+            break  # no box
+        boxes.append(Box(header[4:8].decode("latin-1"), start, start + length))
+        start += length
+    return Layout(boxes, size)

@@ -155,10 +155,10 @@ def _jpeg_matrix(settings: EncoderSettings) -> Graph:
     chain = [
         graph.add(
             "buffer",
-            f"video_size={size}:pix_fmt={JPEG_LAYOUT}:time_base={time_base}:colorspace=smpte170m:range=pc",
+            f"video_size={size}:pix_fmt={JPEG_LAYOUT}:time_base={time_base}:colorspace=bt470bg:range=pc",
         ),
         # Equal primaries and transfer on both sides: nothing but the matrix is applied.
-        graph.add("setparams", "color_primaries=bt709:color_trc=bt709:colorspace=smpte170m:range=pc"),
+        graph.add("setparams", "color_primaries=bt709:color_trc=bt709:colorspace=bt470bg:range=pc"),
         graph.add("colorspace", f"all=bt709:range=tv:format={settings.pixel_format}:fast=1"),
         graph.add("buffersink"),
     ]

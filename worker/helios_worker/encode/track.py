@@ -20,6 +20,7 @@ from typing import BinaryIO, TypeAlias
 import av
 from av.container import InputContainer, OutputContainer
 
+from helios_worker.encode.boxes import read_layout
 from helios_worker.encode.parameters import CodecParameters
 from helios_worker.errors import CorruptSegment, EncodeError
 
@@ -136,10 +137,12 @@ def open_track(
     """
     label = name or (str(source) if isinstance(source, Path) else "segment in memory")
     try:
+        if not read_layout(source).is_whole:  # FFmpeg does not mind a missing end
+            raise CorruptSegment(label, "no readable MP4 (it is cut)")
         container = av.open(str(source) if isinstance(source, Path) else source, "r", format="mp4")
     except PermissionError:
         raise
-    except av.FFmpegError as error:
+    except (av.FFmpegError, FileNotFoundError, IsADirectoryError) as error:
         raise CorruptSegment(label, f"no readable MP4 ({error.strerror})") from error
     with container:
         yield TrackReader(container, label, fps)
