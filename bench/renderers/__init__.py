@@ -1,0 +1,1 @@
+"""Comparison of renderers on the same visuals, in one run on one machine; README.md says how."""
