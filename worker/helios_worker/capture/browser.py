@@ -90,7 +90,9 @@ def find_browser() -> Path:
 class Browser:
     """One headless shell and the connection to it. Ends with its worker: it reads end-of-file on its pipe."""
 
-    def __init__(self, pid: int, connection: Connection, version: str, scratch: TemporaryDirectory[str]) -> None:
+    def __init__(
+        self, pid: int, connection: Connection, version: str, scratch: TemporaryDirectory[str]
+    ) -> None:
         self.pid = pid
         self.connection = connection
         self.version = version

@@ -134,6 +134,8 @@ class Connection:
         if future.done():
             return
         if "error" in message:
-            future.set_exception(CommandRefused(f"{method}: {message['error'].get('message', message['error'])}"))
+            future.set_exception(
+                CommandRefused(f"{method}: {message['error'].get('message', message['error'])}")
+            )
         else:
             future.set_result(message["result"])

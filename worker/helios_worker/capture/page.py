@@ -42,7 +42,9 @@ class FrameNeverReady(HeliosError):
     """A frame did not become ready within its limit. `report` says what it was waiting for."""
 
     def __init__(self, message: str, report: dict[str, Any]) -> None:
-        super().__init__(message, remedy="see the report beside the job's log; --frame-timeout raises the limit")
+        super().__init__(
+            message, remedy="see the report beside the job's log; --frame-timeout raises the limit"
+        )
         self.report = report
 
 
@@ -111,6 +113,7 @@ class Page:
         self._target = target
         self._workers: dict[str, str] = {}
         self._worker_starts: set[asyncio.Task[None]] = set()
+        self._worker_events: dict[str, asyncio.Future[Message]] = {}
         self._foreign: list[int] = []  # contexts of cross-origin frames, which have a clock of their own
         self._foreign_begun: set[int] = set()
         self._requests: dict[str, tuple[str, str]] = {}
@@ -137,7 +140,9 @@ class Page:
                 "Target.createTarget", {"url": "about:blank", "enableBeginFrameControl": True, **size}
             )
         )["targetId"]
-        attached = await browser.connection.send("Target.attachToTarget", {"targetId": target, "flatten": True})
+        attached = await browser.connection.send(
+            "Target.attachToTarget", {"targetId": target, "flatten": True}
+        )
         page = cls(browser, attached["sessionId"], target, settings)
         browser.connection.listen(page._session, page._on_event)
         script = clock_script(seed=settings.seed, props=settings.props)
@@ -177,7 +182,9 @@ class Page:
         async with self._watched("loading"):
             reply = await self._command("Page.navigate", {"url": url})
             if reply.get("errorText"):
-                raise PageError(f"{url} cannot be opened: {reply['errorText']}", remedy="check the address and the file")
+                raise PageError(
+                    f"{url} cannot be opened: {reply['errorText']}", remedy="check the address and the file"
+                )
             await self._loaded.wait()
             self._origin_tick = self._last_tick = time.monotonic() * 1000 + FIRST_TICK_AHEAD_MS
             # One frame without a picture is needed before the first capture.
@@ -203,7 +210,10 @@ class Page:
         return Declared(
             fps=None if fps is None else str(fps),
             duration=found["duration"],
-            **{name: None if found[name] is None else int(found[name]) for name in ("width", "height", "frames")},
+            **{
+                name: None if found[name] is None else int(found[name])
+                for name in ("width", "height", "frames")
+            },
         )
 
     # -- frames --------------------------------------------------------------------------------------------
@@ -248,7 +258,9 @@ class Page:
                 # Drawing asked for something (a background, a lazy image): it belongs on this frame.
                 await self._rest()
                 continue
-            picture = base64.b64decode(reply["screenshotData"]) if "screenshotData" in reply else self._last_picture
+            picture = (
+                base64.b64decode(reply["screenshotData"]) if "screenshotData" in reply else self._last_picture
+            )
             if picture is None:
                 continue
             if picture == self._last_picture:
@@ -298,16 +310,22 @@ class Page:
             if not self._requests and not self._worker_starts and seen == self._requests_seen:
                 return
 
-    async def _drive(self, expression: str, *, session: str | None = None, context: int | None = None) -> None:
+    async def _drive(
+        self, expression: str, *, session: str | None = None, context: int | None = None
+    ) -> None:
         """Runs a step of a clock, with the browser's own frames where it asks for them."""
         reply = await self._evaluate(expression, session=session, context=context)
         while reply is not None and reply["state"] == "frame":
-            await self._begin_frame({"noDisplayUpdates": reply["kind"] == "update"})
+            drawn = await self._begin_frame({"noDisplayUpdates": reply["kind"] == "update"})
+            if drawn["hasDamage"]:
+                self._still = False  # this frame took the damage that the capture would ask for
             reply = await self._evaluate("__heliosClock.resume()", session=session, context=context)
         if reply is not None and reply["state"] == "error":
             raise HeliosError(f"frame {self.frame}: the clock failed: {reply['message']}")
 
-    async def _evaluate(self, expression: str, *, session: str | None = None, context: int | None = None) -> Any:
+    async def _evaluate(
+        self, expression: str, *, session: str | None = None, context: int | None = None
+    ) -> Any:
         params: Message = {"expression": expression, "awaitPromise": True, "returnByValue": True}
         if context is not None:
             params["contextId"] = context
@@ -322,7 +340,9 @@ class Page:
                 return None
             raise
         if "exceptionDetails" in reply:
-            raise HeliosError(f"frame {self.frame}: {expression}: {_exception_text(reply['exceptionDetails'])}")
+            raise HeliosError(
+                f"frame {self.frame}: {expression}: {_exception_text(reply['exceptionDetails'])}"
+            )
         return reply["result"].get("value")
 
     async def _begin_frame(self, options: Message) -> Message:
@@ -378,7 +398,9 @@ class Page:
         url, _ = self._requests.pop(params["requestId"], ("", ""))
         if params.get("errorText") and not params.get("canceled") and url:
             blocked = params.get("blockedReason")
-            self._complain(f"{url} could not be loaded: {blocked or params['errorText']}", kind="missing file")
+            self._complain(
+                f"{url} could not be loaded: {blocked or params['errorText']}", kind="missing file"
+            )
         if not self._requests:
             self._quiet.set()
 
@@ -422,29 +444,57 @@ class Page:
         task.add_done_callback(self._worker_starts.discard)
 
     def _on_detached(self, params: Message) -> None:
-        self._workers.pop(params["sessionId"], None)
+        session = params["sessionId"]
+        self._workers.pop(session, None)
+        self._browser.connection.forget(session)
+        awaited = self._worker_events.pop(session, None)
+        if awaited is not None and not awaited.done():
+            awaited.set_exception(CommandRefused("the worker ended before its first script"))
 
     async def _start_worker(self, session: str, info: Message) -> None:
-        """Puts the clock into a worker before its own script, then lets it run."""
+        """Puts the clock into a worker before its own script, then lets it run.
+
+        A worker that waits for the debugger has no timers yet (no setTimeout, for one): its globals are
+        complete only when its first script is about to run, so that is where the clock goes in.
+        """
         name = str(len(self._workers))
         try:
-            if info["type"] == "worker":
-                self._workers[session] = info["url"]
-                self._browser.connection.listen(session, self._on_event)
-                script = clock_script(seed=self.settings.seed, start_ms=self._now, realm_name=name)
-                attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
-                commands: list[tuple[str, Message]] = [
-                    ("Runtime.enable", {}),
-                    ("Network.enable", {}),
-                    ("Runtime.evaluate", {"expression": script}),
-                    ("Target.setAutoAttach", attach),
-                ]
-                await asyncio.gather(*(self._send(method, params, session) for method, params in commands))
-            await self._send("Runtime.runIfWaitingForDebugger", None, session)
-            if info["type"] == "worker":
-                await self._evaluate("__heliosClock.begin()", session=session)
+            if info["type"] != "worker":
+                await self._send("Runtime.runIfWaitingForDebugger", None, session)
+                return
+            self._workers[session] = info["url"]
+            self._browser.connection.listen(session, self._on_event)
+            about_to_run = self._next_event(session, "Debugger.paused")
+            attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+            commands: list[tuple[str, Message]] = [
+                ("Runtime.enable", {}),
+                ("Network.enable", {}),
+                ("Target.setAutoAttach", attach),
+                ("Debugger.enable", {}),
+                ("Debugger.setInstrumentationBreakpoint", {"instrumentation": "beforeScriptExecution"}),
+                ("Runtime.runIfWaitingForDebugger", {}),
+            ]
+            await asyncio.gather(*(self._send(method, params, session) for method, params in commands))
+            await about_to_run
+            script = clock_script(seed=self.settings.seed, start_ms=self._now, realm_name=name)
+            # Not _evaluate: a promise is never settled while the debugger holds the worker.
+            await self._send("Runtime.evaluate", {"expression": script}, session)
+            await self._send("Debugger.disable", None, session)
+            await self._evaluate("__heliosClock.begin()", session=session)
         except (CommandRefused, BrowserGone):
             self._workers.pop(session, None)  # it ended before it began
+
+    def _next_event(self, session: str, method: str) -> asyncio.Future[Message]:
+        """The next event of this name; a session that ends first raises CommandRefused."""
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+        def handle(name: str, params: Message) -> None:
+            if name == method and not future.done():
+                future.set_result(params)
+
+        self._browser.connection.listen(session, handle)
+        self._worker_events[session] = future
+        return future
 
     _EVENTS: dict[str, Callable[["Page", Message], None]] = {
         "Network.requestWillBeSent": _on_request,
@@ -481,7 +531,8 @@ class Page:
         more = f" (and {len(others)} more)" if others else ""
         where = "while loading" if self.frame < 0 else f"at frame {self.frame} (t = {self._now / 1000:.3f} s)"
         raise PageError(
-            f"the page failed {where}: {first}{more}", remedy="mend the page, or render with --page-errors warn"
+            f"the page failed {where}: {first}{more}",
+            remedy="mend the page, or render with --page-errors warn",
         )
 
     @asynccontextmanager
@@ -541,7 +592,10 @@ def _summary(report: dict[str, Any]) -> str:
         return f"a script does not return: {report['script'][0]}"
     waits = [f"request {url}" for url in report["requests"][:3]] + list(report.get("pending", []))[:3]
     if not waits:
-        waits = [f"timer {t['kind']} due at {t['due']:.0f} ms: {t['callback']}" for t in report.get("timers", [])[:3]]
+        waits = [
+            f"timer {t['kind']} due at {t['due']:.0f} ms: {t['callback']}"
+            for t in report.get("timers", [])[:3]
+        ]
     return "waiting for " + "; ".join(waits) if waits else "the page does not answer"
 
 

@@ -10,7 +10,7 @@
 if (isWindow) {
   const anchors = new Map(); // Animation -> {at, value, rate, last}
   const closedRoots = new Set();
-  const svgs = new Map(); // outermost svg element -> virtual time at which it came
+  const svgs = new Map(); // svg element, nested ones too: each has a timeline -> virtual time at which it came
   const proto = Animation.prototype;
   const currentTime = Object.getOwnPropertyDescriptor(proto, "currentTime");
   const startTime = Object.getOwnPropertyDescriptor(proto, "startTime");
@@ -55,7 +55,7 @@ if (isWindow) {
       }
     }
     for (const svg of document.getElementsByTagName("svg")) {
-      if (svg.ownerSVGElement || svgs.has(svg) || !svg.querySelector("animate,animateTransform,animateMotion,set")) continue;
+      if (svgs.has(svg) || !svg.querySelector("animate,animateTransform,animateMotion,set")) continue;
       svg.pauseAnimations();
       svgs.set(svg, kernel.now);
     }
@@ -121,17 +121,19 @@ if (isWindow) {
         set.call(this, listener);
       })(Object.getOwnPropertyDescriptor(proto, "onfinish").set),
   });
-  for (const method of ["play", "reverse"]) {
-    patch(
-      proto,
-      method,
-      ((run) =>
-        function () {
-          run.call(this);
-          detached.add(this);
-        })(proto[method]),
-    );
-  }
+  // The platform takes a new rate over at a frame of its own; ours is known to the moment.
+  patch(proto, "updatePlaybackRate", function (rate) {
+    this.playbackRate = rate;
+  });
+  const { play } = proto;
+  patch(proto, "play", function () {
+    play.call(this);
+    detached.add(this);
+  });
+  patch(proto, "reverse", function () {
+    this.playbackRate = -this.playbackRate;
+    this.play();
+  });
   patch(
     Element.prototype,
     "animate",

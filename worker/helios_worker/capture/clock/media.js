@@ -9,6 +9,7 @@ if (isWindow) {
   const nativePause = proto.pause;
   const frameCallback = HTMLVideoElement.prototype.requestVideoFrameCallback;
   let lastCallback = 0;
+  const ROUNDING = 1e-9; // seconds: 0.2 + 1.4 is a hair less than two rounds of 0.8
 
   function player(element) {
     let state = players.get(element);
@@ -24,8 +25,8 @@ if (isWindow) {
   function position(element, state) {
     let value = state.playing ? state.value + ((kernel.now - state.at) / 1000) * rate(element) : state.value;
     const length = element.duration;
-    if (Number.isFinite(length) && length > 0 && value >= length) value = element.loop ? value % length : length;
-    return value;
+    if (!Number.isFinite(length) || length <= 0 || value < length - ROUNDING) return value;
+    return element.loop ? Math.max(0, value - length * Math.floor((value + ROUNDING) / length)) : length;
   }
 
   const tell = (element, type) => element.dispatchEvent(new Event(type));

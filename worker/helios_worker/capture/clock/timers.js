@@ -16,9 +16,9 @@
   };
 
   function add(callback, delay, args, repeats) {
-    const nesting = kernel.nesting + 1;
-    const interval = repeats ? Math.max(1, milliseconds(delay)) : undefined;
-    const wait = Math.max(repeats ? interval : milliseconds(delay), nesting > 5 ? 4 : 0);
+    const { nesting } = kernel;
+    const wait = atLeastFour(milliseconds(delay), nesting);
+    const interval = repeats ? milliseconds(delay) : undefined;
     // Numbers of all realms of a kernel are apart, so that a frame cannot clear another's timer.
     const id = (kernel.lastTimer = (kernel.lastTimer || 0) + 1);
     lastId = id;

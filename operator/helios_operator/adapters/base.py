@@ -1,0 +1,28 @@
+"""The adapter protocol: what an execution target must be able to do."""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from helios_crds.wire import Payload, Reply
+
+Config = TypeVar("Config", contravariant=True)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A target that is ready to be invoked. name: for people and logs. slots: payloads it takes at once."""
+
+    name: str
+    slots: int
+
+
+class CloudAdapter(Protocol[Config]):
+    """Deploys workers to a target and invokes them."""
+
+    async def deploy(self, config: Config) -> Deployment:
+        """Makes the target ready. Doing it again changes nothing."""
+        ...
+
+    async def invoke(self, payload: Payload) -> Reply:
+        """Has a worker do one stage. A worker that died is a reply with a retryable exit code, not an error."""
+        ...

@@ -1,0 +1,152 @@
+"""The local adapter: workers as processes of this machine, with the very payload that the clouds get.
+
+Each worker stays warm between payloads and dies with its driver: its standard input ends.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from helios_crds.wire import ExitCode, Payload, Reply
+from helios_operator.adapters.base import Deployment
+
+LINE_BYTES = 1 << 24
+OnFrames = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class LocalConfig:
+    """workers: processes. lanes: browsers in each; None: one for each processor.
+
+    on_frames: told the chunk and how many more of its frames are encoded.
+    """
+
+    workers: int = 1
+    lanes: int | None = None
+    workspace: Path | None = None
+    on_frames: OnFrames = lambda chunk, count: None
+
+
+@dataclass
+class _Worker:
+    process: asyncio.subprocess.Process
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=30))
+    listener: asyncio.Task[None] | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process.returncode is None
+
+
+class LocalAdapter:
+    """A pool of `helios-worker lines` processes; a dead one is replaced when it is next needed."""
+
+    def __init__(self) -> None:
+        self._config = LocalConfig()
+        self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
+        self._workers: set[_Worker] = set()
+
+    async def deploy(self, config: LocalConfig) -> Deployment:
+        """Makes room for `config.workers` workers and starts the first, so that it warms up at once."""
+        self._config = config
+        self._idle = asyncio.Queue()
+        self._idle.put_nowait(await self._start())
+        for _ in range(config.workers - 1):
+            self._idle.put_nowait(None)
+        return Deployment(name="local", slots=config.workers)
+
+    async def invoke(self, payload: Payload) -> Reply:
+        """One stage on the next free worker."""
+        worker = await self._idle.get()
+        try:
+            if worker is None or not worker.is_alive:
+                worker = await self._start()
+            return await self._ask(worker, payload)
+        except asyncio.CancelledError:
+            if worker is not None:
+                _end(worker)
+            raise
+        finally:
+            self._idle.put_nowait(worker)
+
+    async def close(self) -> None:
+        """Ends every worker: politely by closing its input, then by force."""
+        for worker in self._workers:
+            if worker.process.stdin is not None:
+                worker.process.stdin.close()
+        for worker in self._workers:
+            try:
+                await asyncio.wait_for(worker.process.wait(), 5)
+            except TimeoutError:
+                _end(worker)
+                await worker.process.wait()
+            if worker.listener is not None:
+                await worker.listener
+        self._workers.clear()
+
+    async def _start(self) -> _Worker:
+        arguments = [sys.executable, "-m", "helios_worker.entrypoints.process", "lines", "--allow-commands"]
+        if self._config.lanes is not None:
+            arguments += ["--lanes", str(self._config.lanes)]
+        if self._config.workspace is not None:
+            arguments += ["--workspace", str(self._config.workspace)]
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=LINE_BYTES,
+            start_new_session=True,
+        )
+        worker = _Worker(process)
+        worker.listener = asyncio.create_task(_listen(worker))
+        self._workers.add(worker)
+        return worker
+
+    async def _ask(self, worker: _Worker, payload: Payload) -> Reply:
+        stdin, stdout = worker.process.stdin, worker.process.stdout
+        assert stdin is not None and stdout is not None
+        try:
+            stdin.write(payload.model_dump_json().encode() + b"\n")
+            await stdin.drain()
+            while line := await stdout.readline():
+                message = json.loads(line)
+                if "reply" in message:
+                    return Reply.model_validate(message["reply"])
+                self._config.on_frames(payload.chunkIndex, int(message["frames"]))
+        except (ConnectionError, ValueError, KeyError, ValidationError) as error:
+            _end(worker)
+            await worker.process.wait()
+            return _died(worker, f"its answer could not be read ({error})")
+        code = await worker.process.wait()
+        return _died(worker, f"it was killed by signal {-code}" if code < 0 else f"it ended with code {code}")
+
+
+async def _listen(worker: _Worker) -> None:
+    """Keeps the last lines a worker said, for the case that it dies without a reply."""
+    assert worker.process.stderr is not None
+    while line := await worker.process.stderr.readline():
+        worker.said.append(line.decode(errors="replace").rstrip())
+
+
+def _died(worker: _Worker, how: str) -> Reply:
+    said = "\n".join(list(worker.said)[-5:])
+    return Reply(
+        exitCode=ExitCode.RETRYABLE, stderr=f"the worker died: {how}" + (f"\n{said}" if said else "")
+    )
+
+
+def _end(worker: _Worker) -> None:
+    if worker.is_alive:
+        try:
+            os.killpg(worker.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass

@@ -1,0 +1,108 @@
+"""`helios-worker`: the worker as a process.
+
+    helios-worker plan REQUEST_URL        helios-worker chunk JOB_URL INDEX        helios-worker stitch JOB_URL
+    helios-worker lines                   one payload per line on standard input, warm between them
+
+The one-shot forms print the reply's result as JSON and exit with its code; a pod's termination message is
+written where HELIOS_TERMINATION_LOG points. `lines` is what the local adapter drives: it answers each
+payload with one line {"reply": …}, sends {"frames": n} meanwhile, and ends with its standard input.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import orjson
+from pydantic import ValidationError
+
+from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_worker.runtime import WorkerRuntime
+
+RESULT_BYTES = 4096
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The console script. Returns the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.TERMINATED))
+    if options.stage == "lines":
+        return serve_lines(options)
+    runtime = WorkerRuntime(options.workspace, lanes=options.lanes, allow_commands=options.allow_commands)
+    try:
+        reply = runtime.process(
+            Payload(
+                jobPath=options.job_path,
+                chunkIndex=options.chunk_index,
+                stage=Stage(options.stage),
+                attempt=options.attempt,
+            )
+        )
+    finally:
+        runtime.close()
+    sys.stderr.write(f"{reply.stderr}\n" if reply.stderr else "")
+    result = orjson.dumps(reply.result or {})
+    sys.stdout.write(result.decode() + "\n")
+    if message := os.environ.get("HELIOS_TERMINATION_LOG"):
+        Path(message).write_bytes(
+            result if len(result) <= RESULT_BYTES else b'{"error":"the result is too large"}'
+        )
+    return reply.exitCode
+
+
+def serve_lines(options: argparse.Namespace) -> int:
+    """Answers payloads, one a line, until standard input ends."""
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may write between the lines
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+
+    def send(message: dict[str, object]) -> None:
+        out.write(orjson.dumps(message) + b"\n")
+
+    runtime = WorkerRuntime(
+        options.workspace,
+        lanes=options.lanes,
+        allow_commands=options.allow_commands,
+        on_frames=lambda count: send({"frames": count}),
+    )
+    try:
+        for line in sys.stdin.buffer:
+            try:
+                reply = runtime.process(Payload.model_validate_json(line))
+            except ValidationError as error:
+                reply = Reply(exitCode=ExitCode.USER_ERROR, stderr=f"bad payload: {error.errors()[0]['msg']}")
+            send({"reply": reply.model_dump()})
+    except BrokenPipeError:
+        return ExitCode.RETRYABLE
+    finally:
+        runtime.close()
+    return ExitCode.DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="helios-worker", description="Does one stage of a render.")
+    stages = parser.add_subparsers(dest="stage", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--workspace", default=tempfile.gettempdir(), help="folder for temporary files")
+    common.add_argument(
+        "--lanes", type=int, default=None, help="browsers per chunk (default: one per processor)"
+    )
+    common.add_argument("--allow-commands", action="store_true", help="run the commands of Helios' own jobs")
+    common.add_argument("--attempt", type=int, default=1, help="how often this has been asked for")
+    for stage in Stage:
+        sub = stages.add_parser(stage, parents=[common])
+        sub.add_argument("job_path", help="URL of the request (plan) or of job.json")
+        if stage is Stage.CHUNK:
+            sub.add_argument("chunk_index", type=int)
+        else:
+            sub.set_defaults(chunk_index=0)
+    stages.add_parser("lines", parents=[common], help="one payload per line on standard input")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""The seam that every execution target calls: one payload in, one result out, whatever happens in between.
+
+    runtime = WorkerRuntime("/tmp")
+    runtime.initialize()                              # optional: starts the browser ahead of the first stage
+    result = runtime.run("file:///store/jobs/3f…/job.json", 7)
+    result.exit_code, result.stderr
+
+A runtime is stateless but for what it keeps warm. It is not thread-safe; a process has one.
+"""
+
+import asyncio
+import base64
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+from pydantic import ValidationError
+
+from helios_crds.request import RenderRequest
+from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_worker.capture.page import FrameNeverReady
+from helios_worker.capture.studio import Studio
+from helios_worker.command import run_command
+from helios_worker.errors import HeliosError, UserError
+from helios_worker.job import read_job
+from helios_worker.machine import cpu_count
+from helios_worker.stages.chunk import render_chunk
+from helios_worker.stages.plan import plan
+from helios_worker.stages.stitch import BadChunks, stitch
+from helios_worker.store import ArtifactStore, split_url
+
+log = logging.getLogger(__name__)
+
+
+class Worker(Protocol):
+    """What a target needs of a worker."""
+
+    def initialize(self) -> None:
+        """Starts what is kept warm between jobs."""
+        ...
+
+    def process(self, job: Payload) -> Reply:
+        """Does one stage and never raises for what happens in it."""
+        ...
+
+
+@dataclass(frozen=True)
+class WorkerResult:
+    """exit_code as in helios_crds.wire.ExitCode; result: what the stage returns, None when it failed."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    result: dict[str, Any] | None
+
+
+class WorkerRuntime:
+    """See the module's docstring.
+
+    workspace_dir: where temporary files go; it must be writable.
+    lanes: browsers per chunk; by default one for each processor of the cgroup.
+    allow_commands: whether chunks of Helios' own jobs may run their `command`.
+    on_frames: told, during a chunk, how many more frames are encoded.
+    """
+
+    def __init__(
+        self,
+        workspace_dir: str | os.PathLike[str],
+        *,
+        lanes: int | None = None,
+        allow_commands: bool = False,
+        on_frames: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self._workspace = Path(workspace_dir)
+        self._allow_commands = allow_commands
+        self._on_frames = on_frames
+        self._runner = asyncio.Runner()
+        self._scratch = tempfile.TemporaryDirectory(
+            prefix="helios-", dir=self._workspace, ignore_cleanup_errors=True
+        )
+        self._studio = Studio(Path(self._scratch.name), lanes or cpu_count())
+
+    def initialize(self) -> None:
+        """Starts the first browser, so that the first stage finds it warm."""
+        self._runner.run(self._studio.start())
+
+    def close(self) -> None:
+        """Ends the browsers and removes the workspace's temporary files."""
+        self._runner.run(self._studio.stop())
+        self._runner.close()
+        self._scratch.cleanup()
+
+    def run(self, job_path: str, chunk_index: int) -> WorkerResult:
+        """Renders one chunk of the job at a URL."""
+        reply = self.process(Payload(jobPath=job_path, chunkIndex=chunk_index))
+        return WorkerResult(reply.exitCode, reply.stdout, reply.stderr, reply.result)
+
+    def process(self, job: Payload) -> Reply:
+        """Does the stage that a payload asks for. What goes wrong is in the reply, never raised."""
+        started = time.monotonic()
+        try:
+            result = self._runner.run(self._stage(job))
+        except HeliosError as error:
+            return self._failure(job, error)
+        except Exception as error:  # a defect of ours: worth another attempt, and the whole trace
+            log.exception("stage %s failed", job.stage)
+            return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"{type(error).__name__}: {error}")
+        seconds = time.monotonic() - started
+        return Reply(exitCode=ExitCode.DONE, stdout=f"{job.stage} done in {seconds:.1f} s", result=result)
+
+    def _stage(self, payload: Payload) -> Coroutine[Any, Any, dict[str, Any]]:
+        match payload.stage:
+            case Stage.PLAN:
+                return self._plan(payload)
+            case Stage.CHUNK:
+                return self._chunk(payload)
+            case Stage.STITCH:
+                return self._stitch(payload)
+
+    async def _plan(self, payload: Payload) -> dict[str, Any]:
+        root, key = split_url(payload.jobPath, "requests/")
+        store = ArtifactStore(root)
+        data = await asyncio.to_thread(store.get, key)
+        if data is None:
+            raise UserError(f"there is no request at {payload.jobPath}")
+        try:
+            request = RenderRequest.model_validate_json(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise UserError(f"the request's {field}: {first['msg'].removeprefix('Value error, ')}") from None
+        exclude = [Path(request.output)] if request.output and "://" not in request.output else []
+        return (await plan(request, store, self._studio, exclude=exclude)).model_dump()
+
+    async def _chunk(self, payload: Payload) -> dict[str, Any]:
+        store, job = await asyncio.to_thread(read_job, payload.jobPath)
+        if payload.chunkIndex >= len(job.chunks):
+            raise UserError(f"the job has {len(job.chunks)} chunks; there is no chunk {payload.chunkIndex}")
+        if job.helios is None:
+            return await run_command(
+                job.chunks[payload.chunkIndex], self._workspace, allowed=self._allow_commands
+            )
+        manifest, cached = await render_chunk(
+            job, payload.chunkIndex, store, self._studio, on_frames=self._on_frames
+        )
+        return {
+            "chunk": payload.chunkIndex,
+            "cached": cached,
+            "sha256": manifest.sha256,
+            "frames": manifest.frameCount,
+        }
+
+    async def _stitch(self, payload: Payload) -> dict[str, Any]:
+        store, job = await asyncio.to_thread(read_job, payload.jobPath)
+        output = job.ours.output
+        if output is None:
+            raise UserError(f"job {job.id} has no output")
+        return (await stitch(job, store, output, scratch=Path(self._scratch.name))).model_dump()
+
+    def _failure(self, payload: Payload, error: HeliosError) -> Reply:
+        result: dict[str, Any] = {"error": type(error).__name__}
+        if isinstance(error, BadChunks):
+            result["badChunks"] = error.chunks
+        if isinstance(error, FrameNeverReady):
+            result["report"] = self._keep_report(payload, error)
+        return Reply(exitCode=error.exit_code, stderr=str(error), result=result)
+
+    def _keep_report(self, payload: Payload, error: FrameNeverReady) -> str | None:
+        """Stores the report of a stuck frame, and its picture, beside the job."""
+        report = dict(error.report)
+        picture = report.pop("screenshot", None)
+        try:
+            root, key = split_url(payload.jobPath, "requests/" if payload.stage is Stage.PLAN else "jobs/")
+            folder = key.rpartition("/")[0] if payload.stage is not Stage.PLAN else key.removesuffix(".json")
+            store = ArtifactStore(root)
+            name = f"{folder}/stuck/{payload.stage}-{payload.chunkIndex:05d}-a{payload.attempt}"
+            store.put(f"{name}.json", orjson.dumps(report, option=orjson.OPT_INDENT_2))
+            if picture:
+                store.put(f"{name}.png", base64.b64decode(picture))
+            return f"{root}{name}.json"
+        except HeliosError:
+            log.exception("the report of a stuck frame could not be stored")
+            return None

@@ -1,0 +1,187 @@
+"""Joins the committed segments into one film, proves it and publishes it.
+
+Video packets are copied, never encoded again. A segment that is missing or damaged is named as a bad chunk and
+its manifest removed, so that only that chunk is rendered again.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from helios_worker.encode.concat import concatenate
+from helios_worker.errors import (
+    CorruptArtifact,
+    CorruptSegment,
+    HeliosError,
+    ResourceError,
+    SegmentMismatch,
+    UserError,
+)
+from helios_worker.job import Chunk, JobSpec, Manifest, committed, manifest_key
+from helios_worker.stages.chunk import SeamMismatch
+from helios_worker.store import ArtifactStore, file_digest, local_path
+from helios_worker.verify import verify_video
+
+
+class StitchResult(BaseModel):
+    """The film. output: where it is; sha256, bytes: of the file; frames: counted."""
+
+    model_config = ConfigDict(frozen=True)
+
+    output: str
+    sha256: str
+    bytes: int
+    frames: int
+    duration: float
+    warnings: tuple[str, ...] = ()
+
+
+class BadChunks(CorruptArtifact):
+    """Some chunks are missing or damaged; their manifests are gone, and they must be rendered again."""
+
+    def __init__(self, problems: dict[int, str]) -> None:
+        shown = "; ".join(f"chunk {index}: {problem}" for index, problem in list(problems.items())[:5])
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        super().__init__(f"{len(problems)} of the chunks must be rendered again: {shown}{more}")
+        self.chunks = sorted(problems)
+
+
+async def stitch(job: JobSpec, store: ArtifactStore, output: str, *, scratch: Path) -> StitchResult:
+    """Writes the film to `output`, whole or not at all.
+
+    output: a path, a file:// URL or an object's URL.
+
+    Raises:
+        BadChunks: some must be rendered again; which, is in the result.
+        SeamMismatch: two chunks do not agree on the picture where they meet.
+        UserError: the output cannot be written.
+    """
+    return await asyncio.to_thread(_stitch, job, store, output, scratch)
+
+
+def _stitch(job: JobSpec, store: ArtifactStore, output: str, scratch: Path) -> StitchResult:
+    film = job.ours.film
+    with TemporaryDirectory(prefix="helios-stitch-", dir=scratch) as folder:
+        manifests, files = gather(job, store, Path(folder))
+        warnings = check_seams(job.chunks, manifests)
+        target = local_path(output)
+        partial = _partial(target) if target is not None else Path(folder) / "film.mp4"
+        try:
+            try:
+                concatenate(files, partial, film.encoder, expected=[m.frameCount for m in manifests])
+            except (CorruptSegment, SegmentMismatch) as error:
+                raise discard(job, store, {error.index or 0: str(error)}) from error
+            report = verify_video(
+                partial,
+                frames=film.end - film.first,
+                fps=film.encoder.fps,
+                width=film.encoder.width,
+                height=film.encoder.height,
+                decode=False,
+            )
+            if report.problems:
+                raise HeliosError(f"the stitched film is not right: {'; '.join(report.problems[:3])}")
+            digest, size = file_digest(partial), partial.stat().st_size
+            publish(partial, target, output)
+        except OSError as error:
+            raise output_error(output, error) from error
+        finally:
+            if target is not None:
+                partial.unlink(missing_ok=True)
+    result = StitchResult(
+        output=output,
+        sha256=digest,
+        bytes=size,
+        frames=report.frames,
+        duration=report.duration,
+        warnings=warnings,
+    )
+    store.put(f"jobs/{job.id}/final.json", orjson.dumps(result.model_dump(), option=orjson.OPT_INDENT_2))
+    return result
+
+
+def gather(job: JobSpec, store: ArtifactStore, scratch: Path) -> tuple[list[Manifest], list[Path]]:
+    """Every chunk's manifest and segment file, each proven to be the bytes that were committed."""
+    manifests: list[Manifest] = []
+    files: list[Path] = []
+    problems: dict[int, str] = {}
+    for chunk in job.chunks:
+        manifest = committed(store, chunk)
+        file = store.file(manifest.segment, scratch) if manifest is not None else None
+        if manifest is None:
+            problems[chunk.id] = "it is not committed"
+        elif file is None:
+            problems[chunk.id] = f"its segment {manifest.segment} is missing"
+        elif (found := file_digest(file)) != manifest.sha256:
+            problems[chunk.id] = (
+                f"its segment is damaged ({file.stat().st_size} bytes, SHA-256 {found[:12]}…)"
+            )
+        else:
+            manifests.append(manifest)
+            files.append(file)
+    if problems:
+        raise discard(job, store, problems)
+    return manifests, files
+
+
+def discard(job: JobSpec, store: ArtifactStore, problems: dict[int, str]) -> BadChunks:
+    """Takes back the commits of bad chunks, with their segments, so that they are rendered again."""
+    for index in problems:
+        manifest = committed(store, job.chunks[index])
+        if manifest is not None:
+            store.delete(manifest_key(manifest.key))
+            store.delete(manifest.segment)
+    return BadChunks(problems)
+
+
+def check_seams(chunks: tuple[Chunk, ...], manifests: list[Manifest]) -> tuple[str, ...]:
+    """Compares the pictures at every join.
+
+    Returns:
+        Warnings: joins of chunks from different processor classes cannot be compared.
+    """
+    classes = {manifest.engine.cpu for manifest in manifests}
+    for chunk, before, after in zip(chunks[1:], manifests, manifests[1:], strict=False):
+        if before.engine == after.engine and before.nextPicture != after.firstPicture:
+            raise SeamMismatch(chunk.startFrame)
+    if len(classes) > 1:
+        return (
+            f"chunks come from different processors ({', '.join(sorted(classes))}): joins were not compared",
+        )
+    return ()
+
+
+def publish(partial: Path, target: Path | None, output: str) -> None:
+    """Puts the proven file in its place in one step."""
+    if target is not None:
+        os.replace(partial, target)
+        return
+    folder, _, name = output.rpartition("/")
+    ArtifactStore(folder).put(name, partial)
+
+
+def _partial(target: Path) -> Path:
+    """A name beside the output, on the same file system, that no other run uses."""
+    if target.is_dir():
+        raise UserError(f"the output {target} is a folder", remedy="give a file name, such as out.mp4")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.partial-{os.getpid()}.mp4")
+        partial.touch()
+    except OSError as error:
+        raise output_error(str(target), error) from error
+    return partial
+
+
+def output_error(output: str, error: OSError) -> HeliosError:
+    """An error of the operating system on the output, in words."""
+    text = f"the output {output} cannot be written: {error.strerror or error}"
+    if error.errno in (28, 122):
+        return ResourceError(
+            text, remedy="free some space and run the same command again: no chunk is rendered twice"
+        )
+    return UserError(text, remedy="choose another place with -o: the chunks are kept")
