@@ -82,7 +82,5 @@ class SegmentMismatch(CorruptArtifact):
     """
 
     def __init__(self, index: int, problem: str) -> None:
-        super().__init__(
-            f"segment {index}: {problem}", remedy="render this segment again with the job's settings"
-        )
+        super().__init__(f"segment {index}: {problem}", remedy="render this segment again with the job's settings")
         self.index = index

@@ -153,8 +153,11 @@ class Manifest(_Model):
 
 
 def chunk_key(engine: Engine, film: Film, start: int, count: int) -> str:
-    """The cache key of a chunk: the same key means the same bytes. The film's length beyond the chunk is no
-    part of it, but whether the film goes on is: the seam's picture is rendered with the chunk."""
+    """The cache key of a chunk: the same key means the same bytes.
+
+    The film's length beyond the chunk is no part of it, but whether the film goes on is: the picture at the
+    seam is rendered with the chunk.
+    """
     shaping = film.model_dump(mode="json", exclude={"first", "end", "frames"})
     return json_digest(
         {

@@ -74,9 +74,7 @@ class LaneEncoder:
                 async with self._changed:
                     await self._changed.wait_for(self._ready)
                     unit_end = min(self._next - self._next % unit_frames + unit_frames, self.end)
-                    batch = [
-                        self._waiting[n] for n in range(self._next, min(self._next + self._ready(), unit_end))
-                    ]
+                    batch = [self._waiting[n] for n in range(self._next, min(self._next + self._ready(), unit_end))]
                 await self._in_thread(self._encode, unit, batch)
                 async with self._changed:
                     for frame in range(self._next, self._next + len(batch)):

@@ -81,9 +81,7 @@ class WorkerRuntime:
         self._allow_commands = allow_commands
         self._on_frames = on_frames
         self._runner = asyncio.Runner()
-        self._scratch = tempfile.TemporaryDirectory(
-            prefix="helios-", dir=self._workspace, ignore_cleanup_errors=True
-        )
+        self._scratch = tempfile.TemporaryDirectory(prefix="helios-", dir=self._workspace, ignore_cleanup_errors=True)
         self._studio = Studio(Path(self._scratch.name), lanes or cpu_count())
 
     def initialize(self) -> None:
@@ -143,12 +141,8 @@ class WorkerRuntime:
         if payload.chunkIndex >= len(job.chunks):
             raise UserError(f"the job has {len(job.chunks)} chunks; there is no chunk {payload.chunkIndex}")
         if job.helios is None:
-            return await run_command(
-                job.chunks[payload.chunkIndex], self._workspace, allowed=self._allow_commands
-            )
-        manifest, cached = await render_chunk(
-            job, payload.chunkIndex, store, self._studio, on_frames=self._on_frames
-        )
+            return await run_command(job.chunks[payload.chunkIndex], self._workspace, allowed=self._allow_commands)
+        manifest, cached = await render_chunk(job, payload.chunkIndex, store, self._studio, on_frames=self._on_frames)
         return {
             "chunk": payload.chunkIndex,
             "cached": cached,

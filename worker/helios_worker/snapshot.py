@@ -51,9 +51,7 @@ def take_snapshot(store: ArtifactStore, page: Path, *, exclude: frozenset[Path] 
         UserError: the page is missing, or its folder holds more than a composition should.
     """
     if not page.is_file():
-        raise UserError(
-            f"there is no page {page}", remedy="name an HTML file, or a folder with an index.html"
-        )
+        raise UserError(f"there is no page {page}", remedy="name an HTML file, or a folder with an index.html")
     root = page.parent.resolve()
     files: dict[str, str] = {}
     total = 0
@@ -83,9 +81,7 @@ def load_snapshot(store: ArtifactStore, digest: str) -> Snapshot:
         raise CorruptArtifact(f"the snapshot {digest} is not in {store.url}", remedy="plan the job again")
     snapshot = Snapshot.model_validate(found)
     if snapshot.digest != digest:
-        raise CorruptArtifact(
-            f"the snapshot {digest} in {store.url} has been altered", remedy="plan the job again"
-        )
+        raise CorruptArtifact(f"the snapshot {digest} in {store.url} has been altered", remedy="plan the job again")
     return snapshot
 
 
@@ -111,11 +107,6 @@ def _walk(root: Path, exclude: set[Path]) -> Iterator[Path]:
         )
         for name in sorted(names):
             path = here / name
-            if (
-                name.startswith(".")
-                or path in exclude
-                or not path.resolve().is_relative_to(root)
-                or not path.is_file()
-            ):
+            if name.startswith(".") or path in exclude or not path.resolve().is_relative_to(root) or not path.is_file():
                 continue
             yield path

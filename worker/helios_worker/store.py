@@ -111,9 +111,7 @@ class ArtifactStore:
         except Exception as error:
             raise _store_error(f"listing {self.url}{prefix}", error) from error
 
-    def put_content(
-        self, folder: str, path: Path, *, suffix: str = "", digest: str | None = None
-    ) -> tuple[str, str]:
+    def put_content(self, folder: str, path: Path, *, suffix: str = "", digest: str | None = None) -> tuple[str, str]:
         """Stores a file under its own SHA-256.
 
         Returns:
@@ -126,7 +124,7 @@ class ArtifactStore:
         return key, digest
 
     def file(self, key: str, scratch: Path) -> Path | None:
-        """An object as a local file, to be read only: the store's own where it is a folder, else a copy in `scratch`."""
+        """An object as a local file, to be read only: the store's own where it has one, else a copy in `scratch`."""
         if self._local is not None:
             path = self._local / key
             return path if path.is_file() else None
@@ -189,9 +187,7 @@ def _make_folder(path: Path) -> None:
 def _store_error(doing: str, error: Exception) -> HeliosError:
     text = str(error).split("\n\nDebug source")[0].strip()
     if "os error 28" in text or "No space left" in text or "os error 122" in text:
-        return ResourceError(
-            f"{doing}: the disk is full", remedy="free some space and run the same command again"
-        )
+        return ResourceError(f"{doing}: the disk is full", remedy="free some space and run the same command again")
     return StoreError(f"{doing}: {text}", remedy="check that the store is there and may be written to")
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from helios_worker.encode.boxes import read_layout
 from helios_worker.encode.parameters import ColorTags
 from helios_worker.encode.proof import AudioProof, Problems, VideoProof, is_mp4
-from helios_worker.encode.settings import Fps
+from helios_worker.encode.track import open_input
 from helios_worker.errors import CorruptArtifact, UserError
 
 
@@ -44,7 +44,7 @@ class VideoReport(BaseModel):
     codec: str
     width: int
     height: int
-    fps: Fps
+    fps: Fraction
     frames: int
     duration: float
     pixel_format: str
@@ -81,9 +81,9 @@ def verify_video(
     if not path.is_file():
         raise UserError(f"{path} is no file")
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise CorruptArtifact(f"{path} holds no video")
+        with open_input(path) as container:
+            if not container.streams.video or container.streams.video[0].codec_context is None:
+                raise CorruptArtifact(f"{path} holds no video of a known codec")
             check = _Check(container, path, fps, threads if decode else None)
             return check.run(frames, {"width": width, "height": height, "fps": fps})
     except av.FFmpegError as error:
@@ -93,9 +93,7 @@ def verify_video(
 class _Check:
     """One pass over one file."""
 
-    def __init__(
-        self, container: InputContainer, path: Path, fps: Fraction | None, threads: int | None
-    ) -> None:
+    def __init__(self, container: InputContainer, path: Path, fps: Fraction | None, threads: int | None) -> None:
         self._container = container
         self._path = path
         self._stream = container.streams.video[0]
@@ -170,9 +168,7 @@ class _Check:
         if self._stream.duration is not None and time_base:
             declared = self._stream.duration * time_base
             if abs(declared - video_end) > max(time_base, 1 / self._fps / 2):
-                self._problems.add(
-                    f"the index says {float(declared):.3f} s, the frames last {float(video_end):.3f} s"
-                )
+                self._problems.add(f"the index says {float(declared):.3f} s, the frames last {float(video_end):.3f} s")
         if self._audio is not None and abs(self._audio.end - video_end) > self._audio.longest_packet:
             self._problems.add(
                 f"the audio ends at {float(self._audio.end):.3f} s, the video at {float(video_end):.3f} s"

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from helios_crds.wire import Payload, Reply
 
-Config = TypeVar("Config", contravariant=True)
+ConfigT_contra = TypeVar("ConfigT_contra", contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Deployment:
     slots: int
 
 
-class CloudAdapter(Protocol[Config]):
+class CloudAdapter(Protocol[ConfigT_contra]):
     """Deploys workers to a target and invokes them."""
 
-    async def deploy(self, config: Config) -> Deployment:
+    async def deploy(self, config: ConfigT_contra) -> Deployment:
         """Makes the target ready. Doing it again changes nothing."""
         ...
 

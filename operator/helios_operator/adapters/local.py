@@ -4,6 +4,7 @@ Each worker stays warm between payloads and dies with its driver: its standard i
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -113,7 +114,8 @@ class LocalAdapter:
 
     async def _ask(self, worker: _Worker, payload: Payload) -> Reply:
         stdin, stdout = worker.process.stdin, worker.process.stdout
-        assert stdin is not None and stdout is not None
+        assert stdin is not None
+        assert stdout is not None
         try:
             stdin.write(payload.model_dump_json().encode() + b"\n")
             await stdin.drain()
@@ -139,14 +141,10 @@ async def _listen(worker: _Worker) -> None:
 
 def _died(worker: _Worker, how: str) -> Reply:
     said = "\n".join(list(worker.said)[-5:])
-    return Reply(
-        exitCode=ExitCode.RETRYABLE, stderr=f"the worker died: {how}" + (f"\n{said}" if said else "")
-    )
+    return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"the worker died: {how}" + (f"\n{said}" if said else ""))
 
 
 def _end(worker: _Worker) -> None:
     if worker.is_alive:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass

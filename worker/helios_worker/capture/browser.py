@@ -1,6 +1,7 @@
 """Starts and ends a Chrome headless shell under begin-frame control."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import shutil
@@ -90,9 +91,7 @@ def find_browser() -> Path:
 class Browser:
     """One headless shell and the connection to it. Ends with its worker: it reads end-of-file on its pipe."""
 
-    def __init__(
-        self, pid: int, connection: Connection, version: str, scratch: TemporaryDirectory[str]
-    ) -> None:
+    def __init__(self, pid: int, connection: Connection, version: str, scratch: TemporaryDirectory[str]) -> None:
         self.pid = pid
         self.connection = connection
         self.version = version
@@ -132,8 +131,7 @@ class Browser:
                 version = await connection.send("Browser.getVersion")
         except (BrowserGone, TimeoutError) as error:
             said = log.read_text(errors="replace").strip().splitlines()[-5:]
-            _kill(pid)
-            os.waitpid(pid, 0)
+            _end(pid)
             raise BrowserGone(f"{executable} did not start: {' | '.join(said) or error}") from error
         return cls(pid, connection, version["product"], scratch)
 
@@ -148,8 +146,7 @@ class Browser:
         """Ends the browser and all its processes, and removes what it left on disk."""
         self.connection.close("the browser was stopped")
         if self.is_alive:
-            _kill(self.pid)
-            os.waitpid(self.pid, 0)
+            _end(self.pid)
             self._exited = True
         self._scratch.cleanup()
 
@@ -184,8 +181,8 @@ def _spawn(arguments: list[str], to_browser: int, from_browser: int, log: Path, 
             os.close(fd)
 
 
-def _kill(pid: int) -> None:
-    try:
+def _end(pid: int) -> None:
+    """Kills a browser with all its processes and waits for it."""
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    os.waitpid(pid, 0)

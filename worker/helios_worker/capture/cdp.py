@@ -59,9 +59,7 @@ class Connection:
         """
         return await self.post(method, params, session)
 
-    def post(
-        self, method: str, params: Message | None = None, session: str | None = None
-    ) -> asyncio.Future[Message]:
+    def post(self, method: str, params: Message | None = None, session: str | None = None) -> asyncio.Future[Message]:
         """Sends a command and returns the future of its result, so that several can be under way."""
         future: asyncio.Future[Message] = self._loop.create_future()
         if self._closed_because is not None:
@@ -134,8 +132,6 @@ class Connection:
         if future.done():
             return
         if "error" in message:
-            future.set_exception(
-                CommandRefused(f"{method}: {message['error'].get('message', message['error'])}")
-            )
+            future.set_exception(CommandRefused(f"{method}: {message['error'].get('message', message['error'])}"))
         else:
             future.set_result(message["result"])

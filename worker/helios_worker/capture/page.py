@@ -11,13 +11,14 @@ error, a missing file) ends the frame with a PageError that names frame, cause a
 
 import asyncio
 import base64
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from helios_worker.capture.browser import Browser
 from helios_worker.capture.cdp import BrowserGone, CommandRefused, Message
@@ -42,9 +43,7 @@ class FrameNeverReady(HeliosError):
     """A frame did not become ready within its limit. `report` says what it was waiting for."""
 
     def __init__(self, message: str, report: dict[str, Any]) -> None:
-        super().__init__(
-            message, remedy="see the report beside the job's log; --frame-timeout raises the limit"
-        )
+        super().__init__(message, remedy="see the report beside the job's log; --frame-timeout raises the limit")
         self.report = report
 
 
@@ -140,9 +139,7 @@ class Page:
                 "Target.createTarget", {"url": "about:blank", "enableBeginFrameControl": True, **size}
             )
         )["targetId"]
-        attached = await browser.connection.send(
-            "Target.attachToTarget", {"targetId": target, "flatten": True}
-        )
+        attached = await browser.connection.send("Target.attachToTarget", {"targetId": target, "flatten": True})
         page = cls(browser, attached["sessionId"], target, settings)
         browser.connection.listen(page._session, page._on_event)
         script = clock_script(seed=settings.seed, props=settings.props)
@@ -198,10 +195,8 @@ class Page:
     async def close(self) -> None:
         """Closes the page; a browser that is gone already is no error."""
         self._browser.connection.forget(self._session)
-        try:
+        with contextlib.suppress(BrowserGone, CommandRefused):
             await self._send("Target.closeTarget", {"targetId": self._target})
-        except (BrowserGone, CommandRefused):
-            pass
 
     async def declared(self) -> Declared:
         """Size, rate and length as the page declares them."""
@@ -210,10 +205,7 @@ class Page:
         return Declared(
             fps=None if fps is None else str(fps),
             duration=found["duration"],
-            **{
-                name: None if found[name] is None else int(found[name])
-                for name in ("width", "height", "frames")
-            },
+            **{name: None if found[name] is None else int(found[name]) for name in ("width", "height", "frames")},
         )
 
     # -- frames --------------------------------------------------------------------------------------------
@@ -258,9 +250,7 @@ class Page:
                 # Drawing asked for something (a background, a lazy image): it belongs on this frame.
                 await self._rest()
                 continue
-            picture = (
-                base64.b64decode(reply["screenshotData"]) if "screenshotData" in reply else self._last_picture
-            )
+            picture = base64.b64decode(reply["screenshotData"]) if "screenshotData" in reply else self._last_picture
             if picture is None:
                 continue
             if picture == self._last_picture:
@@ -310,9 +300,7 @@ class Page:
             if not self._requests and not self._worker_starts and seen == self._requests_seen:
                 return
 
-    async def _drive(
-        self, expression: str, *, session: str | None = None, context: int | None = None
-    ) -> None:
+    async def _drive(self, expression: str, *, session: str | None = None, context: int | None = None) -> None:
         """Runs a step of a clock, with the browser's own frames where it asks for them."""
         reply = await self._evaluate(expression, session=session, context=context)
         while reply is not None and reply["state"] == "frame":
@@ -323,9 +311,7 @@ class Page:
         if reply is not None and reply["state"] == "error":
             raise HeliosError(f"frame {self.frame}: the clock failed: {reply['message']}")
 
-    async def _evaluate(
-        self, expression: str, *, session: str | None = None, context: int | None = None
-    ) -> Any:
+    async def _evaluate(self, expression: str, *, session: str | None = None, context: int | None = None) -> Any:
         params: Message = {"expression": expression, "awaitPromise": True, "returnByValue": True}
         if context is not None:
             params["contextId"] = context
@@ -340,9 +326,7 @@ class Page:
                 return None
             raise
         if "exceptionDetails" in reply:
-            raise HeliosError(
-                f"frame {self.frame}: {expression}: {_exception_text(reply['exceptionDetails'])}"
-            )
+            raise HeliosError(f"frame {self.frame}: {expression}: {_exception_text(reply['exceptionDetails'])}")
         return reply["result"].get("value")
 
     async def _begin_frame(self, options: Message) -> Message:
@@ -398,9 +382,7 @@ class Page:
         url, _ = self._requests.pop(params["requestId"], ("", ""))
         if params.get("errorText") and not params.get("canceled") and url:
             blocked = params.get("blockedReason")
-            self._complain(
-                f"{url} could not be loaded: {blocked or params['errorText']}", kind="missing file"
-            )
+            self._complain(f"{url} could not be loaded: {blocked or params['errorText']}", kind="missing file")
         if not self._requests:
             self._quiet.set()
 
@@ -496,7 +478,7 @@ class Page:
         self._worker_events[session] = future
         return future
 
-    _EVENTS: dict[str, Callable[["Page", Message], None]] = {
+    _EVENTS: ClassVar[dict[str, Callable[["Page", Message], None]]] = {
         "Network.requestWillBeSent": _on_request,
         "Network.responseReceived": _on_response,
         "Network.loadingFinished": _on_request_done,
@@ -592,10 +574,7 @@ def _summary(report: dict[str, Any]) -> str:
         return f"a script does not return: {report['script'][0]}"
     waits = [f"request {url}" for url in report["requests"][:3]] + list(report.get("pending", []))[:3]
     if not waits:
-        waits = [
-            f"timer {t['kind']} due at {t['due']:.0f} ms: {t['callback']}"
-            for t in report.get("timers", [])[:3]
-        ]
+        waits = [f"timer {t['kind']} due at {t['due']:.0f} ms: {t['callback']}" for t in report.get("timers", [])[:3]]
     return "waiting for " + "; ".join(waits) if waits else "the page does not answer"
 
 

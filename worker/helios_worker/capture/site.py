@@ -52,9 +52,7 @@ class Site:
             raise web.HTTPNotFound(text=f"the composition has no file {path}")
         if request.method not in ("GET", "HEAD"):
             raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD"])
-        response = web.FileResponse(
-            file, headers={"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
-        )
+        response = web.FileResponse(file, headers={"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"})
         response.content_type = content_type(path)
         return response
 

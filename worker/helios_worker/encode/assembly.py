@@ -49,9 +49,7 @@ class Assembly:
                 track.write(item.packet, start + item.frame)
             copied += 1
         if copied != expected:
-            raise SegmentMismatch(
-                self.pieces, f"{piece.name} holds {copied} frames, the plan says {expected}"
-            )
+            raise SegmentMismatch(self.pieces, f"{piece.name} holds {copied} frames, the plan says {expected}")
         self.frames += copied
         self.pieces += 1
 
@@ -88,6 +86,4 @@ class Assembly:
 
     def _compare(self, parameters: CodecParameters) -> None:
         if self.parameters is not None and (differences := self.parameters.differences(parameters)):
-            raise SegmentMismatch(
-                self.pieces, f"codec parameters differ from segment 0: {'; '.join(differences)}"
-            )
+            raise SegmentMismatch(self.pieces, f"codec parameters differ from segment 0: {'; '.join(differences)}")

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import av
 from av.container import InputContainer, OutputContainer
 
-from helios_worker.encode.track import Source
+from helios_worker.encode.track import Source, open_input
 from helios_worker.errors import CorruptArtifact
 
 AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
@@ -67,7 +67,7 @@ def open_audio(source: Source) -> Iterator[AudioCopy]:
     """
     name = str(source) if isinstance(source, Path) else "audio in memory"
     try:
-        container = av.open(str(source) if isinstance(source, Path) else source, "r")
+        container = open_input(source)
     except av.FFmpegError as error:
         raise CorruptArtifact(f"{name} is no readable audio ({error.strerror})") from error
     with container:

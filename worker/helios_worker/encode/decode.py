@@ -13,8 +13,8 @@ DECODE_OPTIONS: Final = {
 class ProvingDecoder:
     """Decodes packets and keeps nothing of the pictures.
 
-    errors: what the decoder said, in order. It says so late when it has threads, so which frame was damaged
-    is known by the frame that does not come out.
+    errors: what the decoder said, each thing once. It says so late when it has threads, so which frame was
+    damaged is known by the frame that does not come out.
     """
 
     def __init__(self, context: av.VideoCodecContext, *, threads: int) -> None:
@@ -29,6 +29,8 @@ class ProvingDecoder:
         try:
             frames = self._context.decode(packet)
         except av.FFmpegError as error:
-            self.errors.append(error.strerror or str(error))
+            said = error.strerror or str(error)
+            if said not in self.errors:
+                self.errors.append(said)
             return []
         return [frame.pts for frame in frames if not frame.is_corrupt]

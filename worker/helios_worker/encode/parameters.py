@@ -6,8 +6,6 @@ from hashlib import sha256
 import av
 from pydantic import BaseModel, ConfigDict
 
-from helios_worker.encode.settings import Fps
-
 
 class ColorTags(BaseModel):
     """Colour fields as numbers of ITU-T H.273 (range: 1 limited, 2 full); 1, 1, 1, 1 is BT.709 limited."""
@@ -46,7 +44,7 @@ class CodecParameters(BaseModel):
     width: int
     height: int
     pixel_format: str
-    fps: Fps
+    fps: Fraction
     color: ColorTags
     extradata_sha256: str
     reorder_depth: int

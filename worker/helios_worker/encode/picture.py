@@ -78,9 +78,7 @@ class PictureDecoder:
         picture = self._decompress(capture, data)
         given, wanted = (picture.width, picture.height), (self._settings.width, self._settings.height)
         if given != wanted:
-            raise BadPicture(
-                f"the captured picture is {given[0]}×{given[1]}, the video is {wanted[0]}×{wanted[1]}"
-            )
+            raise BadPicture(f"the captured picture is {given[0]}×{given[1]}, the video is {wanted[0]}×{wanted[1]}")
         frame = self._from_jpeg(picture) if capture == "jpeg" else self._from_rgb(picture)
         _tag(frame)
         return frame
@@ -95,9 +93,7 @@ class PictureDecoder:
             frames = decoder.decode(packet)
         except av.FFmpegError as error:
             decoder.flush_buffers()
-            raise BadPicture(
-                f"the captured {capture} ({len(data)} bytes) is damaged: {error.strerror}"
-            ) from error
+            raise BadPicture(f"the captured {capture} ({len(data)} bytes) is damaged: {error.strerror}") from error
         if len(frames) != 1:
             raise BadPicture(f"the captured {capture} ({len(data)} bytes) holds {len(frames)} pictures")
         return frames[0]

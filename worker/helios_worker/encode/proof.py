@@ -16,9 +16,7 @@ VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
 
 MAX_PROBLEMS: Final = 20
-REORDER_WINDOW: Final = (
-    32  # frames; twice what any profile of H.264 or HEVC lets a frame be ahead of its turn
-)
+REORDER_WINDOW: Final = 32  # frames; twice what any profile of H.264 or HEVC lets a frame be ahead of its turn
 
 
 def is_mp4(container: Container) -> bool:
@@ -64,9 +62,7 @@ class VideoProof:
     threads: of the decoder; None not to decode. packets, decoded, keyframes: counts so far.
     """
 
-    def __init__(
-        self, stream: av.VideoStream, fps: Fraction, problems: Problems, threads: int | None
-    ) -> None:
+    def __init__(self, stream: av.VideoStream, fps: Fraction, problems: Problems, threads: int | None) -> None:
         self.keyframes = 0
         self.packets = 0
         self.decoded = 0
@@ -109,7 +105,7 @@ class VideoProof:
             _keep(self._decoded_faults, self._decoded_ledger.finish(self.packets))
             lost = [fault for fault in self._decoded_faults if fault not in self._packet_faults]
             self._problems.add_faults(lost, "not decoded")
-            for error in dict.fromkeys(self._decoder.errors):
+            for error in self._decoder.errors:
                 self._problems.add(f"the decoder says: {error}")
 
     def _decode(self, packet: VideoPacket | None) -> None:

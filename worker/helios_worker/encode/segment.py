@@ -117,6 +117,4 @@ def _check_settings(path: Path, parameters: CodecParameters, settings: EncoderSe
 def _describe(path: Path, frames: int, parameters: CodecParameters, *, decoded: bool) -> SegmentInfo:
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
-    return SegmentInfo(
-        frames=frames, bytes=path.stat().st_size, sha256=digest, parameters=parameters, decoded=decoded
-    )
+    return SegmentInfo(frames=frames, bytes=path.stat().st_size, sha256=digest, parameters=parameters, decoded=decoded)

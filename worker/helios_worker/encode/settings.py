@@ -99,9 +99,7 @@ class EncoderSettings(BaseModel):
     def _codec_can_do_it(self) -> Self:
         row = self.row
         if self.preset not in row.presets:
-            raise ValueError(
-                f"{row.encoder} has no preset {self.preset!r}; use one of: {', '.join(row.presets)}"
-            )
+            raise ValueError(f"{row.encoder} has no preset {self.preset!r}; use one of: {', '.join(row.presets)}")
         lowest, highest = row.crf
         if not lowest <= self.crf <= highest:
             raise ValueError(f"crf {self.crf} is out of range; {self.codec} takes {lowest} to {highest}")
@@ -121,12 +119,8 @@ class EncoderSettings(BaseModel):
         for side, step in steps.items():
             length: int = getattr(self, side)
             if length > self.row.max_side:
-                raise ValueError(
-                    f"{side} {length} is too large; {self.codec} takes at most {self.row.max_side}"
-                )
+                raise ValueError(f"{side} {length} is too large; {self.codec} takes at most {self.row.max_side}")
             if length % step:
                 nearest = f"{length + 1} or {length - 1}" if length > 1 else f"{length + 1}"
-                raise ValueError(
-                    f"{side} {length} is odd; {self.pixel_format} needs even sizes: use {nearest}"
-                )
+                raise ValueError(f"{side} {length} is odd; {self.pixel_format} needs even sizes: use {nearest}")
         return self

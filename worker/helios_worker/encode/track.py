@@ -47,14 +47,16 @@ class TrackReader:
             raise CorruptSegment(name, f"{len(container.streams.video)} video streams, not 1")
         self.name = name
         self.stream = container.streams.video[0]
+        if self.stream.codec_context is None:  # PyAV's stubs promise one
+            raise CorruptSegment(name, "of an unknown codec")
         rate = fps or self.stream.average_rate
         if not rate or not self.stream.time_base:
             raise CorruptSegment(name, "no frame rate", frame=0)
         self._tick = 1 / rate / self.stream.time_base
         self._container = container
         first = next(self._demux(), None)
-        if first is None:
-            raise CorruptSegment(name, "no frames", frame=0)
+        if first is None or not first.is_keyframe:
+            raise CorruptSegment(name, "does not start with a key frame", frame=0)
         self._packets = chain([first], self._demux())
         self.declared_frames = self.stream.frames
         self.parameters = CodecParameters.of(
@@ -121,15 +123,17 @@ class _Order:
         if self._ahead:
             raise CorruptSegment(self._name, "missing", frame=self._shown)
         if self.count != declared:
-            raise CorruptSegment(
-                self._name, f"missing; the index promises {declared} frames", frame=self.count
-            )
+            raise CorruptSegment(self._name, f"missing; the index promises {declared} frames", frame=self.count)
+
+
+def open_input(source: Source, *, format: str | None = None) -> InputContainer:
+    """Open a file or one in memory for reading. format: FFmpeg's name of it; found out by default."""
+    # Damage in a file's metadata must not stop us from naming the damage in its frames.
+    return av.open(str(source) if isinstance(source, Path) else source, "r", format=format, metadata_errors="replace")
 
 
 @contextmanager
-def open_track(
-    source: Source, *, name: str | None = None, fps: Fraction | None = None
-) -> Iterator[TrackReader]:
+def open_track(source: Source, *, name: str | None = None, fps: Fraction | None = None) -> Iterator[TrackReader]:
     """The video track of a file, or of one in memory.
 
     name: for errors; the path where there is one. fps: what it must be; as the file says by default.
@@ -139,7 +143,7 @@ def open_track(
     try:
         if not read_layout(source).is_whole:  # FFmpeg does not mind a missing end
             raise CorruptSegment(label, "no readable MP4 (it is cut)")
-        container = av.open(str(source) if isinstance(source, Path) else source, "r", format="mp4")
+        container = open_input(source, format="mp4")
     except PermissionError:
         raise
     except (av.FFmpegError, FileNotFoundError, IsADirectoryError) as error:
@@ -165,9 +169,7 @@ class TrackWriter:
         """
         dts = self.packets - self._depth
         if frame < dts:
-            raise EncodeError(
-                f"frame {frame} comes after {self.packets} packets; the reorder depth is {self._depth}"
-            )
+            raise EncodeError(f"frame {frame} comes after {self.packets} packets; the reorder depth is {self._depth}")
         packet.pts, packet.dts, packet.duration = frame, dts, 1
         packet.time_base = self._time_base
         packet.stream = self._stream

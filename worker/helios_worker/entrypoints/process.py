@@ -48,9 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     result = orjson.dumps(reply.result or {})
     sys.stdout.write(result.decode() + "\n")
     if message := os.environ.get("HELIOS_TERMINATION_LOG"):
-        Path(message).write_bytes(
-            result if len(result) <= RESULT_BYTES else b'{"error":"the result is too large"}'
-        )
+        Path(message).write_bytes(result if len(result) <= RESULT_BYTES else b'{"error":"the result is too large"}')
     return reply.exitCode
 
 
@@ -88,9 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     stages = parser.add_subparsers(dest="stage", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--workspace", default=tempfile.gettempdir(), help="folder for temporary files")
-    common.add_argument(
-        "--lanes", type=int, default=None, help="browsers per chunk (default: one per processor)"
-    )
+    common.add_argument("--lanes", type=int, default=None, help="browsers per chunk (default: one per processor)")
     common.add_argument("--allow-commands", action="store_true", help="run the commands of Helios' own jobs")
     common.add_argument("--attempt", type=int, default=1, help="how often this has been asked for")
     for stage in Stage:

@@ -123,9 +123,7 @@ async def render_segment(
     files = [segment.with_name(f"lane-{part.lane}.mp4") for part in parts]
     with ThreadPoolExecutor(max_workers=len(parts), thread_name_prefix="encode") as threads:
         encoders = [
-            LaneEncoder(
-                film.encoder, file, *units_of(part, chunk, film.encoder.unit_frames), threads, on_frames
-            )
+            LaneEncoder(film.encoder, file, *units_of(part, chunk, film.encoder.unit_frames), threads, on_frames)
             for part, file in zip(parts, files, strict=True)
         ]
 

@@ -117,9 +117,7 @@ def gather(job: JobSpec, store: ArtifactStore, scratch: Path) -> tuple[list[Mani
         elif file is None:
             problems[chunk.id] = f"its segment {manifest.segment} is missing"
         elif (found := file_digest(file)) != manifest.sha256:
-            problems[chunk.id] = (
-                f"its segment is damaged ({file.stat().st_size} bytes, SHA-256 {found[:12]}…)"
-            )
+            problems[chunk.id] = f"its segment is damaged ({file.stat().st_size} bytes, SHA-256 {found[:12]}…)"
         else:
             manifests.append(manifest)
             files.append(file)
@@ -149,16 +147,14 @@ def check_seams(chunks: tuple[Chunk, ...], manifests: list[Manifest]) -> tuple[s
         if before.engine == after.engine and before.nextPicture != after.firstPicture:
             raise SeamMismatch(chunk.startFrame)
     if len(classes) > 1:
-        return (
-            f"chunks come from different processors ({', '.join(sorted(classes))}): joins were not compared",
-        )
+        return (f"chunks come from different processors ({', '.join(sorted(classes))}): joins were not compared",)
     return ()
 
 
 def publish(partial: Path, target: Path | None, output: str) -> None:
     """Puts the proven file in its place in one step."""
     if target is not None:
-        os.replace(partial, target)
+        partial.replace(target)
         return
     folder, _, name = output.rpartition("/")
     ArtifactStore(folder).put(name, partial)
@@ -181,7 +177,5 @@ def output_error(output: str, error: OSError) -> HeliosError:
     """An error of the operating system on the output, in words."""
     text = f"the output {output} cannot be written: {error.strerror or error}"
     if error.errno in (28, 122):
-        return ResourceError(
-            text, remedy="free some space and run the same command again: no chunk is rendered twice"
-        )
+        return ResourceError(text, remedy="free some space and run the same command again: no chunk is rendered twice")
     return UserError(text, remedy="choose another place with -o: the chunks are kept")

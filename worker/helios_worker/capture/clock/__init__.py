@@ -33,7 +33,8 @@ def clock_script(
         "debug": debug,
         **({} if props is None else {"props": props}),
     }
-    return f"(() => {{\nif (globalThis.__heliosClock) return;\nconst config = {orjson.dumps(config).decode()};\n{_source()}\n}})();"
+    once = "if (globalThis.__heliosClock) return;"
+    return f"(() => {{\n{once}\nconst config = {orjson.dumps(config).decode()};\n{_source()}\n}})();"
 
 
 @cache

@@ -1,0 +1,85 @@
+"""Cuts a film into chunks, always on the encoder's unit grid, by frames, by count or by estimated time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from helios_crds.request import RenderRequest
+from helios_worker.job import Chunk, CostPoint, Engine, Film, chunk_key
+
+DEFAULT_TARGET_SECONDS = 60.0
+# x264 veryfast takes about 25 ms for a 1080p frame on one processor here; only its share beside capture counts.
+ENCODE_SECONDS_PER_MEGAPIXEL = 0.012
+
+
+def cut_chunks(film: Film, costs: list[CostPoint], request: RenderRequest, engine: Engine) -> list[Chunk]:
+    """The film's chunks, in order, each cut on the unit grid."""
+    bounds = chunk_bounds(film, costs, request)
+    curve = frame_costs(film, costs)
+    return [
+        Chunk(
+            id=index,
+            startFrame=start,
+            frameCount=end - start,
+            outputFile=f"segment-{index:05d}.mp4",
+            key=chunk_key(engine, film, start, end - start),
+            cost=round(sum(curve.between(start, end)), 3),
+        )
+        for index, (start, end) in enumerate(pairwise(bounds))
+    ]
+
+
+def chunk_bounds(film: Film, costs: list[CostPoint], request: RenderRequest) -> list[int]:
+    """Where chunks begin, and the end of the last."""
+    unit, chunking = film.encoder.unit_frames, request.chunking
+    inner = range(-(-(film.first + 1) // unit) * unit, film.end, unit)
+    if chunking.count is not None:
+        curve = frame_costs(film, costs)
+        total = sum(curve.between(film.first, film.end))
+        return _cuts(film, inner, curve, total / chunking.count)
+    if chunking.frames is not None:
+        units = max(1, -(-chunking.frames // unit))
+        return [film.first, *(frame for frame in inner if frame // unit % units == 0), film.end]
+    curve = frame_costs(film, costs)
+    return _cuts(film, inner, curve, chunking.targetSeconds or DEFAULT_TARGET_SECONDS)
+
+
+def _cuts(film: Film, inner: range, curve: "CostCurve", target: float) -> list[int]:
+    bounds, spent, since = [film.first], 0.0, film.first
+    for frame in inner:
+        spent += sum(curve.between(since, frame))
+        since = frame
+        if spent >= target * len(bounds) - 1e-9:
+            bounds.append(frame)
+    return [*bounds, film.end]
+
+
+@dataclass(frozen=True)
+class CostCurve:
+    """Estimated seconds of work for each frame: captures interpolated between samples, encoding by the pixel."""
+
+    points: tuple[CostPoint, ...]
+    encode: float
+
+    def at(self, frame: int) -> float:
+        """For one frame."""
+        points = self.points
+        if not points:
+            return self.encode + 0.03
+        if frame <= points[0].frame:
+            return self.encode + points[0].seconds
+        for before, after in pairwise(points):
+            if frame <= after.frame:
+                share = (frame - before.frame) / (after.frame - before.frame)
+                return self.encode + before.seconds + share * (after.seconds - before.seconds)
+        return self.encode + points[-1].seconds
+
+    def between(self, start: int, end: int) -> Iterable[float]:
+        """For each frame of a run."""
+        return (self.at(frame) for frame in range(start, end))
+
+
+def frame_costs(film: Film, costs: list[CostPoint]) -> CostCurve:
+    """The film's cost curve from its samples."""
+    megapixels = film.encoder.width * film.encoder.height / 1e6
+    return CostCurve(tuple(costs), ENCODE_SECONDS_PER_MEGAPIXEL * megapixels)

@@ -1,0 +1,147 @@
+"""Size, rate and length: the request's word first, then the page's own."""
+
+import re
+from fractions import Fraction
+
+from pydantic import ValidationError
+
+from helios_crds.request import MAX_FRAMES, RenderRequest
+from helios_worker.capture.page import Declared, Page, PageSettings
+from helios_worker.capture.studio import Studio
+from helios_worker.encode.settings import EncoderSettings, default_unit_frames
+from helios_worker.errors import UserError
+from helios_worker.job import Film
+
+FALLBACK_SIZE = (1920, 1080)
+
+
+async def settle(request: RenderRequest, draft: Film, address: str, studio: Studio) -> tuple[Film, Page, list[str]]:
+    """The film by the request first and the page's own word second, and the page open at that size.
+
+    Raises:
+        UserError: neither says how long the film is, or what they say cannot be rendered.
+    """
+    settings = PageSettings(
+        width=draft.encoder.width,
+        height=draft.encoder.height,
+        fps=Fraction(request.video.fps or 30),
+        props=draft.props,
+        seed=draft.seed,
+        picture=draft.capture,
+        quality=draft.quality,
+        frame_timeout=request.frameTimeout,
+        page_errors=draft.page_errors,
+    )
+    for _ in range(2):
+        page = await Page.open(await studio.browser(0), settings)
+        try:
+            await page.load(address)
+            declared = await page.declared()
+            film, warnings = film_of(request, declared, draft)
+        except BaseException:
+            await page.close()
+            raise
+        if (film.encoder.width, film.encoder.height, film.encoder.fps) == (
+            settings.width,
+            settings.height,
+            settings.fps,
+        ):
+            return film, page, [*warnings, *page.console.warnings]
+        await page.close()
+        settings = PageSettings(
+            **{
+                **settings.__dict__,
+                "width": film.encoder.width,
+                "height": film.encoder.height,
+                "fps": film.encoder.fps,
+            }
+        )
+    raise UserError(
+        f"the page declares another size each time it is opened: {film.encoder.width}x{film.encoder.height} at last",
+        remedy="give --width and --height",
+    )
+
+
+def film_of(request: RenderRequest, declared: Declared, draft: Film) -> tuple[Film, list[str]]:
+    """The film that request and page agree on."""
+    video, warnings = request.video, []
+    fps_text = video.fps or declared.fps
+    if fps_text is None:
+        fps_text = "30"
+        warnings.append("neither the request nor the page gives a frame rate; 30 is used")
+    fps = exact_fps(fps_text)
+    width, height = video.width or declared.width, video.height or declared.height
+    if width is None or height is None:
+        width, height = width or FALLBACK_SIZE[0], height or FALLBACK_SIZE[1]
+        warnings.append(f"neither the request nor the page gives a size; {width}x{height} is used")
+    frames = video.frames or _frames(video.duration, fps) or declared.frames or _frames(declared.duration, fps)
+    if frames is None:
+        raise UserError(
+            "how long is the film? Neither the request nor the page says",
+            remedy='give --duration 10 or --frames 300, or write data-duration="10" on the page\'s <html>',
+        )
+    if not 0 < frames <= MAX_FRAMES:
+        raise UserError(f"a film of {frames} frames cannot be rendered: 1 to {MAX_FRAMES} can be")
+    first, end = video.range or (0, frames)
+    if end > frames:
+        raise UserError(f"the range ends at frame {end}, but the film has {frames}", remedy="choose a range within it")
+    encoder = encoder_settings(request, width, height, fps)
+    return draft.model_copy(update={"frames": frames, "first": first, "end": end, "encoder": encoder}), warnings
+
+
+def exact_fps(text: str) -> Fraction:
+    """A declared rate, exact: 30, "30.0", "30000/1001", and 29.97 and its kin as what they stand for.
+
+    Raises:
+        UserError: it is no rate, or out of range.
+    """
+    try:
+        fps = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise UserError(
+            f"the page declares a frame rate of {text!r}", remedy='write data-fps="30" or "30000/1001"'
+        ) from None
+    for whole in (24, 30, 48, 60, 120):
+        ntsc = Fraction(whole * 1000, 1001)
+        if fps != ntsc and abs(fps - ntsc) < Fraction(1, 200) and fps != whole:
+            fps = ntsc
+    if not 0 < fps <= 240:
+        raise UserError(f"{text} frames per second cannot be rendered", remedy="choose a rate above 0 and up to 240")
+    return fps
+
+
+def _frames(duration: float | None, fps: Fraction) -> int | None:
+    return None if duration is None else round(Fraction(str(duration)) * fps)
+
+
+def encoder_settings(request: RenderRequest, width: int, height: int, fps: Fraction) -> EncoderSettings:
+    """The encoder's part of the film; what it cannot do is the user's error, in words."""
+    try:
+        return EncoderSettings(
+            codec=request.video.codec,
+            width=width,
+            height=height,
+            fps=fps,
+            crf=request.video.crf,
+            preset=request.video.preset,
+            unit_frames=default_unit_frames(fps),
+        )
+    except ValidationError as error:
+        raise UserError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def first_guess(request: RenderRequest, html: str) -> tuple[int, int]:
+    """The size to open the page at: most pages write theirs plainly, which saves opening them twice."""
+
+    def attribute(name: str) -> int | None:
+        found = re.search(rf'\bdata-{name}\s*=\s*"?(\d{{2,4}})\b', html)
+        return int(found.group(1)) if found else None
+
+    width = request.video.width or attribute("width") or FALLBACK_SIZE[0]
+    height = request.video.height or attribute("height") or FALLBACK_SIZE[1]
+    # What cannot be encoded is refused once the page has been heard, with its own numbers.
+    return (
+        (width + width % 2, height + height % 2)
+        if not (request.video.width or request.video.height)
+        else (width, height)
+    )

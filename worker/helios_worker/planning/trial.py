@@ -1,0 +1,105 @@
+"""A page on trial: whether a jump shows the same frame as a walk, and what frames cost."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+from helios_worker.capture.page import Page, PageSettings
+from helios_worker.capture.studio import Studio
+from helios_worker.capture.walk import pictures, way_to
+from helios_worker.errors import UserError
+from helios_worker.job import CostPoint, Film
+
+# Frames that are compared, jumped to against walked to: early ones, where pages start up, and a second on.
+COMPARED = (1, 9, 24, 41)
+COST_SAMPLES = 8
+COST_SECONDS = 1.5
+
+
+@dataclass
+class Trial:
+    """A page on trial: walked and jumped through a few of its frames."""
+
+    film: Film
+    address: str
+    studio: Studio
+    frame_timeout: float
+
+    def __post_init__(self) -> None:
+        self.warnings: list[str] = []
+        self._costs: list[CostPoint] = []
+
+    async def needs_history(self, seeking: str, page: Page) -> bool:
+        """Whether frames depend on the frames before them.
+
+        seeking: "Seekable" and "Stateful" are taken at their word. page: a fresh one, to be walked.
+
+        Raises:
+            UserError: two identical walks differ, so that no two renders would agree.
+        """
+        if seeking != "Auto":
+            return seeking == "Stateful"
+        compared = [frame for frame in COMPARED if frame < self.film.frames]
+        if not compared:
+            return False
+        walked = await self._digests(page, compared, stateful=True)
+        async with self.studio.page(0, self.address, page.settings) as fresh:
+            jumped = await self._digests(fresh, compared[-2:], stateful=False)
+        if all(walked[frame] == digest for frame, digest in jumped.items()):
+            return False
+        async with self.studio.page(0, self.address, page.settings) as fresh:
+            again = await self._digests(fresh, compared, stateful=True)
+        differing = [frame for frame in compared if walked[frame] != again[frame]]
+        if differing:
+            raise UserError(
+                f"the page is not repeatable: frames {', '.join(map(str, differing))} differ between two equal runs",
+                remedy="look for what the clock cannot rule: answers from the network, a SharedWorker, live media",
+            )
+        self.warnings.append(
+            "the page keeps state from frame to frame, so each chunk walks through all the frames before it"
+        )
+        return True
+
+    async def _digests(self, page: Page, frames: list[int], *, stateful: bool) -> dict[int, str]:
+        found = {}
+        for frame in frames:
+            for stop in way_to(frame, at=page.frame, stateful=stateful):
+                await page.show(stop)
+            started = time.perf_counter()
+            await page.show(frame)
+            picture = await page.capture()
+            self._costs.append(CostPoint(frame=frame, seconds=time.perf_counter() - started))
+            found[frame] = hashlib.sha256(picture).hexdigest()
+        return found
+
+    async def costs(self, stateful: bool) -> list[CostPoint]:
+        """Seconds per frame at places spread over the film, the first picture of a page left out: it is dearer."""
+        measured = {point.frame: point for point in self._costs[1:]}
+        film = self.film
+        if not stateful and film.end - film.first > 4 * COMPARED[-1]:
+            wanted = sorted(
+                {film.first + (2 * k + 1) * (film.end - film.first) // (2 * COST_SAMPLES) for k in range(COST_SAMPLES)}
+            )
+            deadline = time.perf_counter() + COST_SECONDS
+            settings = PageSettings(
+                width=film.encoder.width,
+                height=film.encoder.height,
+                fps=film.encoder.fps,
+                props=film.props,
+                seed=film.seed,
+                picture=film.capture,
+                quality=film.quality,
+                frame_timeout=self.frame_timeout,
+                page_errors="warn",
+            )
+            async with self.studio.page(0, self.address, settings) as page:
+                for frame in wanted:
+                    if time.perf_counter() > deadline:
+                        break
+                    async for _ in pictures(page, frame - 1, frame, stateful=False):
+                        pass
+                    started = time.perf_counter()
+                    await page.show(frame)
+                    await page.capture()
+                    measured[frame] = CostPoint(frame=frame, seconds=time.perf_counter() - started)
+        return sorted(measured.values(), key=lambda point: point.frame)
