@@ -58,6 +58,7 @@ class Video(_Model):
     duration: seconds; frames: their number; one of the two at most.
     range: first frame and the one after the last to be rendered, of the whole film.
     capture: how frames leave the browser: jpeg is fast, png exact. quality: of JPEG.
+    unitFrames: frames from one key frame to the next, where chunks may be cut; by default two seconds.
     """
 
     width: int | None = Field(default=None, ge=2, le=MAX_SIDE)
@@ -71,6 +72,7 @@ class Video(_Model):
     preset: str = "veryfast"
     capture: Literal["jpeg", "png"] = "jpeg"
     quality: int = Field(default=90, ge=1, le=100)
+    unitFrames: int | None = Field(default=None, ge=1, le=10_000)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

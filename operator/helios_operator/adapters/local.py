@@ -36,7 +36,7 @@ class LocalConfig:
     on_frames: OnFrames = lambda chunk, count: None
 
 
-@dataclass
+@dataclass(eq=False)
 class _Worker:
     process: asyncio.subprocess.Process
     said: deque[str] = field(default_factory=lambda: deque(maxlen=30))
