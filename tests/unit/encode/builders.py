@@ -40,9 +40,7 @@ def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> Rgb:
     """A moving gradient over noise; upper half: a barcode of the number, highest bit left, white is 1."""
     y, x = np.mgrid[0:height, 0:width]
     noise = np.random.default_rng(number).integers(0, 24, (height, width))
-    rgb = np.stack(
-        [(x * 2 + number * 3) % 200 + noise, y * 3 % 200 + noise, (x + y + number) % 200 + noise], -1
-    )
+    rgb = np.stack([(x * 2 + number * 3) % 200 + noise, y * 3 % 200 + noise, (x + y + number) % 200 + noise], -1)
     for bit in range(BITS):
         on = number >> (BITS - 1 - bit) & 1
         rgb[: height // 2, bit * BAR : (bit + 1) * BAR] = 235 if on else 20

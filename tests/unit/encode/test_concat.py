@@ -64,15 +64,11 @@ def test_the_film_shows_every_frame_at_its_time(tmp_path, film):
         assert stream.start_time == 0
         assert abs(container.duration - FRAMES / made.fps * 1_000_000) < 1
         context = stream.codec_context
-        assert (context.colorspace, context.color_range, context.color_trc, context.color_primaries) == (
-            1,
-        ) * 4
+        assert (context.colorspace, context.color_range, context.color_trc, context.color_primaries) == (1,) * 4
         assert context.codec_tag == "avc1"
         packets = [packet for packet in container.demux(stream) if packet.size]
     assert [packet.dts for packet in packets] == sorted({packet.dts or 0 for packet in packets})
-    assert sorted((packet.pts or 0) * packet.time_base * made.fps for packet in packets) == list(
-        range(FRAMES)
-    )
+    assert sorted((packet.pts or 0) * packet.time_base * made.fps for packet in packets) == list(range(FRAMES))
 
 
 def test_a_film_starts_playing_while_it_loads_and_names_no_version(tmp_path):

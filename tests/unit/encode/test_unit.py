@@ -58,9 +58,7 @@ def test_encoders_side_by_side_do_not_disturb_each_other():
 def test_reorder_depth_does_not_depend_on_length(length):
     with open_track(BytesIO(encode(frames(*range(length))).mp4)) as track:
         assert track.parameters.reorder_depth == 2
-        assert track.parameters.color.model_dump() == dict.fromkeys(
-            ("matrix", "transfer", "primaries", "range"), 1
-        )
+        assert track.parameters.color.model_dump() == dict.fromkeys(("matrix", "transfer", "primaries", "range"), 1)
 
 
 class TestStillness:

@@ -109,6 +109,8 @@ class _Order:
     def add(self, pts: int, dts: int) -> None:
         if dts != self.count - self._depth or self._depth < 0:
             raise CorruptSegment(self._name, f"decoding time {dts} breaks the count", frame=self.count)
+        if pts < 0:
+            raise CorruptSegment(self._name, "shown before the start", frame=self.count)
         if pts < self._shown or pts in self._ahead:
             raise CorruptSegment(self._name, "shown twice", frame=pts)
         self._ahead.add(pts)
@@ -126,10 +128,10 @@ class _Order:
             raise CorruptSegment(self._name, f"missing; the index promises {declared} frames", frame=self.count)
 
 
-def open_input(source: Source, *, format: str | None = None) -> InputContainer:
-    """Open a file or one in memory for reading. format: FFmpeg's name of it; found out by default."""
+def open_input(source: Source, *, demuxer: str | None = None) -> InputContainer:
+    """Open a file, or one in memory, for reading. demuxer: FFmpeg's name of it; found out by default."""
     # Damage in a file's metadata must not stop us from naming the damage in its frames.
-    return av.open(str(source) if isinstance(source, Path) else source, "r", format=format, metadata_errors="replace")
+    return av.open(str(source) if isinstance(source, Path) else source, "r", format=demuxer, metadata_errors="replace")
 
 
 @contextmanager
@@ -143,7 +145,7 @@ def open_track(source: Source, *, name: str | None = None, fps: Fraction | None 
     try:
         if not read_layout(source).is_whole:  # FFmpeg does not mind a missing end
             raise CorruptSegment(label, "no readable MP4 (it is cut)")
-        container = open_input(source, format="mp4")
+        container = open_input(source, demuxer="mp4")
     except PermissionError:
         raise
     except (av.FFmpegError, FileNotFoundError, IsADirectoryError) as error:
