@@ -62,9 +62,7 @@ def _half(luma: Luma, line: int, cell: int, half: int) -> bool:
     if darkest > LIGHT:
         return True
     where = "upper" if half == 0 else "lower"
-    raise Unreadable(
-        f"line {line}, cell {cell}, {where} half: neither black nor white (luma {darkest} to {lightest})"
-    )
+    raise Unreadable(f"line {line}, cell {cell}, {where} half: neither black nor white (luma {darkest} to {lightest})")
 
 
 def edge(luma: Luma, line: int = 2) -> float:
@@ -105,12 +103,7 @@ def png(picture: Luma) -> bytes:
     height, width = picture.shape
     rows = b"".join(b"\0" + row.tobytes() for row in picture)
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def decoded(video: Path) -> Iterator[Luma]:

@@ -85,9 +85,7 @@ def count(period: int) -> Expected:
 
 def steps(values: Mapping[int, int], before: int = 0) -> Expected:
     """What the latest of some events set, by due time."""
-    return lambda at: next(
-        (value for due, value in sorted(values.items(), reverse=True) if due <= at.ms), before
-    )
+    return lambda at: next((value for due, value in sorted(values.items(), reverse=True) if due <= at.ms), before)
 
 
 def there_and_back(at: Moment, length: int = 160, start: int = 0) -> int:

@@ -80,9 +80,7 @@ def differences(page: Page, luma: Luma, at: Moment) -> list[str]:
             found.append(f"{unreadable} (instead of {expected(at)})")
     for line, position in page.bars.items():
         due = position(at)
-        pace = abs(position(Moment(at.frame + 1, at.fps)) - due) or abs(
-            due - position(Moment(at.frame - 1, at.fps))
-        )
+        pace = abs(position(Moment(at.frame + 1, at.fps)) - due) or abs(due - position(Moment(at.frame - 1, at.fps)))
         try:
             if abs((end := edge(luma, line)) - due) > max(0.3, pace * SEVENTH_OF_A_FRAME):
                 found.append(f"the bar on line {line} ends at {end:.2f} px instead of {due:.2f}")
@@ -107,11 +105,7 @@ def test_every_frame_shows_its_own_time(page: Page, rate: str, render_page: Rend
     pictures = list(decoded(render_page(page, rate, chunks=1, lanes=1).path))
 
     assert len(pictures) == frames
-    wrong = [
-        difference
-        for n, luma in enumerate(pictures)
-        for difference in differences(page, luma, Moment(n, fps))
-    ]
+    wrong = [difference for n, luma in enumerate(pictures) for difference in differences(page, luma, Moment(n, fps))]
     assert not wrong, "\n".join([f"{len(wrong)} differences", *wrong[:20]])
     for line, varies in page.random.items():
         shown = {read(luma, line) for luma in pictures}

@@ -23,6 +23,7 @@ FLAGS = (
     "--disable-threaded-scrolling",
     "--disable-checker-imaging",
     "--disable-image-animation-resync",
+    "--blink-settings=lazyLoadEnabled=false",
     "--enable-surface-synchronization",
     # the same pixels on every machine
     "--disable-gpu",

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar, Literal, TypeVar
 
+import orjson
+
 from helios_worker.capture.browser import Browser
 from helios_worker.capture.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.clock import clock_script
@@ -121,7 +123,8 @@ class Page:
         self._quiet.set()
         self._loaded = asyncio.Event()
         self._crashed: str | None = None
-        self._now = 0.0
+        self._now = 0.0  # of the frame to come
+        self._moment = 0.0  # of the kernel, when it last asked for something
         self._origin_tick = 0.0
         self._last_tick = 0.0
         self._last_picture: bytes | None = None
@@ -220,7 +223,7 @@ class Page:
         if frame <= self.frame:
             raise ValueError(f"a page goes forward only: at frame {self.frame}, asked for {frame}")
         self.frame = frame
-        self._now = instant_ms(frame, self.settings.fps)
+        self._now = self._moment = instant_ms(frame, self.settings.fps)
         async with self._watched(f"frame {frame}"):
             await self._advance_everywhere()
             if self._requests or self._worker_starts:
@@ -274,18 +277,42 @@ class Page:
     # -- the page's clocks ---------------------------------------------------------------------------------
 
     async def _advance_everywhere(self) -> None:
-        advance = f"__heliosClock.advance({self._now!r},{self.frame})"
-        await self._drive(advance)
-        if not self._workers and not self._foreign:
-            return
+        """The page first, which takes the others along while its timers fire; then their animation callbacks."""
+        advance = f"__heliosClock.advance({self._now!r},{self.frame}"
+        await self._begin_foreign()
+        await self._drive(f"{advance},{_js(bool(self._others()))})")
+        await self._begin_foreign()
+        for other in self._others():
+            await self._drive(f"{advance},false)", **other)
+        await self._exchange()
+
+    def _others(self) -> list[dict[str, Any]]:
+        """Where the kernels beside the page's are: workers, frames of other origins."""
+        return [{"context": context} for context in self._foreign] + [{"session": session} for session in self._workers]
+
+    async def _begin_foreign(self) -> None:
         for context in tuple(self._foreign):
             if context not in self._foreign_begun:
                 self._foreign_begun.add(context)
                 await self._drive("__heliosClock.begin()", context=context)
-            await self._drive(advance, context=context)
-        for session in tuple(self._workers):
-            await self._drive(advance, session=session)
-        await self._drive("__heliosClock.settle()")
+
+    async def _exchange(self) -> None:
+        """Until no message is under way between the page, its workers and its foreign frames."""
+        posted = -1
+        for _ in range(SETTLE_ROUNDS):
+            if not self._others():
+                return
+            replies = [await self._drive("__heliosClock.settle()", **other) for other in self._others()]
+            replies.append(await self._drive("__heliosClock.settle()"))
+            before, posted = posted, sum(reply["posted"] for reply in replies if reply)
+            if posted == before:
+                return
+
+    async def _first_due(self, until: float) -> float:
+        """When the first timer of the others is due, at most `until`."""
+        replies = [await self._drive("__heliosClock.peek()", **other) for other in self._others()]
+        due = [float(reply["due"]) for reply in replies if reply and reply["due"] is not None]
+        return min([until, *due])
 
     async def _rest(self) -> None:
         """Until nothing is being fetched and what came has been taken in."""
@@ -294,22 +321,44 @@ class Page:
                 await asyncio.wait(self._worker_starts)
             await self._network_quiet()
             seen = self._requests_seen
-            for session in tuple(self._workers):
-                await self._drive("__heliosClock.settle()", session=session)
             await self._drive("__heliosClock.settle()")
+            await self._exchange()
             if not self._requests and not self._worker_starts and seen == self._requests_seen:
                 return
 
-    async def _drive(self, expression: str, *, session: str | None = None, context: int | None = None) -> None:
-        """Runs a step of a clock, with the browser's own frames where it asks for them."""
-        reply = await self._evaluate(expression, session=session, context=context)
-        while reply is not None and reply["state"] == "frame":
-            drawn = await self._begin_frame({"noDisplayUpdates": reply["kind"] == "update"})
-            if drawn["hasDamage"]:
-                self._still = False  # this frame took the damage that the capture would ask for
-            reply = await self._evaluate("__heliosClock.resume()", session=session, context=context)
+    async def _drive(
+        self, expression: str, *, session: str | None = None, context: int | None = None
+    ) -> Message | None:
+        """Runs a step of a clock and does what it asks for on the way. None where its realm has ended."""
+        reply: Message | None = await self._evaluate(expression, session=session, context=context)
+        while reply is not None and reply["state"] == "asks":
+            answer = await self._do(reply)
+            reply = await self._evaluate(f"__heliosClock.resume({_js(answer)})", session=session, context=context)
         if reply is not None and reply["state"] == "error":
             raise HeliosError(f"frame {self.frame}: the clock failed: {reply['message']}")
+        return reply
+
+    async def _do(self, wish: Message) -> Any:
+        """What a kernel asks for while it stands still, and the answer to that."""
+        kind = wish["kind"]
+        self._moment = wish["now"]
+        if kind == "rest":
+            while self._requests or self._worker_starts:
+                await self._network_quiet()
+                if self._worker_starts:
+                    await asyncio.wait(self._worker_starts)
+            await self._begin_foreign()
+            return bool(self._others())
+        if kind == "others":
+            return await self._first_due(wish["until"])
+        if kind == "walk":
+            for other in self._others():
+                await self._drive(f"__heliosClock.walk({wish['until']!r})", **other)
+            return None
+        drawn = await self._begin_frame({"noDisplayUpdates": kind == "update"})
+        if drawn["hasDamage"]:
+            self._still = False  # this frame took the damage that the capture would ask for
+        return None
 
     async def _evaluate(self, expression: str, *, session: str | None = None, context: int | None = None) -> Any:
         params: Message = {"expression": expression, "awaitPromise": True, "returnByValue": True}
@@ -371,6 +420,15 @@ class Page:
             self._requests_seen += 1
             self._requests[params["requestId"]] = (params["request"]["url"], params.get("type", ""))
             self._quiet.clear()
+
+    def _on_frame_navigating(self, params: Message) -> None:
+        """A frame loads from here until Page.frameStoppedLoading, a srcdoc one too, which asks for no file."""
+        self._requests_seen += 1
+        self._requests[f"frame {params['frameId']}"] = (params["url"], "Frame")
+        self._quiet.clear()
+
+    def _on_frame_done(self, params: Message) -> None:
+        self._on_request_done({"requestId": f"frame {params['frameId']}"})
 
     def _on_response(self, params: Message) -> None:
         status = params["response"]["status"]
@@ -458,7 +516,7 @@ class Page:
             ]
             await asyncio.gather(*(self._send(method, params, session) for method, params in commands))
             await about_to_run
-            script = clock_script(seed=self.settings.seed, start_ms=self._now, realm_name=name)
+            script = clock_script(seed=self.settings.seed, start_ms=self._moment, realm_name=name)
             # Not _evaluate: a promise is never settled while the debugger holds the worker.
             await self._send("Runtime.evaluate", {"expression": script}, session)
             await self._send("Debugger.disable", None, session)
@@ -490,6 +548,9 @@ class Page:
         "Runtime.executionContextDestroyed": _on_context_gone,
         "Debugger.paused": _on_paused,
         "Page.loadEventFired": _on_loaded,
+        "Page.frameStartedNavigating": _on_frame_navigating,
+        "Page.frameStoppedLoading": _on_frame_done,
+        "Page.frameDetached": _on_frame_done,
         "Page.javascriptDialogOpening": _on_dialog,
         "Inspector.targetCrashed": _on_crashed,
         "Target.attachedToTarget": _on_attached,
@@ -567,6 +628,10 @@ class Page:
             return await asyncio.wait_for(answer, 3)
         except (TimeoutError, HeliosError):
             return None
+
+
+def _js(value: bool | float | None) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _summary(report: dict[str, Any]) -> str:

@@ -44,6 +44,7 @@ if (isWindow) {
       }
       const known = anchors.get(animation);
       const value = getTime(animation);
+      if (!known) kernel.fresh += 1;
       if (!known || known.rate !== animation.playbackRate || Math.abs((value || 0) - (known.last || 0)) > 1e-6) {
         anchor(animation, kernel.now);
       }

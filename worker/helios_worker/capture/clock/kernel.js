@@ -5,8 +5,9 @@
 // cross-origin frame and a worker have a kernel of their own, which the driver moves along.
 //
 // `now` is in milliseconds since frame 0 and moves only in moveTo(). The driver calls begin() once and
-// advance() per frame; where the browser has to run a frame of its own in the middle (an animation that
-// ends with a listener, a view transition), the coroutine stops in nativeFrame() until resume().
+// advance() per frame. Where the kernel needs the driver in the middle of that, the coroutine stops in ask()
+// until resume(): for a frame of the browser's own (an animation that ends with a listener, a view
+// transition), for what a timer began to load, and to take the kernels beside this one along.
 
 const native = {
   setTimeout: globalThis.setTimeout.bind(globalThis),
@@ -18,12 +19,13 @@ const native = {
 /** Lets every task the page has queued run, with its microtasks: about 8 µs. */
 const macrotask = (() => {
   const channel = new native.MessageChannel();
+  const { postMessage } = channel.port2;
   const waiting = [];
   channel.port1.onmessage = () => waiting.shift()();
   return () =>
     new native.Promise((resolve) => {
       waiting.push(resolve);
-      channel.port2.postMessage(0);
+      postMessage.call(channel.port2, 0);
     });
 })();
 
@@ -52,6 +54,13 @@ function createKernel() {
     timersFired: 0,
     needs: { events: false, observers: false, draw: false },
     transitions: 0,
+    /** Animations that began and that no frame of the browser has seen yet. */
+    fresh: 0,
+    /** How often a script may have begun to load something, and how many messages it sent to other realms (loads.js). */
+    loads: 0,
+    posted: 0,
+    /** Whether there are kernels beside this one: workers, frames of other origins. */
+    others: false,
 
     schedule(timer) {
       timer.order = order += 1;
@@ -91,14 +100,21 @@ function createKernel() {
     },
 
     begin: () => drive(begin),
-    advance: (target, frame) => drive(() => advance(target, frame)),
+    advance: (target, frame, others) => {
+      kernel.others = others;
+      return drive(() => advance(target, frame));
+    },
     settle: () => drive(settle),
-    resume() {
+    /** For a kernel beside the page's: takes in what it was sent. The answer says when its next timer is due. */
+    peek: () => drive(quiet),
+    /** For a kernel beside the page's: moves there, firing timers, but without animation callbacks. */
+    walk: (target) => drive(() => walk(target)),
+    resume(answer) {
       return new native.Promise((resolve) => {
         reply = resolve;
         const continueWith = wake;
         wake = null;
-        continueWith();
+        continueWith(answer);
       });
     },
     nativeFrame,
@@ -108,18 +124,50 @@ function createKernel() {
     return new native.Promise((resolve) => {
       reply = resolve;
       job().then(
-        () => reply({ state: "ready" }),
+        () => reply({ state: "ready", posted: kernel.posted, due: queue.length > 0 ? queue[0].due : null }),
         (error) => reply({ state: "error", message: String((error && error.stack) || error) }),
       );
     });
   }
 
-  /** Hands over to the driver for one frame of the browser's own: "update" runs layout and events, "draw" also draws. */
-  function nativeFrame(kind) {
+  /** Hands over to the driver until it resumes, with its answer. */
+  function ask(kind, details) {
     return new native.Promise((resolve) => {
       wake = resolve;
-      reply({ state: "frame", kind });
+      reply({ state: "asks", kind, now: kernel.now, ...details });
     });
+  }
+
+  /** One frame of the browser's own: "update" runs layout and events, "draw" also draws. */
+  function nativeFrame(kind) {
+    kernel.fresh = 0;
+    return ask(kind);
+  }
+
+  /** An animation's events are told apart by what the frame before saw of it: its first moment needs a frame too. */
+  async function showFresh() {
+    if (kernel.fresh > 0 && kernel.needs.events) {
+      await nativeFrame("update");
+      await macrotask();
+      observe();
+    }
+  }
+
+  /** Time stands still until what a script has begun to load has come and been taken in. */
+  async function rest() {
+    for (let round = 0; round < 50 && beganLoading(); round += 1) {
+      kernel.others = await ask("rest");
+      await quiet();
+      observe();
+    }
+  }
+
+  let loadsSeen = 0;
+  function beganLoading() {
+    let began = kernel.loads !== loadsSeen;
+    loadsSeen = kernel.loads;
+    for (const realm of live()) if (realm.beganLoading()) began = true;
+    return began;
   }
 
   function live() {
@@ -156,6 +204,17 @@ function createKernel() {
       const timerDue = timer ? timer.due : Infinity;
       const boundary = kernel.needs.events ? Math.min(Infinity, ...live().map((realm) => realm.nextBoundary())) : Infinity;
       const due = Math.min(timerDue, boundary);
+      if (kernel.others && Math.min(due, until) > kernel.now) {
+        // What a worker does by then comes first, and the page is there when its message arrives.
+        const goal = Math.min(due, until);
+        const reached = await ask("others", { until: goal });
+        moveTo(reached);
+        await ask("walk", { until: reached });
+        await quiet();
+        observe();
+        if (reached < goal) continue;
+        if (queue[0] && queue[0].due < due) continue;
+      }
       if (!(due <= until)) return;
       if (due > kernel.now) moveTo(due);
       if (boundary <= timerDue) {
@@ -166,8 +225,16 @@ function createKernel() {
       }
       await macrotask();
       observe();
+      await rest();
+      await showFresh();
       await finishTransitions();
     }
+  }
+
+  async function walk(target) {
+    await quiet();
+    await runTimers(target);
+    if (target > kernel.now) moveTo(target);
   }
 
   /** A view transition takes its pictures in frames of the browser's own, all at the same virtual time. */
@@ -196,6 +263,7 @@ function createKernel() {
     await quiet();
     observe();
     for (const realm of live()) await realm.settle(kernel.now);
+    await showFresh();
     await finishTransitions();
     if (kernel.needs.observers) {
       await nativeFrame("update");
@@ -292,6 +360,7 @@ const realm = {
   runIdleCallbacks() {},
   applyContracts() {},
   notReady: () => false,
+  beganLoading: () => false,
   pending: () => [],
   async settle() {},
 };

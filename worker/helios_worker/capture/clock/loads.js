@@ -1,0 +1,63 @@
+// What scripts begin to load: time stands still until it has come, so that a slow server moves nothing.
+//
+// The driver sees every request, but asking it after each timer would cost a round trip each. So a realm only
+// notes that something may have been asked for: calls that load, and new images, scripts, sheets and frames.
+// What this misses (a background image, import()) is waited for at the end of the frame.
+
+{
+  const note = (target, name) => {
+    const method = target && target[name];
+    if (typeof method !== "function") return;
+    patch(target, name, function (...args) {
+      kernel.loads += 1;
+      return method.apply(this, args);
+    });
+  };
+  const noteSetter = (target, name) => {
+    const descriptor = target && Object.getOwnPropertyDescriptor(target, name);
+    if (!descriptor || !descriptor.set) return;
+    patch(target, name, {
+      set(value) {
+        kernel.loads += 1;
+        descriptor.set.call(this, value);
+      },
+    });
+  };
+
+  note(globalThis, "fetch");
+  note(globalThis.XMLHttpRequest && XMLHttpRequest.prototype, "send");
+  note(globalThis.FontFace && FontFace.prototype, "load");
+  if (globalThis.Worker) {
+    globalThis.Worker = new Proxy(Worker, {
+      construct(target, args, newTarget) {
+        kernel.loads += 1;
+        return Reflect.construct(target, args, newTarget);
+      },
+    });
+  }
+
+  if (isWindow) {
+    for (const name of ["src", "srcset"]) noteSetter(HTMLImageElement.prototype, name);
+    let known = "";
+    realm.beganLoading = () => {
+      const { images, scripts, styleSheets } = document;
+      const present = `${images.length} ${scripts.length} ${styleSheets.length} ${window.length}`;
+      const began = present !== known;
+      known = present;
+      return began;
+    };
+  }
+
+  // Messages between realms, which the driver passes to and fro until none is under way.
+  const count = (target) => {
+    const post = target && target.postMessage;
+    if (!post) return;
+    patch(target, "postMessage", function (...args) {
+      kernel.posted += 1;
+      return post.apply(this, args);
+    });
+  };
+  count(globalThis.Worker && Worker.prototype);
+  count(globalThis.MessagePort && MessagePort.prototype);
+  count(globalThis);
+}
