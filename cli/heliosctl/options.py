@@ -159,7 +159,7 @@ def takes(**groups: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             ]
 
         def call(**given: Any) -> Any:
-            made = {name: _take(group, given) for name, group in groups.items()}
+            made: dict[str, Any] = {name: _take(group, given) for name, group in groups.items()}
             return command(**given, **made)
 
         call.__name__, call.__doc__ = command.__name__, command.__doc__
@@ -217,7 +217,7 @@ def request_from(
                 fps=page.fps,
                 duration=None if duration is None else float(duration),
                 frames=page.frames,
-                range=None if page.range is None else frame_range(page.range, page.fps),
+                **({} if page.range is None else read_range(page.range)),
                 crf=page.crf,
                 preset=page.preset,
                 capture=page.capture,
@@ -256,22 +256,22 @@ def seconds(text: str, *, option: str) -> Fraction:
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(rest)
 
 
-def frame_range(text: str, fps: str | None) -> tuple[int, int]:
-    """`A:B` in frames, or in seconds where an end carries an s."""
-    start, colon, end = text.partition(":")
-    if not colon:
-        raise UserError(f"--range {text} is no range: write 30:120 for frames, or 2s:5.5s for seconds")
-    return _frame(start, fps), _frame(end, fps)
+def read_range(text: str) -> dict[str, Any]:
+    """`A:B` in frames, or in seconds where an end carries an s: the request's range or rangeSeconds.
 
-
-def _frame(text: str, fps: str | None) -> int:
-    if text.endswith("s"):
-        if fps is None:
-            raise UserError("--range in seconds needs --fps: give both, or the range in frames")
-        return round(seconds(text, option="--range") * Fraction(fps))
-    if not text.isdecimal():
-        raise UserError(f"--range: {text!r} is no frame: write 30:120 for frames, or 2s:5.5s for seconds")
-    return int(text)
+    Raises:
+        UserError: it is no range.
+    """
+    wrong = UserError(f"--range {text} is no range", remedy="write 30:120 for frames, or 2s:5.5s for seconds")
+    ends = text.split(":")
+    if len(ends) != 2 or not any(ends):
+        raise wrong
+    if any(end.endswith("s") for end in ends):
+        start, end = (float(seconds(end, option="--range")) if end else None for end in ends)
+        return {"rangeSeconds": (start or 0.0, end)}
+    if not all(end.isdecimal() or not end for end in ends):
+        raise wrong
+    return {"range": (int(ends[0] or 0), int(ends[1]) if ends[1] else None)}
 
 
 def read_props(text: str) -> Any:

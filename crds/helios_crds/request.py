@@ -56,7 +56,8 @@ class Video(_Model):
     """The picture. What is left out, the page declares.
 
     duration: seconds; frames: their number; one of the two at most.
-    range: first frame and the one after the last to be rendered, of the whole film.
+    range: first frame and the one after the last to be rendered, of the whole film; None: up to its end.
+    rangeSeconds: the same in seconds, instead of range.
     capture: how frames leave the browser: jpeg is fast, png exact. quality: of JPEG.
     unitFrames: frames from one key frame to the next, where chunks may be cut; by default two seconds.
     """
@@ -66,7 +67,8 @@ class Video(_Model):
     fps: Fps | None = None
     duration: float | None = Field(default=None, gt=0)
     frames: int | None = Field(default=None, ge=1, le=MAX_FRAMES)
-    range: tuple[int, int] | None = None
+    range: tuple[int, int | None] | None = None
+    rangeSeconds: tuple[float, float | None] | None = None
     codec: str = "h264"
     crf: int = 18
     preset: str = "veryfast"
@@ -78,8 +80,12 @@ class Video(_Model):
     def _consistent(self) -> Self:
         if self.duration is not None and self.frames is not None:
             raise ValueError("give duration or frames, not both")
-        if self.range is not None and not 0 <= self.range[0] < self.range[1]:
-            raise ValueError(f"range {self.range[0]}:{self.range[1]} holds no frame")
+        if self.range is not None and self.rangeSeconds is not None:
+            raise ValueError("give range or rangeSeconds, not both")
+        for limits in filter(None, (self.range, self.rangeSeconds)):
+            start, end = limits
+            if start < 0 or (end is not None and end <= start):
+                raise ValueError(f"the range {start}:{'' if end is None else end} holds no frame")
         return self
 
 

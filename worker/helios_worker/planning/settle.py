@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from pydantic import ValidationError
 
-from helios_crds.request import MAX_FRAMES, RenderRequest
+from helios_crds.request import MAX_FRAMES, RenderRequest, Video
 from helios_worker.capture.page import Declared, Page, PageSettings
 from helios_worker.capture.studio import Studio
 from helios_worker.encode.settings import EncoderSettings, default_unit_frames
@@ -82,11 +82,30 @@ def film_of(request: RenderRequest, declared: Declared, draft: Film) -> tuple[Fi
         )
     if not 0 < frames <= MAX_FRAMES:
         raise UserError(f"a film of {frames} frames cannot be rendered: 1 to {MAX_FRAMES} can be")
-    first, end = video.range or (0, frames)
-    if end > frames:
-        raise UserError(f"the range ends at frame {end}, but the film has {frames}", remedy="choose a range within it")
+    first, end = frame_range(video, fps, frames)
     encoder = encoder_settings(request, width, height, fps)
     return draft.model_copy(update={"frames": frames, "first": first, "end": end, "encoder": encoder}), warnings
+
+
+def frame_range(video: Video, fps: Fraction, frames: int) -> tuple[int, int]:
+    """The first frame to be rendered and the one after the last, of a film of `frames`.
+
+    Raises:
+        UserError: the film ends before the range does, or no frame lies in it.
+    """
+    first, end = video.range or (0, None)
+    if video.rangeSeconds is not None:
+        start, stop = (_frames(second, fps) for second in video.rangeSeconds)
+        first, end = start or 0, stop
+    end = frames if end is None else end
+    if end > frames or first >= frames:
+        raise UserError(
+            f"the range {first}:{end} does not lie within the film, which has {frames} frames ({float(frames / fps):g} s)",
+            remedy="choose a range within it",
+        )
+    if first >= end:
+        raise UserError(f"no frame lies in the range: it is {first}:{end}", remedy="choose a longer range")
+    return first, end
 
 
 def exact_fps(text: str) -> Fraction:
@@ -124,7 +143,7 @@ def encoder_settings(request: RenderRequest, width: int, height: int, fps: Fract
             fps=fps,
             crf=request.video.crf,
             preset=request.video.preset,
-            unit_frames=default_unit_frames(fps),
+            unit_frames=request.video.unitFrames or default_unit_frames(fps),
         )
     except ValidationError as error:
         raise UserError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
