@@ -38,7 +38,7 @@ fi
 
 if has dpkg-query; then
     # A page that names no font of its own looks the same everywhere only with the same fonts.
-    for font in fonts-liberation fonts-dejavu-core fonts-noto-color-emoji; do
+    for font in fonts-liberation fonts-dejavu-core fonts-inter fonts-noto-color-emoji; do
         installed "$font" || missing+=("$font")
     done
 fi
