@@ -73,7 +73,7 @@ class Video(_Model):
     crf: int = 18
     preset: str = "veryfast"
     capture: Literal["jpeg", "png"] = "jpeg"
-    quality: int = Field(default=90, ge=1, le=100)
+    quality: int = Field(default=95, ge=1, le=100)
     unitFrames: int | None = Field(default=None, ge=1, le=10_000)
 
     @model_validator(mode="after")

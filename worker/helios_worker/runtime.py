@@ -12,7 +12,6 @@ import asyncio
 import base64
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from helios_worker.stages.chunk import render_chunk
 from helios_worker.stages.plan import plan
 from helios_worker.stages.stitch import BadChunks, stitch
 from helios_worker.store import ArtifactStore, split_url
+from helios_worker.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +81,8 @@ class WorkerRuntime:
         self._allow_commands = allow_commands
         self._on_frames = on_frames
         self._runner = asyncio.Runner()
-        self._scratch = tempfile.TemporaryDirectory(prefix="helios-", dir=self._workspace, ignore_cleanup_errors=True)
-        self._studio = Studio(Path(self._scratch.name), lanes or cpu_count())
+        self._scratch = Workspace(self._workspace)
+        self._studio = Studio(self._scratch.path, lanes or cpu_count())
 
     def initialize(self) -> None:
         """Starts the first browser, so that the first stage finds it warm."""
@@ -92,7 +92,7 @@ class WorkerRuntime:
         """Ends the browsers and removes the workspace's temporary files."""
         self._runner.run(self._studio.stop())
         self._runner.close()
-        self._scratch.cleanup()
+        self._scratch.close()
 
     def run(self, job_path: str, chunk_index: int) -> WorkerResult:
         """Renders one chunk of the job at a URL."""
@@ -155,7 +155,7 @@ class WorkerRuntime:
         output = job.ours.output
         if output is None:
             raise UserError(f"job {job.id} has no output")
-        return (await stitch(job, store, output, scratch=Path(self._scratch.name))).model_dump()
+        return (await stitch(job, store, output, scratch=self._scratch.path)).model_dump()
 
     def _failure(self, payload: Payload, error: HeliosError) -> Reply:
         result: dict[str, Any] = {"error": type(error).__name__}

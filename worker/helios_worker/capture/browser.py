@@ -100,32 +100,33 @@ class Browser:
         self._exited = False
 
     @classmethod
-    async def start(cls, *, site_port: int, raster_threads: int = 1) -> "Browser":
+    async def start(cls, *, site_port: int, raster_threads: int = 1, scratch: Path | None = None) -> "Browser":
         """A browser ready to open pages.
 
         site_port: where on this machine the compositions' hosts (*.composition.localhost) are served.
         raster_threads: threads that paint tiles, in each page.
+        scratch: folder for its profile and log; by default the system's.
 
         Raises:
             BrowserMissing: no headless shell is installed.
             BrowserGone: it ended at once; the message holds the last of what it said.
         """
         executable = find_browser()
-        scratch = TemporaryDirectory(prefix="helios-browser-", ignore_cleanup_errors=True)
+        folder = TemporaryDirectory(prefix="helios-browser-", dir=scratch, ignore_cleanup_errors=True)
         arguments = [
             str(executable),
             *FLAGS,
             "--remote-debugging-pipe",
             f"--num-raster-threads={raster_threads}",
             f"--host-resolver-rules=MAP *.composition.localhost 127.0.0.1:{site_port}",
-            f"--user-data-dir={scratch.name}/profile",
+            f"--user-data-dir={folder.name}/profile",
         ]
         if not sandbox_works():
             arguments.append("--no-sandbox")
         to_browser, our_write = os.pipe()
         our_read, from_browser = os.pipe()
-        log = Path(scratch.name) / "stderr.log"
-        pid = _spawn(arguments, to_browser, from_browser, log, scratch.name)
+        log = Path(folder.name) / "stderr.log"
+        pid = _spawn(arguments, to_browser, from_browser, log, folder.name)
         connection = Connection(our_read, our_write)
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -134,7 +135,7 @@ class Browser:
             said = log.read_text(errors="replace").strip().splitlines()[-5:]
             _end(pid)
             raise BrowserGone(f"{executable} did not start: {' | '.join(said) or error}") from error
-        return cls(pid, connection, version["product"], scratch)
+        return cls(pid, connection, version["product"], folder)
 
     @property
     def is_alive(self) -> bool:

@@ -49,7 +49,9 @@ class Studio:
                 browser = None
             if browser is None:
                 # With one lane a second raster thread uses what the other processors have left.
-                browser = await Browser.start(site_port=self._site.port, raster_threads=2 if self.lanes == 1 else 1)
+                browser = await Browser.start(
+                    site_port=self._site.port, raster_threads=2 if self.lanes == 1 else 1, scratch=self.scratch
+                )
                 self._browsers[lane] = browser
             return browser
 

@@ -11,9 +11,12 @@ payload with one line {"reply": …}, sends {"frames": n} meanwhile, and ends wi
 import argparse
 import logging
 import os
+import queue
 import signal
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -68,7 +71,7 @@ def serve_lines(options: argparse.Namespace) -> int:
         on_frames=lambda count: send({"frames": count}),
     )
     try:
-        for line in sys.stdin.buffer:
+        for line in lines_until_orphaned():
             try:
                 reply = runtime.process(Payload.model_validate_json(line))
             except ValidationError as error:
@@ -79,6 +82,30 @@ def serve_lines(options: argparse.Namespace) -> int:
     finally:
         runtime.close()
     return ExitCode.DONE
+
+
+def lines_until_orphaned() -> Iterator[bytes]:
+    """The lines of standard input. When it ends in the middle of a stage, so does this process, at once.
+
+    The driver is gone then: it was killed, or wants no more. Stages survive that; a worker that went on would
+    render beside its successor. Its browsers end with their pipes, its workspace is swept by the next worker.
+    """
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    idle = threading.Event()
+    idle.set()
+
+    def read() -> None:
+        for line in sys.stdin.buffer:
+            idle.clear()
+            lines.put(line)
+        if not idle.wait(0.5):
+            os._exit(ExitCode.TERMINATED)
+        lines.put(b"")
+
+    threading.Thread(target=read, daemon=True, name="stdin").start()
+    while line := lines.get():
+        yield line
+        idle.set()
 
 
 def _parser() -> argparse.ArgumentParser:

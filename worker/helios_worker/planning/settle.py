@@ -100,7 +100,7 @@ def frame_range(video: Video, fps: Fraction, frames: int) -> tuple[int, int]:
     end = frames if end is None else end
     if end > frames or first >= frames:
         raise UserError(
-            f"the range {first}:{end} does not lie within the film, which has {frames} frames ({float(frames / fps):g} s)",
+            f"the range {first}:{end} does not lie within the film of {frames} frames ({float(frames / fps):g} s)",
             remedy="choose a range within it",
         )
     if first >= end:

@@ -1,0 +1,151 @@
+"""The plug is pulled at random and in the middle of commits: every re-run ends in the undisturbed film.
+
+HELIOS_KILLS sets how many random kills; the full count of the project's promise is 50.
+"""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
+KILLS = int(os.environ.get("HELIOS_KILLS", "8"))
+PAGE = """<!doctype html><html data-width="320" data-height="180" data-fps="30" data-frames="180">
+<style>body{margin:0;background:#123}div{width:40px;height:40px;background:#fc0;animation:m 6s linear}
+@keyframes m{to{transform:translate(280px,140px) rotate(2turn)}}</style><div></div></html>"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "index.html").write_text(PAGE)
+    return folder / "index.html"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(page: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, float]:
+    """The digest of the film when nothing goes wrong, and how long that took."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    started = time.monotonic()
+    assert render(page, folder).wait(timeout=120) == 0
+    return digest(folder / "out.mp4"), time.monotonic() - started
+
+
+def render(page: Path, folder: Path) -> subprocess.Popen[bytes]:
+    command = [HELIOSCTL, "render", str(page), "-o", str(folder / "out.mp4")]
+    options = ["--artifacts", str(folder / "artifacts"), "--unit-frames", "15", "--frames-per-chunk", "30"]
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def committed(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "artifacts/chunks").glob("*.json")}
+
+
+def descendants(root: int) -> dict[str, list[int]]:
+    """The processes below a driver, by kind."""
+    parents: dict[int, tuple[int, str]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat, line = (entry / "stat").read_text(), (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            parents[int(entry.name)] = (int(stat.rsplit(")", 1)[1].split()[1]), line)
+    family = {root}
+    while grown := {pid for pid, (parent, _) in parents.items() if parent in family} - family:
+        family |= grown
+    found: dict[str, list[int]] = {"driver": [root], "worker": [], "browser": []}
+    for pid in family - {root}:
+        line = parents[pid][1]
+        kind = "worker" if "entrypoints.process" in line else "browser" if "headless" in line else ""
+        if kind:
+            found[kind].append(pid)
+    return found
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def wait_until(condition: object, what: str, seconds: float = 20) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
+
+
+def finish(page: Path, folder: Path, kept: dict[str, bytes], film: str) -> None:
+    """Runs the same command to its end; what was committed before must still be what is committed."""
+    assert render(page, folder).wait(timeout=120) == 0
+    assert digest(folder / "out.mp4") == film
+    now = committed(folder)
+    assert {name: now.get(name) for name in kept} == kept, "a committed chunk was rendered again"
+    leftovers = [path.name for path in folder.iterdir() if "partial" in path.name or path.name.startswith("helios-")]
+    assert leftovers == []
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_random_kill(seed: int, page: Path, undisturbed: tuple[str, float], tmp_path: Path) -> None:
+    film, seconds = undisturbed
+    chance = random.Random(seed)
+    victim = ("driver", "worker", "browser")[seed % 3]
+    process = render(page, tmp_path)
+    time.sleep(chance.uniform(0.1, 0.95) * seconds)  # the moment is what is random here
+    family = descendants(process.pid)
+    chosen = chance.choice(family[victim] or family["driver"])
+    kept = committed(tmp_path)
+    kill(chosen)
+    code = process.wait(timeout=120)
+    if victim == "driver" or not family[victim]:
+        orphans = [*family["worker"], *family["browser"]]
+        wait_until(lambda: not any(is_running(pid) for pid in orphans), "the driver's workers and browsers to end")
+    else:
+        assert code == 0, f"the driver did not get over a dead {victim}"
+        assert digest(tmp_path / "out.mp4") == film
+    finish(page, tmp_path, kept, film)
+
+
+@pytest.mark.parametrize("appears", ["segments", "chunks"])
+def test_kill_during_commit(appears: str, page: Path, undisturbed: tuple[str, float], tmp_path: Path) -> None:
+    """The whole family is killed as soon as the first segment, or the first manifest, shows."""
+    folder = tmp_path / "artifacts" / appears
+    process = render(page, tmp_path)
+    wait_until(lambda: folder.is_dir() and any(folder.iterdir()), f"something in {appears}")
+    for pids in descendants(process.pid).values():
+        for pid in pids:
+            kill(pid)
+    process.wait(timeout=20)
+    finish(page, tmp_path, committed(tmp_path), undisturbed[0])
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_film_is_the_page(page: Path, undisturbed: tuple[str, float], tmp_path: Path) -> None:
+    """The reference itself is a whole film of the asked length."""
+    process = render(page, tmp_path)
+    assert process.wait(timeout=120) == 0
+    verify = [HELIOSCTL, "verify", str(tmp_path / "out.mp4"), "--json"]
+    report = json.loads(subprocess.run(verify, capture_output=True, check=False).stdout or b"{}")
+    assert report.get("frames") == 180
