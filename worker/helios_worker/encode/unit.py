@@ -94,8 +94,9 @@ class UnitEncoder:
         if not self._frames or self._finished:
             raise EncodeError("an encode unit needs at least one frame and is finished once")
         self._finished = True
-        if self._run is not None:
-            return self._run.finish()
+        run, self._run = self._run, None  # at 1080p an encoder holds 350 MiB
+        if run is not None:
+            return run.finish()
         assert self._still is not None
         unit = self._stills.find(self._settings, self._still, self._frames)
         if unit is None:
