@@ -9,7 +9,9 @@ what stepping to it does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,7 @@ from tests.barcode import Luma, Unreadable, decoded, edge, read
 from tests.integration.compositions import compose
 from tests.integration.corpus import PAGES, Moment, Page
 from tests.integration.origin import origin
-from tests.rendering import RenderOutcome, render
+from tests.rendering import WarmRenderer
 
 SECONDS = {"24": 2, "30": 2, "60": 1.5, "30000/1001": 2.002}
 """Length of a film at each rate: 48, 60, 90 and 60 frames."""
@@ -30,7 +32,7 @@ CUTS = [(7, 2), (2, 1), (30, 3), (7, 1), (2, 3), (7, 3), (1, 2), (2, 2), (1, 3)]
 
 SEVENTH_OF_A_FRAME = 1 / 7
 
-Render = Callable[..., RenderOutcome]
+Render = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +43,22 @@ def origins() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def render_page(origins: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Render:
-    """Renders a page of the corpus; the same request is answered with the same file."""
+def render_page(origins: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Render]:
+    """Renders a page of the corpus to a file; the same request is answered with the same file."""
     root = tmp_path_factory.mktemp("exact")
-    done: dict[tuple[str, str, int, int], RenderOutcome] = {}
+    done: dict[tuple[str, str, int, int], Path] = {}
+    workers: dict[int, WarmRenderer] = {}
 
-    def render_once(page: Page, rate: str, *, chunks: int, lanes: int) -> RenderOutcome:
+    def render_once(page: Page, rate: str, *, chunks: int, lanes: int) -> Path:
         request = (page.name, rate, chunks, lanes)
         if request not in done:
+            if lanes not in workers:
+                workers[lanes] = stack.enter_context(WarmRenderer(root, lanes=lanes))
             folder = root / page.name
             if not folder.exists():
                 compose(page.name, folder, cache=root / "videos")
             label = f"{page.name}-{rate.replace('/', '-')}-{chunks}-{lanes}"
-            done[request] = render(
+            workers[lanes].render(
                 folder,
                 root / f"{label}.mp4",
                 artifacts=root / f"artifacts-{label}",
@@ -61,12 +66,13 @@ def render_page(origins: dict[str, str], tmp_path_factory: pytest.TempPathFactor
                 duration=SECONDS[rate],
                 props={"fps": rate, **origins},
                 chunks=chunks,
-                lanes=lanes,
                 unit_frames=UNIT_FRAMES,
             )
+            done[request] = root / f"{label}.mp4"
         return done[request]
 
-    return render_once
+    with ExitStack() as stack:
+        yield render_once
 
 
 def differences(page: Page, luma: Luma, at: Moment) -> list[str]:
@@ -102,7 +108,7 @@ def differences(page: Page, luma: Luma, at: Moment) -> list[str]:
 def test_every_frame_shows_its_own_time(page: Page, rate: str, render_page: Render):
     fps = Fraction(rate)
     frames = round(fps * Fraction(str(SECONDS[rate])))
-    pictures = list(decoded(render_page(page, rate, chunks=1, lanes=1).path))
+    pictures = list(decoded(render_page(page, rate, chunks=1, lanes=1)))
 
     assert len(pictures) == frames
     wrong = [difference for n, luma in enumerate(pictures) for difference in differences(page, luma, Moment(n, fps))]
@@ -124,8 +130,8 @@ def test_every_frame_shows_its_own_time(page: Page, rate: str, render_page: Rend
     ],
 )
 def test_no_cut_changes_a_byte(page: Page, chunks: int, lanes: int, render_page: Render):
-    whole = render_page(page, "30", chunks=1, lanes=1).path
-    cut = render_page(page, "30", chunks=chunks, lanes=lanes).path
+    whole = render_page(page, "30", chunks=1, lanes=1)
+    cut = render_page(page, "30", chunks=chunks, lanes=lanes)
 
     if whole.read_bytes() != cut.read_bytes():
         pictures = zip(decoded(whole), decoded(cut), strict=True)
