@@ -15,6 +15,7 @@ from helios_worker.encode.unit import UnitEncoder
 from helios_worker.errors import CorruptSegment, SegmentMismatch
 from tests.unit.encode.builders import (
     even_groups,
+    plane,
     segment,
     segments,
     settings,
@@ -93,6 +94,30 @@ def test_any_grouping_gives_the_same_film(tmp_path_factory, short_film, cuts):
     sizes = [b - a for a, b in pairwise([0, *sorted(cuts), 6])]
     path = join(tmp_path_factory.mktemp("any") / "film", made, encoded, sizes)
     assert path.read_bytes() == expected
+
+
+@pytest.mark.parametrize("unit_frames", [1, 2, 3])
+def test_units_shorter_than_the_reorder_depth(tmp_path, unit_frames):
+    """Their own decoding times start later than those of longer units; only the rule makes them fit."""
+    made = settings(unit_frames=unit_frames)
+    encoded = units(made, 13)
+    films = [join(tmp_path / str(n), made, encoded, even_groups(len(encoded), n)) for n in (1, 2, len(encoded))]
+    assert len({path.read_bytes() for path in films}) == 1
+    assert shown_numbers(films[0]) == list(range(13))
+
+
+def test_the_film_shows_the_pictures_of_its_segments(tmp_path):
+    """Sample for sample: nothing leaks over a join, and nothing is encoded again."""
+    made = settings(fps="24000/1001")
+    encoded = units(made, 20)
+    film = join(tmp_path / "film", made, encoded, [1, 2, 1])
+    apart = [luma for part in sorted((tmp_path / "film").glob("0*.mp4")) for luma in decoded_luma(part)]
+    assert decoded_luma(film) == apart
+
+
+def decoded_luma(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [plane(frame, 0).tobytes() for frame in container.decode(video=0)]
 
 
 def test_without_b_frames(tmp_path):

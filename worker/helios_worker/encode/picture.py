@@ -138,7 +138,10 @@ def _decoder(capture: Capture) -> av.VideoCodecContext:
     decoder = av.VideoCodecContext.create(DECODERS[capture], "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1  # a lane is a thread already
-    decoder.options = {"err_detect": "explode"}  # by default a cut JPEG becomes a half grey picture
+    decoder.options = {
+        "err_detect": "explode",  # by default a cut JPEG becomes a half grey picture
+        "idct": "simple",  # the same samples with and without SIMD
+    }
     return decoder
 
 
