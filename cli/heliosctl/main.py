@@ -1,72 +1,75 @@
-"""`heliosctl`: the commands."""
+"""`heliosctl`: the commands and the one way they end.
 
-import asyncio
+Whatever happens, a user reads one message, and the exit code says whether another attempt makes sense:
+0 done, 1 try again, 64 the input is wrong, 75 something ran out, 130 and 143 stopped by a signal.
+"""
+
+import os
 import sys
-from pathlib import Path
+from importlib.metadata import version
 from typing import Annotated, Any
 
-import orjson
 import typer
-from rich.console import Console
 
-from helios_operator.adapters.local import LocalAdapter, LocalConfig
-from helios_worker.errors import HeliosError
-from helios_worker.store import ArtifactStore
-from heliosctl.options import CutOptions, PageOptions, WorkerOptions, artifacts_url, request_from, takes
-from heliosctl.progress import LineProgress
-from heliosctl.render import Driver, Outcome, StageFailed
+from helios_crds.wire import ExitCode
+from heliosctl.commands.render import render
+from heliosctl.report import print_failure, print_json, wants_json
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-console = Console(stderr=True)
+
+class App(typer.Typer):
+    """A typer app whose errors are told by print_failure, and whose usage errors exit 64."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the command line and ends the process with its exit code."""
+        try:
+            code = super().__call__(*args, standalone_mode=False, **kwargs)
+        except typer.Abort:
+            code = ExitCode.INTERRUPTED
+        except BrokenPipeError:
+            # Whoever read the output has seen enough; nothing more may be written, at exit neither.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = ExitCode.DONE
+        except Exception as error:
+            code = ExitCode.USER_ERROR if _told_usage(error) else print_failure(error)
+        sys.exit(code if isinstance(code, int) else ExitCode.DONE)
+
+
+def _told_usage(error: Exception) -> bool:
+    """Tells of an error in the command line itself, as typer would; False if it is another kind of error."""
+    message = getattr(error, "format_message", None)
+    if message is None:
+        return False
+    if wants_json():
+        print_json({"error": "UsageError", "message": message(), "exitCode": int(ExitCode.USER_ERROR)})
+    else:
+        from typer.rich_utils import rich_format_error
+
+        rich_format_error(error)  # type: ignore[arg-type]
+    return True
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"heliosctl {version('helios-render')}\n")
+        raise typer.Exit
+
+
+app = App(
+    name="heliosctl",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @app.callback()
-def heliosctl() -> None:
+def heliosctl(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and end.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
     """Web pages with a time axis, rendered to exact video in parallel chunks."""
 
 
-@app.command()
-@takes(page=PageOptions, cut=CutOptions, workers=WorkerOptions)
-def render(
-    source: Annotated[str, typer.Argument()],
-    output: Annotated[Path, typer.Option("-o", "--output")],
-    page: PageOptions,
-    cut: CutOptions,
-    workers: WorkerOptions,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
-) -> None:
-    """Render a page to a film."""
-    try:
-        outcome = asyncio.run(_render(source, output, page, cut, workers))
-    except StageFailed as error:
-        console.print(str(error), markup=False)
-        raise typer.Exit(error.code) from None
-    except HeliosError as error:
-        console.print(str(error), markup=False)
-        raise typer.Exit(error.exit_code) from None
-    if as_json:
-        report: dict[str, Any] = {
-            **outcome.stitched,
-            "jobId": outcome.job.id,
-            "jobPath": outcome.job_path,
-            "seconds": outcome.seconds,
-            "chunks": len(outcome.job.chunks),
-            "cachedChunks": outcome.cached,
-            "warnings": [*outcome.job.ours.warnings, *outcome.stitched["warnings"]],
-        }
-        sys.stdout.write(orjson.dumps(report).decode() + "\n")
-    console.print(f"{outcome.stitched['output']}: {outcome.stitched['frames']} frames", markup=False)
-
-
-async def _render(source: str, output: Path, page: PageOptions, cut: CutOptions, workers: WorkerOptions) -> Outcome:
-    request = request_from(source, page, cut, output=str(output.absolute()))
-    store = ArtifactStore(artifacts_url(page.artifacts))
-    listener = LineProgress(console)
-    adapter = LocalAdapter()
-    deployment = await adapter.deploy(
-        LocalConfig(workers=workers.workers, lanes=workers.lanes, on_frames=listener.frames)
-    )
-    try:
-        return await Driver(adapter, deployment, store, listener, workers.retries).render(request)
-    finally:
-        await adapter.close()
+app.command(rich_help_panel="Films")(render)

@@ -1,7 +1,7 @@
-"""The driver of a local render: plan, chunks in a bounded pool, stitch, and what is tried again.
+"""The driver of a render: plan, chunks in a bounded pool, stitch, and what is tried again.
 
-It decides; the adapter's workers do the work, and the artifact store remembers it. So a driver that dies
-loses nothing: the next one finds the same job and what is committed of it.
+It decides; a target's workers do the work, and the artifact store remembers it. So a driver that dies loses
+nothing: the next one finds the same job and what is committed of it.
 """
 
 import asyncio
@@ -15,77 +15,53 @@ from typing import Any, Protocol
 from helios_crds.request import RenderRequest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_operator.adapters.base import Deployment
-from helios_worker.errors import HeliosError
-from helios_worker.job import JobSpec, read_job
+from helios_worker.job import JobSpec, committed, read_job
 from helios_worker.store import ArtifactStore
+from heliosctl.errors import StageFailed
+from heliosctl.lock import job_lock
+from heliosctl.progress import Listener
 
 STITCH_ROUNDS = 3
 BACK_OFF_SECONDS = (0.5, 2.0, 5.0)
 
 
 class Target(Protocol):
-    """What the driver needs of an adapter once it is deployed."""
+    """What the driver needs of an adapter that is deployed."""
 
     async def invoke(self, payload: Payload) -> Reply:
         """Has a worker do one stage."""
         ...
 
 
-class Listener(Protocol):
-    """Told how the render goes; see helios_ctl.progress for those who draw it."""
-
-    def stage(self, stage: Stage) -> None:
-        """A stage begins."""
-
-    def planned(self, job: JobSpec, cached: set[int]) -> None:
-        """The plan is there."""
-
-    def frames(self, chunk: int, count: int) -> None:
-        """More frames of a chunk are encoded."""
-
-    def finished(self, chunk: int) -> None:
-        """A chunk is committed."""
-
-    def failed(self, chunk: int, why: str) -> None:
-        """An attempt at a chunk was lost; it will be tried again."""
-
-    def say(self, line: str) -> None:
-        """Something that the user should know."""
-
-
-class StageFailed(HeliosError):
-    """A stage failed for good. reply: its last answer."""
-
-    def __init__(self, what: str, reply: Reply, attempts: int) -> None:
-        tries = f" (attempt {attempts} of {attempts})" if attempts > 1 else ""
-        super().__init__(f"{what}{tries}: {reply.stderr.strip() or 'no reason was given'}")
-        self.reply = reply
-        self.code = reply.exitCode
-
-    @property
-    def error(self) -> str:
-        """The worker's name for what happened, such as PageError."""
-        return str((self.reply.result or {}).get("error", "WorkerFailed"))
-
-
 @dataclass
 class Outcome:
-    """A finished render. stitched: what the stitch said; seconds: real time by stage."""
+    """A finished render.
+
+    cached: the chunks that were found rather than rendered. stitched: what the stitch said. seconds: real time
+    by stage.
+    """
 
     job: JobSpec
     job_path: str
-    cached: int
+    cached: set[int]
     stitched: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def worth_another(reply: Reply) -> bool:
-    """Whether the same stage may succeed when it is tried again."""
-    return reply.exitCode not in (ExitCode.DONE, ExitCode.USER_ERROR)
+def worth_another(reply: Reply, before: Reply | None) -> bool:
+    """Whether a stage that failed may succeed when it is tried again.
+
+    before: the failure before this one. A page that is stuck twice at the same place is stuck for good.
+    """
+    result = reply.result or {}
+    if reply.exitCode == ExitCode.USER_ERROR or "badChunks" in result:
+        return False
+    stuck_again = before is not None and before.stderr == reply.stderr
+    return not (result.get("error") == "FrameNeverReady" and stuck_again)
 
 
 class Driver:
-    """Renders one request on a target that is deployed.
+    """Renders on a target that is deployed.
 
     retries: further attempts at a stage that failed for another reason than the user's input.
     """
@@ -99,6 +75,7 @@ class Driver:
         self._listener = listener
         self._retries = retries
         self._seconds: dict[str, float] = {}
+        self.job: JobSpec | None = None
 
     async def render(self, request: RenderRequest) -> Outcome:
         """Plan, chunks, stitch.
@@ -106,53 +83,57 @@ class Driver:
         Raises:
             StageFailed: one of them failed for good.
         """
-        plan, job = await self.plan(request)
+        job_path, _ = await self.plan(request)
         try:
-            return await self._finish(plan, job)
+            return await self.finish(job_path)
         except StageFailed as failure:
             if failure.error != "SeamMismatch" or request.composition.seeking != "Auto":
                 raise
         self._listener.say(
-            "The page keeps state from frame to frame, which the plan could not see. "
-            "Planning again with --seeking Stateful."
+            "the page keeps state from frame to frame, which shows only now; planning again with --seeking Stateful"
         )
         composition = request.composition.model_copy(update={"seeking": "Stateful"})
-        return await self._finish(*await self.plan(request.model_copy(update={"composition": composition})))
+        job_path, _ = await self.plan(request.model_copy(update={"composition": composition}))
+        return await self.finish(job_path)
 
-    async def plan(self, request: RenderRequest) -> tuple[dict[str, Any], JobSpec]:
-        """The plan's result and the job it wrote."""
+    async def plan(self, request: RenderRequest) -> tuple[str, JobSpec]:
+        """The URL of job.json, and the job in it."""
         data = request.model_dump_json().encode()
         key = f"requests/{hashlib.sha256(data).hexdigest()}.json"
         await asyncio.to_thread(self._store.put, key, data)
-        payload = Payload(jobPath=self._store.url + key, stage=Stage.PLAN)
         with self._timed(Stage.PLAN):
-            plan = await self._attempts("the plan failed", payload)
+            plan = await self._attempts("the plan", Payload(jobPath=self._store.url + key, stage=Stage.PLAN))
             _, job = await asyncio.to_thread(read_job, plan["jobPath"])
-        return plan, job
+        return str(plan["jobPath"]), job
 
-    async def _finish(self, plan: dict[str, Any], job: JobSpec) -> Outcome:
-        bitmap = int(plan["cached"], 16)
-        cached = {chunk.id for chunk in job.chunks if bitmap >> chunk.id & 1}
-        self._listener.planned(job, cached)
-        wanted = [chunk.id for chunk in job.chunks if chunk.id not in cached]
-        stitch = Payload(jobPath=plan["jobPath"], stage=Stage.STITCH)
-        for round_ in range(STITCH_ROUNDS):
-            with self._timed(Stage.CHUNK):
-                await self._chunks(plan["jobPath"], wanted)
-            try:
-                with self._timed(Stage.STITCH):
-                    stitched = await self._attempts("the stitch failed", stitch)
-                break
-            except StageFailed as failure:
-                wanted = list((failure.reply.result or {}).get("badChunks", []))
-                if not wanted or round_ == STITCH_ROUNDS - 1:
-                    raise
-                self._listener.say(f"{failure.reply.stderr}. Rendering {'it' if len(wanted) == 1 else 'them'} again.")
-                for index in wanted:
-                    self._listener.failed(index, "damaged")
-        return Outcome(job, plan["jobPath"], len(cached), stitched, self._seconds)
+    async def finish(self, job_path: str) -> Outcome:
+        """Renders what is missing of a planned job, and joins it.
 
-    async def _chunks(self, job_path: str, wanted: list[int]) -> None:
+        Raises:
+            StageFailed: a chunk or the stitch failed for good.
+        """
+        _, job = await asyncio.to_thread(read_job, job_path)
+        self.job = job
+        async with job_lock(self._store, job.id, self._listener.say):
+            cached = await asyncio.to_thread(committed_chunks, self._store, job)
+            self._listener.planned(job, cached)
+            wanted = [chunk.id for chunk in job.chunks if chunk.id not in cached]
+            for rounds_left in reversed(range(STITCH_ROUNDS)):
+                await self._chunks(job, job_path, wanted)
+                try:
+                    stitched = await self._stitch(job_path)
+                    break
+                except StageFailed as failure:
+                    wanted = failure.bad_chunks
+                    if not wanted or not rounds_left:
+                        raise
+                    self._listener.say(failure.message)
+                    cached -= set(wanted)
+                    for index in wanted:
+                        self._listener.failed(index, failure.message)
+        return Outcome(job, job_path, cached, stitched, self._seconds)
+
+    async def _chunks(self, job: JobSpec, job_path: str, wanted: list[int]) -> None:
         """Renders these chunks, lowest first, as many at once as the target takes."""
         if not wanted:
             return
@@ -160,29 +141,37 @@ class Driver:
 
         async def work() -> None:
             for index in waiting:
-                payload = Payload(jobPath=job_path, chunkIndex=index)
-                await self._attempts(f"chunk {index} failed", payload)
+                chunk = job.chunks[index]
+                what = f"chunk {index} (frames {chunk.startFrame} to {chunk.end - 1})"
+                await self._attempts(what, Payload(jobPath=job_path, chunkIndex=index))
                 self._listener.finished(index)
 
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._slots, len(wanted))):
-                    group.create_task(work())
+            with self._timed(Stage.CHUNK):
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(self._slots, len(wanted))):
+                        group.create_task(work())
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
+    async def _stitch(self, job_path: str) -> dict[str, Any]:
+        with self._timed(Stage.STITCH):
+            return await self._attempts("the stitch", Payload(jobPath=job_path, stage=Stage.STITCH))
+
     async def _attempts(self, what: str, payload: Payload) -> dict[str, Any]:
         """Invokes a stage until it is done, is the user's mistake, or has failed often enough."""
+        before: Reply | None = None
         for attempt in range(1, self._retries + 2):
             reply = await self._target.invoke(payload.model_copy(update={"attempt": attempt}))
             if reply.exitCode == ExitCode.DONE:
                 return reply.result or {}
-            again = worth_another(reply) and "badChunks" not in (reply.result or {})
-            if not again or attempt > self._retries:
-                raise StageFailed(what, reply, attempt)
+            failure = StageFailed(what, reply, attempt)
+            if attempt > self._retries or not worth_another(reply, before):
+                raise failure
+            before = reply
             if payload.stage is Stage.CHUNK:
                 self._listener.failed(payload.chunkIndex, reply.stderr)
-            self._listener.say(f"{what}, trying again: {reply.stderr.strip()}")
+            self._listener.say(f"{StageFailed(what, reply).message}; trying again")
             await asyncio.sleep(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS)) - 1])
         raise AssertionError("unreachable")
 
@@ -194,3 +183,8 @@ class Driver:
             yield
         finally:
             self._seconds[stage.value] = self._seconds.get(stage.value, 0.0) + time.monotonic() - started
+
+
+def committed_chunks(store: ArtifactStore, job: JobSpec) -> set[int]:
+    """The chunks that have a whole manifest; a damaged one is removed, so that its chunk is rendered again."""
+    return {chunk.id for chunk in job.chunks if committed(store, chunk) is not None}

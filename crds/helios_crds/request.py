@@ -41,6 +41,7 @@ class Composition(_Model):
     url: a page or a folder: a local path, file://, http:// or https://.
     entry: the page within a folder.
     props: a JSON value that the page finds as window.__HELIOS_PROPS__.
+    seed: of the page's random numbers.
     seeking: whether a frame can be reached by jumping (Seekable), needs all before it (Stateful), or is tried.
     pageErrors: whether an uncaught error or a missing file ends the render.
     """
@@ -48,6 +49,7 @@ class Composition(_Model):
     url: str = Field(min_length=1)
     entry: str = "index.html"
     props: Any = None
+    seed: int = Field(default=0, ge=0, lt=1 << 32)
     seeking: Literal["Auto", "Seekable", "Stateful"] = "Auto"
     pageErrors: Literal["fail", "warn"] = "fail"
 

@@ -32,7 +32,7 @@ from helios_worker.machine import cpu_count
 from helios_worker.stages.chunk import render_chunk
 from helios_worker.stages.plan import plan
 from helios_worker.stages.stitch import BadChunks, stitch
-from helios_worker.store import ArtifactStore, split_url
+from helios_worker.store import ArtifactStore, local_path, split_url
 from helios_worker.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,8 @@ class WorkerRuntime:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
             raise UserError(f"the request's {field}: {first['msg'].removeprefix('Value error, ')}") from None
-        exclude = [Path(request.output)] if request.output and "://" not in request.output else []
+        places = (local_path(place) for place in (root, request.output) if place)
+        exclude = [path for path in places if path is not None]
         return (await plan(request, store, self._studio, exclude=exclude)).model_dump()
 
     async def _chunk(self, payload: Payload) -> dict[str, Any]:
@@ -158,7 +159,7 @@ class WorkerRuntime:
         return (await stitch(job, store, output, scratch=self._scratch.path)).model_dump()
 
     def _failure(self, payload: Payload, error: HeliosError) -> Reply:
-        result: dict[str, Any] = {"error": type(error).__name__}
+        result: dict[str, Any] = {"error": type(error).__name__, "remedy": error.remedy}
         if isinstance(error, BadChunks):
             result["badChunks"] = error.chunks
         if isinstance(error, FrameNeverReady):

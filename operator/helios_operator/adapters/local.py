@@ -28,12 +28,14 @@ class LocalConfig:
     """workers: processes. lanes: browsers in each; None: one for each processor.
 
     on_frames: told the chunk and how many more of its frames are encoded.
+    on_line: told each line that a worker writes to its log.
     """
 
     workers: int = 1
     lanes: int | None = None
     workspace: Path | None = None
     on_frames: OnFrames = lambda chunk, count: None
+    on_line: Callable[[str], None] = lambda line: None
 
 
 @dataclass(eq=False)
@@ -108,7 +110,7 @@ class LocalAdapter:
             start_new_session=True,
         )
         worker = _Worker(process)
-        worker.listener = asyncio.create_task(_listen(worker))
+        worker.listener = asyncio.create_task(_listen(worker, self._config.on_line))
         self._workers.add(worker)
         return worker
 
@@ -132,11 +134,13 @@ class LocalAdapter:
         return _died(worker, f"it was killed by signal {-code}" if code < 0 else f"it ended with code {code}")
 
 
-async def _listen(worker: _Worker) -> None:
+async def _listen(worker: _Worker, on_line: Callable[[str], None]) -> None:
     """Keeps the last lines a worker said, for the case that it dies without a reply."""
     assert worker.process.stderr is not None
     while line := await worker.process.stderr.readline():
-        worker.said.append(line.decode(errors="replace").rstrip())
+        text = line.decode(errors="replace").rstrip()
+        worker.said.append(text)
+        on_line(text)
 
 
 def _died(worker: _Worker, how: str) -> Reply:

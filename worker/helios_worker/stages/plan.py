@@ -56,7 +56,8 @@ async def plan(
     """
     engine = await current_engine(studio)
     snapshot, url = await resolve(request, store, exclude)
-    asked = request.model_dump(mode="json", exclude={"output": True, "composition": {"url": True, "entry": True}})
+    # The output is part of the job, for the stitch finds it there; chunks are shared whatever the output.
+    asked = request.model_dump(mode="json", exclude={"composition": {"url": True, "entry": True}})
     job_id = json_digest({"asked": asked, "snapshot": snapshot, "url": url, "engine": engine.model_dump()})[:20]
     key = f"jobs/{job_id}/job.json"
     job = await asyncio.to_thread(_existing, store, key)
@@ -116,6 +117,7 @@ async def make_job(
         entry=(await asyncio.to_thread(load_snapshot, store, snapshot)).entry if snapshot else "",
         url=url,
         props=request.composition.props,
+        seed=request.composition.seed,
         frames=1,
         first=0,
         end=1,

@@ -1,0 +1,129 @@
+"""`heliosctl render`: a page in, a film out."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+
+from helios_worker.store import ArtifactStore
+from heliosctl import interrupt
+from heliosctl.errors import Stopped
+from heliosctl.options import EncodeOptions, FilmOptions, PageOptions, SaidOptions, StoreOptions, WorkerOptions, takes
+from heliosctl.output import check_output
+from heliosctl.progress import progress_for
+from heliosctl.render import Driver, Outcome, committed_chunks
+from heliosctl.report import print_json, print_labelled, size_text, stderr, time_text
+from heliosctl.request import build_request
+from heliosctl.session import local_workers
+from heliosctl.source import resolve_source
+
+SOURCE = typer.Argument(
+    help="An HTML file, a folder with an index.html, an http(s) address, or - for HTML on standard input.",
+    show_default=False,
+)
+
+
+@takes(
+    film=FilmOptions,
+    encode=EncodeOptions,
+    page=PageOptions,
+    store=StoreOptions,
+    workers=WorkerOptions,
+    said=SaidOptions,
+)
+def render(
+    source: Annotated[str, SOURCE],
+    film: FilmOptions,
+    encode: EncodeOptions,
+    page: PageOptions,
+    store: StoreOptions,
+    workers: WorkerOptions,
+    said: SaidOptions,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", help="The film to be written, such as out.mp4.", metavar="OUT", show_default=False
+        ),
+    ],
+) -> None:
+    """Render a page to a film.
+
+    A render that was stopped goes on where it was when the same command is given again: finished chunks are
+    kept in the artifact store and never rendered twice.
+    """
+    started = time.monotonic()
+    target = check_output(output)
+    request = build_request(resolve_source(source, store.url), film, page, encode, output=target)
+    outcome = on_this_machine(ArtifactStore(store.url), workers, lambda driver: driver.render(request))
+    tell(outcome, time.monotonic() - started, output, said)
+
+
+def on_this_machine(
+    store: ArtifactStore, workers: WorkerOptions, work: Callable[[Driver], Awaitable[Outcome]]
+) -> Outcome:
+    """Has a driver render with workers of this machine, showing progress.
+
+    Raises:
+        Stopped: a signal came; the message says what is kept.
+        HeliosError: it failed for good.
+    """
+    drivers: list[Driver] = []
+
+    async def drive() -> Outcome:
+        with progress_for(stderr()) as progress:
+            async with local_workers(workers, progress) as (adapter, deployment):
+                drivers.append(Driver(adapter, deployment, store, progress, workers.retries))
+                return await work(drivers[0])
+
+    try:
+        return interrupt.run(drive())
+    except Stopped as stopped:
+        raise Stopped(stopped.stop_code, kept(store, drivers), remedy="run the same command again to go on") from None
+
+
+def kept(store: ArtifactStore, drivers: list[Driver]) -> str:
+    """What a stopped render leaves."""
+    job = drivers[0].job if drivers else None
+    if job is None:
+        return " before the plan was made"
+    return f"; {len(committed_chunks(store, job))} of {len(job.chunks)} chunks are finished and kept"
+
+
+def tell(outcome: Outcome, elapsed: float, shown: str, said: SaidOptions) -> None:
+    """Where the film is, how long and large it is, and how long it took."""
+    job, stitched = outcome.job, outcome.stitched
+    encoder = job.ours.film.encoder
+    rendered = sum(chunk.frameCount for chunk in job.chunks if chunk.id not in outcome.cached)
+    if said.as_json:
+        print_json(
+            {
+                "output": stitched["output"],
+                "frames": stitched["frames"],
+                "duration": stitched["duration"],
+                "width": encoder.width,
+                "height": encoder.height,
+                "fps": str(encoder.fps),
+                "bytes": stitched["bytes"],
+                "sha256": stitched["sha256"],
+                "jobId": job.id,
+                "jobPath": outcome.job_path,
+                "chunks": len(job.chunks),
+                "cachedChunks": len(outcome.cached),
+                "renderedFrames": rendered,
+                "seconds": {**outcome.seconds, "all": elapsed},
+                "framesPerSecond": rendered / elapsed,
+                "warnings": [*job.ours.warnings, *stitched["warnings"]],
+            }
+        )
+        return
+    console = stderr()
+    for warning in stitched["warnings"]:
+        print_labelled(console, "Warning", warning)
+    reused = f", {len(outcome.cached)} of {len(job.chunks)} chunks were there already" if outcome.cached else ""
+    speed = f" ({rendered / elapsed:.1f} fps{reused})" if rendered else f" ({reused.removeprefix(', ')})"
+    line = (
+        f"{shown}: {time_text(stitched['duration'])}, {stitched['frames']} frames of {encoder.width}×{encoder.height} "
+        f"at {encoder.fps} fps, {size_text(stitched['bytes'])}, in {time_text(elapsed)}{speed}"
+    )
+    console.print(line, markup=False, soft_wrap=True)

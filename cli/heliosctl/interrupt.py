@@ -1,0 +1,54 @@
+"""Ctrl-C and SIGTERM: the work is called off in order, and the exit code says which it was."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from helios_crds.wire import ExitCode
+from heliosctl.errors import Stopped
+
+T = TypeVar("T")
+EXIT_CODES = {
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+    signal.SIGHUP: ExitCode.TERMINATED,
+}
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine to its end.
+
+    The first signal cancels it, so that it ends what it started; the second ends this process at once, and with
+    it the workers, whose standard input it holds.
+
+    Raises:
+        Stopped: a signal came.
+    """
+    return asyncio.run(_guarded(work))
+
+
+async def _guarded(work: Coroutine[Any, Any, T]) -> T:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        if received:
+            os._exit(EXIT_CODES[number])
+        received.append(number)
+        task.cancel()
+
+    watched = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in watched:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        raise Stopped(EXIT_CODES[received[0]]) from None
+    finally:
+        for number in watched:
+            loop.remove_signal_handler(number)

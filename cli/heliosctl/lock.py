@@ -1,0 +1,68 @@
+"""One driver for each job: a second one waits, and then finds the first one's chunks."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from helios_worker.store import ArtifactStore, local_path
+
+POLL_SECONDS = 0.2
+
+
+@asynccontextmanager
+async def job_lock(store: ArtifactStore, job_id: str, say: Callable[[str], None]) -> AsyncIterator[None]:
+    """Holds jobs/<id>/driver.lock of a local store; it ends with this process, however that ends.
+
+    In a bucket there is no such lock: two drivers render side by side, and the first commit of a chunk wins.
+    """
+    path = lock_path(store, job_id)
+    if path is None:
+        yield
+        return
+    handle = _open(path)
+    try:
+        if not _try(handle):
+            pid = os.pread(handle, 20, 0).decode(errors="replace").strip()
+            who = f"another heliosctl (pid {pid})" if pid else "another heliosctl"
+            say(f"{who} renders this job: waiting; its chunks will be used")
+            while not _try(handle):  # noqa: ASYNC110 - nothing tells of a lock that is given up
+                await asyncio.sleep(POLL_SECONDS)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def held_by(store: ArtifactStore, job_id: str) -> str | None:
+    """The process that renders a job now; None where nobody does, or where it cannot be known."""
+    path = lock_path(store, job_id)
+    if path is None or not path.exists():
+        return None
+    handle = _open(path)
+    try:
+        return None if _try(handle) else os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
+    finally:
+        os.close(handle)
+
+
+def lock_path(store: ArtifactStore, job_id: str) -> Path | None:
+    """Where a job's lock is; None for a store that is no folder."""
+    root = local_path(store.url)
+    return None if root is None else root / "jobs" / job_id / "driver.lock"
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _try(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,48 @@
+"""Whether the film can be written where it is wanted: asked before the work, so that nobody waits for nothing."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from helios_worker.errors import UserError
+
+FILM_SUFFIXES = (".mp4", ".m4v")
+PICTURE_SUFFIXES = (".png",)
+
+
+def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
+    """The output as the stages take it: an absolute path, or an object's URL. Makes the folder if need be.
+
+    Raises:
+        UserError: it cannot be written; the message says why.
+    """
+    parts = urlsplit(output)
+    if parts.scheme in ("s3", "gs", "az", "http", "https"):
+        _check_suffix(output, parts.path, suffixes)
+        return output
+    path = Path(parts.path if parts.scheme == "file" else output).expanduser().absolute()
+    if path.is_dir():
+        raise UserError(
+            f"the output {output} is a folder",
+            remedy=f"give a file name, such as {output.rstrip('/')}/out{suffixes[0]}",
+        )
+    _check_suffix(output, path.name, suffixes)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trial = path.with_name(f".{path.name}.trial-{os.getpid()}")
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise UserError(
+            f"the output {output} cannot be written: {error.strerror or error}", remedy="choose another place with -o"
+        ) from None
+    return str(path)
+
+
+def _check_suffix(output: str, name: str, suffixes: tuple[str, ...]) -> None:
+    if not name.lower().endswith(suffixes):
+        kind = "films are MP4" if suffixes is FILM_SUFFIXES else "pictures are PNG"
+        stem = Path(name).stem or "out"
+        raise UserError(
+            f"the output {output} does not end in {suffixes[0]}: {kind}", remedy=f"name it {stem}{suffixes[0]}"
+        )

@@ -1,0 +1,122 @@
+"""What a command says at its end: a sentence for people, or one JSON object on standard output."""
+
+import os
+import sys
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from heliosctl.errors import Failure, debugging, traceback_text
+
+JSON_VARIABLE = "HELIOS_JSON"
+LABEL_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan", "stopped": "bold yellow"}
+
+
+def stderr() -> Console:
+    """Where progress, warnings and errors go; standard output is for results."""
+    return Console(stderr=True, highlight=False)
+
+
+def stdout() -> Console:
+    """Where results for people go."""
+    return Console(highlight=False)
+
+
+def set_json(wanted: bool) -> bool:
+    """Has results and errors printed as JSON; set as soon as --json is read, for errors in other options too."""
+    os.environ[JSON_VARIABLE] = "1" if wanted else ""
+    return wanted
+
+
+def wants_json() -> bool:
+    """Whether results and errors are JSON on standard output."""
+    return bool(os.environ.get(JSON_VARIABLE))
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object, indented, on standard output."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_labelled(console: Console, label: str, text: str, remedy: str = "") -> None:
+    """`Error  what happened`, with what to do about it in a line of its own, each aligned under the first."""
+    lines = [sentence(text), *([sentence(remedy)] if remedy else [])]
+    if not console.is_terminal:
+        console.print(f"{label}: {' '.join(lines)}", markup=False, soft_wrap=True)
+        return
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style=LABEL_STYLES[label.lower()])
+    grid.add_column(overflow="fold")
+    grid.add_row(label, Text(lines[0]))
+    for line in lines[1:]:
+        grid.add_row("", Text(line, style="cyan"))
+    console.print(Padding(grid, (0, 0)))
+
+
+def print_failure(error: BaseException) -> int:
+    """Tells what went wrong, where the caller looks for it. Returns the exit code."""
+    failure = Failure.of(error)
+    console = stderr()
+    if debugging():
+        console.print(traceback_text(error), markup=False, soft_wrap=True)
+    if wants_json():
+        print_json(failure.as_json())
+        return failure.exit_code
+    print_labelled(console, "Stopped" if failure.error == "Stopped" else "Error", failure.message, failure.remedy)
+    if failure.report:
+        console.print(f"       The report is {local_name(failure.report)}", markup=False, soft_wrap=True)
+    return failure.exit_code
+
+
+def sentence(text: str) -> str:
+    """With a capital at the start and a full stop at the end, unless what stands there is a name of some kind.
+
+    >>> sentence("the disk is full")
+    'The disk is full.'
+    >>> sentence("--fps 29.97 is not exact")
+    '--fps 29.97 is not exact.'
+    """
+    text = text.strip()
+    first = text.split(maxsplit=1)[0] if text else ""
+    if first.isalpha() and first.islower():
+        text = text[0].upper() + text[1:]
+    return text if not text or text[-1] in ".!?…:" or "\n" in text else f"{text}."
+
+
+def local_name(url: str) -> str:
+    """A file:// URL as the path that it is."""
+    return url.removeprefix("file://")
+
+
+def size_text(count: int) -> str:
+    """Bytes for people.
+
+    >>> size_text(999), size_text(4_200_000)
+    ('999 bytes', '4.2 MB')
+    """
+    if count < 1000:
+        return f"{count} bytes"
+    value, unit = count / 1000, "kB"
+    for larger in ("MB", "GB", "TB"):
+        if value >= 999.5:
+            value, unit = value / 1000, larger
+    return f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
+
+
+def time_text(seconds: float) -> str:
+    """A length of time for people.
+
+    >>> time_text(4.25), time_text(75), time_text(3725)
+    ('4.2 s', '1:15', '1:02:05')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

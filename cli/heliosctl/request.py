@@ -1,0 +1,161 @@
+"""From options to a RenderRequest; what is wrong is said in one line that names the option."""
+
+import json
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from helios_crds.request import RenderRequest
+from helios_worker.errors import UserError
+from heliosctl.options import EncodeOptions, FilmOptions, PageOptions
+
+OPTIONS = {
+    "composition.seed": "--seed",
+    "video.width": "--width",
+    "video.height": "--height",
+    "video.fps": "--fps",
+    "video.duration": "--duration",
+    "video.frames": "--frames",
+    "video.range": "--range",
+    "video.rangeSeconds": "--range",
+    "video.quality": "--quality",
+    "video.unitFrames": "--unit-frames",
+    "chunking.frames": "--frames-per-chunk",
+    "chunking.count": "--chunks",
+    "chunking.targetSeconds": "--target-seconds",
+    "frameTimeout": "--frame-timeout",
+}
+
+
+def build_request(
+    source: str,
+    film: FilmOptions,
+    page: PageOptions,
+    encode: EncodeOptions | None = None,
+    *,
+    output: str | None = None,
+) -> RenderRequest:
+    """The request that the options amount to.
+
+    Raises:
+        UserError: an option is wrong.
+    """
+    encode = encode or EncodeOptions(capture="png")
+    given = {
+        "composition": {
+            "url": source,
+            "props": None if page.props is None else read_props(page.props),
+            "seed": page.seed,
+            "seeking": page.seeking,
+            "pageErrors": page.page_errors,
+        },
+        "video": {
+            "width": film.width,
+            "height": film.height,
+            "fps": film.fps,
+            "duration": None if film.duration is None else float(seconds(film.duration, option="--duration")),
+            "frames": film.frames,
+            **({} if encode.range is None else read_range(encode.range)),
+            "crf": encode.crf,
+            "preset": encode.preset,
+            "capture": encode.capture,
+            "quality": encode.quality,
+            "unitFrames": encode.unit_frames,
+        },
+        "chunking": {
+            "frames": encode.frames_per_chunk,
+            "count": encode.chunks,
+            "targetSeconds": encode.target_seconds,
+        },
+        "frameTimeout": page.frame_timeout,
+        "output": output,
+    }
+    try:
+        return RenderRequest.model_validate(given)
+    except ValidationError as error:
+        raise UserError(one_line(error)) from None
+
+
+def one_line(error: ValidationError) -> str:
+    """The first thing that is wrong, with the option that it was given by."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][:2])
+    problem = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    option = OPTIONS.get(field)
+    if option is None:
+        return problem.replace(
+            "frames, count and targetSeconds",
+            ", ".join(OPTIONS[f"chunking.{name}"] for name in ("frames", "count")) + " and --target-seconds",
+        ).replace("give duration or frames", "give --duration or --frames")
+    given = str(first["input"])
+    if given in problem:
+        return f"{option} {problem.replace(repr(given), given, 1)}"
+    return f"{option} {given} {problem}"
+
+
+def seconds(text: str, *, option: str) -> Fraction:
+    """A time: 10, 10s, 2.5s, 1:30 or 1:02:03.5, in seconds.
+
+    Raises:
+        UserError: it is none.
+    """
+    found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?", text.strip(), re.ASCII)
+    if found is None:
+        raise UserError(f"{option} {text} is no time", remedy="write it like 10, 2.5s or 1:30")
+    hours, minutes, rest = found.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(rest.rstrip("."))
+
+
+def read_range(text: str) -> dict[str, Any]:
+    """`A:B` in frames, or in seconds where an end carries an s: the request's range or rangeSeconds.
+
+    Raises:
+        UserError: it is no range.
+    """
+    wrong = UserError(f"--range {text} is no range", remedy="write 30:120 for frames, or 2s:5.5s for seconds")
+    ends = text.split(":")
+    if len(ends) != 2 or not any(ends):
+        raise wrong
+    if all(end.endswith("s") or not end for end in ends):
+        start, end = (float(seconds(end, option="--range")) if end else None for end in ends)
+        return {"rangeSeconds": (start or 0.0, end)}
+    if not all((end.isascii() and end.isdecimal()) or not end for end in ends):
+        raise wrong
+    return {"range": (int(ends[0] or 0), int(ends[1]) if ends[1] else None)}
+
+
+def frame_at(text: str, fps: Fraction, *, option: str) -> int:
+    """A frame: its number, or the one that is shown at a time with an s.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    if not (text.endswith("s") or ":" in text):
+        raise UserError(f"{option} {text} is no frame", remedy="write 75 for a frame, or 2.5s for a time")
+    return int(seconds(text, option=option) * fps)
+
+
+def read_props(text: str) -> Any:
+    """JSON as written, or from a file after an @.
+
+    Raises:
+        UserError: there is no such file, or no JSON in it.
+    """
+    where = "--props"
+    if text.startswith("@"):
+        where = f"--props: {text[1:]}"
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{where} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{where} is no JSON: {error}", remedy="""write it like '{"title": "Hello"}', or name a file: @props.json"""
+        ) from None
