@@ -12,7 +12,7 @@
         └── SegmentMismatch              a segment does not belong to this film; names its index
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class HeliosError(Exception):
@@ -20,6 +20,7 @@ class HeliosError(Exception):
 
     message: what happened, with the numbers.
     remedy: what the reader can do about it, or "" where there is nothing to do.
+    facts: what the caller's program can use, as JSON; part of the reply's result.
     exit_code: how a process that ends with this error exits.
     """
 
@@ -29,6 +30,7 @@ class HeliosError(Exception):
         super().__init__(message, remedy)
         self.message = message
         self.remedy = remedy
+        self.facts: dict[str, Any] = {}
 
     def __str__(self) -> str:
         return f"{self.message}; {self.remedy}" if self.remedy else self.message

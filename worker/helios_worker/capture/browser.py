@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -89,53 +90,76 @@ def find_browser() -> Path:
     )
 
 
+@dataclass(frozen=True)
+class Launch:
+    """A browser process on its way up. reads, writes: our ends of its pipe. folder: for its profile and log."""
+
+    executable: Path
+    pid: int
+    reads: int
+    writes: int
+    folder: TemporaryDirectory[str]
+
+    @property
+    def log(self) -> Path:
+        """Where its standard error goes."""
+        return Path(self.folder.name, "stderr.log")
+
+
+def launch(*, site_port: int, raster_threads: int = 1, scratch: Path | None = None) -> Launch:
+    """Starts a browser's process and does not wait for it.
+
+    site_port: where on this machine the compositions' hosts (*.composition.localhost) are served.
+    raster_threads: threads that paint tiles, in each page.
+    scratch: folder for its profile and log; by default the system's.
+
+    Raises:
+        BrowserMissing: no headless shell is installed.
+    """
+    executable = find_browser()
+    folder = TemporaryDirectory(prefix="helios-browser-", dir=scratch, ignore_cleanup_errors=True)
+    arguments = [
+        str(executable),
+        *FLAGS,
+        "--remote-debugging-pipe",
+        f"--num-raster-threads={raster_threads}",
+        f"--host-resolver-rules=MAP *.composition.localhost 127.0.0.1:{site_port}",
+        f"--user-data-dir={folder.name}/profile",
+    ]
+    if not sandbox_works():
+        arguments.append("--no-sandbox")
+    to_browser, our_write = os.pipe()
+    our_read, from_browser = os.pipe()
+    pid = _spawn(arguments, to_browser, from_browser, Path(folder.name, "stderr.log"), folder.name)
+    return Launch(executable, pid, our_read, our_write, folder)
+
+
 class Browser:
     """One headless shell and the connection to it. Ends with its worker: it reads end-of-file on its pipe."""
 
-    def __init__(self, pid: int, connection: Connection, version: str, scratch: TemporaryDirectory[str]) -> None:
-        self.pid = pid
+    def __init__(self, launched: Launch, connection: Connection, version: str) -> None:
+        self.pid = launched.pid
         self.connection = connection
         self.version = version
-        self._scratch = scratch
+        self._folder = launched.folder
         self._exited = False
 
     @classmethod
-    async def start(cls, *, site_port: int, raster_threads: int = 1, scratch: Path | None = None) -> "Browser":
-        """A browser ready to open pages.
-
-        site_port: where on this machine the compositions' hosts (*.composition.localhost) are served.
-        raster_threads: threads that paint tiles, in each page.
-        scratch: folder for its profile and log; by default the system's.
+    async def connect(cls, launched: Launch) -> "Browser":
+        """A launched browser, once it is ready to open pages.
 
         Raises:
-            BrowserMissing: no headless shell is installed.
             BrowserGone: it ended at once; the message holds the last of what it said.
         """
-        executable = find_browser()
-        folder = TemporaryDirectory(prefix="helios-browser-", dir=scratch, ignore_cleanup_errors=True)
-        arguments = [
-            str(executable),
-            *FLAGS,
-            "--remote-debugging-pipe",
-            f"--num-raster-threads={raster_threads}",
-            f"--host-resolver-rules=MAP *.composition.localhost 127.0.0.1:{site_port}",
-            f"--user-data-dir={folder.name}/profile",
-        ]
-        if not sandbox_works():
-            arguments.append("--no-sandbox")
-        to_browser, our_write = os.pipe()
-        our_read, from_browser = os.pipe()
-        log = Path(folder.name) / "stderr.log"
-        pid = _spawn(arguments, to_browser, from_browser, log, folder.name)
-        connection = Connection(our_read, our_write)
+        connection = Connection(launched.reads, launched.writes)
         try:
             async with asyncio.timeout(START_SECONDS):
                 version = await connection.send("Browser.getVersion")
         except (BrowserGone, TimeoutError) as error:
-            said = log.read_text(errors="replace").strip().splitlines()[-5:]
-            _end(pid)
-            raise BrowserGone(f"{executable} did not start: {' | '.join(said) or error}") from error
-        return cls(pid, connection, version["product"], folder)
+            said = launched.log.read_text(errors="replace").strip().splitlines()[-5:]
+            _end(launched.pid)
+            raise BrowserGone(f"{launched.executable} did not start: {' | '.join(said) or error}") from error
+        return cls(launched, connection, version["product"])
 
     @property
     def is_alive(self) -> bool:
@@ -150,7 +174,7 @@ class Browser:
         if self.is_alive:
             _end(self.pid)
             self._exited = True
-        self._scratch.cleanup()
+        self._folder.cleanup()
 
 
 def sandbox_works() -> bool:

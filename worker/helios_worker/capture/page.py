@@ -310,9 +310,8 @@ class Page:
 
     async def _first_due(self, until: float) -> float:
         """When the first timer of the others is due, at most `until`."""
-        replies = [await self._drive("__heliosClock.peek()", **other) for other in self._others()]
-        due = [float(reply["due"]) for reply in replies if reply and reply["due"] is not None]
-        return min([until, *due])
+        due = _earliest([await self._drive("__heliosClock.peek()", **other) for other in self._others()])
+        return until if due is None else min(until, due)
 
     async def _rest(self) -> None:
         """Until nothing is being fetched and what came has been taken in."""
@@ -352,9 +351,8 @@ class Page:
         if kind == "others":
             return await self._first_due(wish["until"])
         if kind == "walk":
-            for other in self._others():
-                await self._drive(f"__heliosClock.walk({wish['until']!r})", **other)
-            return None
+            walk = f"__heliosClock.walk({wish['until']!r})"
+            return _earliest([await self._drive(walk, **other) for other in self._others()])
         drawn = await self._begin_frame({"noDisplayUpdates": kind == "update"})
         if drawn["hasDamage"]:
             self._still = False  # this frame took the damage that the capture would ask for
@@ -628,6 +626,11 @@ class Page:
             return await asyncio.wait_for(answer, 3)
         except (TimeoutError, HeliosError):
             return None
+
+
+def _earliest(replies: list[Message | None]) -> float | None:
+    """When the first timer of some kernels is due; None where they have none."""
+    return min((float(reply["due"]) for reply in replies if reply and reply["due"] is not None), default=None)
 
 
 def _js(value: bool | float | None) -> str:

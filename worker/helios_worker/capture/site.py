@@ -4,37 +4,48 @@ A stable, trustworthy origin: fetch, modules, workers and crypto.subtle work as 
 address tells nothing of the machine. Bytes come from a snapshot, so every chunk sees the same ones.
 """
 
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from aiohttp import web
+if TYPE_CHECKING:
+    from aiohttp import web
 
 HOST_SUFFIX = ".composition.localhost"
 Locate = Callable[[str], Awaitable[Path | None]]
 
 
 class Site:
-    """A small HTTP server on loopback. `port` is known after start()."""
+    """A small HTTP server on loopback.
+
+    Its port is bound at once, for the browser is started with it; aiohttp, which takes a fifth of a second to
+    import, is needed only when the first page is opened, while the browser starts.
+    """
 
     def __init__(self) -> None:
-        self.port = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
         self._locators: dict[str, Locate] = {}
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listens on a free port of 127.0.0.1."""
+        """Serves; doing it again changes nothing."""
+        if self._runner is not None:
+            return
+        from aiohttp import web
+
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        listener = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await listener.start()
-        self.port = self._runner.addresses[0][1]
+        await web.SockSite(self._runner, self._socket).start()
 
     async def stop(self) -> None:
         """Closes the listener and every connection."""
         if self._runner is not None:
             await self._runner.cleanup()
+        self._socket.close()
 
     def mount(self, name: str, locate: Locate) -> str:
         """Serves a composition under `name`; returns its base address, ending in a slash.
@@ -44,7 +55,9 @@ class Site:
         self._locators[name] = locate
         return f"http://{name}{HOST_SUFFIX}/"
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _answer(self, request: "web.Request") -> "web.StreamResponse":
+        from aiohttp import web
+
         locate = self._locators.get((request.host or "").removesuffix(HOST_SUFFIX))
         path = str(PurePosixPath("/", request.match_info["path"])).lstrip("/")
         file = await locate(path) if locate is not None and ".." not in PurePosixPath(path).parts else None

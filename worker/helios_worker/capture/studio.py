@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from helios_worker.capture.browser import Browser
+from helios_worker.capture.browser import Browser, Launch, launch
 from helios_worker.capture.page import Page, PageSettings
 from helios_worker.capture.site import Site
-from helios_worker.job import Film
 from helios_worker.snapshot import load_snapshot, locator
 from helios_worker.store import ArtifactStore
+from helios_worker.trace import mark
+
+if TYPE_CHECKING:
+    from helios_worker.job import Film
 
 
 class Studio:
@@ -24,15 +28,30 @@ class Studio:
         self.lanes = lanes
         self.scratch = scratch
         self._site = Site()
+        self._launches: dict[int, Launch] = {}
         self._browsers: dict[int, Browser] = {}
         self._starting = asyncio.Lock()
 
+    def launch(self, *lanes: int) -> None:
+        """Starts browser processes without waiting, by default every lane's, so that they come up together."""
+        for lane in lanes or range(self.lanes):
+            if lane not in self._browsers and lane not in self._launches:
+                # With one lane a second raster thread uses what the other processors have left.
+                raster_threads = 2 if self.lanes == 1 else 1
+                self._launches[lane] = launch(
+                    site_port=self._site.port, raster_threads=raster_threads, scratch=self.scratch
+                )
+
     async def start(self) -> None:
-        """Serves the site and starts the first browser, so that the first stage finds it warm."""
+        """Waits for the first browser and serves the site, so that the first stage finds both."""
+        self.launch()
+        await self._site.start()
         await self.browser(0)
 
     async def stop(self) -> None:
         """Ends the browsers and the site."""
+        for lane in tuple(self._launches):
+            await self.browser(lane)
         for browser in self._browsers.values():
             browser.stop()
         self._browsers.clear()
@@ -41,28 +60,27 @@ class Studio:
     async def browser(self, lane: int) -> Browser:
         """The lane's browser, alive."""
         async with self._starting:
-            if self._site.port == 0:
-                await self._site.start()
             browser = self._browsers.get(lane)
             if browser is not None and not browser.is_alive:
                 browser.stop()
+                del self._browsers[lane]
                 browser = None
             if browser is None:
-                # With one lane a second raster thread uses what the other processors have left.
-                browser = await Browser.start(
-                    site_port=self._site.port, raster_threads=2 if self.lanes == 1 else 1, scratch=self.scratch
-                )
+                self.launch(lane)
+                browser = await Browser.connect(self._launches.pop(lane))
                 self._browsers[lane] = browser
+                mark("browser connected")
             return browser
 
     async def version(self) -> str:
         """Of the browser, such as HeadlessChrome/156.0.8078.79."""
         return (await self.browser(0)).version
 
-    async def address(self, store: ArtifactStore, film: Film) -> str:
+    async def address(self, store: ArtifactStore, film: "Film") -> str:
         """Where the browsers find the film's page."""
         if not film.snapshot:
             return film.url
+        await self._site.start()
         snapshot = await asyncio.to_thread(load_snapshot, store, film.snapshot)
         return self._site.mount(film.snapshot[:20], locator(store, snapshot, self.scratch)) + film.entry
 
@@ -70,8 +88,10 @@ class Studio:
     async def page(self, lane: int, address: str, settings: PageSettings) -> AsyncIterator[Page]:
         """A fresh page at the brink of frame 0, closed at the end of the block."""
         page = await Page.open(await self.browser(lane), settings)
+        mark("page opened")
         try:
             await page.load(address)
+            mark("page loaded")
             yield page
         finally:
             await page.close()

@@ -24,12 +24,14 @@ from pydantic import ValidationError
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.runtime import WorkerRuntime
+from helios_worker.trace import mark
 
 RESULT_BYTES = 4096
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The console script. Returns the exit code."""
+    mark("imported")
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.TERMINATED))

@@ -27,6 +27,7 @@ from helios_worker.job import Chunk, Engine, Film, JobSpec, Manifest, committed,
 from helios_worker.lane import LaneEncoder
 from helios_worker.machine import cpu_class
 from helios_worker.store import ArtifactStore, file_digest
+from helios_worker.trace import mark
 
 OnFrames = Callable[[int], None]
 
@@ -168,6 +169,7 @@ async def capture_part(
     async with studio.page(part.lane, address, settings) as page:
         async for frame, picture in pictures(page, part.first, last, stateful=film.stateful):
             if frame == part.first:
+                mark("first picture")
                 first_digest = hashlib.sha256(picture).hexdigest()
             if frame == part.end:
                 following = hashlib.sha256(picture).hexdigest()

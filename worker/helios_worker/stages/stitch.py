@@ -48,6 +48,7 @@ class BadChunks(CorruptArtifact):
         more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
         super().__init__(f"{len(problems)} of the chunks must be rendered again: {shown}{more}")
         self.chunks = sorted(problems)
+        self.facts["badChunks"] = self.chunks
 
 
 async def stitch(job: JobSpec, store: ArtifactStore, output: str, *, scratch: Path) -> StitchResult:

@@ -75,20 +75,22 @@ if (isWindow) {
     if (typeof stable === "function") await stable.call(window.helios);
   };
 
-  /** Size, rate and length as the page declares them; null where it does not. */
-  kernel.declared = () => {
-    const root = document.querySelector("[data-composition-id]") || document.querySelector("[data-width][data-height]") || document.documentElement;
-    const number = (value) => (value === undefined || value === null || value === "" ? null : Number(value));
-    const helios = window.helios;
-    const signal = (value) => (value && typeof value === "object" && "value" in value ? value.value : undefined);
-    return {
-      width: number(root.dataset.width),
-      height: number(root.dataset.height),
-      fps: root.dataset.fps || (helios && signal(helios.fps)) || (root.dataset.compositionId !== undefined ? 30 : null),
-      duration: number(root.dataset.duration) ?? ((helios && signal(helios.duration)) || null),
-      frames: number(root.dataset.frames),
+  /** Size, rate and length as the page declares them, null where it does not; asked of the page, not of its frames. */
+  if (!inherited) {
+    kernel.declared = () => {
+      const root = document.querySelector("[data-composition-id]") || document.querySelector("[data-width][data-height]") || document.documentElement;
+      const number = (value) => (value === undefined || value === null || value === "" ? null : Number(value));
+      const helios = window.helios;
+      const signal = (value) => (value && typeof value === "object" && "value" in value ? value.value : undefined);
+      return {
+        width: number(root.dataset.width),
+        height: number(root.dataset.height),
+        fps: root.dataset.fps || (helios && signal(helios.fps)) || (root.dataset.compositionId !== undefined ? 30 : null),
+        duration: number(root.dataset.duration) ?? ((helios && signal(helios.duration)) || null),
+        frames: number(root.dataset.frames),
+      };
     };
-  };
+  }
 
   if (navigator.serviceWorker) Object.defineProperty(Navigator.prototype, "serviceWorker", { get: () => undefined, configurable: true });
 }
