@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import av
 import pytest
 from pydantic import ValidationError
 
@@ -75,6 +76,15 @@ def test_settings_cannot_be_changed():
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
 def test_every_row_of_the_table_makes_settings(codec):
-    for pixel_format in codec.captures:
+    for pixel_format in codec.formats:
         for preset in codec.presets:
             settings(codec=codec.name, pixel_format=pixel_format, preset=preset, crf=codec.crf[1])
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
+def test_the_table_agrees_with_ffmpeg(codec):
+    encoder = av.Codec(codec.encoder, "w")
+    for name, pixel_format in codec.formats.items():
+        assert name in {layout.name for layout in encoder.video_formats or ()}
+        layout = av.VideoFormat(name, 64, 64)
+        assert pixel_format.chroma == (64 // layout.chroma_width(64), 64 // layout.chroma_height(64))

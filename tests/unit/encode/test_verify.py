@@ -9,7 +9,7 @@ from helios_worker.encode.concat import concatenate
 from helios_worker.encode.proof import MAX_PROBLEMS
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.verify import verify_video
-from tests.unit.encode.builders import HEIGHT, WIDTH, segments, settings, units
+from tests.unit.encode.builders import HEIGHT, WIDTH, even_groups, segments, settings, units
 from tests.unit.encode.test_audio_copy import clicks
 
 FRAMES = 30
@@ -63,6 +63,17 @@ def test_a_sound_film_has_no_problems(film, threads):
     assert report.audio is not None
     assert (report.audio.codec, report.audio.sample_rate, report.audio.channels) == ("aac", 48_000, 2)
     assert type(report).model_validate_json(report.model_dump_json()) == report
+
+
+@pytest.mark.parametrize("fps", ["1/10", "1", "12", "24000/1001", "60000/1001", "120", "1000", "999999/1000"])
+@pytest.mark.parametrize("length", [1, 2, 14])
+def test_any_length_at_any_rate(tmp_path, fps, length):
+    made = settings(fps=fps)
+    paths, frames = segments(tmp_path, made, units(made, length), even_groups(-(-length // 6), 1))
+    concatenate(paths, tmp_path / "film.mp4", made, expected=frames)
+    report = verify_video(tmp_path / "film.mp4", frames=length, fps=made.fps)
+    assert report.ok, report.problems
+    assert report.duration == float(length / made.fps)
 
 
 def test_without_decoding_it_counts_packets(film):

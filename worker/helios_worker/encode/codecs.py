@@ -42,12 +42,24 @@ X264_PARAMS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """A way to store pixels.
+
+    chroma: pixels across and down that share one chroma sample; sizes must be multiples of them.
+    captures: captured picture formats that carry enough for it.
+    """
+
+    chroma: tuple[int, int]
+    captures: frozenset[Capture]
+
+
+@dataclass(frozen=True, slots=True)
 class Codec:
     """One row of the table.
 
     encoder: FFmpeg's name of the encoder; the decoder is found by the stream.
     mp4_tag: sample entry in the MP4 file.
-    captures: pixel formats it can encode, each with the captured picture formats that carry enough for it.
+    formats: pixel formats it can encode, by FFmpeg's name.
     presets: speed names, fastest first.
     crf: lowest and highest constant rate factor.
     max_side: largest width or height in pixels.
@@ -60,7 +72,7 @@ class Codec:
     name: str
     encoder: str
     mp4_tag: str
-    captures: Mapping[str, frozenset[Capture]]
+    formats: Mapping[str, PixelFormat]
     presets: tuple[str, ...]
     crf: tuple[int, int]
     max_side: int
@@ -84,7 +96,7 @@ CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
                 name="h264",
                 encoder="libx264",
                 mp4_tag="avc1",
-                captures=MappingProxyType({"yuv420p": ANY_CAPTURE}),
+                formats=MappingProxyType({"yuv420p": PixelFormat(chroma=(2, 2), captures=ANY_CAPTURE)}),
                 presets=X264_PRESETS,
                 crf=(0, 51),
                 max_side=16384,

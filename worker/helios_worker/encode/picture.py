@@ -50,7 +50,7 @@ class PictureDecoder:
 
     def __init__(self, settings: EncoderSettings) -> None:
         self._settings = settings
-        self._captures = settings.row.captures[settings.pixel_format]
+        self._captures = settings.row.formats[settings.pixel_format].captures
         self._decoders: dict[Capture, av.VideoCodecContext] = {}
         self._jpeg_matrix: Graph | None = None
         self._reformatter = VideoReformatter()

@@ -73,9 +73,11 @@ def inspect_segment(
 ) -> SegmentInfo:
     """Read a whole segment and prove it.
 
-    settings: what it must have been made with; by default any. decode: decode and count every frame;
-    otherwise only read the packets, which finds lost and repeated frames but not damaged ones. Raises
-    CorruptSegment naming the file and the frame.
+    settings: what it must have been made with; by default any.
+    decode: decode and count every frame; otherwise only read the packets, which finds lost and repeated frames
+    but not damaged ones.
+    threads: of the decoder.
+    Raises CorruptSegment, naming the file and the frame.
     """
     with open_track(path, fps=settings.fps if settings else None) as track:
         frames = _decoded_frames(track, threads) if decode else sum(1 for _ in track.packets())

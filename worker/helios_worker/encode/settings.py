@@ -4,7 +4,6 @@ import re
 from fractions import Fraction
 from typing import Annotated, Any, Self
 
-import av
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -103,24 +102,19 @@ class EncoderSettings(BaseModel):
         lowest, highest = row.crf
         if not lowest <= self.crf <= highest:
             raise ValueError(f"crf {self.crf} is out of range; {self.codec} takes {lowest} to {highest}")
-        if self.pixel_format not in row.captures:
-            raise ValueError(
-                f"{self.codec} is not made in {self.pixel_format!r}; use one of: {', '.join(row.captures)}"
-            )
+        if self.pixel_format not in row.formats:
+            raise ValueError(f"{self.codec} is not made in {self.pixel_format!r}; use one of: {', '.join(row.formats)}")
         return self
 
     @model_validator(mode="after")
     def _size_fits(self) -> Self:
-        layout = av.VideoFormat(self.pixel_format, 64, 64)
-        steps = {
-            "width": 64 // layout.chroma_width(64),
-            "height": 64 // layout.chroma_height(64),
-        }
+        across, down = self.row.formats[self.pixel_format].chroma
+        steps = {"width": across, "height": down}
         for side, step in steps.items():
             length: int = getattr(self, side)
             if length > self.row.max_side:
                 raise ValueError(f"{side} {length} is too large; {self.codec} takes at most {self.row.max_side}")
             if length % step:
-                nearest = f"{length + 1} or {length - 1}" if length > 1 else f"{length + 1}"
+                nearest = f"{length + 1} or {length - 1}" if length > 1 else "2"
                 raise ValueError(f"{side} {length} is odd; {self.pixel_format} needs even sizes: use {nearest}")
         return self

@@ -117,8 +117,8 @@ class _Order:
         while self._shown in self._ahead:
             self._ahead.remove(self._shown)
             self._shown += 1
-        if pts < dts:
-            raise CorruptSegment(self._name, "decoded after it is shown", frame=pts)
+        if len(self._ahead) > self._depth:  # the next one to be shown should have been decoded by now
+            raise CorruptSegment(self._name, "missing", frame=self._shown)
         self.count += 1
 
     def finish(self, declared: int) -> None:
