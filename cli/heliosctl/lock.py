@@ -3,8 +3,8 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from helios_worker.store import ArtifactStore, local_path
@@ -37,6 +37,37 @@ async def job_lock(store: ArtifactStore, job_id: str, say: Callable[[str], None]
         os.close(handle)
 
 
+@asynccontextmanager
+async def planning(store: ArtifactStore) -> AsyncIterator[None]:
+    """While a plan is made: what it stores is not named by any job yet, and must not be swept away."""
+    handle = _store_lock(store)
+    try:
+        while handle is not None and not _try(handle, fcntl.LOCK_SH):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(POLL_SECONDS)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+@contextmanager
+def sweeping(store: ArtifactStore) -> Iterator[None]:
+    """While artifacts that no job names are removed: waits for the plans that are being made."""
+    handle = _store_lock(store)
+    try:
+        if handle is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _store_lock(store: ArtifactStore) -> int | None:
+    root = local_path(store.url)
+    return None if root is None else _open(root / "planning.lock")
+
+
 def held_by(store: ArtifactStore, job_id: str) -> str | None:
     """The process that renders a job now; None where nobody does, or where it cannot be known."""
     path = lock_path(store, job_id)
@@ -60,9 +91,9 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def _try(handle: int) -> bool:
+def _try(handle: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -12,7 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from helios_crds.wire import ExitCode
+from heliosctl.commands.doctor import doctor
+from heliosctl.commands.jobs import jobs
+from heliosctl.commands.plan import plan
 from heliosctl.commands.render import render
+from heliosctl.commands.stills import contact_sheet, still
+from heliosctl.commands.verify import verify
 from heliosctl.report import print_failure, print_json, wants_json
 
 
@@ -73,3 +78,9 @@ def heliosctl(
 
 
 app.command(rich_help_panel="Films")(render)
+app.command(rich_help_panel="Pictures")(still)
+app.command("contact-sheet", rich_help_panel="Pictures")(contact_sheet)
+app.command(rich_help_panel="Films")(plan)
+app.command(rich_help_panel="Films")(verify)
+app.add_typer(jobs, name="jobs", rich_help_panel="This machine")
+app.command(rich_help_panel="This machine")(doctor)

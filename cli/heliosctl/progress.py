@@ -104,6 +104,28 @@ class Tally:
         return ", ".join(parts)
 
 
+class Silent:
+    """Hears how a render goes and says nothing."""
+
+    def stage(self, stage: Stage) -> None:
+        """Nothing."""
+
+    def planned(self, job: JobSpec, cached: set[int]) -> None:
+        """Nothing."""
+
+    def frames(self, chunk: int, count: int) -> None:
+        """Nothing."""
+
+    def finished(self, chunk: int) -> None:
+        """Nothing."""
+
+    def failed(self, chunk: int, why: str) -> None:
+        """Nothing."""
+
+    def say(self, line: str) -> None:
+        """Nothing."""
+
+
 class LineProgress:
     """Plain lines, for logs: one for each stage, and one every few seconds while chunks are rendered."""
 
@@ -261,6 +283,7 @@ def progress_for(console: Console) -> BarProgress | LineProgress:
 
 def new_warnings(job: JobSpec, known: set[str]) -> list[str]:
     """The plan's warnings that have not been shown yet."""
-    new = [sentence(warning) for warning in job.ours.warnings if warning not in known]
-    known.update(job.ours.warnings)
+    warnings = job.helios.warnings if job.helios is not None else ()
+    new = [sentence(warning) for warning in warnings if warning not in known]
+    known.update(warnings)
     return new

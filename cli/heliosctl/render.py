@@ -18,7 +18,7 @@ from helios_operator.adapters.base import Deployment
 from helios_worker.job import JobSpec, committed, read_job
 from helios_worker.store import ArtifactStore
 from heliosctl.errors import StageFailed
-from heliosctl.lock import job_lock
+from heliosctl.lock import job_lock, planning
 from heliosctl.progress import Listener
 
 STITCH_ROUNDS = 3
@@ -102,7 +102,8 @@ class Driver:
         key = f"requests/{hashlib.sha256(data).hexdigest()}.json"
         await asyncio.to_thread(self._store.put, key, data)
         with self._timed(Stage.PLAN):
-            plan = await self._attempts("the plan", Payload(jobPath=self._store.url + key, stage=Stage.PLAN))
+            async with planning(self._store):
+                plan = await self._attempts("the plan", Payload(jobPath=self._store.url + key, stage=Stage.PLAN))
             _, job = await asyncio.to_thread(read_job, plan["jobPath"])
         return str(plan["jobPath"]), job
 

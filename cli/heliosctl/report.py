@@ -13,6 +13,7 @@ from rich.text import Text
 from heliosctl.errors import Failure, debugging, traceback_text
 
 JSON_VARIABLE = "HELIOS_JSON"
+PIPED_WIDTH = 1000  # so that no line of a table is folded for a program that reads it
 LABEL_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan", "stopped": "bold yellow"}
 
 
@@ -23,7 +24,8 @@ def stderr() -> Console:
 
 def stdout() -> Console:
     """Where results for people go."""
-    return Console(highlight=False)
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
 
 
 def set_json(wanted: bool) -> bool:

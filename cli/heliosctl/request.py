@@ -43,7 +43,7 @@ def build_request(
     Raises:
         UserError: an option is wrong.
     """
-    encode = encode or EncodeOptions(capture="png")
+    encode = encode or EncodeOptions()
     given = {
         "composition": {
             "url": source,

@@ -7,6 +7,8 @@ SHA-256, so storing it twice is harmless, and a commit is a put-if-absent, so th
 import hashlib
 import os
 import shutil
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,6 +25,15 @@ READ_BYTES = 1 << 20
 
 class StoreError(HeliosError):
     """The store cannot be reached or refuses; another attempt may succeed."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object in a listing. size in bytes."""
+
+    key: str
+    size: int
+    modified: datetime
 
 
 class ArtifactStore:
@@ -104,8 +115,16 @@ class ArtifactStore:
 
     def keys(self, prefix: str) -> list[str]:
         """The keys under a prefix that ends in a slash."""
+        return [entry.key for entry in self.entries(prefix)]
+
+    def entries(self, prefix: str) -> list[Entry]:
+        """The objects under a prefix that ends in a slash."""
         try:
-            return [entry["path"] for batch in obstore.list(self._store, prefix) for entry in batch]
+            return [
+                Entry(found["path"], found["size"], found["last_modified"])
+                for batch in obstore.list(self._store, prefix)
+                for found in batch
+            ]
         except FileNotFoundError:
             return []
         except Exception as error:

@@ -2,12 +2,16 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from helios_worker.errors import UserError
 from helios_worker.store import ArtifactStore
 from heliosctl import interrupt
+from heliosctl.catalogue import KEEP, tidy
+from heliosctl.commands.job_file import is_job_file, run_job_file
 from heliosctl.errors import Stopped
 from heliosctl.options import EncodeOptions, FilmOptions, PageOptions, SaidOptions, StoreOptions, WorkerOptions, takes
 from heliosctl.output import check_output
@@ -24,12 +28,15 @@ SOURCE = typer.Argument(
 )
 
 
+OUTPUT = typer.Option("--output", "-o", help="The film to be written, such as out.mp4.", metavar="OUT")
+
+
 @takes(
     film=FilmOptions,
     encode=EncodeOptions,
     page=PageOptions,
-    store=StoreOptions,
     workers=WorkerOptions,
+    store=StoreOptions,
     said=SaidOptions,
 )
 def render(
@@ -37,25 +44,41 @@ def render(
     film: FilmOptions,
     encode: EncodeOptions,
     page: PageOptions,
-    store: StoreOptions,
     workers: WorkerOptions,
+    store: StoreOptions,
     said: SaidOptions,
-    output: Annotated[
-        str,
+    output: Annotated[str | None, OUTPUT] = None,
+    keep: Annotated[
+        bool,
         typer.Option(
-            "--output", "-o", help="The film to be written, such as out.mp4.", metavar="OUT", show_default=False
+            "--keep",
+            help="Keep this job's chunks until `jobs rm`. Without it the default artifact store, and no other, "
+            "forgets jobs that were not used for 30 days.",
+            rich_help_panel="The work",
         ),
-    ],
+    ] = False,
 ) -> None:
-    """Render a page to a film.
+    """Render a page to a film: heliosctl render page.html -o out.mp4.
 
     A render that was stopped goes on where it was when the same command is given again: finished chunks are
     kept in the artifact store and never rendered twice.
+
+    SOURCE may also be a job.json of Helios itself: then the commands in it are run.
     """
     started = time.monotonic()
+    if is_job_file(source):
+        run_job_file(source, output, workers, store, said)
+        return
+    if output is None:
+        raise UserError("where is the film to be written?", remedy="give -o out.mp4")
     target = check_output(output)
     request = build_request(resolve_source(source, store.url), film, page, encode, output=target)
-    outcome = on_this_machine(ArtifactStore(store.url), workers, lambda driver: driver.render(request))
+    artifacts = ArtifactStore(store.url)
+    outcome = on_this_machine(artifacts, workers, lambda driver: driver.render(request))
+    if keep:
+        artifacts.put(f"jobs/{outcome.job.id}/{KEEP}", b"")
+    if store.is_default:
+        tidy(artifacts, datetime.now(UTC))
     tell(outcome, time.monotonic() - started, output, said)
 
 

@@ -1,0 +1,161 @@
+"""The jobs of an artifact store: what there is, how far each is, and what only they need."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from helios_worker.errors import CorruptArtifact, UserError
+from helios_worker.job import JobSpec, Manifest, manifest_key
+from helios_worker.snapshot import Snapshot
+from helios_worker.stages.stitch import StitchResult
+from helios_worker.store import ArtifactStore, Entry, local_path
+from heliosctl.lock import held_by, sweeping
+
+KEEP, TIDIED = "keep", "tidied.json"
+UNUSED = timedelta(days=30)
+SWEPT = ("chunks/", "segments/", "snapshots/", "blobs/", "requests/", "stdin/")
+
+
+@dataclass(frozen=True)
+class StoredJob:
+    """A job and its state. used: when anything about it was last written. final: of its last stitch."""
+
+    job: JobSpec
+    used: datetime
+    done: frozenset[int]
+    final: StitchResult | None
+    kept: bool
+    driver: str | None
+
+    @property
+    def state(self) -> str:
+        """In a word or two."""
+        if self.driver is not None:
+            return f"rendering (pid {self.driver})"
+        if self.final is not None and len(self.done) == len(self.job.chunks):
+            return "finished"
+        return "planned" if not self.done else "unfinished"
+
+    def path(self, store: ArtifactStore) -> str:
+        """URL of job.json."""
+        return f"{store.url}jobs/{self.job.id}/job.json"
+
+
+def list_jobs(store: ArtifactStore) -> list[StoredJob]:
+    """Every job that can be read, the one used last first."""
+    folders: dict[str, list[Entry]] = {}
+    for entry in store.entries("jobs/"):
+        folders.setdefault(entry.key.split("/")[1], []).append(entry)
+    manifests = set(store.keys("chunks/"))
+    jobs = [_stored(store, job_id, entries, manifests) for job_id, entries in folders.items()]
+    return sorted((job for job in jobs if job is not None), key=lambda job: job.used, reverse=True)
+
+
+def find_job(store: ArtifactStore, text: str) -> StoredJob:
+    """The one job whose ID begins so.
+
+    Raises:
+        UserError: there is none, or there are several.
+    """
+    found = [job for job in list_jobs(store) if text and job.job.id.startswith(text)]
+    if not found:
+        raise UserError(f"there is no job {text} in {store.url}", remedy="heliosctl jobs list shows those there are")
+    if len(found) > 1:
+        several = ", ".join(job.job.id for job in found[:5])
+        raise UserError(f"{text} may mean any of {len(found)} jobs: {several}", remedy="give more of the ID")
+    return found[0]
+
+
+def stale_jobs(store: ArtifactStore, before: datetime) -> list[StoredJob]:
+    """The jobs last used before then, without those that are rendered now or were rendered with --keep."""
+    return [job for job in list_jobs(store) if job.used < before and job.driver is None and not job.kept]
+
+
+def tidy(store: ArtifactStore, now: datetime) -> None:
+    """Prunes what nobody used for a month, at most once a day."""
+    last = store.get_json(TIDIED)
+    if last is not None and datetime.fromisoformat(last) > now - timedelta(days=1):
+        return
+    store.put(TIDIED, orjson.dumps(now.isoformat()))
+    before = now - UNUSED
+    remove_jobs(store, stale_jobs(store, before), older=before)
+
+
+def remove_jobs(store: ArtifactStore, removed: list[StoredJob], *, older: datetime | None = None) -> tuple[int, int]:
+    """Removes jobs, and what no other job needs of what they are made of.
+
+    older: also removes what was last written before then and is needed by no job at all.
+
+    Returns:
+        How many objects were removed, and their bytes.
+    """
+    with sweeping(store):
+        gone = {job.job.id for job in removed}
+        kept = [job for job in list_jobs(store) if job.job.id not in gone]
+        needed = {key for job in kept for key in reach(store, job.job)}
+        doomed = {key for job in removed for key in reach(store, job.job)} - needed
+        sizes = {entry.key: entry for folder in SWEPT for entry in store.entries(folder)}
+        if older is not None:
+            doomed |= {key for key, entry in sizes.items() if entry.modified < older and key not in needed}
+        # Jobs first: one that is there has everything it names.
+        order = [entry for job_id in sorted(gone) for entry in store.entries(f"jobs/{job_id}/")]
+        order += [sizes[key] for key in sorted(doomed) if key in sizes]
+        for entry in order:
+            store.delete(entry.key)
+        _remove_empty_folders(store, gone)
+    return len(order), sum(entry.size for entry in order)
+
+
+def reach(store: ArtifactStore, job: JobSpec) -> set[str]:
+    """The keys of everything that a job names, directly or not."""
+    if job.helios is None:
+        return set()
+    keys = set()
+    for chunk in job.chunks:
+        keys.add(manifest_key(chunk.key))
+        manifest = _read(store, manifest_key(chunk.key), Manifest)
+        if manifest is not None:
+            keys.add(manifest.segment)
+    if job.ours.film.snapshot:
+        key = f"snapshots/{job.ours.film.snapshot}.json"
+        keys.add(key)
+        snapshot = _read(store, key, Snapshot)
+        if snapshot is not None:
+            keys.update(f"blobs/{digest}" for digest in snapshot.files.values())
+    return keys
+
+
+def _stored(store: ArtifactStore, job_id: str, entries: list[Entry], manifests: set[str]) -> StoredJob | None:
+    job = _read(store, f"jobs/{job_id}/job.json", JobSpec)
+    if job is None:
+        return None
+    names = {entry.key.rpartition("/")[2] for entry in entries}
+    return StoredJob(
+        job=job,
+        used=max(entry.modified for entry in entries),
+        done=frozenset(chunk.id for chunk in job.chunks if manifest_key(chunk.key) in manifests),
+        final=_read(store, f"jobs/{job_id}/final.json", StitchResult) if "final.json" in names else None,
+        kept=KEEP in names,
+        driver=held_by(store, job_id),
+    )
+
+
+def _read(store: ArtifactStore, key: str, model: Any) -> Any:
+    try:
+        found = store.get_json(key)
+        return None if found is None else model.model_validate(found)
+    except (CorruptArtifact, ValidationError):
+        return None
+
+
+def _remove_empty_folders(store: ArtifactStore, job_ids: set[str]) -> None:
+    root = local_path(store.url)
+    if root is None:
+        return
+    for job_id in job_ids:
+        for folder in (root / "jobs" / job_id / "stuck", root / "jobs" / job_id):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()

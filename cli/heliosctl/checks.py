@@ -1,0 +1,174 @@
+"""What `doctor` looks at: whether this machine can render, and what it will render with."""
+
+import asyncio
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import av
+
+from helios_crds.request import Chunking, Composition, RenderRequest, Video
+from helios_worker.capture.browser import find_browser
+from helios_worker.errors import HeliosError
+from helios_worker.machine import cpu_class, cpu_count, memory_limit
+from helios_worker.store import ArtifactStore, free_bytes, local_path
+from helios_worker.verify import verify_video
+from heliosctl.errors import Failure
+from heliosctl.options import WorkerOptions
+from heliosctl.progress import Silent
+from heliosctl.render import Driver
+from heliosctl.report import local_name, size_text
+from heliosctl.session import local_workers
+
+LOW_MEMORY, LOW_DISK = 1 << 30, 1 << 30
+PAGE = """<!doctype html><html data-width="64" data-height="64" data-fps="30" data-frames="3">
+<style>body { margin: 0; background: #0a0 }</style><title>heliosctl doctor</title>"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report. remedy: what to do about it."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    detail: str
+    remedy: str = ""
+
+
+def all_checks(store_url: str) -> Iterator[Check]:
+    """Every check, the cheap ones first. A check that fails by an error is a line of its own too."""
+    looks: tuple[tuple[str, Callable[[], Check]], ...] = (
+        ("heliosctl", check_package),
+        ("browser", check_browser),
+        ("encoder", check_encoder),
+        ("fonts", check_fonts),
+        ("processors", check_processors),
+        ("memory", check_memory),
+        ("temporary files", check_temporary),
+        ("artifacts", lambda: check_artifacts(store_url)),
+        ("trial render", check_render),
+    )
+    for name, look in looks:
+        try:
+            yield look()
+        except (HeliosError, OSError, subprocess.SubprocessError, av.FFmpegError) as error:
+            failure = Failure.of(error)
+            yield Check(name, "fail", failure.message, failure.remedy)
+
+
+def check_package() -> Check:
+    """Of this package and its interpreter."""
+    return Check("heliosctl", "ok", f"{version('helios-render')} on Python {platform.python_version()}")
+
+
+def check_browser() -> Check:
+    """The headless shell and its version."""
+    path = find_browser()
+    said = subprocess.run([str(path), "--version"], check=False, capture_output=True, text=True, timeout=20)
+    if said.returncode != 0:
+        return Check("browser", "fail", f"{path} does not start: {said.stderr.strip()[-300:]}", "install it again")
+    return Check("browser", "ok", f"{said.stdout.strip()} ({path})")
+
+
+def check_encoder() -> Check:
+    """FFmpeg within PyAV, and x264 within FFmpeg."""
+    libraries = ", ".join(f"{name} {'.'.join(map(str, number))}" for name, number in av.library_versions.items())
+    try:
+        av.codec.Codec("libx264", "w")
+    except av.codec.codec.UnknownCodecError:
+        return Check("encoder", "fail", f"PyAV {version('av')} has no x264", "install the PyAV wheel of requirements/")
+    short = ", ".join(part for part in libraries.split(", ") if part.startswith(("libavcodec", "libavformat")))
+    return Check("encoder", "ok", f"x264 in PyAV {version('av')} ({short})")
+
+
+def check_fonts() -> Check:
+    """How many there are, where fontconfig can tell."""
+    program = shutil.which("fc-list")
+    if program is None:
+        return Check("fonts", "ok", "cannot be counted: fc-list is not installed")
+    said = subprocess.run([program, ":", "family"], check=False, capture_output=True, text=True, timeout=20)
+    listed = said.stdout.splitlines()
+    families = {line.split(",")[0] for line in listed if line.strip()}
+    if not families:
+        return Check("fonts", "warn", "there are none: text will be boxes", "install some, such as fonts-dejavu")
+    return Check("fonts", "ok", f"{len(listed)} fonts of {len(families)} families")
+
+
+def check_processors() -> Check:
+    """As many as this process may use."""
+    host, ours = os.cpu_count() or 1, cpu_count()
+    limit = f", of {host} that the machine has" if ours != host else ""
+    return Check("processors", "ok", f"{ours}{limit} ({cpu_class()})")
+
+
+def check_memory() -> Check:
+    """The cgroup's limit, or the machine's memory."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = memory_limit()
+    size = min(machine, limit or machine)
+    detail = size_text(size) + (f", of {size_text(machine)} that the machine has" if size < machine else "")
+    if size < LOW_MEMORY:
+        return Check("memory", "warn", detail, "a browser at 1080p needs about 500 MB; use --lanes 1")
+    return Check("memory", "ok", detail)
+
+
+def check_temporary() -> Check:
+    """Where browsers keep their files, and /dev/shm for those who wonder: it is not used."""
+    folder = Path(tempfile.gettempdir())
+    free = free_bytes(folder)
+    shared = Path("/dev/shm")  # noqa: S108 - asked about, not written to
+    shm = f"; /dev/shm has {size_text(shutil.disk_usage(shared).total)}, not needed" if shared.is_dir() else ""
+    low = free < LOW_DISK
+    remedy = "free some space there, or set TMPDIR" if low else ""
+    return Check("temporary files", "warn" if low else "ok", f"{folder}, {size_text(free)} free{shm}", remedy)
+
+
+def check_artifacts(url: str) -> Check:
+    """Whether the store can be written to and read back."""
+    store = ArtifactStore(url)
+    key = f"trial/{os.getpid()}"
+    store.put(key, b"trial")
+    found = store.get(key)
+    store.delete(key)
+    if found != b"trial":
+        return Check("artifacts", "fail", f"{store.url} does not give back what was written to it")
+    folder = local_path(url)
+    if folder is None:
+        return Check("artifacts", "ok", f"{store.url}, can be written to")
+    free = free_bytes(folder)
+    low = free < LOW_DISK
+    detail = f"{local_name(store.url)}, can be written to, {size_text(free)} free"
+    return Check("artifacts", "warn" if low else "ok", detail, "heliosctl jobs prune frees space" if low else "")
+
+
+def check_render() -> Check:
+    """Three frames of a page of our own, through every stage, and proven."""
+    with tempfile.TemporaryDirectory(prefix="heliosctl-doctor-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "page").mkdir()
+        (folder / "page" / "index.html").write_text(PAGE)
+        output = folder / "out.mp4"
+        request = RenderRequest(
+            composition=Composition(url=str(folder / "page")), video=Video(), chunking=Chunking(), output=str(output)
+        )
+        seconds = asyncio.run(_render(request, folder / "artifacts"))
+        report = verify_video(output, frames=3, width=64, height=64)
+        if report.problems:
+            return Check("trial render", "fail", "; ".join(report.problems))
+    return Check("trial render", "ok", f"3 frames in {seconds:.1f} s, each decoded again")
+
+
+async def _render(request: RenderRequest, artifacts: Path) -> float:
+    listener = Silent()
+    options = WorkerOptions(lanes=1, retries=0)
+    async with local_workers(options, listener) as (adapter, deployment):
+        driver = Driver(adapter, deployment, ArtifactStore(artifacts.as_uri()), listener, options.retries)
+        outcome = await driver.render(request)
+    return sum(outcome.seconds.values())

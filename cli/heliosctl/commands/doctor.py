@@ -1,0 +1,38 @@
+"""`heliosctl doctor`: whether this machine can render."""
+
+from dataclasses import asdict
+
+import typer
+from rich.text import Text
+
+from helios_crds.wire import ExitCode
+from heliosctl.checks import Check, all_checks
+from heliosctl.options import SaidOptions, StoreOptions, takes
+from heliosctl.report import print_json, sentence, stdout
+
+MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
+
+
+@takes(store=StoreOptions, said=SaidOptions)
+def doctor(store: StoreOptions, said: SaidOptions) -> None:
+    """Check that this machine can render: browser, encoder, fonts, limits, disk, and a render of three frames.
+
+    The exit code is 0 when it can, and 1 when something is missing.
+    """
+    found: list[Check] = []
+    for check in all_checks(store.url):
+        found.append(check)
+        if not said.as_json:
+            _show(check)
+    well = all(check.state != "fail" for check in found)
+    if said.as_json:
+        print_json({"ok": well, "checks": [asdict(check) for check in found]})
+    raise typer.Exit(ExitCode.DONE if well else ExitCode.RETRYABLE)
+
+
+def _show(check: Check) -> None:
+    mark, style = MARKS[check.state]
+    console = stdout()
+    console.print(Text.assemble((mark, style), " ", (f"{check.name:<16}", "bold"), check.detail), soft_wrap=True)
+    if check.remedy:
+        console.print(Text(f"  {'':<16}{sentence(check.remedy)}", style="cyan"), soft_wrap=True)

@@ -1,0 +1,55 @@
+"""`heliosctl render job.json`: a job that Helios itself wrote, run by its own commands."""
+
+import time
+from pathlib import Path
+
+from helios_worker.errors import UserError
+from helios_worker.store import ArtifactStore
+from heliosctl import interrupt
+from heliosctl.errors import Stopped
+from heliosctl.foreign import CommandJob, read_command_job, run_commands
+from heliosctl.options import SaidOptions, StoreOptions, WorkerOptions
+from heliosctl.progress import progress_for
+from heliosctl.report import print_json, stderr, time_text
+
+
+def is_job_file(source: str) -> bool:
+    """Whether SOURCE is a job.json rather than a page."""
+    return source.lower().endswith(".json") and Path(source).is_file()
+
+
+def run_job_file(
+    source: str, output: str | None, workers: WorkerOptions, store: StoreOptions, said: SaidOptions
+) -> None:
+    """Runs a job's commands, as many at once as there are workers, and its merge command."""
+    started = time.monotonic()
+    job = read_command_job(Path(source))
+    if output is not None:
+        raise UserError(
+            f"{source} says by its own commands where its film is written", remedy="leave out -o, or render the page"
+        )
+    try:
+        interrupt.run(_run(job, ArtifactStore(store.url), workers))
+    except Stopped as stopped:
+        raise Stopped(stopped.stop_code, remedy="run the same command again to go on") from None
+    elapsed = time.monotonic() - started
+    chunks = len(job.spec.chunks)
+    if said.as_json:
+        print_json(
+            {
+                "jobId": job.spec.id,
+                "frames": job.spec.metadata.totalFrames,
+                "chunks": chunks,
+                "cachedChunks": len(job.cached),
+                "merged": job.spec.mergeCommand is not None,
+                "seconds": {"all": elapsed},
+            }
+        )
+        return
+    merged = "merged" if job.spec.mergeCommand else "not merged: the job has no mergeCommand"
+    stderr().print(f"{source}: {chunks} chunks, {merged}, in {time_text(elapsed)}", markup=False, soft_wrap=True)
+
+
+async def _run(job: CommandJob, store: ArtifactStore, workers: WorkerOptions) -> None:
+    with progress_for(stderr()) as progress:
+        await run_commands(job, store, progress, slots=workers.workers, retries=workers.retries)

@@ -1,0 +1,218 @@
+"""`heliosctl jobs`: what the artifact store remembers, and how to finish or forget it."""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from helios_worker.errors import UserError
+from helios_worker.job import Manifest, manifest_key
+from helios_worker.store import ArtifactStore
+from heliosctl.catalogue import StoredJob, find_job, list_jobs, remove_jobs, stale_jobs
+from heliosctl.commands.render import on_this_machine, tell
+from heliosctl.options import SaidOptions, StoreOptions, WorkerOptions, takes
+from heliosctl.output import check_output
+from heliosctl.report import local_name, print_json, size_text, stderr, stdout, time_text
+
+jobs = typer.Typer(no_args_is_help=True)
+ID = typer.Argument(help="A job's ID, or as much of its beginning as no other job shares.", show_default=False)
+MAP_WIDTH = 100
+
+
+@jobs.callback()
+def about() -> None:
+    """List, finish and forget the jobs that are kept in the artifact store."""
+
+
+@jobs.command("list")
+@takes(store=StoreOptions, said=SaidOptions)
+def show_list(store: StoreOptions, said: SaidOptions) -> None:
+    """List the jobs, the one used last first."""
+    found = list_jobs(ArtifactStore(store.url))
+    if said.as_json:
+        print_json({"jobs": [_as_json(job, store) for job in found]})
+        return
+    console = stdout()
+    if not found:
+        console.print(f"There are no jobs in {local_name(store.url)}.", markup=False, soft_wrap=True)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("job", "used", "state", "chunks", "film", "size"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("output", overflow="fold")
+    now = datetime.now(UTC)
+    for job in found:
+        table.add_row(
+            job.job.id[:10],
+            age_text(now - job.used),
+            job.state + (", kept" if job.kept else ""),
+            f"{len(job.done)}/{len(job.job.chunks)}",
+            _film(job),
+            size_text(job.final.bytes) if job.final else "",
+            local_name((job.job.helios.output if job.job.helios else None) or ""),
+        )
+    console.print(table, soft_wrap=not console.is_terminal)
+
+
+@jobs.command("show")
+@takes(store=StoreOptions, said=SaidOptions)
+def show(job_id: Annotated[str, ID], store: StoreOptions, said: SaidOptions) -> None:
+    """Show one job: what it makes, which chunks are there, and what they took."""
+    artifacts = ArtifactStore(store.url)
+    job = find_job(artifacts, job_id)
+    manifests = _manifests(artifacts, job)
+    if said.as_json:
+        chunks = {index: manifest.model_dump(mode="json") for index, manifest in manifests.items()}
+        print_json({**_as_json(job, store), "manifests": chunks, "warnings": list(job.job.ours.warnings)})
+        return
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("Job", job.job.id)
+    grid.add_row(
+        "State", f"{job.state}, {len(job.done)} of {len(job.job.chunks)} chunks" + (", kept" if job.kept else "")
+    )
+    grid.add_row("Film", _film(job))
+    grid.add_row("Output", local_name(job.job.ours.output or "none: it was planned only"))
+    if job.final is not None:
+        grid.add_row("SHA-256", job.final.sha256)
+    grid.add_row("Segments", f"{size_text(sum(manifest.bytes for manifest in manifests.values()))}")
+    spent = sum(manifest.seconds.get("render", 0.0) for manifest in manifests.values())
+    grid.add_row("Rendering took", time_text(spent))
+    grid.add_row("Made by", f"{job.job.ours.engine.package}, {job.job.ours.engine.browser}, {job.job.ours.engine.cpu}")
+    grid.add_row("File", local_name(job.path(artifacts)))
+    console = stdout()
+    console.print(grid)
+    _print_map(console, job)
+    for warning in job.job.ours.warnings:
+        console.print(f"Warning: {warning}", markup=False, soft_wrap=True)
+
+
+@jobs.command("resume")
+@takes(workers=WorkerOptions, store=StoreOptions, said=SaidOptions)
+def resume(job_id: Annotated[str, ID], workers: WorkerOptions, store: StoreOptions, said: SaidOptions) -> None:
+    """Finish a job whose command line is gone: render what is missing, and join it."""
+    started = time.monotonic()
+    artifacts = ArtifactStore(store.url)
+    job = find_job(artifacts, job_id)
+    output = job.job.ours.output
+    if output is None:
+        raise UserError(f"job {job.job.id} was planned without an output", remedy="heliosctl render with -o")
+    check_output(output)
+    outcome = on_this_machine(artifacts, workers, lambda driver: driver.finish(job.path(artifacts)))
+    tell(outcome, time.monotonic() - started, output, said)
+
+
+@jobs.command("rm")
+@takes(store=StoreOptions, said=SaidOptions)
+def remove(
+    job_ids: Annotated[list[str], ID],
+    store: StoreOptions,
+    said: SaidOptions,
+) -> None:
+    """Forget jobs, and remove the chunks and files that no other job needs. Films that were made stay."""
+    artifacts = ArtifactStore(store.url)
+    found = [find_job(artifacts, job_id) for job_id in job_ids]
+    for job in found:
+        if job.driver is not None:
+            raise UserError(f"job {job.job.id} is being rendered by pid {job.driver}", remedy="stop that one first")
+    count, size = remove_jobs(artifacts, found)
+    _tell_removed([job.job.id for job in found], count, size, said)
+
+
+@jobs.command("prune")
+@takes(store=StoreOptions, said=SaidOptions)
+def prune(
+    store: StoreOptions,
+    said: SaidOptions,
+    older_than: Annotated[
+        str, typer.Option("--older-than", help="Last used so long ago: 12h, 7d or 4w.", metavar="AGE")
+    ] = "30d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
+) -> None:
+    """Forget the jobs that nobody used for a while, and remove what no job needs. Films that were made stay."""
+    artifacts = ArtifactStore(store.url)
+    before = datetime.now(UTC) - age(older_than)
+    found = stale_jobs(artifacts, before)
+    if dry_run:
+        if said.as_json:
+            print_json({"jobs": [job.job.id for job in found]})
+            return
+        for job in found:
+            stdout().print(f"{job.job.id[:10]}  {_film(job)}  {local_name(job.job.ours.output or '')}", markup=False)
+        stderr().print(f"{len(found)} jobs would be removed.")
+        return
+    count, size = remove_jobs(artifacts, found, older=before)
+    _tell_removed([job.job.id for job in found], count, size, said)
+
+
+def age(text: str) -> timedelta:
+    """12h, 7d or 4w as a length of time.
+
+    Raises:
+        UserError: it is none.
+    """
+    found = re.fullmatch(r"(\d{1,6})([smhdw])", text, re.ASCII)
+    if found is None:
+        raise UserError(f"--older-than {text} is no age", remedy="write it like 12h, 7d or 4w")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found.group(2)]
+    return timedelta(**{unit: int(found.group(1))})
+
+
+def age_text(since: timedelta) -> str:
+    """A time ago, in its largest unit.
+
+    >>> age_text(timedelta(minutes=90))
+    '1 h ago'
+    """
+    seconds = since.total_seconds()
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"
+
+
+def _film(job: StoredJob) -> str:
+    metadata = job.job.metadata
+    return f"{metadata.width}×{metadata.height}, {metadata.fps:g} fps, {time_text(metadata.duration)}"
+
+
+def _manifests(store: ArtifactStore, job: StoredJob) -> dict[int, Manifest]:
+    found = {index: store.get_json(manifest_key(job.job.chunks[index].key)) for index in sorted(job.done)}
+    return {index: Manifest.model_validate(value) for index, value in found.items() if value is not None}
+
+
+def _print_map(console: Console, job: StoredJob) -> None:
+    """One character for each chunk: # is there, . is missing."""
+    line = "".join("#" if chunk.id in job.done else "." for chunk in job.job.chunks)
+    console.print("Chunks (# there, . missing)", style="bold")
+    for start in range(0, len(line), MAP_WIDTH):
+        console.print(f"{start:>6}  {line[start : start + MAP_WIDTH]}", markup=False, soft_wrap=True)
+
+
+def _as_json(job: StoredJob, store: StoreOptions) -> dict[str, Any]:
+    ours = job.job.helios
+    return {
+        "jobId": job.job.id,
+        "jobPath": job.path(ArtifactStore(store.url)),
+        "state": job.state,
+        "used": job.used.isoformat(),
+        "kept": job.kept,
+        "output": ours.output if ours else None,
+        "metadata": job.job.metadata.model_dump(),
+        "chunks": len(job.job.chunks),
+        "finishedChunks": len(job.done),
+        "final": job.final.model_dump() if job.final else None,
+    }
+
+
+def _tell_removed(ids: list[str], count: int, size: int, said: SaidOptions) -> None:
+    if said.as_json:
+        print_json({"jobs": ids, "objects": count, "bytes": size})
+        return
+    what = "1 job" if len(ids) == 1 else f"{len(ids)} jobs"
+    stderr().print(f"Removed {what}: {count} files, {size_text(size)}.")

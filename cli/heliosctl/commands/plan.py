@@ -1,0 +1,168 @@
+"""`heliosctl plan`: what a render would do, without doing it."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from helios_worker.job import JobSpec
+from helios_worker.machine import cpu_count
+from helios_worker.planning.cut import frame_costs
+from helios_worker.store import ArtifactStore
+from heliosctl import interrupt
+from heliosctl.commands.render import SOURCE
+from heliosctl.curve import bars
+from heliosctl.options import EncodeOptions, FilmOptions, PageOptions, SaidOptions, StoreOptions, WorkerOptions, takes
+from heliosctl.output import check_output
+from heliosctl.progress import progress_for
+from heliosctl.render import Driver, committed_chunks
+from heliosctl.report import local_name, print_json, stderr, stdout, time_text
+from heliosctl.request import build_request
+from heliosctl.session import local_workers
+from heliosctl.sheet import time_code
+from heliosctl.source import resolve_source
+
+CURVE_COLUMNS = 60
+SHOWN_CHUNKS = 24
+
+
+@takes(film=FilmOptions, encode=EncodeOptions, page=PageOptions, store=StoreOptions, said=SaidOptions)
+def plan(
+    source: Annotated[str, SOURCE],
+    film: FilmOptions,
+    encode: EncodeOptions,
+    page: PageOptions,
+    store: StoreOptions,
+    said: SaidOptions,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="The film that render would write; with it, both share the job.", metavar="OUT"
+        ),
+    ] = None,
+) -> None:
+    """Show what a render would do: size, rate, length, chunks, cost, and what to beware of."""
+    target = None if output is None else check_output(output)
+    request = build_request(resolve_source(source, store.url), film, page, encode, output=target)
+    artifacts = ArtifactStore(store.url)
+
+    async def make() -> tuple[str, JobSpec]:
+        with progress_for(stderr()) as progress:
+            async with local_workers(WorkerOptions(lanes=1), progress) as (adapter, deployment):
+                job_path, job = await Driver(adapter, deployment, artifacts, progress, WorkerOptions().retries).plan(
+                    request
+                )
+                progress.planned(job, set())
+                return job_path, job
+
+    job_path, job = interrupt.run(make())
+    cached = committed_chunks(artifacts, job)
+    if said.as_json:
+        print_json(as_json(job, job_path, cached))
+    else:
+        show(stdout(), job, job_path, cached)
+
+
+def as_json(job: JobSpec, job_path: str, cached: set[int]) -> dict[str, Any]:
+    """The plan for programs."""
+    film = job.ours.film
+    return {
+        "jobId": job.id,
+        "jobPath": job_path,
+        "width": film.encoder.width,
+        "height": film.encoder.height,
+        "fps": str(film.encoder.fps),
+        "frames": film.end - film.first,
+        "duration": float((film.end - film.first) / film.encoder.fps),
+        "range": [film.first, film.end],
+        "stateful": film.stateful,
+        "unitFrames": film.encoder.unit_frames,
+        "estimatedSeconds": estimated(job),
+        "costs": [point.model_dump() for point in job.ours.costs],
+        "chunks": [
+            {
+                "id": chunk.id,
+                "startFrame": chunk.startFrame,
+                "frameCount": chunk.frameCount,
+                "estimatedSeconds": chunk.cost,
+                "cached": chunk.id in cached,
+            }
+            for chunk in job.chunks
+        ],
+        "cachedChunks": len(cached),
+        "warnings": list(job.ours.warnings),
+    }
+
+
+def estimated(job: JobSpec, skip: frozenset[int] = frozenset()) -> float:
+    """Seconds of work on one processor, some chunks left out."""
+    return sum(chunk.cost or 0.0 for chunk in job.chunks if chunk.id not in skip)
+
+
+def show(console: Console, job: JobSpec, job_path: str, cached: set[int]) -> None:
+    """The plan for people."""
+    film = job.ours.film
+    frames = film.end - film.first
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("Picture", f"{film.encoder.width}×{film.encoder.height}, {film.encoder.fps} fps")
+    part = f", frames {film.first} to {film.end - 1} of {film.frames}" if frames < film.frames else ""
+    facts.add_row("Length", f"{time_text(float(frames / film.encoder.fps))}, {frames} frames{part}")
+    facts.add_row(
+        "Frames", "need all frames before them (stateful)" if film.stateful else "can be reached by jumping (seekable)"
+    )
+    facts.add_row(
+        "Video", f"{film.encoder.codec}, crf {film.encoder.crf}, {film.encoder.preset}, {film.capture} captures"
+    )
+    left = estimated(job, frozenset(cached))
+    processors = cpu_count()
+    spread = f", {time_text(left / processors)} on this machine's {processors}" if processors > 1 else ""
+    facts.add_row("Work", f"about {time_text(left)} on one processor{spread}")
+    facts.add_row("Job", local_name(job_path))
+    console.print(facts)
+    console.print(Padding(_curve(job, min(CURVE_COLUMNS, console.width - 16)), (1, 0)))
+    console.print(_chunks(job, cached))
+
+
+def _curve(job: JobSpec, columns: int) -> Group:
+    """Milliseconds per frame, from the first frame to the last."""
+    film = job.ours.film
+    frames = film.end - film.first
+    columns = max(1, min(columns, frames))
+    curve = frame_costs(film, list(job.ours.costs))
+    values = [1000 * curve.at(film.first + (2 * k + 1) * frames // (2 * columns)) for k in range(columns)]
+    lines = bars(values)
+    peak = f"{max(values):.0f} ms"
+    text = Text()
+    for row, line in enumerate(lines):
+        label = peak if row == 0 else ("0" if row == len(lines) - 1 else "")
+        text.append(f"{label:>9} ", style="dim")
+        text.append(f"{line}\n", style="cyan")
+    start, end = f"{film.first}", f"frame {film.end - 1}"
+    text.append(" " * 10 + start + end.rjust(max(len(end) + 1, columns - len(start))), style="dim")
+    return Group(Text("Cost of a frame", style="bold"), text)
+
+
+def _chunks(job: JobSpec, cached: set[int]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for name in ("chunk", "from", "frames", "starts at", "work"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    hidden = len(job.chunks) - SHOWN_CHUNKS
+    shown = job.chunks if hidden <= 1 else (*job.chunks[: SHOWN_CHUNKS - 1], job.chunks[-1])
+    for chunk in shown:
+        if hidden > 1 and chunk is job.chunks[-1]:
+            table.add_row("…", "", "", "", "", Text(f"{len(job.chunks) - len(shown)} more", style="dim"))
+        table.add_row(
+            str(chunk.id),
+            str(chunk.startFrame),
+            str(chunk.frameCount),
+            time_code(chunk.startFrame, job.fps),
+            time_text(chunk.cost or 0.0),
+            Text("there already", style="green") if chunk.id in cached else "",
+        )
+    return table

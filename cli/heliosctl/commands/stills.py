@@ -1,0 +1,133 @@
+"""`heliosctl still` and `heliosctl contact-sheet`: frames as pictures."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image
+from rich.status import Status
+
+from helios_worker.errors import UserError
+from helios_worker.job import JobSpec
+from helios_worker.store import ArtifactStore
+from heliosctl import interrupt
+from heliosctl.commands.render import SOURCE
+from heliosctl.options import FilmOptions, PageOptions, SaidOptions, StoreOptions, takes
+from heliosctl.output import PICTURE_SUFFIXES, check_output
+from heliosctl.pictures import Choose, decoded, from_film, from_page
+from heliosctl.progress import new_warnings
+from heliosctl.report import print_json, print_labelled, stderr
+from heliosctl.request import build_request, frame_at
+from heliosctl.sheet import draw_sheet, spread, time_code
+from heliosctl.source import resolve_source
+
+FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
+
+
+@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, said=SaidOptions)
+def still(
+    source: Annotated[str, SOURCE],
+    film: FilmOptions,
+    page: PageOptions,
+    store: StoreOptions,
+    said: SaidOptions,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", help="The picture to be written, such as still.png.", metavar="OUT", show_default=False
+        ),
+    ],
+    at: Annotated[
+        str,
+        typer.Option("--at", help="Which frame: its number, such as 75, or its time, such as 2.5s.", metavar="N|TIME"),
+    ] = "0",
+) -> None:
+    """Write one frame of a page as an exact PNG."""
+    target = check_output(output, PICTURE_SUFFIXES)
+    job, taken = _take(source, film, page, store, lambda frames, fps: [frame_at(at, fps, option="--at")])
+    ((number, png),) = taken.items()
+    Path(target).write_bytes(png)
+    encoder = job.ours.film.encoder
+    if said.as_json:
+        print_json(
+            {
+                "output": target,
+                "frame": number,
+                "time": float(number / encoder.fps),
+                "width": encoder.width,
+                "height": encoder.height,
+            }
+        )
+        return
+    _tell(f"{output}: frame {number} ({time_code(number, encoder.fps)}), {encoder.width}×{encoder.height}")
+
+
+@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, said=SaidOptions)
+def contact_sheet(
+    source: Annotated[
+        str, typer.Argument(help="A page, as for render, or a film such as out.mp4.", show_default=False)
+    ],
+    film: FilmOptions,
+    page: PageOptions,
+    store: StoreOptions,
+    said: SaidOptions,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", help="The picture to be written, such as sheet.png.", metavar="OUT", show_default=False
+        ),
+    ],
+    count: Annotated[
+        int,
+        typer.Option(
+            "--count", "-n", help="How many frames, from the first to the last.", min=1, max=1000, metavar="N"
+        ),
+    ] = 20,
+    columns: Annotated[
+        int | None,
+        typer.Option("--columns", help="Side by side.", min=1, max=100, metavar="N", show_default="by the shape"),
+    ] = None,
+) -> None:
+    """Write frames spread over a page's film, or over a film there is, side by side as one PNG."""
+    target = check_output(output, PICTURE_SUFFIXES)
+    images: dict[int, Image.Image]
+
+    def choose(frames: int, fps: Fraction) -> list[int]:
+        return spread(count, frames)
+
+    if source.lower().endswith(FILM_SUFFIXES):
+        if not Path(source).is_file():
+            raise UserError(f"there is no film {source}")
+        fps, images = from_film(Path(source), choose)
+    else:
+        job, taken = _take(source, film, page, store, choose)
+        fps = job.ours.film.encoder.fps
+        images = {number: decoded(png) for number, png in taken.items()}
+    sheet = draw_sheet(images, fps, columns)
+    sheet.save(target)
+    if said.as_json:
+        print_json({"output": target, "frames": sorted(images), "width": sheet.width, "height": sheet.height})
+        return
+    _tell(f"{output}: {len(images)} frames, {sheet.width}×{sheet.height}")
+
+
+def _take(
+    source: str, film: FilmOptions, page: PageOptions, store: StoreOptions, choose: Choose
+) -> tuple[JobSpec, dict[int, bytes]]:
+    """Frames of a page, with a word on how it goes."""
+    request = build_request(resolve_source(source, store.url), film, page)
+    console = stderr()
+    with Status("Planning", console=console) as status:
+
+        def on_picture(job: JobSpec, count: int) -> None:
+            if count == 0:
+                for warning in new_warnings(job, set()):
+                    print_labelled(console, "Warning", warning)
+            status.update(f"Taking picture {count + 1}")
+
+        return interrupt.run(from_page(request, ArtifactStore(store.url), choose, on_picture))
+
+
+def _tell(line: str) -> None:
+    stderr().print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,105 @@
+"""Frames as pictures, from a page or from a film, for stills and contact sheets."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from PIL import Image
+
+from helios_crds.request import RenderRequest
+from helios_worker.capture.studio import Studio
+from helios_worker.errors import CorruptArtifact
+from helios_worker.job import JobSpec, read_job
+from helios_worker.stages.plan import plan
+from helios_worker.stages.still import stills
+from helios_worker.store import ArtifactStore, local_path
+from helios_worker.workspace import Workspace
+from heliosctl.lock import planning
+
+Choose = Callable[[int, Fraction], list[int]]
+"""From a film's number of frames and its rate to the frames that are wanted."""
+
+
+@asynccontextmanager
+async def studio_here() -> AsyncIterator[Studio]:
+    """One browser in this process."""
+    workspace = Workspace(Path(tempfile.gettempdir()))
+    studio = Studio(workspace.path, lanes=1)
+    try:
+        yield studio
+    finally:
+        await studio.stop()
+        workspace.close()
+
+
+async def from_page(
+    request: RenderRequest, store: ArtifactStore, choose: Choose, on_picture: Callable[[JobSpec, int], None]
+) -> tuple[JobSpec, dict[int, bytes]]:
+    """The plan of a page's film, and the PNGs of the frames that are chosen, by number.
+
+    on_picture: told the plan, and how many pictures are there, from 0 on.
+    """
+    async with studio_here() as studio:
+        root = local_path(store.url)
+        async with planning(store):
+            found = await plan(request, store, studio, exclude=[root] if root is not None else [])
+        _, job = await asyncio.to_thread(read_job, found.jobPath)
+        on_picture(job, 0)
+        taken: dict[int, bytes] = {}
+        film = job.ours.film
+        async for frame, picture in stills(job, store, studio, choose(film.frames, film.encoder.fps)):
+            taken[frame] = picture
+            on_picture(job, len(taken))
+    return job, taken
+
+
+def from_film(path: Path, choose: Choose) -> tuple[Fraction, dict[int, Image.Image]]:
+    """The rate of a film, and the frames of it that are chosen, by number.
+
+    Raises:
+        CorruptArtifact: it is no film, or a frame of it cannot be decoded.
+    """
+    taken: dict[int, Image.Image] = {}
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise CorruptArtifact(f"{path} holds no video")
+            stream = container.streams.video[0]
+            fps = stream.guessed_rate or stream.average_rate or Fraction(25)
+            start = stream.start_time or 0
+            if stream.time_base is None:
+                raise CorruptArtifact(f"{path} has no time base")
+            for number in choose(_frame_count(container, stream, fps), fps):
+                # The middle of the frame: its own timestamp may be rounded to a coarser time base.
+                due = start + round((number + Fraction(1, 2)) / fps / stream.time_base)
+                container.seek(due, stream=stream)
+                shown = None
+                for frame in container.decode(stream):
+                    if shown is not None and frame.pts is not None and frame.pts > due:
+                        break
+                    shown = frame
+                if shown is None:
+                    raise CorruptArtifact(f"{path}: frame {number} cannot be decoded")
+                taken[number] = shown.to_image()  # type: ignore[no-untyped-call]
+    except av.FFmpegError as error:
+        raise CorruptArtifact(f"{path} is no readable video ({error.strerror})") from error
+    return fps, taken
+
+
+def decoded(png: bytes) -> Image.Image:
+    """A PNG as an image."""
+    return Image.open(BytesIO(png)).convert("RGB")
+
+
+def _frame_count(container: InputContainer, stream: av.VideoStream, fps: Fraction) -> int:
+    if stream.frames:
+        return stream.frames
+    if stream.duration and stream.time_base:
+        return max(1, round(stream.duration * stream.time_base * fps))
+    return max(1, round(Fraction(container.duration or 0, av.time_base) * fps))

@@ -1,0 +1,63 @@
+"""Contact sheets: frames of a film side by side, each with its number and its time."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil, sqrt
+
+from PIL import Image, ImageDraw, ImageFont
+
+SHEET_WIDTH = 1920
+GAP = 12
+BACKGROUND, INK, MUTED = "#14161a", "#f2f4f8", "#8b93a1"
+
+
+def spread(count: int, frames: int) -> list[int]:
+    """`count` frame numbers from the film's first to its last, evenly.
+
+    >>> spread(4, 10)
+    [0, 3, 6, 9]
+    """
+    count = min(count, frames)
+    if count == 1:
+        return [0]
+    return [round(Fraction(k * (frames - 1), count - 1)) for k in range(count)]
+
+
+def default_columns(count: int, aspect: float) -> int:
+    """So many that the sheet comes out about 16:9, rather wider than higher."""
+    return max(1, min(count, ceil(sqrt(count * 16 / 9 / aspect) - 1e-9)))
+
+
+def draw_sheet(pictures: Mapping[int, Image.Image], fps: Fraction, columns: int | None = None) -> Image.Image:
+    """One picture of them all, 1920 pixels wide, in the order of their numbers."""
+    first = next(iter(pictures.values()))
+    aspect = first.width / first.height
+    columns = columns or default_columns(len(pictures), aspect)
+    columns = min(columns, len(pictures))
+    rows = ceil(len(pictures) / columns)
+    width = (SHEET_WIDTH - GAP * (columns + 1)) // columns
+    height = max(1, round(width / aspect))
+    text_size = max(11, min(22, width // 14))
+    caption = round(text_size * 1.5)
+    font = ImageFont.load_default(text_size)
+    sheet = Image.new("RGB", (SHEET_WIDTH, GAP + rows * (height + caption + GAP)), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    for place, (number, picture) in enumerate(sorted(pictures.items())):
+        left = GAP + place % columns * (width + GAP)
+        top = GAP + place // columns * (height + caption + GAP)
+        sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (left, top))
+        baseline = top + height + round(text_size * 0.25)
+        draw.text((left, baseline), str(number), INK, font)
+        draw.text((left + width, baseline), time_code(number, fps), MUTED, font, anchor="ra")
+    return sheet
+
+
+def time_code(frame: int, fps: Fraction) -> str:
+    """A frame's time, to the millisecond.
+
+    >>> time_code(75, Fraction(30)), time_code(2000, Fraction(24))
+    ('2.500 s', '1:23.333')
+    """
+    milliseconds = round(frame * 1000 / fps)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes}:{rest / 1000:06.3f}" if minutes else f"{rest / 1000:.3f} s"

@@ -1,0 +1,35 @@
+"""Single frames of a planned film as exact pictures."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+
+from helios_worker.capture.studio import Studio
+from helios_worker.capture.walk import way_to
+from helios_worker.errors import UserError
+from helios_worker.job import JobSpec
+from helios_worker.stages.chunk import page_settings
+from helios_worker.store import ArtifactStore
+
+
+async def stills(
+    job: JobSpec, store: ArtifactStore, studio: Studio, frames: Iterable[int]
+) -> AsyncIterator[tuple[int, bytes]]:
+    """Each frame's number and its PNG, in ascending order, whatever the film's own way of capture.
+
+    Raises:
+        UserError: there is no such frame.
+        PageError: the page is wrong.
+    """
+    film = job.ours.film
+    wanted = sorted(set(frames))
+    outside = [frame for frame in wanted if not 0 <= frame < film.frames]
+    if outside:
+        raise UserError(f"there is no frame {outside[0]}", remedy=f"the film has frames 0 to {film.frames - 1}")
+    settings = replace(page_settings(film, job.ours.frameTimeout), picture="png")
+    address = await studio.address(store, film)
+    async with studio.page(0, address, settings) as page:
+        for frame in wanted:
+            for stop in way_to(frame, at=page.frame, stateful=film.stateful):
+                await page.show(stop)
+            await page.show(frame)
+            yield frame, await page.capture()
