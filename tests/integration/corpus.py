@@ -78,9 +78,9 @@ def since_frame_from(start: int) -> Expected:
     return lambda at: TICKS_PER_FRAME * max(0, at.frame - ceil(start * at.fps / 1000))
 
 
-def count(period: int) -> Expected:
-    """How often a timer of this period has fired."""
-    return lambda at: floor(at.ms / period)
+def count(period: int, start: int = 0) -> Expected:
+    """How often a timer of this period has fired, set at a time of its own."""
+    return lambda at: max(0, floor((at.ms - start) / period))
 
 
 def steps(values: Mapping[int, int], before: int = 0) -> Expected:
@@ -156,6 +156,7 @@ PAGES = (
     Page("timeout-chain", {0: count(7), 1: lambda at: 7 * count(7)(at)}, everywhere=True),
     Page("timeout-clamp", {0: lambda at: 6 + count(4)(at), 1: lambda at: 6 + count(4)(at)}),
     Page("timer-order", {0: steps({100: 0o4, 200: 0o42, 300: 0o4213})}),
+    Page("first-timestamp", {0: exact, 1: exact, 2: exact}, everywhere=True),
     Page("raf-accumulator", {0: frame_number, 1: always(0)}, everywhere=True),
     Page("random-walk", {}, random={0: True, 1: False}),
     Page("crypto-random", {2: always(1)}, random={0: True, 1: False}),
@@ -226,6 +227,7 @@ PAGES = (
     Page("gsap-late", {0: lambda at: exact(at) - 8 * floor(775 * at.fps / 1000) if at.ms >= 775 else 0}),
     Page("three", {0: exact, 1: exact}, everywhere=True),
     Page("lottie", {}, bars={2: bar(0, Fraction(3, 20))}),
+    Page("hyperframes", {0: exact, 1: steps({400: 2748, 1400: 0})}),
     # Frames
     Page("iframe-same-origin", {0: exact, 1: exact, 2: exact}, everywhere=True),
     Page("iframe-srcdoc", {0: exact, 1: exact, 2: exact}),
@@ -247,12 +249,14 @@ PAGES = (
     Page("background-late", {0: steps({775: 2748}, before=5)}),
     Page("async-fetch", {0: exact, 1: exact}),
     Page("async-import", {0: exact, 1: exact}),
+    Page("fetch-late", {0: since(475), 1: since(775), 2: since(975)}),
     Page("top-level-await", {0: exact, 1: exact}),
     Page("ready-promise", {0: exact, 1: exact, 2: always(10)}),
     # Workers
-    Page("worker-interval", {0: count(10), 1: count(7)}, everywhere=True),
-    Page("worker-module", {0: count(10), 1: count(7)}),
-    Page("worker-blob", {0: count(10), 1: count(7)}),
+    Page("worker-interval", {0: count(20), 1: count(35)}, everywhere=True),
+    Page("worker-module", {0: count(20), 1: count(35)}),
+    Page("worker-blob", {0: count(20), 1: count(35)}),
+    Page("worker-late", {0: since(475), 1: count(20, start=775), 2: count(20, start=975)}),
     Page("worker-clock", {0: exact, 1: exact, 2: always(1)}),
     Page("offscreen-raf", {0: exact}, everywhere=True),
     Page("offscreen-message", {0: exact}),
@@ -270,4 +274,5 @@ PAGES = (
     Page("video-autoplay", _video(lambda t: t)),
     Page("video-late", _video(lambda t: min(max(Fraction(0), t - 775), Fraction(795))), everywhere=True),
     Page("video-loop", _video(lambda t: (t + 200) % 800)),
+    Page("video-canvas", _video(lambda t: t)),
 )

@@ -24,6 +24,8 @@ FLAGS = (
     "--disable-threaded-scrolling",
     "--disable-checker-imaging",
     "--disable-image-animation-resync",
+    # or a tile keeps the antialiased edges of what it showed before, and a picture depends on those before it
+    "--disable-partial-raster",
     "--blink-settings=lazyLoadEnabled=false",
     "--enable-surface-synchronization",
     # the same pixels on every machine

@@ -1,8 +1,8 @@
-// Counts of an interval of 10 ms and of a chain of timers 7 ms apart.
-let tens = 0;
-let sevens = 0;
-setInterval(() => postMessage({ line: 0, value: ++tens }), 10);
+// Counts of an interval of 20 ms and of a chain of timers 35 ms apart.
+let regular = 0;
+let chained = 0;
+setInterval(() => postMessage({ line: 0, value: ++regular }), 20);
 setTimeout(function next() {
-  postMessage({ line: 1, value: ++sevens });
-  setTimeout(next, 7);
-}, 7);
+  postMessage({ line: 1, value: ++chained });
+  setTimeout(next, 35);
+}, 35);

@@ -274,6 +274,7 @@ function createKernel() {
     kernel.frame = frame;
     await runTimers(target);
     moveTo(target);
+    for (const realm of live()) await realm.showMedia();
     for (const realm of live()) realm.applyContracts(target, frame);
     for (const realm of live()) realm.runAnimationFrames();
     await macrotask();
@@ -286,7 +287,7 @@ function createKernel() {
   async function settle() {
     await quiet();
     observe();
-    for (const realm of live()) await realm.settle(kernel.now);
+    for (const realm of live()) await realm.settle();
     await showFresh();
     await finishTransitions();
     if (kernel.needs.observers) {
@@ -386,6 +387,7 @@ const realm = {
   notReady: () => false,
   beganLoading: () => false,
   pending: () => [],
+  async showMedia() {},
   async settle() {},
 };
 kernel.join(realm);

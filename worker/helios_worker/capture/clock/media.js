@@ -119,7 +119,8 @@ if (isWindow) {
     });
   }
 
-  realm.settle = async () => {
+  /** Before the animation callbacks, so that they draw the picture of their own frame, and again for what they sought. */
+  realm.showMedia = async () => {
     for (const [element, state] of players) {
       if (!(element instanceof HTMLVideoElement)) {
         finish(element, state);

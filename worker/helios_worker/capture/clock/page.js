@@ -67,9 +67,8 @@ if (isWindow) {
     }
   };
 
-  const settleMedia = realm.settle;
-  realm.settle = async (time) => {
-    await settleMedia(time);
+  realm.settle = async () => {
+    await realm.showMedia();
     if (document.fonts && document.fonts.status === "loading") await document.fonts.ready;
     const stable = window.helios && window.helios.waitUntilStable;
     if (typeof stable === "function") await stable.call(window.helios);
