@@ -102,8 +102,9 @@ if (isWindow) {
 
   const loaded = (element) =>
     new native.Promise((resolve) => {
-      if (element.readyState >= 2 || element.error || !element.currentSrc) resolve();
-      for (const type of ["loadeddata", "error", "emptied"]) element.addEventListener(type, resolve, { once: true });
+      if (element.readyState >= 2 || element.error || !element.currentSrc) return resolve();
+      // A seek takes the data away for a moment: "loadeddata" comes once in a lifetime, "seeked" each time.
+      for (const type of ["loadeddata", "seeked", "error", "emptied"]) element.addEventListener(type, resolve, { once: true });
     });
 
   /** Seeks to `seconds` and waits until that picture is the one on show. Resolves to its media time. */
