@@ -56,6 +56,7 @@ class Engine(_Model):
     package: str
     browser: str
     codec: str
+    fonts: str
     cpu: str
 
 

@@ -1,5 +1,6 @@
 """What this machine is, as far as a render depends on it: processors, memory, instruction sets, versions."""
 
+import hashlib
 import os
 import platform
 from functools import cache
@@ -32,6 +33,20 @@ def cpu_class() -> str:
             flags = set(line.partition(":")[2].split())
             break
     return next((level for level, needed in _X86_LEVELS if needed <= flags), "x86-64-v1")
+
+
+FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
+
+
+@cache
+def fonts_digest() -> str:
+    """Of the system's fonts, by name and size: another font is another picture."""
+    found = hashlib.sha256()
+    for folder in FONT_FOLDERS:
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file():
+                found.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode())
+    return found.hexdigest()[:12]
 
 
 def cpu_count() -> int:

@@ -18,7 +18,7 @@ import orjson
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import ObjectStore, from_url
 
-from helios_worker.errors import CorruptArtifact, HeliosError, ResourceError
+from helios_worker.errors import CorruptArtifact, HeliosError, ResourceError, UserError
 
 READ_BYTES = 1 << 20
 
@@ -49,7 +49,13 @@ class ArtifactStore:
         if local is not None:
             _make_folder(local)
         self._local = local
-        self._store: ObjectStore = from_url(local.as_uri() if local is not None else self.url)
+        try:
+            self._store: ObjectStore = from_url(local.as_uri() if local is not None else self.url)
+        except Exception as error:
+            raise UserError(
+                f"{url} is no artifact store: {_first_line(error)}",
+                remedy="name a folder, or a bucket by an address such as s3://bucket/prefix, gs://… or az://…",
+            ) from error
 
     def get(self, key: str) -> bytes | None:
         """An object's bytes, or None where there is none."""
@@ -204,10 +210,14 @@ def _make_folder(path: Path) -> None:
 
 
 def _store_error(doing: str, error: Exception) -> HeliosError:
-    text = str(error).split("\n\nDebug source")[0].strip()
+    text = _first_line(error)
     if "os error 28" in text or "No space left" in text or "os error 122" in text:
         return ResourceError(f"{doing}: the disk is full", remedy="free some space and run the same command again")
     return StoreError(f"{doing}: {text}", remedy="check that the store is there and may be written to")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n\nDebug source")[0].strip()
 
 
 def free_bytes(path: Path) -> int:

@@ -45,8 +45,12 @@ class FrameNeverReady(HeliosError):
     """A frame did not become ready within its limit. `report` says what it was waiting for."""
 
     def __init__(self, message: str, report: dict[str, Any]) -> None:
-        super().__init__(message, remedy="see the report beside the job's log; --frame-timeout raises the limit")
+        super().__init__(message, remedy="see the report in the job's folder; --frame-timeout raises the limit")
         self.report = report
+
+
+class PageHangs(FrameNeverReady, PageError):
+    """A frame that no other attempt will make ready: a script in a loop, a promise of the page's never kept."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ class Page:
         self._last_tick = 0.0
         self._last_picture: bytes | None = None
         self._still = False
+        self._scripts: dict[str, str] = {}  # the page's own, by the debugger's number
         self._stack: asyncio.Future[list[Message]] | None = None
 
     # -- opening and loading -------------------------------------------------------------------------------
@@ -159,6 +164,7 @@ class Page:
             page._command("Runtime.enable"),
             page._command("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}),
             page._command("Log.enable"),
+            page._command("Debugger.enable"),
             page._command("Animation.enable"),
             page._command("Animation.setPlaybackRate", {"playbackRate": 0}),
             page._command("Runtime.addBinding", {"name": "__heliosJoin"}),
@@ -472,8 +478,14 @@ class Page:
         if params.get("executionContextId") in self._foreign:
             self._foreign.remove(params["executionContextId"])
 
+    def _on_script(self, params: Message) -> None:
+        if params["url"]:
+            self._scripts[params["scriptId"]] = params["url"]
+
     def _on_paused(self, params: Message) -> None:
-        if self._stack is not None and not self._stack.done():
+        if self._stack is None:  # a `debugger` statement
+            self._browser.connection.post("Debugger.resume", None, self._session)
+        elif not self._stack.done():
             self._stack.set_result(params["callFrames"])
 
     def _on_attached(self, params: Message) -> None:
@@ -544,6 +556,7 @@ class Page:
         "Runtime.exceptionThrown": _on_exception,
         "Runtime.bindingCalled": _on_binding,
         "Runtime.executionContextDestroyed": _on_context_gone,
+        "Debugger.scriptParsed": _on_script,
         "Debugger.paused": _on_paused,
         "Page.loadEventFired": _on_loaded,
         "Page.frameStartedNavigating": _on_frame_navigating,
@@ -584,7 +597,9 @@ class Page:
                 yield
         except TimeoutError:
             report = await self.stuck_report(what)
-            raise FrameNeverReady(
+            # What the network owes may come at another attempt.
+            kind = FrameNeverReady if report["requests"] else PageHangs
+            raise kind(
                 f"{what} was not ready after {self.settings.frame_timeout:g} s: {report['summary']}", report
             ) from None
 
@@ -611,15 +626,15 @@ class Page:
         return reply.get("screenshotData")
 
     async def _script_stack(self) -> list[str]:
+        """Where the running script is: the one command that reaches a page that does not return to its loop."""
         self._stack = asyncio.get_running_loop().create_future()
-        await self._command("Debugger.enable")
         await self._command("Debugger.pause")
-        frames = await self._stack
-        return [
-            f"{frame['functionName'] or 'script'} ({frame['url']}:{frame['location']['lineNumber'] + 1})"
-            for frame in frames
-            if frame["url"]
-        ][:8]
+        lines = []
+        for frame in await self._stack:
+            url = self._scripts.get(frame["location"]["scriptId"])
+            if url:
+                lines.append(f"{frame['functionName'] or 'script'} ({url}:{frame['location']['lineNumber'] + 1})")
+        return lines[:8]
 
     async def _briefly(self, answer: Awaitable[T]) -> T | None:
         try:

@@ -1,10 +1,10 @@
 """Cuts a film into chunks, always on the encoder's unit grid, by frames, by count or by estimated time."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from helios_crds.request import RenderRequest
+from helios_crds.request import MAX_CHUNKS, RenderRequest
+from helios_worker.errors import UserError
 from helios_worker.job import Chunk, CostPoint, Engine, Film, chunk_key
 
 DEFAULT_TARGET_SECONDS = 60.0
@@ -23,19 +23,33 @@ def cut_chunks(film: Film, costs: list[CostPoint], request: RenderRequest, engin
             frameCount=end - start,
             outputFile=f"segment-{index:05d}.mp4",
             key=chunk_key(engine, film, start, end - start),
-            cost=round(sum(curve.between(start, end)), 3),
+            cost=round(curve.between(start, end), 3),
         )
         for index, (start, end) in enumerate(pairwise(bounds))
     ]
 
 
 def chunk_bounds(film: Film, costs: list[CostPoint], request: RenderRequest) -> list[int]:
-    """Where chunks begin, and the end of the last."""
+    """Where chunks begin, and the end of the last.
+
+    Raises:
+        UserError: there would be more chunks than a job can have.
+    """
+    bounds = _bounds(film, costs, request)
+    if len(bounds) - 1 > MAX_CHUNKS:
+        raise UserError(
+            f"the film would be cut into {len(bounds) - 1} chunks; a job has at most {MAX_CHUNKS}",
+            remedy="ask for longer ones, with --frames-per-chunk or --target-seconds",
+        )
+    return bounds
+
+
+def _bounds(film: Film, costs: list[CostPoint], request: RenderRequest) -> list[int]:
     unit, chunking = film.encoder.unit_frames, request.chunking
     inner = range(-(-(film.first + 1) // unit) * unit, film.end, unit)
     if chunking.count is not None:
         curve = frame_costs(film, costs)
-        total = sum(curve.between(film.first, film.end))
+        total = curve.between(film.first, film.end)
         return _cuts(film, inner, curve, total / chunking.count)
     if chunking.frames is not None:
         units = max(1, -(-chunking.frames // unit))
@@ -47,7 +61,7 @@ def chunk_bounds(film: Film, costs: list[CostPoint], request: RenderRequest) -> 
 def _cuts(film: Film, inner: range, curve: "CostCurve", target: float) -> list[int]:
     bounds, spent, since = [film.first], 0.0, film.first
     for frame in inner:
-        spent += sum(curve.between(since, frame))
+        spent += curve.between(since, frame)
         since = frame
         if spent >= target * len(bounds) - 1e-9:
             bounds.append(frame)
@@ -74,9 +88,12 @@ class CostCurve:
                 return self.encode + before.seconds + share * (after.seconds - before.seconds)
         return self.encode + points[-1].seconds
 
-    def between(self, start: int, end: int) -> Iterable[float]:
-        """For each frame of a run."""
-        return (self.at(frame) for frame in range(start, end))
+    def between(self, start: int, end: int) -> float:
+        """For a run of frames; what lies between two samples is summed at once, for a film may have millions."""
+        ends = [point.frame + 1 for point in self.points if start < point.frame + 1 < end]
+        return sum(
+            (stop - first) * (self.at(first) + self.at(stop - 1)) / 2 for first, stop in pairwise([start, *ends, end])
+        )
 
 
 def frame_costs(film: Film, costs: list[CostPoint]) -> CostCurve:

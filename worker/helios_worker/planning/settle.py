@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from pydantic import ValidationError
 
-from helios_crds.request import MAX_FRAMES, RenderRequest, Video
+from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, Video
 from helios_worker.capture.page import Declared, Page, PageSettings
 from helios_worker.capture.studio import Studio
 from helios_worker.encode.settings import EncoderSettings, default_unit_frames
@@ -74,7 +74,8 @@ def film_of(request: RenderRequest, declared: Declared, draft: Film) -> tuple[Fi
     if width is None or height is None:
         width, height = width or FALLBACK_SIZE[0], height or FALLBACK_SIZE[1]
         warnings.append(f"neither the request nor the page gives a size; {width}x{height} is used")
-    frames = video.frames or _frames(video.duration, fps) or declared.frames or _frames(declared.duration, fps)
+    lengths = (video.frames, _frames(video.duration, fps), declared.frames, _frames(declared.duration, fps))
+    frames = next((length for length in lengths if length is not None), None)
     if frames is None:
         raise UserError(
             "how long is the film? Neither the request nor the page says",
@@ -111,6 +112,8 @@ def frame_range(video: Video, fps: Fraction, frames: int) -> tuple[int, int]:
 def exact_fps(text: str) -> Fraction:
     """A declared rate, exact: 30, "30.0", "30000/1001", and 29.97 and its kin as what they stand for.
 
+    A long decimal is the quotient that a script computed: 58.8235294117647 is 1000/17.
+
     Raises:
         UserError: it is no rate, or out of range.
     """
@@ -124,8 +127,11 @@ def exact_fps(text: str) -> Fraction:
         ntsc = Fraction(whole * 1000, 1001)
         if fps != ntsc and abs(fps - ntsc) < Fraction(1, 200) and fps != whole:
             fps = ntsc
-    if not 0 < fps <= 240:
-        raise UserError(f"{text} frames per second cannot be rendered", remedy="choose a rate above 0 and up to 240")
+    fps = fps.limit_denominator(1001)
+    if not 0 < fps <= MAX_FPS:
+        raise UserError(
+            f"{text} frames per second cannot be rendered", remedy=f"choose a rate above 0 and up to {MAX_FPS}"
+        )
     return fps
 
 
@@ -146,7 +152,15 @@ def encoder_settings(request: RenderRequest, width: int, height: int, fps: Fract
             unit_frames=request.video.unitFrames or default_unit_frames(fps),
         )
     except ValidationError as error:
-        raise UserError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        raise UserError(_words(error)) from None
+
+
+def _words(error: ValidationError) -> str:
+    """The first thing that is wrong; a message of our own names the field itself."""
+    first = error.errors()[0]
+    if first["type"] == "value_error":
+        return first["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
 
 
 def first_guess(request: RenderRequest, html: str) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from helios_crds.request import RenderRequest
 from helios_worker.capture.studio import Studio
 from helios_worker.errors import UserError
 from helios_worker.job import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, manifest_key
-from helios_worker.machine import cpu_class, package_version
+from helios_worker.machine import cpu_class, fonts_digest, package_version
 from helios_worker.planning.cut import cut_chunks
 from helios_worker.planning.settle import encoder_settings, first_guess, settle
 from helios_worker.planning.trial import Trial
@@ -80,11 +80,12 @@ async def plan(
 
 
 async def current_engine(studio: Studio) -> Engine:
-    """What renders here: package, browser, encoder library and processor class."""
+    """What renders here: package, browser, encoder library, fonts and processor class."""
     return Engine(
         package=package_version(),
         browser=await studio.version(),
         codec=f"PyAV {version('av')}",
+        fonts=fonts_digest(),
         cpu=cpu_class(),
     )
 
