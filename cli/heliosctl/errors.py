@@ -8,19 +8,25 @@ from typing import Any
 from helios_crds.wire import ExitCode, Reply
 from helios_worker.errors import HeliosError
 
+PLAN = "the plan"
+
 
 class StageFailed(HeliosError):
     """A stage failed for good.
 
-    what: which, such as "chunk 3 (frames 180 to 239)". reply: its last answer. attempts: how many there were.
+    what: which, such as PLAN or "chunk 3 (frames 180 to 239)". reply: its last answer. attempts: how many there were.
     """
 
     def __init__(self, what: str, reply: Reply, attempts: int = 1) -> None:
         said = reply.stderr.strip() or "it gave no reason"
-        tried = f", {attempts} times" if attempts > 1 else ""
         result = reply.result or {}
         remedy = str(result.get("remedy", ""))
-        super().__init__(f"{what} failed{tried}: {said.removesuffix(f'; {remedy}')}", remedy=remedy)
+        said = said.removesuffix(f"; {remedy}")
+        # The user's own mistake stands for itself; where it shows matters only if that is a chunk.
+        if not (what == PLAN and reply.exitCode == ExitCode.USER_ERROR):
+            tried = f", {attempts} times" if attempts > 1 else ""
+            said = f"{what} failed{tried}: {said}"
+        super().__init__(said, remedy=remedy)
         self.reply = reply
 
     @property
@@ -42,10 +48,10 @@ class StageFailed(HeliosError):
 
 
 class Stopped(HeliosError):
-    """A signal ended the command. Everything that was committed is kept."""
+    """A signal ended the command. kept: what there is of its work."""
 
-    def __init__(self, exit_code: int, kept: str = "", *, remedy: str = "") -> None:
-        super().__init__(f"stopped{kept}", remedy=remedy)
+    def __init__(self, exit_code: int, kept: str = "nothing was begun", *, remedy: str = "") -> None:
+        super().__init__(kept, remedy=remedy)
         self.stop_code = exit_code
 
 

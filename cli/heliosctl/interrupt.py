@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from helios_crds.wire import ExitCode
 from heliosctl.errors import Stopped
+from heliosctl.report import stderr
 
 T = TypeVar("T")
 EXIT_CODES = {
@@ -36,6 +37,7 @@ async def _guarded(work: Coroutine[Any, Any, T]) -> T:
 
     def stop(number: signal.Signals) -> None:
         if received:
+            stderr().show_cursor()
             os._exit(EXIT_CODES[number])
         received.append(number)
         task.cancel()

@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from helios_crds.wire import Stage
@@ -15,6 +16,7 @@ from helios_worker.job import JobSpec
 from heliosctl.report import print_labelled, sentence, time_text
 
 LINE_SECONDS = 5.0
+ROOMY_COLUMNS = 90
 NAMES = {Stage.PLAN: "Planning", Stage.CHUNK: "Rendering", Stage.STITCH: "Joining"}
 
 
@@ -192,8 +194,8 @@ class BarProgress:
         self._warned: set[str] = set()
         self._progress = Progress(
             TextColumn("[bold]{task.description:<9}"),
-            BarColumn(bar_width=None),
-            _Numbers(self),
+            BarColumn(bar_width=None, table_column=Column(ratio=1)),
+            _Numbers(self, table_column=Column(no_wrap=True, justify="right")),
             console=console,
             refresh_per_second=5,
             transient=True,
@@ -222,8 +224,9 @@ class BarProgress:
         if rate is not None:
             parts.append(f"{rate:.1f} fps")
         if len(tally.chunks) > 1:
-            parts.append(f"chunks {len(tally.finished)}/{len(tally.chunks)}")
-        parts.append(gone)
+            parts.append(f"{len(tally.finished)}/{len(tally.chunks)} chunks")
+        if remaining is None or self._console.width >= ROOMY_COLUMNS:
+            parts.append(gone)
         if remaining is not None:
             parts.append(f"{time_text(remaining)} left")
         return " · ".join(parts)
@@ -268,8 +271,8 @@ class BarProgress:
 class _Numbers(ProgressColumn):
     """The numbers right of a BarProgress's bar."""
 
-    def __init__(self, progress: BarProgress) -> None:
-        super().__init__()
+    def __init__(self, progress: BarProgress, table_column: Column) -> None:
+        super().__init__(table_column)
         self._bar = progress
 
     def render(self, task: Task) -> Text:

@@ -17,7 +17,7 @@ from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_operator.adapters.base import Deployment
 from helios_worker.job import JobSpec, committed, read_job
 from helios_worker.store import ArtifactStore
-from heliosctl.errors import StageFailed
+from heliosctl.errors import PLAN, StageFailed
 from heliosctl.lock import job_lock, planning
 from heliosctl.progress import Listener
 
@@ -103,7 +103,7 @@ class Driver:
         await asyncio.to_thread(self._store.put, key, data)
         with self._timed(Stage.PLAN):
             async with planning(self._store):
-                plan = await self._attempts("the plan", Payload(jobPath=self._store.url + key, stage=Stage.PLAN))
+                plan = await self._attempts(PLAN, Payload(jobPath=self._store.url + key, stage=Stage.PLAN))
             _, job = await asyncio.to_thread(read_job, plan["jobPath"])
         return str(plan["jobPath"]), job
 

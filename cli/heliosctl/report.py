@@ -85,7 +85,7 @@ def sentence(text: str) -> str:
     """
     text = text.strip()
     first = text.split(maxsplit=1)[0] if text else ""
-    if first.isalpha() and first.islower():
+    if first.isalpha() and first.islower() and first != "heliosctl":
         text = text[0].upper() + text[1:]
     return text if not text or text[-1] in ".!?…:" or "\n" in text else f"{text}."
 

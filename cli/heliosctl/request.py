@@ -28,6 +28,17 @@ OPTIONS = {
     "chunking.targetSeconds": "--target-seconds",
     "frameTimeout": "--frame-timeout",
 }
+# What the request's models say, in the words of the command line.
+PLAIN = {
+    "Value error, ": "",
+    "Input should be greater than or equal to": "must be at least",
+    "Input should be less than or equal to": "must be at most",
+    "Input should be greater than": "must be above",
+    "Input should be less than": "must be below",
+    "Input should be": "must be",
+    "frames, count and targetSeconds": "--frames-per-chunk, --chunks and --target-seconds",
+    "give duration or frames": "give --duration or --frames",
+}
 
 
 def build_request(
@@ -83,14 +94,13 @@ def one_line(error: ValidationError) -> str:
     """The first thing that is wrong, with the option that it was given by."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][:2])
-    problem = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    problem = first["msg"]
+    for said, plain in PLAIN.items():
+        problem = problem.replace(said, plain)
     option = OPTIONS.get(field)
     if option is None:
-        return problem.replace(
-            "frames, count and targetSeconds",
-            ", ".join(OPTIONS[f"chunking.{name}"] for name in ("frames", "count")) + " and --target-seconds",
-        ).replace("give duration or frames", "give --duration or --frames")
-    given = str(first["input"])
+        return problem
+    given = f"{first['input']:g}" if isinstance(first["input"], float) else str(first["input"])
     if given in problem:
         return f"{option} {problem.replace(repr(given), given, 1)}"
     return f"{option} {given} {problem}"

@@ -31,7 +31,9 @@ def run_job_file(
     try:
         interrupt.run(_run(job, ArtifactStore(store.url), workers))
     except Stopped as stopped:
-        raise Stopped(stopped.stop_code, remedy="run the same command again to go on") from None
+        raise Stopped(
+            stopped.stop_code, "finished chunks are kept", remedy="run the same command again to go on"
+        ) from None
     elapsed = time.monotonic() - started
     chunks = len(job.spec.chunks)
     if said.as_json:

@@ -109,8 +109,8 @@ def kept(store: ArtifactStore, drivers: list[Driver]) -> str:
     """What a stopped render leaves."""
     job = drivers[0].job if drivers else None
     if job is None:
-        return " before the plan was made"
-    return f"; {len(committed_chunks(store, job))} of {len(job.chunks)} chunks are finished and kept"
+        return "before the plan was made"
+    return f"{len(committed_chunks(store, job))} of {len(job.chunks)} chunks are finished and kept"
 
 
 def tell(outcome: Outcome, elapsed: float, shown: str, said: SaidOptions) -> None:
