@@ -12,6 +12,7 @@ error, a missing file) ends the frame with a PageError that names frame, cause a
 import asyncio
 import base64
 import contextlib
+import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -208,13 +209,18 @@ class Page:
             await self._send("Target.closeTarget", {"targetId": self._target})
 
     async def declared(self) -> Declared:
-        """Size, rate and length as the page declares them."""
+        """Size, rate and length as the page declares them.
+
+        Raises:
+            PageError: something declared is no number.
+        """
         found = await self._evaluate("__heliosClock.declared()")
-        fps = found.pop("fps")
         return Declared(
-            fps=None if fps is None else str(fps),
-            duration=found["duration"],
-            **{name: None if found[name] is None else int(found[name]) for name in ("width", "height", "frames")},
+            width=_declared_number("width", found["width"]),
+            height=_declared_number("height", found["height"]),
+            frames=_declared_number("frames", found["frames"]),
+            duration=_declared_seconds(found["duration"]),
+            fps=None if found["fps"] is None else str(found["fps"]),
         )
 
     # -- frames --------------------------------------------------------------------------------------------
@@ -650,6 +656,26 @@ def _earliest(replies: list[Message | None]) -> float | None:
 
 def _js(value: bool | float | None) -> str:
     return orjson.dumps(value).decode()
+
+
+def _declared_number(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+        if number == int(number) and number > 0:
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise PageError(f'the page declares data-{name}="{value}"', remedy="write a whole number above 0")
+
+
+def _declared_seconds(value: Any) -> float | None:
+    """Seconds from 12, "12", "1.5s" or "800ms"."""
+    found = None if value is None else re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(ms|s|)\s*", str(value))
+    if value is not None and (found is None or float(found.group(1)) == 0):
+        raise PageError(f'the page declares data-duration="{value}"', remedy='write seconds, such as "12" or "1.5s"')
+    return None if found is None else float(found.group(1)) / (1000 if found.group(2) == "ms" else 1)
 
 
 def _summary(report: dict[str, Any]) -> str:

@@ -123,11 +123,9 @@ def exact_fps(text: str) -> Fraction:
         raise UserError(
             f"the page declares a frame rate of {text!r}", remedy='write data-fps="30" or "30000/1001"'
         ) from None
-    for whole in (24, 30, 48, 60, 120):
-        ntsc = Fraction(whole * 1000, 1001)
-        if fps != ntsc and abs(fps - ntsc) < Fraction(1, 200) and fps != whole:
-            fps = ntsc
-    fps = fps.limit_denominator(1001)
+    if "/" not in text:
+        rates = (Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120) if fps != whole)
+        fps = next((rate for rate in rates if abs(fps - rate) < Fraction(1, 200)), fps.limit_denominator(1001))
     if not 0 < fps <= MAX_FPS:
         raise UserError(
             f"{text} frames per second cannot be rendered", remedy=f"choose a rate above 0 and up to {MAX_FPS}"

@@ -78,15 +78,14 @@ if (isWindow) {
   if (!inherited) {
     kernel.declared = () => {
       const root = document.querySelector("[data-composition-id]") || document.querySelector("[data-width][data-height]") || document.documentElement;
-      const number = (value) => (value === undefined || value === null || value === "" ? null : Number(value));
       const helios = window.helios;
       const signal = (value) => (value && typeof value === "object" && "value" in value ? value.value : undefined);
       return {
-        width: number(root.dataset.width),
-        height: number(root.dataset.height),
+        width: root.dataset.width || null,
+        height: root.dataset.height || null,
         fps: root.dataset.fps || (helios && signal(helios.fps)) || (root.dataset.compositionId !== undefined ? 30 : null),
-        duration: number(root.dataset.duration) ?? ((helios && signal(helios.duration)) || null),
-        frames: number(root.dataset.frames),
+        duration: root.dataset.duration || (helios && signal(helios.duration)) || null,
+        frames: root.dataset.frames || null,
       };
     };
   }
