@@ -131,7 +131,7 @@ class LocalAdapter:
             await worker.process.wait()
             return _died(worker, f"its answer could not be read ({error})")
         code = await worker.process.wait()
-        return _died(worker, f"it was killed by signal {-code}" if code < 0 else f"it ended with code {code}")
+        return _died(worker, _ending(code))
 
 
 async def _listen(worker: _Worker, on_line: Callable[[str], None]) -> None:
@@ -146,6 +146,12 @@ async def _listen(worker: _Worker, on_line: Callable[[str], None]) -> None:
 def _died(worker: _Worker, how: str) -> Reply:
     said = "\n".join(list(worker.said)[-5:])
     return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"the worker died: {how}" + (f"\n{said}" if said else ""))
+
+
+def _ending(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "it was killed (was there too little memory?)"
+    return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with code {code}"
 
 
 def _end(worker: _Worker) -> None:
