@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 MAX_SIDE = 8192
 MAX_FRAMES = 10_000_000
+MAX_CHUNKS = 10_000
 MAX_FPS = 240
 
 
@@ -29,7 +30,10 @@ def _check_fps(value: str) -> str:
         raise ValueError(f"{value!r} is not exact: write 30, or a fraction such as 30000/1001 for 29.97")
     if int(denominator or 1) == 0 or not 0 < Fraction(int(numerator), int(denominator or 1)) <= MAX_FPS:
         raise ValueError(f"{value!r} is out of range: above 0 and at most {MAX_FPS} frames per second")
-    return str(Fraction(int(numerator), int(denominator or 1)))
+    fps = Fraction(int(numerator), int(denominator or 1))
+    if max(fps.numerator, fps.denominator) >= 10**9:
+        raise ValueError(f"{value!r} has too many digits: nine above and below the line are enough")
+    return str(fps)
 
 
 Fps = Annotated[str, BeforeValidator(_fps_text), AfterValidator(_check_fps)]
@@ -98,7 +102,7 @@ class Chunking(_Model):
     """
 
     frames: int | None = Field(default=None, ge=1)
-    count: int | None = Field(default=None, ge=1, le=10_000)
+    count: int | None = Field(default=None, ge=1, le=MAX_CHUNKS)
     targetSeconds: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
