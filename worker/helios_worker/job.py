@@ -14,6 +14,7 @@ from helios_worker.errors import CorruptArtifact
 from helios_worker.store import ArtifactStore, json_digest, split_url
 
 JOB_FORMAT = 1
+SEGMENTS, SEGMENT_SUFFIX = "segments", ".mp4"
 
 
 class _Model(BaseModel):
@@ -178,16 +179,35 @@ def manifest_key(key: str) -> str:
 
 
 def committed(store: ArtifactStore, chunk: Chunk) -> Manifest | None:
-    """The chunk's manifest, if it is there, whole and about this chunk; a damaged one is removed."""
+    """The chunk's manifest, if it is there, whole and about this chunk.
+
+    What only looks like one is removed: a commit is made where there is none, so it would be in the way for ever.
+    """
+    data = store.get(manifest_key(chunk.key))
+    if data is None:
+        return None
     try:
-        found = store.get_json(manifest_key(chunk.key))
-        manifest = None if found is None else Manifest.model_validate(found)
-    except (CorruptArtifact, ValidationError):
-        store.delete(manifest_key(chunk.key))
-        return None
-    if manifest is None or (manifest.startFrame, manifest.frameCount) != (chunk.startFrame, chunk.frameCount):
-        return None
-    return manifest
+        manifest = Manifest.model_validate_json(data)
+    except ValidationError:
+        manifest = None
+    if manifest is not None and _is_about(manifest, chunk):
+        return manifest
+    store.delete(manifest_key(chunk.key))
+    return None
+
+
+def _is_about(manifest: Manifest, chunk: Chunk) -> bool:
+    return (manifest.key, manifest.startFrame, manifest.frameCount, manifest.segment) == (
+        chunk.key,
+        chunk.startFrame,
+        chunk.frameCount,
+        segment_key(manifest.sha256),
+    )
+
+
+def segment_key(sha256: str) -> str:
+    """Where a segment of this digest is in the store."""
+    return f"{SEGMENTS}/{sha256}{SEGMENT_SUFFIX}"
 
 
 def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
@@ -204,6 +224,8 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
     try:
         return store, JobSpec.model_validate_json(data)
     except ValidationError as error:
+        first = error.errors()[0]
+        field = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
         raise CorruptArtifact(
-            f"{job_path} is no job: {error.errors()[0]['msg']}", remedy="remove it and plan it again"
+            f"{job_path} is no job: {field}{first['msg']}", remedy="remove it and plan it again"
         ) from error

@@ -7,10 +7,11 @@ under `blobs/`. Files that several compositions share are stored once.
 import asyncio
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_worker.capture.site import Locate
 from helios_worker.errors import CorruptArtifact, UserError
@@ -45,7 +46,8 @@ def take_snapshot(store: ArtifactStore, page: Path, *, exclude: frozenset[Path] 
 
     page: the page's file. exclude: files and folders that are no part of it, such as the output.
 
-    Hidden files are left out. Symbolic links are followed within the folder only.
+    Hidden files are left out, unless the page itself is one. Symbolic links are followed within the folder only;
+    the page may be a link to anywhere.
 
     Raises:
         UserError: the page is missing, or its folder holds more than a composition should.
@@ -53,9 +55,18 @@ def take_snapshot(store: ArtifactStore, page: Path, *, exclude: frozenset[Path] 
     if not page.is_file():
         raise UserError(f"there is no page {page}", remedy="name an HTML file, or a folder with an index.html")
     root = page.parent.resolve()
+    excluded = {item.resolve() for item in exclude}
+    if page.resolve() in excluded:
+        raise UserError(f"the output would overwrite the page {page}", remedy="choose another output")
+    if root in excluded:
+        raise UserError(
+            f"the artifact folder {root} is the composition's own, which would then hold its own artifacts",
+            remedy="choose another one with --artifacts",
+        )
     files: dict[str, str] = {}
     total = 0
-    for path in _walk(root, {item.resolve() for item in exclude}):
+    found = _walk(root, excluded)
+    for path in dict.fromkeys([root / page.name, *islice(found, MAX_FILES + 1)]):
         total += path.stat().st_size
         if len(files) >= MAX_FILES or total > MAX_BYTES:
             raise UserError(
@@ -79,8 +90,11 @@ def load_snapshot(store: ArtifactStore, digest: str) -> Snapshot:
     found = store.get_json(f"snapshots/{digest}.json")
     if found is None:
         raise CorruptArtifact(f"the snapshot {digest} is not in {store.url}", remedy="plan the job again")
-    snapshot = Snapshot.model_validate(found)
-    if snapshot.digest != digest:
+    try:
+        snapshot = Snapshot.model_validate(found)
+    except ValidationError:
+        snapshot = None
+    if snapshot is None or snapshot.digest != digest:
         raise CorruptArtifact(f"the snapshot {digest} in {store.url} has been altered", remedy="plan the job again")
     return snapshot
 
@@ -98,15 +112,22 @@ def locator(store: ArtifactStore, snapshot: Snapshot, scratch: Path) -> Locate:
 
 
 def _walk(root: Path, exclude: set[Path]) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
+    """The files of a folder, in order."""
+
+    def is_wanted(path: Path) -> bool:
+        target = path.resolve()
+        return not path.name.startswith(".") and target not in exclude and target.is_relative_to(root)
+
+    def goes_round(path: Path) -> bool:
+        return path.is_symlink() and path.resolve() in {around.resolve() for around in path.parents}
+
+    for folder, folders, names in os.walk(root, followlinks=True):
         here = Path(folder)
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and name not in SKIPPED_FOLDERS and here / name not in exclude
+            if name not in SKIPPED_FOLDERS and is_wanted(here / name) and not goes_round(here / name)
         )
         for name in sorted(names):
-            path = here / name
-            if name.startswith(".") or path in exclude or not path.resolve().is_relative_to(root) or not path.is_file():
-                continue
-            yield path
+            if is_wanted(here / name) and (here / name).is_file():
+                yield here / name

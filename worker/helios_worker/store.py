@@ -151,8 +151,8 @@ class ArtifactStore:
     def file(self, key: str, scratch: Path) -> Path | None:
         """An object as a local file, to be read only: the store's own where it has one, else a copy in `scratch`."""
         if self._local is not None:
-            path = self._local / key
-            return path if path.is_file() else None
+            path = self._local / key.lstrip("/")
+            return path if path.is_file() and ".." not in key.split("/") else None
         copy = scratch / key.replace("/", "_")
         if copy.is_file():
             return copy
@@ -174,13 +174,16 @@ def split_url(url: str, marker: str) -> tuple[str, str]:
     """The store's URL and the key of an object whose key starts with `marker`, such as `jobs/`."""
     place = url.rfind(f"/{marker}")
     if place < 0:
-        raise HeliosError(f"{url} does not lie in an artifact store: there is no {marker} in it")
+        raise UserError(f"{url or 'nothing'} does not lie in an artifact store: there is no {marker} in it")
     return url[: place + 1], url[place + 1 :]
 
 
 def local_path(url: str) -> Path | None:
     """The path of a file:// URL or of a plain path; None for any other scheme."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # http://[…
+        return None
     if parts.scheme == "file":
         return Path(unquote(parts.path))
     if not parts.scheme:

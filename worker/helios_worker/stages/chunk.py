@@ -23,7 +23,17 @@ from helios_worker.capture.studio import Studio
 from helios_worker.capture.walk import pictures
 from helios_worker.encode.concat import concatenate
 from helios_worker.encode.segment import inspect_segment
-from helios_worker.job import Chunk, Engine, Film, JobSpec, Manifest, committed, manifest_key
+from helios_worker.job import (
+    SEGMENT_SUFFIX,
+    SEGMENTS,
+    Chunk,
+    Engine,
+    Film,
+    JobSpec,
+    Manifest,
+    committed,
+    manifest_key,
+)
 from helios_worker.lane import LaneEncoder
 from helios_worker.machine import cpu_class
 from helios_worker.store import ArtifactStore, file_digest
@@ -93,7 +103,7 @@ async def render_chunk(
         rendered = time.monotonic()
         info = await asyncio.to_thread(inspect_segment, segment, film.encoder, decode=False)
         digest = await asyncio.to_thread(file_digest, segment)
-        key, _ = await asyncio.to_thread(store.put_content, "segments", segment, suffix=".mp4", digest=digest)
+        key, _ = await asyncio.to_thread(store.put_content, SEGMENTS, segment, suffix=SEGMENT_SUFFIX, digest=digest)
         manifest = Manifest(
             key=chunk.key,
             startFrame=chunk.startFrame,
@@ -108,8 +118,11 @@ async def render_chunk(
             worker=f"{platform.node()}:{os.getpid()}",
         )
     data = orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2)
-    if not await asyncio.to_thread(store.create, manifest_key(chunk.key), data):
-        manifest = await asyncio.to_thread(committed, store, chunk) or manifest
+    while not await asyncio.to_thread(store.create, manifest_key(chunk.key), data):
+        # Somebody was first. A manifest that is none is removed when it is looked at: then it is our turn again.
+        theirs = await asyncio.to_thread(committed, store, chunk)
+        if theirs is not None:
+            return theirs, False
     return manifest, False
 
 

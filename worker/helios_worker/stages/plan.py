@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -98,7 +97,7 @@ async def resolve(request: RenderRequest, store: ArtifactStore, exclude: Iterabl
         page = path / request.composition.entry if path.is_dir() else path
         snapshot = await asyncio.to_thread(take_snapshot, store, page, exclude=frozenset(exclude))
         return snapshot.digest, ""
-    if urlsplit(url).scheme in ("http", "https"):
+    if url.startswith(("http://", "https://")):
         return "", url
     raise UserError(f"{url}: sources are files, folders, http:// and https:// pages", remedy="check the address")
 
