@@ -1,0 +1,78 @@
+"""Small films, chunks, jobs and manifests as data, for tests that never open a browser."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from helios_worker.encode.settings import EncoderSettings
+from helios_worker.job import Chunk, Engine, Film, HeliosJob, JobSpec, Manifest, Metadata, chunk_key
+
+ENGINE = Engine.model_validate({name: f"some {name}" for name in Engine.model_fields})
+SHA = "ab" * 32
+
+
+def encoder(**changes: Any) -> EncoderSettings:
+    values = {"width": 160, "height": 90, "fps": "30", "crf": 18, "preset": "veryfast", "unit_frames": 60}
+    return EncoderSettings.model_validate(values | changes)
+
+
+def film(frames: int = 300, *, first: int = 0, end: int | None = None, unit: int = 60, **changes: Any) -> Film:
+    values = {
+        "snapshot": "5" * 64,
+        "frames": frames,
+        "first": first,
+        "end": frames if end is None else end,
+        "capture": "jpeg",
+        "quality": 95,
+        "stateful": False,
+        "page_errors": "fail",
+        "encoder": encoder(unit_frames=unit),
+    }
+    return Film(**(values | changes))
+
+
+def chunk(start: int, end: int, index: int = 0, key: str = "") -> Chunk:
+    return Chunk(id=index, startFrame=start, frameCount=end - start, outputFile=f"segment-{index:05d}.mp4", key=key)
+
+
+def chunks(*bounds: int, of: Film | None = None) -> tuple[Chunk, ...]:
+    """Chunks between consecutive bounds, with their keys."""
+    whole = of or film(bounds[-1])
+    return tuple(
+        chunk(start, end, index, chunk_key(ENGINE, whole, start, end - start))
+        for index, (start, end) in enumerate(pairwise(bounds))
+    )
+
+
+def job(*bounds: int, **changes: Any) -> JobSpec:
+    whole = film(bounds[-1], **changes)
+    fps = whole.encoder.fps
+    return JobSpec(
+        id="0" * 20,
+        metadata=Metadata(
+            totalFrames=whole.frames,
+            fps=float(fps),
+            width=whole.encoder.width,
+            height=whole.encoder.height,
+            duration=float(Fraction(whole.frames) / fps),
+        ),
+        chunks=chunks(*bounds, of=whole),
+        helios=HeliosJob(engine=ENGINE, film=whole),
+    )
+
+
+def manifest(of: Chunk, **changes: Any) -> Manifest:
+    values = {
+        "key": of.key,
+        "startFrame": of.startFrame,
+        "frameCount": of.frameCount,
+        "segment": f"segments/{SHA}.mp4",
+        "sha256": SHA,
+        "bytes": 1000,
+        "firstPicture": f"picture {of.startFrame}",
+        "nextPicture": f"picture {of.end}",
+        "engine": ENGINE,
+    }
+    return Manifest(**(values | changes))

@@ -1,0 +1,68 @@
+"""Workspaces: the next worker clears up after the dead and leaves the living alone."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from helios_worker.workspace import PREFIX, Workspace, sweep
+
+OWNER = """
+import sys; from pathlib import Path; from helios_worker.workspace import Workspace
+workspace = Workspace(Path(sys.argv[1])); (workspace.path / "film").write_text("half")
+print(workspace.path, flush=True); sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def owner(tmp_path):
+    """Another process that holds a workspace, and the workspace."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    yield process, tmp_path / process.stdout.readline().strip()
+    process.kill()
+    process.communicate()
+
+
+def test_a_live_owner_keeps_its_folder(owner, tmp_path):
+    _, folder = owner
+    assert sweep(tmp_path) == []
+    assert (folder / "film").read_text() == "half"
+
+
+def test_a_dead_owner_loses_it_to_the_next_workspace(owner, tmp_path):
+    process, folder = owner
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert folder.is_dir()
+    following = Workspace(tmp_path)
+    assert not folder.exists()
+    assert [path.name for path in tmp_path.iterdir()] == [following.path.name]
+    following.close()
+
+
+def test_two_of_one_process_live_side_by_side(tmp_path):
+    one, two = Workspace(tmp_path), Workspace(tmp_path)
+    assert one.path.is_dir()
+    assert one.path != two.path
+    for workspace in (one, two):
+        workspace.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_workspace_is_never_touched(tmp_path):
+    (tmp_path / f"{PREFIX}mine").mkdir()
+    (tmp_path / f"{PREFIX}file").write_text("a file of that name")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/.lock").write_text("")
+    assert sweep(tmp_path) == []
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_parent_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Workspace(tmp_path / "nowhere")
