@@ -1,0 +1,85 @@
+"""Small jobs for tests of the command line."""
+
+from pathlib import Path
+
+from helios_worker.encode.settings import EncoderSettings
+from helios_worker.job import Chunk, Engine, Film, HeliosJob, JobSpec, Manifest, Metadata, manifest_key
+from helios_worker.store import ArtifactStore
+
+ENGINE = Engine.model_validate({name: f"some {name}" for name in Engine.model_fields})
+
+
+def job(
+    *,
+    frames: int = 120,
+    per_chunk: int = 60,
+    job_id: str = "0123456789abcdef0123",
+    prefix: str = "k",
+    snapshot: str = "",
+    warnings: tuple[str, ...] = (),
+    output: str | None = "/out.mp4",
+) -> JobSpec:
+    """A planned film of 160×90 at 30 fps. prefix: of its chunks' keys."""
+    film = Film(
+        snapshot=snapshot,
+        url="" if snapshot else "http://example.org/",
+        frames=frames,
+        first=0,
+        end=frames,
+        capture="jpeg",
+        quality=90,
+        stateful=False,
+        page_errors="fail",
+        encoder=EncoderSettings.model_validate(
+            {"width": 160, "height": 90, "fps": "30", "crf": 18, "preset": "veryfast", "unit_frames": 60}
+        ),
+    )
+    starts = range(0, frames, per_chunk)
+    chunks = tuple(
+        Chunk(
+            id=index,
+            startFrame=start,
+            frameCount=min(per_chunk, frames - start),
+            outputFile=f"segment-{index:05d}.mp4",
+            key=f"{prefix}{index}",
+            cost=1.0,
+        )
+        for index, start in enumerate(starts)
+    )
+    return JobSpec(
+        id=job_id,
+        metadata=Metadata(totalFrames=frames, fps=30.0, width=160, height=90, duration=frames / 30),
+        chunks=chunks,
+        helios=HeliosJob(engine=ENGINE, film=film, output=output, warnings=warnings),
+    )
+
+
+def store_job(store: ArtifactStore, spec: JobSpec) -> str:
+    """Writes job.json. Returns its URL."""
+    key = f"jobs/{spec.id}/job.json"
+    store.put(key, spec.model_dump_json(exclude_none=True).encode())
+    return store.url + key
+
+
+def commit(store: ArtifactStore, chunk: Chunk, *, content: bytes | None = None) -> Manifest:
+    """Commits a chunk with a segment of any bytes."""
+    digest = f"{chunk.key:0<64}"
+    store.put(f"segments/{digest}.mp4", content or chunk.key.encode())
+    manifest = Manifest(
+        key=chunk.key,
+        startFrame=chunk.startFrame,
+        frameCount=chunk.frameCount,
+        segment=f"segments/{digest}.mp4",
+        sha256=digest,
+        bytes=10,
+        firstPicture="p",
+        nextPicture=None,
+        engine=ENGINE,
+    )
+    store.put(manifest_key(chunk.key), manifest.model_dump_json().encode())
+    return manifest
+
+
+def files(folder: Path) -> set[str]:
+    """Every file under a folder, by its path within."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

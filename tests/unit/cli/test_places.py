@@ -1,0 +1,101 @@
+"""Where a film comes from and where it goes, checked before anything is started."""
+
+import io
+import sys
+
+import pytest
+
+from helios_worker.errors import UserError
+from heliosctl.options import StoreOptions
+from heliosctl.output import PICTURE_SUFFIXES, check_output
+from heliosctl.source import resolve_source
+
+
+def test_a_relative_output_becomes_absolute_and_its_folder_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert check_output("films/a.mp4") == str(tmp_path / "films/a.mp4")
+    assert (tmp_path / "films").is_dir()
+    assert list((tmp_path / "films").iterdir()) == []
+
+
+def test_an_object_in_a_bucket_is_taken_as_it_is():
+    assert check_output("s3://bucket/film.mp4") == "s3://bucket/film.mp4"
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("film.mov", "does not end in .mp4"),
+        ("film", "does not end in .mp4"),
+        ("s3://bucket/film.webm", "does not end in .mp4"),
+        ("file.txt/film.mp4", "cannot be written"),
+        (".", "is a folder"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused(output, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.txt").write_text("a file")
+    with pytest.raises(UserError, match=message):
+        check_output(output)
+
+
+def test_pictures_are_png(tmp_path):
+    with pytest.raises(UserError, match="pictures are PNG"):
+        check_output(str(tmp_path / "still.jpg"), PICTURE_SUFFIXES)
+
+
+@pytest.mark.parametrize(
+    ("source", "message", "remedy"),
+    [
+        ("nowhere.html", "there is no page nowhere.html", "an HTML file"),
+        ("film.mp4", "film.mp4 is no page", "an HTML file"),
+        ("empty", "no index.html in empty", "the folder"),
+        ("other", "no index.html in other", "name the page itself: other/teaser.html"),
+        ("ftp://host/page.html", "http://", "check the address"),
+        ("http:///page.html", "no address", "https://example.org"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused(source, message, remedy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "film.mp4").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "teaser.html").write_text("<p>")
+    with pytest.raises(UserError, match=message) as caught:
+        resolve_source(source, tmp_path.as_uri())
+    assert remedy in caught.value.remedy
+
+
+def test_the_same_html_on_standard_input_is_the_same_source(tmp_path, monkeypatch):
+    def resolve(html: bytes) -> str:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(html)))
+        return resolve_source("-", tmp_path.as_uri())
+
+    assert resolve(b"<p>one") == resolve(b"<p>one")
+    assert resolve(b"<p>one") != resolve(b"<p>two")
+
+
+def test_an_empty_standard_input_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b" \n")))
+    with pytest.raises(UserError, match="is empty"):
+        resolve_source("-", tmp_path.as_uri())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "environment", "url", "is_default"),
+    [
+        ("s3://bucket/prefix", {}, "s3://bucket/prefix", False),
+        ("/store", {}, "file:///store", False),
+        (None, {"HELIOS_ARTIFACTS": "/from/environment"}, "file:///from/environment", False),
+        ("/store", {"HELIOS_ARTIFACTS": "/from/environment"}, "file:///store", False),
+        (None, {"XDG_CACHE_HOME": "/cache"}, "file:///cache/helios/artifacts", True),
+        (None, {"HOME": "/home/someone"}, "file:///home/someone/.cache/helios/artifacts", True),
+    ],
+)
+def test_where_artifacts_are_kept(chosen, environment, url, is_default, monkeypatch):
+    for name in ("HELIOS_ARTIFACTS", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    options = StoreOptions(chosen)
+    assert (options.url, options.is_default) == (url, is_default)
