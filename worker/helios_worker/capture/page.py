@@ -34,6 +34,8 @@ SETTLE_TICK_MS = 0.001
 # Requests that never end, or that nothing on the picture waits for.
 UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", "CSPViolationReport"})
 SETTLE_ROUNDS = 50
+# How long a worker that a script has made may take to be announced by the browser.
+WORKER_SECONDS = 2.0
 
 T = TypeVar("T")
 
@@ -117,11 +119,14 @@ class Page:
         self._send = browser.connection.send
         self._session = session
         self._target = target
-        self._workers: dict[str, str] = {}
+        self._workers: dict[str, str] = {}  # those whose clock is in place
+        self._workers_attached = 0
+        self._workers_made: dict[object, int] = {}  # as each kernel counts them
+        self._worker_came = asyncio.Event()
         self._worker_starts: set[asyncio.Task[None]] = set()
         self._worker_events: dict[str, asyncio.Future[Message]] = {}
         self._foreign: list[int] = []  # contexts of cross-origin frames, which have a clock of their own
-        self._foreign_begun: set[int] = set()
+        self._begun: set[str | int] = set()  # workers and foreign contexts that have
         self._requests: dict[str, tuple[str, str]] = {}
         self._requests_seen = 0
         self._quiet = asyncio.Event()
@@ -129,7 +134,7 @@ class Page:
         self._loaded = asyncio.Event()
         self._crashed: str | None = None
         self._now = 0.0  # of the frame to come
-        self._moment = 0.0  # of the kernel, when it last asked for something
+        self._moment = 0.0  # where the page's own kernel stands
         self._origin_tick = 0.0
         self._last_tick = 0.0
         self._last_picture: bytes | None = None
@@ -238,7 +243,7 @@ class Page:
         self._now = self._moment = instant_ms(frame, self.settings.fps)
         async with self._watched(f"frame {frame}"):
             await self._advance_everywhere()
-            if self._requests or self._worker_starts:
+            if self._requests or self._worker_starts or self._workers_awaited():
                 await self._rest()
         if self.console.errors:
             self._raise_page_errors()
@@ -291,9 +296,9 @@ class Page:
     async def _advance_everywhere(self) -> None:
         """The page first, which takes the others along while its timers fire; then their animation callbacks."""
         advance = f"__heliosClock.advance({self._now!r},{self.frame}"
-        await self._begin_foreign()
+        await self._begin_others()
         await self._drive(f"{advance},{_js(bool(self._others()))})")
-        await self._begin_foreign()
+        await self._begin_others()
         for other in self._others():
             await self._drive(f"{advance},false)", **other)
         await self._exchange()
@@ -302,11 +307,12 @@ class Page:
         """Where the kernels beside the page's are: workers, frames of other origins."""
         return [{"context": context} for context in self._foreign] + [{"session": session} for session in self._workers]
 
-    async def _begin_foreign(self) -> None:
-        for context in tuple(self._foreign):
-            if context not in self._foreign_begun:
-                self._foreign_begun.add(context)
-                await self._drive("__heliosClock.begin()", context=context)
+    async def _begin_others(self) -> None:
+        for other in self._others():
+            (place,) = other.values()
+            if place not in self._begun:
+                self._begun.add(place)
+                await self._drive("__heliosClock.begin()", **other)
 
     async def _exchange(self) -> None:
         """Until no message is under way between the page, its workers and its foreign frames."""
@@ -328,37 +334,56 @@ class Page:
     async def _rest(self) -> None:
         """Until nothing is being fetched and what came has been taken in."""
         for _ in range(SETTLE_ROUNDS):
-            while self._worker_starts:
-                await asyncio.wait(self._worker_starts)
-            await self._network_quiet()
+            await self._arrivals()
+            await self._begin_others()
             seen = self._requests_seen
             await self._drive("__heliosClock.settle()")
             await self._exchange()
-            if not self._requests and not self._worker_starts and seen == self._requests_seen:
+            if self._quiet.is_set() and not self._workers_awaited() and seen == self._requests_seen:
                 return
+
+    async def _arrivals(self) -> None:
+        """Until nothing is being fetched and every worker that was made has its clock."""
+        while True:
+            await self._network_quiet()
+            if self._worker_starts:
+                await asyncio.wait(self._worker_starts)
+            elif awaited := self._workers_awaited():
+                self._worker_came.clear()
+                try:
+                    await asyncio.wait_for(self._worker_came.wait(), WORKER_SECONDS)
+                except TimeoutError:
+                    self._workers_attached += awaited  # refused, by a policy of the page say
+            elif self._quiet.is_set():
+                return
+
+    def _workers_awaited(self) -> int:
+        """How many workers scripts have made that the browser has not announced yet."""
+        return max(0, sum(self._workers_made.values()) - self._workers_attached)
 
     async def _drive(
         self, expression: str, *, session: str | None = None, context: int | None = None
     ) -> Message | None:
         """Runs a step of a clock and does what it asks for on the way. None where its realm has ended."""
-        reply: Message | None = await self._evaluate(expression, session=session, context=context)
-        while reply is not None and reply["state"] == "asks":
-            answer = await self._do(reply)
-            reply = await self._evaluate(f"__heliosClock.resume({_js(answer)})", session=session, context=context)
-        if reply is not None and reply["state"] == "error":
-            raise HeliosError(f"frame {self.frame}: the clock failed: {reply['message']}")
-        return reply
+        while True:
+            reply: Message | None = await self._evaluate(expression, session=session, context=context)
+            if reply is None:
+                return None
+            if reply["state"] == "error":
+                raise HeliosError(f"frame {self.frame}: the clock failed: {reply['message']}")
+            self._workers_made[session or context] = reply["workers"]
+            if session is None and context is None:
+                self._moment = reply["now"]
+            if reply["state"] == "ready":
+                return reply
+            expression = f"__heliosClock.resume({_js(await self._do(reply))})"
 
     async def _do(self, wish: Message) -> Any:
         """What a kernel asks for while it stands still, and the answer to that."""
         kind = wish["kind"]
-        self._moment = wish["now"]
         if kind == "rest":
-            while self._requests or self._worker_starts:
-                await self._network_quiet()
-                if self._worker_starts:
-                    await asyncio.wait(self._worker_starts)
-            await self._begin_foreign()
+            await self._arrivals()
+            await self._begin_others()
             return bool(self._others())
         if kind == "others":
             return await self._first_due(wish["until"])
@@ -424,6 +449,10 @@ class Page:
         handler = self._EVENTS.get(method)
         if handler is not None:
             handler(self, params)
+
+    def _on_worker_event(self, method: str, params: Message) -> None:
+        if not method.startswith("Debugger."):  # its pause at the start is _start_worker's, not the page's
+            self._on_event(method, params)
 
     def _on_request(self, params: Message) -> None:
         if params.get("type") not in UNENDING:
@@ -495,6 +524,9 @@ class Page:
             self._stack.set_result(params["callFrames"])
 
     def _on_attached(self, params: Message) -> None:
+        if params["targetInfo"]["type"] == "worker":
+            self._workers_attached += 1
+            self._worker_came.set()
         task = asyncio.create_task(self._start_worker(params["sessionId"], params["targetInfo"]))
         self._worker_starts.add(task)
         task.add_done_callback(self._worker_starts.discard)
@@ -513,13 +545,12 @@ class Page:
         A worker that waits for the debugger has no timers yet (no setTimeout, for one): its globals are
         complete only when its first script is about to run, so that is where the clock goes in.
         """
-        name = str(len(self._workers))
+        name = str(self._workers_attached)
         try:
             if info["type"] != "worker":
                 await self._send("Runtime.runIfWaitingForDebugger", None, session)
                 return
-            self._workers[session] = info["url"]
-            self._browser.connection.listen(session, self._on_event)
+            self._browser.connection.listen(session, self._on_worker_event)
             about_to_run = self._next_event(session, "Debugger.paused")
             attach = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
             commands: list[tuple[str, Message]] = [
@@ -536,9 +567,9 @@ class Page:
             # Not _evaluate: a promise is never settled while the debugger holds the worker.
             await self._send("Runtime.evaluate", {"expression": script}, session)
             await self._send("Debugger.disable", None, session)
-            await self._evaluate("__heliosClock.begin()", session=session)
+            self._workers[session] = info["url"]
         except (CommandRefused, BrowserGone):
-            self._workers.pop(session, None)  # it ended before it began
+            pass  # it ended before it began
 
     def _next_event(self, session: str, method: str) -> asyncio.Future[Message]:
         """The next event of this name; a session that ends first raises CommandRefused."""

@@ -71,6 +71,8 @@ function createKernel() {
     /** How often a script may have begun to load something, and how many messages it sent to other realms (loads.js). */
     loads: 0,
     posted: 0,
+    /** How many workers were made here; the browser announces each, a little later. */
+    workers: 0,
     /** Whether there are kernels beside this one: workers, frames of other origins. */
     others: false,
 
@@ -136,17 +138,19 @@ function createKernel() {
     return new native.Promise((resolve) => {
       reply = resolve;
       job().then(
-        () => reply({ state: "ready", posted: kernel.posted, due: queue.length > 0 ? queue[0].due : null }),
+        () => answer({ state: "ready", posted: kernel.posted, due: queue.length > 0 ? queue[0].due : null }),
         (error) => reply({ state: "error", message: String((error && error.stack) || error) }),
       );
     });
   }
 
+  const answer = (message) => reply({ ...message, now: kernel.now, workers: kernel.workers });
+
   /** Hands over to the driver until it resumes, with its answer. */
   function ask(kind, details) {
     return new native.Promise((resolve) => {
       wake = resolve;
-      reply({ state: "asks", kind, now: kernel.now, ...details });
+      answer({ state: "asks", kind, ...details });
     });
   }
 

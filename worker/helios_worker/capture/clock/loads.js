@@ -30,8 +30,10 @@
   if (globalThis.Worker) {
     globalThis.Worker = new Proxy(Worker, {
       construct(target, args, newTarget) {
+        const worker = Reflect.construct(target, args, newTarget);
         kernel.loads += 1;
-        return Reflect.construct(target, args, newTarget);
+        kernel.workers += 1;
+        return worker;
       },
     });
   }
