@@ -164,22 +164,27 @@ class Browser:
             async with asyncio.timeout(START_SECONDS):
                 version = await connection.send("Browser.getVersion")
         except (BrowserGone, TimeoutError) as error:
+            connection.close("the browser did not start")
             said = launched.log.read_text(errors="replace").strip().splitlines()[-5:]
             _end(launched.pid)
+            launched.folder.cleanup()
             raise BrowserGone(f"{launched.executable} did not start: {' | '.join(said) or error}") from error
         return cls(launched, connection, version["product"])
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process is still there."""
+        """Whether it can still open pages: its process is there, and so is the connection to it."""
+        return self.connection.is_open and not self._has_exited()
+
+    def _has_exited(self) -> bool:
         if not self._exited:
             self._exited = os.waitpid(self.pid, os.WNOHANG) != (0, 0)
-        return not self._exited
+        return self._exited
 
     def stop(self) -> None:
         """Ends the browser and all its processes, and removes what it left on disk."""
         self.connection.close("the browser was stopped")
-        if self.is_alive:
+        if not self._has_exited():
             _end(self.pid)
             self._exited = True
         self._folder.cleanup()

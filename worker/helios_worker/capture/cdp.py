@@ -84,6 +84,11 @@ class Connection:
         """Drops the handlers of a session that has ended."""
         self._handlers.pop(session, None)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether commands can still be sent."""
+        return self._closed_because is None
+
     def close(self, because: str) -> None:
         """Ends the connection; every command still under way fails with BrowserGone."""
         if self._closed_because is not None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helios_worker.capture.browser import Browser, Launch, launch
 from helios_worker.capture.page import Page, PageSettings
 from helios_worker.capture.site import Site
+from helios_worker.errors import HeliosError
 from helios_worker.snapshot import load_snapshot, locator
 from helios_worker.store import ArtifactStore
 from helios_worker.trace import mark
@@ -51,7 +52,8 @@ class Studio:
     async def stop(self) -> None:
         """Ends the browsers and the site."""
         for lane in tuple(self._launches):
-            await self.browser(lane)
+            with suppress(HeliosError):  # one that never came up has ended already
+                await self.browser(lane)
         for browser in self._browsers.values():
             browser.stop()
         self._browsers.clear()
@@ -95,3 +97,18 @@ class Studio:
             yield page
         finally:
             await page.close()
+
+
+def page_settings(film: "Film", frame_timeout: float) -> PageSettings:
+    """How a film's page is opened."""
+    return PageSettings(
+        width=film.encoder.width,
+        height=film.encoder.height,
+        fps=film.encoder.fps,
+        props=film.props,
+        seed=film.seed,
+        picture=film.capture,
+        quality=film.quality,
+        frame_timeout=frame_timeout,
+        page_errors=film.page_errors,
+    )

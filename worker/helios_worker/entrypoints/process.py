@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import orjson
 from pydantic import ValidationError
@@ -37,24 +38,57 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.TERMINATED))
     if options.stage == "lines":
         return serve_lines(options)
+    try:
+        reply = answer(options)
+    except OSError as error:
+        place = f"the workspace {options.workspace} cannot be used: {error.strerror or error}"
+        reply = Reply(exitCode=ExitCode.USER_ERROR, stderr=f"{place}; choose another one with --workspace")
+    sys.stderr.write(f"{reply.stderr}\n" if reply.stderr else "")
+    sys.stdout.write(orjson.dumps(reply.result or {}).decode() + "\n")
+    if message := os.environ.get("HELIOS_TERMINATION_LOG"):
+        Path(message).write_bytes(termination_message(reply))
+    return reply.exitCode
+
+
+def answer(options: argparse.Namespace) -> Reply:
+    """The reply to a one-shot call."""
+    try:
+        payload = Payload(
+            jobPath=options.job_path,
+            chunkIndex=options.chunk_index,
+            stage=Stage(options.stage),
+            attempt=options.attempt,
+        )
+    except ValidationError as error:
+        return bad_payload(error)
     runtime = WorkerRuntime(options.workspace, lanes=options.lanes, allow_commands=options.allow_commands)
     try:
-        reply = runtime.process(
-            Payload(
-                jobPath=options.job_path,
-                chunkIndex=options.chunk_index,
-                stage=Stage(options.stage),
-                attempt=options.attempt,
-            )
-        )
+        return runtime.process(payload)
     finally:
         runtime.close()
-    sys.stderr.write(f"{reply.stderr}\n" if reply.stderr else "")
-    result = orjson.dumps(reply.result or {})
-    sys.stdout.write(result.decode() + "\n")
-    if message := os.environ.get("HELIOS_TERMINATION_LOG"):
-        Path(message).write_bytes(result if len(result) <= RESULT_BYTES else b'{"error":"the result is too large"}')
-    return reply.exitCode
+
+
+def bad_payload(error: ValidationError) -> Reply:
+    """The reply to what is no payload; names the field."""
+    first = error.errors()[0]
+    where = "".join(f"{part}: " for part in first["loc"])
+    return Reply(exitCode=ExitCode.USER_ERROR, stderr=f"bad payload: {where}{first['msg']}")
+
+
+def termination_message(reply: Reply) -> bytes:
+    """The result, or what went wrong, in the RESULT_BYTES that a pod may leave behind.
+
+    Of a failure's long lists, such as `badChunks`, as much as fits: the next run names the rest.
+    """
+    if reply.exitCode == ExitCode.DONE:
+        result = orjson.dumps(reply.result or {})
+        return result if len(result) <= RESULT_BYTES else b'{"error":"the result is too large"}'
+    facts: dict[str, object] = {"error": "Error", **(reply.result or {}), "message": reply.stderr}
+    while len(data := orjson.dumps(facts)) > RESULT_BYTES:
+        longest = max(facts, key=lambda name: len(orjson.dumps(facts[name])))
+        value = facts[longest]
+        facts[longest] = value[: len(value) * 3 // 4] if isinstance(value, str | list) else None
+    return data
 
 
 def serve_lines(options: argparse.Namespace) -> int:
@@ -77,7 +111,7 @@ def serve_lines(options: argparse.Namespace) -> int:
             try:
                 reply = runtime.process(Payload.model_validate_json(line))
             except ValidationError as error:
-                reply = Reply(exitCode=ExitCode.USER_ERROR, stderr=f"bad payload: {error.errors()[0]['msg']}")
+                reply = bad_payload(error)
             send({"reply": reply.model_dump()})
     except BrokenPipeError:
         return ExitCode.RETRYABLE
@@ -110,14 +144,27 @@ def lines_until_orphaned() -> Iterator[bytes]:
         idle.set()
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(ExitCode.USER_ERROR, f"{self.prog}: {message}\n")
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{count} is not above 0")
+    return count
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="helios-worker", description="Does one stage of a render.")
+    parser = _Parser(prog="helios-worker", description="Does one stage of a render.")
     stages = parser.add_subparsers(dest="stage", required=True)
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--workspace", default=tempfile.gettempdir(), help="folder for temporary files")
-    common.add_argument("--lanes", type=int, default=None, help="browsers per chunk (default: one per processor)")
+    common.add_argument("--lanes", type=_count, default=None, help="browsers per chunk (default: one per processor)")
     common.add_argument("--allow-commands", action="store_true", help="run the commands of Helios' own jobs")
-    common.add_argument("--attempt", type=int, default=1, help="how often this has been asked for")
+    common.add_argument("--attempt", type=_count, default=1, help="how often this has been asked for")
     for stage in Stage:
         sub = stages.add_parser(stage, parents=[common])
         sub.add_argument("job_path", help="URL of the request (plan) or of job.json")

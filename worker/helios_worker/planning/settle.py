@@ -1,13 +1,14 @@
 """Size, rate and length: the request's word first, then the page's own."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from pydantic import ValidationError
 
 from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, Video
-from helios_worker.capture.page import Declared, Page, PageSettings
-from helios_worker.capture.studio import Studio
+from helios_worker.capture.page import Declared, Page
+from helios_worker.capture.studio import Studio, page_settings
 from helios_worker.encode.settings import EncoderSettings, default_unit_frames
 from helios_worker.errors import UserError
 from helios_worker.job import Film
@@ -21,17 +22,7 @@ async def settle(request: RenderRequest, draft: Film, address: str, studio: Stud
     Raises:
         UserError: neither says how long the film is, or what they say cannot be rendered.
     """
-    settings = PageSettings(
-        width=draft.encoder.width,
-        height=draft.encoder.height,
-        fps=Fraction(request.video.fps or 30),
-        props=draft.props,
-        seed=draft.seed,
-        picture=draft.capture,
-        quality=draft.quality,
-        frame_timeout=request.frameTimeout,
-        page_errors=draft.page_errors,
-    )
+    settings = replace(page_settings(draft, request.frameTimeout), fps=Fraction(request.video.fps or 30))
     for _ in range(2):
         page = await Page.open(await studio.browser(0), settings)
         try:
@@ -41,21 +32,11 @@ async def settle(request: RenderRequest, draft: Film, address: str, studio: Stud
         except BaseException:
             await page.close()
             raise
-        if (film.encoder.width, film.encoder.height, film.encoder.fps) == (
-            settings.width,
-            settings.height,
-            settings.fps,
-        ):
+        wanted = page_settings(film, request.frameTimeout)
+        if wanted == settings:
             return film, page, [*warnings, *page.console.warnings]
         await page.close()
-        settings = PageSettings(
-            **{
-                **settings.__dict__,
-                "width": film.encoder.width,
-                "height": film.encoder.height,
-                "fps": film.encoder.fps,
-            }
-        )
+        settings = wanted
     raise UserError(
         f"the page declares another size each time it is opened: {film.encoder.width}x{film.encoder.height} at last",
         remedy="give --width and --height",

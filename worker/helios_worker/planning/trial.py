@@ -2,13 +2,16 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 
-from helios_worker.capture.page import Page, PageSettings
-from helios_worker.capture.studio import Studio
+from helios_crds.request import Chunking
+from helios_worker.capture.page import Page
+from helios_worker.capture.studio import Studio, page_settings
 from helios_worker.capture.walk import pictures, way_to
 from helios_worker.errors import UserError
 from helios_worker.job import CostPoint, Film
+from helios_worker.planning.cut import DEFAULT_TARGET_SECONDS
 
 # Frames that are compared, jumped to against walked to: early ones, where pages start up, and a second on.
 COMPARED = (1, 9, 24, 41)
@@ -72,28 +75,17 @@ class Trial:
             found[frame] = hashlib.sha256(picture).hexdigest()
         return found
 
-    async def costs(self, stateful: bool) -> list[CostPoint]:
-        """Seconds per frame at places spread over the film, the first picture of a page left out: it is dearer."""
+    async def costs(self, stateful: bool, chunking: Chunking) -> list[CostPoint]:
+        """Seconds per frame at places spread over the film, where they may decide where it is cut.
+
+        The first picture of a page is left out: it is dearer than the rest.
+        """
         measured = {point.frame: point for point in self._costs[1:]}
-        film = self.film
-        if not stateful and film.end - film.first > 4 * COMPARED[-1]:
-            wanted = sorted(
-                {film.first + (2 * k + 1) * (film.end - film.first) // (2 * COST_SAMPLES) for k in range(COST_SAMPLES)}
-            )
+        if not stateful and self._is_worth_sampling(chunking, list(measured.values())):
+            settings = replace(page_settings(self.film, self.frame_timeout), page_errors="warn")
             deadline = time.perf_counter() + COST_SECONDS
-            settings = PageSettings(
-                width=film.encoder.width,
-                height=film.encoder.height,
-                fps=film.encoder.fps,
-                props=film.props,
-                seed=film.seed,
-                picture=film.capture,
-                quality=film.quality,
-                frame_timeout=self.frame_timeout,
-                page_errors="warn",
-            )
             async with self.studio.page(0, self.address, settings) as page:
-                for frame in wanted:
+                for frame in spread(self.film.first, self.film.end, COST_SAMPLES):
                     if time.perf_counter() > deadline:
                         break
                     async for _ in pictures(page, frame - 1, frame, stateful=False):
@@ -103,3 +95,17 @@ class Trial:
                     await page.capture()
                     measured[frame] = CostPoint(frame=frame, seconds=time.perf_counter() - started)
         return sorted(measured.values(), key=lambda point: point.frame)
+
+    def _is_worth_sampling(self, chunking: Chunking, known: list[CostPoint]) -> bool:
+        frames = self.film.end - self.film.first
+        if chunking.frames is not None or frames <= 4 * COMPARED[-1]:
+            return False
+        if chunking.count is not None:
+            return chunking.count > 1
+        target = chunking.targetSeconds or DEFAULT_TARGET_SECONDS
+        return not known or frames * fmean(point.seconds for point in known) > target / 2
+
+
+def spread(first: int, end: int, count: int) -> list[int]:
+    """`count` frames spread evenly over a run, without its ends."""
+    return sorted({first + (2 * k + 1) * (end - first) // (2 * count) for k in range(count)})

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import orjson
 
 from helios_worker.capture.page import PageError, PageSettings
-from helios_worker.capture.studio import Studio
+from helios_worker.capture.studio import Studio, page_settings
 from helios_worker.capture.walk import pictures
 from helios_worker.encode.concat import concatenate
 from helios_worker.encode.segment import inspect_segment
@@ -220,18 +220,3 @@ def units_of(part: Part, chunk: Chunk, unit: int) -> tuple[int, int]:
         return chunk.startFrame if frame == chunk.startFrame else min(-(-frame // unit) * unit, chunk.end)
 
     return next_unit(part.first), chunk.end if part.end == chunk.end else next_unit(part.end)
-
-
-def page_settings(film: Film, frame_timeout: float) -> PageSettings:
-    """How a film's page is opened."""
-    return PageSettings(
-        width=film.encoder.width,
-        height=film.encoder.height,
-        fps=film.encoder.fps,
-        props=film.props,
-        seed=film.seed,
-        picture=film.capture,
-        quality=film.quality,
-        frame_timeout=frame_timeout,
-        page_errors=film.page_errors,
-    )

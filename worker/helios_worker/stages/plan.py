@@ -133,7 +133,7 @@ async def make_job(
         trial = Trial(film, address, studio, request.frameTimeout)
         stateful = await trial.needs_history(request.composition.seeking, page)
         film = film.model_copy(update={"stateful": stateful})
-        costs = await trial.costs(stateful)
+        costs = await trial.costs(stateful, request.chunking)
         warnings += trial.warnings
     finally:
         await page.close()

@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
-from helios_worker.capture.studio import Studio
+from helios_worker.capture.studio import Studio, page_settings
 from helios_worker.capture.walk import way_to
 from helios_worker.errors import UserError
 from helios_worker.job import JobSpec
-from helios_worker.stages.chunk import page_settings
 from helios_worker.store import ArtifactStore
 
 
