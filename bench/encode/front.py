@@ -99,10 +99,8 @@ def main(pages: list[str], size: str) -> None:
                     with av.open(io.BytesIO(encoded.mp4)) as container:
                         frames = list(container.decode(video=0))
                     score = fmean(ssim(luma(frames[n]), plane) for n, plane in reference.items())
-                    print(
-                        f"| {name} | {quality} | {preset} | {crf} | {spent:.1f} | {len(encoded.mp4) // 1000} | {score:.4f} |",
-                        flush=True,
-                    )
+                    row = (name, quality, preset, crf, f"{spent:.1f}", len(encoded.mp4) // 1000, f"{score:.4f}")
+                    print("|", " | ".join(map(str, row)), "|", flush=True)
 
 
 if __name__ == "__main__":

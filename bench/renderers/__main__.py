@@ -30,9 +30,7 @@ def main() -> int:
             for page in options.pages
         ]
         comparison = Comparison(peers, films, [SETTINGS[name] for name in options.settings], tools)
-        results = comparison.run(
-            repeat=options.repeat, tune=options.tune, cold=options.cold, timeout=options.timeout
-        )
+        results = comparison.run(repeat=options.repeat, tune=options.tune, cold=options.cold, timeout=options.timeout)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -46,9 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bench/renderers/run", description="Renders the same visuals with every renderer and compares."
     )
-    parser.add_argument(
-        "--pages", type=_names(PAGES), default=list(PAGES), help=f"of {', '.join(PAGES)}; default: all"
-    )
+    parser.add_argument("--pages", type=_names(PAGES), default=list(PAGES), help=f"of {', '.join(PAGES)}; default: all")
     parser.add_argument(
         "--size",
         type=_sizes,
@@ -56,9 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         help="WIDTHxHEIGHT, several by commas; default: 1920x1080,1280x720",
     )
     parser.add_argument("--fps", type=int, default=30)
-    parser.add_argument(
-        "--frames", type=int, default=300, help="length of each film, at most 4095; default: 300"
-    )
+    parser.add_argument("--frames", type=int, default=300, help="length of each film, at most 4095; default: 300")
     parser.add_argument(
         "--settings",
         type=_names(SETTINGS),
@@ -100,9 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("out/bench/renderers"),
         help="results and everything made on the way; default: out/bench/renderers",
     )
-    parser.add_argument(
-        "--report", type=Path, metavar="RESULTS.json", help="only print the tables of an earlier run"
-    )
+    parser.add_argument("--report", type=Path, metavar="RESULTS.json", help="only print the tables of an earlier run")
     return parser
 
 
@@ -130,9 +122,7 @@ def _browser(chosen: str | None) -> str:
         found = shutil.which(name)
         if found:
             return str(Path(found).resolve())
-    raise BenchError(
-        f"{chosen or BROWSERS[0]} is not there. On Debian: apt-get install chromium-headless-shell"
-    )
+    raise BenchError(f"{chosen or BROWSERS[0]} is not there. On Debian: apt-get install chromium-headless-shell")
 
 
 if __name__ == "__main__":

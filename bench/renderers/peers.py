@@ -64,9 +64,7 @@ class Tools:
         found = shutil.which("node")
         version = _output([found, "--version"]) if found else ""
         if not found or int(version.lstrip("v").split(".")[0] or 0) < NODE_NEEDED:
-            raise BenchError(
-                f"Node {NODE_NEEDED} or newer is needed on PATH: there is no pinned one for this machine."
-            )
+            raise BenchError(f"Node {NODE_NEEDED} or newer is needed on PATH: there is no pinned one for this machine.")
         return found
 
 
@@ -254,9 +252,7 @@ class OursOnCanvas(Ours):
     surface = "canvas"
 
 
-PEER_TYPES: dict[str, type[Peer]] = {
-    peer.name: peer for peer in (Ours, OursOnCanvas, Remotion, HyperFrames, Helios)
-}
+PEER_TYPES: dict[str, type[Peer]] = {peer.name: peer for peer in (Ours, OursOnCanvas, Remotion, HyperFrames, Helios)}
 
 
 def _job(tools: Tools, film: Film, setting: Setting, workers: int | None, output: Path) -> dict[str, object]:

@@ -34,9 +34,7 @@ def write_picture(browser: str, film: Film, frame: int, folder: Path) -> Path:
     size = f"--window-size={film.width},{film.height}"
     url = f"{page.resolve().as_uri()}#{frame}"
     part = picture.with_suffix(".part.png")
-    subprocess.run(
-        [browser, *FLAGS, size, f"--screenshot={part}", url], check=True, capture_output=True, timeout=120
-    )
+    subprocess.run([browser, *FLAGS, size, f"--screenshot={part}", url], check=True, capture_output=True, timeout=120)
     part.rename(picture)
     return picture
 

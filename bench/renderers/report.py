@@ -41,10 +41,7 @@ def markdown(results: Results) -> str:
         parts.append(f"### Cold start: the wall time of a film of one frame\n\n{_cold_table(cold)}")
     failed = [run for run in results.runs if run.error]
     if failed:
-        lines = [
-            f"- {run.peer}, {run.page} {run.size}, {run.setting}: {run.error.splitlines()[-1]}"
-            for run in failed
-        ]
+        lines = [f"- {run.peer}, {run.page} {run.size}, {run.setting}: {run.error.splitlines()[-1]}" for run in failed]
         parts.append("### Failed\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
@@ -61,9 +58,7 @@ def _head(results: Results, films: list[Run]) -> str:
     ]
     bundling = results.prepare.get("remotion")
     if bundling:
-        lines.append(
-            f"Remotion's bundling, once before all its films and in none of the figures: {bundling:.1f} s."
-        )
+        lines.append(f"Remotion's bundling, once before all its films and in none of the figures: {bundling:.1f} s.")
     return "\n".join(lines)
 
 
@@ -89,9 +84,7 @@ def _row(group: list[Run], runs: list[Run]) -> str:
     starts = [run.first_frame for run in good if run.first_frame is not None]
     # The worst round counts: a renderer that is exact twice of three times is not exact.
     worst = min(good, key=lambda run: run.exact)
-    exact = f"{worst.exact}/{worst.frames}" + (
-        "" if worst.decoded == worst.frames else f" of {worst.decoded}"
-    )
+    exact = f"{worst.exact}/{worst.frames}" + ("" if worst.decoded == worst.frames else f" of {worst.decoded}")
     cells = [
         first.page,
         label,

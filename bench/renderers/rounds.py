@@ -19,9 +19,7 @@ LOG_TAIL = 600
 class Comparison:
     """Some renderers, films and settings, rendered and measured into results.json of the work folder."""
 
-    def __init__(
-        self, peers: Sequence[Peer], films: Sequence[Film], settings: Sequence[Setting], tools: Tools
-    ) -> None:
+    def __init__(self, peers: Sequence[Peer], films: Sequence[Film], settings: Sequence[Setting], tools: Tools) -> None:
         self._peers = peers
         self._films = films
         self._settings = settings
@@ -49,9 +47,7 @@ class Comparison:
                 for film in self._films:
                     for peer in self._taking_turns(number):
                         if self._applies(peer, film):
-                            self._render(
-                                "film", number, peer, film, setting, workers.get((peer.name, film, setting))
-                            )
+                            self._render("film", number, peer, film, setting, workers.get((peer.name, film, setting)))
         return results
 
     def _taking_turns(self, number: int) -> list[Peer]:
@@ -88,9 +84,7 @@ class Comparison:
         good = [run for run in tried if not run.error and run.exact == run.frames] or tried
         return min(good, key=lambda run: (bool(run.error), run.wall)).workers
 
-    def _render(
-        self, kind: str, number: int, peer: Peer, film: Film, setting: Setting, workers: int | None
-    ) -> Run:
+    def _render(self, kind: str, number: int, peer: Peer, film: Film, setting: Setting, workers: int | None) -> Run:
         film = film.on(peer.surface)
         folder = self._work / "renders" / f"{peer.name}-{film.page}-{film.size}-{setting.name}-{kind}"
         shutil.rmtree(folder, ignore_errors=True)

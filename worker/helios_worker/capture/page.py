@@ -12,6 +12,7 @@ error, a missing file) ends the frame with a PageError that names frame, cause a
 import asyncio
 import base64
 import contextlib
+import json
 import re
 import time
 from collections import deque
@@ -139,6 +140,7 @@ class Page:
         self._last_tick = 0.0
         self._last_picture: bytes | None = None
         self._still = False
+        self._unawaited: set[str] = set()
         self._scripts: dict[str, str] = {}  # the page's own, by the debugger's number
         self._stack: asyncio.Future[list[Message]] | None = None
 
@@ -174,6 +176,7 @@ class Page:
             page._command("Animation.enable"),
             page._command("Animation.setPlaybackRate", {"playbackRate": 0}),
             page._command("Runtime.addBinding", {"name": "__heliosJoin"}),
+            page._command("Runtime.addBinding", {"name": "__heliosWarn"}),
             page._command("Page.addScriptToEvaluateOnNewDocument", {"source": script}),
             page._command("Emulation.setDeviceMetricsOverride", metrics),
             page._command("Emulation.setEmulatedMedia", {"features": media}),
@@ -455,7 +458,7 @@ class Page:
             self._on_event(method, params)
 
     def _on_request(self, params: Message) -> None:
-        if params.get("type") not in UNENDING:
+        if params.get("type") not in UNENDING and params["request"]["url"] not in self._unawaited:
             self._requests_seen += 1
             self._requests[params["requestId"]] = (params["request"]["url"], params.get("type", ""))
             self._quiet.clear()
@@ -508,6 +511,13 @@ class Page:
     def _on_binding(self, params: Message) -> None:
         if params["name"] == "__heliosJoin":
             self._foreign.append(params["executionContextId"])
+        else:
+            warning = json.loads(params["payload"])
+            self.console.warnings.add(warning["text"])
+            self._unawaited.add(warning.get("ignore", ""))
+            for request, (url, _) in tuple(self._requests.items()):
+                if url in self._unawaited:
+                    self._on_request_done({"requestId": request})
 
     def _on_context_gone(self, params: Message) -> None:
         if params.get("executionContextId") in self._foreign:

@@ -134,7 +134,7 @@ async def make_job(
         stateful = await trial.needs_history(request.composition.seeking, page)
         film = film.model_copy(update={"stateful": stateful})
         costs = await trial.costs(stateful, request.chunking)
-        warnings += trial.warnings
+        warnings += [*trial.warnings, *sorted(page.console.warnings)]
     finally:
         await page.close()
     if url:

@@ -37,6 +37,7 @@ if (isWindow) {
     if (position(element, state) >= element.duration) state.value = 0;
     state.playing = true;
     state.at = kernel.now;
+    if (element instanceof HTMLAudioElement) realm.sounds(element);
     tell(element, "play");
     tell(element, "playing");
   }
