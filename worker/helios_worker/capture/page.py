@@ -27,6 +27,7 @@ import orjson
 from helios_worker.capture.browser import Browser
 from helios_worker.capture.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.clock import clock_script
+from helios_worker.capture.words import exception_text, plain, summary
 from helios_worker.errors import HeliosError, UserError
 
 # Begin-frame times must lie above the navigation's own origin, or the compositor draws nothing.
@@ -198,7 +199,7 @@ class Page:
             reply = await self._command("Page.navigate", {"url": url})
             if reply.get("errorText"):
                 raise PageError(
-                    f"{url} cannot be opened: {reply['errorText']}", remedy="check the address and the file"
+                    f"{plain(url)} cannot be opened: {reply['errorText']}", remedy="check the address and the file"
                 )
             await self._loaded.wait()
             self._origin_tick = self._last_tick = time.monotonic() * 1000 + FIRST_TICK_AHEAD_MS
@@ -413,7 +414,7 @@ class Page:
                 return None
             raise
         if "exceptionDetails" in reply:
-            raise HeliosError(f"frame {self.frame}: {expression}: {_exception_text(reply['exceptionDetails'])}")
+            raise HeliosError(f"frame {self.frame}: {expression}: {exception_text(reply['exceptionDetails'])}")
         return reply["result"].get("value")
 
     async def _begin_frame(self, options: Message) -> Message:
@@ -495,7 +496,7 @@ class Page:
         self.console.lines.append(f"{entry['level']}: {entry['text']} {entry.get('url', '')}"[:500])
 
     def _on_exception(self, params: Message) -> None:
-        self._complain(_exception_text(params["exceptionDetails"]), kind="uncaught error")
+        self._complain(exception_text(params["exceptionDetails"]), kind="uncaught error")
 
     def _on_loaded(self, params: Message) -> None:
         self._loaded.set()
@@ -618,7 +619,7 @@ class Page:
     # -- what goes wrong -----------------------------------------------------------------------------------
 
     def _complain(self, text: str, *, kind: str) -> None:
-        line = f"{kind}: {text}"
+        line = f"{kind}: {plain(text)}"
         self.console.lines.append(line)
         if self.settings.page_errors == "fail":
             self.console.errors.append(line)
@@ -665,7 +666,7 @@ class Page:
             report["screenshot"] = await self._briefly(self._screenshot_for_report())
         else:
             report["script"] = await self._briefly(self._script_stack())
-        report["summary"] = _summary(report)
+        report["summary"] = summary(report)
         return report
 
     async def _screenshot_for_report(self) -> str | None:
@@ -717,23 +718,6 @@ def _declared_seconds(value: Any) -> float | None:
     if value is not None and (found is None or float(found.group(1)) == 0):
         raise PageError(f'the page declares data-duration="{value}"', remedy='write seconds, such as "12" or "1.5s"')
     return None if found is None else float(found.group(1)) / (1000 if found.group(2) == "ms" else 1)
-
-
-def _summary(report: dict[str, Any]) -> str:
-    if report.get("script"):
-        return f"a script does not return: {report['script'][0]}"
-    waits = [f"request {url}" for url in report["requests"][:3]] + list(report.get("pending", []))[:3]
-    if not waits:
-        waits = [f"timer {t['kind']} due at {t['due']:.0f} ms: {t['callback']}" for t in report.get("timers", [])[:3]]
-    return "waiting for " + "; ".join(waits) if waits else "the page does not answer"
-
-
-def _exception_text(details: Message) -> str:
-    exception = details.get("exception", {})
-    text = exception.get("description") or exception.get("value") or details.get("text", "")
-    where = details.get("url")
-    line = f" ({where}:{details['lineNumber'] + 1})" if where and where not in str(text) else ""
-    return f"{text}{line}"
 
 
 def _closed_roots(node: Message) -> list[int]:
