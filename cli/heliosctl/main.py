@@ -4,7 +4,6 @@ Whatever happens, a user reads one message, and the exit code says whether anoth
 0 done, 1 try again, 64 the input is wrong, 75 something ran out, 130 and 143 stopped by a signal.
 """
 
-import os
 import sys
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -30,10 +29,6 @@ class App(typer.Typer):
             code = super().__call__(*args, standalone_mode=False, **kwargs)
         except typer.Abort:
             code = ExitCode.INTERRUPTED
-        except BrokenPipeError:
-            # Whoever read the output has seen enough; nothing more may be written, at exit neither.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = ExitCode.DONE
         except Exception as error:
             code = ExitCode.USER_ERROR if _told_usage(error) else print_failure(error)
         sys.exit(code if isinstance(code, int) else ExitCode.DONE)

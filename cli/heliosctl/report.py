@@ -49,7 +49,8 @@ def print_labelled(console: Console, label: str, text: str, remedy: str = "") ->
     """`Error  what happened`, with what to do about it in a line of its own, each aligned under the first."""
     lines = [sentence(text), *([sentence(remedy)] if remedy else [])]
     if not console.is_terminal:
-        console.print(f"{label}: {' '.join(lines)}", markup=False, soft_wrap=True)
+        between = "\n" if "\n" in lines[0] else " "
+        console.print(f"{label}: {between.join(lines)}", markup=False, soft_wrap=True)
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style=LABEL_STYLES[label.lower()])

@@ -489,11 +489,12 @@ class Page:
 
     def _on_console(self, params: Message) -> None:
         text = " ".join(str(a.get("value", a.get("description", ""))) for a in params.get("args", []))
-        self.console.lines.append(f"{params['type']}: {text}"[:500])
+        self.console.lines.append(plain(f"{params['type']}: {text}"))
 
     def _on_log(self, params: Message) -> None:
         entry = params["entry"]
-        self.console.lines.append(f"{entry['level']}: {entry['text']} {entry.get('url', '')}"[:500])
+        if entry["source"] != "network":  # those are complained about by name
+            self.console.lines.append(plain(f"{entry['level']}: {entry['text']} {entry.get('url', '')}"))
 
     def _on_exception(self, params: Message) -> None:
         self._complain(exception_text(params["exceptionDetails"]), kind="uncaught error")
