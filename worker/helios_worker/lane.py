@@ -5,8 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import av
-
 from helios_worker.encode.picture import PictureDecoder
 from helios_worker.encode.segment import SegmentWriter, inspect_segment
 from helios_worker.encode.settings import EncoderSettings
@@ -43,7 +41,6 @@ class LaneEncoder:
         self._changed = asyncio.Condition()
         self._decoder = PictureDecoder(settings)
         self._stills = StillUnits()
-        self._last: tuple[bytes, av.VideoFrame] | None = None
 
     @property
     def frames(self) -> int:
@@ -90,9 +87,7 @@ class LaneEncoder:
 
     def _encode(self, unit: UnitEncoder, batch: list[bytes]) -> None:
         for picture in batch:
-            if self._last is None or self._last[0] is not picture:
-                self._last = (picture, self._decoder.decode(picture))
-            unit.encode(self._last[1])
+            unit.encode(self._decoder.decode(picture))
 
     async def _in_thread(self, work: Callable[..., object], *args: object) -> None:
         """Runs `work` in the lane's thread; when cancelled, still waits for it, for the file is in its hands."""
