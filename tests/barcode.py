@@ -20,6 +20,7 @@ from pathlib import Path
 import av
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Luma = NDArray[np.uint8]
 
@@ -113,6 +114,13 @@ def decoded(video: Path) -> Iterator[Luma]:
             plane = frame.planes[0]
             rows = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)
             yield rows[:, : plane.width]
+
+
+def write_counting_image(path: Path, *, frames: int, milliseconds: int) -> None:
+    """An animated image (GIF, APNG, WebP by its name) as write_counting_video's, that repeats for ever."""
+    first, *rest = (Image.fromarray(draw(k, margin=(16, 8))) for k in range(frames))
+    lossless = {"lossless": True} if path.suffix == ".webp" else {}
+    first.save(path, save_all=True, append_images=rest, duration=milliseconds, loop=0, **lossless)
 
 
 def write_counting_video(path: Path, *, frames: int, fps: int, codec: str) -> None:

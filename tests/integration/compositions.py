@@ -1,18 +1,19 @@
 """Composition folders for the pages of the corpus: the page as index.html, the assets, and what must not be
 in git.
 
-Videos are made here, each picture with its own barcode; libraries come from tests/node_modules (`npm ci`
+Videos and animated images are made here, each picture with its own barcode; libraries come from tests/node_modules (`npm ci`
 in tests/).
 """
 
 from __future__ import annotations
 
 import shutil
+import wave
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.barcode import write_counting_video
+from tests.barcode import write_counting_image, write_counting_video
 
 PAGES = Path(__file__).with_name("pages")
 NODE_MODULES = PAGES.parents[1] / "node_modules"
@@ -28,10 +29,24 @@ LIBRARIES = {
 }
 """Path under the page's assets, and where npm put it."""
 
-VIDEOS: dict[str, Callable[[Path], None]] = {
+
+def write_sound(path: Path, *, milliseconds: int) -> None:
+    """A tone of 441 Hz."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(1)
+        file.setframerate(44_100)
+        file.writeframes(bytes(range(78, 178)) * (441 * milliseconds // 1000))
+
+
+MADE: dict[str, Callable[[Path], None]] = {
     "video.mp4": partial(write_counting_video, frames=100, fps=30, codec="libx264"),
     "video.webm": partial(write_counting_video, frames=100, fps=30, codec="libvpx-vp9"),
     "video-short.mp4": partial(write_counting_video, frames=24, fps=30, codec="libx264"),
+    "sound.wav": partial(write_sound, milliseconds=1175),
+    "counting.gif": partial(write_counting_image, frames=12, milliseconds=100),
+    "counting.png": partial(write_counting_image, frames=12, milliseconds=100),
+    "counting.webp": partial(write_counting_image, frames=12, milliseconds=100),
 }
 
 
@@ -47,11 +62,11 @@ def compose(name: str, folder: Path, cache: Path) -> Path:
             if not (NODE_MODULES / source).is_file():
                 raise FileNotFoundError(f"{source} is not in tests/node_modules: run `npm ci` in tests/")
             shutil.copy(NODE_MODULES / source, target)
-    for video, make in VIDEOS.items():
-        if f"assets/{video}" in page:
-            if not (cache / video).exists():
+    for asset, make in MADE.items():
+        if f"assets/{asset}" in page:
+            if not (cache / asset).exists():
                 cache.mkdir(parents=True, exist_ok=True)
-                make(cache / f"making-{video}")
-                (cache / f"making-{video}").rename(cache / video)
-            shutil.copy(cache / video, folder / "assets" / video)
+                make(cache / f"making-{asset}")
+                (cache / f"making-{asset}").rename(cache / asset)
+            shutil.copy(cache / asset, folder / "assets" / asset)
     return folder

@@ -187,7 +187,7 @@ PAGES = (
     Page("css-late", {0: since(775), 1: since_frame_from(775), 2: since(475)}, everywhere=True),
     Page("css-pseudo", {0: exact, 1: since(775)}),
     Page("css-paused", {0: elapsed(paused)}),
-    Page("css-events", {0: since(500), 1: count(250)}),
+    Page("css-events", {0: since(475), 1: count(250)}),
     Page("css-transition", {0: exact}),
     Page(
         "css-transition-late",
@@ -212,7 +212,7 @@ PAGES = (
         "waapi-start-time",
         {0: since(375), 1: elapsed(lambda t: t - 675 if t >= 775 else Fraction(0)), 2: exact},
     ),
-    Page("waapi-finished", {0: exact, 1: exact, 2: elapsed(lambda t: min(t, Fraction(500)))}),
+    Page("waapi-finished", {0: exact, 1: exact, 2: elapsed(lambda t: min(t, Fraction(475)))}),
     # SVG
     Page("svg-smil", {0: exact}, bars={2: bar(0, Fraction(3, 20), end=270)}, everywhere=True),
     Page("svg-smil-late", {0: since(775)}, bars={2: bar(475, Fraction(3, 20))}),
@@ -237,6 +237,7 @@ PAGES = (
     # What has to load
     Page("web-font", {0: exact}),
     Page("web-font-late", {0: lambda at: exact(at) if at.ms >= 775 else 0}),
+    Page("web-font-lazy", {0: lambda at: exact(at) if at.ms >= 775 else 0, 1: since(475)}),
     Page("image-lazy", {0: steps({775: 2748})}),
     Page(
         "image-late",
@@ -246,6 +247,7 @@ PAGES = (
             2: steps({975: 3333}),
         },
     ),
+    Page("image-animated", {line: lambda at: count(100)(at) % 12 for line in (0, 1, 2)}),
     Page("background-late", {0: steps({775: 2748}, before=5)}),
     Page("async-fetch", {0: exact, 1: exact}),
     Page("async-import", {0: exact, 1: exact}),
@@ -268,11 +270,19 @@ PAGES = (
     Page("resize-observer", {0: exact}),
     Page("mutation-observer", {0: exact}),
     Page("scroll-raf", {0: exact}),
-    Page("view-transition", {0: always(0)}, bars={2: bar(500, Fraction(8, 25))}),
-    # Video
+    Page("view-transition", {0: always(0)}, bars={2: bar(475, Fraction(8, 25))}),
+    # Video and sound
     Page("video-play", _video(lambda t: t), everywhere=True),
     Page("video-autoplay", _video(lambda t: t)),
     Page("video-late", _video(lambda t: min(max(Fraction(0), t - 775), Fraction(795))), everywhere=True),
     Page("video-loop", _video(lambda t: (t + 200) % 800)),
     Page("video-canvas", _video(lambda t: t)),
+    Page(
+        "audio-clock",
+        {
+            0: elapsed(lambda t: min(t, Fraction(1175))),
+            1: since(1175),
+            2: elapsed(lambda t: min(2 * (t - 475), Fraction(1175))),
+        },
+    ),
 )

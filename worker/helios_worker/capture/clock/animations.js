@@ -75,7 +75,7 @@ if (isWindow) {
     }
   };
 
-  /** When the next animation starts, repeats or ends, for a page that listens: those events need a frame there. */
+  /** When the next animation starts, repeats or ends (or a sound or video, see media.js), for a page that listens: those events need a frame there. */
   realm.nextBoundary = () => {
     let next = Infinity;
     for (const [animation, known] of anchors) {
@@ -147,7 +147,7 @@ if (isWindow) {
   );
 
   // Events of animations arrive in a frame of the browser's: a page that listens gets one at the exact time.
-  const eventful = /^(transition|animation)(start|run|end|cancel)$|^finish$/;
+  const eventful = /^(transition|animation)(start|run|end|cancel)$|^(finish|ended)$/;
   patch(
     EventTarget.prototype,
     "addEventListener",
@@ -159,7 +159,7 @@ if (isWindow) {
       })(EventTarget.prototype.addEventListener),
   );
   for (const owner of [HTMLElement.prototype, SVGElement.prototype, Document.prototype, Window.prototype, window]) {
-    for (const type of ["ontransitionend", "onanimationend", "onanimationstart", "ontransitionstart", "ontransitionrun", "onanimationiteration"]) {
+    for (const type of ["ontransitionend", "onanimationend", "onanimationstart", "ontransitionstart", "ontransitionrun", "onanimationiteration", "onended"]) {
       const descriptor = Object.getOwnPropertyDescriptor(owner, type);
       if (!descriptor || !descriptor.set) continue;
       patch(owner, type, {

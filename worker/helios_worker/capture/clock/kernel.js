@@ -229,6 +229,7 @@ function createKernel() {
       if (!(due <= until)) return;
       if (due > kernel.now) moveTo(due);
       if (boundary <= timerDue) {
+        for (const realm of live()) realm.endMedia();
         await nativeFrame("update");
       } else {
         queue.shift();
@@ -392,6 +393,7 @@ const realm = {
   beganLoading: () => false,
   pending: () => [],
   async showMedia() {},
+  endMedia() {},
   async settle() {},
 };
 kernel.join(realm);

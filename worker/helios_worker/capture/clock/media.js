@@ -164,6 +164,20 @@ if (isWindow) {
     }
   };
 
+  const animationBoundary = realm.nextBoundary;
+  realm.nextBoundary = () => {
+    let next = animationBoundary();
+    for (const [element, state] of players) {
+      const left = element.duration - state.value;
+      if (state.playing && !element.loop && left > 0) next = Math.min(next, state.at + (left / rate(element)) * 1000);
+    }
+    return next;
+  };
+
+  realm.endMedia = () => {
+    for (const [element, state] of players) finish(element, state);
+  };
+
   function finish(element, state) {
     if (state.playing && element.ended) {
       state.value = element.duration;
