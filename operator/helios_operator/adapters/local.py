@@ -14,12 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from helios_crds.wire import ExitCode, Payload, Reply
 from helios_operator.adapters.base import Deployment
 
 LINE_BYTES = 1 << 24
+END_SECONDS = 5
 OnFrames = Callable[[int, int], None]
 
 
@@ -43,10 +42,11 @@ class _Worker:
     process: asyncio.subprocess.Process
     said: deque[str] = field(default_factory=lambda: deque(maxlen=30))
     listener: asyncio.Task[None] | None = None
+    killed: bool = False
 
     @property
     def is_alive(self) -> bool:
-        return self.process.returncode is None
+        return self.process.returncode is None and not self.killed
 
 
 class LocalAdapter:
@@ -56,10 +56,12 @@ class LocalAdapter:
         self._config = LocalConfig()
         self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
         self._workers: set[_Worker] = set()
+        self._closed = False
 
     async def deploy(self, config: LocalConfig) -> Deployment:
         """Makes room for `config.workers` workers and starts the first, so that it warms up at once."""
         self._config = config
+        self._closed = False
         self._idle = asyncio.Queue()
         self._idle.put_nowait(await self._start())
         for _ in range(config.workers - 1):
@@ -70,6 +72,8 @@ class LocalAdapter:
         """One stage on the next free worker."""
         worker = await self._idle.get()
         try:
+            if self._closed:
+                return Reply(exitCode=ExitCode.RETRYABLE, stderr="the local workers have been stopped")
             if worker is None or not worker.is_alive:
                 worker = await self._start()
             return await self._ask(worker, payload)
@@ -81,16 +85,14 @@ class LocalAdapter:
             self._idle.put_nowait(worker)
 
     async def close(self) -> None:
-        """Ends every worker: politely by closing its input, then by force."""
-        for worker in self._workers:
+        """Ends every worker: politely by closing its input, then by force. What still waits gets a retryable reply."""
+        self._closed = True
+        workers = tuple(self._workers)
+        for worker in workers:
             if worker.process.stdin is not None:
                 worker.process.stdin.close()
-        for worker in self._workers:
-            try:
-                await asyncio.wait_for(worker.process.wait(), 5)
-            except TimeoutError:
-                _end(worker)
-                await worker.process.wait()
+        for worker in workers:
+            await _ended(worker)
             if worker.listener is not None:
                 await worker.listener
         self._workers.clear()
@@ -126,12 +128,11 @@ class LocalAdapter:
                 if "reply" in message:
                     return Reply.model_validate(message["reply"])
                 self._config.on_frames(payload.chunkIndex, int(message["frames"]))
-        except (ConnectionError, ValueError, KeyError, ValidationError) as error:
+        except (ConnectionError, ValueError, TypeError, KeyError) as error:
             _end(worker)
-            await worker.process.wait()
+            await _ended(worker)
             return _died(worker, f"its answer could not be read ({error})")
-        code = await worker.process.wait()
-        return _died(worker, _ending(code))
+        return _died(worker, _ending(await _ended(worker)))
 
 
 async def _listen(worker: _Worker, on_line: Callable[[str], None]) -> None:
@@ -141,6 +142,15 @@ async def _listen(worker: _Worker, on_line: Callable[[str], None]) -> None:
         text = line.decode(errors="replace").rstrip()
         worker.said.append(text)
         on_line(text)
+
+
+async def _ended(worker: _Worker) -> int:
+    """The exit code of a worker that is about to end; it is killed if it takes its time."""
+    try:
+        return await asyncio.wait_for(worker.process.wait(), END_SECONDS)
+    except TimeoutError:
+        _end(worker)
+        return await worker.process.wait()
 
 
 def _died(worker: _Worker, how: str) -> Reply:
@@ -156,5 +166,6 @@ def _ending(code: int) -> str:
 
 def _end(worker: _Worker) -> None:
     if worker.is_alive:
+        worker.killed = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.process.pid, signal.SIGKILL)
