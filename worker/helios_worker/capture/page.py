@@ -36,6 +36,7 @@ SETTLE_TICK_MS = 0.001
 # Requests that never end, or that nothing on the picture waits for.
 UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", "CSPViolationReport"})
 SETTLE_ROUNDS = 50
+CONSOLE_LINES_TOLD = 5
 # How long a worker that a script has made may take to be announced by the browser.
 WORKER_SECONDS = 2.0
 
@@ -131,6 +132,7 @@ class Page:
         self._begun: set[str | int] = set()  # workers and foreign contexts that have
         self._requests: dict[str, tuple[str, str]] = {}
         self._requests_seen = 0
+        self._address = ""
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._loaded = asyncio.Event()
@@ -196,6 +198,7 @@ class Page:
             FrameNeverReady: it did not load within the limit.
         """
         async with self._watched("loading"):
+            self._address = url
             reply = await self._command("Page.navigate", {"url": url})
             if reply.get("errorText"):
                 raise PageError(
@@ -632,9 +635,11 @@ class Page:
             return
         first, *others = self.console.errors
         more = f" (and {len(others)} more)" if others else ""
+        said = [line for line in self.console.lines if line not in self.console.errors][-CONSOLE_LINES_TOLD:]
+        console = "".join(f"\n    console {line}" for line in said)
         where = "while loading" if self.frame < 0 else f"at frame {self.frame} (t = {self._now / 1000:.3f} s)"
         raise PageError(
-            f"the page failed {where}: {first}{more}",
+            f"the page failed {where}: {first}{more}{console}",
             remedy="mend the page, or render with --page-errors warn",
         )
 
@@ -647,7 +652,7 @@ class Page:
         except TimeoutError:
             report = await self.stuck_report(what)
             # What the network owes may come at another attempt.
-            kind = FrameNeverReady if report["requests"] else PageHangs
+            kind = FrameNeverReady if report["requests"] and not report.get("script") else PageHangs
             raise kind(
                 f"{what} was not ready after {self.settings.frame_timeout:g} s: {report['summary']}", report
             ) from None
@@ -657,7 +662,7 @@ class Page:
         report: dict[str, Any] = {
             "while": what,
             "frame": self.frame,
-            "requests": [url for url, _ in self._requests.values()],
+            "requests": self._unanswered(),
             "console": list(self.console.lines),
             "errors": list(self.console.errors),
         }
@@ -669,6 +674,11 @@ class Page:
             report["script"] = await self._briefly(self._script_stack())
         report["summary"] = summary(report)
         return report
+
+    def _unanswered(self) -> list[str]:
+        """What is being fetched; a frame that loads only where it is not one of its files that is late."""
+        urls = [url for url, kind in self._requests.values() if kind != "Frame"]
+        return [url for url in urls if url != self._address] or urls or [url for url, _ in self._requests.values()]
 
     async def _screenshot_for_report(self) -> str | None:
         reply = await self._begin_frame({"screenshot": {"format": "png", "optimizeForSpeed": True}})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helios_worker.capture.browser import Browser, Launch, launch
+from helios_worker.capture.cdp import BrowserGone
 from helios_worker.capture.page import Page, PageSettings
 from helios_worker.capture.site import Site
 from helios_worker.errors import HeliosError
@@ -86,10 +87,17 @@ class Studio:
         snapshot = await asyncio.to_thread(load_snapshot, store, film.snapshot)
         return self._site.mount(film.snapshot[:20], locator(store, snapshot, self.scratch)) + film.entry
 
+    async def blank(self, lane: int, settings: PageSettings) -> Page:
+        """A blank page; the caller closes it. A browser that died while nobody looked is replaced."""
+        try:
+            return await Page.open(await self.browser(lane), settings)
+        except BrowserGone:
+            return await Page.open(await self.browser(lane), settings)
+
     @asynccontextmanager
     async def page(self, lane: int, address: str, settings: PageSettings) -> AsyncIterator[Page]:
         """A fresh page at the brink of frame 0, closed at the end of the block."""
-        page = await Page.open(await self.browser(lane), settings)
+        page = await self.blank(lane, settings)
         mark("page opened")
         try:
             await page.load(address)

@@ -32,8 +32,11 @@ if (isWindow) {
     return !readySettled;
   };
 
+  let stabilising = false;
+
   realm.pending = () => {
     const waiting = [];
+    if (stabilising) waiting.push("helios.waitUntilStable()");
     if (readyWatched !== null && !readySettled) waiting.push("the promise window.__HELIOS_READY__");
     if (document.fonts && document.fonts.status === "loading") {
       const loading = [...document.fonts].filter((face) => face.status === "loading").map((face) => face.family);
@@ -71,7 +74,14 @@ if (isWindow) {
     await realm.showMedia();
     if (document.fonts && document.fonts.status === "loading") await document.fonts.ready;
     const stable = window.helios && window.helios.waitUntilStable;
-    if (typeof stable === "function") await stable.call(window.helios);
+    if (typeof stable === "function") {
+      stabilising = true;
+      try {
+        await stable.call(window.helios);
+      } finally {
+        stabilising = false;
+      }
+    }
   };
 
   /** Size, rate and length as the page declares them, null where it does not; asked of the page, not of its frames. */
