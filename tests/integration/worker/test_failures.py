@@ -1,0 +1,298 @@
+"""What goes wrong in a page or a browser: one clear message, the right exit code, and the worker lives on."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_worker.errors import HeliosError
+from tests.integration.worker.conftest import Hooks
+from tests.integration.worker.project import (
+    MOVING,
+    Project,
+    browsers,
+    command_line,
+    descendants,
+    silent_server,
+)
+
+PNG = b"\x89PNG\r\n\x1a\n"
+AT_FRAME_3 = """<script>
+function step(time) { if (time >= 100) atFrameThree(); else requestAnimationFrame(step); }
+requestAnimationFrame(step);
+</script>"""
+
+
+def report_of(project: Project, reply: Reply) -> dict[str, Any]:
+    """The report of a stuck frame, from the artifacts."""
+    assert reply.result is not None
+    key = reply.result["report"].removeprefix(project.store.url)
+    data = project.store.get(key)
+    assert data is not None, f"no report at {key}"
+    found: dict[str, Any] = json.loads(data)
+    return found
+
+
+def picture_of(project: Project, reply: Reply) -> bytes | None:
+    assert reply.result is not None
+    key = reply.result["report"].removeprefix(project.store.url).removesuffix(".json")
+    return project.store.get(f"{key}.png")
+
+
+def works(project: Project) -> bool:
+    """Whether the same worker still renders a film."""
+    project.plan(MOVING)
+    return all(result["frames"] == 6 for result in project.chunks())
+
+
+# -- the watchdog --------------------------------------------------------------------------------------------
+
+
+def test_a_script_in_a_loop_is_named_with_its_line(project: Project):
+    project.plan(
+        f"""{AT_FRAME_3}
+<script>
+function atFrameThree() {{
+  let n = 0;
+  for (;;) n += 1;
+}}
+</script>""",
+        frameTimeout=1,
+    )
+    reply = project.chunk()
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "frame 3 was not ready after 1 s: a script does not return: atFrameThree (index.html:" in reply.stderr
+    source = (project.folder / "page/index.html").read_text().splitlines()
+    line = int(reply.stderr.split("index.html:")[1].split(")")[0])
+    assert source[line - 1].strip() == "for (;;) n += 1;"
+    report = report_of(project, reply)
+    assert report["while"] == "frame 3"
+    assert report["script"][0].startswith("atFrameThree")
+    assert works(project)
+
+
+def test_a_loop_while_loading(project: Project):
+    reply = project.try_plan("<script>function spin() { for (;;); }\nspin();</script>", frameTimeout=1)
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "loading was not ready after 1 s: a script does not return: spin (index.html:1)" in reply.stderr
+    assert works(project)
+
+
+def test_a_promise_that_is_never_kept(project: Project):
+    body = """<script>
+    window.__HELIOS_READY__ = new Promise(() => {});
+    setInterval(function pollForData() {}, 50);
+    setTimeout(function giveUp() {}, 9e6);
+    console.log("waiting for the data");
+    </script>"""
+    reply = project.try_plan(body, frameTimeout=1)
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "loading was not ready after 1 s: waiting for the promise window.__HELIOS_READY__" in reply.stderr
+    assert "--frame-timeout raises the limit" in reply.stderr
+    report = report_of(project, reply)
+    assert report["pending"] == ["the promise window.__HELIOS_READY__"]
+    timers = {timer["callback"]: timer["kind"] for timer in report["timers"]}
+    assert timers["pollForData"] == "setInterval"
+    assert timers["giveUp"] == "setTimeout"
+    assert "log: waiting for the data" in report["console"]
+    assert (picture_of(project, reply) or b"").startswith(PNG)
+
+
+def test_helios_own_promise_that_is_never_kept(project: Project):
+    body = """<script>window.helios = {waitUntilStable() { return frame3 ? new Promise(() => {}) : undefined; }};
+    let frame3 = false; function atFrameThree() { frame3 = true; }</script>"""
+    project.plan(body + AT_FRAME_3, frameTimeout=1)
+    reply = project.chunk()
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "frame 3 was not ready after 1 s: waiting for helios.waitUntilStable()" in reply.stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        pytest.param('<img src="SERVER/picture.png">', "/picture.png", id="image"),
+        pytest.param('<link rel="stylesheet" href="SERVER/style.css">', "/style.css", id="style sheet"),
+        pytest.param('<iframe src="SERVER/frame.html"></iframe>', "/frame.html", id="frame"),
+        pytest.param(
+            "<style>@font-face{font-family:Late;src:url(SERVER/late.woff2)} p{font-family:Late}</style><p>x</p>",
+            "/late.woff2",
+            id="font",
+        ),
+    ],
+)
+def test_a_request_that_is_never_answered_while_loading(project: Project, body: str, what: str):
+    with silent_server() as server:
+        reply = project.try_plan(body.replace("SERVER", server), frameTimeout=1)
+    assert reply.exitCode == ExitCode.RETRYABLE, "the network may answer another time"
+    assert f"loading was not ready after 1 s: waiting for request {server}{what}" in reply.stderr
+    assert f"{server}{what}" in report_of(project, reply)["requests"]
+
+
+def test_a_request_that_is_never_answered_at_a_frame(project: Project):
+    with silent_server() as server:
+        body = f"<script>function atFrameThree() {{ fetch('{server}/data.json') }}</script>"
+        project.plan(body + AT_FRAME_3, frameTimeout=1)
+        reply = project.chunk()
+        assert reply.exitCode == ExitCode.RETRYABLE
+        assert f"frame 3 was not ready after 1 s: waiting for request {server}/data.json" in reply.stderr
+        assert report_of(project, reply)["frame"] == 3
+        assert (picture_of(project, reply) or b"").startswith(PNG)
+    assert project.store.keys("chunks/") == []
+    assert works(project)
+
+
+def test_each_attempt_keeps_its_own_report(project: Project):
+    with silent_server() as server:
+        project.plan(f"<script>function atFrameThree() {{ fetch('{server}/x') }}</script>{AT_FRAME_3}", frameTimeout=1)
+        for attempt in (1, 2):
+            project.runtime.process(Payload(jobPath=project.job_url, chunkIndex=0, attempt=attempt))
+    reports = [key for key in project.store.keys(f"jobs/{project.job.id}/") if key.endswith(".json")]
+    assert sorted(key.rpartition("/")[2] for key in reports) == [
+        "chunk-00000-a1.json",
+        "chunk-00000-a2.json",
+        "job.json",
+    ]
+
+
+# -- mistakes in the page ------------------------------------------------------------------------------------
+
+
+def test_an_error_while_loading_comes_with_the_console(project: Project):
+    reply = project.try_plan('<script>console.warn("about to fail"); undefinedFunction()</script>')
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "the page failed while loading: uncaught error: ReferenceError: undefinedFunction is not" in reply.stderr
+    assert "index.html:1" in reply.stderr
+    assert "warning: about to fail" in reply.stderr
+    assert "--page-errors warn" in reply.stderr
+
+
+@pytest.mark.parametrize(
+    ("throw", "said"),
+    [
+        pytest.param('throw new Error("boom")', "uncaught error: Error: boom", id="error"),
+        pytest.param('throw "a string"', "uncaught error: a string", id="no error object"),
+        pytest.param('Promise.reject(new TypeError("later"))', "uncaught error: TypeError: later", id="promise"),
+        pytest.param('setTimeout(() => { throw new Error("timer") })', "uncaught error: Error: timer", id="timer"),
+    ],
+)
+def test_an_error_at_frame_40(project: Project, throw: str, said: str):
+    body = f"""<script>let n = 0; function step() {{ if (n === 39) console.log("nearly there");
+    if (n++ === 40) {{ {throw} }} requestAnimationFrame(step); }} requestAnimationFrame(step);</script>"""
+    project.plan(body, frames=48, chunk=48)
+    reply = project.chunk()
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "the page failed at frame 40 (t = 1.333 s): " in reply.stderr
+    assert said in reply.stderr
+    assert "log: nearly there" in reply.stderr
+    assert project.store.keys("chunks/") == []
+
+
+def test_errors_that_are_only_warned_of(project: Project):
+    body = '<script>console.log("hello"); undefinedFunction()</script><img src="missing.png">'
+    plan = project.plan(body, composition={"pageErrors": "warn"})
+    assert any("undefinedFunction is not defined" in warning for warning in plan["warnings"])
+    assert any("missing.png was answered with 404" in warning for warning in plan["warnings"])
+    project.chunks()
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('<img src="missing.png">', "missing.png"),
+        ('<script src="missing.js"></script>', "missing.js"),
+        ('<link rel="stylesheet" href="missing.css">', "missing.css"),
+        ("<body style=\"background:url('missing.jpg')\">", "missing.jpg"),
+    ],
+    ids=["image", "script", "style sheet", "background"],
+)
+def test_a_missing_file_is_named(project: Project, body: str, name: str):
+    reply = project.try_plan(body)
+    if reply.exitCode == ExitCode.DONE:  # a background is asked for when it is drawn
+        project.job_url = (reply.result or {})["jobPath"]
+        reply = project.chunk()
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert f"missing file: {name} was answered with 404; mend the page" in reply.stderr
+    assert "or render with --page-errors warn" in reply.stderr
+
+
+def test_a_missing_icon_is_nothing(project: Project):
+    project.plan(f'<link rel="icon" href="/favicon.ico">{MOVING}')
+    project.chunks()
+
+
+def test_a_page_nobody_serves(project: Project):
+    reply = project.try_plan("", composition={"url": "http://127.0.0.1:9/film.html"})
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "http://127.0.0.1:9/film.html cannot be opened: net::ERR_" in reply.stderr
+
+
+def test_a_missing_page(project: Project):
+    reply = project.try_plan("", composition={"url": str(project.folder / "nowhere.html")})
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "there is no page" in reply.stderr
+
+
+def test_a_request_that_is_no_request(project: Project):
+    project.store.put("requests/1.json", b'{"composition": {"url": "x"}, "video": {"fps": "29.97"}}')
+    reply = project.runtime.process(Payload(jobPath=f"{project.store.url}requests/1.json", stage=Stage.PLAN))
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "the request's video.fps: '29.97' is not exact" in reply.stderr
+    assert "30000/1001" in reply.stderr
+
+
+# -- browsers that die ---------------------------------------------------------------------------------------
+
+
+def killed_in_mid_chunk(project: Project, hooks: Hooks, victims: Callable[[int], list[int]]) -> Reply:
+    """Kills processes after the first pictures of a chunk. victims: of a browser, which."""
+    project.plan(MOVING, frames=240, chunk=240)
+    (browser,) = browsers(os.getpid())
+
+    def kill() -> None:
+        hooks.clear()
+        for pid in victims(browser):
+            os.kill(pid, signal.SIGKILL)
+
+    hooks.append(kill)
+    return project.chunk()
+
+
+def pages_of(browser: int) -> list[int]:
+    return [pid for pid in descendants(browser) if "--type=renderer" in command_line(pid)]
+
+
+@pytest.mark.parametrize(
+    ("victims", "said"),
+    [
+        pytest.param(lambda browser: [browser], "the browser ended", id="browser"),
+        # The browser itself stays, as when a page runs out of memory.
+        pytest.param(pages_of, "the page's process crashed (out of memory?)", id="page"),
+    ],
+)
+def test_what_is_killed_in_mid_chunk_is_replaced(project: Project, hooks: Hooks, victims, said: str):
+    reply = killed_in_mid_chunk(project, hooks, victims)
+    assert reply.exitCode == ExitCode.RETRYABLE
+    assert said in reply.stderr
+    assert project.store.keys("chunks/") == []
+    again = project.chunk()
+    assert again.exitCode == ExitCode.DONE, again.stderr
+    assert len(browsers(os.getpid())) == 1
+
+
+def test_a_browser_that_died_between_two_chunks_costs_no_attempt(project: Project):
+    project.plan(MOVING)
+    (browser,) = browsers(os.getpid())
+    os.kill(browser, signal.SIGKILL)
+    reply = project.chunk()
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
+def test_errors_know_their_exit_codes():
+    def family(kind: type[HeliosError]) -> list[type[HeliosError]]:
+        return [kind, *(member for child in kind.__subclasses__() for member in family(child))]
+
+    assert {kind.exit_code for kind in family(HeliosError)} <= set(ExitCode)
