@@ -119,8 +119,7 @@ def decoded(video: Path) -> Iterator[Luma]:
 def write_counting_image(path: Path, *, frames: int, milliseconds: int) -> None:
     """An animated image (GIF, APNG, WebP by its name) as write_counting_video's, that repeats for ever."""
     first, *rest = (Image.fromarray(draw(k, margin=(16, 8))) for k in range(frames))
-    lossless = {"lossless": True} if path.suffix == ".webp" else {}
-    first.save(path, save_all=True, append_images=rest, duration=milliseconds, loop=0, **lossless)
+    first.save(path, save_all=True, append_images=rest, duration=milliseconds, loop=0, lossless=True)
 
 
 def write_counting_video(path: Path, *, frames: int, fps: int, codec: str) -> None:

@@ -1,8 +1,8 @@
 """Composition folders for the pages of the corpus: the page as index.html, the assets, and what must not be
 in git.
 
-Videos and animated images are made here, each picture with its own barcode; libraries come from tests/node_modules (`npm ci`
-in tests/).
+Videos, sounds and animated images are made here, each picture with its own barcode; libraries come from
+tests/node_modules (`npm ci` in tests/).
 """
 
 from __future__ import annotations

@@ -233,6 +233,7 @@ PAGES = (
     Page("iframe-srcdoc", {0: exact, 1: exact, 2: exact}),
     Page("iframe-nested", {0: count(10), 1: exact, 2: exact}),
     Page("iframe-cross-origin", {0: exact, 1: exact, 2: exact}),
+    Page("iframe-cross-origin-worker", {0: exact, 1: count(20), 2: count(35)}),
     Page("iframe-late", {0: lambda at: exact(at) if at.ms >= 775 else 0}),
     # What has to load
     Page("web-font", {0: exact}),
