@@ -32,6 +32,7 @@ from helios_worker.encode.unit import StillUnits, UnitEncoder
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.store import ArtifactStore
 
+COLUMNS = "page compositor browser driver x264 sum chunk ratio 1-lane-fps 2-lane-fps speed-up".split()
 TICK = os.sysconf("SC_CLK_TCK")
 KINDS = {"--type=renderer": "page", "--type=gpu-process": "compositor"}
 
@@ -141,10 +142,8 @@ def main() -> None:
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     print(f"{options.size}, {options.preset}, {options.frames} frames; CPU in ms per frame")
-    print(
-        "| page | page | compositor | browser | driver | x264 | sum | chunk | ratio | 1 lane fps | 2 lanes fps | speed-up |"
-    )
-    print("|---|" + "---:|" * 11)
+    print("|", " | ".join(["visual", *COLUMNS]), "|")
+    print("|---|" + "---:|" * len(COLUMNS))
     for name in options.pages.split(","):
         film = Film(name, width, height, 30, options.frames).on("dom")
         with tempfile.TemporaryDirectory() as folder:
