@@ -32,7 +32,19 @@ from helios_worker.encode.unit import StillUnits, UnitEncoder
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.store import ArtifactStore
 
-COLUMNS = "page compositor browser driver x264 sum chunk ratio 1-lane-fps 2-lane-fps speed-up".split()
+COLUMNS = [
+    "page",
+    "compositor",
+    "browser",
+    "driver",
+    "x264",
+    "sum",
+    "chunk",
+    "ratio",
+    "1-lane-fps",
+    "2-lane-fps",
+    "speed-up",
+]
 TICK = os.sysconf("SC_CLK_TCK")
 KINDS = {"--type=renderer": "page", "--type=gpu-process": "compositor"}
 
