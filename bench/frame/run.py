@@ -32,7 +32,8 @@ from helios_worker.encode.unit import StillUnits, UnitEncoder
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.store import ArtifactStore
 
-COLUMNS = [
+PARTS = ["page", "compositor", "browser", "driver", "x264"]
+COLUMNS = [*PARTS, "sum", "chunk", "ratio", "1-lane-fps", "2-lane-fps", "speed-up"]
     "page",
     "compositor",
     "browser",
