@@ -34,18 +34,6 @@ from helios_worker.store import ArtifactStore
 
 PARTS = ["page", "compositor", "browser", "driver", "x264"]
 COLUMNS = [*PARTS, "sum", "chunk", "ratio", "1-lane-fps", "2-lane-fps", "speed-up"]
-    "page",
-    "compositor",
-    "browser",
-    "driver",
-    "x264",
-    "sum",
-    "chunk",
-    "ratio",
-    "1-lane-fps",
-    "2-lane-fps",
-    "speed-up",
-]
 TICK = os.sysconf("SC_CLK_TCK")
 KINDS = {"--type=renderer": "page", "--type=gpu-process": "compositor"}
 
