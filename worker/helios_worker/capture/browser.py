@@ -66,7 +66,13 @@ FLAGS = (
     "--disable-ipc-flooding-protection",
     "--disable-dev-shm-usage",
 )
-CANDIDATES = ("chromium-headless-shell", "chrome-headless-shell", "headless_shell")
+# Debian's name on the PATH is a shell script around the first of these.
+CANDIDATES = (
+    "/usr/lib/chromium/chromium-headless-shell",
+    "chromium-headless-shell",
+    "chrome-headless-shell",
+    "headless_shell",
+)
 START_SECONDS = 30.0
 
 
