@@ -6,6 +6,7 @@ SHA-256, so storing it twice is harmless, and a commit is a put-if-absent, so th
 
 import hashlib
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
@@ -220,7 +221,8 @@ def _store_error(doing: str, error: Exception) -> HeliosError:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).split("\n\nDebug source")[0].strip()
+    """What happened, without the library's own debug lines and the server's XML."""
+    return re.split(r"\n\nDebug source|:? *<", str(error), maxsplit=1)[0].strip()
 
 
 def free_bytes(path: Path) -> int:

@@ -33,10 +33,19 @@ from helios_worker.errors import HeliosError, UserError
 # Begin-frame times must lie above the navigation's own origin, or the compositor draws nothing.
 FIRST_TICK_AHEAD_MS = 5_000
 SETTLE_TICK_MS = 0.001
+# An animated image counts from the tick that first drew it, while a page loads or a frame settles: a picture that is
+# due with a frame is seen by its capture if that comes later after the frame's time than any such start.
+CAPTURE_TICK_MS = 0.05
+# What the browser is told of the time between frames. It moves the pictures of animated images to the frame before
+# their time if that is no whole number of such intervals away, so an interval of the film would show them early.
+INTERVAL_MS = 0.1
 # Requests that never end, or that nothing on the picture waits for.
 UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", "CSPViolationReport"})
 SETTLE_ROUNDS = 50
 CONSOLE_LINES_TOLD = 5
+# How long a browser in good health may take to answer at most.
+ANSWER_SECONDS = 3.0
+SILENT = "the browser does not answer"
 # How long a worker that a script has made may take to be announced by the browser.
 WORKER_SECONDS = 2.0
 
@@ -218,7 +227,11 @@ class Page:
         """Closes the page; a browser that is gone already is no error."""
         self._browser.connection.forget(self._session)
         with contextlib.suppress(BrowserGone, CommandRefused):
-            await self._send("Target.closeTarget", {"targetId": self._target})
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self._send("Target.closeTarget", {"targetId": self._target})
+            except TimeoutError:
+                self._browser.connection.close(SILENT)
 
     async def declared(self) -> Declared:
         """Size, rate and length as the page declares them.
@@ -267,12 +280,12 @@ class Page:
     async def _capture(self) -> bytes:
         if self._still and self._last_picture is not None:
             seen = self._requests_seen
-            probe = await self._begin_frame({})
+            probe = await self._begin_frame({}, past_ms=CAPTURE_TICK_MS)
             if not probe["hasDamage"] and seen == self._requests_seen:
                 return self._last_picture
         for _ in range(SETTLE_ROUNDS):
             seen = self._requests_seen
-            reply = await self._begin_frame({"screenshot": self._screenshot_format()})
+            reply = await self._begin_frame({"screenshot": self._screenshot_format()}, past_ms=CAPTURE_TICK_MS)
             if self._requests_seen != seen:
                 # Drawing asked for something (a background, a lazy image): it belongs on this frame.
                 await self._rest()
@@ -420,12 +433,12 @@ class Page:
             raise HeliosError(f"frame {self.frame}: {expression}: {exception_text(reply['exceptionDetails'])}")
         return reply["result"].get("value")
 
-    async def _begin_frame(self, options: Message) -> Message:
-        tick = max(self._last_tick + SETTLE_TICK_MS, self._origin_tick + self._now)
+    async def _begin_frame(self, options: Message, *, past_ms: float = 0.0) -> Message:
+        """One frame of the browser's own, at the film's time and `past_ms` more."""
+        tick = max(self._last_tick + SETTLE_TICK_MS, self._origin_tick + self._now + past_ms)
         self._last_tick = tick
-        interval = 1000 / float(self.settings.fps)
         return await self._command(
-            "HeadlessExperimental.beginFrame", {"frameTimeTicks": tick, "interval": interval, **options}
+            "HeadlessExperimental.beginFrame", {"frameTimeTicks": tick, "interval": INTERVAL_MS, **options}
         )
 
     async def _command(self, method: str, params: Message | None = None) -> Message:
@@ -651,6 +664,9 @@ class Page:
                 yield
         except TimeoutError:
             report = await self.stuck_report(what)
+            if await self._briefly(self._send("Browser.getVersion")) is None:
+                self._browser.connection.close(SILENT)
+                raise BrowserGone(f"{what}: {SILENT}") from None
             # What the network owes may come at another attempt.
             kind = FrameNeverReady if report["requests"] and not report.get("script") else PageHangs
             raise kind(
@@ -697,7 +713,7 @@ class Page:
 
     async def _briefly(self, answer: Awaitable[T]) -> T | None:
         try:
-            return await asyncio.wait_for(answer, 3)
+            return await asyncio.wait_for(answer, ANSWER_SECONDS)
         except (TimeoutError, HeliosError):
             return None
 

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helios_worker.capture.browser import Browser, Launch, launch
+from helios_worker.capture.browser import START_SECONDS, Browser, Launch, launch
 from helios_worker.capture.cdp import BrowserGone
-from helios_worker.capture.page import Page, PageSettings
+from helios_worker.capture.page import SILENT, Page, PageSettings
 from helios_worker.capture.site import Site
 from helios_worker.errors import HeliosError
 from helios_worker.snapshot import load_snapshot, locator
@@ -88,11 +88,20 @@ class Studio:
         return self._site.mount(film.snapshot[:20], locator(store, snapshot, self.scratch)) + film.entry
 
     async def blank(self, lane: int, settings: PageSettings) -> Page:
-        """A blank page; the caller closes it. A browser that died while nobody looked is replaced."""
+        """A blank page; the caller closes it. A browser that died or froze while nobody looked is replaced."""
         try:
-            return await Page.open(await self.browser(lane), settings)
+            return await self._open(lane, settings)
         except BrowserGone:
-            return await Page.open(await self.browser(lane), settings)
+            return await self._open(lane, settings)
+
+    async def _open(self, lane: int, settings: PageSettings) -> Page:
+        browser = await self.browser(lane)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                return await Page.open(browser, settings)
+        except TimeoutError:
+            browser.connection.close(SILENT)
+            raise BrowserGone(SILENT) from None
 
     @asynccontextmanager
     async def page(self, lane: int, address: str, settings: PageSettings) -> AsyncIterator[Page]:
