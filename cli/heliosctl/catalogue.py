@@ -102,11 +102,20 @@ def remove_jobs(store: ArtifactStore, removed: list[StoredJob], *, older: dateti
             doomed |= {key for key, entry in sizes.items() if entry.modified < older and key not in needed}
         # Jobs first: one that is there has everything it names.
         order = [entry for job_id in sorted(gone) for entry in store.entries(f"jobs/{job_id}/")]
+        if older is not None:
+            order += _unreadable(store, gone | {job.job.id for job in kept}, older)
         order += [sizes[key] for key in sorted(doomed) if key in sizes]
         for entry in order:
             store.delete(entry.key)
         _remove_empty_folders(store, gone)
     return len(order), sum(entry.size for entry in order)
+
+
+def _unreadable(store: ArtifactStore, known: set[str], older: datetime) -> list[Entry]:
+    """What lies in the folders of jobs that cannot be read, of another version perhaps, and is old."""
+    entries = [entry for entry in store.entries("jobs/") if entry.key.split("/")[1] not in known]
+    young = {entry.key.split("/")[1] for entry in entries if entry.modified >= older}
+    return [entry for entry in entries if entry.key.split("/")[1] not in young]
 
 
 def reach(store: ArtifactStore, job: JobSpec) -> set[str]:

@@ -105,6 +105,7 @@ def test_pruning_takes_old_jobs_and_what_nobody_needs(store, tmp_path):
     store.put(f"jobs/{kept.id}/{KEEP}", b"")
     store.put("blobs/orphan", b"")
     store.put("requests/abc.json", b"")
+    store.put("jobs/of-another-version/job.json", b"{}")
     age(tmp_path, 10, "**/*")
     age(tmp_path, 0, f"jobs/{young.id}/*")
     store.put("blobs/being-planned", b"")
@@ -116,7 +117,16 @@ def test_pruning_takes_old_jobs_and_what_nobody_needs(store, tmp_path):
     assert [stale.job.id for stale in found] == [old.id]
     left = files(tmp_path)
     assert {f"jobs/{kept.id}/job.json", "chunks/20.json", "chunks/30.json", "blobs/being-planned"} <= left
-    assert not {"chunks/10.json", "blobs/orphan", "requests/abc.json", f"jobs/{old.id}/job.json"} & left
+    assert (
+        not {
+            "chunks/10.json",
+            "blobs/orphan",
+            "requests/abc.json",
+            f"jobs/{old.id}/job.json",
+            "jobs/of-another-version/job.json",
+        }
+        & left
+    )
 
 
 def test_the_default_store_is_tidied_once_a_day(store, tmp_path):
