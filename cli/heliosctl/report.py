@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -58,7 +57,7 @@ def print_labelled(console: Console, label: str, text: str, remedy: str = "") ->
     grid.add_row(label, Text(lines[0]))
     for line in lines[1:]:
         grid.add_row("", Text(line, style="cyan"))
-    console.print(Padding(grid, (0, 0)))
+    console.print(grid)
 
 
 def print_failure(error: BaseException) -> int:

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, Group
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -124,7 +123,9 @@ def show(console: Console, job: JobSpec, job_path: str, cached: set[int]) -> Non
     facts.add_row("Work", f"about {time_text(left)} on one processor{spread}")
     facts.add_row("Job", local_name(job_path))
     console.print(facts)
-    console.print(Padding(_curve(job, min(CURVE_COLUMNS, console.width - 16)), (1, 0)))
+    console.print()
+    console.print(_curve(job, min(CURVE_COLUMNS, console.width - 16)))
+    console.print()
     console.print(_chunks(job, cached))
 
 
