@@ -37,7 +37,7 @@ def draw_sheet(pictures: Mapping[int, Image.Image], fps: Fraction, columns: int 
     rows = ceil(len(pictures) / columns)
     width = (SHEET_WIDTH - GAP * (columns + 1)) // columns
     height = max(1, round(width / aspect))
-    text_size = max(11, min(22, width // 14))
+    text_size = max(11, min(18, width // 14))
     caption = round(text_size * 1.5)
     font = ImageFont.load_default(text_size)
     sheet = Image.new("RGB", (SHEET_WIDTH, GAP + rows * (height + caption + GAP)), BACKGROUND)
@@ -48,7 +48,8 @@ def draw_sheet(pictures: Mapping[int, Image.Image], fps: Fraction, columns: int 
         sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (left, top))
         baseline = top + height + round(text_size * 0.25)
         draw.text((left, baseline), str(number), INK, font)
-        draw.text((left + width, baseline), time_code(number, fps), MUTED, font, anchor="ra")
+        after = left + draw.textlength(f"{number}  ", font)
+        draw.text((after, baseline), time_code(number, fps), MUTED, font)
     return sheet
 
 
