@@ -50,7 +50,7 @@ class StageFailed(HeliosError):
 class Stopped(HeliosError):
     """A signal ended the command. kept: what there is of its work."""
 
-    def __init__(self, exit_code: int, kept: str = "nothing was begun", *, remedy: str = "") -> None:
+    def __init__(self, exit_code: int, kept: str = "before it was done", *, remedy: str = "") -> None:
         super().__init__(kept, remedy=remedy)
         self.stop_code = exit_code
 
