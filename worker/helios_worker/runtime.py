@@ -85,9 +85,11 @@ class WorkerRuntime:
 
     def close(self) -> None:
         """Ends the browsers and removes the workspace's temporary files."""
-        self._runner.run(self._studio.stop())
-        self._runner.close()
-        self._scratch.close()
+        try:
+            self._runner.run(self._studio.stop())
+            self._runner.close()
+        finally:
+            self._scratch.close()
 
     def run(self, job_path: str, chunk_index: int) -> WorkerResult:
         """Renders one chunk of the job at a URL."""

@@ -4,11 +4,13 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
 PREFIX = "helios-worker-"
 LOCK = ".lock"
+REMOVAL_SECONDS = 2.0
 
 
 class Workspace:
@@ -26,8 +28,12 @@ class Workspace:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def close(self) -> None:
-        """Removes the folder."""
+        """Removes the folder; a killed browser may write into it for a moment yet."""
+        deadline = time.monotonic() + REMOVAL_SECONDS
         shutil.rmtree(self.path, ignore_errors=True)
+        while self.path.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+            shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
 

@@ -35,11 +35,20 @@ def main(arguments: list[str] | None = None) -> int:
     mark("imported")
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.TERMINATED))
     if options.stage == "lines":
         return serve_lines(options)
+    told: list[ExitCode] = []
+
+    def terminate(*_: object) -> None:
+        """As Ctrl-C, which asyncio takes at a place where the stage can be wound up."""
+        told.append(ExitCode.TERMINATED)
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, terminate)
     try:
         reply = answer(options)
+    except KeyboardInterrupt:
+        reply = Reply(exitCode=(told or [ExitCode.INTERRUPTED])[0], stderr="the worker was told to stop")
     except OSError as error:
         place = f"the workspace {options.workspace} cannot be used: {error.strerror or error}"
         reply = Reply(exitCode=ExitCode.USER_ERROR, stderr=f"{place}; choose another one with --workspace")
@@ -96,6 +105,7 @@ def serve_lines(options: argparse.Namespace) -> int:
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may write between the lines
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(ExitCode.TERMINATED))  # as when the driver is gone
 
     def send(message: dict[str, object]) -> None:
         out.write(orjson.dumps(message) + b"\n")
