@@ -23,6 +23,8 @@ from helios_worker.store import ArtifactStore
 UNIT = 6
 MOVING = """<style>body{margin:0;background:#123}div{width:20px;height:20px;background:#fc0;animation:m 2s linear}
 @keyframes m{to{transform:translate(130px,60px)}}</style><div></div>"""
+# It never stands still, for a still page is rendered in no time.
+RESTLESS = MOVING.replace("linear", "linear infinite")
 # One step to the right for each frame that was shown: what a jump shows is not what a walk shows.
 STATEFUL = """<style>body{margin:0;background:#123}div{width:8px;height:40px;background:#fc0;position:absolute}</style>
 <div></div><script>let shown = 0;

@@ -13,6 +13,7 @@ from helios_worker.errors import HeliosError
 from tests.integration.worker.conftest import Hooks
 from tests.integration.worker.project import (
     MOVING,
+    RESTLESS,
     Project,
     browsers,
     command_line,
@@ -249,7 +250,7 @@ def test_a_request_that_is_no_request(project: Project):
 
 def killed_in_mid_chunk(project: Project, hooks: Hooks, victims: Callable[[int], list[int]]) -> Reply:
     """Kills processes after the first pictures of a chunk. victims: of a browser, which."""
-    project.plan(MOVING, frames=240, chunk=240)
+    project.plan(RESTLESS, frames=240, chunk=240)
     (browser,) = browsers(os.getpid())
 
     def kill() -> None:
@@ -289,6 +290,30 @@ def test_a_browser_that_died_between_two_chunks_costs_no_attempt(project: Projec
     os.kill(browser, signal.SIGKILL)
     reply = project.chunk()
     assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
+def test_a_browser_that_froze_between_two_chunks_is_replaced(project: Project, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("helios_worker.capture.studio.START_SECONDS", 1.0)
+    project.plan(MOVING)
+    (browser,) = browsers(os.getpid())
+    os.kill(browser, signal.SIGSTOP)
+    reply = project.chunk()
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+    assert browser not in browsers(os.getpid())
+
+
+def test_a_browser_that_freezes_in_mid_chunk_is_nobodys_mistake(project: Project, hooks: Hooks):
+    def freeze() -> None:
+        hooks.clear()
+        (browser,) = browsers(os.getpid())
+        os.kill(browser, signal.SIGSTOP)
+
+    project.plan(RESTLESS, frames=240, chunk=240, frameTimeout=1)
+    hooks.append(freeze)
+    reply = project.chunk()
+    assert reply.exitCode == ExitCode.RETRYABLE
+    assert "the browser does not answer" in reply.stderr
+    assert project.chunk().exitCode == ExitCode.DONE
 
 
 def test_errors_know_their_exit_codes():

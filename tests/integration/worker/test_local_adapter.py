@@ -15,7 +15,7 @@ from helios_crds.wire import ExitCode, Payload, Stage
 from helios_operator.adapters.local import LocalAdapter, LocalConfig
 from helios_worker.store import ArtifactStore
 from tests.integration.worker.project import (
-    MOVING,
+    RESTLESS,
     browsers,
     command_line,
     descendants,
@@ -47,7 +47,7 @@ async def adapter(tmp_path: Path, told: Told) -> AsyncIterator[LocalAdapter]:
 
 def ask(folder: Path, *, frames: int = 12, chunk: int = 6) -> Payload:
     store = ArtifactStore((folder / "store").as_uri())
-    store.put("requests/1.json", orjson.dumps(page_request(folder / "page", MOVING, frames=frames, chunk=chunk)))
+    store.put("requests/1.json", orjson.dumps(page_request(folder / "page", RESTLESS, frames=frames, chunk=chunk)))
     return Payload(jobPath=f"{store.url}requests/1.json", stage=Stage.PLAN)
 
 

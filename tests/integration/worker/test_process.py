@@ -16,6 +16,7 @@ import pytest
 from helios_worker.store import ArtifactStore
 from tests.integration.worker.project import (
     MOVING,
+    RESTLESS,
     browsers,
     descendants,
     is_running,
@@ -192,7 +193,7 @@ def test_commands_that_fail(tmp_path, command, code, said):
 
 def slow_job(folder: Path) -> str:
     """A job whose one chunk takes a minute or so."""
-    done = helios_worker("plan", ask(folder, MOVING, frames=9000, chunk=9000), folder=folder)
+    done = helios_worker("plan", ask(folder, RESTLESS, frames=9000, chunk=9000), folder=folder)
     assert done.returncode == 0, done.stderr
     url: str = json.loads(done.stdout)["jobPath"]
     return url
@@ -228,14 +229,16 @@ def in_mid_chunk(process: subprocess.Popen[bytes], folder: Path) -> list[int]:
     return descendants(process.pid)
 
 
-@pytest.mark.parametrize(("number", "codes"), [(signal.SIGTERM, {143}), (signal.SIGINT, {130, -signal.SIGINT})])
-def test_told_to_stop_in_mid_chunk(tmp_path, number, codes):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_told_to_stop_in_mid_chunk(tmp_path, number, code):
     job = slow_job(tmp_path)
     with started("chunk", job, "0", folder=tmp_path) as process:
         family = in_mid_chunk(process, tmp_path)
         process.send_signal(number)
-        assert process.wait(timeout=15) in codes
+        assert process.wait(timeout=15) == code
         wait_until(lambda: not any(map(is_running, family)), "its browsers to end")
+        assert process.stderr is not None
+        assert process.stderr.read() == b"the worker was told to stop\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page", "store"]
     assert ArtifactStore((tmp_path / "store").as_uri()).keys("chunks/") == []
 
@@ -290,6 +293,16 @@ def test_lines_end_with_their_input(tmp_path):
         assert not any(map(is_running, family))
         process.stdin = None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_told_to_stop_leave_no_process(tmp_path):
+    job = slow_job(tmp_path)
+    with started("lines", folder=tmp_path) as process:
+        tell(process, json.dumps({"jobPath": job, "chunkIndex": 0}).encode())
+        family = in_mid_chunk(process, tmp_path)
+        process.terminate()
+        assert process.wait(timeout=10) == 143
+        wait_until(lambda: not any(map(is_running, family)), "its browsers to end")
 
 
 def test_lines_end_with_their_input_in_mid_chunk_too(tmp_path):

@@ -1,6 +1,7 @@
 """Workspaces: the next worker clears up after the dead and leaves the living alone."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,23 @@ def test_two_of_one_process_live_side_by_side(tmp_path):
     assert one.path != two.path
     for workspace in (one, two):
         workspace.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_written_to_while_it_goes(tmp_path, monkeypatch):
+    """As a browser does that was killed this moment; here the removal itself is followed by a latecomer."""
+    workspace = Workspace(tmp_path)
+    late = ["Cookies", "Network"]
+    remove = shutil.rmtree
+
+    def removed_too_early(path, **options):
+        remove(path, **options)
+        if late:
+            (path / late.pop()).mkdir(parents=True)
+
+    monkeypatch.setattr(shutil, "rmtree", removed_too_early)
+    workspace.close()
+    assert late == []
     assert list(tmp_path.iterdir()) == []
 
 
