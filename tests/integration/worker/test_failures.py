@@ -28,6 +28,12 @@ requestAnimationFrame(step);
 </script>"""
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser that does not answer is given up after a second."""
+    monkeypatch.setattr("helios_worker.capture.page.ANSWER_SECONDS", 1.0)
+
+
 def report_of(project: Project, reply: Reply) -> dict[str, Any]:
     """The report of a stuck frame, from the artifacts."""
     assert reply.result is not None
@@ -53,6 +59,7 @@ def works(project: Project) -> bool:
 # -- the watchdog --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_script_in_a_loop_is_named_with_its_line(project: Project):
     project.plan(
         f"""{AT_FRAME_3}
@@ -76,6 +83,7 @@ function atFrameThree() {{
     assert works(project)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_loop_while_loading(project: Project):
     reply = project.try_plan("<script>function spin() { for (;;); }\nspin();</script>", frameTimeout=1)
     assert reply.exitCode == ExitCode.USER_ERROR
@@ -302,6 +310,7 @@ def test_a_browser_that_froze_between_two_chunks_is_replaced(project: Project, m
     assert browser not in browsers(os.getpid())
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_browser_that_freezes_in_mid_chunk_is_nobodys_mistake(project: Project, hooks: Hooks):
     def freeze() -> None:
         hooks.clear()
