@@ -107,12 +107,14 @@ def test_a_job_is_listed_shown_resumed_and_removed(cli: Cli):
     cli.page(html(slow(2)))
     process = cli.start("render", "page", "-o", "out.mp4", *SLOW)
     wait_for(lambda: len(cli.manifests()) >= 2, "two chunks")
+    process.send_signal(signal.SIGSTOP)
     busy = cli.run("jobs", "list", "--json").report["jobs"][0]
     assert busy["state"] == f"rendering (pid {process.pid})"
     refused = cli.run("jobs", "rm", busy["jobId"])
     assert refused.code == 64
     assert "is being rendered" in refused.err
     process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
     process.communicate()
     done = len(cli.manifests())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.conftest import BODY, Cli, html, wait_for
+from tests.integration.cli.conftest import BODY, Cli, html, slow, wait_for
 
 QUICK = ("--frame-timeout", "1", "--retries", "0")
 THROWS_AT_40 = """<script>(function draw(time) {
@@ -172,7 +172,7 @@ def test_no_browser(cli: Cli, chromium: str):
 
 
 def test_an_output_that_goes_away_loses_no_chunk(cli: Cli):
-    cli.page()
+    cli.page(html(slow(2)))
     (cli.folder / "films").mkdir()
     process = cli.start("render", "page", "-o", "films/out.mp4", "--unit-frames", "10", "--frames-per-chunk", "10")
     wait_for(cli.manifests, "a chunk")

@@ -1,6 +1,7 @@
 """`heliosctl render`: the film, and that nothing is lost or done twice whatever happens on the way."""
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -117,13 +118,19 @@ def test_two_renders_of_one_job_share_its_chunks(cli: Cli):
     cli.page(html(slow(2)))
     first = cli.start("render", "page", "-o", "out.mp4", "--json", *SLOW)
     wait_for(lambda: list(cli.artifacts.glob("jobs/*/driver.lock")), "the first one's plan")
-    second = cli.run("render", "page", "-o", "out.mp4", "--json", *SLOW)
-    out, err = first.communicate(timeout=60)
-    assert first.returncode == 0, err
-    assert second.code == 0, second.err
-    assert f"Another heliosctl (pid {first.pid}) renders this job: waiting" in second.err
-    assert second.report["cachedChunks"] == 6
-    assert second.report["sha256"] in out
+    first.send_signal(signal.SIGSTOP)
+    second = cli.start("render", "page", "-o", "out.mp4", "--json", *SLOW)
+    assert second.stderr is not None
+    said = [second.stderr.readline() for _ in range(2)]
+    first.send_signal(signal.SIGCONT)
+    reports = []
+    for process in (first, second):
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        reports.append(json.loads(out))
+    assert f"Another heliosctl (pid {first.pid}) renders this job: waiting" in said[1]
+    assert [report["cachedChunks"] for report in reports] == [0, 6]
+    assert reports[0]["sha256"] == reports[1]["sha256"]
 
 
 @pytest.mark.parametrize("victim", ["worker", "browser"])

@@ -90,7 +90,7 @@ class Connection:
         return self._closed_because is None
 
     def close(self, because: str) -> None:
-        """Ends the connection; every command still under way fails with BrowserGone."""
+        """Ends the connection; every command under way fails with BrowserGone, every session hears of it."""
         if self._closed_because is not None:
             return
         self._closed_because = because
@@ -102,6 +102,8 @@ class Connection:
                 future.set_exception(BrowserGone(f"{method}: {because}"))
                 future.exception()  # nobody may be waiting any more
         self._waiting.clear()
+        for handler in [handler for handlers in self._handlers.values() for handler in handlers]:
+            handler("Inspector.detached", {"reason": because})
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)

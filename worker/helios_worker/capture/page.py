@@ -518,6 +518,12 @@ class Page:
     def _on_loaded(self, params: Message) -> None:
         self._loaded.set()
 
+    def _on_gone(self, params: Message) -> None:
+        """The browser is gone: whoever waits for the page alone must not wait for ever."""
+        self._crashed = self._crashed or params["reason"]
+        self._quiet.set()
+        self._loaded.set()
+
     def _on_crashed(self, params: Message) -> None:
         self._crashed = "the page's process crashed (out of memory?)"
         self._browser.connection.close(self._crashed)
@@ -629,6 +635,7 @@ class Page:
         "Page.frameDetached": _on_frame_done,
         "Page.javascriptDialogOpening": _on_dialog,
         "Inspector.targetCrashed": _on_crashed,
+        "Inspector.detached": _on_gone,
         "Target.attachedToTarget": _on_attached,
         "Target.detachedFromTarget": _on_detached,
     }
