@@ -60,9 +60,7 @@ def test_ssim_is_one_for_equal_pictures_and_falls_with_noise():
 
 
 def run(peer: str, number: int, wall: float, **changes: Any) -> Run:
-    plain = Run(
-        "film", number, peer, "heavy", "1280x720", "dom", "same", 300, wall=wall, exact=300, decoded=300
-    )
+    plain = Run("film", number, peer, "heavy", "1280x720", "dom", "same", 300, wall=wall, exact=300, decoded=300)
     return replace(plain, **changes)
 
 

@@ -69,9 +69,7 @@ def test_every_make_target_has_help(repository):
     makefile = (repository / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, flags=re.MULTILINE))
     internal = {target for target in targets if target.startswith("system-packages")}
-    listed = subprocess.run(
-        ["make", "help"], cwd=repository, capture_output=True, text=True, check=True
-    ).stdout
+    listed = subprocess.run(["make", "help"], cwd=repository, capture_output=True, text=True, check=True).stdout
     assert targets - internal == set(re.findall(r"^  make ([a-z-]+) ", listed, flags=re.MULTILINE))
     assert {"setup", "demo", "test", "unit", "integration", "lint", "fmt", "lock", "bench"} <= targets
 

@@ -23,11 +23,11 @@ from helios_worker.capture.studio import Studio, page_settings
 from helios_worker.capture.walk import pictures
 from helios_worker.encode.concat import concatenate
 from helios_worker.encode.segment import inspect_segment
+from helios_worker.engine import check_engine, current_engine
 from helios_worker.job import (
     SEGMENT_SUFFIX,
     SEGMENTS,
     Chunk,
-    Engine,
     Film,
     JobSpec,
     Manifest,
@@ -35,7 +35,6 @@ from helios_worker.job import (
     manifest_key,
 )
 from helios_worker.lane import LaneEncoder
-from helios_worker.machine import cpu_class
 from helios_worker.store import ArtifactStore, file_digest
 from helios_worker.trace import mark
 
@@ -88,6 +87,7 @@ async def render_chunk(
 
     Raises:
         PageError: the page is wrong; every attempt would fail.
+        OtherEngine: the job was planned with other software than this worker's.
         HeliosError: anything that another attempt may get over.
     """
     chunk, film = job.chunks[index], job.ours.film
@@ -96,6 +96,8 @@ async def render_chunk(
         on_frames(chunk.frameCount)
         return manifest, True
 
+    engine = await current_engine(studio)
+    check_engine(job.ours.engine, engine)
     started = time.monotonic()
     with TemporaryDirectory(prefix="helios-chunk-", dir=studio.scratch) as folder:
         segment = Path(folder) / "segment.mp4"
@@ -113,7 +115,7 @@ async def render_chunk(
             bytes=info.bytes,
             firstPicture=seam.first,
             nextPicture=seam.following,
-            engine=Engine(**{**job.ours.engine.model_dump(), "cpu": cpu_class()}),
+            engine=engine,
             seconds={"render": rendered - started, "commit": time.monotonic() - rendered},
             worker=f"{platform.node()}:{os.getpid()}",
         )

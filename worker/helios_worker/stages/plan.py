@@ -8,7 +8,6 @@ same request finds its job again, so a plan is made once.
 import asyncio
 from collections.abc import Iterable
 from fractions import Fraction
-from importlib.metadata import version
 from pathlib import Path
 
 import orjson
@@ -16,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_crds.request import RenderRequest
 from helios_worker.capture.studio import Studio
+from helios_worker.engine import current_engine
 from helios_worker.errors import UserError
 from helios_worker.job import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, manifest_key
-from helios_worker.machine import cpu_class, fonts_digest, package_version
 from helios_worker.planning.cut import cut_chunks
 from helios_worker.planning.settle import encoder_settings, first_guess, settle
 from helios_worker.planning.trial import Trial
@@ -75,17 +74,6 @@ async def plan(
         cached=f"{cached:x}",
         stateful=film.stateful,
         warnings=job.ours.warnings,
-    )
-
-
-async def current_engine(studio: Studio) -> Engine:
-    """What renders here: package, browser, encoder library, fonts and processor class."""
-    return Engine(
-        package=package_version(),
-        browser=await studio.version(),
-        codec=f"PyAV {version('av')}",
-        fonts=fonts_digest(),
-        cpu=cpu_class(),
     )
 
 
