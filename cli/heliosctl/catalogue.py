@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from pydantic import ValidationError
@@ -10,9 +10,11 @@ from pydantic import ValidationError
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.job import JobSpec, Manifest, manifest_key
 from helios_worker.snapshot import Snapshot
-from helios_worker.stages.stitch import StitchResult
 from helios_worker.store import ArtifactStore, Entry, local_path
 from heliosctl.lock import held_by, sweeping
+
+if TYPE_CHECKING:
+    from helios_worker.stages.stitch import StitchResult
 
 KEEP, TIDIED = "keep", "tidied.json"
 UNUSED = timedelta(days=30)
@@ -26,7 +28,7 @@ class StoredJob:
     job: JobSpec
     used: datetime
     done: frozenset[int]
-    final: StitchResult | None
+    final: "StitchResult | None"
     kept: bool
     driver: str | None
 
@@ -138,6 +140,8 @@ def reach(store: ArtifactStore, job: JobSpec) -> set[str]:
 
 
 def _stored(store: ArtifactStore, job_id: str, entries: list[Entry], manifests: set[str]) -> StoredJob | None:
+    from helios_worker.stages.stitch import StitchResult
+
     job = _read(store, f"jobs/{job_id}/job.json", JobSpec)
     if job is None:
         return None

@@ -14,7 +14,6 @@ from helios_worker.command import CommandFailed, run_command, run_program
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.job import Chunk, JobSpec
 from helios_worker.store import ArtifactStore, file_digest, json_digest
-from helios_worker.verify import verify_video
 from heliosctl.progress import Listener
 from heliosctl.render import BACK_OFF_SECONDS
 
@@ -108,6 +107,8 @@ def _commit(job: CommandJob, store: ArtifactStore, chunk: Chunk) -> None:
     if not path.is_file():
         raise CommandFailed(f"chunk {chunk.id}: its command ended well, but {chunk.outputFile} is not there")
     if path.suffix.lower() in COUNTED:
+        from helios_worker.verify import verify_video
+
         frames = verify_video(path, decode=False).frames
         if frames != chunk.frameCount:
             raise CommandFailed(f"chunk {chunk.id}: {chunk.outputFile} holds {frames} frames, not {chunk.frameCount}")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from fractions import Fraction
 from typing import Any
 
 import orjson
@@ -122,3 +123,14 @@ def time_text(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def time_code(frame: int, fps: Fraction) -> str:
+    """A frame's time, to the millisecond.
+
+    >>> time_code(75, Fraction(30)), time_code(2000, Fraction(24))
+    ('2.500 s', '1:23.333')
+    """
+    milliseconds = round(frame * 1000 / fps)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes}:{rest / 1000:06.3f}" if minutes else f"{rest / 1000:.3f} s"

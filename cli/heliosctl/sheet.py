@@ -6,6 +6,8 @@ from math import ceil, sqrt
 
 from PIL import Image, ImageDraw, ImageFont
 
+from heliosctl.report import time_code
+
 SHEET_WIDTH = 1920
 GAP = 12
 BACKGROUND, INK, MUTED = "#14161a", "#f2f4f8", "#8b93a1"
@@ -51,14 +53,3 @@ def draw_sheet(pictures: Mapping[int, Image.Image], fps: Fraction, columns: int 
         after = left + draw.textlength(f"{number}  ", font)
         draw.text((after, baseline), time_code(number, fps), MUTED, font)
     return sheet
-
-
-def time_code(frame: int, fps: Fraction) -> str:
-    """A frame's time, to the millisecond.
-
-    >>> time_code(75, Fraction(30)), time_code(2000, Fraction(24))
-    ('2.500 s', '1:23.333')
-    """
-    milliseconds = round(frame * 1000 / fps)
-    minutes, rest = divmod(milliseconds, 60_000)
-    return f"{minutes}:{rest / 1000:06.3f}" if minutes else f"{rest / 1000:.3f} s"

@@ -1,14 +1,17 @@
 """`heliosctl doctor`: whether this machine can render."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
 
 from helios_crds.wire import ExitCode
-from heliosctl.checks import Check, all_checks
 from heliosctl.options import SaidOptions, StoreOptions, takes
 from heliosctl.report import print_json, sentence, stdout
+
+if TYPE_CHECKING:
+    from heliosctl.checks import Check
 
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
 
@@ -19,6 +22,8 @@ def doctor(store: StoreOptions, said: SaidOptions) -> None:
 
     The exit code is 0 when it can, and 1 when something is missing.
     """
+    from heliosctl.checks import all_checks
+
     found: list[Check] = []
     for check in all_checks(store.url):
         found.append(check)
@@ -30,7 +35,7 @@ def doctor(store: StoreOptions, said: SaidOptions) -> None:
     raise typer.Exit(ExitCode.DONE if well else ExitCode.RETRYABLE)
 
 
-def _show(check: Check) -> None:
+def _show(check: "Check") -> None:
     mark, style = MARKS[check.state]
     console = stdout()
     console.print(Text.assemble((mark, style), " ", (f"{check.name:<16}", "bold"), check.detail), soft_wrap=True)

@@ -18,10 +18,9 @@ from heliosctl.options import EncodeOptions, FilmOptions, PageOptions, SaidOptio
 from heliosctl.output import check_output
 from heliosctl.progress import progress_for
 from heliosctl.render import Driver, committed_chunks
-from heliosctl.report import local_name, print_json, stderr, stdout, time_text
+from heliosctl.report import local_name, print_json, stderr, stdout, time_code, time_text
 from heliosctl.request import build_request
 from heliosctl.session import local_workers
-from heliosctl.sheet import time_code
 from heliosctl.source import resolve_source
 
 CURVE_COLUMNS = 60

@@ -2,10 +2,9 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from PIL import Image
 from rich.status import Status
 
 from helios_worker.errors import UserError
@@ -15,12 +14,15 @@ from heliosctl import interrupt
 from heliosctl.commands.render import SOURCE
 from heliosctl.options import FilmOptions, PageOptions, SaidOptions, StoreOptions, takes
 from heliosctl.output import PICTURE_SUFFIXES, check_output
-from heliosctl.pictures import Choose, decoded, from_film, from_page
 from heliosctl.progress import new_warnings
-from heliosctl.report import print_json, print_labelled, stderr
+from heliosctl.report import print_json, print_labelled, stderr, time_code
 from heliosctl.request import build_request, frame_at
-from heliosctl.sheet import draw_sheet, spread, time_code
 from heliosctl.source import resolve_source
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from heliosctl.pictures import Choose
 
 FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
 
@@ -90,6 +92,9 @@ def contact_sheet(
     ] = None,
 ) -> None:
     """Write frames spread over a page's film, or over a film there is, side by side as one PNG."""
+    from heliosctl.pictures import decoded, from_film
+    from heliosctl.sheet import draw_sheet, spread
+
     target = check_output(output, PICTURE_SUFFIXES)
     images: dict[int, Image.Image]
 
@@ -113,9 +118,11 @@ def contact_sheet(
 
 
 def _take(
-    source: str, film: FilmOptions, page: PageOptions, store: StoreOptions, choose: Choose
+    source: str, film: FilmOptions, page: PageOptions, store: StoreOptions, choose: "Choose"
 ) -> tuple[JobSpec, dict[int, bytes]]:
     """Frames of a page, with a word on how it goes."""
+    from heliosctl.pictures import from_page
+
     request = build_request(resolve_source(source, store.url), film, page)
     console = stderr()
     with Status("Planning", console=console) as status:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,10 +14,12 @@ from helios_worker.errors import UserError
 from helios_worker.job import JobSpec, read_job
 from helios_worker.machine import cpu_count
 from helios_worker.store import ArtifactStore, file_digest, local_path, split_url
-from helios_worker.verify import VideoReport, verify_video
 from heliosctl.catalogue import find_job
 from heliosctl.options import SaidOptions, StoreOptions, takes
 from heliosctl.report import print_json, sentence, size_text, stdout
+
+if TYPE_CHECKING:
+    from helios_worker.verify import VideoReport
 
 COLOURS = {(1, 1, 1, 1): "BT.709, limited range", (1, 1, 1, 2): "BT.709, full range"}
 
@@ -39,6 +41,8 @@ def verify(
 
     The exit code is 0 when nothing is wrong, and 1 when something is.
     """
+    from helios_worker.verify import verify_video
+
     path = Path(file)
     if not path.is_file():
         raise UserError(f"there is no film {file}")
@@ -71,7 +75,7 @@ def _job(plan: str, store: StoreOptions) -> JobSpec:
     return find_job(ArtifactStore(store.url), plan).job
 
 
-def _as_json(file: str, path: Path, report: VideoReport, job: JobSpec | None) -> dict[str, Any]:
+def _as_json(file: str, path: Path, report: "VideoReport", job: JobSpec | None) -> dict[str, Any]:
     return {
         "file": file,
         "ok": report.ok,
@@ -82,7 +86,7 @@ def _as_json(file: str, path: Path, report: VideoReport, job: JobSpec | None) ->
     }
 
 
-def _show(console: Console, file: str, path: Path, report: VideoReport, *, planned: bool) -> None:
+def _show(console: Console, file: str, path: Path, report: "VideoReport", *, planned: bool) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")

@@ -11,8 +11,8 @@ from helios_worker.errors import UserError
 from heliosctl.commands.jobs import age, age_text
 from heliosctl.curve import bars
 from heliosctl.errors import PLAN, Failure, StageFailed, Stopped
-from heliosctl.report import sentence, size_text, time_text
-from heliosctl.sheet import SHEET_WIDTH, default_columns, draw_sheet, spread, time_code
+from heliosctl.report import sentence, size_text, time_code, time_text
+from heliosctl.sheet import SHEET_WIDTH, default_columns, draw_sheet, spread
 
 
 @pytest.mark.parametrize(
