@@ -40,6 +40,8 @@ CAPTURE_TICK_MS = 0.05
 # image from the frame on in whose interval it is due; one due with a frame must not fall into the interval before.
 # Far shorter intervals would show no picture early, but with 2 ms a scroll-driven animation hung 1 of 25 times.
 INTERVAL_LESS_MS = 0.1
+# Images whose pictures count from the first frame that draws them: each frame of their page is drawn, wanted or not.
+ANIMATED_IMAGES = frozenset({"image/gif", "image/webp", "image/apng", "image/avif"})
 # Requests that never end, or that nothing on the picture waits for.
 UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", "CSPViolationReport"})
 SETTLE_ROUNDS = 50
@@ -151,6 +153,8 @@ class Page:
         self._moment = 0.0  # where the page's own kernel stands
         self._origin_tick = 0.0
         self._last_tick = 0.0
+        self._animated_images = False
+        self._undrawn = True  # since the frame that the page shows, or since it was loaded
         self._last_picture: bytes | None = None
         self._still = False
         self._unawaited: set[str] = set()
@@ -260,9 +264,12 @@ class Page:
         """
         if frame <= self.frame:
             raise ValueError(f"a page goes forward only: at frame {self.frame}, asked for {frame}")
-        self.frame = frame
-        self._now = self._moment = instant_ms(frame, self.settings.fps)
         async with self._watched(f"frame {frame}"):
+            if self._animated_images and self._undrawn:
+                await self._begin_frame({}, past_ms=CAPTURE_TICK_MS)
+            self._undrawn = True
+            self.frame = frame
+            self._now = self._moment = instant_ms(frame, self.settings.fps)
             await self._advance_everywhere()
             if self._requests or self._worker_starts or self._workers_awaited():
                 await self._rest()
@@ -276,6 +283,7 @@ class Page:
         asks the compositor for damage first.
         """
         async with self._watched(f"drawing frame {self.frame}"):
+            self._undrawn = False
             return await self._capture()
 
     async def _capture(self) -> bytes:
@@ -496,6 +504,8 @@ class Page:
         url = params["response"]["url"]
         if status >= 400 and not url.endswith("/favicon.ico"):
             self._complain(f"{url} was answered with {status}", kind="missing file")
+        if params["response"].get("mimeType") in ANIMATED_IMAGES:
+            self._animated_images = True
 
     def _on_request_done(self, params: Message) -> None:
         url, _ = self._requests.pop(params["requestId"], ("", ""))
