@@ -27,7 +27,7 @@ SECONDS = {"24": 2, "30": 2, "60": 1.5, "30000/1001": 2.002}
 UNIT_FRAMES = 2
 """A fine grid, so that a film of two seconds can be cut into thirty chunks."""
 
-CUTS = [(7, 2), (2, 1), (30, 3), (7, 1), (2, 3), (7, 3), (1, 2), (2, 2), (1, 3)]
+CUTS = [(7, 2), (2, 1), (30, 3), (7, 1), (2, 3), (1, 2), (7, 3), (2, 2), (1, 3), (7, 2), (2, 3), (1, 2)]
 """Chunks and lanes of the second render, in turn; the first is one chunk on one lane."""
 
 SEVENTH_OF_A_FRAME = 1 / 7
