@@ -93,6 +93,8 @@ if (isWindow) {
     return next;
   };
 
+  realm.animationsPend = () => [...anchors.keys()].some((animation) => animation.pending);
+
   patch(AnimationTimeline.prototype, "currentTime", {
     get() {
       return this === document.timeline ? now() : timelineTime.call(this);

@@ -12,6 +12,7 @@
 const native = {
   setTimeout: globalThis.setTimeout.bind(globalThis),
   clearTimeout: globalThis.clearTimeout.bind(globalThis),
+  requestAnimationFrame: typeof window === "object" && globalThis.requestAnimationFrame.bind(globalThis),
   MessageChannel: globalThis.MessageChannel,
   Promise: globalThis.Promise,
   postTask: globalThis.scheduler && globalThis.scheduler.postTask.bind(globalThis.scheduler),
@@ -154,18 +155,30 @@ function createKernel() {
     });
   }
 
-  /** One frame of the browser's own: "update" runs layout and events, "draw" also draws. */
-  function nativeFrame(kind) {
+  /**
+   * One frame of the browser's own: "update" runs layout and events, "draw" also draws. The browser may answer before the
+   * page has had its part of an update, so a native callback, which comes after the events, says that it has.
+   */
+  async function nativeFrame(kind) {
     kernel.fresh = 0;
-    return ask(kind);
+    let ran = kind !== "update" || !native.requestAnimationFrame;
+    if (!ran) native.requestAnimationFrame(() => (ran = true));
+    await ask(kind);
+    for (let round = 0; round < 20 && !ran; round += 1) {
+      await new native.Promise((resolve) => native.setTimeout(resolve, round < 10 ? 0 : 2));
+      if (!ran) await ask(kind);
+    }
   }
 
   /** An animation's events are told apart by what the frame before saw of it: its first moment needs a frame too. */
   async function showFresh() {
-    if (kernel.fresh > 0 && kernel.needs.events) {
+    // Two, if it is still pending: the first frame makes it ready, the second is the first to see it.
+    for (let frames = 0; frames < 2 && kernel.needs.events && (kernel.fresh > 0 || frames > 0); frames += 1) {
+      const pending = live().some((realm) => realm.animationsPend());
       await nativeFrame("update");
       await macrotask();
       observe();
+      if (!pending) return;
     }
   }
 
@@ -386,6 +399,7 @@ const realm = {
   moveTo() {},
   observe() {},
   nextBoundary: () => Infinity,
+  animationsPend: () => false,
   runAnimationFrames() {},
   runIdleCallbacks() {},
   applyContracts() {},
