@@ -8,6 +8,7 @@
     ├── BadPicture                       a captured picture cannot be encoded
     ├── EncodeError                      the encoder or its caller broke a rule of the encode unit
     └── CorruptArtifact                  stored bytes are not what they should be: make them again
+        ├── CorruptBlob                  a composition's file in the store is missing or altered; names both
         ├── CorruptSegment               a video file is damaged; names the file and the frame
         └── SegmentMismatch              a segment does not belong to this film; names its index
 """
@@ -58,6 +59,21 @@ class BadPicture(HeliosError):
 
 class EncodeError(HeliosError):
     """The encoder refused its options, or was given frames outside its unit."""
+
+
+class CorruptBlob(CorruptArtifact):
+    """A file of a composition is missing in the store, or is not what was put there.
+
+    name: the composition's own name for it. place: its address in the store, which ends in its SHA-256.
+    """
+
+    def __init__(self, name: str, place: str, damage: str) -> None:
+        super().__init__(
+            f"{name} is {damage} in the artifacts: {place}",
+            remedy="run the same render again, whose plan stores it anew; what is rendered already is kept",
+        )
+        self.name = name
+        self.place = place
 
 
 class CorruptSegment(CorruptArtifact):

@@ -4,7 +4,6 @@ A snapshot is a small JSON object, `snapshots/<digest>.json`, that names each fi
 under `blobs/`. Files that several compositions share are stored once.
 """
 
-import asyncio
 import os
 from collections.abc import Iterator
 from itertools import islice
@@ -13,13 +12,18 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from helios_worker.blobs import BLOBS, Blobs
 from helios_worker.capture.site import Locate
-from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.store import ArtifactStore, file_digest, json_digest
+from helios_worker.errors import CorruptArtifact, HeliosError, UserError
+from helios_worker.store import ArtifactStore, StoreError, file_digest, json_digest
 
 MAX_FILES = 20_000
 MAX_BYTES = 4 << 30
 SKIPPED_FOLDERS = frozenset({"__pycache__"})
+
+
+class UnsteadyFile(HeliosError):
+    """A file of the composition went away, changed or could not be read while it was taken into the snapshot."""
 
 
 class Snapshot(BaseModel):
@@ -51,6 +55,7 @@ def take_snapshot(store: ArtifactStore, page: Path, *, exclude: frozenset[Path] 
 
     Raises:
         UserError: the page is missing, or its folder holds more than a composition should.
+        UnsteadyFile: a file went away or changed meanwhile, or cannot be read.
     """
     if not page.is_file():
         raise UserError(f"there is no page {page}", remedy="name an HTML file, or a folder with an index.html")
@@ -67,15 +72,13 @@ def take_snapshot(store: ArtifactStore, page: Path, *, exclude: frozenset[Path] 
     total = 0
     found = _walk(root, excluded)
     for path in dict.fromkeys([root / page.name, *islice(found, MAX_FILES + 1)]):
-        total += path.stat().st_size
+        total += _stat(path).st_size
         if len(files) >= MAX_FILES or total > MAX_BYTES:
             raise UserError(
                 f"{root} holds more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB, too much for a composition",
                 remedy="put the page and what it uses into a folder of its own",
             )
-        digest = file_digest(path)
-        store.put_content("blobs", path, digest=digest)
-        files[path.relative_to(root).as_posix()] = digest
+        files[path.relative_to(root).as_posix()] = _store_file(store, path)
     snapshot = Snapshot(entry=page.name, files=dict(sorted(files.items())))
     store.put(snapshot.key, orjson.dumps(snapshot.model_dump()))
     return snapshot
@@ -99,16 +102,60 @@ def load_snapshot(store: ArtifactStore, digest: str) -> Snapshot:
     return snapshot
 
 
-def locator(store: ArtifactStore, snapshot: Snapshot, scratch: Path) -> Locate:
-    """Where a snapshot's files are on this machine, fetched when first asked for."""
+def locator(store: ArtifactStore, snapshot: Snapshot, blobs: Blobs) -> Locate:
+    """Where a snapshot's files are on this machine, fetched and proven when first asked for."""
 
     async def locate(path: str) -> Path | None:
         digest = snapshot.files.get(path) or snapshot.files.get(f"{path}/index.html".lstrip("/"))
         if digest is None:
             return None
-        return await asyncio.to_thread(store.file, f"blobs/{digest}", scratch)
+        return await blobs.file(store, digest, path or snapshot.entry)
 
     return locate
+
+
+def _store_file(store: ArtifactStore, path: Path) -> str:
+    """Stores a file and returns its SHA-256, of the very bytes that are stored."""
+    before = _stat(path)
+    try:
+        digest = file_digest(path)
+        store.put_content(BLOBS, path, digest=digest)
+    except OSError as error:
+        raise _unsteady(path, error) from error
+    except StoreError:
+        _stat(path)  # the store's trouble, or the file's
+        raise
+    after = _stat(path)
+    if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
+        store.delete(f"{BLOBS}/{digest}")  # it may hold the new bytes under the old ones' name
+        raise UnsteadyFile(
+            f"{path} changed while the plan read it", remedy="run the command again when nothing writes to the folder"
+        )
+    return digest
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise _unsteady(path, error) from error
+
+
+def _unsteady(path: Path, error: OSError) -> HeliosError:
+    if isinstance(error, PermissionError):
+        return UserError(
+            f"{path} belongs to the composition's folder and may not be read: {error.strerror}",
+            remedy="make it readable, or keep it elsewhere",
+        )
+    if isinstance(error, FileNotFoundError):
+        return UnsteadyFile(
+            f"{path} went away while the plan took the composition's files",
+            remedy="run the command again when nothing removes files from the folder",
+        )
+    return UnsteadyFile(
+        f"{path} could not be read while the plan took the composition's files: {error.strerror or error}",
+        remedy="make it readable, or keep it elsewhere, and run the command again",
+    )
 
 
 def _walk(root: Path, exclude: set[Path]) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """Snapshots: what belongs to a composition, and that every chunk sees the same bytes."""
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -8,9 +9,10 @@ import orjson
 import pytest
 
 import helios_worker.snapshot
+from helios_worker.blobs import Blobs
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.snapshot import load_snapshot, locator, take_snapshot
-from helios_worker.store import ArtifactStore
+from helios_worker.snapshot import UnsteadyFile, load_snapshot, locator, take_snapshot
+from helios_worker.store import ArtifactStore, file_digest
 
 
 @pytest.fixture
@@ -166,6 +168,42 @@ def test_too_much_for_a_composition(store, page, monkeypatch, limit, value):
 
 
 @pytest.mark.parametrize(
+    ("happens", "said"),
+    [
+        pytest.param(Path.unlink, "went away while the plan took", id="removed"),
+        pytest.param(lambda path: path.write_text("something longer"), "changed while the plan read it", id="written"),
+        pytest.param(lambda path: (path.unlink(), path.mkdir()), "could not be read while", id="replaced"),
+    ],
+)
+def test_a_file_that_does_not_keep_still_is_named(store, page, monkeypatch, happens, said):
+    """It happens after the folder was listed and the first file was read."""
+    script = page.parent / "film.js"
+
+    def digest_then(path: Path) -> str:
+        try:
+            return file_digest(path)
+        finally:
+            if path.name == ("film.js" if said.startswith("changed") else "index.html"):
+                happens(script)
+
+    monkeypatch.setattr("helios_worker.snapshot.file_digest", digest_then)
+    with pytest.raises(UnsteadyFile, match=rf"film.js {said}.*run the command again"):
+        take_snapshot(store, page)
+    monkeypatch.undo()
+    kept = {key.removeprefix("blobs/") for key in store.keys("blobs/")}
+    assert kept == {hashlib.sha256(store.get(f"blobs/{name}") or b"").hexdigest() for name in kept}
+
+
+def test_a_file_that_may_not_be_read_is_named(store, page, monkeypatch):
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("helios_worker.snapshot.file_digest", refuse)
+    with pytest.raises(UserError, match=r"index.html .*may not be read: Permission denied; make it readable"):
+        take_snapshot(store, page)
+
+
+@pytest.mark.parametrize(
     "data",
     [
         pytest.param(b'{"entry": "index.html", "files": {}}', id="other files"),
@@ -197,7 +235,7 @@ def test_a_missing_snapshot(store):
 async def test_the_locator_finds_files_and_folder_pages_only(store, page, tmp_path):
     (page.parent / "part").mkdir()
     (page.parent / "part/index.html").write_text("part")
-    locate = locator(store, take_snapshot(store, page), tmp_path)
+    locate = locator(store, take_snapshot(store, page), Blobs(tmp_path))
     for name, content in {"film.js": "1", "part": "part", "": page.read_text()}.items():
         file = await locate(name)
         assert file is not None

@@ -9,11 +9,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from helios_worker.errors import HeliosError
+
 if TYPE_CHECKING:
     from aiohttp import web
 
 HOST_SUFFIX = ".composition.localhost"
 Locate = Callable[[str], Awaitable[Path | None]]
+OnFault = Callable[[HeliosError], None]
 
 
 class Site:
@@ -26,7 +29,7 @@ class Site:
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
-        self._locators: dict[str, Locate] = {}
+        self._mounts: dict[str, tuple[Locate, OnFault]] = {}
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -47,20 +50,21 @@ class Site:
             await self._runner.cleanup()
         self._socket.close()
 
-    def mount(self, name: str, locate: Locate) -> str:
+    def mount(self, name: str, locate: Locate, on_fault: OnFault = lambda error: None) -> str:
         """Serves a composition under `name`; returns its base address, ending in a slash.
 
         locate: from a path within the composition to a local file, or None where there is none.
+        on_fault: told when `locate` fails, which is not the page's mistake though the page sees a 500.
         """
-        self._locators[name] = locate
+        self._mounts[name] = (locate, on_fault)
         return f"http://{name}{HOST_SUFFIX}/"
 
     async def _answer(self, request: "web.Request") -> "web.StreamResponse":
         from aiohttp import web
 
-        locate = self._locators.get((request.host or "").removesuffix(HOST_SUFFIX))
+        name = (request.host or "").removesuffix(HOST_SUFFIX)
         path = str(PurePosixPath("/", request.match_info["path"])).lstrip("/")
-        file = await locate(path) if locate is not None and ".." not in PurePosixPath(path).parts else None
+        file = await self._locate(name, path) if ".." not in PurePosixPath(path).parts else None
         if file is None:
             raise web.HTTPNotFound(text=f"the composition has no file {path}")
         if request.method not in ("GET", "HEAD"):
@@ -68,6 +72,18 @@ class Site:
         response = web.FileResponse(file, headers={"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"})
         response.content_type = content_type(path)
         return response
+
+    async def _locate(self, name: str, path: str) -> Path | None:
+        from aiohttp import web
+
+        if name not in self._mounts:
+            return None
+        locate, on_fault = self._mounts[name]
+        try:
+            return await locate(path)
+        except HeliosError as error:
+            on_fault(error)
+            raise web.HTTPInternalServerError(text=error.message) from error
 
 
 def content_type(path: str) -> str:

@@ -1,11 +1,12 @@
 """What a worker keeps warm between stages: its browsers and the site they read compositions from."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from helios_worker.blobs import Blobs
 from helios_worker.capture.browser import START_SECONDS, Browser, Launch, launch
 from helios_worker.capture.cdp import BrowserGone
 from helios_worker.capture.page import SILENT, Page, PageSettings
@@ -30,6 +31,8 @@ class Studio:
         self.lanes = lanes
         self.scratch = scratch
         self._site = Site()
+        self._blobs = Blobs(scratch)
+        self._faults: dict[str, list[HeliosError]] = {}
         self._launches: dict[int, Launch] = {}
         self._browsers: dict[int, Browser] = {}
         self._starting = asyncio.Lock()
@@ -85,7 +88,26 @@ class Studio:
             return film.url
         await self._site.start()
         snapshot = await asyncio.to_thread(load_snapshot, store, film.snapshot)
-        return self._site.mount(film.snapshot[:20], locator(store, snapshot, self.scratch)) + film.entry
+        faults: list[HeliosError] = []
+        base = self._site.mount(film.snapshot[:20], locator(store, snapshot, self._blobs), faults.append)
+        self._faults[base + film.entry] = faults
+        return base + film.entry
+
+    @contextmanager
+    def blaming(self, address: str) -> Iterator[None]:
+        """Around what a page does: a fault of ours comes before whatever the page made of it, even if nothing.
+
+        Raises:
+            HeliosError: what kept a file from the page that its composition has.
+        """
+        faults = self._faults.get(address, [])
+        try:
+            yield
+        except HeliosError:
+            if not faults:
+                raise
+        if faults:
+            raise faults[0]
 
     async def blank(self, lane: int, settings: PageSettings) -> Page:
         """A blank page; the caller closes it. A browser that died or froze while nobody looked is replaced."""
@@ -109,9 +131,10 @@ class Studio:
         page = await self.blank(lane, settings)
         mark("page opened")
         try:
-            await page.load(address)
-            mark("page loaded")
-            yield page
+            with self.blaming(address):
+                await page.load(address)
+                mark("page loaded")
+                yield page
         finally:
             await page.close()
 

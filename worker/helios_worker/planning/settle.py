@@ -26,8 +26,9 @@ async def settle(request: RenderRequest, draft: Film, address: str, studio: Stud
     for _ in range(2):
         page = await studio.blank(0, settings)
         try:
-            await page.load(address)
-            declared = await page.declared()
+            with studio.blaming(address):
+                await page.load(address)
+                declared = await page.declared()
             film, warnings = film_of(request, declared, draft)
         except BaseException:
             await page.close()

@@ -119,9 +119,10 @@ async def make_job(
     film, page, warnings = await settle(request, draft, address, studio)
     try:
         trial = Trial(film, address, studio, request.frameTimeout)
-        stateful = await trial.needs_history(request.composition.seeking, page)
-        film = film.model_copy(update={"stateful": stateful})
-        costs = await trial.costs(stateful, request.chunking)
+        with studio.blaming(address):
+            stateful = await trial.needs_history(request.composition.seeking, page)
+            film = film.model_copy(update={"stateful": stateful})
+            costs = await trial.costs(stateful, request.chunking)
         warnings += [*trial.warnings, *sorted(page.console.warnings)]
     finally:
         await page.close()
