@@ -5,7 +5,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from helios_crds.wire import ExitCode, Reply
+from helios_crds.wire import ExitCode, Reply, chunks_in
 from helios_worker.errors import HeliosError
 
 PLAN = "the plan"
@@ -37,8 +37,10 @@ class StageFailed(HeliosError):
     @property
     def bad_chunks(self) -> list[int]:
         """The chunks that a stitch wants rendered again."""
-        found = (self.reply.result or {}).get("badChunks", [])
-        return [int(index) for index in found]
+        try:
+            return chunks_in((self.reply.result or {}).get("badChunks", "0"))
+        except ValueError:
+            return []
 
     @property
     def stuck_report(self) -> str | None:

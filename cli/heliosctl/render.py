@@ -125,7 +125,7 @@ class Driver:
                     stitched = await self._stitch(job_path)
                     break
                 except StageFailed as failure:
-                    wanted = failure.bad_chunks
+                    wanted = [index for index in failure.bad_chunks if index < len(job.chunks)]
                     if not wanted or not rounds_left:
                         raise
                     self._listener.say(failure.message)

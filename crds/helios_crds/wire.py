@@ -4,10 +4,17 @@ A worker is asked for one stage of one job and answers with one reply, whether t
 event, an HTTP body, a pod's arguments and termination message, or lines between processes.
 """
 
+import re
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from helios_crds.request import MAX_CHUNKS
+
+RESULT_BYTES = 4096
+"""What a reply's result may hold at most: a pod's termination message has room for no more."""
 
 
 class ExitCode(IntEnum):
@@ -57,3 +64,27 @@ class Reply(BaseModel):
     stdout: str = ""
     stderr: str = ""
     result: dict[str, Any] | None = None
+
+
+def chunk_bitmap(chunks: Iterable[int]) -> str:
+    """A set of chunks in a result: hexadecimal, chunk 0 in the lowest bit; 10,000 chunks take 2,500 characters.
+
+    >>> chunk_bitmap([0, 1, 5])
+    '23'
+    """
+    bits = bytearray(MAX_CHUNKS // 8)
+    for chunk in chunks:
+        bits[chunk // 8] |= 1 << chunk % 8
+    return f"{int.from_bytes(bits, 'little'):x}"
+
+
+def chunks_in(bitmap: object) -> list[int]:
+    """The chunks of a chunk_bitmap, in order.
+
+    Raises:
+        ValueError: it is none; a result may come from anywhere.
+    """
+    if not isinstance(bitmap, str) or not re.fullmatch(rf"[0-9a-f]{{1,{MAX_CHUNKS // 4}}}", bitmap):
+        raise ValueError("chunks are not given as a hexadecimal bitmap")
+    bits = int(bitmap, 16)
+    return [chunk for chunk in range(bits.bit_length()) if bits >> chunk & 1]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from helios_crds.request import Composition, RenderRequest
-from helios_crds.wire import Payload, Reply, Stage
+from helios_crds.wire import Payload, Reply, Stage, chunk_bitmap
 from helios_operator.adapters.base import Deployment
 from helios_worker.store import ArtifactStore
 from heliosctl import render
@@ -25,7 +25,7 @@ REQUEST = RenderRequest(composition=Composition(url="/page.html"), output="/out.
 
 
 def bad(*chunks: int) -> Reply:
-    return Reply(exitCode=1, stderr="damaged", result={"error": "BadChunks", "badChunks": list(chunks)})
+    return Reply(exitCode=1, stderr="damaged", result={"error": "BadChunks", "badChunks": chunk_bitmap(chunks)})
 
 
 class Target:
@@ -152,6 +152,15 @@ async def test_damage_without_end_ends(make):
     with pytest.raises(StageFailed, match="damaged"):
         await driver.render(REQUEST)
     assert target.asked.count("stitch") == render.STITCH_ROUNDS
+
+
+@pytest.mark.parametrize("bitmap", [[0, 2], "0x5", None, {"0": 2}, "8"], ids=str)
+async def test_bad_chunks_that_cannot_be_read_end_the_render(make, bitmap):
+    reply = Reply(exitCode=1, stderr="damaged", result={"error": "BadChunks", "badChunks": bitmap})
+    driver, target, _ = make(stitch=[reply])
+    with pytest.raises(StageFailed, match="damaged"):
+        await driver.render(REQUEST)
+    assert target.asked.count("stitch") == 1
 
 
 @pytest.mark.parametrize("where", ["c1", "stitch"])

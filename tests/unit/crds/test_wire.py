@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_crds.request import MAX_CHUNKS
+from helios_crds.wire import ExitCode, Payload, Reply, Stage, chunk_bitmap, chunks_in
 
 PATH = "file:///store/jobs/1/job.json"
 
@@ -105,3 +106,30 @@ def test_exit_codes_are_those_that_schedulers_know():
         "INTERRUPTED": 130,
         "TERMINATED": 143,
     }
+
+
+@given(st.sets(st.integers(0, MAX_CHUNKS - 1), max_size=300))
+def test_any_chunks_survive_the_wire(chunks):
+    assert chunks_in(chunk_bitmap(chunks)) == sorted(chunks)
+
+
+@pytest.mark.parametrize("chunks", [[], [0], [MAX_CHUNKS - 1], range(MAX_CHUNKS), range(0, MAX_CHUNKS, 2)], ids=str)
+def test_chunks_take_a_bit_each(chunks):
+    bitmap = chunk_bitmap(chunks)
+    assert chunks_in(bitmap) == list(chunks)
+    assert len(bitmap) <= MAX_CHUNKS // 4
+
+
+@given(st.text(max_size=20) | json_values)
+def test_what_is_no_bitmap_is_a_value_error(found):
+    try:
+        chunks = chunks_in(found)
+    except ValueError:
+        return
+    assert int(chunk_bitmap(chunks), 16) == int(found, 16)
+
+
+@pytest.mark.parametrize("found", ["", "0x1", "-1", "1_0", "FF", " 1", "1\n", "f" * 2501, "9" * 10**6, None, [1], 5])
+def test_no_bitmap(found):
+    with pytest.raises(ValueError, match="hexadecimal bitmap"):
+        chunks_in(found)

@@ -23,11 +23,12 @@ from typing import NoReturn
 import orjson
 from pydantic import ValidationError
 
-from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_crds.wire import RESULT_BYTES, ExitCode, Payload, Reply, Stage
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.trace import mark
 
-RESULT_BYTES = 4096
+EXACT = {"badChunks"}
+"""What of a failure is never cut: a part of it would mean something else."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -87,17 +88,24 @@ def bad_payload(error: ValidationError) -> Reply:
 def termination_message(reply: Reply) -> bytes:
     """The result, or what went wrong, in the RESULT_BYTES that a pod may leave behind.
 
-    Of a failure's long lists, such as `badChunks`, as much as fits: the next run names the rest.
+    Too long a text ends early, and so does a list of warnings; what a program goes by is whole or not there.
     """
     if reply.exitCode == ExitCode.DONE:
-        result = orjson.dumps(reply.result or {})
-        return result if len(result) <= RESULT_BYTES else b'{"error":"the result is too large"}'
-    facts: dict[str, object] = {"error": "Error", **(reply.result or {}), "message": reply.stderr}
+        facts, cuttable = dict(reply.result or {}), {"warnings"}
+    else:
+        facts = {"error": "Error", **(reply.result or {}), "message": reply.stderr}
+        cuttable = facts.keys() - EXACT
     while len(data := orjson.dumps(facts)) > RESULT_BYTES:
-        longest = max(facts, key=lambda name: len(orjson.dumps(facts[name])))
+        longest = max((name for name in cuttable if facts.get(name)), key=lambda name: _size(facts[name]), default=None)
+        if longest is None:
+            return b'{"error":"the result is too large"}'
         value = facts[longest]
-        facts[longest] = value[: len(value) * 3 // 4] if isinstance(value, str | list) else None
+        facts[longest] = value[: len(value) * 3 // 4] if isinstance(value, str | list | tuple) else None
     return data
+
+
+def _size(value: object) -> int:
+    return len(orjson.dumps(value))
 
 
 def serve_lines(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_crds.request import RenderRequest
+from helios_crds.wire import chunk_bitmap
 from helios_worker.capture.studio import Studio
 from helios_worker.engine import current_engine
 from helios_worker.errors import UserError
@@ -28,7 +29,7 @@ from helios_worker.store import ArtifactStore, json_digest, local_path
 class PlanResult(BaseModel):
     """What the plan tells the operator: small, for it travels in a termination message.
 
-    cached: a hexadecimal bitmap of the chunks that are in the store, chunk 0 in the lowest bit.
+    cached: the chunks that are in the store, as helios_crds.wire.chunk_bitmap gives them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,14 +65,14 @@ async def plan(
         data = orjson.dumps(job.model_dump(mode="json", exclude_none=True), option=orjson.OPT_INDENT_2)
         if not await asyncio.to_thread(store.create, key, data):
             job = await asyncio.to_thread(_existing, store, key) or job
-    cached = await asyncio.to_thread(cached_bitmap, store, job.chunks)
+    cached = await asyncio.to_thread(stored_chunks, store, job.chunks)
     film = job.ours.film
     return PlanResult(
         jobPath=store.url + key,
         jobId=job.id,
         frames=film.end - film.first,
         chunks=len(job.chunks),
-        cached=f"{cached:x}",
+        cached=chunk_bitmap(cached),
         stateful=film.stateful,
         warnings=job.ours.warnings,
     )
@@ -151,9 +152,9 @@ async def make_job(
     )
 
 
-def cached_bitmap(store: ArtifactStore, chunks: tuple[Chunk, ...]) -> int:
-    """Bit i is set when chunk i has a manifest."""
-    return sum(1 << chunk.id for chunk in chunks if store.exists(manifest_key(chunk.key)))
+def stored_chunks(store: ArtifactStore, chunks: tuple[Chunk, ...]) -> list[int]:
+    """The chunks that have a manifest."""
+    return [chunk.id for chunk in chunks if store.exists(manifest_key(chunk.key))]
 
 
 def _existing(store: ArtifactStore, key: str) -> JobSpec | None:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import orjson
 from pydantic import BaseModel, ConfigDict
 
+from helios_crds.wire import chunk_bitmap
 from helios_worker.encode.concat import concatenate
 from helios_worker.errors import (
     CorruptArtifact,
@@ -48,7 +49,7 @@ class BadChunks(CorruptArtifact):
         more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
         super().__init__(f"{len(problems)} of the chunks must be rendered again: {shown}{more}")
         self.chunks = sorted(problems)
-        self.facts["badChunks"] = self.chunks
+        self.facts["badChunks"] = chunk_bitmap(self.chunks)
 
 
 async def stitch(job: JobSpec, store: ArtifactStore, output: str, *, scratch: Path) -> StitchResult:
