@@ -19,6 +19,8 @@ from heliosctl import report
 
 Group = TypeVar("Group")
 VIDEO = Video()
+# Less than a cluster's 60: a short film would be one chunk, and nothing of it would be kept when it is stopped.
+TARGET_SECONDS = 20.0
 
 
 def _option(panel: str, name: str, text: str, metavar: str | None = None, **more: Any) -> Any:
@@ -78,7 +80,13 @@ class EncodeOptions:
         _work("--frames-per-chunk", "Cut it into chunks of so many frames, up to the next key frame.", "N"),
     ] = None
     target_seconds: Annotated[
-        float | None, _work("--target-seconds", "Cut it into chunks of about so much work.", "S", show_default="60")
+        float | None,
+        _work(
+            "--target-seconds",
+            "Cut it into chunks of about so much work on one processor. What is finished survives Ctrl-C.",
+            "S",
+            show_default=f"{TARGET_SECONDS:g}",
+        ),
     ] = None
     unit_frames: Annotated[
         int | None,

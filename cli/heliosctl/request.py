@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from helios_crds.request import RenderRequest
 from helios_worker.errors import UserError
-from heliosctl.options import EncodeOptions, FilmOptions, PageOptions
+from heliosctl.options import TARGET_SECONDS, EncodeOptions, FilmOptions, PageOptions
 
 OPTIONS = {
     "composition.seed": "--seed",
@@ -79,7 +79,7 @@ def build_request(
         "chunking": {
             "frames": encode.frames_per_chunk,
             "count": encode.chunks,
-            "targetSeconds": encode.target_seconds,
+            "targetSeconds": target_seconds(encode),
         },
         "frameTimeout": page.frame_timeout,
         "output": output,
@@ -88,6 +88,12 @@ def build_request(
         return RenderRequest.model_validate(given)
     except ValidationError as error:
         raise UserError(one_line(error)) from None
+
+
+def target_seconds(encode: EncodeOptions) -> float | None:
+    """The work in a chunk: this machine's default where nothing is said about chunks."""
+    is_cut = encode.frames_per_chunk is not None or encode.chunks is not None
+    return TARGET_SECONDS if encode.target_seconds is None and not is_cut else encode.target_seconds
 
 
 def one_line(error: ValidationError) -> str:

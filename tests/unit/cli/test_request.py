@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from helios_crds.request import RenderRequest
 from helios_worker.errors import UserError
 from heliosctl.options import EncodeOptions, FilmOptions, PageOptions
 from heliosctl.request import build_request, frame_at, read_props, read_range, seconds
@@ -11,7 +12,7 @@ from heliosctl.request import build_request, frame_at, read_props, read_range, s
 
 def build(
     film: FilmOptions | None = None, page: PageOptions | None = None, encode: EncodeOptions | None = None
-) -> object:
+) -> RenderRequest:
     return build_request("page.html", film or FilmOptions(), page or PageOptions(), encode or EncodeOptions())
 
 
@@ -110,6 +111,19 @@ def test_a_wrong_option_is_named(film, page, encode, message):
     assert caught.value.message.startswith(message)
     assert caught.value.exit_code == 64
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("encode", "chunking"),
+    [
+        pytest.param(EncodeOptions(), {"targetSeconds": 20.0}, id="less than a cluster's default"),
+        pytest.param(EncodeOptions(target_seconds=90), {"targetSeconds": 90.0}, id="as given"),
+        pytest.param(EncodeOptions(chunks=3), {"count": 3}, id="by count"),
+        pytest.param(EncodeOptions(frames_per_chunk=30), {"frames": 30}, id="by frames"),
+    ],
+)
+def test_how_the_film_is_cut(encode, chunking):
+    assert build(encode=encode).chunking.model_dump(exclude_none=True) == chunking
 
 
 def test_props_from_a_file(tmp_path):

@@ -1,5 +1,6 @@
 """Cuts a film into chunks, always on the encoder's unit grid, by frames, by count or by estimated time."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,6 +11,8 @@ from helios_worker.job import Chunk, CostPoint, Engine, Film, chunk_key
 DEFAULT_TARGET_SECONDS = 60.0
 # x264 veryfast takes about 25 ms for a 1080p frame on one processor here; only its share beside capture counts.
 ENCODE_SECONDS_PER_MEGAPIXEL = 0.012
+# A chunk of less than this share of the target is not worth its own start: it joins a neighbour.
+LEAST_SHARE = 0.25
 
 
 def cut_chunks(film: Film, costs: list[CostPoint], request: RenderRequest, engine: Engine) -> list[Chunk]:
@@ -55,17 +58,42 @@ def _bounds(film: Film, costs: list[CostPoint], request: RenderRequest) -> list[
         units = max(1, -(-chunking.frames // unit))
         return [film.first, *(frame for frame in inner if frame // unit % units == 0), film.end]
     curve = frame_costs(film, costs)
-    return _cuts(film, inner, curve, chunking.targetSeconds or DEFAULT_TARGET_SECONDS)
+    total = curve.between(film.first, film.end)
+    return _cuts(film, inner, curve, max(chunking.targetSeconds or DEFAULT_TARGET_SECONDS, total / MAX_CHUNKS))
 
 
 def _cuts(film: Film, inner: range, curve: "CostCurve", target: float) -> list[int]:
-    bounds, spent, since = [film.first], 0.0, film.first
+    """Cuts where the work done so far passes a multiple of the target: errors do not add up from chunk to chunk.
+
+    One unit may be dearer than several targets; the multiples within it are skipped.
+    """
+    bounds, work, spent, since, due = [film.first], [0.0], 0.0, film.first, target
     for frame in inner:
-        spent += curve.between(since, frame)
+        cost = curve.between(since, frame)
+        spent += cost
+        work[-1] += cost
         since = frame
-        if spent >= target * len(bounds) - 1e-9:
+        if spent >= due - 1e-9:
             bounds.append(frame)
-    return [*bounds, film.end]
+            work.append(0.0)
+            due = target * (math.floor(spent / target + 1e-9) + 1)
+    work[-1] += curve.between(since, film.end)
+    return join_small([*bounds, film.end], work, LEAST_SHARE * target)
+
+
+def join_small(bounds: list[int], work: list[float], least: float) -> list[int]:
+    """Joins each chunk of less work than `least` with the neighbour that has less, the smallest first.
+
+    work: of the chunk between each bound and the next.
+    """
+    bounds, work = list(bounds), list(work)
+    while len(work) > 1 and min(work) < least:
+        small = work.index(min(work))
+        is_left = small > 0 and (small + 1 == len(work) or work[small - 1] <= work[small + 1])
+        first = small - 1 if is_left else small
+        work[first : first + 2] = [work[first] + work[first + 1]]
+        del bounds[first + 1]
+    return bounds
 
 
 @dataclass(frozen=True)
