@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from helios_crds.request import RenderRequest
 from helios_worker.errors import UserError
+from helios_worker.planning.encoder import check_encoder
 from heliosctl.options import TARGET_SECONDS, EncodeOptions, FilmOptions, PageOptions
 
 OPTIONS = {
@@ -85,9 +86,14 @@ def build_request(
         "output": output,
     }
     try:
-        return RenderRequest.model_validate(given)
+        request = RenderRequest.model_validate(given)
     except ValidationError as error:
         raise UserError(one_line(error)) from None
+    try:
+        check_encoder(request)
+    except UserError as error:
+        raise UserError(f"--{error.message}", remedy=error.remedy) from None
+    return request
 
 
 def target_seconds(encode: EncodeOptions) -> float | None:

@@ -119,11 +119,11 @@ class WorkerRuntime:
                 return self._stitch(payload)
 
     # The browsers are launched before a stage's own modules are imported: both take about a third of a second.
+    # What is wrong with a request by itself is refused before either.
 
     async def _plan(self, payload: Payload) -> dict[str, Any]:
-        self._studio.launch()
         from helios_crds.request import RenderRequest
-        from helios_worker.stages.plan import plan
+        from helios_worker.planning.encoder import check_encoder
 
         root, key = split_url(payload.jobPath, "requests/")
         store = ArtifactStore(root)
@@ -136,6 +136,10 @@ class WorkerRuntime:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
             raise UserError(f"the request's {field}: {first['msg'].removeprefix('Value error, ')}") from None
+        check_encoder(request)
+        self._studio.launch()
+        from helios_worker.stages.plan import plan
+
         places = (local_path(place) for place in (root, request.output) if place)
         exclude = [path for path in places if path is not None]
         return (await plan(request, store, self._studio, exclude=exclude)).model_dump()

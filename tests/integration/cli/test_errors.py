@@ -171,6 +171,18 @@ def test_no_browser(cli: Cli, chromium: str):
     told_once(done.err, chromium)
 
 
+@pytest.mark.parametrize(
+    "options", [["--crf", "99"], ["--preset", "fastest"], ["--width", "161"], ["--height", "91"]], ids=lambda o: o[0]
+)
+def test_no_browser_is_started_for_what_cannot_be_encoded(cli: Cli, options: list[str]):
+    """There is none to be started: a message about it would come first."""
+    cli.page()
+    done = cli.run("render", "page", "-o", "out.mp4", *options, HELIOS_CHROMIUM="/nowhere/chromium")
+    assert done.code == 64
+    told_once(done.err, options[0], options[1])
+    assert not list(cli.artifacts.glob("requests/*"))
+
+
 def test_an_output_that_goes_away_loses_no_chunk(cli: Cli):
     cli.page(html(slow(2)))
     (cli.folder / "films").mkdir()

@@ -121,6 +121,23 @@ def test_a_browser_that_is_missing(planned, tmp_path):
     assert "HELIOS_CHROMIUM is /nowhere/chrome, which is no executable file" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("video", "said"),
+    [
+        ({"crf": 99}, "crf 99 is out of range; h264 takes 0 to 51"),
+        ({"preset": "fastest"}, "preset 'fastest' is not known to libx264; use one of: ultrafast"),
+        ({"codec": "h266"}, "codec 'h266' is not known"),
+        ({"width": 161}, "width 161 is odd; yuv420p needs even sizes: use 162 or 160"),
+    ],
+    ids=["crf", "preset", "codec", "odd width"],
+)
+def test_what_cannot_be_encoded_is_refused_before_a_browser_is_looked_for(tmp_path, video, said):
+    url = ask(tmp_path, MOVING, video={"unitFrames": 6, **video})
+    done = helios_worker("plan", url, folder=tmp_path, HELIOS_CHROMIUM="/nowhere/chrome")
+    assert done.returncode == 64
+    assert done.stderr.startswith(said)
+
+
 def test_a_browser_that_does_not_start(tmp_path):
     broken = tmp_path / "chrome"
     broken.write_text("#!/bin/sh\necho 'error while loading shared libraries: libnss3.so' >&2\nexit 127\n")

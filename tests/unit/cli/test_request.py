@@ -92,6 +92,12 @@ def test_a_number_with_a_point_is_neither_frame_nor_time():
         ),
         pytest.param(FilmOptions(duration="0"), None, None, "--duration", id="no time"),
         pytest.param(None, None, EncodeOptions(quality=101), "--quality 101 must be at most 100", id="quality"),
+        pytest.param(None, None, EncodeOptions(crf=99), "--crf 99 is out of range; h264 takes 0 to 51", id="crf"),
+        pytest.param(
+            None, None, EncodeOptions(preset="fastest"), "--preset 'fastest' is not known to libx264", id="preset"
+        ),
+        pytest.param(FilmOptions(width=161), None, None, "--width 161 is odd", id="odd width"),
+        pytest.param(FilmOptions(height=91), None, None, "--height 91 is odd", id="odd height"),
         pytest.param(None, None, EncodeOptions(range="5:2"), "the range 5:2 holds no frame", id="range"),
         pytest.param(
             None,

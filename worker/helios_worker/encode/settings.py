@@ -98,7 +98,9 @@ class EncoderSettings(BaseModel):
     def _codec_can_do_it(self) -> Self:
         row = self.row
         if self.preset not in row.presets:
-            raise ValueError(f"{row.encoder} has no preset {self.preset!r}; use one of: {', '.join(row.presets)}")
+            raise ValueError(
+                f"preset {self.preset!r} is not known to {row.encoder}; use one of: {', '.join(row.presets)}"
+            )
         lowest, highest = row.crf
         if not lowest <= self.crf <= highest:
             raise ValueError(f"crf {self.crf} is out of range; {self.codec} takes {lowest} to {highest}")

@@ -4,14 +4,12 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 
-from pydantic import ValidationError
-
 from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, Video
 from helios_worker.capture.page import Declared, Page
 from helios_worker.capture.studio import Studio, page_settings
-from helios_worker.encode.settings import EncoderSettings, default_unit_frames
 from helios_worker.errors import UserError
 from helios_worker.job import Film
+from helios_worker.planning.encoder import encoder_settings
 
 FALLBACK_SIZE = (1920, 1080)
 
@@ -117,30 +115,6 @@ def exact_fps(text: str) -> Fraction:
 
 def _frames(duration: float | None, fps: Fraction) -> int | None:
     return None if duration is None else round(Fraction(str(duration)) * fps)
-
-
-def encoder_settings(request: RenderRequest, width: int, height: int, fps: Fraction) -> EncoderSettings:
-    """The encoder's part of the film; what it cannot do is the user's error, in words."""
-    try:
-        return EncoderSettings(
-            codec=request.video.codec,
-            width=width,
-            height=height,
-            fps=fps,
-            crf=request.video.crf,
-            preset=request.video.preset,
-            unit_frames=request.video.unitFrames or default_unit_frames(fps),
-        )
-    except ValidationError as error:
-        raise UserError(_words(error)) from None
-
-
-def _words(error: ValidationError) -> str:
-    """The first thing that is wrong; a message of our own names the field itself."""
-    first = error.errors()[0]
-    if first["type"] == "value_error":
-        return first["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
 
 
 def first_guess(request: RenderRequest, html: str) -> tuple[int, int]:

@@ -20,7 +20,8 @@ from helios_worker.engine import current_engine
 from helios_worker.errors import UserError
 from helios_worker.job import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, manifest_key
 from helios_worker.planning.cut import cut_chunks
-from helios_worker.planning.settle import encoder_settings, first_guess, settle
+from helios_worker.planning.encoder import encoder_settings
+from helios_worker.planning.settle import first_guess, settle
 from helios_worker.planning.trial import Trial
 from helios_worker.snapshot import load_snapshot, take_snapshot
 from helios_worker.store import ArtifactStore, json_digest, local_path

@@ -1,0 +1,46 @@
+"""The encoder's part of a request, checked as far as the request goes: before a browser is started."""
+
+from fractions import Fraction
+
+from pydantic import ValidationError
+
+from helios_crds.request import RenderRequest
+from helios_worker.encode.settings import EncoderSettings, default_unit_frames
+from helios_worker.errors import UserError
+
+FITS_ALWAYS = 64
+"""A side that no codec refuses, in place of one that only the page may say."""
+
+
+def check_encoder(request: RenderRequest) -> None:
+    """Refuses what no page could make right.
+
+    Raises:
+        UserError: codec, crf, preset or a given size cannot be; the message begins with the field.
+    """
+    video = request.video
+    encoder_settings(request, video.width or FITS_ALWAYS, video.height or FITS_ALWAYS, Fraction(video.fps or 30))
+
+
+def encoder_settings(request: RenderRequest, width: int, height: int, fps: Fraction) -> EncoderSettings:
+    """The encoder's part of the film; what it cannot do is the user's error, in words."""
+    try:
+        return EncoderSettings(
+            codec=request.video.codec,
+            width=width,
+            height=height,
+            fps=fps,
+            crf=request.video.crf,
+            preset=request.video.preset,
+            unit_frames=request.video.unitFrames or default_unit_frames(fps),
+        )
+    except ValidationError as error:
+        raise UserError(_words(error)) from None
+
+
+def _words(error: ValidationError) -> str:
+    """The first thing that is wrong; a message of our own names the field itself."""
+    first = error.errors()[0]
+    if first["type"] == "value_error":
+        return first["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
