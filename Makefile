@@ -20,14 +20,14 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test unit integration coverage lint types fmt lock bench clean \
-	system-packages system-packages-tests
+	system-packages system-packages-tests s3-server
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: system-packages $(STAMPS)/cli ## Install what rendering needs: system packages as root on Debian, then .venv
 
-setup-dev: system-packages-tests $(STAMPS)/dev tests/node_modules/.package-lock.json ## Install what the checks and tests need too
+setup-dev: system-packages-tests s3-server $(STAMPS)/dev tests/node_modules/.package-lock.json ## Install what the checks and tests need too
 
 demo: setup ## Render the example to out/demo.mp4
 	@mkdir -p out
@@ -77,6 +77,9 @@ system-packages:
 
 system-packages-tests:
 	@PYTHON=$(PYTHON) scripts/system-packages.sh tests
+
+s3-server:
+	@scripts/s3-server.sh
 
 # First uv and the build backend, from pins and hashes alone.
 $(STAMPS)/environment: requirements/build.txt | system-packages
