@@ -22,7 +22,7 @@ import orjson
 from pydantic import ValidationError
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_worker.capture.page import FrameNeverReady
+from helios_worker.capture.faults import FrameNeverReady
 from helios_worker.capture.studio import Studio
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.machine import cpu_count

@@ -31,7 +31,7 @@ requestAnimationFrame(step);
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A browser that does not answer is given up after a second."""
-    monkeypatch.setattr("helios_worker.capture.page.ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr("helios_worker.capture.session.ANSWER_SECONDS", 1.0)
 
 
 def report_of(project: Project, reply: Reply) -> dict[str, Any]:

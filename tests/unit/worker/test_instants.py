@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helios_worker.capture.page import instant_ms
+from helios_worker.capture.playhead import instant_ms
 from helios_worker.capture.walk import way_to
 
 RATES = [Fraction(rate) for rate in (1, 10, 12, 15, 24, 25, 30, 48, 50, 60, 90, 100, 120, 144, 240)] + [

@@ -3,7 +3,7 @@
 import pytest
 
 from helios_crds.wire import chunks_in
-from helios_worker.capture.page import PageError
+from helios_worker.capture.faults import PageError
 from helios_worker.job import manifest_key
 from helios_worker.stages.chunk import SeamMismatch, first_cause
 from helios_worker.stages.stitch import BadChunks, check_seams, discard, gather, output_error

@@ -2,14 +2,24 @@
 
     from helios_worker.capture import Browser, Page
 
-`cdp` speaks to the browser, `browser` starts and ends it, `clock/` is the virtual clock injected into every
-realm, `page` drives one page from frame to frame, `site` serves the composition's snapshot to it, and `lanes`
-spreads a chunk over several browsers.
+Start with `page`, which drives one page from frame to frame. It holds:
+
+- `session`: commands to the page; `cdp` speaks to the browser, `browser` starts and ends it.
+- `clocks`: moves the virtual clocks, `clock/`, that are injected into every realm; `realms` knows which there are.
+- `compositor`: has the browser draw.
+- `network`, `console`: which requests are unanswered; what the page wrote and did wrong.
+- `watchdog`: ends a step that takes too long and says what it waited for.
+
+`walk` chooses the frames on the way to a frame, `studio` keeps browsers warm, and `site` serves them the
+composition's snapshot.
 """
 
 from helios_worker.capture.browser import Browser, BrowserMissing, find_browser
 from helios_worker.capture.cdp import BrowserGone
-from helios_worker.capture.page import Declared, FrameNeverReady, Page, PageError, PageSettings, instant_ms
+from helios_worker.capture.faults import FrameNeverReady, PageError
+from helios_worker.capture.page import Page
+from helios_worker.capture.playhead import instant_ms
+from helios_worker.capture.settings import Declared, PageSettings
 
 __all__ = [
     "Browser",

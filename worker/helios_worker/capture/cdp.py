@@ -18,6 +18,8 @@ from helios_worker.errors import HeliosError
 
 Message = dict[str, Any]
 Handler = Callable[[str, Message], None]
+# What is done on each event, by its method.
+EventTable = dict[str, Callable[[Message], None]]
 
 PIPE_BYTES = 1 << 20
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from helios_worker.blobs import Blobs
 from helios_worker.capture.browser import START_SECONDS, Browser, Launch, launch
 from helios_worker.capture.cdp import BrowserGone
-from helios_worker.capture.page import SILENT, Page, PageSettings
+from helios_worker.capture.page import Page
+from helios_worker.capture.session import SILENT
+from helios_worker.capture.settings import PageSettings
 from helios_worker.capture.site import Site
 from helios_worker.errors import HeliosError
 from helios_worker.snapshot import load_snapshot, locator

@@ -34,16 +34,3 @@ def exception_text(details: Mapping[str, Any]) -> str:
         return plain(f"{message.strip()} ({place.group()})")
     url = details.get("url")
     return plain(f"{message.strip()} ({url}:{details['lineNumber'] + 1})" if url else message.strip())
-
-
-def summary(report: Mapping[str, Any]) -> str:
-    """What a stuck page waits for, in one line. report: as Page.stuck_report makes it."""
-    if report.get("script"):
-        return plain(f"a script does not return: {report['script'][0]}")
-    if "pending" not in report:
-        return "the page does not answer: a script of it does not return"
-    waits = [f"request {url}" for url in report["requests"][:3]] + list(report["pending"])[:3]
-    if not waits:
-        timers = report.get("timers", [])[:3]
-        waits = [f"timer {timer['kind']} due at {timer['due']:.0f} ms: {timer['callback']}" for timer in timers]
-    return plain("waiting for " + "; ".join(waits)) if waits else "the page does not come to rest"

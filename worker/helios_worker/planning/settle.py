@@ -5,7 +5,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, Video
-from helios_worker.capture.page import Declared, Page
+from helios_worker.capture.page import Page
+from helios_worker.capture.settings import Declared
 from helios_worker.capture.studio import Studio, page_settings
 from helios_worker.errors import UserError
 from helios_worker.job import Film

@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 
 import orjson
 
-from helios_worker.capture.page import PageError, PageSettings
+from helios_worker.capture.faults import PageError
+from helios_worker.capture.settings import PageSettings
 from helios_worker.capture.studio import Studio, page_settings
 from helios_worker.capture.walk import pictures
 from helios_worker.encode.concat import concatenate

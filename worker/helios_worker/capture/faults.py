@@ -1,0 +1,30 @@
+"""How a page's frame can fail, told apart by who can do something about it.
+
+::
+
+    UserError                    exit 64
+    └── PageError                         the page itself is wrong
+        └── PageHangs                     and of FrameNeverReady too: no other attempt makes the frame ready
+    HeliosError                  exit 1
+    └── FrameNeverReady                   a frame took too long; another attempt may do better
+"""
+
+from typing import Any
+
+from helios_worker.errors import HeliosError, UserError
+
+
+class PageError(UserError):
+    """The page itself is wrong: an uncaught error, a missing file, nothing to render."""
+
+
+class FrameNeverReady(HeliosError):
+    """A frame did not become ready within its limit. `report` says what it was waiting for."""
+
+    def __init__(self, message: str, report: dict[str, Any]) -> None:
+        super().__init__(message, remedy="see the report in the job's folder; --frame-timeout raises the limit")
+        self.report = report
+
+
+class PageHangs(FrameNeverReady, PageError):
+    """A frame that no other attempt will make ready: a script in a loop, a promise of the page's never kept."""

@@ -1,0 +1,78 @@
+"""What a page is opened with, and what it declares of itself."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+from helios_worker.capture.faults import PageError
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """What a page is opened with.
+
+    width, height: of the picture, in CSS pixels, one device pixel each.
+    fps: frames per second; frame n is at n / fps seconds.
+    picture: "jpeg" (4:2:0) or "png" (exact).
+    quality: of JPEG, 1 to 100 (docs/decisions/0009).
+    frame_timeout: seconds of real time after which a frame counts as stuck.
+    page_errors: "fail" ends the render on an uncaught error or a missing file, "warn" goes on.
+    """
+
+    width: int
+    height: int
+    fps: Fraction
+    props: Any = None
+    seed: int = 0
+    picture: Literal["jpeg", "png"] = "jpeg"
+    quality: int = 95
+    frame_timeout: float = 30.0
+    page_errors: Literal["fail", "warn"] = "fail"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a page says of itself; None where it is silent. duration in seconds."""
+
+    width: int | None = None
+    height: int | None = None
+    fps: str | None = None
+    duration: float | None = None
+    frames: int | None = None
+
+    @classmethod
+    def parse(cls, found: Mapping[str, Any]) -> "Declared":
+        """From the values as the page writes them, one by each name.
+
+        Raises:
+            PageError: something declared is no number.
+        """
+        return cls(
+            width=_number("width", found["width"]),
+            height=_number("height", found["height"]),
+            frames=_number("frames", found["frames"]),
+            duration=_seconds(found["duration"]),
+            fps=None if found["fps"] is None else str(found["fps"]),
+        )
+
+
+def _number(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+        if number == int(number) and number > 0:
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise PageError(f'the page declares data-{name}="{value}"', remedy="write a whole number above 0")
+
+
+def _seconds(value: Any) -> float | None:
+    """Seconds from 12, "12", "1.5s" or "800ms"."""
+    found = None if value is None else re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(ms|s|)\s*", str(value))
+    if value is not None and (found is None or float(found.group(1)) == 0):
+        raise PageError(f'the page declares data-duration="{value}"', remedy='write seconds, such as "12" or "1.5s"')
+    return None if found is None else float(found.group(1)) / (1000 if found.group(2) == "ms" else 1)
