@@ -1,99 +1,79 @@
-"""A lane's encoder: pictures in any order at one end, a segment file of whole units at the other."""
+"""A lane: one browser at work on its share of a chunk's frames."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from helios_worker.encode.picture import PictureDecoder
-from helios_worker.encode.segment import SegmentWriter, inspect_segment
-from helios_worker.encode.settings import EncoderSettings
-from helios_worker.encode.unit import StillUnits, UnitEncoder
+from helios_worker.capture.page import Page
+from helios_worker.capture.settings import PageSettings
+from helios_worker.capture.studio import Studio
+from helios_worker.capture.walk import pictures
+from helios_worker.job import Film
+from helios_worker.shares import Shares
+from helios_worker.trace import mark
 
-BACKLOG = 12
-"""Pictures that may wait for the encoder before the browser is held back."""
+Put = Callable[[int, bytes], Awaitable[None]]
 
 
-class LaneEncoder:
-    """Encodes the units in [first, end) as their pictures come in, in a thread, one unit after the other.
+@dataclass(frozen=True)
+class Run:
+    """The frames [first, end) as a lane captured them in a row.
 
-    The pictures of a unit that two lanes share arrive out of order: those ahead of their turn are kept, at
-    most a unit of them.
+    picture, following: SHA-256 of the first frame's picture and of the one after the last, which is captured too
+    unless the film ends there: whoever starts with that frame must have seen the same.
     """
 
-    def __init__(
-        self,
-        settings: EncoderSettings,
-        path: Path,
-        first: int,
-        end: int,
-        threads: ThreadPoolExecutor,
-        on_frames: Callable[[int], None],
-    ) -> None:
-        self.path = path
-        self.first = first
-        self.end = end
-        self._settings = settings
-        self._threads = threads
-        self._on_frames = on_frames
-        self._waiting: dict[int, bytes] = {}
-        self._next = first
-        self._changed = asyncio.Condition()
-        self._decoder = PictureDecoder(settings)
-        self._stills = StillUnits()
+    first: int
+    end: int
+    picture: str
+    following: str | None
 
-    @property
-    def frames(self) -> int:
-        """How many frames its file will hold."""
-        return self.end - self.first
 
-    async def put(self, frame: int, picture: bytes) -> None:
-        """Hands in a picture; waits while too many before it are still to be encoded."""
-        async with self._changed:
-            self._waiting[frame] = picture
-            self._changed.notify_all()
-            await self._changed.wait_for(lambda: self._ready() < BACKLOG)
+@dataclass(frozen=True)
+class Lane:
+    """The browser `number` of the studio, and what it is to open."""
 
-    def _ready(self) -> int:
-        frame = self._next
-        while frame in self._waiting:
-            frame += 1
-        return frame - self._next
+    number: int
+    film: Film
+    studio: Studio
+    address: str
+    settings: PageSettings
 
-    async def run(self) -> None:
-        """Encodes until every frame of [first, end) has come; the file is then whole and proven."""
-        if not self.frames:
-            return
-        unit_frames = self._settings.unit_frames
-        with SegmentWriter(self.path, self._settings) as writer:
-            unit = UnitEncoder(self._settings, stills=self._stills)
-            while self._next < self.end:
-                async with self._changed:
-                    await self._changed.wait_for(self._ready)
-                    unit_end = min(self._next - self._next % unit_frames + unit_frames, self.end)
-                    batch = [self._waiting[n] for n in range(self._next, min(self._next + self._ready(), unit_end))]
-                await self._in_thread(self._encode, unit, batch)
-                async with self._changed:
-                    for frame in range(self._next, self._next + len(batch)):
-                        del self._waiting[frame]
-                    self._next += len(batch)
-                    self._changed.notify_all()
-                self._on_frames(len(batch))
-                if self._next == unit_end:
-                    await self._in_thread(lambda done: writer.append(done.finish()), unit)
-                    unit = UnitEncoder(self._settings, stills=self._stills)
-            await self._in_thread(writer.close)
-        await self._in_thread(inspect_segment, self.path, self._settings)
+    async def capture(self, shares: Shares, put: Put) -> list[Run]:
+        """Captures what falls to this lane, in one page for as long as the way leads forward.
 
-    def _encode(self, unit: UnitEncoder, batch: list[bytes]) -> None:
-        for picture in batch:
-            unit.encode(self._decoder.decode(picture))
+        put: takes each frame's picture, and waits when there are too many.
+        """
+        runs: list[Run] = []
+        frames = shares.take(self.number)
+        while frames is not None:
+            async with self.studio.page(self.number, self.address, self.settings) as page:
+                while frames is not None and frames.start > page.frame:
+                    run, frames = await self._capture_run(page, frames, shares, put)
+                    runs.append(run)
+        return runs
 
-    async def _in_thread(self, work: Callable[..., object], *args: object) -> None:
-        """Runs `work` in the lane's thread; when cancelled, still waits for it, for the file is in its hands."""
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
-        try:
-            await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait([future])
-            raise
+    async def _capture_run(self, page: Page, frames: range, shares: Shares, put: Put) -> tuple[Run, range | None]:
+        """Captures adjacent pieces, beginning with `frames`; also gives the piece that follows elsewhere."""
+        first = end = frames.start
+        digest = ""
+        piece: range | None = frames
+        while piece is not None and piece.start == end:
+            async for frame, picture in pictures(page, piece, stateful=self.film.stateful):
+                if frame == first:
+                    mark("first picture")
+                    digest = digest_of(picture)
+                await put(frame, picture)
+            end = piece.stop
+            piece = shares.take(self.number)
+        return Run(first, end, digest, await self._following(page, end)), piece
+
+    async def _following(self, page: Page, frame: int) -> str | None:
+        seam = range(frame, min(frame + 1, self.film.end))
+        digests = [digest_of(picture) async for _, picture in pictures(page, seam, stateful=self.film.stateful)]
+        return digests[0] if digests else None
+
+
+def digest_of(picture: bytes) -> str:
+    """SHA-256, by which two captures of a frame are compared."""
+    return hashlib.sha256(picture).hexdigest()

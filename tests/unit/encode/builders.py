@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from helios_worker.encode.concat import concatenate
 from helios_worker.encode.picture import PictureDecoder
-from helios_worker.encode.segment import SegmentWriter
 from helios_worker.encode.settings import EncoderSettings
 from helios_worker.encode.unit import EncodedUnit, UnitEncoder
 
@@ -86,10 +86,8 @@ def units(settings: EncoderSettings, frames: int) -> list[EncodedUnit]:
 
 
 def segment(path: Path, settings: EncoderSettings, units: Sequence[EncodedUnit]) -> Path:
-    with SegmentWriter(path, settings) as writer:
-        for unit in units:
-            writer.append(unit)
-        writer.close()
+    pieces = [BytesIO(unit.mp4) for unit in units]
+    concatenate(pieces, path, settings, expected=[unit.frames for unit in units])
     return path
 
 

@@ -24,10 +24,10 @@ def way_to(target: int, *, at: int = -1, stateful: bool) -> list[int]:
     return sorted(frame for frame in stops if at < frame < target)
 
 
-async def pictures(page: Page, first: int, end: int, *, stateful: bool) -> AsyncIterator[tuple[int, bytes]]:
-    """Each frame's number and picture, from `first` up to and without `end`."""
-    for frame in way_to(first, at=page.frame, stateful=stateful):
+async def pictures(page: Page, frames: range, *, stateful: bool) -> AsyncIterator[tuple[int, bytes]]:
+    """Each frame's number and picture, after the way to the first of them."""
+    for frame in way_to(frames.start, at=page.frame, stateful=stateful) if frames else ():
         await page.show(frame)
-    for frame in range(first, end):
+    for frame in frames:
         await page.show(frame)
         yield frame, await page.capture()

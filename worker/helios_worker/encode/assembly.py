@@ -19,9 +19,7 @@ class Assembly:
     frame.
     """
 
-    def __init__(
-        self, path: Path, settings: EncoderSettings, *, faststart: bool, audio: AudioCopy | None = None
-    ) -> None:
+    def __init__(self, path: Path, settings: EncoderSettings, *, audio: AudioCopy | None = None) -> None:
         self.frames = 0
         self.pieces = 0
         self.parameters: CodecParameters | None = None
@@ -31,7 +29,7 @@ class Assembly:
         self._track: TrackWriter | None = None
         with write_errors(path):
             self._container = open_output(
-                path, settings.fps, faststart=faststart, sample_rate=audio.sample_rate if audio else None
+                path, settings.fps, faststart=True, sample_rate=audio.sample_rate if audio else None
             )
 
     def append(self, piece: TrackReader, *, expected: int) -> None:

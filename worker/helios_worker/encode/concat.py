@@ -31,7 +31,7 @@ def concatenate(
         raise ValueError(f"{len(segments)} segments, but {len(expected)} frame counts")
     with ExitStack() as stack:
         track = stack.enter_context(open_audio(audio)) if audio is not None else None
-        assembly = Assembly(output, settings, faststart=True, audio=track)
+        assembly = Assembly(output, settings, audio=track)
         try:
             for index, (segment, frames) in enumerate(zip(segments, expected, strict=True)):
                 name = str(segment) if isinstance(segment, Path) else f"segment {index}"

@@ -46,11 +46,11 @@ def movie_timescale(fps: Fraction, sample_rate: int | None) -> int:
 
 @contextmanager
 def write_errors(target: Path | BinaryIO) -> Iterator[None]:
-    """Turn FFmpeg's errors while writing `target` into ResourceError (disk or quota full) or HeliosError."""
+    """Turn what FFmpeg or the system say of writing `target` into ResourceError (disk full) or HeliosError."""
     name = str(target) if isinstance(target, Path) else "memory"
     try:
         yield
-    except av.FFmpegError as error:
+    except (av.FFmpegError, OSError) as error:
         problem = f"cannot write {name}: {error.strerror}"
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM):
             raise ResourceError(problem, remedy="free some space or use another disk") from error

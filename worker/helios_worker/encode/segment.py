@@ -1,20 +1,15 @@
-"""Segments: the file that a chunk leaves behind, written unit by unit, and the proof that it is whole."""
+"""Segments: what is known of the files that units and chunks leave behind, and the proof that they are whole."""
 
 from hashlib import file_digest
-from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from helios_worker.encode.assembly import Assembly
 from helios_worker.encode.decode import ProvingDecoder
 from helios_worker.encode.parameters import CodecParameters
 from helios_worker.encode.settings import EncoderSettings
 from helios_worker.encode.track import TrackReader, open_track
-from helios_worker.encode.unit import EncodedUnit
 from helios_worker.errors import CorruptSegment
 
 
@@ -34,40 +29,6 @@ class SegmentInfo(BaseModel):
     decoded: bool
 
 
-class SegmentWriter:
-    """Writes units to one segment file; as a context manager it removes the file when the block fails.
-
-    Units are copied as they come, so memory does not grow with the segment.
-    """
-
-    def __init__(self, path: Path, settings: EncoderSettings) -> None:
-        self._path = path
-        self._fps = settings.fps
-        self._assembly = Assembly(path, settings, faststart=False)
-
-    def append(self, unit: EncodedUnit) -> None:
-        """Add the next unit.
-
-        Raises SegmentMismatch if it was encoded with other settings than the first.
-        """
-        with open_track(BytesIO(unit.mp4), name=f"unit {self._assembly.pieces}", fps=self._fps) as track:
-            self._assembly.append(track, expected=unit.frames)
-
-    def close(self) -> SegmentInfo:
-        """Finish the file and describe it. It is not decoded yet: that is `inspect_segment`."""
-        parameters = self._assembly.close()
-        return _describe(self._path, self._assembly.frames, parameters, decoded=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self._assembly.abandon()
-
-
 def inspect_segment(
     path: Path, settings: EncoderSettings | None = None, *, decode: bool = True, threads: int = 1
 ) -> SegmentInfo:
@@ -84,7 +45,9 @@ def inspect_segment(
         parameters = track.parameters
     if settings is not None:
         _check_settings(path, parameters, settings)
-    return _describe(path, frames, parameters, decoded=decode)
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    return SegmentInfo(frames=frames, bytes=path.stat().st_size, sha256=digest, parameters=parameters, decoded=decode)
 
 
 def _decoded_frames(track: TrackReader, threads: int) -> int:
@@ -114,9 +77,3 @@ def _check_settings(path: Path, parameters: CodecParameters, settings: EncoderSe
     for name, value in wanted.items():
         if getattr(parameters, name) != value:
             raise CorruptSegment(str(path), f"{name} {getattr(parameters, name)}, not {value}")
-
-
-def _describe(path: Path, frames: int, parameters: CodecParameters, *, decoded: bool) -> SegmentInfo:
-    with path.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
-    return SegmentInfo(frames=frames, bytes=path.stat().st_size, sha256=digest, parameters=parameters, decoded=decoded)

@@ -88,7 +88,7 @@ class Trial:
                 for frame in spread(self.film.first, self.film.end, COST_SAMPLES):
                     if time.perf_counter() > deadline:
                         break
-                    async for _ in pictures(page, frame - 1, frame, stateful=False):
+                    async for _ in pictures(page, range(frame - 1, frame), stateful=False):
                         pass
                     started = time.perf_counter()
                     await page.show(frame)

@@ -1,62 +1,42 @@
 """Renders one chunk: captures its frames, encodes them, proves the segment and commits it.
 
-A chunk is a run of whole encode units. Its lanes, one browser each, take contiguous parts; each lane's
-pictures go to an encoder thread of its own. The segment is stored under its own SHA-256 and then committed by
-creating the chunk's manifest, if nobody has: the first valid commit wins, and losing to it is success.
+A chunk is a run of whole encode units. Its lanes, one browser each, share its frames out between them
+(`shares`) and hand their pictures to the encoders of the units they belong to (`encoding`). The segment is stored
+under its own SHA-256 and then committed by creating the chunk's manifest, if nobody has: the first valid commit
+wins, and losing to it is success.
 """
 
 import asyncio
-import hashlib
 import os
 import platform
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import orjson
 
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.settings import PageSettings
 from helios_worker.capture.studio import Studio, page_settings
-from helios_worker.capture.walk import pictures
 from helios_worker.encode.concat import concatenate
 from helios_worker.encode.segment import inspect_segment
+from helios_worker.encoding import ChunkEncoder
 from helios_worker.engine import check_engine, current_engine
 from helios_worker.job import (
     SEGMENT_SUFFIX,
     SEGMENTS,
     Chunk,
-    Film,
     JobSpec,
     Manifest,
     committed,
     manifest_key,
 )
-from helios_worker.lane import LaneEncoder
+from helios_worker.lane import Lane, Run
+from helios_worker.shares import Shares
 from helios_worker.store import ArtifactStore, file_digest
-from helios_worker.trace import mark
 
 OnFrames = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Part:
-    """A lane's frames. `end` is the frame after the last."""
-
-    lane: int
-    first: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Seam:
-    """What is known of the two ends of a rendered part: SHA-256 of its first picture and of the one after."""
-
-    first: str
-    following: str | None
 
 
 class SeamMismatch(PageError):
@@ -102,7 +82,7 @@ async def render_chunk(
     started = time.monotonic()
     with TemporaryDirectory(prefix="helios-chunk-", dir=studio.scratch) as folder:
         segment = Path(folder) / "segment.mp4"
-        seam = await render_segment(job, chunk, store, studio, segment, on_frames)
+        runs = await render_segment(job, chunk, store, studio, segment, on_frames)
         rendered = time.monotonic()
         info = await asyncio.to_thread(inspect_segment, segment, film.encoder, decode=False)
         digest = await asyncio.to_thread(file_digest, segment)
@@ -114,8 +94,8 @@ async def render_chunk(
             segment=key,
             sha256=digest,
             bytes=info.bytes,
-            firstPicture=seam.first,
-            nextPicture=seam.following,
+            firstPicture=runs[0].picture,
+            nextPicture=runs[-1].following,
             engine=engine,
             seconds={"render": rendered - started, "commit": time.monotonic() - rendered},
             worker=f"{platform.node()}:{os.getpid()}",
@@ -131,95 +111,45 @@ async def render_chunk(
 
 async def render_segment(
     job: JobSpec, chunk: Chunk, store: ArtifactStore, studio: Studio, segment: Path, on_frames: OnFrames
-) -> Seam:
+) -> list[Run]:
     """Captures and encodes a chunk's frames into one video file, every frame of it decoded once as proof."""
     film = job.ours.film
     address = await studio.address(store, film)
     settings = page_settings(film, job.ours.frameTimeout)
-    parts = cut_parts(chunk, studio.lanes, film.encoder.unit_frames)
-    files = [segment.with_name(f"lane-{part.lane}.mp4") for part in parts]
-    with ThreadPoolExecutor(max_workers=len(parts), thread_name_prefix="encode") as threads:
-        encoders = [
-            LaneEncoder(film.encoder, file, *units_of(part, chunk, film.encoder.unit_frames), threads, on_frames)
-            for part, file in zip(parts, files, strict=True)
-        ]
-
-        async def capture(part: Part) -> Seam:
-            return await capture_part(part, film, address, settings, studio, encoders)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for encoder in encoders:
-                    group.create_task(encoder.run())
-                captures = [group.create_task(capture(part)) for part in parts]
-        except BaseExceptionGroup as errors:
-            raise first_cause(errors) from None
-        seams = [task.result() for task in captures]
-    for part, before, after in zip(parts[1:], seams, seams[1:], strict=False):
-        if before.following != after.first:
-            raise SeamMismatch(part.first)
-    kept = [encoder for encoder in encoders if encoder.frames]
-    if len(kept) == 1:
-        kept[0].path.replace(segment)
-    else:
-        await asyncio.to_thread(
-            concatenate,
-            [encoder.path for encoder in kept],
-            segment,
-            film.encoder,
-            expected=[encoder.frames for encoder in kept],
-        )
-    return Seam(first=seams[0].first, following=seams[-1].following)
-
-
-async def capture_part(
-    part: Part, film: Film, address: str, settings: PageSettings, studio: Studio, encoders: list[LaneEncoder]
-) -> Seam:
-    """Walks a page through a lane's frames and hands each picture to the encoder of its unit.
-
-    The frame after the last is captured too, unless the film ends there: whoever starts with it must have
-    seen the same.
-    """
-    last = min(part.end + 1, film.end)
-    first_digest, following = "", None
-    async with studio.page(part.lane, address, settings) as page:
-        async for frame, picture in pictures(page, part.first, last, stateful=film.stateful):
-            if frame == part.first:
-                mark("first picture")
-                first_digest = hashlib.sha256(picture).hexdigest()
-            if frame == part.end:
-                following = hashlib.sha256(picture).hexdigest()
-                break
-            encoder = next(encoder for encoder in encoders if encoder.first <= frame < encoder.end)
-            await encoder.put(frame, picture)
-    return Seam(first=first_digest, following=following)
+    lanes = [Lane(number, film, studio, address, settings) for number in range(min(studio.lanes, chunk.frameCount))]
+    whole = range(chunk.startFrame, chunk.end)
+    shares = Shares(whole, lanes=len(lanes), unit=film.encoder.unit_frames, stealing=not film.stateful)
+    encoder = ChunkEncoder(film.encoder, whole, segment.parent, desks=len(lanes), on_frames=on_frames)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(encoder.run())
+            captures = [group.create_task(lane.capture(shares, encoder.put)) for lane in lanes]
+    except BaseExceptionGroup as errors:
+        raise first_cause(errors) from None
+    runs = sorted((run for task in captures for run in task.result()), key=lambda run: run.first)
+    for before, after in pairwise(runs):
+        if before.following != after.picture:
+            raise SeamMismatch(after.first)
+    await asyncio.to_thread(
+        concatenate,
+        [unit.path for unit in encoder.units],
+        segment,
+        film.encoder,
+        expected=[unit.frames for unit in encoder.units],
+    )
+    return runs
 
 
 def first_cause(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """The one error worth telling of those that ended a chunk: what the page did, before what followed from it."""
-    causes = list(errors.exceptions)
+    causes = list(flat(errors))
     return next((cause for cause in causes if isinstance(cause, PageError)), causes[0])
 
 
-def cut_parts(chunk: Chunk, lanes: int, unit: int) -> list[Part]:
-    """The chunk in `lanes` contiguous parts, as equal as may be; on the unit grid when there are units enough.
-
-    Within a unit the later lane's pictures wait in memory for the earlier lane, so a cut off the grid is made
-    only where the grid would leave a lane with much less work than another.
-    """
-    count = chunk.frameCount
-    lanes = max(1, min(lanes, count))
-    cuts = [chunk.startFrame + count * lane // lanes for lane in range(lanes)]
-    if count >= 8 * unit * lanes:
-        cuts = [cuts[0], *(round(cut / unit) * unit for cut in cuts[1:])]
-    ends = [*cuts[1:], chunk.end]
-    return [Part(lane, first, end) for lane, (first, end) in enumerate(zip(cuts, ends, strict=True))]
-
-
-def units_of(part: Part, chunk: Chunk, unit: int) -> tuple[int, int]:
-    """The frames whose units begin in this part, so that each unit has one encoder: first and end."""
-
-    def next_unit(frame: int) -> int:
-        return chunk.startFrame if frame == chunk.startFrame else min(-(-frame // unit) * unit, chunk.end)
-
-    return next_unit(part.first), chunk.end if part.end == chunk.end else next_unit(part.end)
+def flat(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group and in the groups within it."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from flat(inner)
+    else:
+        yield error
