@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.job import JobSpec, Manifest, manifest_key
+from helios_worker.recording import recording_keys
 from helios_worker.snapshot import Snapshot
 from helios_worker.store import ArtifactStore, Entry, local_path
 from heliosctl.lock import held_by, sweeping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 KEEP, TIDIED = "keep", "tidied.json"
 UNUSED = timedelta(days=30)
-SWEPT = ("chunks/", "segments/", "snapshots/", "blobs/", "requests/", "stdin/")
+SWEPT = ("chunks/", "segments/", "snapshots/", "recordings/", "blobs/", "requests/", "stdin/")
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ def reach(store: ArtifactStore, job: JobSpec) -> set[str]:
         snapshot = _read(store, key, Snapshot)
         if snapshot is not None:
             keys.update(f"blobs/{digest}" for digest in snapshot.files.values())
+    if job.ours.film.recording:
+        keys |= recording_keys(store, job.ours.film.recording)
     return keys
 
 

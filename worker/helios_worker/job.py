@@ -66,12 +66,14 @@ class Film(_Model):
 
     snapshot: digest of the composition's files; empty when the page is fetched from where it is.
     url: the page's address when there is no snapshot.
+    recording: digest of what the network answered; empty when the page asks nothing of it.
     first, end: the frames rendered, of a film of `frames`.
     """
 
     snapshot: str = ""
     entry: str = "index.html"
     url: str = ""
+    recording: str = ""
     props: Any = None
     seed: int = 0
     frames: int

@@ -43,7 +43,11 @@ FLAGS = (
     "--lang=en-US",
     # one process for all frames, so that one session reaches them all
     "--disable-site-isolation-trials",
-    "--disable-features=IsolateOrigins,site-per-process,Translate,MediaRouter,OptimizationHints",
+    # (nor may a page whose recorded answers come from no address be kept from the addresses of its own network)
+    (
+        "--disable-features=IsolateOrigins,site-per-process,LocalNetworkAccessChecks,Translate,MediaRouter,"
+        "OptimizationHints"
+    ),
     "--autoplay-policy=no-user-gesture-required",
     "--allow-pre-commit-input",
     # nothing of its own on the network, no questions

@@ -97,6 +97,11 @@ class Page:
             await self._clocks.begin()
         self.console.raise_errors(self._playhead)
 
+    @property
+    def session(self) -> Session:
+        """For what listens to the page or answers its requests."""
+        return self._session
+
     async def declared(self) -> Declared:
         """Size, rate and length as the page declares them.
 

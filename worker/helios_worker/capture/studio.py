@@ -10,10 +10,12 @@ from helios_worker.blobs import Blobs
 from helios_worker.capture.browser import START_SECONDS, Browser, Launch, launch
 from helios_worker.capture.cdp import BrowserGone
 from helios_worker.capture.page import Page
+from helios_worker.capture.recorder import Recorder
 from helios_worker.capture.session import SILENT
 from helios_worker.capture.settings import PageSettings
 from helios_worker.capture.site import Site
 from helios_worker.errors import HeliosError
+from helios_worker.recording import load_recording
 from helios_worker.snapshot import load_snapshot, locator
 from helios_worker.store import ArtifactStore
 from helios_worker.trace import mark
@@ -35,6 +37,7 @@ class Studio:
         self._site = Site()
         self._blobs = Blobs(scratch)
         self._faults: dict[str, list[HeliosError]] = {}
+        self._recorders: dict[str, Recorder] = {}
         self._launches: dict[int, Launch] = {}
         self._browsers: dict[int, Browser] = {}
         self._starting = asyncio.Lock()
@@ -85,15 +88,28 @@ class Studio:
         return (await self.browser(0)).version
 
     async def address(self, store: ArtifactStore, film: "Film") -> str:
-        """Where the browsers find the film's page."""
-        if not film.snapshot:
-            return film.url
-        await self._site.start()
-        snapshot = await asyncio.to_thread(load_snapshot, store, film.snapshot)
-        faults: list[HeliosError] = []
-        base = self._site.mount(film.snapshot[:20], locator(store, snapshot, self._blobs), faults.append)
-        self._faults[base + film.entry] = faults
-        return base + film.entry
+        """Where the browsers find the film's page, with what the network answers it as recorded."""
+        address, faults = film.url, list[HeliosError]()
+        if film.snapshot:
+            await self._site.start()
+            snapshot = await asyncio.to_thread(load_snapshot, store, film.snapshot)
+            name = film.snapshot[:20]
+            address = self._site.mount(name, locator(store, snapshot, self._blobs), faults.append) + film.entry
+        self._faults[address] = faults
+        self._recorders.pop(address, None)
+        if film.recording:
+            recording = await asyncio.to_thread(load_recording, store, film.recording)
+            self._recorders[address] = Recorder(store, self._blobs, faults, recording)
+        return address
+
+    def record(self, store: ArtifactStore, address: str, *, passive: bool) -> Recorder:
+        """Records what the network answers the pages at an address from now on.
+
+        passive: only hears what is asked of other hosts than the composition's own.
+        """
+        recorder = Recorder(store, self._blobs, self._faults[address], passive=passive)
+        self._recorders[address] = recorder
+        return recorder
 
     @contextmanager
     def blaming(self, address: str) -> Iterator[None]:
@@ -111,18 +127,24 @@ class Studio:
         if faults:
             raise faults[0]
 
-    async def blank(self, lane: int, settings: PageSettings) -> Page:
-        """A blank page; the caller closes it. A browser that died or froze while nobody looked is replaced."""
-        try:
-            return await self._open(lane, settings)
-        except BrowserGone:
-            return await self._open(lane, settings)
+    async def blank(self, lane: int, settings: PageSettings, address: str) -> Page:
+        """A blank page for an address; the caller closes it.
 
-    async def _open(self, lane: int, settings: PageSettings) -> Page:
+        A browser that died or froze while nobody looked is replaced.
+        """
+        try:
+            return await self._open(lane, settings, address)
+        except BrowserGone:
+            return await self._open(lane, settings, address)
+
+    async def _open(self, lane: int, settings: PageSettings, address: str) -> Page:
         browser = await self.browser(lane)
         try:
             async with asyncio.timeout(START_SECONDS):
-                return await Page.open(browser, settings)
+                page = await Page.open(browser, settings)
+                if address in self._recorders:
+                    await self._recorders[address].attach(page)
+                return page
         except TimeoutError:
             browser.connection.close(SILENT)
             raise BrowserGone(SILENT) from None
@@ -130,7 +152,7 @@ class Studio:
     @asynccontextmanager
     async def page(self, lane: int, address: str, settings: PageSettings) -> AsyncIterator[Page]:
         """A fresh page at the brink of frame 0, closed at the end of the block."""
-        page = await self.blank(lane, settings)
+        page = await self.blank(lane, settings, address)
         mark("page opened")
         try:
             with self.blaming(address):

@@ -23,7 +23,7 @@ async def settle(request: RenderRequest, draft: Film, address: str, studio: Stud
     """
     settings = replace(page_settings(draft, request.frameTimeout), fps=Fraction(request.video.fps or 30))
     for _ in range(2):
-        page = await studio.blank(0, settings)
+        page = await studio.blank(0, settings, address)
         try:
             with studio.blaming(address):
                 await page.load(address)

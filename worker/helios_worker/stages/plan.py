@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from helios_crds.request import RenderRequest
 from helios_crds.wire import chunk_bitmap
 from helios_worker.capture.studio import Studio
+from helios_worker.capture.words import plain
 from helios_worker.engine import current_engine
 from helios_worker.errors import UserError
 from helios_worker.job import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, manifest_key
@@ -23,8 +24,11 @@ from helios_worker.planning.cut import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.settle import first_guess, settle
 from helios_worker.planning.trial import Trial
+from helios_worker.recording import is_whole
 from helios_worker.snapshot import load_snapshot, take_snapshot
 from helios_worker.store import ArtifactStore, json_digest, local_path
+
+LIVE_TOLD = 5
 
 
 class PlanResult(BaseModel):
@@ -56,20 +60,17 @@ async def plan(
     """
     engine = await current_engine(studio)
     snapshot, url = await resolve(request, store, exclude)
-    # The output is part of the job, for the stitch finds it there; chunks are shared whatever the output.
-    asked = request.model_dump(mode="json", exclude={"composition": {"url": True, "entry": True}})
-    job_id = json_digest({"asked": asked, "snapshot": snapshot, "url": url, "engine": engine.model_dump()})[:20]
-    key = f"jobs/{job_id}/job.json"
-    job = await asyncio.to_thread(_existing, store, key)
+    # Whether a page on the network is still what it was shows only when it is opened.
+    job = None if url else await asyncio.to_thread(_existing, store, _key(job_id(request, engine, snapshot)))
     if job is None:
-        job = await make_job(job_id, request, store, studio, engine, snapshot, url)
+        job = await make_job(request, store, studio, engine, snapshot, url)
         data = orjson.dumps(job.model_dump(mode="json", exclude_none=True), option=orjson.OPT_INDENT_2)
-        if not await asyncio.to_thread(store.create, key, data):
-            job = await asyncio.to_thread(_existing, store, key) or job
+        if not await asyncio.to_thread(store.create, _key(job.id), data):
+            job = await asyncio.to_thread(_existing, store, _key(job.id)) or job
     cached = await asyncio.to_thread(stored_chunks, store, job.chunks)
     film = job.ours.film
     return PlanResult(
-        jobPath=store.url + key,
+        jobPath=store.url + _key(job.id),
         jobId=job.id,
         frames=film.end - film.first,
         chunks=len(job.chunks),
@@ -92,8 +93,17 @@ async def resolve(request: RenderRequest, store: ArtifactStore, exclude: Iterabl
     raise UserError(f"{url}: sources are files, folders, http:// and https:// pages", remedy="check the address")
 
 
+def job_id(request: RenderRequest, engine: Engine, content: str) -> str:
+    """Of the request as far as it shapes the film, and of what it is about.
+
+    content: digest of the composition. The output is part of the job, for the stitch finds it there; chunks are
+    shared whatever the output.
+    """
+    asked = request.model_dump(mode="json", exclude={"composition": {"url": True, "entry": True}})
+    return json_digest({"asked": asked, "content": content, "engine": engine.model_dump()})[:20]
+
+
 async def make_job(
-    job_id: str,
     request: RenderRequest,
     store: ArtifactStore,
     studio: Studio,
@@ -118,22 +128,27 @@ async def make_job(
         encoder=encoder_settings(request, *first_guess(request, await _page_text(store, snapshot)), Fraction(30)),
     )
     address = await studio.address(store, draft)
+    recorder = studio.record(store, address, passive=bool(snapshot))
     film, page, warnings = await settle(request, draft, address, studio)
+    if recorder.passive and recorder.foreign:  # a folder's page that asks other hosts: once more, for the record
+        await page.close()
+        recorder = studio.record(store, address, passive=False)
+        film, page, warnings = await settle(request, draft, address, studio)
     try:
         trial = Trial(film, address, studio, request.frameTimeout)
         with studio.blaming(address):
             stateful = await trial.needs_history(request.composition.seeking, page)
-            film = film.model_copy(update={"stateful": stateful})
+            recording = "" if recorder.passive else await recorder.seal()
+            film = film.model_copy(update={"stateful": stateful, "recording": recording})
             costs = await trial.costs(stateful, request.chunking)
         warnings += [*trial.warnings, *sorted(page.console.warnings)]
     finally:
         await page.close()
-    if url:
-        warnings.append(f"{url} is fetched anew by every chunk; what it answers must not change during the render")
+    warnings += live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())])
     chunks = cut_chunks(film, costs, request, engine)
     encoder = film.encoder
     return JobSpec(
-        id=job_id,
+        id=job_id(request, engine, json_digest([url, film.recording]) if url else snapshot),
         metadata=Metadata(
             totalFrames=film.frames,
             fps=float(encoder.fps),
@@ -158,15 +173,32 @@ def stored_chunks(store: ArtifactStore, chunks: tuple[Chunk, ...]) -> list[int]:
     return [chunk.id for chunk in chunks if store.exists(manifest_key(chunk.key))]
 
 
+def live_warnings(requests: list[str]) -> list[str]:
+    """What every chunk asks for itself, in one line."""
+    if not requests:
+        return []
+    more = f" and {len(requests) - LIVE_TOLD} more" if len(requests) > LIVE_TOLD else ""
+    named = ", ".join(plain(request) for request in requests[:LIVE_TOLD])
+    return [f"not recorded, so every chunk asks for itself, and the answers must not differ: {named}{more}"]
+
+
+def _key(job: str) -> str:
+    return f"jobs/{job}/job.json"
+
+
 def _existing(store: ArtifactStore, key: str) -> JobSpec | None:
     data = store.get(key)
     if data is None:
         return None
     try:
-        return JobSpec.model_validate_json(data)
+        job = JobSpec.model_validate_json(data)
     except ValidationError:
+        job = None
+    recording = job.helios.film.recording if job is not None and job.helios is not None else ""
+    if job is None or (recording and not is_whole(store, recording)):
         store.delete(key)
         return None
+    return job
 
 
 async def _page_text(store: ArtifactStore, snapshot: str) -> str:
