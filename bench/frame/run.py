@@ -7,7 +7,8 @@ For each page of the renderers' benchmark, in one run:
   and of the browser's (JPEG), and of our own driver, in ms per frame;
 - x264 alone, one thread, from decoded pictures;
 - a whole chunk (plan left out) with one and with two lanes: CPU per frame of everything, and wall time.
-The ratio is the chunk's CPU over the sum of the two parts; the speed-up is wall time of one lane over two.
+The ratio is the chunk's CPU over the sum of the two parts; the speed-up is wall time of one lane over two, and cores how
+many processors each kept busy.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from helios_worker.runtime import WorkerRuntime
 from helios_worker.store import ArtifactStore
 
 PARTS = ["page", "compositor", "browser", "driver", "x264"]
-COLUMNS = [*PARTS, "sum", "chunk", "ratio", "1-lane-fps", "2-lane-fps", "speed-up"]
+COLUMNS = [*PARTS, "sum", "chunk", "ratio", "1-lane-fps", "cores", "2-lane-fps", "cores", "speed-up"]
 TICK = os.sysconf("SC_CLK_TCK")
 KINDS = {"--type=renderer": "page", "--type=gpu-process": "compositor"}
 
@@ -151,11 +152,13 @@ def main() -> None:
             pictures, costs = asyncio.run(capture_alone(film, Path(folder, "alone")))
             encoder = x264_alone(film, pictures, options.preset)
             one_cpu, one_wall = chunk(film, Path(folder), options.preset, 1)
-            _, two_wall = chunk(film, Path(folder), options.preset, 2)
+            two_cpu, two_wall = chunk(film, Path(folder), options.preset, 2)
         parts = [costs.get(kind, 0.0) for kind in ("page", "compositor", "browser", "driver")]
         total = sum(parts) + encoder
         figures = [*parts, encoder, total, one_cpu]
-        speeds = [one_cpu / total, film.frames / one_wall, film.frames / two_wall, one_wall / two_wall]
+        one_fps, two_fps = film.frames / one_wall, film.frames / two_wall
+        cores = [one_cpu * one_fps / 1000, two_cpu * two_fps / 1000]
+        speeds = [one_cpu / total, one_fps, cores[0], two_fps, cores[1], two_fps / one_fps]
         row = [name, *(f"{value:.1f}" for value in figures), *(f"{value:.2f}" for value in speeds)]
         print("|", " | ".join(row), "|", flush=True)
 
