@@ -22,6 +22,7 @@ Handler = Callable[[str, Message], None]
 EventTable = dict[str, Callable[[Message], None]]
 
 PIPE_BYTES = 1 << 20
+ENDED = "the browser ended"
 
 
 class BrowserGone(HeliosError):
@@ -74,6 +75,8 @@ class Connection:
         self._waiting[self._last_id] = (method, future)
         try:
             self._write(orjson.dumps(message) + b"\0")
+        except BrokenPipeError:  # told here before the end of its answers is read
+            self.close(ENDED)
         except OSError as error:
             self.close(f"the browser no longer reads its pipe ({error})")
         return future
@@ -121,7 +124,7 @@ class Connection:
             self.close(str(error))
             return
         if not data:
-            self.close("the browser ended")
+            self.close(ENDED)
             return
         *complete, rest = data.split(b"\0")
         for tail in complete:
