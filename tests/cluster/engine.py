@@ -82,6 +82,7 @@ def _start(engine: Engine) -> None:
             "--bridge=none",
             "--iptables=false",
             "--ip6tables=false",
+            "--ip-forward=false",
         ]
         daemon = processes.start(_ROOT, "dockerd", command)
         processes.wait_until(lambda: engine.answers("version"), "dockerd", daemon)

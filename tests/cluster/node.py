@@ -151,6 +151,7 @@ def _others(place: Place, programs: Path) -> list[Component]:
             f"--hostname-override={place.node}",
             f"--node-ip={NODE_ADDRESS}",
             f"--root-dir={place.state}/kubelet",
+            f"--cert-dir={place.state}/kubelet/pki",
         ],
         "kube-proxy": [
             f"--kubeconfig={etc}/proxy.kubeconfig",
