@@ -71,8 +71,12 @@ ENTRYPOINT ["tini", "--", "python", "-m", "helios_operator"]
 
 # --- worker -------------------------------------------------------------------------------------------------------
 FROM base AS worker
+# Chromium draws with its own SwiftShader; what its packages pull in for graphics cards would be 180 MB that nothing
+# opens (LLVM alone 112). dpkg leaves it out and knows it, so `apt-get install` in an image on top of this one works.
 # The font cache is written here: a page's first text would wait for it, in every pod.
-RUN apt-get update \
+RUN printf 'path-exclude %s\n' '/usr/lib/*/libLLVM*' '/usr/lib/*/libz3.so*' '/usr/lib/*/dri/*' \
+        '/usr/lib/chromium/libVkLayer*' '/usr/share/X11/xkb/*' >/etc/dpkg/dpkg.cfg.d/no-graphics-cards \
+    && apt-get update \
     && apt-get install --yes --no-install-recommends chromium-headless-shell fontconfig \
         fonts-dejavu-core fonts-inter fonts-liberation fonts-noto-color-emoji \
     && fc-cache --force \

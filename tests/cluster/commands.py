@@ -80,3 +80,20 @@ def check_call(command: Sequence[str | Path], env: Mapping[str, str] | None = No
         raise ClusterError(f"{command[0]} is not installed") from None
     if code:
         raise ClusterError(f"`{' '.join(map(str, command[:4]))}` ended with {code}")
+
+
+def pipe(source: Sequence[str | Path], sink: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
+    """Feeds one program's standard output into another.
+
+    Raises:
+        ClusterError: either failed; with what the second one said.
+    """
+    with subprocess.Popen([str(word) for word in source], stdout=subprocess.PIPE, env=env) as first:
+        words = [str(word) for word in sink]
+        second = subprocess.run(words, stdin=first.stdout, capture_output=True, text=True, check=False, env=env)
+        assert first.stdout is not None
+        first.stdout.close()  # if the second gave up, the first hears of it
+    if second.returncode or first.returncode:
+        raise ClusterError(
+            f"`{' '.join(map(str, source))} | {' '.join(words)}` failed: {second.stderr.strip()[-2000:]}"
+        )

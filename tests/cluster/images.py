@@ -1,11 +1,10 @@
 """The images under test: the Dockerfile's targets, and the base that they start from."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from tests.cluster.cache import digest, made_once
-from tests.cluster.commands import check_call, run, say, step
+from tests.cluster.commands import check_call, pipe, run, say, step
 from tests.cluster.engine import Engine, docker
 from tests.cluster.errors import ClusterError
 from tests.cluster.place import Place
@@ -86,7 +85,6 @@ def load(place: Place, *images: str) -> None:
         for image in images:
             if not engine.answers("image", "inspect", image):
                 raise ClusterError(f"image: {image!r} not present locally")
-            with step(f"loading {image}"), tempfile.TemporaryDirectory(dir=place.state) as folder:
-                archive = Path(folder, "image.tar")
-                engine("save", "--output", archive, image)
-                run("ctr", "-a", place.containerd_socket, "-n", "k8s.io", "images", "import", archive, timeout=300)
+            with step(f"loading {image}"):
+                import_into = ["ctr", "-a", place.containerd_socket, "-n", "k8s.io", "images", "import", "-"]
+                pipe([engine.program, "save", image], import_into, env=engine.env)

@@ -124,6 +124,7 @@ def _apiserver(place: Place) -> list[str]:
         f"--client-ca-file={etc}/ca.crt",
         f"--kubelet-client-certificate={etc}/admin.crt",
         f"--kubelet-client-key={etc}/admin.key",
+        "--kubelet-preferred-address-types=InternalIP",  # no name server knows the node
         f"--service-account-key-file={etc}/tokens.pub",
         f"--service-account-signing-key-file={etc}/tokens.key",
         "--service-account-issuer=https://kubernetes.default.svc",

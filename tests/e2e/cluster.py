@@ -50,7 +50,8 @@ class Cluster:
         while True:
             pods = self.get("pods", "-n", namespace, "-l", f"batch.kubernetes.io/job-name={job}")["items"]
             if pods and pods[0]["status"]["phase"] in FINISHED:
-                return pods[0]
+                pod: dict[str, Any] = pods[0]
+                return pod
             if time.monotonic() > deadline:
                 events = self.kubectl("get", "events", "-n", namespace, "--sort-by=.lastTimestamp")
                 state = json.dumps([pod["status"] for pod in pods], indent=1)
