@@ -86,5 +86,14 @@ def load(place: Place, *images: str) -> None:
             if not engine.answers("image", "inspect", image):
                 raise ClusterError(f"image: {image!r} not present locally")
             with step(f"loading {image}"):
-                import_into = ["ctr", "-a", place.containerd_socket, "-n", "k8s.io", "images", "import", "-"]
+                import_into: list[str | Path] = [
+                    "ctr",
+                    "-a",
+                    place.containerd_socket,
+                    "-n",
+                    "k8s.io",
+                    "images",
+                    "import",
+                    "-",
+                ]
                 pipe([engine.program, "save", image], import_into, env=engine.env)
