@@ -58,7 +58,7 @@ RUN --mount=from=wheel,source=/build/wheel,target=/build/wheel \
 # --- operator -----------------------------------------------------------------------------------------------------
 FROM base AS operator
 COPY --from=operator-packages /opt/helios /opt/helios
-ARG BASE REVISION=unknown VERSION=0.1.0.dev0
+ARG BASE REVISION=unknown VERSION=unknown
 LABEL org.opencontainers.image.title="Helios Render operator" \
     org.opencontainers.image.description="Renders RenderJobs on Kubernetes and functions in the cloud" \
     org.opencontainers.image.licenses="Apache-2.0" \
@@ -82,7 +82,7 @@ RUN printf 'path-exclude %s\n' '/usr/lib/*/libLLVM*' '/usr/lib/*/libz3.so*' '/us
     && fc-cache --force \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*.log
 COPY --from=worker-packages /opt/helios /opt/helios
-ARG BASE REVISION=unknown VERSION=0.1.0.dev0
+ARG BASE REVISION=unknown VERSION=unknown
 LABEL org.opencontainers.image.title="Helios Render worker" \
     org.opencontainers.image.description="Plans, renders and stitches films of web pages, a stage at a time" \
     org.opencontainers.image.licenses="Apache-2.0" \

@@ -1,6 +1,7 @@
 """The images under test: the Dockerfile's targets, and the base that they start from."""
 
 import os
+import tomllib
 from pathlib import Path
 
 from tests.cluster.cache import digest, made_once
@@ -35,7 +36,7 @@ def build(*targets: str) -> None:
 
 def _build(target: str) -> list[str | Path]:
     command: list[str | Path] = ["build", "--quiet", "--network=host", f"--target={target}", f"--tag={tag(target)}"]
-    command += [f"--build-arg=BASE={BASE}", f"--build-arg=REVISION={_revision()}"]
+    command += [f"--build-arg=BASE={BASE}", f"--build-arg=REVISION={_revision()}", f"--build-arg=VERSION={_version()}"]
     if (authorities := _authorities()) is not None:
         command.append(f"--secret=id=ca,src={authorities}")
     return [*command, REPOSITORY]
@@ -46,6 +47,11 @@ def _revision() -> str:
         return run("git", "describe", "--always", "--dirty", "--abbrev=12", cwd=REPOSITORY).strip()
     except ClusterError:
         return "unknown"
+
+
+def _version() -> str:
+    project: dict[str, str] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    return project["version"]
 
 
 def _authorities() -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import pause, processes
+from tests.cluster import debian, pause, processes
 from tests.cluster.cache import digest, made_once
 from tests.cluster.errors import ClusterError
 from tests.cluster.kind_cli import main
@@ -131,3 +131,20 @@ def test_the_pause_image_is_what_docker_would_save(monkeypatch):
 def test_a_bad_name_is_told_without_a_traceback(capsys):
     assert main(["delete", "cluster", "--name=../x", "--kubeconfig=none"]) == 1
     assert "is no name for a cluster" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("user", "programs", "reason"),
+    [
+        pytest.param(1000, {"go"}, "needs root", id="not root"),
+        pytest.param(0, {"go"}, "no apt-get to install them: containerd runc", id="packages, and no apt"),
+        pytest.param(0, {"apt-get"}, "Go is not installed", id="no compiler"),
+        pytest.param(0, {"apt-get", "go"}, None, id="what is missing can be installed"),
+    ],
+)
+def test_why_a_machine_cannot_hold_the_node(monkeypatch, user, programs, reason):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr("shutil.which", lambda name: name if name in programs else None)
+    said = debian.obstacle()
+    assert said is None if reason is None else said is not None and reason in said
