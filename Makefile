@@ -11,6 +11,12 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_NO_PROGRESS := 1
 
 PYTEST_ARGS ?=
+# The kind that the tests on a cluster use: the node of tests/cluster, or KIND=kind for the real one.
+KIND ?=
+CLUSTER_ARGS := $(if $(KIND),--kind-bin=$(KIND))
+CLUSTER := $(or $(KIND),tests/cluster/kind)
+CLUSTER_NAME ?= helios
+CLUSTER_CONFIG := .cache/cluster/kubeconfig
 BENCH_ARGS ?=
 DEMO ?= examples/launch/index.html
 
@@ -19,11 +25,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test unit integration coverage lint types fmt lock bench clean \
-	system-packages system-packages-tests s3-server
+.PHONY: help setup setup-dev demo test unit integration e2e coverage lint types fmt lock bench image cluster-up \
+	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster s3-server
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: system-packages $(STAMPS)/cli ## Install what rendering needs: system packages as root on Debian, then .venv
 
@@ -34,14 +40,17 @@ demo: setup ## Render the example to out/demo.mp4
 	@$(BIN)/heliosctl render $(DEMO) -o out/demo.mp4
 	@echo "The film is $(CURDIR)/out/demo.mp4"
 
-test: setup-dev lint types ## Run every check and every test (PYTEST_ARGS="-k seek -x" narrows the tests)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: setup-dev lint types system-packages-cluster ## Run every check and every test (PYTEST_ARGS="-k seek -x" narrows the tests)
+	@$(BIN)/python -m pytest $(CLUSTER_ARGS) $(PYTEST_ARGS)
 
 unit: setup-dev ## Run the unit tests, in seconds
 	@$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
 
 integration: setup-dev ## Run the tests with real browsers, encoders and servers
 	@$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+
+e2e: setup-dev system-packages-cluster ## Run the tests with a real cluster and the real images (KIND=kind takes the real kind)
+	@$(BIN)/python -m pytest tests/e2e $(CLUSTER_ARGS) $(PYTEST_ARGS)
 
 coverage: setup-dev ## Run the unit tests and show which lines they miss
 	@$(BIN)/coverage run -m pytest tests/unit $(PYTEST_ARGS)
@@ -66,8 +75,24 @@ lock: $(STAMPS)/environment ## Pin requirements again after a change (UPGRADE=1 
 bench: setup ## Compare renderers on the same pages (BENCH_ARGS are passed on)
 	@bench/renderers/run $(BENCH_ARGS)
 
+image: ## Build the images helios-worker:dev and helios-operator:dev from this checkout
+	@$(PYTHON) tests/cluster/image
+
+cluster-up: image ## Start a Kubernetes on this machine with the images in it (KIND=kind takes the real kind)
+	@mkdir -p $(dir $(CLUSTER_CONFIG))
+	@$(CLUSTER) create cluster --name=$(CLUSTER_NAME) --kubeconfig=$(CLUSTER_CONFIG)
+	@for image in helios-worker:dev helios-operator:dev; do \
+		$(CLUSTER) load docker-image --name $(CLUSTER_NAME) $$image; done
+	@echo "export KUBECONFIG=$(CURDIR)/$(CLUSTER_CONFIG)"
+
+cluster-down: ## Remove what cluster-up started
+	@$(CLUSTER) delete cluster --name=$(CLUSTER_NAME) --kubeconfig=$(CLUSTER_CONFIG)
+
+cluster-status: ## Show the cluster's components, nodes and pods
+	@tests/cluster/kind status
+
 clean: ## Remove the environment, caches and renders
-	@rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache dist out tests/node_modules
+	@rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache dist out tests/node_modules .pytest-kind
 	@find crds worker operator cli tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- how the environment is made --------------------------------------------------------------------------------
@@ -80,6 +105,9 @@ system-packages-tests:
 
 s3-server:
 	@scripts/s3-server.sh
+
+system-packages-cluster:
+	@$(if $(KIND),,$(PYTHON) tests/cluster/build --if-able)
 
 # First uv and the build backend, from pins and hashes alone.
 $(STAMPS)/environment: requirements/build.txt | system-packages

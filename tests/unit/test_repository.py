@@ -67,11 +67,11 @@ def test_lock_follows_pyproject(repository, extra):
 
 def test_every_make_target_has_help(repository):
     makefile = (repository / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", makefile, flags=re.MULTILINE))
     internal = {target for target in targets if target.startswith("system-packages")}
     listed = subprocess.run(["make", "help"], cwd=repository, capture_output=True, text=True, check=True).stdout
-    assert targets - internal == set(re.findall(r"^  make ([a-z-]+) ", listed, flags=re.MULTILINE))
-    assert {"setup", "demo", "test", "unit", "integration", "lint", "fmt", "lock", "bench"} <= targets
+    assert targets - internal == set(re.findall(r"^  make ([a-z0-9-]+) ", listed, flags=re.MULTILINE))
+    assert {"setup", "demo", "test", "unit", "integration", "e2e", "lint", "fmt", "lock", "bench"} <= targets
 
 
 def test_operator_folder_is_no_package(repository):
