@@ -134,7 +134,7 @@ class _Scheduler:
         if limit is None:
             return []
         candidates = {
-            work: [attempt for attempt in found if not self._record.ledger.settles(attempt)]
+            work: [attempt for attempt in found if not (attempt.disrupted or self._record.ledger.settles(attempt))]
             for work, found in self._attempts.items()
             if work.stage is Stage.CHUNK and self._record.is_open(work.chunk)
         }
@@ -190,7 +190,7 @@ def _status(
     """The status that says all of it."""
     phase = phase_of(record, suspended=job.spec.suspend, blocked=blocked is not None)
     ended = record.end is not None or record.film is not None
-    active = [] if ended else [*holding, *starts]
+    active: list[Attempt | StartAttempt] = [] if ended else [*holding, *starts]
     marks = _chunk_map(record, active)
     done = marks.count(DONE) + marks.count(CACHED)
     found = conditions(record, phase, blocked, job.status.conditions, job.generation, now)
