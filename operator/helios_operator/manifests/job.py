@@ -11,6 +11,8 @@ from helios_operator.manifests.pod import CONTAINER, pod_template
 from helios_operator.manifests.request import Manifest
 from helios_operator.state import ObservedJob, StartAttempt
 
+# A Job that vanished before its result was on record would run again: an operator that is away needs some time.
+SHORTEST_TTL = timedelta(minutes=10)
 QUEUE = "kueue.x-k8s.io/queue-name"
 
 FAILURE_POLICY: Manifest = {
@@ -46,7 +48,7 @@ def attempt_job(job: ObservedJob, start: StartAttempt, config: Config) -> Manife
             "parallelism": 1,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": FAILURE_POLICY,
-            "ttlSecondsAfterFinished": round(parse_duration(job.spec.ttlAfterFinished).total_seconds()),
+            "ttlSecondsAfterFinished": round(time_to_live(job).total_seconds()),
             "template": pod_template(job, start, settings, time_limit(job, start.work.stage, config), config),
         },
     }
@@ -61,3 +63,8 @@ def time_limit(job: ObservedJob, stage: Stage, config: Config) -> timedelta:
             return parse_duration(job.spec.execution.chunkTimeout)
         case Stage.STITCH:
             return config.stitch_timeout
+
+
+def time_to_live(job: ObservedJob) -> timedelta:
+    """How long a finished Job is kept."""
+    return max(SHORTEST_TTL, parse_duration(job.spec.ttlAfterFinished))
