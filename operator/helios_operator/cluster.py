@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from aiohttp import ClientError
 from kubernetes.aio.client import ApiClient
 
 Object = dict[str, Any]
@@ -14,7 +15,10 @@ PAGE = 500
 
 
 class ApiError(Exception):
-    """The API server refused. status: of HTTP. reason: in one word, such as AlreadyExists."""
+    """The API server refused, or was not reached.
+
+    status: of HTTP; 0 where there was no answer. reason: in one word, such as AlreadyExists.
+    """
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(f"{status} {reason}: {message}")
@@ -57,7 +61,8 @@ class Cluster:
 
     async def list(self, path: str, selector: str) -> tuple[list[Object], str]:
         """All objects that a label selector matches, page by page, and the resourceVersion they are of."""
-        query, items = {"labelSelector": selector, "limit": str(PAGE)}, []
+        query = {"labelSelector": selector, "limit": str(PAGE)}
+        items: list[Object] = []
         while True:
             page = await self._call("GET", path, query=query)
             items += page.get("items") or []
@@ -83,12 +88,17 @@ class Cluster:
                     if event["type"] == "ERROR":
                         raise _error(event["object"].get("code", 500), line)
                     yield event["type"], event["object"]
+        except (ClientError, OSError) as error:
+            raise _unreachable(error) from error
         finally:
             response.response.close()
 
     async def _call(self, method: str, path: str, **given: Any) -> Object:
         response = await self._send(method, path, **given)
-        found: Object = json.loads(await response.read())
+        try:
+            found: Object = json.loads(await response.response.read())
+        except (ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(error) from error
         return found
 
     async def _send(
@@ -109,15 +119,22 @@ class Cluster:
             body=body,
             auth_settings=["BearerToken"],
         )
-        response = await self._client.call_api(*request, _request_timeout=timeout)
-        self._set_clock(response.getheader("Date"))
-        if not 200 <= response.status < 300:
-            raise _error(response.status, await response.read())
+        try:
+            response: Any = await self._client.call_api(*request, _request_timeout=timeout)
+            self._set_clock(response.headers.get("Date"))
+            if not 200 <= response.status < 300:
+                raise _error(response.status, await response.response.read())
+        except (ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(error) from error
         return response
 
     def _set_clock(self, date: str | None) -> None:
         if date:
             self._drift = parsedate_to_datetime(date) - datetime.now(UTC)
+
+
+def _unreachable(error: BaseException) -> ApiError:
+    return ApiError(0, "Unreachable", str(error) or type(error).__name__)
 
 
 def _error(status: int, body: bytes) -> ApiError:

@@ -123,7 +123,7 @@ def _waiting(pod: Object | None, state: Object) -> str:
     """Why a pod does not start, in the kubelet's or the scheduler's words."""
     why = state.get("waiting") or {}
     conditions = ((pod or {}).get("status") or {}).get("conditions") or ()
-    unscheduled = next(
+    unscheduled: Object = next(
         (item for item in conditions if item.get("type") == "PodScheduled" and item.get("status") == "False"), {}
     )
     told = why if why.get("message") or not unscheduled else unscheduled
