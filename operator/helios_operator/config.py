@@ -37,6 +37,8 @@ class Config:
     targets: every RenderTarget by name. grants: how many chunks this RenderJob may have active on each target,
     by the fair share of all RenderJobs; a target that is not named is not limited.
     backoff, backoff_limit: the first wait before a retry, and the longest.
+    disruption_pause: before work that was disrupted starts again. result_grace: how long a Job that ended may be
+    known before its pod's exit code and message are.
     terminating_grace: after which a pod that does not end is taken for lost.
     spill_after: after which a target whose pods do not start is passed over.
     """
@@ -49,6 +51,7 @@ class Config:
     backoff: timedelta = timedelta(seconds=10)
     backoff_limit: timedelta = timedelta(minutes=5)
     disruption_pause: timedelta = timedelta(seconds=5)
+    result_grace: timedelta = timedelta(seconds=5)
     terminating_grace: timedelta = timedelta(minutes=2)
     spill_after: timedelta = timedelta(minutes=1)
     plan_timeout: timedelta = timedelta(minutes=30)

@@ -66,7 +66,9 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
     state = _container_state(pod)
     ended = state.get("terminated") or {}
     running = state.get("running") or {}
-    phase = _phase(job, pod, bool(running or ended))
+    phase = _phase(job, bool(running or ended))
+    if pod is not None and not ended and phase in (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED):
+        phase = AttemptPhase.RUNNING  # the Job's news came before the pod's, which has the exit code and message
     return Attempt(
         name=meta["name"],
         uid=meta["uid"],
@@ -89,7 +91,7 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
-def _phase(job: Object, pod: Object | None, has_started: bool) -> AttemptPhase:
+def _phase(job: Object, has_started: bool) -> AttemptPhase:
     if _is_true(job, "Complete") or _is_true(job, "SuccessCriteriaMet"):
         return AttemptPhase.SUCCEEDED
     if _is_true(job, "Failed"):

@@ -148,11 +148,11 @@ class _Scheduler:
         return ready_at is None or ready_at <= self._now
 
     def _ready_at(self, work: Work) -> datetime | None:
-        """The end of the back-off after a failure, or of the pause after a disruption."""
+        """The end of the back-off after a failure, or of the pause after an end that is not on record."""
         pauses = [
             attempt.finished + self._config.disruption_pause
             for attempt in self._attempts.get(work, ())
-            if attempt.phase is AttemptPhase.FAILED and attempt.finished is not None
+            if attempt.finished is not None and not attempt.is_active and not self._record.ledger.settles(attempt)
         ]
         after_failure = self._record.ledger.not_before(work)
         return max([*pauses, *([after_failure] if after_failure else [])], default=None)

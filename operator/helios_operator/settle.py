@@ -148,7 +148,7 @@ class _Settlement:
         if any(not has_not_started(attempt, self._now, self._start_timeout) for attempt in alive):
             return None
         blamed = [attempt for attempt in attempts if self._is_to_blame(attempt)] + alive
-        if not blamed:
+        if not blamed or any(self._is_untold(attempt) for attempt in blamed):
             return None
         self._record_failure(work, max(attempt.number for attempt in attempts), blamed[-1])
         return blamed[-1]
@@ -156,6 +156,12 @@ class _Settlement:
     def _is_alive(self, attempt: Attempt) -> bool:
         lost = is_lost(attempt, self._now, self._config.terminating_grace)
         return attempt.is_active and not attempt.stopping and not lost
+
+    def _is_untold(self, attempt: Attempt) -> bool:
+        """Whether a Job has ended whose pod has not been heard of: its news may be on the way."""
+        if attempt.is_active or attempt.exit_code is not None or attempt.finished is None:
+            return False
+        return self._now - attempt.finished < self._config.result_grace
 
     def _is_to_blame(self, attempt: Attempt) -> bool:
         """A disruption is nobody's failure, nor is what we stopped ourselves. A plan that says nothing is one."""

@@ -49,6 +49,12 @@ def conditions(*kinds: str) -> dict[str, Any]:
         pytest.param(job(), [pod({"running": {"startedAt": MADE}})], AttemptPhase.RUNNING, id="running"),
         pytest.param(job(), [pod({"terminated": {"exitCode": 0}})], AttemptPhase.RUNNING, id="not yet said by the Job"),
         pytest.param(job(status=conditions("Complete")), [], AttemptPhase.SUCCEEDED, id="done"),
+        pytest.param(
+            job(status=conditions("Failed")),
+            [pod({"running": {"startedAt": MADE}})],
+            AttemptPhase.RUNNING,
+            id="pod lags",
+        ),
         pytest.param(job(status=conditions("Failed")), [], AttemptPhase.FAILED, id="failed, pod gone"),
     ],
 )

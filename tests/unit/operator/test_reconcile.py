@@ -248,3 +248,11 @@ def test_ten_thousand_chunks_fit_into_a_status():
     children = [attempt("running", index) for index in range(256, 5000)]
     status = decide(job, *children).status
     assert len(status.model_dump_json().encode()) < 64 * 1024
+
+
+@pytest.mark.parametrize(("age", "failures"), [(1, 0), (9, 1)])
+def test_a_result_that_may_be_on_its_way_is_waited_for(age, failures):
+    ended = attempt("succeeded", PLAN, exit_code=None, finished=NOW - seconds(age))
+    decision = decide(render_job(), ended)
+    assert started(decision) == []
+    assert decision.status.failures == failures
