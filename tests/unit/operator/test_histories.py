@@ -26,13 +26,18 @@ OUTCOMES = ("success", "success", "success", "failure", "kill", "disruption", "g
 class Render(RuleBasedStateMachine):
     """One RenderJob from its creation to its end."""
 
-    @initialize(chunks=st.integers(1, 8), cached=st.integers(0, 255), per_chunk=st.integers(0, 3))
-    def create(self, chunks: int, cached: int, per_chunk: int) -> None:
+    @initialize(
+        chunks=st.integers(1, 8),
+        cached=st.integers(0, 255),
+        per_chunk=st.integers(0, 5),
+        total=st.sampled_from([6, 60]),
+    )
+    def create(self, chunks: int, cached: int, per_chunk: int, total: int) -> None:
         self.chunks, self.cached = chunks, cached & ((1 << chunks) - 1)
         spec = {
             "execution": {
                 "parallelism": PARALLELISM,
-                "retries": {"perChunk": per_chunk, "total": 6},
+                "retries": {"perChunk": per_chunk, "total": total},
                 "startTimeout": "2m",
             }
         }
@@ -159,7 +164,7 @@ class Render(RuleBasedStateMachine):
     def _finish(self, found: Attempt, outcome: str) -> None:
         succeeded = outcome in ("success", "garbage")
         message = "garbage" if outcome == "garbage" else self._message(found.work)
-        if outcome == "bad-chunks":
+        if outcome == "bad-chunks" or (found.work == STITCH and outcome == "failure"):
             message = ""
             if found.work == STITCH:
                 bad = sorted(self.committed)[:2]
@@ -227,6 +232,7 @@ class Render(RuleBasedStateMachine):
         if hasattr(self, "job"):
             assert len(self.job.status.model_dump_json()) < 16 * 1024
             assert len(self.job.status.retries) <= self.chunks + 2
+            assert self.job.status.failures <= self.serial, "an attempt's failure was counted twice"
 
     def teardown(self) -> None:
         """From wherever it is, the render comes to an end once the world behaves."""
