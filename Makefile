@@ -25,7 +25,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test unit integration e2e coverage lint types fmt lock bench image cluster-up \
+.PHONY: help setup setup-dev demo test unit integration e2e coverage lint types fmt crds lock bench image cluster-up \
 	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster s3-server
 
 help: ## Show this list
@@ -68,6 +68,9 @@ types: $(STAMPS)/dev ## Check types
 fmt: $(STAMPS)/dev ## Format the code and fix what can be fixed by itself
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
+
+crds: $(STAMPS)/dev ## Write crds/*.yaml from the models
+	@$(BIN)/python scripts/crds.py crds
 
 lock: $(STAMPS)/environment ## Pin requirements again after a change (UPGRADE=1 moves to newer versions)
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)

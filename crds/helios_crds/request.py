@@ -23,7 +23,7 @@ def _fps_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | Fraction) and not isinstance(value, bool) else value
 
 
-def _check_fps(value: str) -> str:
+def check_fps(value: str) -> str:
     """A whole number or a fraction of whole numbers, so that a frame's time is exact."""
     numerator, slash, denominator = value.partition("/")
     if not numerator.isdecimal() or (slash and not denominator.isdecimal()):
@@ -36,7 +36,7 @@ def _check_fps(value: str) -> str:
     return str(fps)
 
 
-Fps = Annotated[str, BeforeValidator(_fps_text), AfterValidator(_check_fps)]
+Fps = Annotated[str, BeforeValidator(_fps_text), AfterValidator(check_fps)]
 
 
 class Composition(_Model):

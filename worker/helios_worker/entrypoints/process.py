@@ -16,14 +16,15 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import orjson
 from pydantic import ValidationError
 
 from helios_crds.wire import RESULT_BYTES, ExitCode, Payload, Reply, Stage
+from helios_worker.errors import HeliosError, UserError
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.trace import mark
 
@@ -71,11 +72,47 @@ def answer(options: argparse.Namespace) -> Reply:
         )
     except ValidationError as error:
         return bad_payload(error)
+    if payload.stage is Stage.PLAN and options.request is not None:
+        try:
+            keep_request(payload.jobPath, options.request, options.props)
+        except HeliosError as error:
+            return Reply(exitCode=error.exit_code, stderr=str(error))
     runtime = WorkerRuntime(options.workspace, lanes=options.lanes, allow_commands=options.allow_commands)
     try:
         return runtime.process(payload)
     finally:
         runtime.close()
+
+
+def keep_request(url: str, file: Path, props: Sequence[Path]) -> None:
+    """Puts a request where the plan looks for it: a pod brings it as a file.
+
+    props: JSON files whose fields are added to the composition's props; a later one wins, the request's own over all.
+
+    Raises:
+        UserError: one of the files cannot be read, or is no JSON object.
+    """
+    from helios_worker.store import ArtifactStore, split_url
+
+    request = _read_object(file)
+    merged: dict[str, object] = {}
+    for path in props:
+        merged |= _read_object(path)
+    if merged:
+        composition = request.setdefault("composition", {})
+        composition["props"] = merged | (composition.get("props") or {})
+    root, key = split_url(url, "requests/")
+    ArtifactStore(root).put(key, orjson.dumps(request))
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        found = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path} holds no JSON object")
+    return found
 
 
 def bad_payload(error: ValidationError) -> Reply:
@@ -190,6 +227,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("chunk_index", type=int)
         else:
             sub.set_defaults(chunk_index=0)
+        if stage is Stage.PLAN:
+            sub.add_argument("--request", type=Path, default=None, help="file to be stored as the request first")
+            sub.add_argument("--props", type=Path, action="append", default=[], help="JSON file with more props")
     stages.add_parser("lines", parents=[common], help="one payload per line on standard input")
     return parser
 

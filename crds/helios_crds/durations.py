@@ -1,0 +1,49 @@
+"""Durations as the API writes them: 90s, 1h30m, 250ms.
+
+A pattern of our own, because the schema format `duration` also takes "1 week" and "-5m".
+"""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from helios_crds.base import rules
+
+MAX_LENGTH = 24
+PATTERN = r"^([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}(\.[0-9]{1,3})?s)?([0-9]{1,9}ms)?$"
+ABOVE_ZERO = rules(("duration(self) > duration('0s')", "must be longer than nothing: write 90s or 1h30m"))
+
+_PARTS = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?", re.ASCII)
+
+
+def parse_duration(text: str) -> timedelta:
+    """The time that a duration stands for.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _PARTS.fullmatch(text)
+    if not text or found is None:
+        raise ValueError(f"{text!r} is no duration: write 90s, 1h30m or 250ms")
+    hours, minutes, seconds, milliseconds = (float(part or 0) for part in found.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
+
+
+def _positive(text: str) -> str:
+    if parse_duration(text) <= timedelta(0):
+        raise ValueError(f"{text!r} must be longer than nothing: write 90s or 1h30m")
+    return text
+
+
+def _valid(text: str) -> str:
+    parse_duration(text)
+    return text
+
+
+_shape = Field(min_length=2, max_length=MAX_LENGTH, pattern=PATTERN)
+_above_zero = Field(json_schema_extra=ABOVE_ZERO)
+
+MaybeZero = Annotated[str, _shape, AfterValidator(_valid)]
+Duration = Annotated[str, _shape, _above_zero, AfterValidator(_positive)]

@@ -1,0 +1,84 @@
+"""From a RenderJob's spec to the request that a worker plans from, so that cluster and command line render the same.
+
+Where a composition is not a URL, the plan's pod finds it as files in a folder.
+"""
+
+import json
+
+from helios_crds.durations import parse_duration
+from helios_crds.renderjob import MAX_INLINE, RenderJobSpec
+from helios_crds.renderjob import Composition as CompositionSpec
+from helios_crds.request import Chunking, Composition, RenderRequest, Video
+
+COMPOSITION_FOLDER = "/helios/composition"
+INLINE_ENTRY = "index.html"
+
+
+class UnusableSpec(ValueError):
+    """A spec that the schema lets through and that cannot be rendered. reason: in one word, for a condition."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
+    """The request that a spec amounts to.
+
+    output: URL of the film.
+
+    Raises:
+        UnusableSpec: it asks for what there is not, or for too much.
+    """
+    if spec.audio is not None and spec.audio.tracks:
+        raise UnusableSpec("AudioNotSupported", "spec.audio.tracks cannot be mixed in yet: leave it out")
+    source = spec.composition
+    return RenderRequest(
+        composition=Composition(
+            url=_source_url(source),
+            entry=INLINE_ENTRY if source.inline is not None else source.entry,
+            props=source.props,
+            seed=source.seed,
+            seeking=source.seeking,
+            pageErrors=source.pageErrors,
+        ),
+        video=_video(spec),
+        chunking=_chunking(spec),
+        frameTimeout=parse_duration(spec.execution.frameTimeout).total_seconds(),
+        output=output,
+    )
+
+
+def _source_url(source: CompositionSpec) -> str:
+    if source.jobSpec is not None:
+        raise UnusableSpec(
+            "JobSpecNotSupported", "spec.composition.jobSpec cannot be rendered yet: give the page itself"
+        )
+    size = len((source.inline or "").encode()) + len(json.dumps(source.props, ensure_ascii=False).encode())
+    if size > MAX_INLINE:
+        raise UnusableSpec(
+            "CompositionTooLarge",
+            f"spec.composition.inline and props have {size} bytes together, more than {MAX_INLINE}: "
+            "put the page into a ConfigMap, a folder or a bucket",
+        )
+    return source.url if source.url is not None else f"file://{COMPOSITION_FOLDER}"
+
+
+def _video(spec: RenderJobSpec) -> Video:
+    if spec.video is None:
+        return Video()
+    given = spec.video.model_dump(exclude_none=True)
+    if spec.video.duration is not None:
+        given["duration"] = parse_duration(spec.video.duration).total_seconds()
+    return Video.model_validate(given)
+
+
+def _chunking(spec: RenderJobSpec) -> Chunking:
+    if spec.chunking is None:
+        return Chunking()
+    target = spec.chunking.targetDuration
+    return Chunking(
+        frames=spec.chunking.frames,
+        count=spec.chunking.count,
+        targetSeconds=None if target is None else parse_duration(target).total_seconds(),
+    )

@@ -1,0 +1,311 @@
+"""RenderJob: a composition, a video, and how to render it. The spec; its status is in renderjob_status.
+
+Descriptions are what `kubectl explain` shows. What shapes the frames cannot be changed after creation: another
+render is another name.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from helios_crds.base import OPEN_OBJECT, ApiModel, Name, Url, immutable, listed, rules
+from helios_crds.durations import Duration, MaybeZero
+from helios_crds.request import MAX_CHUNKS, MAX_FRAMES, MAX_SIDE, check_fps
+
+MAX_INLINE = 128 * 1024
+MAX_TOTAL_RETRIES = 200
+MAX_TARGETS = 16
+
+_FPS_SHAPE = "type(self) == int || self.matches('^[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?$')"
+_FPS_LIMIT = (
+    "type(self) == int ? self >= 1 && self <= 240 : !self.matches('^[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?$') || "
+    "int(self.split('/')[0]) <= 240 * (self.contains('/') ? int(self.split('/')[1]) : 1)"
+)
+FPS_RULES = rules(
+    (_FPS_SHAPE, 'fps must be exact: write 30, or a fraction in quotes such as "30000/1001" for 29.97'),
+    (_FPS_LIMIT, "fps must be above 0 and at most 240"),
+)
+
+
+def _exact_fps(value: int | str) -> int | str:
+    check_fps(str(value))
+    return value
+
+
+FpsValue = Annotated[int | str, AfterValidator(_exact_fps), Field(json_schema_extra={"maxLength": 19, **FPS_RULES})]
+Decibel = Annotated[float, Field(ge=-120, le=60)]
+
+
+class KeyRef(ApiModel):
+    """A key of a ConfigMap in the RenderJob's namespace."""
+
+    name: Name = Field(description="Name of the ConfigMap.")
+    key: str = Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$", description="Key in its data.")
+
+
+class PropsSource(ApiModel):
+    """Where more props come from."""
+
+    configMapKeyRef: KeyRef = Field(description="A key of a ConfigMap that holds a JSON object.")
+
+
+class ConfigMapSource(ApiModel):
+    """A composition in a ConfigMap: its keys are the files."""
+
+    name: Name = Field(description="Name of a ConfigMap in the RenderJob's namespace.")
+
+
+SOURCES = ("url", "inline", "configMap", "jobSpec")
+
+
+class Composition(ApiModel):
+    """The page with a time axis."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.url), has(self.inline), has(self.configMap), has(self.jobSpec)].filter(x, x).size() == 1",
+                "give exactly one of url, inline, configMap and jobSpec",
+            ),
+            (
+                "!has(self.jobSpec) || !(has(self.props) || has(self.propsFrom))",
+                "a jobSpec brings its own props: leave props and propsFrom out",
+            ),
+        )
+    )
+
+    url: Url | None = Field(
+        default=None, description="A page, folder or archive: file://, http://, https://, s3:// or gs://."
+    )
+    inline: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_INLINE,
+        description="The page itself, as HTML. Together with props at most 128 KiB.",
+    )
+    configMap: ConfigMapSource | None = Field(
+        default=None, description="A ConfigMap whose keys are the composition's files."
+    )
+    jobSpec: Url | None = Field(default=None, description="URL of a job.json that is planned already.")
+    entry: str = Field(
+        default="index.html",
+        min_length=1,
+        max_length=512,
+        description="The page within a folder, archive or ConfigMap.",
+    )
+    props: dict[str, Any] | None = Field(
+        default=None,
+        max_length=4096,
+        description="JSON object that the page finds as window.__HELIOS_PROPS__.",
+        json_schema_extra=OPEN_OBJECT,
+    )
+    propsFrom: list[PropsSource] | None = Field(
+        default=None,
+        max_length=16,
+        description="More props, from ConfigMaps; a later one wins, and props wins over all.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    seed: int = Field(default=0, ge=0, lt=1 << 32, description="Seed of the page's random numbers.")
+    seeking: Literal["Auto", "Seekable", "Stateful"] = Field(
+        default="Auto",
+        description="Whether a frame can be reached by jumping (Seekable), needs all frames before it (Stateful), "
+        "or is tried by the plan (Auto).",
+    )
+    pageErrors: Literal["fail", "warn"] = Field(
+        default="fail", description="Whether an uncaught error or a missing file of the page ends the render."
+    )
+
+
+class Video(ApiModel):
+    """The picture. What is left out, the page declares."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!(has(self.frames) && has(self.duration))",
+                "give frames or duration, not both: frames = duration × fps, rounded",
+            ),
+        )
+    )
+
+    width: int | None = Field(default=None, ge=2, le=MAX_SIDE, description="Width in pixels.")
+    height: int | None = Field(default=None, ge=2, le=MAX_SIDE, description="Height in pixels.")
+    fps: FpsValue | None = Field(
+        default=None,
+        description='Frames per second, exact: 30, or a fraction in quotes such as "30000/1001" for 29.97.',
+    )
+    duration: Duration | None = Field(
+        default=None, description="Length of the film, such as 45s; the number of frames is duration × fps, rounded."
+    )
+    frames: int | None = Field(
+        default=None, ge=1, le=MAX_FRAMES, description="Length of the film in frames, instead of duration."
+    )
+    codec: Literal["h264"] = Field(default="h264", description="Video codec.")
+    crf: int = Field(default=18, ge=0, le=51, description="Constant rate factor: lower is better and larger.")
+    preset: str = Field(
+        default="veryfast", max_length=16, pattern="^[a-z]+$", description="The encoder's trade of time against size."
+    )
+    capture: Literal["jpeg", "png"] = Field(
+        default="jpeg", description="How frames leave the browser: jpeg is fast, png exact."
+    )
+    quality: int = Field(default=95, ge=1, le=100, description="Quality of JPEG capture.")
+    unitFrames: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Frames from one key frame to the next, where chunks may be cut; by default two seconds.",
+    )
+
+
+class AudioTrack(ApiModel):
+    """A sound that is mixed in."""
+
+    url: Url = Field(description="The sound file.")
+    start: MaybeZero = Field(default="0s", description="When it begins in the film.")
+    gainDb: Decibel = Field(default=0.0, description="Amplification in decibels; negative is quieter.")
+    fadeIn: MaybeZero = Field(default="0s", description="Time over which it becomes audible.")
+    fadeOut: MaybeZero = Field(default="0s", description="Time over which it dies away at its end.")
+
+
+class Audio(ApiModel):
+    """The sound, mixed once over the whole film."""
+
+    codec: Literal["aac", "opus", "none"] = Field(default="aac", description="Audio codec; none leaves sound out.")
+    bitrate: str = Field(
+        default="192k", max_length=8, pattern="^[1-9][0-9]{0,3}k$", description="Bits per second, such as 192k."
+    )
+    tracks: list[AudioTrack] | None = Field(
+        default=None,
+        max_length=64,
+        description="Sounds beside those that the page itself plays.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class Chunking(ApiModel):
+    """How the film is cut into pieces that are rendered in parallel, always on the encoder's unit grid."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.targetDuration), has(self.frames), has(self.count)].filter(x, x).size() <= 1",
+                "give at most one of targetDuration, frames and count",
+            ),
+        )
+    )
+
+    targetDuration: Duration | None = Field(default=None, description="Estimated work in each chunk.")
+    frames: int | None = Field(default=None, ge=1, le=MAX_FRAMES, description="Frames of each chunk, at least.")
+    count: int | None = Field(default=None, ge=1, le=MAX_CHUNKS, description="Number of chunks, at most.")
+
+
+class TargetUse(ApiModel):
+    """A RenderTarget that this job may use."""
+
+    name: Name = Field(description="Name of the RenderTarget; `kubernetes` is built in.")
+    maxConcurrent: int | None = Field(
+        default=None, ge=1, le=MAX_CHUNKS, description="Chunks of this job that it renders at once, at most."
+    )
+
+
+class Retries(ApiModel):
+    """How often work is tried again. Disruptions, such as a drained node, do not count."""
+
+    perChunk: int = Field(default=3, ge=0, le=20, description="Retries of one chunk, of the plan, and of the stitch.")
+    total: int = Field(default=20, ge=0, le=MAX_TOTAL_RETRIES, description="Retries of the whole job.")
+
+
+class Stragglers(ApiModel):
+    """When a chunk that takes much longer than its siblings is rendered a second time beside."""
+
+    factor: float = Field(default=3.0, ge=1.1, le=100, description="Times the median of the finished chunks.")
+    minimum: Duration = Field(default="60s", description="A chunk that has run for less is never a straggler.")
+
+
+class Execution(ApiModel):
+    """Where and how chunks run. All but nothing of it shapes the frames, so it can be changed at any time."""
+
+    targets: list[TargetUse] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_TARGETS,
+        description="Where chunks may run, in order of preference. By default the built-in target `kubernetes`.",
+        json_schema_extra=listed("name"),
+    )
+    parallelism: int = Field(default=16, ge=1, le=MAX_CHUNKS, description="Chunks that are rendered at once, at most.")
+    retries: Retries = Field(default=Retries(), description="How often work is tried again.")
+    startTimeout: Duration = Field(
+        default="10m", description="How long a pod may wait to start (image, volume, room) before it counts as failed."
+    )
+    chunkTimeout: Duration = Field(default="15m", description="How long a chunk may run.")
+    activeDeadline: Duration | None = Field(
+        default=None, description="How long the whole render may take; time while suspended does not count."
+    )
+    frameTimeout: Duration = Field(default="30s", description="Time after which one frame counts as stuck.")
+    stragglers: Stragglers = Field(default=Stragglers(), description="When a slow chunk is rendered a second time.")
+    priority: int = Field(
+        default=0, ge=-1000, le=1000, description="Jobs of a higher priority get their chunks started first."
+    )
+    budget: str | None = Field(
+        default=None,
+        max_length=16,
+        pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?$",
+        description="What offloaded chunks may cost, in the currency of the targets' prices.",
+    )
+
+
+class SecretRef(ApiModel):
+    """A Secret in the RenderJob's namespace."""
+
+    name: Name = Field(description="Name of the Secret; its keys become the worker's environment.")
+
+
+class Artifacts(ApiModel):
+    """Where segments and plans are kept, and found again by any job that needs the same frames."""
+
+    url: Url | None = Field(default=None, description="A bucket or folder, such as s3://media/artifacts/.")
+    credentialsRef: SecretRef | None = Field(
+        default=None, description="Secret with the store's credentials; better is the identity of the workload."
+    )
+
+
+class Output(ApiModel):
+    """Where the film goes."""
+
+    url: Url = Field(
+        json_schema_extra=rules(("!self.endsWith('/')", "name a file, such as s3://media/out/teaser.mp4")),
+        description="The film's file, such as s3://media/out/teaser.mp4.",
+    )
+
+
+FROZEN = ("composition", "video", "audio", "chunking", "artifacts", "output")
+
+
+class RenderJobSpec(ApiModel):
+    """What is to be rendered."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            *immutable(*FROZEN, why="it shapes the film; apply the change under another name"),
+        )
+    )
+
+    composition: Composition = Field(description="The page to be rendered: exactly one source, and its props.")
+    video: Video | None = Field(default=None, description="Size, rate, length and encoding of the picture.")
+    audio: Audio | None = Field(default=None, description="The sound.")
+    chunking: Chunking | None = Field(
+        default=None, description="How the film is cut; by default into chunks of about equal work."
+    )
+    execution: Execution = Field(default=Execution(), description="Where and how it is rendered.")
+    artifacts: Artifacts | None = Field(
+        default=None, description="Where intermediate files are kept; by default where the operator says."
+    )
+    output: Output | None = Field(
+        default=None, description="Where the film goes; by default beside the artifacts, under the job's name."
+    )
+    suspend: bool = Field(
+        default=False, description="Stops the render; what is committed is kept. False takes it up again."
+    )
+    ttlAfterFinished: MaybeZero = Field(
+        default="24h", description="How long finished Jobs and pods of this render are kept, for their logs."
+    )

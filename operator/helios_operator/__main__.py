@@ -1,0 +1,59 @@
+"""`python -m helios_operator`: the operator, in a cluster or beside it on a kubeconfig."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+
+import kopf
+
+from helios_operator.config import Config, Store
+from helios_operator.handlers import register
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs until it is told to stop. Returns the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    store = Store(url=options.artifacts, claim=options.claim, access_mode=options.access_mode, size=options.claim_size)
+    return asyncio.run(operate(Config(image=options.image, store=store), options.namespace, options.liveness))
+
+
+async def operate(config: Config, namespace: str, liveness: str | None) -> int:
+    """Runs kopf with our handlers. Returns 1 if the controller failed."""
+    stop, failures = asyncio.Event(), list[BaseException]()
+
+    def fail(error: BaseException) -> None:
+        logging.getLogger(__name__).error("the controller has ended", exc_info=error)
+        failures.append(error)
+        stop.set()
+
+    registry = kopf.OperatorRegistry()
+    register(registry, config, namespace, fail)
+    await kopf.operator(
+        registry=registry,
+        standalone=True,
+        clusterwide=not namespace,
+        namespaces=[namespace] if namespace else [],
+        liveness_endpoint=liveness,
+        stop_flag=stop,
+    )
+    return 1 if failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="helios_operator", description="Renders RenderJobs.")
+    default = Store()
+    parser.add_argument("--image", default=os.environ.get("HELIOS_WORKER_IMAGE", Config.image), help="worker image")
+    parser.add_argument("--namespace", default="", help="only this namespace (default: all)")
+    parser.add_argument("--artifacts", default=default.url, help="URL of the artifact store")
+    parser.add_argument("--claim", default=default.claim, help="claim that holds the artifacts; '' for a bucket")
+    parser.add_argument("--claim-size", default=default.size, help="size of claims that are made")
+    parser.add_argument("--access-mode", default=default.access_mode, help="access mode of claims that are made")
+    parser.add_argument("--liveness", default=None, help="address of the health endpoint, such as http://0.0.0.0:8080/")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""A decision carried out: status first, then Jobs, then events. Each step may be the last one that happens."""
+
+import logging
+from typing import Any
+
+from helios_crds.base import API_VERSION
+from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.wire import Stage
+from helios_operator import paths, reasons
+from helios_operator.cache import Children
+from helios_operator.cluster import ApiError, Cluster
+from helios_operator.config import Config
+from helios_operator.locations import uses_own_store
+from helios_operator.manifests.job import attempt_job
+from helios_operator.manifests.names import MANAGER
+from helios_operator.manifests.request import artifact_claim, request_config_map
+from helios_operator.observe import owner_uid
+from helios_operator.state import Announcement, ObservedJob, StartAttempt, StopAttempt
+
+log = logging.getLogger(__name__)
+Object = dict[str, Any]
+
+
+class NameTaken(Exception):
+    """A child's name is held by an object that is not ours; it is left alone."""
+
+
+class Actions:
+    """Writes for RenderJobs; what the API server answers goes into the cache at once."""
+
+    def __init__(self, cluster: Cluster, children: Children) -> None:
+        self._cluster = cluster
+        self._children = children
+
+    async def write_status(self, job: ObservedJob, status: RenderJobStatus, resource_version: str) -> Object:
+        """Replaces the status, if the RenderJob is still what was looked at.
+
+        Raises:
+            ApiError: 409, if it is not.
+        """
+        fields = status.model_dump(mode="json")
+        body = {"metadata": {"resourceVersion": resource_version, "uid": job.uid}, "status": fields}
+        return await self._cluster.patch(f"{paths.render_jobs(job.namespace)}/{job.name}/status", body)
+
+    async def start(self, job: ObservedJob, start: StartAttempt, config: Config) -> None:
+        """Creates an attempt's Job, and before a plan what it reads.
+
+        Raises:
+            NameTaken: another owner has the name.
+        """
+        if start.work.stage is Stage.PLAN:
+            await self._prepare(job, config)
+        body = await self._create(paths.jobs(job.namespace), attempt_job(job, start, config), job)
+        self._children.expect_job(body)
+        log.info("started %s, attempt %d, of %s/%s", start.work, start.number, job.namespace, job.name)
+
+    async def stop(self, job: ObservedJob, stop: StopAttempt) -> None:
+        """Deletes an attempt's Job with its pod."""
+        await self._cluster.delete(f"{paths.jobs(job.namespace)}/{stop.name}", stop.uid)
+        log.info("stopped %s of %s/%s: %s", stop.name, job.namespace, job.name, stop.why)
+
+    async def announce(self, job: ObservedJob, said: Announcement) -> None:
+        """Writes an Event; that it cannot be written is no reason to stop."""
+        now = self._cluster.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        reference = {
+            "apiVersion": API_VERSION,
+            "kind": "RenderJob",
+            "name": job.name,
+            "namespace": job.namespace,
+            "uid": job.uid,
+        }
+        event = {
+            "metadata": {"generateName": f"{job.name[:50].rstrip('.-')}-", "namespace": job.namespace},
+            "involvedObject": reference,
+            "type": said.kind,
+            "reason": said.reason,
+            "message": said.message[:1024],
+            "source": {"component": MANAGER},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        try:
+            await self._cluster.create(paths.core("events", job.namespace), event)
+        except ApiError as error:
+            log.warning("an event of %s/%s was not written: %s", job.namespace, job.name, error)
+
+    async def _prepare(self, job: ObservedJob, config: Config) -> None:
+        await self._create(paths.core("configmaps", job.namespace), request_config_map(job, config), job)
+        if config.store.claim and not uses_own_store(job):
+            claims = paths.core("persistentvolumeclaims", job.namespace)
+            try:
+                await self._cluster.create(claims, artifact_claim(job.namespace, config))
+            except ApiError as error:
+                if error.reason != "AlreadyExists":
+                    raise
+
+    async def _create(self, path: str, body: Object, job: ObservedJob) -> Object:
+        """Creates a child, or finds the one that an earlier life of ours created."""
+        try:
+            return await self._cluster.create(path, body)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+        name = body["metadata"]["name"]
+        found = await self._cluster.get(f"{path}/{name}")
+        if owner_uid(found) != job.uid:
+            text = f"{body['kind']} {name} is there already and belongs to somebody else: remove or rename it"
+            raise NameTaken(text)
+        return found
+
+
+def taken(error: NameTaken) -> Announcement:
+    """What people are told of a name that is taken."""
+    return Announcement("Warning", reasons.NAME_TAKEN, str(error))

@@ -1,0 +1,71 @@
+"""kopf's part: RenderJobs and RenderTargets come in, the controller's tasks are started and ended."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+from kubernetes.aio import config as client_config
+from kubernetes.aio.client import ApiClient
+
+from helios_crds.base import GROUP, VERSION
+from helios_crds.definitions import RENDER_JOBS, RENDER_TARGETS
+from helios_operator.cluster import Cluster
+from helios_operator.config import Config
+from helios_operator.controller import Controller
+from helios_operator.watcher import watch_jobs, watch_pods
+
+
+async def connect() -> ApiClient:
+    """A client by the pod's service account, or by a kubeconfig."""
+    try:
+        client_config.load_incluster_config()  # type: ignore[no-untyped-call]
+    except client_config.ConfigException:
+        await client_config.load_kube_config()  # type: ignore[no-untyped-call]
+    return ApiClient()
+
+
+async def follow(controller: Controller, cluster: Cluster, namespace: str) -> None:
+    """Lists the children, and only then lets the controller decide."""
+    watchers = [watch_jobs(cluster, controller, namespace), watch_pods(cluster, controller, namespace)]
+    async with asyncio.TaskGroup() as group:
+        for watcher in watchers:
+            group.create_task(watcher.run())
+        for watcher in watchers:
+            await watcher.synced.wait()
+        group.create_task(controller.run())
+
+
+def register(
+    registry: kopf.OperatorRegistry, config: Config, namespace: str, fail: Callable[[BaseException], None]
+) -> None:
+    """Adds the handlers. fail: told when the controller has ended by an error, to end the process."""
+    running: dict[str, Any] = {}
+
+    @kopf.on.startup(registry=registry)
+    async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
+        settings.posting.enabled = False  # events are written by us, about what people ask for
+        client = await connect()
+        cluster = Cluster(client)
+        controller = Controller(cluster, config)
+        task = asyncio.create_task(follow(controller, cluster, namespace), name="controller")
+        task.add_done_callback(lambda done: None if done.cancelled() else fail(done.exception() or SystemExit()))
+        running.update(client=client, controller=controller, task=task)
+
+    @kopf.on.cleanup(registry=registry)
+    async def stop(**_: Any) -> None:
+        running["task"].cancel()
+        await asyncio.gather(running["task"], return_exceptions=True)
+        await running["client"].close()
+
+    @kopf.on.event(GROUP, VERSION, RENDER_JOBS, registry=registry)
+    async def on_render_job(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
+        if type == "DELETED":
+            running["controller"].drop_render_job(body["metadata"]["uid"])
+        else:
+            running["controller"].put_render_job(dict(body))
+
+    @kopf.on.event(GROUP, VERSION, RENDER_TARGETS, registry=registry)
+    async def on_target(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
+        spec = None if type == "DELETED" else dict(body["spec"])
+        running["controller"].put_target(body["metadata"]["name"], spec)

@@ -1,0 +1,1 @@
+"""Kubernetes objects as data: what a start of an attempt looks like to the API server."""

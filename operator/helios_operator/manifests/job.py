@@ -1,0 +1,70 @@
+"""An attempt's Job: one pod, one run; the operator itself decides on retries."""
+
+from datetime import timedelta
+
+from helios_crds.durations import parse_duration
+from helios_crds.rendertarget import KubernetesTarget, PodSettings
+from helios_crds.wire import ExitCode, Stage
+from helios_operator.config import Config
+from helios_operator.manifests.names import RENDER, TARGET, attempt_labels, attempt_name, owner_reference
+from helios_operator.manifests.pod import CONTAINER, pod_template
+from helios_operator.manifests.request import Manifest
+from helios_operator.state import ObservedJob, StartAttempt
+
+# A Job that vanished before its result was on record would run again: an operator that is away needs some time.
+SHORTEST_TTL = timedelta(minutes=10)
+QUEUE = "kueue.x-k8s.io/queue-name"
+
+FAILURE_POLICY: Manifest = {
+    "rules": [
+        # `status` is spelt out: kubectl refuses the pattern without it.
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {
+            "action": "FailJob",
+            "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [int(ExitCode.USER_ERROR)]},
+        },
+    ]
+}
+
+
+def attempt_job(job: ObservedJob, start: StartAttempt, config: Config) -> Manifest:
+    """The Job that is one attempt."""
+    target = config.targets[start.target].kubernetes or KubernetesTarget()
+    settings = target.pod or PodSettings()
+    ours = attempt_labels(job, start.work, start.number)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": attempt_name(job, start.work, start.number),
+            "namespace": job.namespace,
+            "labels": {**ours, **({QUEUE: target.queueName} if target.queueName else {})},
+            "annotations": {TARGET: start.target, RENDER: job.name},
+            "ownerReferences": [owner_reference(job)],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": FAILURE_POLICY,
+            "ttlSecondsAfterFinished": round(time_to_live(job).total_seconds()),
+            "template": pod_template(job, start, settings, time_limit(job, start.work.stage, config), config),
+        },
+    }
+
+
+def time_limit(job: ObservedJob, stage: Stage, config: Config) -> timedelta:
+    """How long a pod of a stage may run."""
+    match stage:
+        case Stage.PLAN:
+            return config.plan_timeout
+        case Stage.CHUNK:
+            return parse_duration(job.spec.execution.chunkTimeout)
+        case Stage.STITCH:
+            return config.stitch_timeout
+
+
+def time_to_live(job: ObservedJob) -> timedelta:
+    """How long a finished Job is kept."""
+    return max(SHORTEST_TTL, parse_duration(job.spec.ttlAfterFinished))

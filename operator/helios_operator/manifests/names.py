@@ -1,0 +1,63 @@
+"""Names and labels of a RenderJob's children, and how they are read back."""
+
+import re
+from collections.abc import Mapping
+
+from helios_crds.base import API_VERSION, GROUP
+from helios_crds.wire import Stage
+from helios_operator.state import ObservedJob, Work
+
+MANAGER = "helios-operator"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+UID, STAGE, CHUNK, ATTEMPT = (f"{GROUP}/{name}" for name in ("render-uid", "stage", "chunk", "attempt"))
+TARGET, RENDER = f"{GROUP}/target", f"{GROUP}/render-job"  # annotations: a name may be longer than a label's value
+
+SELECTOR = f"{MANAGED_BY}={MANAGER},{UID}"
+MAX_PREFIX = 40
+
+
+def prefix(job: ObservedJob) -> str:
+    """Begins the names of all children; the UID's part keeps a deleted and re-applied RenderJob apart."""
+    readable = job.name.replace(".", "-")[:MAX_PREFIX].rstrip("-")
+    return f"{readable}-{job.uid.replace('-', '')[:8]}"
+
+
+def attempt_name(job: ObservedJob, work: Work, number: int) -> str:
+    """Name of an attempt's Job, at most 63 characters, so that its pod carries it as a label."""
+    stage = f"c{work.chunk:05d}" if work.stage is Stage.CHUNK else str(work.stage)
+    return f"{prefix(job)}-{stage}-a{number}"
+
+
+def request_name(job: ObservedJob) -> str:
+    """Name of the ConfigMap that the plan reads."""
+    return f"{prefix(job)}-request"
+
+
+def labels(job: ObservedJob) -> dict[str, str]:
+    """Labels of every child. Only ours: a user's label copied to a child makes Argo CD prune it."""
+    return {MANAGED_BY: MANAGER, UID: job.uid}
+
+
+def attempt_labels(job: ObservedJob, work: Work, number: int) -> dict[str, str]:
+    """Labels of an attempt's Job and pod."""
+    return {**labels(job), STAGE: str(work.stage), CHUNK: str(work.chunk), ATTEMPT: str(number)}
+
+
+def read_labels(found: Mapping[str, str]) -> tuple[Work, int] | None:
+    """The work and the attempt's number that labels tell of; None where they are not ours."""
+    numbers = (found.get(CHUNK, ""), found.get(ATTEMPT, ""))
+    if found.get(STAGE) not in set(Stage) or not all(re.fullmatch("[0-9]{1,6}", text) for text in numbers):
+        return None
+    return Work(Stage(found[STAGE]), int(numbers[0])), int(numbers[1])
+
+
+def owner_reference(job: ObservedJob) -> dict[str, object]:
+    """Makes the garbage collector remove children with their RenderJob."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "RenderJob",
+        "name": job.name,
+        "uid": job.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }

@@ -1,0 +1,146 @@
+"""The worker's pod: what it may do, what it mounts, how long it may run."""
+
+from datetime import timedelta
+from typing import Any
+
+from helios_crds.mapping import COMPOSITION_FOLDER, INLINE_ENTRY
+from helios_crds.rendertarget import PodSettings
+from helios_crds.wire import Stage
+from helios_operator.config import Config
+from helios_operator.locations import uses_own_store
+from helios_operator.manifests.names import attempt_labels, request_name
+from helios_operator.manifests.request import REQUEST_FILE, Manifest, request_url
+from helios_operator.state import ObservedJob, StartAttempt
+
+CONTAINER = "worker"
+SCRATCH = "/tmp"  # noqa: S108 - the pod's own emptyDir
+REQUEST_FOLDER = "/helios/request"
+PROPS_FOLDER = "/helios/props"
+TERMINATION_LOG = "/dev/termination-log"
+
+
+def pod_template(
+    job: ObservedJob, start: StartAttempt, settings: PodSettings, limit: timedelta, config: Config
+) -> Manifest:
+    """The template of an attempt's pod.
+
+    limit: how long it may run once it is scheduled. A Job's own deadline would count the waiting, too.
+    """
+    volumes, mounts = _volumes(job, start, config)
+    found: Manifest = {
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": max(1, round(limit.total_seconds())),
+        "terminationGracePeriodSeconds": 30,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "runAsGroup": 1000,
+            "fsGroup": 1000,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(job, start, settings, mounts, config)],
+        "volumes": volumes,
+        **_scheduling(settings),
+    }
+    return {
+        "metadata": {
+            "labels": {**(settings.labels or {}), **attempt_labels(job, start.work, start.number)},
+            "annotations": settings.annotations or {},
+        },
+        "spec": found,
+    }
+
+
+def _scheduling(settings: PodSettings) -> Manifest:
+    fields = (
+        "nodeSelector",
+        "tolerations",
+        "affinity",
+        "serviceAccountName",
+        "imagePullSecrets",
+        "priorityClassName",
+        "runtimeClassName",
+    )
+    return settings.model_dump(include=set(fields), exclude_none=True)
+
+
+def _container(
+    job: ObservedJob, start: StartAttempt, settings: PodSettings, mounts: list[Manifest], config: Config
+) -> Manifest:
+    credentials = job.spec.artifacts.credentialsRef if job.spec.artifacts else None
+    return {
+        "name": CONTAINER,
+        "image": config.image,
+        "imagePullPolicy": config.image_pull_policy,
+        "args": arguments(job, start, config),
+        "env": [
+            {"name": "HOME", "value": SCRATCH},
+            {"name": "HELIOS_TERMINATION_LOG", "value": TERMINATION_LOG},
+            *(variable.model_dump(exclude_none=True) for variable in settings.env or []),
+        ],
+        **({"envFrom": [{"secretRef": {"name": credentials.name}}]} if credentials else {}),
+        "resources": settings.resources.model_dump(exclude_none=True) if settings.resources else {},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePath": TERMINATION_LOG,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": mounts,
+    }
+
+
+def arguments(job: ObservedJob, start: StartAttempt, config: Config) -> list[str]:
+    """The worker's arguments."""
+    common = ["--workspace", SCRATCH, "--attempt", str(start.number)]
+    if start.work.stage is Stage.PLAN:
+        props = [f"{PROPS_FOLDER}/{index}" for index in range(len(job.spec.composition.propsFrom or []))]
+        given = [word for path in props for word in ("--props", path)]
+        request = f"{REQUEST_FOLDER}/{REQUEST_FILE}"
+        return ["plan", request_url(job, config), "--request", request, *given, *common]
+    assert job.status.plan is not None
+    index = [str(start.work.chunk)] if start.work.stage is Stage.CHUNK else []
+    return [str(start.work.stage), job.status.plan.jobPath, *index, *common]
+
+
+def _volumes(job: ObservedJob, start: StartAttempt, config: Config) -> tuple[list[Manifest], list[Manifest]]:
+    volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {}}, {"name": "shm", "emptyDir": {"medium": "Memory"}}]
+    mounts: list[Manifest] = [{"name": "tmp", "mountPath": SCRATCH}, {"name": "shm", "mountPath": "/dev/shm"}]  # noqa: S108
+    if config.store.claim and not uses_own_store(job):
+        volumes.append({"name": "artifacts", "persistentVolumeClaim": {"claimName": config.store.claim}})
+        mounts.append({"name": "artifacts", "mountPath": config.store.mount})
+    if start.work.stage is Stage.PLAN:
+        _add_inputs(job, volumes, mounts)
+    return volumes, mounts
+
+
+def _add_inputs(job: ObservedJob, volumes: list[Manifest], mounts: list[Manifest]) -> None:
+    """What only the plan reads: the request, the composition, more props."""
+    _mount_config_map("request", request_name(job), REQUEST_FOLDER, {REQUEST_FILE: REQUEST_FILE}, volumes, mounts)
+    source = job.spec.composition
+    if source.inline is not None:
+        inline = {INLINE_ENTRY: INLINE_ENTRY}
+        _mount_config_map("composition", request_name(job), COMPOSITION_FOLDER, inline, volumes, mounts)
+    elif source.configMap is not None:
+        _mount_config_map("composition", source.configMap.name, COMPOSITION_FOLDER, {}, volumes, mounts)
+    if not source.propsFrom:
+        return
+    references = [given.configMapKeyRef for given in source.propsFrom]
+    sources = [
+        {"configMap": {"name": reference.name, "items": [{"key": reference.key, "path": str(index)}]}}
+        for index, reference in enumerate(references)
+    ]
+    volumes.append({"name": "props", "projected": {"sources": sources}})
+    mounts.append({"name": "props", "mountPath": PROPS_FOLDER, "readOnly": True})
+
+
+def _mount_config_map(
+    name: str, source: str, folder: str, items: dict[str, str], volumes: list[Manifest], mounts: list[Manifest]
+) -> None:
+    chosen: dict[str, Any] = {"items": [{"key": key, "path": path} for key, path in items.items()]} if items else {}
+    volumes.append({"name": name, "configMap": {"name": source, **chosen}})
+    mounts.append({"name": name, "mountPath": folder, "readOnly": True})

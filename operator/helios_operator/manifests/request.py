@@ -1,0 +1,62 @@
+"""The ConfigMap that tells the plan what to render, and the claim that holds artifacts."""
+
+import hashlib
+from typing import Any
+
+from helios_crds.mapping import INLINE_ENTRY, render_request
+from helios_operator.config import Config
+from helios_operator.locations import output_url, store_url
+from helios_operator.manifests.names import MANAGED_BY, MANAGER, labels, owner_reference, request_name
+from helios_operator.state import ObservedJob
+
+Manifest = dict[str, Any]
+REQUEST_FILE = "request.json"
+
+
+def request_text(job: ObservedJob, config: Config) -> str:
+    """The request as JSON.
+
+    Raises:
+        UnusableSpec: the spec cannot be rendered.
+    """
+    return render_request(job.spec, output_url(job, config)).model_dump_json()
+
+
+def request_url(job: ObservedJob, config: Config) -> str:
+    """Where the plan keeps its request in the store."""
+    digest = hashlib.sha256(request_text(job, config).encode()).hexdigest()[:20]
+    return f"{store_url(job, config)}requests/{digest}.json"
+
+
+def request_config_map(job: ObservedJob, config: Config) -> Manifest:
+    """The request, and an inline composition beside it."""
+    data = {REQUEST_FILE: request_text(job, config)}
+    if job.spec.composition.inline is not None:
+        data[INLINE_ENTRY] = job.spec.composition.inline
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": request_name(job),
+            "namespace": job.namespace,
+            "labels": labels(job),
+            "ownerReferences": [owner_reference(job)],
+        },
+        "immutable": True,
+        "data": data,
+    }
+
+
+def artifact_claim(namespace: str, config: Config) -> Manifest:
+    """The claim that holds a namespace's artifacts. Nobody owns it: it outlives every RenderJob."""
+    store = config.store
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": store.claim, "namespace": namespace, "labels": {MANAGED_BY: MANAGER}},
+        "spec": {
+            "accessModes": [store.access_mode],
+            "resources": {"requests": {"storage": store.size}},
+            **({"storageClassName": store.storage_class} if store.storage_class else {}),
+        },
+    }

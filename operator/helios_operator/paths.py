@@ -1,0 +1,25 @@
+"""Addresses of the API server's collections."""
+
+from helios_crds.base import API_VERSION
+from helios_crds.definitions import RENDER_JOBS, RENDER_TARGETS
+
+TARGETS = f"/apis/{API_VERSION}/{RENDER_TARGETS}"
+
+
+def render_jobs(namespace: str = "") -> str:
+    """RenderJobs of a namespace, or of all."""
+    return f"/apis/{API_VERSION}{_within(namespace)}/{RENDER_JOBS}"
+
+
+def jobs(namespace: str = "") -> str:
+    """Jobs."""
+    return f"/apis/batch/v1{_within(namespace)}/jobs"
+
+
+def core(resource: str, namespace: str = "") -> str:
+    """Pods, events, configmaps, persistentvolumeclaims."""
+    return f"/api/v1{_within(namespace)}/{resource}"
+
+
+def _within(namespace: str) -> str:
+    return f"/namespaces/{namespace}" if namespace else ""

@@ -1,0 +1,1 @@
+"""Policies: one question each, answered by a pure function of what was observed."""

@@ -1,0 +1,54 @@
+"""On which target a chunk is rendered: in order of preference, spilling over to the next when one has no room."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from helios_crds.renderjob import TargetUse
+from helios_operator.config import BUILT_IN
+from helios_operator.state import Attempt, AttemptPhase
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many more chunks of this RenderJob a target takes."""
+
+    target: str
+    free: int
+
+
+DEFAULT_USES = (TargetUse(name=BUILT_IN),)
+
+
+def rooms(
+    uses: Sequence[TargetUse],
+    active: Sequence[Attempt],
+    limits: Mapping[str, int],
+    now: datetime,
+    spill_after: timedelta,
+) -> list[Room]:
+    """The targets' free places, in order of preference.
+
+    active: attempts that hold a place. limits: of a target over all RenderJobs, by fair share.
+    A target whose pods have waited to start for longer than spill_after counts as full, but for the last one.
+    """
+    held = Counter(attempt.target for attempt in active)
+    stuck = {attempt.target for attempt in active if _is_stuck(attempt, now, spill_after)}
+    found = []
+    for use in uses:
+        most = min(use.maxConcurrent or 1 << 30, limits.get(use.name, 1 << 30))
+        spilled = use.name in stuck and use is not uses[-1]
+        found.append(Room(use.name, 0 if spilled else max(0, most - held[use.name])))
+    return found
+
+
+def _is_stuck(attempt: Attempt, now: datetime, spill_after: timedelta) -> bool:
+    """A Job that Kueue holds back is in a queue, not stuck."""
+    return attempt.phase is AttemptPhase.WAITING and now - attempt.created > spill_after
+
+
+def place(chunks: Iterable[int], free: Sequence[Room]) -> list[tuple[int, str]]:
+    """A target for each chunk, as long as there is room; the rest waits."""
+    places = (room.target for room in free for _ in range(room.free))
+    return list(zip(chunks, places, strict=False))

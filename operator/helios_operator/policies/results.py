@@ -1,0 +1,108 @@
+"""Results of workers, read as what they are: up to 4,096 bytes from a stranger.
+
+Nothing here raises. What does not look as it should is as if it were not there.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from helios_crds.renderjob_status import MAX_WARNINGS, Film, PlanStatus
+from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
+
+MAX_BYTES = 4096
+MAX_TEXT = 600
+MAX_WARNING = 200
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
+_Count = Annotated[int, Field(strict=True, ge=1)]
+
+
+class _PlanMessage(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    jobPath: str = Field(max_length=2200)
+    jobId: str = Field(pattern=r"^[0-9a-f]{8,64}$")
+    frames: Annotated[_Count, Field(le=MAX_FRAMES)]
+    chunks: Annotated[_Count, Field(le=MAX_CHUNKS)]
+    cached: str = Field(default="0", pattern=r"^[0-9a-f]{1,2600}$")
+    stateful: bool = False
+    warnings: list[str] = Field(default_factory=list)
+
+
+class _FilmMessage(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: _Count
+    frames: Annotated[_Count, Field(le=MAX_FRAMES)]
+
+
+def facts(message: str) -> Mapping[str, Any]:
+    """The JSON object of a message; empty where it is none, or too large."""
+    if len(message.encode(errors="replace")) > MAX_BYTES:
+        return {}
+    try:
+        found = json.loads(message)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def plan_result(message: str, store_url: str) -> tuple[PlanStatus, str] | None:
+    """What a plan settled, and the chunk map with what is cached; None where the message does not say.
+
+    store_url: where the job must lie; a path elsewhere is not believed.
+    """
+    try:
+        said = _PlanMessage.model_validate(facts(message))
+    except ValidationError:
+        return None
+    if said.jobPath != f"{store_url}jobs/{said.jobId}/job.json":
+        return None
+    bitmap = int(said.cached, 16)
+    marks = "".join("=" if bitmap >> index & 1 else "." for index in range(said.chunks))
+    plan = PlanStatus(
+        jobPath=said.jobPath,
+        jobId=said.jobId,
+        frames=said.frames,
+        chunks=said.chunks,
+        cached=marks.count("="),
+        stateful=said.stateful,
+        warnings=[clean(text, MAX_WARNING) for text in said.warnings[:MAX_WARNINGS]],
+    )
+    return plan, marks
+
+
+def film_result(message: str, url: str, frames: int) -> Film:
+    """The film that a stitch published; without digest and size where the message does not say, or lies."""
+    try:
+        said = _FilmMessage.model_validate(facts(message))
+    except ValidationError:
+        return Film(url=url)
+    if said.frames != frames:
+        return Film(url=url)
+    return Film(url=url, sha256=said.sha256, bytes=said.bytes, frames=said.frames)
+
+
+def bad_chunks(message: str, chunks: int) -> list[int]:
+    """Chunks that a stitch found damaged, in order; what is no index of a chunk is left out."""
+    named = facts(message).get("badChunks")
+    if not isinstance(named, list):
+        return []
+    return sorted({index for index in named if type(index) is int and 0 <= index < chunks})
+
+
+def words(message: str, exit_code: int | None) -> str:
+    """What a failed worker said, for people."""
+    said = facts(message).get("message")
+    text = said if isinstance(said, str) and said.strip() else message
+    return clean(text, MAX_TEXT) or ("the pod was killed" if exit_code is None else f"exit code {exit_code}")
+
+
+def clean(text: str, limit: int) -> str:
+    """One printable line of at most `limit` characters; of a longer one the end, where the error is."""
+    line = " ".join(_CONTROL.sub(" ", text.encode(errors="replace").decode()).split())
+    return line if len(line) <= limit else f"…{line[1 - limit :]}"

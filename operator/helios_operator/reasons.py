@@ -1,0 +1,47 @@
+"""Every reason that a condition or an event may carry, and condition types: one place, for docs and tests."""
+
+READY, PLANNED, RENDERED, COMPLETE, FAILED, SUSPENDED = (
+    "Ready",
+    "Planned",
+    "Rendered",
+    "Complete",
+    "Failed",
+    "Suspended",
+)
+RECONCILING, STALLED = "Reconciling", "Stalled"
+
+# Progress
+PLANNING = "Planning"
+RENDERING = "Rendering"
+STITCHING = "Stitching"
+PLAN_SETTLED = "PlanSettled"
+CHUNKS_RENDERED = "ChunksRendered"
+CHUNKS_DISCARDED = "ChunksDiscarded"
+FILM_PUBLISHED = "FilmPublished"
+SUSPENDED_BY_USER = "SuspendedByUser"
+NOT_SUSPENDED = "NotSuspended"
+NO_FAILURE = "NoFailure"
+AS_EXPECTED = "AsExpected"
+
+# Waiting for somebody
+TARGET_NOT_FOUND = "TargetNotFound"
+TARGET_FORBIDDEN = "TargetForbidden"
+TARGET_NOT_SUPPORTED = "TargetNotSupported"
+STORE_FORBIDDEN = "StoreForbidden"
+NAME_TAKEN = "NameTaken"
+
+# The end
+INPUT_INVALID = "InputInvalid"
+RETRIES_EXHAUSTED = "RetriesExhausted"
+TOO_MANY_FAILURES = "TooManyFailures"
+DEADLINE_EXCEEDED = "DeadlineExceeded"
+INVALID_SPEC = "InvalidSpec"
+
+# Why an attempt failed
+START_TIMEOUT = "StartTimeout"
+WORKER_FAILED = "WorkerFailed"
+WORKER_KILLED = "WorkerKilled"
+OUT_OF_RESOURCES = "OutOfResources"
+RESULT_MISSING = "ResultMissing"
+BAD_CHUNK = "BadChunk"
+BAD_CHUNKS = "BadChunks"

@@ -1,0 +1,233 @@
+"""What to do about a RenderJob: a pure function of what was observed. No I/O, no clock, no randomness.
+
+The order of things: what attempts came to is folded into the record (settle), then it is decided what runs next
+(start), what must not run any longer (stop), and how all of it reads (status).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from helios_crds.durations import parse_duration
+from helios_crds.mapping import UnusableSpec, render_request
+from helios_crds.renderjob_status import ChunkCounts, Film, RenderJobStatus, TargetStatus
+from helios_crds.wire import Stage
+from helios_operator import reasons
+from helios_operator.conditions import conditions, phase_of
+from helios_operator.config import Config
+from helios_operator.locations import obstacle, output_url
+from helios_operator.policies.deadlines import is_lost, is_over
+from helios_operator.policies.placement import DEFAULT_USES, place, rooms
+from helios_operator.policies.retry import GivenUp
+from helios_operator.policies.stop import attempts_to_stop
+from helios_operator.policies.stragglers import patience, stragglers
+from helios_operator.policies.window import chunks_to_start
+from helios_operator.settle import CACHED, DONE, GIVEN_UP, WAITING, Record, settle
+from helios_operator.state import (
+    PLAN,
+    STITCH,
+    Announcement,
+    Attempt,
+    AttemptPhase,
+    Decision,
+    ObservedJob,
+    StartAttempt,
+    Work,
+    by_work,
+)
+
+ACTIVE = "a"
+
+
+def reconcile(
+    job: ObservedJob, children: Sequence[Attempt], invocations: Sequence[Attempt], now: datetime, config: Config
+) -> Decision:
+    """What follows from an observation.
+
+    children: Jobs that this RenderJob owns; invocations: what runs on other targets.
+    now: by the API server's clock.
+    """
+    attempts = (*children, *invocations)
+    if job.deleting:
+        return Decision(status=job.status)
+    stops = attempts_to_stop(job.status, attempts, suspended=job.spec.suspend)
+    if job.status.completionTime is not None:
+        return Decision(status=job.status, actions=tuple(stops))
+    record = settle(job, attempts, now, config)
+    _end_if_hopeless(job, record, now, config)
+    blocked = obstacle(job, config)
+    scheduler = _Scheduler(job, attempts, record, now, config)
+    can_start = not (record.end or record.film or blocked or job.spec.suspend)
+    starts = scheduler.starts() if can_start else []
+    status = _status(job, record, blocked, scheduler.holding, starts, now, config)
+    announcements = [*record.events, *_ending(record)]
+    return Decision(
+        status=status,
+        actions=(*stops, *starts),
+        events=tuple(announcements),
+        requeue_after=None if record.end or record.film else scheduler.next_look(),
+    )
+
+
+def _end_if_hopeless(job: ObservedJob, record: Record, now: datetime, config: Config) -> None:
+    """Ends a render whose spec cannot be rendered, or whose time is over."""
+    if record.end or record.film:
+        return
+    limit = job.spec.execution.activeDeadline
+    if not job.spec.suspend and is_over(job.status.startTime, now, parse_duration(limit) if limit else None):
+        text = f"the render did not finish within execution.activeDeadline ({limit})"
+        record.end = GivenUp(reasons.DEADLINE_EXCEEDED, text)
+    if record.plan is None:
+        try:
+            render_request(job.spec, output_url(job, config))
+        except UnusableSpec as error:
+            record.end = GivenUp(error.reason, str(error))
+        except ValueError as error:
+            record.end = GivenUp(reasons.INVALID_SPEC, str(error))
+
+
+def _ending(record: Record) -> Iterator[Announcement]:
+    if record.end is not None:
+        yield Announcement("Warning", record.end.reason, record.end.message)
+
+
+class _Scheduler:
+    """What runs next.
+
+    holding: attempts that hold a place: alive, or suspended by a queue; those that are lost hold none.
+    """
+
+    def __init__(
+        self, job: ObservedJob, attempts: Sequence[Attempt], record: Record, now: datetime, config: Config
+    ) -> None:
+        self._job, self._record, self._now, self._config = job, record, now, config
+        self._attempts = by_work(attempts)
+        self.holding = [
+            attempt for attempt in attempts if attempt.is_active and not is_lost(attempt, now, config.terminating_grace)
+        ]
+        self._busy = {attempt.work for attempt in self.holding}
+
+    def starts(self) -> list[StartAttempt]:
+        """Attempts to start now."""
+        if self._record.plan is None:
+            return self._start_alone(PLAN)
+        return self._start_alone(STITCH) if self._record.is_rendered else self._start_chunks()
+
+    def _start_alone(self, work: Work) -> list[StartAttempt]:
+        target = (self._job.spec.execution.targets or DEFAULT_USES)[0].name
+        return [self._start(work, target)] if self._is_ready(work) else []
+
+    def _start_chunks(self) -> list[StartAttempt]:
+        execution = self._job.spec.execution
+        held = [attempt for attempt in self.holding if attempt.work.stage is Stage.CHUNK]
+        waiting = [index for index, mark in enumerate(self._record.marks) if mark == WAITING]
+        ready = [index for index in waiting if self._is_ready(Work(Stage.CHUNK, index))]
+        chosen = chunks_to_start(ready, len(held), execution.parallelism)
+        if not chosen and len(held) < execution.parallelism:
+            chosen = self._slow_chunks()[: execution.parallelism - len(held)]
+        uses = execution.targets or DEFAULT_USES
+        free = rooms(uses, held, self._config.grants, self._now, self._config.spill_after)
+        return [self._start(Work(Stage.CHUNK, index), target) for index, target in place(chosen, free)]
+
+    def _slow_chunks(self) -> list[int]:
+        finished = [attempt for found in self._attempts.values() for attempt in found if _is_rendered_chunk(attempt)]
+        limit = patience(finished, self._job.spec.execution.stragglers)
+        if limit is None:
+            return []
+        candidates = {
+            work: [attempt for attempt in found if not (attempt.disrupted or self._record.ledger.settles(attempt))]
+            for work, found in self._attempts.items()
+            if work.stage is Stage.CHUNK and self._record.is_open(work.chunk)
+        }
+        return [work.chunk for work in stragglers(candidates, limit, self._now)]
+
+    def _is_ready(self, work: Work) -> bool:
+        """Whether work may start: nothing of it runs, its record is acknowledged, and its back-off is over."""
+        if work in self._busy or work in self._record.touched:
+            return False
+        ready_at = self._ready_at(work)
+        return ready_at is None or ready_at <= self._now
+
+    def _ready_at(self, work: Work) -> datetime | None:
+        """The end of the back-off after a failure, or of the pause after an end that is not on record."""
+        pauses = [
+            attempt.finished + self._config.disruption_pause
+            for attempt in self._attempts.get(work, ())
+            if attempt.finished is not None and not attempt.is_active and not self._record.ledger.settles(attempt)
+        ]
+        after_failure = self._record.ledger.not_before(work)
+        return max([*pauses, *([after_failure] if after_failure else [])], default=None)
+
+    def _start(self, work: Work, target: str) -> StartAttempt:
+        known = [attempt.number for attempt in self._attempts.get(work, ())]
+        return StartAttempt(work, max([self._record.ledger.last(work), *known]) + 1, target)
+
+    def next_look(self) -> float:
+        """Seconds until time alone may change something; at most a minute, for stragglers and the clock's drift."""
+        waits = [
+            ready_at
+            for work in {*self._record.ledger.entries, *self._attempts}
+            if (ready_at := self._ready_at(work)) is not None and ready_at > self._now
+        ]
+        start_timeout = parse_duration(self._job.spec.execution.startTimeout)
+        waits += [attempt.created + start_timeout for attempt in self.holding if attempt.phase is AttemptPhase.WAITING]
+        soonest = min(waits, default=self._now + timedelta(minutes=1))
+        return min(60.0, max(1.0, (soonest - self._now).total_seconds()))
+
+
+def _is_rendered_chunk(attempt: Attempt) -> bool:
+    return attempt.work.stage is Stage.CHUNK and attempt.phase is AttemptPhase.SUCCEEDED
+
+
+def _status(
+    job: ObservedJob,
+    record: Record,
+    blocked: GivenUp | None,
+    holding: Sequence[Attempt],
+    starts: Sequence[StartAttempt],
+    now: datetime,
+    config: Config,
+) -> RenderJobStatus:
+    """The status that says all of it."""
+    phase = phase_of(record, suspended=job.spec.suspend, blocked=blocked is not None)
+    ended = record.end is not None or record.film is not None
+    active: list[Attempt | StartAttempt] = [] if ended else [*holding, *starts]
+    marks = _chunk_map(record, active)
+    done = marks.count(DONE) + marks.count(CACHED)
+    found = conditions(record, phase, blocked, job.status.conditions, job.generation, now)
+    return RenderJobStatus(
+        observedGeneration=job.generation,
+        phase=phase,
+        progress=f"{done * 100 // len(marks)}%" if marks else "0%",
+        summary=f"{done}/{len(marks)}" if marks else "",
+        startTime=None if job.spec.suspend and not ended else job.status.startTime or now,
+        completionTime=now if ended else None,
+        plan=record.plan,
+        chunks=ChunkCounts(
+            total=len(marks),
+            done=done,
+            cached=marks.count(CACHED),
+            active=marks.count(ACTIVE),
+            failed=marks.count(GIVEN_UP),
+        ),
+        chunkMap=marks,
+        failures=record.failures,
+        retries=record.ledger.to_status(),
+        targets=_targets(job, active),
+        output=record.film or Film(url=output_url(job, config)[:2200]),
+        conditions=found,
+    )
+
+
+def _chunk_map(record: Record, active: Sequence[Attempt | StartAttempt]) -> str:
+    marks = list(record.marks)
+    for attempt in active:
+        if attempt.work.stage is Stage.CHUNK and record.is_open(attempt.work.chunk):
+            marks[attempt.work.chunk] = ACTIVE
+    return "".join(marks)
+
+
+def _targets(job: ObservedJob, active: Sequence[Attempt | StartAttempt]) -> list[TargetStatus]:
+    """How many chunks each of the job's targets has."""
+    chunks = [attempt.target for attempt in active if attempt.work.stage is Stage.CHUNK]
+    uses = job.spec.execution.targets or DEFAULT_USES
+    return [TargetStatus(name=use.name, active=chunks.count(use.name)) for use in uses]

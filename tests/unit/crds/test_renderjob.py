@@ -1,0 +1,84 @@
+"""RenderJobs: what the models take, and the request that comes of it."""
+
+from datetime import timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from helios_crds.durations import parse_duration
+from helios_crds.mapping import UnusableSpec, render_request
+from helios_crds.renderjob import MAX_INLINE, RenderJobSpec
+from helios_crds.rendertarget import RenderTargetSpec
+
+OUTPUT = "s3://media/out/teaser.mp4"
+
+
+def spec(**fields: object) -> RenderJobSpec:
+    return RenderJobSpec.model_validate({"composition": {"url": "s3://media/teaser/"}, **fields})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("1h30m", 5400), ("250ms", 0.25), ("2.5s", 2.5), ("1m5s", 65), ("1m250ms", 60.25)],
+)
+def test_durations(text, seconds):
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "-5m", "1 week", "P1D", "1m2h", "٣s"])
+def test_no_durations(text):
+    with pytest.raises(ValueError, match="no duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("field", [{"duration": "0s"}, {"fps": "29.97"}, {"fps": 241}, {"width": 1}, {"nonsense": 1}])
+def test_what_is_refused(field):
+    with pytest.raises(ValidationError):
+        spec(video=field)
+
+
+def test_the_request_is_the_command_lines():
+    request = render_request(
+        spec(
+            composition={"url": "s3://media/teaser/", "entry": "a.html", "props": {"title": "Autumn"}, "seed": 7},
+            video={"width": 1920, "height": 1080, "fps": "30000/1001", "duration": "1m30s", "crf": 20},
+            chunking={"targetDuration": "60s"},
+            execution={"frameTimeout": "5s"},
+        ),
+        OUTPUT,
+    )
+    assert (request.composition.url, request.composition.entry) == ("s3://media/teaser/", "a.html")
+    assert (request.composition.props, request.composition.seed) == ({"title": "Autumn"}, 7)
+    assert (request.video.fps, request.video.duration, request.video.crf) == ("30000/1001", 90.0, 20)
+    assert (request.chunking.targetSeconds, request.frameTimeout, request.output) == (60.0, 5.0, OUTPUT)
+
+
+def test_an_inline_page_is_found_in_a_folder():
+    request = render_request(spec(composition={"inline": "<p>"}), OUTPUT)
+    assert (request.composition.url, request.composition.entry) == ("file:///helios/composition", "index.html")
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"composition": {"inline": "ä" * (MAX_INLINE // 2)}}, "CompositionTooLarge"),
+        ({"composition": {"inline": "x", "props": {"a": "x" * MAX_INLINE}}}, "CompositionTooLarge"),
+        ({"composition": {"jobSpec": "s3://media/job.json"}}, "JobSpecNotSupported"),
+        ({"audio": {"tracks": [{"url": "s3://media/a.wav"}]}}, "AudioNotSupported"),
+    ],
+)
+def test_what_the_schema_cannot_refuse(fields, reason):
+    with pytest.raises(UnusableSpec) as error:
+        render_request(spec(**fields), OUTPUT)
+    assert error.value.reason == reason
+
+
+def test_a_target_is_read_as_it_is_written():
+    target = RenderTargetSpec.model_validate({"lambda": {"functionName": "helios", "region": "eu-west-1"}})
+    assert target.aws_lambda is not None
+    assert target.allowedNamespaces == ["*"]
+
+
+def test_privileges_cannot_be_asked_for():
+    with pytest.raises(ValidationError):
+        RenderTargetSpec.model_validate({"kubernetes": {"pod": {"securityContext": {"privileged": True}}}})

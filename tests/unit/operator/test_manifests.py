@@ -1,0 +1,128 @@
+"""Children as data: names, labels, privileges, arguments."""
+
+from dataclasses import replace
+
+import pytest
+
+from helios_crds.rendertarget import RenderTargetSpec
+from helios_crds.wire import Stage
+from helios_operator.config import Config
+from helios_operator.manifests.job import attempt_job
+from helios_operator.manifests.names import attempt_labels, attempt_name, read_labels
+from helios_operator.manifests.request import artifact_claim, request_config_map
+from helios_operator.state import PLAN, STITCH, StartAttempt, Work
+from tests.unit.operator.builders import CONFIG, JOB_PATH, render_job
+
+CHUNK = Work(Stage.CHUNK, 42)
+
+
+@pytest.mark.parametrize(
+    ("work", "number", "name"),
+    [
+        (PLAN, 1, "teaser-0a1b2c3d-plan-a1"),
+        (CHUNK, 3, "teaser-0a1b2c3d-c00042-a3"),
+        (STITCH, 1, "teaser-0a1b2c3d-stitch-a1"),
+    ],
+)
+def test_names(work, number, name):
+    assert attempt_name(render_job(), work, number) == name
+
+
+@pytest.mark.parametrize("name", ["x" * 253, "a.b.c", f"{'x' * 39}.{'y' * 200}"])
+def test_hostile_names_give_short_ones(name):
+    found = attempt_name(replace(render_job(), name=name), CHUNK, 9999)
+    assert len(found) <= 63
+    assert "." not in found
+    assert "--" not in found
+
+
+@pytest.mark.parametrize("work", [PLAN, CHUNK, STITCH])
+def test_labels_are_read_back(work):
+    assert read_labels(attempt_labels(render_job(), work, 7)) == (work, 7)
+
+
+@pytest.mark.parametrize(
+    "labels", [{}, {"helios.video/stage": "chunk", "helios.video/chunk": "-1", "helios.video/attempt": "1"}]
+)
+def test_foreign_labels(labels):
+    assert read_labels(labels) is None
+
+
+def test_a_chunks_job():
+    job = attempt_job(render_job("." * 50), StartAttempt(CHUNK, 2, "kubernetes"), CONFIG)
+    spec, pod = job["spec"], job["spec"]["template"]["spec"]
+    assert (spec["backoffLimit"], spec["podReplacementPolicy"], pod["restartPolicy"]) == (0, "Failed", "Never")
+    assert spec["podFailurePolicy"]["rules"][0]["onPodConditions"][0]["status"] == "True"
+    assert "activeDeadlineSeconds" not in spec
+    assert pod["activeDeadlineSeconds"] == 900
+    assert "suspend" not in spec
+    assert pod["automountServiceAccountToken"] is False
+    container = pod["containers"][0]
+    assert container["args"] == ["chunk", JOB_PATH, "42", "--workspace", "/tmp", "--attempt", "2"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {volume["name"] for volume in pod["volumes"]} == {"tmp", "shm", "artifacts"}
+    assert job["metadata"]["ownerReferences"][0]["uid"] == render_job().uid
+
+
+def test_a_plan_reads_its_inputs():
+    composition = {"configMap": {"name": "page"}, "propsFrom": [{"configMapKeyRef": {"name": "texts", "key": "de"}}]}
+    pod = attempt_job(render_job(spec={"composition": composition}), StartAttempt(PLAN, 1, "kubernetes"), CONFIG)
+    spec = pod["spec"]["template"]["spec"]
+    folders = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
+    assert folders["request"] == "/helios/request"
+    assert folders["composition"] == "/helios/composition"
+    given = spec["containers"][0]["args"][2:6]
+    assert given == [
+        "--request",
+        "/helios/request/request.json",
+        "--props",
+        "/helios/props/0",
+    ]
+
+
+def test_an_inline_page_travels_in_the_request():
+    found = request_config_map(render_job(), CONFIG)
+    assert found["immutable"] is True
+    assert found["data"]["index.html"] == "<p>"
+    assert '"url":"file:///helios/composition"' in found["data"]["request.json"]
+
+
+def test_a_target_shapes_the_pod_but_not_its_rights():
+    target = RenderTargetSpec.model_validate(
+        {
+            "kubernetes": {
+                "queueName": "films",
+                "pod": {
+                    "nodeSelector": {"pool": "spot"},
+                    "resources": {"limits": {"cpu": 2, "memory": "2Gi"}},
+                    "labels": {"helios.video/stage": "forged", "team": "films"},
+                },
+            }
+        }
+    )
+    job = attempt_job(render_job("."), StartAttempt(Work(Stage.CHUNK), 1, "spot"), Config(targets={"spot": target}))
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "films"
+    assert job["spec"]["template"]["metadata"]["labels"]["helios.video/stage"] == "chunk"
+    assert job["spec"]["template"]["metadata"]["labels"]["team"] == "films"
+    assert job["spec"]["template"]["spec"]["nodeSelector"] == {"pool": "spot"}
+
+
+def test_a_bucket_needs_no_claim():
+    spec = {"artifacts": {"url": "s3://media/", "credentialsRef": {"name": "writer"}}}
+    pod = attempt_job(render_job(".", spec=spec), StartAttempt(CHUNK, 1, "kubernetes"), CONFIG)
+    container = pod["spec"]["template"]["spec"]["containers"][0]
+    assert container["envFrom"] == [{"secretRef": {"name": "writer"}}]
+    assert "artifacts" not in {mount["name"] for mount in container["volumeMounts"]}
+
+
+def test_the_claim_belongs_to_nobody():
+    assert "ownerReferences" not in artifact_claim("films", CONFIG)["metadata"]
+
+
+def test_finished_jobs_outlive_a_short_absence_of_the_operator():
+    job = attempt_job(render_job(".", spec={"ttlAfterFinished": "0s"}), StartAttempt(CHUNK, 1, "kubernetes"), CONFIG)
+    assert job["spec"]["ttlSecondsAfterFinished"] == 600

@@ -1,0 +1,235 @@
+"""Policies, each by its table."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from helios_crds.renderjob import Retries, Stragglers, TargetUse
+from helios_operator import reasons
+from helios_operator.policies import results
+from helios_operator.policies.deadlines import has_not_started, is_lost, is_over
+from helios_operator.policies.fair_share import Demand, shares
+from helios_operator.policies.placement import Room, place, rooms
+from helios_operator.policies.retry import backoff, failure_reason, given_up
+from helios_operator.policies.stop import attempts_to_stop
+from helios_operator.policies.stragglers import patience, stragglers
+from helios_operator.policies.window import chunks_to_start
+from helios_operator.state import PLAN, STITCH, by_work
+from tests.unit.operator.builders import JOB_ID, JOB_PATH, NOW, UID, attempt, retry, seconds, status
+
+
+@pytest.mark.parametrize(
+    ("ready", "active", "window", "started"),
+    [
+        pytest.param([3, 0, 2, 1], 0, 2, [0, 1], id="fills the window from the front"),
+        pytest.param([2, 3], 1, 2, [2], id="one active leaves one place"),
+        pytest.param([2, 3], 2, 2, [], id="a full window starts nothing"),
+        pytest.param([2, 3], 5, 2, [], id="nor does an overfull one"),
+        pytest.param([], 0, 2, [], id="nothing is ready"),
+    ],
+)
+def test_window(ready, active, window, started):
+    assert chunks_to_start(ready, active, window) == started
+
+
+USES = (TargetUse(name="kubernetes", maxConcurrent=2), TargetUse(name="spot"))
+
+
+@pytest.mark.parametrize(
+    ("active", "limits", "free"),
+    [
+        pytest.param([], {"spot": 5}, [2, 5], id="empty targets have all their places"),
+        pytest.param([attempt("running")], {"spot": 5}, [1, 5], id="one is held"),
+        pytest.param([attempt("running")], {"kubernetes": 1, "spot": 0}, [0, 0], id="the fair share is less"),
+        pytest.param([attempt("waiting", age=90)], {"spot": 5}, [0, 5], id="pods that do not start: the next target"),
+        pytest.param([attempt("queued", age=900)], {"spot": 5}, [1, 5], id="in Kueue's queue: its turn comes"),
+        pytest.param([attempt("waiting", age=90, target="spot")], {"spot": 5}, [2, 4], id="the last has no next"),
+    ],
+)
+def test_rooms(active, limits, free):
+    assert [room.free for room in rooms(USES, active, limits, NOW, seconds(60))] == free
+
+
+def test_placement_is_in_order_of_preference():
+    assert place([4, 5, 6, 7], [Room("a", 1), Room("b", 2)]) == [(4, "a"), (5, "b"), (6, "b")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "capacity", "granted"),
+    [
+        pytest.param({"a": (0, 10), "b": (0, 10)}, 8, {"a": 4, "b": 4}, id="evenly"),
+        pytest.param({"a": (0, 1), "b": (0, 10)}, 8, {"a": 1, "b": 7}, id="what one leaves the other takes"),
+        pytest.param({"a": (0, 10), "b": (5, 6)}, 8, {"a": 2, "b": 6}, id="priority first"),
+        pytest.param({"a": (0, 3), "b": (0, 3)}, 0, {"a": 0, "b": 0}, id="no capacity"),
+        pytest.param({"a": (0, 9), "b": (0, 9), "c": (0, 9)}, 4, {"a": 2, "b": 1, "c": 1}, id="all of it is used"),
+    ],
+)
+def test_fair_share(wanted, capacity, granted):
+    demands = [Demand(uid, priority, count) for uid, (priority, count) in wanted.items()]
+    assert shares(demands, capacity) == granted
+
+
+def test_backoff_doubles_within_its_bounds_and_is_the_same_each_time():
+    first, longest = seconds(10), seconds(60)
+    waits = [backoff(UID, PLAN, failures, first, longest) for failures in range(1, 20)]
+    for failures, wait in enumerate(waits, start=1):
+        full = min(first * 2 ** (failures - 1), longest)
+        assert full / 2 <= wait <= full
+    assert waits == [backoff(UID, PLAN, failures, first, longest) for failures in range(1, 20)]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "failures", "total", "reason"),
+    [
+        (1, 3, 3, None),
+        (64, 1, 1, reasons.INPUT_INVALID),
+        (1, 4, 4, reasons.RETRIES_EXHAUSTED),
+        (1, 1, 21, reasons.TOO_MANY_FAILURES),
+        (None, 1, 1, None),
+    ],
+)
+def test_when_a_render_is_given_up(exit_code, failures, total, reason):
+    found = given_up(PLAN, exit_code, failures, total, Retries(perChunk=3, total=20), "words")
+    assert (found and found.reason) == reason
+    assert found is None or "words" in found.message
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "reason"),
+    [(1, "WorkerFailed"), (75, "OutOfResources"), (137, "WorkerKilled"), (None, "WorkerKilled")],
+)
+def test_failure_reasons(exit_code, reason):
+    assert failure_reason(exit_code) == reason
+
+
+def test_patience_is_a_multiple_of_the_median():
+    done = [attempt("succeeded", index, age=age) for index, age in enumerate((30, 40, 500))]
+    assert patience(done, Stragglers(factor=3, minimum="60s")) == seconds(120)
+    assert patience(done, Stragglers(factor=3, minimum="5m")) == timedelta(minutes=5)
+    assert patience(done[:2], Stragglers()) is None
+
+
+@pytest.mark.parametrize(
+    ("attempts", "slow"),
+    [
+        pytest.param([attempt("running", 1, age=121)], [1], id="slow"),
+        pytest.param([attempt("running", 1, age=119)], [], id="not yet"),
+        pytest.param([attempt("waiting", 1, age=999)], [], id="has not started"),
+        pytest.param([attempt("queued", 1, age=999)], [], id="is in a queue"),
+        pytest.param([attempt("running", 1, age=300), attempt("running", 1, 2)], [], id="has its duplicate"),
+        pytest.param([attempt("running", 1, age=300), attempt("failed", 1, 2)], [], id="had one"),
+        pytest.param([attempt("running", 1, age=200), attempt("running", 2, age=300)], [2, 1], id="slowest first"),
+    ],
+)
+def test_stragglers(attempts, slow):
+    assert [work.chunk for work in stragglers(by_work(attempts), seconds(120), NOW)] == slow
+
+
+def test_deadlines():
+    assert has_not_started(attempt("waiting", age=601), NOW, seconds(600))
+    assert not has_not_started(attempt("queued", age=601), NOW, seconds(600))
+    assert not has_not_started(attempt("running", age=601), NOW, seconds(600))
+    assert is_lost(attempt("running", terminating_since=NOW - seconds(121)), NOW, seconds(120))
+    assert not is_lost(attempt("running", terminating_since=NOW - seconds(9)), NOW, seconds(120))
+    assert not is_lost(attempt("running", age=999), NOW, seconds(120))
+    assert is_over(NOW - seconds(61), NOW, seconds(60))
+    assert not is_over(NOW - seconds(61), NOW, None)
+    assert not is_over(None, NOW, seconds(60))
+
+
+@pytest.mark.parametrize(
+    ("observed", "found", "suspended", "stopped"),
+    [
+        pytest.param(status("a."), attempt("running"), False, False, id="at work"),
+        pytest.param(status("#."), attempt("running"), False, True, id="overtaken by another attempt"),
+        pytest.param(status("a.", [retry(0, 1)]), attempt("running"), False, True, id="given up"),
+        pytest.param(status("a.", [retry(0, 1)]), attempt("running", 0, 2), False, False, id="the next attempt"),
+        pytest.param(status("a."), attempt("running"), True, True, id="suspended"),
+        pytest.param(status("a."), attempt("succeeded"), True, False, id="finished anyway"),
+        pytest.param(status("a."), attempt("running", stopping=True), True, False, id="under way"),
+        pytest.param(status("a!", completionTime=NOW), attempt("running"), False, True, id="the render ended"),
+        pytest.param(status("a."), attempt("running", PLAN), False, True, id="planned already"),
+        pytest.param(status("##"), attempt("running", STITCH), False, False, id="the stitch"),
+    ],
+)
+def test_what_is_stopped(observed, found, suspended, stopped):
+    assert bool(attempts_to_stop(observed, [found], suspended=suspended)) is stopped
+
+
+def plan_message(**changes: object) -> str:
+    said = {"jobPath": JOB_PATH, "jobId": JOB_ID, "frames": 300, "chunks": 5, "cached": "5", "stateful": False}
+    return json.dumps({**said, **changes})
+
+
+def test_a_plan_is_read():
+    found = results.plan_result(plan_message(warnings=["a\nb"] * 20), "file:///artifacts/")
+    assert found is not None
+    plan, marks = found
+    assert (plan.frames, plan.chunks, plan.cached, marks) == (300, 5, 2, "=.=..")
+    assert plan.warnings == ["a b"] * 8
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "garbage",
+        "[]",
+        "null",
+        "[" * 4000,
+        "9" * 4090,
+        plan_message(frames="300"),
+        plan_message(frames=True),
+        plan_message(frames=-1),
+        plan_message(chunks=10_001),
+        plan_message(chunks=1e9),
+        plan_message(cached="xyz"),
+        plan_message(jobPath="s3://theirs/jobs/x/job.json"),
+        plan_message(jobPath=f"file:///artifacts/../jobs/{JOB_ID}/job.json"),
+        plan_message(jobId="../x"),
+        plan_message(padding="x" * 4096),
+        plan_message() + "\ud800",
+    ],
+)
+def test_no_plan(message):
+    assert results.plan_result(message, "file:///artifacts/") is None
+
+
+@pytest.mark.parametrize(
+    ("message", "bad"),
+    [
+        ('{"badChunks": [3, 1, 1]}', [1, 3]),
+        ('{"badChunks": [-1, 5, 1.5, "2", true, null, 1e99]}', []),
+        ('{"badChunks": 3}', []),
+        ("garbage", []),
+    ],
+)
+def test_bad_chunks(message, bad):
+    assert results.bad_chunks(message, 5) == bad
+
+
+def test_a_film_that_lies_about_its_length_is_kept_without_its_claims():
+    message = json.dumps({"sha256": "ab" * 32, "bytes": 7, "frames": 300})
+    assert results.film_result(message, "s3://a/b.mp4", 300).bytes == 7
+    assert results.film_result(message, "s3://a/b.mp4", 299).sha256 == ""
+    assert results.film_result("garbage", "s3://a/b.mp4", 300).url == "s3://a/b.mp4"
+
+
+@pytest.mark.parametrize(
+    ("message", "exit_code", "words"),
+    [
+        ('{"message": "frame 7: no asset"}', 64, "frame 7: no asset"),
+        ("Traceback\x1b[31m\nboom", 1, "Traceback [31m boom"),
+        ("", 137, "exit code 137"),
+        ("", None, "the pod was killed"),
+        ('{"message": 5}', 1, '{"message": 5}'),
+    ],
+)
+def test_words(message, exit_code, words):
+    assert results.words(message, exit_code) == words
+
+
+def test_long_words_keep_their_end():
+    assert len(results.words("x" * 3000 + "the end", 1)) == results.MAX_TEXT
+    assert results.words("x" * 3000 + "the end", 1).endswith("the end")

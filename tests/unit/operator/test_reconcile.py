@@ -1,0 +1,258 @@
+"""reconcile: what follows from one observation, as a table would say it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
+from helios_crds.wire import Stage
+from helios_operator.config import Config
+from helios_operator.reconcile import reconcile
+from helios_operator.state import PLAN, STITCH, Attempt, Decision, ObservedJob, StartAttempt, StopAttempt
+from tests.unit.operator.builders import CONFIG, JOB_ID, JOB_PATH, NOW, attempt, render_job, retry, seconds
+
+WIDE = {"execution": {"parallelism": 2}}
+
+
+def decide(job: ObservedJob, *children: Attempt, config: Config = CONFIG) -> Decision:
+    return reconcile(job, children, (), NOW, config)
+
+
+def started(decision: Decision) -> list[str]:
+    """Starts as words: plan-a1, 3-a2."""
+    return [
+        f"{start.work.chunk if start.work.stage is Stage.CHUNK else start.work.stage}-a{start.number}"
+        for start in decision.actions
+        if isinstance(start, StartAttempt)
+    ]
+
+
+def stopped(decision: Decision) -> list[str]:
+    return [stop.name for stop in decision.actions if isinstance(stop, StopAttempt)]
+
+
+def condition(status: RenderJobStatus, kind: str) -> tuple[str, str]:
+    found = next(condition for condition in status.conditions if condition.type == kind)
+    return found.status, found.reason
+
+
+def test_a_new_job_is_planned():
+    decision = decide(render_job())
+    assert started(decision) == ["plan-a1"]
+    assert decision.status.phase == "Planning"
+    assert decision.status.output is not None
+    assert decision.status.output.url == "file:///artifacts/out/films/teaser.mp4"
+    assert condition(decision.status, "Reconciling") == ("True", "Planning")
+
+
+def test_a_plan_starts_chunks():
+    message = json.dumps({"jobPath": JOB_PATH, "jobId": JOB_ID, "frames": 300, "chunks": 5, "cached": "1"})
+    decision = decide(render_job(spec=WIDE), attempt("succeeded", PLAN, message=message))
+    assert started(decision) == ["1-a1", "2-a1"]
+    assert decision.status.chunkMap == "=aa.."
+    assert (decision.status.summary, decision.status.progress) == ("1/5", "20%")
+    assert condition(decision.status, "Planned") == ("True", "PlanSettled")
+    assert [event.reason for event in decision.events] == ["PlanSettled"]
+
+
+@pytest.mark.parametrize(
+    ("observed", "children", "starts", "after"),
+    [
+        pytest.param("....", [], ["0-a1", "1-a1"], "aa..", id="fills the window"),
+        pytest.param("a...", [attempt("running", 0)], ["1-a1"], "aa..", id="one place left"),
+        pytest.param("a...", [attempt("queued", 0)], ["1-a1"], "aa..", id="Kueue's queue holds a place"),
+        pytest.param("a...", [attempt("succeeded", 0)], ["1-a1", "2-a1"], "#aa.", id="done: the next"),
+        pytest.param("a...", [], ["0-a1", "1-a1"], "aa..", id="a vanished Job runs again"),
+        pytest.param("a...", [attempt("failed", 0)], ["1-a1", "2-a1"], ".aa.", id="a failed one backs off"),
+        pytest.param(
+            "a...", [attempt("failed", 0, disrupted=True, finished=NOW - seconds(9))], ["0-a2", "1-a1"], "aa..",
+            id="evicted",
+        ),
+        pytest.param(
+            "aa..", [attempt("running", 0, terminating_since=NOW - seconds(999)), attempt("running", 1)],
+            ["0-a2"], "aa..", id="its node is gone: another beside it",
+        ),
+        pytest.param("##==", [], ["stitch-a1"], "##==", id="all done: stitch"),
+        pytest.param("##==", [attempt("running", STITCH)], [], "##==", id="one stitch at a time"),
+        pytest.param("###", [attempt("failed", 1), attempt("running", 2)], ["stitch-a1"], "###", id="done stays done"),
+    ],
+)  # fmt: skip
+def test_steps(observed, children, starts, after):
+    decision = decide(render_job(observed, spec=WIDE), *children)
+    assert started(decision) == starts
+    assert decision.status.chunkMap == after
+
+
+@pytest.mark.parametrize(
+    ("entry", "children", "starts"),
+    [
+        pytest.param(retry(0, wait=5), [attempt("failed", 0)], [], id="in back-off"),
+        pytest.param(retry(0, wait=-1), [attempt("failed", 0, finished=NOW - seconds(9))], ["0-a2"], id="over"),
+        pytest.param(retry(0, 3, wait=-1), [], ["0-a4"], id="its Jobs are gone"),
+        pytest.param(retry(0, 1, wait=-1), [attempt("succeeded", 0, finished=NOW)], ["0-a2"], id="a success given up"),
+        pytest.param(retry(0, 1, wait=-1), [attempt("waiting", 0)], [], id="not before the old one is gone"),
+    ],
+)
+def test_retries(entry, children, starts):
+    assert started(decide(render_job(".", retries=[entry]), *children)) == starts
+
+
+def test_a_failure_is_recorded_once():
+    first = decide(render_job("a"), attempt("failed", 0))
+    assert [(entry.attempt, entry.failures) for entry in first.status.retries] == [(1, 1)]
+    again = decide(render_job(".", retries=first.status.retries, failures=1), attempt("failed", 0))
+    assert again.status.failures == 1
+    assert again.events == ()
+
+
+def test_a_failed_duplicate_does_not_fail_its_chunk():
+    decision = decide(render_job("a"), attempt("running", 0), attempt("failed", 0, 2))
+    assert decision.status.retries == []
+    assert stopped(decision) == []
+
+
+def test_user_errors_end_the_render_with_the_workers_words():
+    decision = decide(render_job("a."), attempt("failed", 0, exit_code=64, message='{"message": "frame 7: 404"}'))
+    assert decision.status.phase == "Failed"
+    assert decision.status.chunkMap == "!."
+    assert condition(decision.status, "Failed") == ("True", "InputInvalid")
+    assert condition(decision.status, "Stalled") == ("True", "InputInvalid")
+    assert "chunk 0: frame 7: 404" in decision.status.conditions[0].message
+    assert started(decision) == []
+
+
+def test_a_render_that_ended_stops_what_runs_and_nothing_else():
+    decision = decide(render_job("!a", completionTime=NOW), attempt("running", 1))
+    assert stopped(decision) == ["chunk-1-a1"]
+    assert decision.requeue_after is None
+
+
+def test_a_pod_that_does_not_start_is_replaced_after_its_record_is_written():
+    stuck = attempt("waiting", 0, age=601, waiting="ErrImagePull: no such image")
+    first = decide(render_job("a"), stuck)
+    assert (started(first), stopped(first)) == ([], [])
+    assert first.status.retries[0].reason == "StartTimeout"
+    assert "ErrImagePull" in first.events[0].message
+    second = decide(render_job(".", retries=first.status.retries), stuck)
+    assert stopped(second) == ["chunk-0-a1"]
+
+
+def test_damaged_chunks_render_again():
+    failed = attempt("failed", STITCH, message='{"badChunks": [1, 2]}')
+    first = decide(render_job("####"), failed, *(attempt("succeeded", index) for index in range(4)))
+    assert first.status.chunkMap == "#..#"
+    assert started(first) == []
+    second = decide(
+        render_job("#..#", retries=first.status.retries), failed, *(attempt("succeeded", index) for index in range(4))
+    )
+    assert started(second) == ["1-a2", "2-a2"]
+    third = decide(
+        render_job("#aa#", retries=second.status.retries), failed, *(attempt("succeeded", index, 2) for index in (1, 2))
+    )
+    assert third.status.chunkMap == "####"
+    assert [entry.stage for entry in third.status.retries] == [Stage.STITCH]
+
+
+def test_a_film():
+    message = json.dumps({"sha256": "ab" * 32, "bytes": 9, "frames": 120})
+    decision = decide(render_job("##"), attempt("succeeded", STITCH, message=message))
+    assert decision.status.phase == "Complete"
+    assert decision.status.completionTime == NOW
+    assert decision.status.output is not None
+    assert decision.status.output.bytes == 9
+    for kind in ("Ready", "Planned", "Rendered", "Complete"):
+        assert condition(decision.status, kind)[0] == "True"
+    for kind in ("Failed", "Suspended", "Reconciling", "Stalled"):
+        assert condition(decision.status, kind)[0] == "False"
+
+
+def test_suspension_keeps_what_is_done():
+    decision = decide(
+        render_job("a..", spec={"suspend": True}), attempt("succeeded", 0), attempt("running", 1), attempt("waiting", 2)
+    )
+    assert decision.status.phase == "Suspended"
+    assert decision.status.chunkMap[0] == "#"
+    assert started(decision) == []
+    assert stopped(decision) == ["chunk-1-a1", "chunk-2-a1"]
+    assert decision.status.startTime is None
+
+
+def test_a_straggler_gets_one_duplicate():
+    done = [attempt("succeeded", index, age=20) for index in range(3)]
+    decision = decide(render_job("###a"), *done, attempt("running", 3, age=61))
+    assert started(decision) == ["3-a2"]
+    both = decide(render_job("###a"), *done, attempt("running", 3, age=61), attempt("running", 3, 2, age=5))
+    assert started(both) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"execution": {"targets": [{"name": "moon"}]}}, "TargetNotFound"),
+        ({"execution": {"targets": [{"name": "theirs"}]}}, "TargetForbidden"),
+        ({"execution": {"targets": [{"name": "lambda"}]}}, "TargetNotSupported"),
+        ({"output": {"url": "s3://media/out.mp4"}}, "StoreForbidden"),
+        ({"output": {"url": "file:///artifacts/../etc/out.mp4"}}, "StoreForbidden"),
+        (
+            {"artifacts": {"url": "s3://media-private/"}, "execution": {"targets": [{"name": "media"}]}},
+            "StoreForbidden",
+        ),
+    ],
+)
+def test_what_waits_for_somebody(spec, reason):
+    kubernetes = KubernetesTarget()
+    targets = {
+        **CONFIG.targets,
+        "theirs": RenderTargetSpec(kubernetes=kubernetes, allowedNamespaces=["others"]),
+        "media": RenderTargetSpec(kubernetes=kubernetes, allowedStores=["s3://media"]),
+        "lambda": RenderTargetSpec.model_validate({"lambda": {"functionName": "f", "region": "eu-west-1"}}),
+    }
+    decision = decide(render_job(spec=spec), config=Config(targets=targets))
+    assert started(decision) == []
+    assert decision.status.phase == "Pending"
+    assert condition(decision.status, "Stalled") == ("True", reason)
+    assert condition(decision.status, "Failed")[0] == "False"
+    assert decision.status.completionTime is None
+
+
+@pytest.mark.parametrize(
+    ("job", "reason"),
+    [
+        (render_job(spec={"composition": {"jobSpec": "s3://a/job.json"}}), "JobSpecNotSupported"),
+        (render_job("..", spec={"execution": {"activeDeadline": "30s"}}), "DeadlineExceeded"),
+    ],
+)
+def test_what_ends_a_render(job: ObservedJob, reason: str):
+    decision = decide(job)
+    assert condition(decision.status, "Failed") == ("True", reason)
+    assert started(decision) == []
+
+
+def test_the_same_observation_gives_the_same_decision():
+    observed: Any = (render_job("a..."), attempt("failed", 0), attempt("running", 1))
+    assert decide(*observed) == decide(*observed)
+
+
+def test_a_condition_keeps_the_time_of_its_change():
+    before = decide(render_job("..")).status
+    job = render_job("..", conditions=before.conditions)
+    later = reconcile(job, (), (), NOW + seconds(100), CONFIG).status
+    assert {condition.lastTransitionTime for condition in later.conditions} == {NOW}
+
+
+def test_ten_thousand_chunks_fit_into_a_status():
+    retries = [retry(index, attempt=12_345, failures=20) for index in range(256)]
+    job = render_job("." * 10_000, retries=retries, spec={"execution": {"parallelism": 5000}})
+    children = [attempt("running", index) for index in range(256, 5000)]
+    status = decide(job, *children).status
+    assert len(status.model_dump_json().encode()) < 64 * 1024
+
+
+@pytest.mark.parametrize(("age", "failures"), [(1, 0), (9, 1)])
+def test_a_result_that_may_be_on_its_way_is_waited_for(age, failures):
+    ended = attempt("succeeded", PLAN, exit_code=None, finished=NOW - seconds(age))
+    decision = decide(render_job(), ended)
+    assert started(decision) == []
+    assert decision.status.failures == failures
