@@ -39,11 +39,12 @@ COPY . /build/source
 RUN cd /build/source && /build/tools/bin/hatchling build -t wheel -d /build/wheel
 
 # --compile-bytecode: a read-only root keeps no bytecode, so every start would compile again.
+# With what heliosctl needs: a film rendered by hand in this image is the cluster's, byte for byte.
 FROM build AS worker-packages
-COPY requirements/worker.txt /build/
+COPY requirements/cli.txt /build/
 RUN --mount=type=secret,id=ca,required=false \
     if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi \
-    && /build/tools/bin/uv pip install --quiet --require-hashes --only-binary :all: --compile-bytecode -r /build/worker.txt
+    && /build/tools/bin/uv pip install --quiet --require-hashes --only-binary :all: --compile-bytecode -r /build/cli.txt
 RUN --mount=from=wheel,source=/build/wheel,target=/build/wheel \
     /build/tools/bin/uv pip install --quiet --offline --no-deps --compile-bytecode /build/wheel/*.whl
 

@@ -70,7 +70,7 @@ fmt: $(STAMPS)/dev ## Format the code and fix what can be fixed by itself
 	@$(BIN)/ruff format --quiet .
 
 crds: $(STAMPS)/dev ## Write crds/*.yaml from the models
-	@$(BIN)/python scripts/crds.py crds
+	@$(BIN)/python scripts/crds.py crds charts/helios-operator/crds
 
 lock: $(STAMPS)/environment ## Pin requirements again after a change (UPGRADE=1 moves to newer versions)
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the CustomResourceDefinitions from the models to the folder named: `make crds`."""
+"""Writes the CustomResourceDefinitions from the models to the folders named: `make crds`."""
 
 import sys
 from pathlib import Path
@@ -20,5 +20,6 @@ def rendered() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    for name, text in rendered().items():
-        Path(sys.argv[1], name).write_text(text, encoding="utf-8")
+    for folder in sys.argv[1:]:
+        for name, text in rendered().items():
+            Path(folder, name).write_text(text, encoding="utf-8")

@@ -16,8 +16,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs until it is told to stop. Returns the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    store = Store(url=options.artifacts, claim=options.claim, access_mode=options.access_mode, size=options.claim_size)
-    return asyncio.run(operate(Config(image=options.image, store=store), options.namespace, options.liveness))
+    store = Store(
+        url=options.artifacts,
+        claim=options.claim,
+        access_mode=options.access_mode,
+        size=options.claim_size,
+        storage_class=options.storage_class,
+    )
+    config = Config(image=options.image, image_pull_policy=options.image_pull_policy, store=store)
+    return asyncio.run(operate(config, options.namespace, options.liveness))
 
 
 async def operate(config: Config, namespace: str, liveness: str | None) -> int:
@@ -46,11 +53,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="helios_operator", description="Renders RenderJobs.")
     default = Store()
     parser.add_argument("--image", default=os.environ.get("HELIOS_WORKER_IMAGE", Config.image), help="worker image")
+    parser.add_argument(
+        "--image-pull-policy",
+        default=Config.image_pull_policy,
+        choices=["Always", "IfNotPresent", "Never"],
+        help="of the worker image",
+    )
     parser.add_argument("--namespace", default="", help="only this namespace (default: all)")
     parser.add_argument("--artifacts", default=default.url, help="URL of the artifact store")
     parser.add_argument("--claim", default=default.claim, help="claim that holds the artifacts; '' for a bucket")
     parser.add_argument("--claim-size", default=default.size, help="size of claims that are made")
     parser.add_argument("--access-mode", default=default.access_mode, help="access mode of claims that are made")
+    parser.add_argument("--storage-class", default=default.storage_class, help="of claims that are made")
     parser.add_argument("--liveness", default=None, help="address of the health endpoint, such as http://0.0.0.0:8080/")
     return parser
 

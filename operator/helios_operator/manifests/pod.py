@@ -13,6 +13,7 @@ from helios_operator.manifests.request import REQUEST_FILE, Manifest, request_ur
 from helios_operator.state import ObservedJob, StartAttempt
 
 CONTAINER = "worker"
+USER = 10001  # the image's
 SCRATCH = "/tmp"  # noqa: S108 - the pod's own emptyDir
 REQUEST_FOLDER = "/helios/request"
 PROPS_FOLDER = "/helios/props"
@@ -35,9 +36,9 @@ def pod_template(
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": 1000,
-            "runAsGroup": 1000,
-            "fsGroup": 1000,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from helios_crds.renderjob_status import MAX_WARNINGS, Film, PlanStatus
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
+from helios_crds.wire import chunks_in
 
 MAX_BYTES = 4096
 MAX_TEXT = 600
@@ -27,7 +28,7 @@ class _PlanMessage(BaseModel):
     jobId: str = Field(pattern=r"^[0-9a-f]{8,64}$")
     frames: Annotated[_Count, Field(le=MAX_FRAMES)]
     chunks: Annotated[_Count, Field(le=MAX_CHUNKS)]
-    cached: str = Field(default="0", pattern=r"^[0-9a-f]{1,2600}$")
+    cached: str = Field(default="0", pattern=r"^[0-9a-f]{1,2500}$")
     stateful: bool = False
     warnings: list[str] = Field(default_factory=list)
 
@@ -62,8 +63,8 @@ def plan_result(message: str, store_url: str) -> tuple[PlanStatus, str] | None:
         return None
     if said.jobPath != f"{store_url}jobs/{said.jobId}/job.json":
         return None
-    bitmap = int(said.cached, 16)
-    marks = "".join("=" if bitmap >> index & 1 else "." for index in range(said.chunks))
+    cached = set(chunks_in(said.cached))
+    marks = "".join("=" if index in cached else "." for index in range(said.chunks))
     plan = PlanStatus(
         jobPath=said.jobPath,
         jobId=said.jobId,
@@ -89,10 +90,11 @@ def film_result(message: str, url: str, frames: int) -> Film:
 
 def bad_chunks(message: str, chunks: int) -> list[int]:
     """Chunks that a stitch found damaged, in order; what is no index of a chunk is left out."""
-    named = facts(message).get("badChunks")
-    if not isinstance(named, list):
+    try:
+        named = chunks_in(facts(message).get("badChunks"))
+    except ValueError:
         return []
-    return sorted({index for index in named if type(index) is int and 0 <= index < chunks})
+    return [index for index in named if index < chunks]
 
 
 def words(message: str, exit_code: int | None) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from helios_crds.renderjob_status import RenderJobStatus
-from helios_crds.wire import Stage
+from helios_crds.wire import Stage, chunk_bitmap
 from helios_operator.policies.deadlines import is_lost
 from helios_operator.reconcile import reconcile
 from helios_operator.state import PLAN, STITCH, Attempt, AttemptPhase, StartAttempt, StopAttempt, Work
@@ -171,7 +171,7 @@ class Render(RuleBasedStateMachine):
                 self.committed -= set(bad)
                 self.discarded |= set(bad)
                 self.ever_discarded = True
-                message = json.dumps({"badChunks": bad})
+                message = json.dumps({"badChunks": chunk_bitmap(bad)})
         if succeeded and found.work.stage is Stage.CHUNK:
             self.committed.add(found.work.chunk)
         if succeeded and found.work == PLAN:

@@ -140,7 +140,7 @@ def test_a_pod_that_does_not_start_is_replaced_after_its_record_is_written():
 
 
 def test_damaged_chunks_render_again():
-    failed = attempt("failed", STITCH, message='{"badChunks": [1, 2]}')
+    failed = attempt("failed", STITCH, message='{"badChunks": "6"}')
     first = decide(render_job("####"), failed, *(attempt("succeeded", index) for index in range(4)))
     assert first.status.chunkMap == "#..#"
     assert started(first) == []
