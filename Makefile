@@ -120,11 +120,13 @@ $(STAMPS)/environment: requirements/build.txt | system-packages
 	@mkdir -p $(STAMPS) .cache
 	@touch $@
 
-# $(call install,NAME): the pinned packages of requirements/NAME.txt, then this checkout itself, editable.
+# $(call install,NAME): the pinned packages of requirements/NAME.txt, then this checkout itself, editable. Bytecode is
+# made here: where PYTHONDONTWRITEBYTECODE is set, every start would compile pydantic again (0.65 s against 0.23 s).
 define install
 	@echo "Installing requirements/$(1).txt into .venv"
-	@$(UV) pip install --quiet --require-hashes -r requirements/$(1).txt
+	@$(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements/$(1).txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q crds worker operator cli
 	@touch $@
 endef
 

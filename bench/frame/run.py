@@ -7,8 +7,8 @@ For each page of the renderers' benchmark, in one run:
   and of the browser's (JPEG), and of our own driver, in ms per frame;
 - x264 alone, one thread, from decoded pictures;
 - a whole chunk (plan left out) with one and with two lanes: CPU per frame of everything, and wall time.
-The ratio is the chunk's CPU over the sum of the two parts; the speed-up is wall time of one lane over two, and cores how
-many processors each kept busy.
+The ratio is the chunk's CPU over the sum of the two parts; the speed-up is wall time of one lane over two, and cores
+how many processors each kept busy.
 """
 
 import argparse

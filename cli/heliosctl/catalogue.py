@@ -8,7 +8,7 @@ import orjson
 from pydantic import ValidationError
 
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.job import JobSpec, Manifest, manifest_key
+from helios_worker.job import PLANS, JobSpec, Manifest, manifest_key
 from helios_worker.recording import recording_keys
 from helios_worker.snapshot import Snapshot
 from helios_worker.store import ArtifactStore, Entry, local_path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 KEEP, TIDIED = "keep", "tidied.json"
 UNUSED = timedelta(days=30)
-SWEPT = ("chunks/", "segments/", "snapshots/", "recordings/", "blobs/", "requests/", "stdin/")
+SWEPT = (PLANS, "chunks/", "segments/", "snapshots/", "recordings/", "blobs/", "requests/", "stdin/")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def reach(store: ArtifactStore, job: JobSpec) -> set[str]:
     """The keys of everything that a job names, directly or not."""
     if job.helios is None:
         return set()
-    keys = set()
+    keys = {f"{PLANS}{job.ours.plan}.json"}
     for chunk in job.chunks:
         keys.add(manifest_key(chunk.key))
         manifest = _read(store, manifest_key(chunk.key), Manifest)

@@ -15,6 +15,7 @@ from helios_worker.store import ArtifactStore, json_digest, split_url
 
 JOB_FORMAT = 1
 SEGMENTS, SEGMENT_SUFFIX = "segments", ".mp4"
+PLANS = "plans/"
 
 
 class _Model(BaseModel):
@@ -94,9 +95,13 @@ class CostPoint(_Model):
 
 
 class HeliosJob(_Model):
-    """Our part of job.json."""
+    """Our part of job.json.
+
+    plan: digest of what was planned, whatever the output; "" in the plan itself.
+    """
 
     format: int = JOB_FORMAT
+    plan: str = ""
     engine: Engine
     film: Film
     frameTimeout: float = 30.0
@@ -173,6 +178,11 @@ def chunk_key(engine: Engine, film: Film, start: int, count: int) -> str:
             "goesOn": start + count < film.end,
         }
     )[:40]
+
+
+def job_key(job_id: str) -> str:
+    """Where a job is in the store."""
+    return f"jobs/{job_id}/job.json"
 
 
 def manifest_key(key: str) -> str:

@@ -137,7 +137,7 @@ class WorkerRuntime:
             field = ".".join(map(str, first["loc"]))
             raise UserError(f"the request's {field}: {first['msg'].removeprefix('Value error, ')}") from None
         check_encoder(request)
-        self._studio.launch()
+        self._studio.launch(0)
         from helios_worker.stages.plan import plan
 
         places = (local_path(place) for place in (root, request.output) if place)
@@ -145,7 +145,7 @@ class WorkerRuntime:
         return (await plan(request, store, self._studio, exclude=exclude)).model_dump()
 
     async def _chunk(self, payload: Payload) -> dict[str, Any]:
-        self._studio.launch()
+        self._studio.launch(0)
         from helios_worker.command import run_command
         from helios_worker.job import read_job
         from helios_worker.stages.chunk import render_chunk

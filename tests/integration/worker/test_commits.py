@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from helios_crds.wire import ExitCode, chunks_in
@@ -49,6 +50,28 @@ def test_the_same_plan_is_made_once(project: Project):
     written = project.store.get(f"jobs/{first['jobId']}/job.json")
     assert project.plan(MOVING)["jobId"] == first["jobId"]
     assert project.store.get(f"jobs/{first['jobId']}/job.json") == written
+
+
+def test_another_output_of_the_same_film_renders_no_chunk_again(project: Project):
+    """Not even where cuts follow from measured costs, which are never the same twice."""
+    tiny_chunks = {"targetSeconds": 0.001}
+    first = project.plan(MOVING, frames=240, chunking=tiny_chunks, output=str(project.folder / "one.mp4"))
+    project.chunks()
+    again = project.plan(MOVING, frames=240, chunking=tiny_chunks, output=str(project.folder / "two.mp4"))
+    assert again["jobId"] != first["jobId"]
+    assert again["chunks"] == first["chunks"] > 1
+    assert chunks_in(again["cached"]) == list(range(again["chunks"]))
+    assert project.stitch().exitCode == ExitCode.DONE
+    assert (project.folder / "two.mp4").exists()
+
+
+def test_a_plan_that_was_cut_short_is_made_again(project: Project):
+    project.plan(MOVING)
+    (key,) = project.store.keys("plans/")
+    whole = project.store.get(key) or b""
+    project.store.put(key, whole[: len(whole) // 2])
+    project.plan(MOVING)
+    assert orjson.loads(project.store.get(key) or b"")["chunks"] == orjson.loads(whole)["chunks"]
 
 
 def test_a_job_file_that_was_cut_short_is_planned_again(project: Project):

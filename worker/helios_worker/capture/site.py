@@ -4,50 +4,51 @@ A stable, trustworthy origin: fetch, modules, workers and crypto.subtle work as 
 address tells nothing of the machine. Bytes come from a snapshot, so every chunk sees the same ones.
 """
 
+import asyncio
+import re
 import socket
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from helios_worker.errors import HeliosError
 
-if TYPE_CHECKING:
-    from aiohttp import web
-
 HOST_SUFFIX = ".composition.localhost"
+HEADERS = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*", "Accept-Ranges": "bytes"}
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 Locate = Callable[[str], Awaitable[Path | None]]
 OnFault = Callable[[HeliosError], None]
 
 
 class Site:
-    """A small HTTP server on loopback.
+    """A small HTTP server on loopback, a thread for each connection of the browsers.
 
-    Its port is bound at once, for the browser is started with it; aiohttp, which takes a fifth of a second to
-    import, is needed only when the first page is opened, while the browser starts.
+    Of the standard library: aiohttp, which served here, took a quarter of a second to import, half of what a
+    worker needs from its start to its first page. Its port is bound at once, for browsers are started with it.
     """
 
     def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._socket.setblocking(False)
         self.port: int = self._socket.getsockname()[1]
         self._mounts: dict[str, tuple[Locate, OnFault]] = {}
-        self._runner: web.AppRunner | None = None
+        self._accepting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Serves; doing it again changes nothing."""
-        if self._runner is not None:
-            return
-        from aiohttp import web
-
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.SockSite(self._runner, self._socket).start()
+        if self._accepting is None:
+            self._accepting = asyncio.create_task(self._accept(), name="site")
 
     async def stop(self) -> None:
-        """Closes the listener and every connection."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        """Closes the listener; connections end with the browsers that have them."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.wait([self._accepting])
         self._socket.close()
 
     def mount(self, name: str, locate: Locate, on_fault: OnFault = lambda error: None) -> str:
@@ -59,31 +60,112 @@ class Site:
         self._mounts[name] = (locate, on_fault)
         return f"http://{name}{HOST_SUFFIX}/"
 
-    async def _answer(self, request: "web.Request") -> "web.StreamResponse":
-        from aiohttp import web
-
-        name = (request.host or "").removesuffix(HOST_SUFFIX)
-        path = str(PurePosixPath("/", request.match_info["path"])).lstrip("/")
-        file = await self._locate(name, path) if ".." not in PurePosixPath(path).parts else None
-        if file is None:
-            raise web.HTTPNotFound(text=f"the composition has no file {path}")
-        if request.method not in ("GET", "HEAD"):
-            raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD"])
-        response = web.FileResponse(file, headers={"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"})
-        response.content_type = content_type(path)
-        return response
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        handle = partial(_Handler, loop=loop, locate=self._locate)
+        while True:
+            connection, address = await loop.sock_accept(self._socket)
+            connection.setblocking(True)
+            threading.Thread(target=_serve, args=(handle, connection, address), name="site", daemon=True).start()
 
     async def _locate(self, name: str, path: str) -> Path | None:
-        from aiohttp import web
+        """The file at a path of a mount.
 
-        if name not in self._mounts:
+        Raises:
+            HeliosError: it could not be had; the mount has been told.
+        """
+        if name not in self._mounts or ".." in PurePosixPath(path).parts:
             return None
         locate, on_fault = self._mounts[name]
         try:
             return await locate(path)
         except HeliosError as error:
             on_fault(error)
-            raise web.HTTPInternalServerError(text=error.message) from error
+            raise
+
+
+def _serve(handle: Callable[..., object], connection: socket.socket, address: object) -> None:
+    with connection, suppress(OSError):  # the browser has gone, or wants the rest no more
+        handle(connection, address, None)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection, served from its first request to its last."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __init__(
+        self,
+        *connection: object,
+        loop: asyncio.AbstractEventLoop,
+        locate: Callable[[str, str], Awaitable[Path | None]],
+    ) -> None:
+        self._loop = loop
+        self._locate = locate
+        super().__init__(*connection)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        """A file, or the part of it that is asked for."""
+        name = (self.headers["Host"] or "").removesuffix(HOST_SUFFIX)
+        path = str(PurePosixPath("/", unquote(urlsplit(self.path).path).lstrip("/"))).lstrip("/")
+
+        async def find() -> Path | None:
+            return await self._locate(name, path)
+
+        try:
+            file = asyncio.run_coroutine_threadsafe(find(), self._loop).result()
+        except HeliosError as error:
+            return self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.message)
+        if file is None:
+            return self._refuse(HTTPStatus.NOT_FOUND, f"the composition has no file {path}")
+        return self._send(file, content_type(path))
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _send(self, file: Path, kind: str) -> None:
+        size = file.stat().st_size
+        part = _part(self.headers["Range"], size)
+        self.send_response(HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT)
+        first, end = part or (0, size)
+        if part is not None:
+            self.send_header("Content-Range", f"bytes {first}-{end - 1}/{size}")
+        for name, value in {"Content-Type": kind, "Content-Length": str(end - first), **HEADERS}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET" and end > first:
+            with file.open("rb") as data:
+                self.connection.sendfile(data, first, end - first)
+
+    def _refuse(self, status: HTTPStatus, text: str) -> None:
+        body = text.encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "text/plain", "Content-Length": str(len(body)), **HEADERS}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        """Says nothing: what goes wrong, the page is told."""
+
+
+def _part(asked: str | None, size: int) -> tuple[int, int] | None:
+    """First and end of the bytes that a Range header asks for; None for all of them.
+
+    A range that cannot be had is not refused: the whole is an answer to it, too (RFC 9110, 14.2).
+
+    >>> _part("bytes=10-19", 100), _part("bytes=90-", 100), _part("bytes=-5", 100), _part("bytes=200-", 100)
+    ((10, 20), (90, 100), (95, 100), None)
+    """
+    found = _RANGE.fullmatch(asked or "")
+    if found is None or found[1] + found[2] == "":
+        return None
+    if found[1] == "":
+        first, end = max(0, size - int(found[2])), size
+    else:
+        first, end = int(found[1]), min(int(found[2] or size) + 1, size)
+    return (first, end) if first < end else None
 
 
 def content_type(path: str) -> str:

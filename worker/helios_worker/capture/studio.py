@@ -1,6 +1,7 @@
 """What a worker keeps warm between stages: its browsers and the site they read compositions from."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -40,21 +41,20 @@ class Studio:
         self._recorders: dict[str, Recorder] = {}
         self._launches: dict[int, Launch] = {}
         self._browsers: dict[int, Browser] = {}
-        self._starting = asyncio.Lock()
+        self._starting: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def launch(self, *lanes: int) -> None:
-        """Starts browser processes without waiting, by default every lane's, so that they come up together."""
-        for lane in lanes or range(self.lanes):
-            if lane not in self._browsers and lane not in self._launches:
-                # With one lane a second raster thread uses what the other processors have left.
-                raster_threads = 2 if self.lanes == 1 else 1
-                self._launches[lane] = launch(
-                    site_port=self._site.port, raster_threads=raster_threads, scratch=self.scratch
-                )
+    def launch(self, lane: int) -> None:
+        """Starts a lane's browser process without waiting."""
+        if lane not in self._browsers and lane not in self._launches:
+            # With one lane a second raster thread uses what the other processors have left.
+            raster_threads = 2 if self.lanes == 1 else 1
+            self._launches[lane] = launch(
+                site_port=self._site.port, raster_threads=raster_threads, scratch=self.scratch
+            )
 
     async def start(self) -> None:
         """Waits for the first browser and serves the site, so that the first stage finds both."""
-        self.launch()
+        self.launch(0)
         await self._site.start()
         await self.browser(0)
 
@@ -70,7 +70,7 @@ class Studio:
 
     async def browser(self, lane: int) -> Browser:
         """The lane's browser, alive."""
-        async with self._starting:
+        async with self._starting[lane]:
             browser = self._browsers.get(lane)
             if browser is not None and not browser.is_alive:
                 browser.stop()

@@ -19,7 +19,7 @@ from helios_worker.capture.studio import Studio
 from helios_worker.capture.words import plain
 from helios_worker.engine import current_engine
 from helios_worker.errors import UserError
-from helios_worker.job import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, manifest_key
+from helios_worker.job import PLANS, Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, job_key, manifest_key
 from helios_worker.planning.cut import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.settle import first_guess, settle
@@ -61,16 +61,15 @@ async def plan(
     engine = await current_engine(studio)
     snapshot, url = await resolve(request, store, exclude)
     # Whether a page on the network is still what it was shows only when it is opened.
-    job = None if url else await asyncio.to_thread(_existing, store, _key(job_id(request, engine, snapshot)))
-    if job is None:
-        job = await make_job(request, store, studio, engine, snapshot, url)
-        data = orjson.dumps(job.model_dump(mode="json", exclude_none=True), option=orjson.OPT_INDENT_2)
-        if not await asyncio.to_thread(store.create, _key(job.id), data):
-            job = await asyncio.to_thread(_existing, store, _key(job.id)) or job
+    planned = None if url else await asyncio.to_thread(_existing, store, _plan_key(plan_id(request, engine, snapshot)))
+    if planned is None:
+        planned = await make_plan(request, store, studio, engine, snapshot, url)
+        planned = await asyncio.to_thread(_commit, store, _plan_key(planned.id), planned)
+    job = await asyncio.to_thread(_commit, store, *job_of(planned, request.output))
     cached = await asyncio.to_thread(stored_chunks, store, job.chunks)
     film = job.ours.film
     return PlanResult(
-        jobPath=store.url + _key(job.id),
+        jobPath=store.url + job_key(job.id),
         jobId=job.id,
         frames=film.end - film.first,
         chunks=len(job.chunks),
@@ -93,17 +92,27 @@ async def resolve(request: RenderRequest, store: ArtifactStore, exclude: Iterabl
     raise UserError(f"{url}: sources are files, folders, http:// and https:// pages", remedy="check the address")
 
 
-def job_id(request: RenderRequest, engine: Engine, content: str) -> str:
-    """Of the request as far as it shapes the film, and of what it is about.
+def plan_id(request: RenderRequest, engine: Engine, content: str) -> str:
+    """Of the request as far as it shapes the film and its cuts, and of what it is about.
 
-    content: digest of the composition. The output is part of the job, for the stitch finds it there; chunks are
-    shared whatever the output.
+    content: digest of the composition.
     """
-    asked = request.model_dump(mode="json", exclude={"composition": {"url": True, "entry": True}})
-    return json_digest({"asked": asked, "content": content, "engine": engine.model_dump()})[:20]
+    asked = request.model_dump(mode="json", exclude={"composition": {"url": True, "entry": True}, "output": True})
+    return json_digest({"asked": asked, "content": content, "engine": engine.model_dump()})
 
 
-async def make_job(
+def job_of(planned: JobSpec, output: str | None) -> tuple[str, JobSpec]:
+    """The plan with an output, for the stitch finds it there, and its key.
+
+    Cuts follow from measured costs, which are never the same twice: all outputs of one film take those of the
+    first plan, and so share its chunks.
+    """
+    job_id = json_digest({"plan": planned.id, "output": output})[:20]
+    ours = planned.ours.model_copy(update={"plan": planned.id, "output": output})
+    return job_key(job_id), planned.model_copy(update={"id": job_id, "helios": ours})
+
+
+async def make_plan(
     request: RenderRequest,
     store: ArtifactStore,
     studio: Studio,
@@ -111,7 +120,7 @@ async def make_job(
     snapshot: str,
     url: str,
 ) -> JobSpec:
-    """Opens the page, settles the film and cuts it."""
+    """Opens the page, settles the film and cuts it; a job without an output."""
     draft = Film(
         snapshot=snapshot,
         entry=(await asyncio.to_thread(load_snapshot, store, snapshot)).entry if snapshot else "",
@@ -148,7 +157,7 @@ async def make_job(
     chunks = cut_chunks(film, costs, request, engine)
     encoder = film.encoder
     return JobSpec(
-        id=job_id(request, engine, json_digest([url, film.recording]) if url else snapshot),
+        id=plan_id(request, engine, json_digest([url, film.recording]) if url else snapshot),
         metadata=Metadata(
             totalFrames=film.frames,
             fps=float(encoder.fps),
@@ -161,7 +170,6 @@ async def make_job(
             engine=engine,
             film=film,
             frameTimeout=request.frameTimeout,
-            output=request.output,
             warnings=tuple(dict.fromkeys(warnings)),
             costs=tuple(costs),
         ),
@@ -182,8 +190,18 @@ def live_warnings(requests: list[str]) -> list[str]:
     return [f"not recorded, so every chunk asks for itself, and the answers must not differ: {named}{more}"]
 
 
-def _key(job: str) -> str:
-    return f"jobs/{job}/job.json"
+def _plan_key(plan: str) -> str:
+    return f"{PLANS}{plan}.json"
+
+
+def _commit(store: ArtifactStore, key: str, job: JobSpec) -> JobSpec:
+    """Writes a job unless there is one: then that one holds."""
+    data = orjson.dumps(job.model_dump(mode="json", exclude_none=True), option=orjson.OPT_INDENT_2)
+    while not store.create(key, data):
+        theirs = _existing(store, key)
+        if theirs is not None:
+            return theirs
+    return job
 
 
 def _existing(store: ArtifactStore, key: str) -> JobSpec | None:

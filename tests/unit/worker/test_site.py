@@ -1,0 +1,164 @@
+"""The server that browsers read compositions from, asked over real connections."""
+
+import asyncio
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from helios_worker.capture.site import Site
+from helios_worker.errors import HeliosError
+
+HOST = "film.composition.localhost"
+SIZE = 300_000
+
+
+class Served:
+    """A site in a loop of its own, with one composition; `faults`: what its mount was told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.faults: list[HeliosError] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._site = Site()
+        self._do(self._site.start())
+        assert self._site.mount("film", self._locate, self.faults.append) == f"http://{HOST}/"
+
+    async def _locate(self, path: str) -> Path | None:
+        if path == "broken.png":
+            raise HeliosError("broken.png has been altered")
+        file = self.folder / path
+        return file if file.is_file() else None
+
+    def _do(self, work) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    def connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self._site.port, timeout=10)
+
+    def close(self) -> None:
+        self._do(self._site.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    (tmp_path / "index.html").write_text("<p>hello")
+    (tmp_path / "a b ü.css").write_text("p {}")
+    (tmp_path / "film.mp4").write_bytes(bytes(n % 251 for n in range(SIZE)))
+    (tmp_path.parent / "secret.txt").write_text("no")
+    site = Served(tmp_path)
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def ask(served: Served) -> Iterator[Callable[..., tuple[http.client.HTTPResponse, bytes]]]:
+    """Asks over one connection that is kept."""
+    connection = served.connection()
+
+    def ask(path: str, method: str = "GET", host: str = HOST, **headers: str):
+        connection.request(method, path, headers={"Host": host, **headers})
+        response = connection.getresponse()
+        return response, response.read()
+
+    yield ask
+    connection.close()
+
+
+def test_files_come_with_their_type_over_one_connection(ask):
+    for path, kind, body in [
+        ("/index.html", "text/html", b"<p>hello"),
+        ("/a%20b%20%C3%BC.css?v=3#x", "text/css", b"p {}"),
+        ("//./index.html", "text/html", b"<p>hello"),
+    ]:
+        response, found = ask(path)
+        assert (response.status, response.headers["Content-Type"], found) == (200, kind, body)
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert not response.will_close
+
+
+def test_head_has_no_body(ask):
+    response, found = ask("/film.mp4", "HEAD")
+    assert (response.status, response.headers["Content-Length"], found) == (200, str(SIZE), b"")
+    assert ask("/index.html")[1] == b"<p>hello", "the connection is in step"
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "end"),
+    [
+        ("bytes=0-9", 0, 10),
+        ("bytes=100-", 100, SIZE),
+        ("bytes=-7", SIZE - 7, SIZE),
+        (f"bytes=5-{SIZE * 2}", 5, SIZE),
+        (f"bytes=-{SIZE * 2}", 0, SIZE),
+    ],
+)
+def test_parts_of_a_file(ask, asked, first, end):
+    response, found = ask("/film.mp4", Range=asked)
+    assert response.status == 206
+    assert response.headers["Content-Range"] == f"bytes {first}-{end - 1}/{SIZE}"
+    assert found == bytes(n % 251 for n in range(first, end))
+
+
+@pytest.mark.parametrize("asked", [f"bytes={SIZE}-", "bytes=9-3", "bytes=-", "bytes=0-1,5-6", "lines=1-2", "nonsense"])
+def test_what_is_no_part_is_the_whole(ask, asked):
+    response, found = ask("/film.mp4", Range=asked)
+    assert (response.status, len(found)) == (200, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("path", "host"),
+    [
+        ("/no.html", HOST),
+        ("/", HOST),
+        ("/../secret.txt", HOST),
+        ("/%2e%2e/secret.txt", HOST),
+        ("/index.html", "other.composition.localhost"),
+        ("/index.html", "example.com"),
+    ],
+)
+def test_nothing_else_is_served(ask, path, host):
+    response, found = ask(path, host=host)
+    assert response.status == 404
+    assert b"the composition has no file" in found
+
+
+def test_a_file_that_cannot_be_had_is_not_the_pages_mistake(ask, served):
+    response, found = ask("/broken.png")
+    assert (response.status, found) == (500, b"broken.png has been altered")
+    assert [type(fault) for fault in served.faults] == [HeliosError]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_a_site_takes_nothing(ask, method):
+    assert ask("/index.html", method)[0].status == 501
+
+
+def test_many_at_once_and_one_that_says_nothing(served):
+    silent = [served.connection() for _ in range(20)]
+    for connection in silent:
+        connection.connect()
+    answers: list[int] = []
+
+    def read() -> None:
+        connection = served.connection()
+        connection.request("GET", "/film.mp4", headers={"Host": HOST})
+        answers.append(len(connection.getresponse().read()))
+        connection.close()
+
+    threads = [threading.Thread(target=read) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    for connection in silent:
+        connection.close()
+    assert answers == [SIZE] * 40
