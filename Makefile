@@ -26,14 +26,14 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test unit integration e2e coverage lint types fmt crds lock bench image cluster-up \
-	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster s3-server
+	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster system-packages-s3
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: system-packages $(STAMPS)/cli ## Install what rendering needs: system packages as root on Debian, then .venv
 
-setup-dev: system-packages-tests s3-server $(STAMPS)/dev tests/node_modules/.package-lock.json ## Install what the checks and tests need too
+setup-dev: system-packages-tests system-packages-s3 $(STAMPS)/dev tests/node_modules/.package-lock.json ## Install what the checks and tests need too
 
 demo: setup ## Render the example to out/demo.mp4
 	@mkdir -p out
@@ -106,7 +106,7 @@ system-packages:
 system-packages-tests:
 	@PYTHON=$(PYTHON) scripts/system-packages.sh tests
 
-s3-server:
+system-packages-s3:
 	@scripts/s3-server.sh
 
 system-packages-cluster:
