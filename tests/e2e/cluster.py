@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any, Protocol
 
 FINISHED = {"Succeeded", "Failed"}
@@ -9,6 +10,8 @@ FINISHED = {"Succeeded", "Failed"}
 
 class KindCluster(Protocol):
     """pytest-kind's class, which comes without types."""
+
+    kubeconfig_path: Path
 
     def load_docker_image(self, docker_image: str) -> None: ...
 
@@ -22,6 +25,7 @@ class Cluster:
 
     def __init__(self, kind: KindCluster) -> None:
         self._kind = kind
+        self.kubeconfig = kind.kubeconfig_path
 
     def kubectl(self, *arguments: str) -> str:
         """Standard output of a kubectl command. Raises CalledProcessError when it fails."""

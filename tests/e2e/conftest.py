@@ -15,6 +15,7 @@ from tests.cluster import images
 from tests.cluster.cache import locked
 from tests.cluster.debian import obstacle
 from tests.cluster.settings import HERE, RUN
+from tests.e2e import release
 from tests.e2e.cluster import Cluster
 
 OWN_KIND = str(HERE / "kind")
@@ -57,6 +58,14 @@ def worker_image(cluster: Cluster) -> str:
     images.build("worker")
     cluster.load(images.tag("worker"))
     return images.tag("worker")
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster, worker_image: str) -> None:
+    """The operator, installed with helm from this checkout's chart and image."""
+    images.build("operator")
+    cluster.load(images.tag("operator"))
+    release.install(cluster)
 
 
 @pytest.fixture

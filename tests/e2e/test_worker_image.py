@@ -2,19 +2,19 @@
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import barcode
 from tests.e2e.cluster import Cluster
+from tests.e2e.compositions import PAGES, TICKS_PER_FRAME
+from tests.e2e.pods import shell_job, worker_job
 
-PAGES = Path(__file__).parents[1] / "integration" / "pages"
 PAGE = "canvas-raf.html"
 ASSETS = ("barcode.css", "barcode.js", "barcode-paint.js")
+PLACES = {name: f"assets/{name}" for name in ASSETS} | {name: name for name in (PAGE, "request.json")}
 FRAMES = 24
-TICKS_PER_FRAME = 8
 
 REQUEST = {
     "composition": {"url": f"file:///data/page/{PAGE}"},
@@ -28,56 +28,6 @@ cp -L /input/{PAGE} /data/page/
 cp -rL /input/assets /data/page/
 cp -L /input/request.json /data/artifacts/requests/film.json
 """
-
-
-def worker_job(namespace: str, name: str, image: str, *arguments: str) -> dict[str, Any]:
-    """A Job of one stage, with all that a pod can be denied denied to it."""
-    container = {
-        "name": "worker",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "args": list(arguments),
-        "env": [{"name": "HELIOS_TERMINATION_LOG", "value": "/dev/termination-log"}],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "tmp", "mountPath": "/tmp"}],
-    }
-    pod = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "fsGroup": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [
-            {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
-            {"name": "tmp", "emptyDir": {}},
-        ],
-    }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"backoffLimit": 0, "template": {"spec": pod}},
-    }
-
-
-def shell_job(namespace: str, name: str, image: str, script: str) -> dict[str, Any]:
-    """A Job of a shell script in the worker's image, with the test's input at /input."""
-    job = worker_job(namespace, name, image, "-euc", script)
-    pod = job["spec"]["template"]["spec"]
-    pod["containers"][0]["command"] = ["sh"]
-    pod["containers"][0]["volumeMounts"].append({"name": "input", "mountPath": "/input"})
-    files = [{"key": name, "path": f"assets/{name}"} for name in ASSETS]
-    files += [{"key": name, "path": name} for name in (PAGE, "request.json")]
-    pod["volumes"].append({"name": "input", "configMap": {"name": "input", "items": files}})
-    return job
 
 
 @pytest.fixture
@@ -98,7 +48,7 @@ def data(cluster: Cluster, namespace: str, worker_image: str) -> None:
             "metadata": {"name": "data", "namespace": namespace},
             "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
         },
-        shell_job(namespace, "lay-out", worker_image, LAY_OUT),
+        shell_job(namespace, "lay-out", worker_image, LAY_OUT, claim="data", files="input", folders=PLACES),
     )
     assert cluster.finished_pod(namespace, "lay-out")["status"]["phase"] == "Succeeded", logs(
         cluster, namespace, "lay-out"
@@ -124,7 +74,7 @@ def test_a_film_is_rendered_by_restricted_pods(cluster, namespace, worker_image,
     assert [chunk["frames"] for chunk in chunks] == [12, 12]
     stage("stitch", "stitch", job)
 
-    cluster.apply(shell_job(namespace, "read", worker_image, "base64 /data/film.mp4"))
+    cluster.apply(shell_job(namespace, "read", worker_image, "base64 /data/film.mp4", claim="data"))
     assert cluster.finished_pod(namespace, "read")["status"]["phase"] == "Succeeded"
     film = tmp_path / "film.mp4"
     film.write_bytes(base64.b64decode(logs(cluster, namespace, "read")))

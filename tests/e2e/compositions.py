@@ -1,0 +1,21 @@
+"""Compositions for a cluster: pages whose every frame says its number, in one file."""
+
+import re
+from pathlib import Path
+
+PAGES = Path(__file__).parents[1] / "integration" / "pages"
+TICKS_PER_FRAME = 8
+"""What a page's barcode counts: eighths of a frame, so that a tenth of a frame off shows another number."""
+
+
+def one_file(page: str) -> str:
+    """A page of the corpus with its style sheets and scripts inside."""
+    markup = (PAGES / page).read_text()
+    markup = re.sub(
+        r'<link rel="stylesheet" href="([^"]+)">', lambda found: f"<style>{_text(found[1])}</style>", markup
+    )
+    return re.sub(r'<script src="([^"]+)"></script>', lambda found: f"<script>{_text(found[1])}</script>", markup)
+
+
+def _text(path: str) -> str:
+    return (PAGES / path).read_text()
