@@ -25,7 +25,7 @@ def install(cluster: Cluster, **values: str) -> None:
         **values,
     }
     chosen = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-    command = ["upgrade", "--install", NAME, CHART, "--create-namespace", *chosen, "--wait", "--timeout", "2m"]
+    command: list[str | Path] = ["upgrade", "--install", NAME, CHART, "--create-namespace", *chosen, "--wait", "--timeout", "2m"]
     done = helm(cluster, *command)
     if done.returncode:
         state = cluster.kubectl("describe", "pods", "-n", NAMESPACE)
