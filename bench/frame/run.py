@@ -6,9 +6,11 @@ For each page of the renderers' benchmark, in one run:
 - capture alone, one lane: CPU of the page's process (scripts, layout, raster), of the compositor's (draw, readback)
   and of the browser's (JPEG), and of our own driver, in ms per frame;
 - x264 alone, one thread, from decoded pictures;
-- a whole chunk (plan left out) with one and with two lanes: CPU per frame of everything, and wall time.
-The ratio is the chunk's CPU over the sum of the two parts; the speed-up is wall time of one lane over two, and cores
-how many processors each kept busy.
+- a whole chunk (plan left out): CPU per frame of everything, and frames per second with one lane on one processor, one
+  lane on two, and two lanes on two.
+The ratio is the chunk's CPU over the sum of the two parts. A lane is more than one thread (browser, compositor,
+encoder), so one lane uses a second processor in part: cores says how many two lanes kept busy, and the speed-up is two
+lanes on two processors over one on one.
 """
 
 import argparse
@@ -34,7 +36,7 @@ from helios_worker.runtime import WorkerRuntime
 from helios_worker.store import ArtifactStore
 
 PARTS = ["page", "compositor", "browser", "driver", "x264"]
-COLUMNS = [*PARTS, "sum", "chunk", "ratio", "1-lane-fps", "cores", "2-lane-fps", "cores", "speed-up"]
+COLUMNS = [*PARTS, "sum", "chunk", "ratio", "1/1 fps", "1/2 fps", "2/2 fps", "cores", "speed-up"]
 TICK = os.sysconf("SC_CLK_TCK")
 KINDS = {"--type=renderer": "page", "--type=gpu-process": "compositor"}
 
@@ -109,10 +111,20 @@ def cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def chunk(film: Film, folder: Path, preset: str, lanes: int) -> tuple[float, float]:
-    """CPU ms per frame of a whole chunk, and its wall seconds; the browsers are warm."""
+def chunk(film: Film, folder: Path, preset: str, lanes: int, processors: int) -> tuple[float, float]:
+    """CPU ms per frame of a whole chunk, and its frames per second; the first browser is warm."""
+    everywhere = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(everywhere)[:processors])
+    try:
+        return _chunk(film, folder / f"{lanes}-{processors}", preset, lanes)
+    finally:
+        os.sched_setaffinity(0, everywhere)
+
+
+def _chunk(film: Film, folder: Path, preset: str, lanes: int) -> tuple[float, float]:
+    folder.mkdir(parents=True)
     page = film.write_page(VISUALS / "plain.html", folder / "page")
-    store = ArtifactStore(str(folder / f"artifacts-{lanes}"))
+    store = ArtifactStore(str(folder / "artifacts"))
     request = RenderRequest(
         composition=Composition(url=str(page), seeking="Seekable"),
         video=Video(preset=preset),
@@ -131,7 +143,7 @@ def chunk(film: Film, folder: Path, preset: str, lanes: int) -> tuple[float, flo
     runtime.close()
     if reply.exit_code:
         raise SystemExit(reply.stderr)
-    return sum(costs.values()), wall
+    return sum(costs.values()), film.frames / wall
 
 
 def main() -> None:
@@ -151,14 +163,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             pictures, costs = asyncio.run(capture_alone(film, Path(folder, "alone")))
             encoder = x264_alone(film, pictures, options.preset)
-            one_cpu, one_wall = chunk(film, Path(folder), options.preset, 1)
-            two_cpu, two_wall = chunk(film, Path(folder), options.preset, 2)
+            one_cpu, alone = chunk(film, Path(folder), options.preset, 1, 1)
+            _, one = chunk(film, Path(folder), options.preset, 1, 2)
+            two_cpu, two = chunk(film, Path(folder), options.preset, 2, 2)
         parts = [costs.get(kind, 0.0) for kind in ("page", "compositor", "browser", "driver")]
         total = sum(parts) + encoder
         figures = [*parts, encoder, total, one_cpu]
-        one_fps, two_fps = film.frames / one_wall, film.frames / two_wall
-        cores = [one_cpu * one_fps / 1000, two_cpu * two_fps / 1000]
-        speeds = [one_cpu / total, one_fps, cores[0], two_fps, cores[1], two_fps / one_fps]
+        speeds = [one_cpu / total, alone, one, two, two_cpu * two / 1000, two / alone]
         row = [name, *(f"{value:.1f}" for value in figures), *(f"{value:.2f}" for value in speeds)]
         print("|", " | ".join(row), "|", flush=True)
 

@@ -112,8 +112,7 @@ def test_random_kill(seed: int, page: Path, undisturbed: tuple[str, float], tmp_
     kill(chosen)
     code = process.wait(timeout=120)
     if victim == "driver" or not family[victim]:
-        orphans = [*family["worker"], *family["browser"]]
-        wait_until(lambda: not any(is_running(pid) for pid in orphans), "the driver's workers and browsers to end")
+        wait_until(lambda: not any(map(is_running, at_work(tmp_path))), "the driver's workers and browsers to end")
     else:
         assert code == 0, f"the driver did not get over a dead {victim}"
         assert digest(tmp_path / "out.mp4") == film
@@ -131,6 +130,16 @@ def test_kill_during_commit(appears: str, page: Path, undisturbed: tuple[str, fl
             kill(pid)
     process.wait(timeout=20)
     finish(page, tmp_path, committed(tmp_path), undisturbed[0])
+
+
+def at_work(folder: Path) -> list[int]:
+    """Processes that have to do with a folder: also a worker that was started in the moment of the kill."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and str(folder).encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+    return found
 
 
 def is_running(pid: int) -> bool:

@@ -11,6 +11,8 @@ from pathlib import Path
 PREFIX = "helios-worker-"
 LOCK = ".lock"
 REMOVAL_SECONDS = 2.0
+UNLOCKED_SECONDS = 60.0
+"""A folder without a lock is one that is being made, or one whose removal was cut short: by its age it is told."""
 
 
 class Workspace:
@@ -42,7 +44,12 @@ def sweep(parent: Path) -> list[Path]:
     removed = []
     for folder in parent.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            lock = os.open(folder / LOCK, os.O_RDWR)
+            try:
+                lock = os.open(folder / LOCK, os.O_RDWR)
+            except FileNotFoundError:
+                if time.time() - folder.stat().st_mtime < UNLOCKED_SECONDS:
+                    continue
+                lock = os.open(folder, os.O_RDONLY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)

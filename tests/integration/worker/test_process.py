@@ -236,13 +236,12 @@ def started(*arguments: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def in_mid_chunk(process: subprocess.Popen[bytes], folder: Path) -> list[int]:
-    """Waits until both lanes encode; the family."""
+    """Waits until both lanes are at work and a first unit is encoded; the family."""
 
     def encoding() -> bool:
-        lanes = list(folder.glob("helios-worker-*/helios-chunk-*/lane-*.mp4"))
-        return len(lanes) == 2 and all(lane.stat().st_size for lane in lanes)
+        return len(browsers(process.pid)) == 2 and any(folder.glob("helios-worker-*/helios-chunk-*/unit-*.mp4"))
 
-    wait_until(encoding, "both lanes to encode")
+    wait_until(encoding, "a first unit, and two browsers")
     return descendants(process.pid)
 
 

@@ -46,6 +46,17 @@ def test_a_dead_owner_loses_it_to_the_next_workspace(owner, tmp_path):
     following.close()
 
 
+def test_a_folder_without_a_lock_goes_when_it_is_old(tmp_path):
+    """A removal that was cut short leaves one; so does, for a moment, a worker that starts."""
+    folder = tmp_path / f"{PREFIX}old"
+    folder.mkdir()
+    (folder / "film").write_text("half")
+    assert sweep(tmp_path) == []
+    os.utime(folder, (1, 1))
+    assert sweep(tmp_path) == [folder]
+    assert not folder.exists()
+
+
 def test_two_of_one_process_live_side_by_side(tmp_path):
     one, two = Workspace(tmp_path), Workspace(tmp_path)
     assert one.path.is_dir()

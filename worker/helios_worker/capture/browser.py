@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -78,6 +79,7 @@ CANDIDATES = (
     "headless_shell",
 )
 START_SECONDS = 30.0
+DEATH_SECONDS = 2.0
 
 
 class BrowserMissing(HeliosError):
@@ -235,3 +237,16 @@ def _end(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+    deadline = time.monotonic() + DEATH_SECONDS
+    while _is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _is_alive(group: int) -> bool:
+    """Whether a process of a group runs; a browser's children may outlive it for a moment, and write its profile."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of_group = stat.read_text().rsplit(")", 1)[1].split()[:3]
+            if int(of_group) == group and state not in "ZX":
+                return True
+    return False
