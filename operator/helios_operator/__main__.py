@@ -8,14 +8,15 @@ import sys
 
 import kopf
 
+from helios_operator import logs
 from helios_operator.config import Config, Store
-from helios_operator.handlers import register
+from helios_operator.handlers import Setup, register
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs until it is told to stop. Returns the exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(options.log_format)
     store = Store(
         url=options.artifacts,
         claim=options.claim,
@@ -24,10 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
         storage_class=options.storage_class,
     )
     config = Config(image=options.image, image_pull_policy=options.image_pull_policy, store=store)
-    return asyncio.run(operate(config, options.namespace, options.liveness))
+    setup = Setup(options.namespace, options.lease, options.metrics_port)
+    return asyncio.run(operate(config, setup, options.liveness))
 
 
-async def operate(config: Config, namespace: str, liveness: str | None) -> int:
+async def operate(config: Config, setup: Setup, liveness: str | None) -> int:
     """Runs kopf with our handlers. Returns 1 if the controller failed."""
     stop, failures = asyncio.Event(), list[BaseException]()
 
@@ -37,12 +39,12 @@ async def operate(config: Config, namespace: str, liveness: str | None) -> int:
         stop.set()
 
     registry = kopf.OperatorRegistry()
-    register(registry, config, namespace, fail)
+    register(registry, config, setup, fail)
     await kopf.operator(
         registry=registry,
         standalone=True,
-        clusterwide=not namespace,
-        namespaces=[namespace] if namespace else [],
+        clusterwide=not setup.namespace,
+        namespaces=[setup.namespace] if setup.namespace else [],
         liveness_endpoint=liveness,
         stop_flag=stop,
     )
@@ -66,7 +68,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--access-mode", default=default.access_mode, help="access mode of claims that are made")
     parser.add_argument("--storage-class", default=default.storage_class, help="of claims that are made")
     parser.add_argument("--liveness", default=None, help="address of the health endpoint, such as http://0.0.0.0:8080/")
+    parser.add_argument("--lease", type=_lease, default=None, help="NAMESPACE/NAME of the Lease to hold")
+    parser.add_argument("--metrics-port", type=int, default=0, help="where Prometheus may ask (default: nowhere)")
+    parser.add_argument("--log-format", default="json", choices=["json", "text"])
     return parser
+
+
+def _lease(text: str) -> tuple[str, str]:
+    namespace, slash, name = text.partition("/")
+    if not (namespace and slash and name):
+        raise argparse.ArgumentTypeError(f"{text} is not NAMESPACE/NAME")
+    return namespace, name
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """A decision carried out: status first, then Jobs, then events. Each step may be the last one that happens."""
 
-import logging
 from typing import Any
+
+import structlog
 
 from helios_crds.base import API_VERSION
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import Stage
-from helios_operator import paths, reasons
+from helios_operator import metrics, paths, reasons
 from helios_operator.cache import Children
 from helios_operator.cluster import ApiError, Cluster
 from helios_operator.config import Config
@@ -17,7 +18,7 @@ from helios_operator.manifests.request import artifact_claim, request_config_map
 from helios_operator.observe import owner_uid
 from helios_operator.state import Announcement, ObservedJob, StartAttempt, StopAttempt
 
-log = logging.getLogger(__name__)
+log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]
 
 
@@ -52,12 +53,14 @@ class Actions:
             await self._prepare(job, config)
         body = await self._create(paths.jobs(job.namespace), attempt_job(job, start, config), job)
         self._children.expect_job(body)
-        log.info("started %s, attempt %d, of %s/%s", start.work, start.number, job.namespace, job.name)
+        metrics.STARTED.labels(start.work.stage, start.target).inc()
+        log.info("started", **about(job), work=str(start.work), attempt=start.number, target=start.target)
 
     async def stop(self, job: ObservedJob, stop: StopAttempt) -> None:
         """Deletes an attempt's Job with its pod."""
         await self._cluster.delete(f"{paths.jobs(job.namespace)}/{stop.name}", stop.uid)
-        log.info("stopped %s of %s/%s: %s", stop.name, job.namespace, job.name, stop.why)
+        metrics.STOPPED.inc()
+        log.info("stopped", **about(job), name=stop.name, why=stop.why)
 
     async def announce(self, job: ObservedJob, said: Announcement) -> None:
         """Writes an Event; that it cannot be written is no reason to stop."""
@@ -83,7 +86,7 @@ class Actions:
         try:
             await self._cluster.create(paths.core("events", job.namespace), event)
         except ApiError as error:
-            log.warning("an event of %s/%s was not written: %s", job.namespace, job.name, error)
+            log.warning("an event was not written", **about(job), error=str(error))
 
     async def _prepare(self, job: ObservedJob, config: Config) -> None:
         await self._create(paths.core("configmaps", job.namespace), request_config_map(job, config), job)
@@ -108,6 +111,11 @@ class Actions:
             text = f"{body['kind']} {name} is there already and belongs to somebody else: remove or rename it"
             raise NameTaken(text)
         return found
+
+
+def about(job: ObservedJob) -> dict[str, str]:
+    """What every line of the log about a RenderJob says."""
+    return {"render_job": f"{job.namespace}/{job.name}"}
 
 
 def taken(error: NameTaken) -> Announcement:

@@ -1,16 +1,16 @@
 """The loop: a RenderJob is due, what is known of it goes through reconcile, what follows is carried out."""
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_operator import observe
-from helios_operator.actions import Actions, NameTaken, taken
+from helios_operator import metrics, observe
+from helios_operator.actions import Actions, NameTaken, about, taken
 from helios_operator.cache import Children, version
 from helios_operator.cluster import ApiError, Cluster
 from helios_operator.config import Config, built_in_targets
@@ -20,7 +20,7 @@ from helios_operator.reconcile import reconcile
 from helios_operator.state import Decision, ObservedJob, StartAttempt, StopAttempt
 from helios_operator.work_queue import WorkQueue
 
-log = logging.getLogger(__name__)
+log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]
 WORKERS = 8
 AFTER_ERROR = 5.0
@@ -65,9 +65,13 @@ class Controller:
             try:
                 self._targets[name] = RenderTargetSpec.model_validate(spec)
             except ValidationError as error:
-                log.warning("the RenderTarget %s cannot be used: %s", name, error)
+                log.warning("this RenderTarget cannot be used", target=name, error=str(error))
         for uid in self._render_jobs:
             self.queue.add(uid)
+
+    def render_jobs(self) -> list[Object]:
+        """Every RenderJob as it is known; may be called from any thread."""
+        return list(self._render_jobs.values())
 
     async def run(self) -> None:
         """Works until it is cancelled."""
@@ -79,12 +83,14 @@ class Controller:
         while True:
             uid = await self.queue.take()
             try:
-                await self._pass(uid)
+                with metrics.PASSES.time():
+                    await self._pass(uid)
             except ApiError as error:
-                log.info("will look again at %s: %s", uid, error)
+                metrics.API_ERRORS.labels(error.status or error.reason).inc()
+                log.info("will look again", uid=uid, error=str(error))
                 self.queue.add(uid, 1.0 if error.status == 409 else AFTER_ERROR)
             except Exception:
-                log.exception("a pass over %s failed", uid)
+                log.exception("a pass failed", uid=uid)
                 self.queue.add(uid, AFTER_ERROR)
             finally:
                 self.queue.done(uid)
@@ -96,7 +102,7 @@ class Controller:
         try:
             job = observe.render_job(body)
         except ValidationError as error:
-            log.warning("the RenderJob %s does not follow the schema: %s", uid, error)
+            log.warning("this RenderJob does not follow the schema", uid=uid, error=str(error))
             return
         now, last = asyncio.get_running_loop().time(), self._last_pass.get(uid)
         early = 0.0 if last is None else last + write_interval(len(job.status.chunkMap)) - now
@@ -114,8 +120,13 @@ class Controller:
         """The status is written before anything that it announces is done: a stale look ends here, at a 409."""
         if decision.status != job.status:
             self.put_render_job(await self._actions.write_status(job, decision.status, resource_version))
+            if decision.status.completionTime is not None and job.status.completionTime is None:
+                metrics.ENDED.labels(decision.status.phase).inc()
+                log.info("ended", **about(job), phase=decision.status.phase)
             job = replace(job, status=decision.status)
         for said in decision.events:
+            if said.kind == "Warning":
+                metrics.WARNINGS.labels(said.reason).inc()
             await self._actions.announce(job, said)
         for action in decision.actions:
             match action:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import kopf
@@ -10,9 +11,11 @@ from kubernetes.aio.client import ApiClient
 
 from helios_crds.base import GROUP, VERSION
 from helios_crds.definitions import RENDER_JOBS, RENDER_TARGETS
+from helios_operator import metrics
 from helios_operator.cluster import Cluster
 from helios_operator.config import Config
 from helios_operator.controller import Controller
+from helios_operator.leadership import lead
 from helios_operator.watcher import watch_jobs, watch_pods
 
 
@@ -36,8 +39,21 @@ async def follow(controller: Controller, cluster: Cluster, namespace: str) -> No
         group.create_task(controller.run())
 
 
+@dataclass(frozen=True)
+class Setup:
+    """Where and how the operator works.
+
+    namespace: the only one it looks after; "": all. lease: namespace and name of the Lease to hold; None: none.
+    metrics_port: where Prometheus may ask; 0: nowhere.
+    """
+
+    namespace: str = ""
+    lease: tuple[str, str] | None = None
+    metrics_port: int = 0
+
+
 def register(
-    registry: kopf.OperatorRegistry, config: Config, namespace: str, fail: Callable[[BaseException], None]
+    registry: kopf.OperatorRegistry, config: Config, setup: Setup, fail: Callable[[BaseException], None]
 ) -> None:
     """Adds the handlers. fail: told when the controller has ended by an error, to end the process."""
     running: dict[str, Any] = {}
@@ -48,7 +64,14 @@ def register(
         client = await connect()
         cluster = Cluster(client)
         controller = Controller(cluster, config)
-        task = asyncio.create_task(follow(controller, cluster, namespace), name="controller")
+        if setup.metrics_port:
+            metrics.serve(setup.metrics_port, controller.render_jobs)
+
+        async def work() -> None:
+            await follow(controller, cluster, setup.namespace)
+
+        leading = lead(client, *setup.lease, work) if setup.lease else work()
+        task = asyncio.create_task(leading, name="controller")
         task.add_done_callback(lambda done: None if done.cancelled() else fail(done.exception() or SystemExit()))
         running.update(client=client, controller=controller, task=task)
 

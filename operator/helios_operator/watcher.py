@@ -5,8 +5,9 @@ server for ours only, and says so.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
+
+import structlog
 
 from helios_operator import paths
 from helios_operator.cache import Object
@@ -14,7 +15,7 @@ from helios_operator.cluster import ApiError, Cluster
 from helios_operator.controller import Controller
 from helios_operator.manifests.names import SELECTOR
 
-log = logging.getLogger(__name__)
+log = structlog.stdlib.get_logger(__name__)
 RELIST = 300.0
 PAUSE = 1.0
 
@@ -41,7 +42,7 @@ class Watcher:
             try:
                 await self._follow()
             except (ApiError, TimeoutError, ValueError) as error:
-                log.info("the watch on %s ended: %s", self._path, str(error) or type(error).__name__)
+                log.info("a watch ended", path=self._path, error=str(error) or type(error).__name__)
                 await asyncio.sleep(PAUSE)
 
     async def _follow(self) -> None:

@@ -25,8 +25,8 @@ def install(cluster: Cluster, **values: str) -> None:
         **values,
     }
     chosen = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-    command: list[str | Path] = ["upgrade", "--install", NAME, CHART, "--create-namespace", *chosen, "--wait", "--timeout", "2m"]
-    done = helm(cluster, *command)
+    waiting = ("--create-namespace", "--wait", "--timeout", "2m")
+    done = helm(cluster, "upgrade", "--install", NAME, CHART, *waiting, *chosen)
     if done.returncode:
         state = cluster.kubectl("describe", "pods", "-n", NAMESPACE)
         raise AssertionError(f"helm: {done.stderr}\n{state}\n{logs(cluster)}")

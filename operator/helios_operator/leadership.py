@@ -1,0 +1,89 @@
+"""One operator at a time: a Lease that is held while working, by the client's own leader election."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import ClientError
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.leaderelection.electionconfig import Config
+from kubernetes.aio.leaderelection.leaderelection import LeaderElection
+from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
+
+LEASE_SECONDS = 15
+RENEW_SECONDS = 10
+RETRY_SECONDS = 2
+_NOT_REACHED = (ClientError, OSError, TimeoutError)
+
+
+class LeadershipLost(Exception):
+    """The Lease could not be renewed: another operator may be at work, so this one ends."""
+
+
+async def lead(client: ApiClient, namespace: str, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Waits for the Lease, then works for as long as it is held.
+
+    Raises:
+        LeadershipLost: it is not held any more.
+        Exception: what `work` raised.
+    """
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    tasks: list[asyncio.Task[Any]] = []
+
+    async def working() -> None:
+        task = asyncio.ensure_future(work())
+        tasks.append(task)
+        try:
+            await task
+            ended.set_result(None)
+        except Exception as error:
+            ended.set_exception(error)
+
+    async def stopped() -> None:
+        raise LeadershipLost(f"the Lease {namespace}/{name} could not be renewed for {RENEW_SECONDS} s")
+
+    config = Config(
+        _Lock(name, namespace, f"{socket.gethostname()}-{os.getpid()}", client),
+        lease_duration=LEASE_SECONDS,
+        renew_deadline=RENEW_SECONDS,
+        retry_period=RETRY_SECONDS,
+        onstarted_leading=working,
+        onstopped_leading=stopped,
+    )
+    election = asyncio.create_task(LeaderElection(config).run(), name="election")
+    tasks.append(election)
+    try:
+        await asyncio.wait({election, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await (ended if ended.done() else election)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Lock(LeaseLock):
+    """The client's, which takes every error for the API server's own words."""
+
+    async def get(self, name: str, namespace: str) -> Any:
+        """As LeaseLock; a server that is not reached is an answer to be asked for again."""
+        try:
+            return await super().get(name, namespace)
+        except _NOT_REACHED as error:
+            return False, ApiException(reason=str(error))
+
+    async def create(self, name: str, namespace: str, election_record: Any) -> bool:
+        """As LeaseLock."""
+        try:
+            return bool(await super().create(name, namespace, election_record))
+        except _NOT_REACHED:
+            return False
+
+    async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
+        """As LeaseLock."""
+        try:
+            return bool(await super().update(name, namespace, updated_record))
+        except _NOT_REACHED:
+            return False

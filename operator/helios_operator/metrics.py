@@ -1,0 +1,53 @@
+"""What Prometheus is told: how much there is to do, what was started, what went wrong, how long a pass takes."""
+
+from collections import Counter as Count
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+REGISTRY = CollectorRegistry()
+
+PASSES = Histogram("helios_pass_seconds", "Time of one pass over a RenderJob, API calls included.", registry=REGISTRY)
+STARTED = Counter("helios_attempts_started", "Attempts started.", ["stage", "target"], registry=REGISTRY)
+STOPPED = Counter("helios_attempts_stopped", "Attempts stopped before their end.", registry=REGISTRY)
+WARNINGS = Counter("helios_warnings", "Events of type Warning, by reason.", ["reason"], registry=REGISTRY)
+ENDED = Counter("helios_renders_ended", "RenderJobs that ended, by phase.", ["phase"], registry=REGISTRY)
+API_ERRORS = Counter(
+    "helios_api_errors", "Requests that the API server refused or did not answer.", ["status"], registry=REGISTRY
+)
+
+
+class Renders(Collector):
+    """RenderJobs by phase and their chunks by state, counted when asked. Values: every RenderJob as it is known."""
+
+    def __init__(self, bodies: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+        self._bodies = bodies
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One family for each."""
+        phases: Count[str] = Count()
+        chunks: Count[str] = Count()
+        for body in self._bodies():
+            status = body.get("status") or {}
+            phases[str(status.get("phase") or "Pending")] += 1
+            if not status.get("completionTime"):
+                counts = status.get("chunks") or {}
+                chunks.update({name: int(counts.get(name) or 0) for name in ("total", "done", "active", "failed")})
+        yield _family("helios_render_jobs", "RenderJobs by phase.", "phase", phases)
+        yield _family("helios_chunks", "Chunks of RenderJobs that have not ended, by state.", "state", chunks)
+
+
+def _family(name: str, text: str, label: str, counts: Mapping[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, count in sorted(counts.items()):
+        family.add_metric([value], count)
+    return family
+
+
+def serve(port: int, bodies: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+    """Answers scrapes on all addresses, in a thread."""
+    REGISTRY.register(Renders(bodies))
+    start_http_server(port, registry=REGISTRY)
