@@ -1,8 +1,9 @@
 """kopf's part: RenderJobs and RenderTargets come in, the controller's tasks are started and ended."""
 
 import asyncio
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import kopf
@@ -57,6 +58,16 @@ def register(
 ) -> None:
     """Adds the handlers. fail: told when the controller has ended by an error, to end the process."""
     running: dict[str, Any] = {}
+
+    @kopf.on.login(registry=registry)
+    def login(**given: Any) -> kopf.ConnectionInfo | None:
+        # A registry of our own comes without kopf's; asked again when the API server says 401.
+        found = kopf.login_with_service_account(**given)
+        host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+        if found is None or not host:
+            return found or kopf.login_with_kubeconfig(**given)
+        # By address, as the client does: kopf asks the cluster's DNS, which need not be there.
+        return replace(found, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
     @kopf.on.startup(registry=registry)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import ClientError
-from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client import ApiClient, V1Lease, V1ObjectMeta
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.leaderelection.electionconfig import Config
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
@@ -75,11 +75,13 @@ class _Lock(LeaseLock):
             return False, ApiException(reason=str(error))
 
     async def create(self, name: str, namespace: str, election_record: Any) -> bool:
-        """As LeaseLock."""
+        """As LeaseLock, whose own asks for `pretty=True` where the client wants a string and refuses (37.0.2)."""
+        body = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
         try:
-            return bool(await super().create(name, namespace, election_record))
-        except _NOT_REACHED:
+            await self.api_instance.create_namespaced_lease(namespace, body)
+        except (ApiException, *_NOT_REACHED):
             return False
+        return True
 
     async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
         """As LeaseLock."""

@@ -34,3 +34,4 @@ def configure(shape: Format) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.getLogger("kopf").setLevel(logging.WARNING)  # a line for every event of every object
