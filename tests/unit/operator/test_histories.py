@@ -172,6 +172,10 @@ class Render(RuleBasedStateMachine):
                 self.discarded |= set(bad)
                 self.ever_discarded = True
                 message = json.dumps({"badChunks": chunk_bitmap(bad)})
+        missing = set(range(self.chunks)) - self.committed
+        if succeeded and found.work == STITCH and missing:  # as a stitch does whose predecessor was not heard
+            succeeded = False
+            message = json.dumps({"badChunks": chunk_bitmap(missing)})
         if succeeded and found.work.stage is Stage.CHUNK:
             self.committed.add(found.work.chunk)
         if succeeded and found.work == PLAN:
