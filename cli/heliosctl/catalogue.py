@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from pydantic import ValidationError
 
+from helios_worker.blobs import blob_key
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.job import PLANS, JobSpec, Manifest, manifest_key
+from helios_worker.job import PLANS, JobSpec, Manifest, job_key, manifest_key, plan_key
 from helios_worker.recording import recording_keys
 from helios_worker.snapshot import Snapshot
 from helios_worker.store import ArtifactStore, Entry, local_path
@@ -44,7 +45,7 @@ class StoredJob:
 
     def path(self, store: ArtifactStore) -> str:
         """URL of job.json."""
-        return f"{store.url}jobs/{self.job.id}/job.json"
+        return store.url + job_key(self.job.id)
 
 
 def list_jobs(store: ArtifactStore) -> list[StoredJob]:
@@ -125,7 +126,7 @@ def reach(store: ArtifactStore, job: JobSpec) -> set[str]:
     """The keys of everything that a job names, directly or not."""
     if job.helios is None:
         return set()
-    keys = {f"{PLANS}{job.ours.plan}.json"}
+    keys = {plan_key(job.ours.plan)}
     for chunk in job.chunks:
         keys.add(manifest_key(chunk.key))
         manifest = _read(store, manifest_key(chunk.key), Manifest)
@@ -136,7 +137,7 @@ def reach(store: ArtifactStore, job: JobSpec) -> set[str]:
         keys.add(key)
         snapshot = _read(store, key, Snapshot)
         if snapshot is not None:
-            keys.update(f"blobs/{digest}" for digest in snapshot.files.values())
+            keys.update(blob_key(digest) for digest in snapshot.files.values())
     if job.ours.film.recording:
         keys |= recording_keys(store, job.ours.film.recording)
     return keys
@@ -145,7 +146,7 @@ def reach(store: ArtifactStore, job: JobSpec) -> set[str]:
 def _stored(store: ArtifactStore, job_id: str, entries: list[Entry], manifests: set[str]) -> StoredJob | None:
     from helios_worker.stages.stitch import StitchResult
 
-    job = _read(store, f"jobs/{job_id}/job.json", JobSpec)
+    job = _read(store, job_key(job_id), JobSpec)
     if job is None:
         return None
     names = {entry.key.rpartition("/")[2] for entry in entries}

@@ -8,10 +8,11 @@ from pydantic import ValidationError
 
 from helios_crds.renderjob import RenderJobSpec
 from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.wire import RESULT_BYTES
 from helios_operator.config import BUILT_IN
 from helios_operator.manifests.names import TARGET, UID, read_labels
 from helios_operator.manifests.pod import CONTAINER
-from helios_operator.policies.results import MAX_BYTES, clean
+from helios_operator.policies.results import clean
 from helios_operator.state import Attempt, AttemptPhase, ObservedJob
 
 Object = Mapping[str, Any]
@@ -80,7 +81,7 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
         started=_time((running or ended).get("startedAt")),
         finished=_time(ended.get("finishedAt")) or _time_of_finish(job),
         exit_code=ended.get("exitCode"),
-        message=str(ended.get("message") or _pod_words(pod) or "")[:MAX_BYTES],
+        message=str(ended.get("message") or _pod_words(pod) or "")[:RESULT_BYTES],
         waiting=_waiting(pod, state),
         disrupted=_condition(pod, "DisruptionTarget") is not None,
         stopping="deletionTimestamp" in meta,

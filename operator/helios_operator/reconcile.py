@@ -15,13 +15,14 @@ from helios_operator import reasons
 from helios_operator.conditions import conditions, phase_of
 from helios_operator.config import Config
 from helios_operator.locations import obstacle, output_url
+from helios_operator.marks import ACTIVE, CACHED, DONE, GIVEN_UP, WAITING
 from helios_operator.policies.deadlines import is_lost, is_over
 from helios_operator.policies.placement import DEFAULT_USES, place, rooms
 from helios_operator.policies.retry import GivenUp
 from helios_operator.policies.stop import attempts_to_stop
 from helios_operator.policies.stragglers import patience, stragglers
 from helios_operator.policies.window import chunks_to_start
-from helios_operator.settle import CACHED, DONE, GIVEN_UP, WAITING, Record, settle
+from helios_operator.settle import Record, settle
 from helios_operator.state import (
     PLAN,
     STITCH,
@@ -34,8 +35,6 @@ from helios_operator.state import (
     Work,
     by_work,
 )
-
-ACTIVE = "a"
 
 
 def reconcile(

@@ -15,12 +15,11 @@ from helios_operator import reasons
 from helios_operator.config import Config
 from helios_operator.ledger import Ledger
 from helios_operator.locations import output_url, store_url
+from helios_operator.marks import ACTIVE, DONE, GIVEN_UP, RENDERED, WAITING
 from helios_operator.policies import results
 from helios_operator.policies.deadlines import has_not_started, is_lost
 from helios_operator.policies.retry import GivenUp, backoff, failure_reason, given_up
 from helios_operator.state import PLAN, STITCH, Announcement, Attempt, AttemptPhase, ObservedJob, Work, by_work
-
-WAITING, DONE, CACHED, GIVEN_UP = ".", "#", "=", "!"
 
 
 @dataclass
@@ -44,7 +43,7 @@ class Record:
     def of(cls, job: ObservedJob) -> "Record":
         """What the status says."""
         status = job.status
-        marks = [WAITING if mark == "a" else mark for mark in status.chunkMap]
+        marks = [WAITING if mark == ACTIVE else mark for mark in status.chunkMap]
         return cls(status.plan, marks, Ledger(status.retries), status.failures, film=None)
 
     def is_open(self, index: int) -> bool:
@@ -54,7 +53,7 @@ class Record:
     @property
     def is_rendered(self) -> bool:
         """Whether every chunk is done."""
-        return self.plan is not None and all(mark in (DONE, CACHED) for mark in self.marks)
+        return self.plan is not None and all(mark in RENDERED for mark in self.marks)
 
 
 def settle(job: ObservedJob, attempts: Iterable[Attempt], now: datetime, config: Config) -> Record:

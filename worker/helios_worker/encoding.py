@@ -77,7 +77,6 @@ class Desk:
     """What one encoder at a time works with, kept from unit to unit."""
 
     def __init__(self, settings: EncoderSettings) -> None:
-        self.settings = settings
         self.decoder = PictureDecoder(settings)
         self.stills = StillUnits()
 

@@ -180,6 +180,11 @@ def chunk_key(engine: Engine, film: Film, start: int, count: int) -> str:
     )[:40]
 
 
+def plan_key(plan: str) -> str:
+    """Where a plan is in the store."""
+    return f"{PLANS}{plan}.json"
+
+
 def job_key(job_id: str) -> str:
     """Where a job is in the store."""
     return f"jobs/{job_id}/job.json"

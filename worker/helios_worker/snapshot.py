@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from helios_worker.blobs import BLOBS, Blobs
+from helios_worker.blobs import BLOBS, Blobs, blob_key
 from helios_worker.capture.site import Locate
 from helios_worker.errors import CorruptArtifact, HeliosError, UserError
 from helios_worker.store import ArtifactStore, StoreError, file_digest, json_digest
@@ -127,7 +127,7 @@ def _store_file(store: ArtifactStore, path: Path) -> str:
         raise
     after = _stat(path)
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
-        store.delete(f"{BLOBS}/{digest}")  # it may hold the new bytes under the old ones' name
+        store.delete(blob_key(digest))  # it may hold the new bytes under the old ones' name
         raise UnsteadyFile(
             f"{path} changed while the plan read it", remedy="run the command again when nothing writes to the folder"
         )

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from helios_crds.renderjob_status import MAX_WARNINGS, Film, PlanStatus
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
-from helios_crds.wire import chunks_in
+from helios_crds.wire import RESULT_BYTES, chunks_in
+from helios_operator.marks import CACHED, WAITING
 
-MAX_BYTES = 4096
 MAX_TEXT = 600
 MAX_WARNING = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
@@ -43,7 +43,7 @@ class _FilmMessage(BaseModel):
 
 def facts(message: str) -> Mapping[str, Any]:
     """The JSON object of a message; empty where it is none, or too large."""
-    if len(message.encode(errors="replace")) > MAX_BYTES:
+    if len(message.encode(errors="replace")) > RESULT_BYTES:
         return {}
     try:
         found = json.loads(message)
@@ -64,13 +64,13 @@ def plan_result(message: str, store_url: str) -> tuple[PlanStatus, str] | None:
     if said.jobPath != f"{store_url}jobs/{said.jobId}/job.json":
         return None
     cached = set(chunks_in(said.cached))
-    marks = "".join("=" if index in cached else "." for index in range(said.chunks))
+    marks = "".join(CACHED if index in cached else WAITING for index in range(said.chunks))
     plan = PlanStatus(
         jobPath=said.jobPath,
         jobId=said.jobId,
         frames=said.frames,
         chunks=said.chunks,
-        cached=marks.count("="),
+        cached=marks.count(CACHED),
         stateful=said.stateful,
         warnings=[clean(text, MAX_WARNING) for text in said.warnings[:MAX_WARNINGS]],
     )

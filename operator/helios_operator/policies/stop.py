@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import Stage
 from helios_operator.ledger import Ledger
+from helios_operator.marks import RENDERED
 from helios_operator.state import Attempt, StopAttempt
-
-DONE = frozenset("#=")
 
 
 def attempts_to_stop(status: RenderJobStatus, attempts: Iterable[Attempt], *, suspended: bool) -> list[StopAttempt]:
@@ -39,6 +38,6 @@ def is_done(status: RenderJobStatus, attempt: Attempt) -> bool:
         case Stage.PLAN:
             return status.plan is not None
         case Stage.CHUNK:
-            return status.chunkMap[attempt.work.chunk :][:1] in DONE
+            return status.chunkMap[attempt.work.chunk :][:1] in RENDERED
         case Stage.STITCH:
             return status.completionTime is not None

@@ -51,15 +51,14 @@ class Assembly:
         self.frames += copied
         self.pieces += 1
 
-    def close(self) -> CodecParameters:
-        """Write the index; only then is it a file that plays. Returns what all pieces have in common."""
+    def close(self) -> None:
+        """Write the index; only then is it a file that plays."""
         if self.parameters is None:
             raise EncodeError(f"nothing was put into {self._path}")
         with write_errors(self._path):
             if self._audio is not None:
                 self._audio.copy_until(None)
             self._container.close()
-        return self.parameters
 
     def abandon(self) -> None:
         """Give up: nothing is left on disk."""

@@ -34,7 +34,7 @@ from helios_worker.job import (
 )
 from helios_worker.lane import Lane, Run
 from helios_worker.shares import Shares
-from helios_worker.store import ArtifactStore, file_digest
+from helios_worker.store import ArtifactStore
 
 OnFrames = Callable[[int], None]
 
@@ -85,14 +85,15 @@ async def render_chunk(
         runs = await render_segment(job, chunk, store, studio, segment, on_frames)
         rendered = time.monotonic()
         info = await asyncio.to_thread(inspect_segment, segment, film.encoder, decode=False)
-        digest = await asyncio.to_thread(file_digest, segment)
-        key, _ = await asyncio.to_thread(store.put_content, SEGMENTS, segment, suffix=SEGMENT_SUFFIX, digest=digest)
+        key, _ = await asyncio.to_thread(
+            store.put_content, SEGMENTS, segment, suffix=SEGMENT_SUFFIX, digest=info.sha256
+        )
         manifest = Manifest(
             key=chunk.key,
             startFrame=chunk.startFrame,
             frameCount=info.frames,
             segment=key,
-            sha256=digest,
+            sha256=info.sha256,
             bytes=info.bytes,
             firstPicture=runs[0].picture,
             nextPicture=runs[-1].following,

@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_crds.request import RenderRequest
 from helios_crds.wire import chunk_bitmap
+from helios_worker.blobs import blob_key
 from helios_worker.capture.studio import Studio
 from helios_worker.capture.words import plain
 from helios_worker.engine import current_engine
 from helios_worker.errors import UserError
-from helios_worker.job import PLANS, Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, job_key, manifest_key
+from helios_worker.job import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, job_key, manifest_key, plan_key
 from helios_worker.planning.cut import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.settle import first_guess, settle
@@ -61,10 +62,10 @@ async def plan(
     engine = await current_engine(studio)
     snapshot, url = await resolve(request, store, exclude)
     # Whether a page on the network is still what it was shows only when it is opened.
-    planned = None if url else await asyncio.to_thread(_existing, store, _plan_key(plan_id(request, engine, snapshot)))
+    planned = None if url else await asyncio.to_thread(_existing, store, plan_key(plan_id(request, engine, snapshot)))
     if planned is None:
         planned = await make_plan(request, store, studio, engine, snapshot, url)
-        planned = await asyncio.to_thread(_commit, store, _plan_key(planned.id), planned)
+        planned = await asyncio.to_thread(_commit, store, plan_key(planned.id), planned)
     job = await asyncio.to_thread(_commit, store, *job_of(planned, request.output))
     cached = await asyncio.to_thread(stored_chunks, store, job.chunks)
     film = job.ours.film
@@ -190,10 +191,6 @@ def live_warnings(requests: list[str]) -> list[str]:
     return [f"not recorded, so every chunk asks for itself, and the answers must not differ: {named}{more}"]
 
 
-def _plan_key(plan: str) -> str:
-    return f"{PLANS}{plan}.json"
-
-
 def _commit(store: ArtifactStore, key: str, job: JobSpec) -> JobSpec:
     """Writes a job unless there is one: then that one holds."""
     data = orjson.dumps(job.model_dump(mode="json", exclude_none=True), option=orjson.OPT_INDENT_2)
@@ -223,4 +220,4 @@ async def _page_text(store: ArtifactStore, snapshot: str) -> str:
     if not snapshot:
         return ""
     loaded = await asyncio.to_thread(load_snapshot, store, snapshot)
-    return (await asyncio.to_thread(store.get, f"blobs/{loaded.files[loaded.entry]}") or b"").decode(errors="replace")
+    return (await asyncio.to_thread(store.get, blob_key(loaded.files[loaded.entry])) or b"").decode(errors="replace")
