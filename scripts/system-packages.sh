@@ -2,7 +2,7 @@
 # Makes sure that the programs which no language package brings are there.
 #
 #   scripts/system-packages.sh          what a render needs: a Chrome headless shell, fonts, Python's venv
-#   scripts/system-packages.sh tests    what the tests need as well: node and npm
+#   scripts/system-packages.sh tests    what the tests need as well: node, npm and faketime
 #
 # As root where apt is, missing packages are installed (only then `apt-get update` runs). Elsewhere nothing is
 # changed: what is missing is named and the exit code is 1. Says nothing when nothing is missing.
@@ -34,6 +34,7 @@ fi
 if $for_tests; then
     has node || missing+=(nodejs)
     has npm || missing+=(npm)
+    has faketime || missing+=(faketime)
 fi
 
 if has dpkg-query; then
@@ -84,6 +85,7 @@ for package in "${missing[@]}"; do
         ;;
     python3-venv) say "$python cannot make virtual environments: install Python 3.11 or newer with venv and ensurepip." ;;
     nodejs) say "node is missing: install Node.js 20 or newer (the test pages load packages from npm)." ;;
+    faketime) say "faketime is missing: install libfaketime (tests run the operator with a clock that is wrong)." ;;
     npm) say "npm is missing: install it beside Node.js (the test pages load packages from npm)." ;;
     esac
 done

@@ -1,9 +1,13 @@
 """What all models of the API share."""
 
+import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 GROUP = "helios.video"
 VERSION = "v1alpha1"
@@ -29,15 +33,20 @@ def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
 
 
-def immutable(*fields: str, why: str) -> list[tuple[str, str]]:
-    """Rules on the parent, so that adding and removing an optional field is seen too."""
-    return [
-        (
-            f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})",
-            f"{name} cannot be changed: {why}",
-        )
-        for name in fields
-    ]
+def immutable(*fields: str, why: str) -> dict[str, Any]:
+    """Rules on the parent, so that adding and removing an optional field is seen too; refusals name the field."""
+    return {
+        "x-kubernetes-validations": [
+            {
+                "rule": f"has(self.{name}) == has(oldSelf.{name}) && "
+                f"(!has(self.{name}) || self.{name} == oldSelf.{name})",
+                "message": f"{name} cannot be changed: {why}",
+                "fieldPath": f".{name}",
+                "reason": "FieldValueForbidden",
+            }
+            for name in fields
+        ]
+    }
 
 
 def listed(*keys: str) -> dict[str, Any]:
@@ -45,13 +54,62 @@ def listed(*keys: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
+@dataclass(frozen=True)
+class Shape:
+    """A pattern, and what to write instead: to the schema's own `pattern` the API server answers with the pattern.
+
+    pattern: of RE2 and Python alike, so without look-around and classes that Unicode widens.
+    """
+
+    pattern: str
+    says: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        found = handler(schema)
+        rule = {"rule": f"self.matches(r'{self.pattern}')", "message": self.says}
+        return {**found, "x-kubernetes-validations": [*found.get("x-kubernetes-validations", ()), rule]}
+
+    def _check(self, text: str) -> str:
+        # Python's $ would also match before a line feed at the end.
+        if text.endswith("\n") or not re.search(self.pattern, text, re.ASCII):
+            raise ValueError(self.says)
+        return text
+
+
 OPEN_OBJECT: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
 
-Url = Annotated[str, Field(min_length=1, max_length=MAX_URL)]
-DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-Name = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_NAME)]
-Label = Annotated[str, Field(max_length=63)]
-Quantity = Annotated[int | str, Field(json_schema_extra={"maxLength": 32})]
+_REMOTE = r"[^/@?#\s]+([/?#]\S*)?"
+Url = Annotated[
+    str,
+    Field(max_length=MAX_URL),
+    Shape(
+        rf"^(file:///\S*|(https?|s3|gs|az)://{_REMOTE})$",
+        "must be a URL that begins with file:///, http://, https://, s3://, gs:// or az://, "
+        "without spaces and without a password",
+    ),
+]
+STORE_SHAPE = Shape(
+    rf"^(file:///\S*|(s3|gs|az)://{_REMOTE})$",
+    "must be the URL of a bucket or folder that begins with s3://, gs://, az:// or file:///, "
+    "without spaces and without a password",
+)
+StoreUrl = Annotated[str, Field(max_length=MAX_URL), STORE_SHAPE]
+NAME_SHAPE = Shape(
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    "must be a name of lower-case letters, digits, - and ., with a letter or digit at both ends",
+)
+Name = Annotated[str, Field(max_length=253), NAME_SHAPE]
+Label = Annotated[
+    str,
+    Field(max_length=63),
+    Shape(
+        r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
+        "must be a label's value: letters, digits, -, _ and ., with a letter or digit at both ends",
+    ),
+]
 
 
 class Condition(StatusModel):

@@ -13,7 +13,14 @@ from helios_crds.base import rules
 
 MAX_LENGTH = 24
 PATTERN = r"^([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}(\.[0-9]{1,3})?s)?([0-9]{1,9}ms)?$"
-ABOVE_ZERO = rules(("duration(self) > duration('0s')", "must be longer than nothing: write 90s or 1h30m"))
+_SHAPE = f"self != '' && self.matches(r'{PATTERN}')"
+ANY_LENGTH = rules((_SHAPE, "must be a duration: write 90s, 1h30m or 250ms"))
+ABOVE_ZERO = rules(
+    (
+        f"{_SHAPE} && duration(self) > duration('0s')",
+        "must be a duration longer than nothing: write 90s, 1h30m or 250ms",
+    )
+)
 
 _PARTS = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?", re.ASCII)
 
@@ -25,7 +32,7 @@ def parse_duration(text: str) -> timedelta:
         ValueError: it is none.
     """
     found = _PARTS.fullmatch(text)
-    if not text or found is None:
+    if not text or found is None or not re.fullmatch(PATTERN, text):
         raise ValueError(f"{text!r} is no duration: write 90s, 1h30m or 250ms")
     hours, minutes, seconds, milliseconds = (float(part or 0) for part in found.groups())
     return timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
@@ -42,8 +49,5 @@ def _valid(text: str) -> str:
     return text
 
 
-_shape = Field(min_length=2, max_length=MAX_LENGTH, pattern=PATTERN)
-_above_zero = Field(json_schema_extra=ABOVE_ZERO)
-
-MaybeZero = Annotated[str, _shape, AfterValidator(_valid)]
-Duration = Annotated[str, _shape, _above_zero, AfterValidator(_positive)]
+MaybeZero = Annotated[str, Field(max_length=MAX_LENGTH, json_schema_extra=ANY_LENGTH), AfterValidator(_valid)]
+Duration = Annotated[str, Field(max_length=MAX_LENGTH, json_schema_extra=ABOVE_ZERO), AfterValidator(_positive)]

@@ -54,7 +54,8 @@ def _source_url(source: CompositionSpec) -> str:
         raise UnusableSpec(
             "JobSpecNotSupported", "spec.composition.jobSpec cannot be rendered yet: give the page itself"
         )
-    size = len((source.inline or "").encode()) + len(json.dumps(source.props, ensure_ascii=False).encode())
+    props = json.dumps(source.props, ensure_ascii=False) if source.props else ""
+    size = len(f"{source.inline or ''}{props}".encode(errors="replace"))
     if size > MAX_INLINE:
         raise UnusableSpec(
             "CompositionTooLarge",

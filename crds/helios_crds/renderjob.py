@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from helios_crds.base import OPEN_OBJECT, ApiModel, Name, Url, immutable, listed, rules
+from helios_crds.base import OPEN_OBJECT, ApiModel, Name, Shape, StoreUrl, Url, immutable, listed, rules
 from helios_crds.durations import Duration, MaybeZero
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES, MAX_SIDE, check_fps
 
@@ -32,6 +32,27 @@ def _exact_fps(value: int | str) -> int | str:
     return value
 
 
+def _inside(entry: str) -> str:
+    if entry.startswith("/") or ".." in entry.split("/"):
+        raise ValueError(ENTRY_TEXT)
+    return entry
+
+
+def _small_enough(page: str) -> str:
+    if len(page.encode(errors="replace")) > MAX_INLINE:
+        raise ValueError(INLINE_TEXT)
+    return page
+
+
+ENTRY_TEXT = "must be a path within the composition, such as pages/index.html, without .. in it"
+ENTRY_RULES = rules(("!self.startsWith('/') && !self.split('/').exists(part, part == '..')", ENTRY_TEXT))
+Entry = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=ENTRY_RULES), AfterValidator(_inside)]
+INLINE_TEXT = f"inline has more than {MAX_INLINE} bytes of UTF-8: put the page into a ConfigMap, a folder or a bucket"
+# maxLength counts characters, of up to four bytes.
+INLINE_RULES = rules((f"bytes(self).size() <= {MAX_INLINE}", INLINE_TEXT))
+Inline = Annotated[
+    str, Field(min_length=1, max_length=MAX_INLINE, json_schema_extra=INLINE_RULES), AfterValidator(_small_enough)
+]
 FpsValue = Annotated[int | str, AfterValidator(_exact_fps), Field(json_schema_extra={"maxLength": 19, **FPS_RULES})]
 Decibel = Annotated[float, Field(ge=-120, le=60)]
 
@@ -40,7 +61,9 @@ class KeyRef(ApiModel):
     """A key of a ConfigMap in the RenderJob's namespace."""
 
     name: Name = Field(description="Name of the ConfigMap.")
-    key: str = Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$", description="Key in its data.")
+    key: Annotated[str, Shape(r"^[-._a-zA-Z0-9]+$", "must be a key of letters, digits, -, _ and .")] = Field(
+        max_length=253, description="Key in its data."
+    )
 
 
 class PropsSource(ApiModel):
@@ -77,22 +100,15 @@ class Composition(ApiModel):
     url: Url | None = Field(
         default=None, description="A page, folder or archive: file://, http://, https://, s3:// or gs://."
     )
-    inline: str | None = Field(
+    inline: Inline | None = Field(
         default=None,
-        min_length=1,
-        max_length=MAX_INLINE,
         description="The page itself, as HTML. Together with props at most 128 KiB.",
     )
     configMap: ConfigMapSource | None = Field(
         default=None, description="A ConfigMap whose keys are the composition's files."
     )
     jobSpec: Url | None = Field(default=None, description="URL of a job.json that is planned already.")
-    entry: str = Field(
-        default="index.html",
-        min_length=1,
-        max_length=512,
-        description="The page within a folder, archive or ConfigMap.",
-    )
+    entry: Entry = Field(default="index.html", description="The page within a folder, archive or ConfigMap.")
     props: dict[str, Any] | None = Field(
         default=None,
         max_length=4096,
@@ -114,6 +130,11 @@ class Composition(ApiModel):
     pageErrors: Literal["fail", "warn"] = Field(
         default="fail", description="Whether an uncaught error or a missing file of the page ends the render."
     )
+
+
+Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"
+]
 
 
 class Video(ApiModel):
@@ -142,9 +163,7 @@ class Video(ApiModel):
     )
     codec: Literal["h264"] = Field(default="h264", description="Video codec.")
     crf: int = Field(default=18, ge=0, le=51, description="Constant rate factor: lower is better and larger.")
-    preset: str = Field(
-        default="veryfast", max_length=16, pattern="^[a-z]+$", description="The encoder's trade of time against size."
-    )
+    preset: Preset = Field(default="veryfast", description="The encoder's trade of time against size.")
     capture: Literal["jpeg", "png"] = Field(
         default="jpeg", description="How frames leave the browser: jpeg is fast, png exact."
     )
@@ -171,8 +190,8 @@ class Audio(ApiModel):
     """The sound, mixed once over the whole film."""
 
     codec: Literal["aac", "opus", "none"] = Field(default="aac", description="Audio codec; none leaves sound out.")
-    bitrate: str = Field(
-        default="192k", max_length=8, pattern="^[1-9][0-9]{0,3}k$", description="Bits per second, such as 192k."
+    bitrate: Annotated[str, Shape("^[1-9][0-9]{0,3}k$", "must be in kilobits per second, such as 192k")] = Field(
+        default="192k", max_length=8, description="Bits per second, such as 192k."
     )
     tracks: list[AudioTrack] | None = Field(
         default=None,
@@ -222,6 +241,13 @@ class Stragglers(ApiModel):
     minimum: Duration = Field(default="60s", description="A chunk that has run for less is never a straggler.")
 
 
+Budget = Annotated[
+    str,
+    Field(max_length=16),
+    Shape(r"^[0-9]{1,9}(\.[0-9]{1,4})?$", 'must be an amount in quotes with at most four decimals, such as "5.00"'),
+]
+
+
 class Execution(ApiModel):
     """Where and how chunks run. All but nothing of it shapes the frames, so it can be changed at any time."""
 
@@ -246,10 +272,8 @@ class Execution(ApiModel):
     priority: int = Field(
         default=0, ge=-1000, le=1000, description="Jobs of a higher priority get their chunks started first."
     )
-    budget: str | None = Field(
+    budget: Budget | None = Field(
         default=None,
-        max_length=16,
-        pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?$",
         description="What offloaded chunks may cost, in the currency of the targets' prices.",
     )
 
@@ -263,19 +287,19 @@ class SecretRef(ApiModel):
 class Artifacts(ApiModel):
     """Where segments and plans are kept, and found again by any job that needs the same frames."""
 
-    url: Url | None = Field(default=None, description="A bucket or folder, such as s3://media/artifacts/.")
+    url: StoreUrl | None = Field(default=None, description="A bucket or folder, such as s3://media/artifacts/.")
     credentialsRef: SecretRef | None = Field(
         default=None, description="Secret with the store's credentials; better is the identity of the workload."
     )
 
 
+FilmUrl = Annotated[StoreUrl, Shape("[^/]$", "must name a file, such as s3://media/out/teaser.mp4")]
+
+
 class Output(ApiModel):
     """Where the film goes."""
 
-    url: Url = Field(
-        json_schema_extra=rules(("!self.endsWith('/')", "name a file, such as s3://media/out/teaser.mp4")),
-        description="The film's file, such as s3://media/out/teaser.mp4.",
-    )
+    url: FilmUrl = Field(description="The film's file, such as s3://media/out/teaser.mp4.")
 
 
 FROZEN = ("composition", "video", "audio", "chunking", "artifacts", "output")
@@ -285,9 +309,7 @@ class RenderJobSpec(ApiModel):
     """What is to be rendered."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(
-            *immutable(*FROZEN, why="it shapes the film; apply the change under another name"),
-        )
+        json_schema_extra=immutable(*FROZEN, why="it shapes the film; apply the change under another name")
     )
 
     composition: Composition = Field(description="The page to be rendered: exactly one source, and its props.")

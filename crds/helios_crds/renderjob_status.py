@@ -12,6 +12,7 @@ from helios_crds.wire import Stage
 
 MAX_RETRY_ENTRIES = MAX_TOTAL_RETRIES + 56
 MAX_WARNINGS = 8
+MAX_ATTEMPT = 99_999  # five digits, for which a Job's name has room
 
 Phase = Literal["Pending", "Planning", "Rendering", "Stitching", "Complete", "Failed", "Suspended"]
 PHASES: tuple[Phase, ...] = ("Pending", "Planning", "Rendering", "Stitching", "Complete", "Failed", "Suspended")
@@ -46,7 +47,7 @@ class Retry(StatusModel):
 
     stage: Stage = Field(description="plan, chunk or stitch.")
     chunk: int = Field(default=0, ge=0, lt=MAX_CHUNKS, description="Which chunk, from 0; 0 for the other stages.")
-    attempt: int = Field(ge=0, description="Number of the last attempt that is settled.")
+    attempt: int = Field(ge=0, le=MAX_ATTEMPT, description="Number of the last attempt that is settled.")
     failures: int = Field(default=0, ge=0, description="Failed attempts, without disruptions.")
     notBefore: datetime | None = Field(default=None, description="When the next attempt may start.")
     reason: str = Field(default="", max_length=63, description="Why the last attempt failed, in one word.")

@@ -4,17 +4,97 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from helios_crds.base import OPEN_OBJECT, ApiModel, Condition, Label, Name, Quantity, StatusModel, listed, rules
+from helios_crds.base import (
+    NAME_SHAPE,
+    OPEN_OBJECT,
+    STORE_SHAPE,
+    ApiModel,
+    Condition,
+    Label,
+    Name,
+    Shape,
+    StatusModel,
+    listed,
+    rules,
+)
+from helios_crds.renderjob import KeyRef
 
 Labels = Annotated[dict[str, Label], Field(max_length=32)]
-Price = Annotated[str, Field(max_length=24, pattern=r"^[0-9]{1,9}(\.[0-9]{1,12})?$")]
-EnvName = Annotated[str, Field(min_length=1, max_length=128, pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
+Price = Annotated[
+    str,
+    Field(max_length=24),
+    Shape(
+        r"^[0-9]{1,9}(\.[0-9]{1,12})?$", 'must be an amount in quotes with at most 12 decimals, such as "0.0000166667"'
+    ),
+]
+EnvName = Annotated[
+    str,
+    Field(max_length=128),
+    Shape("^[A-Za-z_][A-Za-z0-9_]*$", "must be of letters, digits and _, and not begin with a digit"),
+]
+QUANTITY_RULES = rules(
+    (
+        "type(self) == int ? self >= 0 : isQuantity(self) && !quantity(self).isLessThan(quantity('0'))",
+        "must be a quantity that is not negative, such as 2, 500m or 4Gi",
+    )
+)
+Quantity = Annotated[int | str, Field(json_schema_extra={"maxLength": 32, **QUANTITY_RULES})]
+TaintKey = Annotated[
+    str,
+    Field(max_length=317),
+    Shape(
+        r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+        "must be the key of a taint, such as node.kubernetes.io/unreachable",
+    ),
+]
+QueueName = Annotated[str, Field(max_length=63), NAME_SHAPE]
+Region = Annotated[
+    str, Field(max_length=32), Shape("^[a-z]{2}(-[a-z]+)+-[0-9]$", "must be a region of AWS, such as eu-west-1")
+]
+FunctionName = Annotated[
+    str,
+    Field(max_length=170),
+    Shape("^[-_$:a-zA-Z0-9]+$", "must be the name or the ARN of a function"),
+]
+GoogleRegion = Annotated[
+    str,
+    Field(max_length=32),
+    Shape("^[a-z]+(-[a-z]+)+[0-9]+$", "must be a region of Google Cloud, such as europe-west1"),
+]
+GoogleProject = Annotated[
+    str,
+    Field(max_length=63),
+    Shape("^([a-z0-9.-]+:)?[a-z][-a-z0-9]*[a-z0-9]$", "must be the ID of a project, such as media-1234"),
+]
+GoogleName = Annotated[
+    str,
+    Field(max_length=63),
+    Shape("^[a-z]([-a-z0-9]*[a-z0-9])?$", "must be of lower-case letters, digits and -, and begin with a letter"),
+]
+NamespaceName = Annotated[
+    str,
+    Field(max_length=63),
+    Shape(r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$", "must be the name of a namespace, or * for all"),
+]
 
 OURS = "HELIOS_"
 
 
+_WITHIN_LIMITS = (
+    "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || "
+    "!isQuantity(string(self.requests[name])) || !isQuantity(string(self.limits[name])) || "
+    "!quantity(string(self.requests[name])).isGreaterThan(quantity(string(self.limits[name]))))"
+)
+
+
 class Resources(ApiModel):
     """Compute resources of a worker's container."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (_WITHIN_LIMITS, "a request is above its limit: lower it, or raise the limit"),
+        )
+    )
 
     requests: Annotated[dict[str, Quantity], Field(max_length=16)] | None = Field(
         default=None, description="What is set aside for it, such as cpu: 2 and memory: 2Gi."
@@ -27,13 +107,59 @@ class Resources(ApiModel):
 class Toleration(ApiModel):
     """A taint that worker pods put up with."""
 
-    key: str | None = Field(default=None, max_length=317, description="Key of the taint; all taints if left out.")
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.operator != 'Exists' || !has(self.value) || self.value == ''",
+                "Exists takes no value: leave it out",
+            ),
+            (
+                "has(self.key) || self.operator == 'Exists'",
+                "without a key, which stands for all taints, operator must be Exists",
+            ),
+            (
+                "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+                "tolerationSeconds goes with effect NoExecute alone",
+            ),
+        )
+    )
+
+    key: TaintKey | None = Field(default=None, description="Key of the taint; all taints if left out.")
     operator: Literal["Exists", "Equal"] = Field(default="Equal", description="How the value is compared.")
-    value: str | None = Field(default=None, max_length=63, description="Value of the taint.")
+    value: Label | None = Field(default=None, description="Value of the taint.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
         default=None, description="Effect of the taint; all effects if left out."
     )
     tolerationSeconds: int | None = Field(default=None, ge=0, description="For how long NoExecute is put up with.")
+
+
+class EnvKeyRef(KeyRef):
+    """A key of a Secret or ConfigMap in the RenderJob's namespace."""
+
+    optional: bool | None = Field(default=None, description="Whether it may be missing.")
+
+
+class FieldRef(ApiModel):
+    """A field of the pod."""
+
+    fieldPath: str = Field(min_length=1, max_length=512, description="Path of the field, such as spec.nodeName.")
+
+
+class EnvSource(ApiModel):
+    """Where a variable's value comes from."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.fieldRef)].filter(x, x).size() == 1",
+                "give exactly one of secretKeyRef, configMapKeyRef and fieldRef",
+            ),
+        )
+    )
+
+    secretKeyRef: EnvKeyRef | None = Field(default=None, description="A key of a Secret.")
+    configMapKeyRef: EnvKeyRef | None = Field(default=None, description="A key of a ConfigMap.")
+    fieldRef: FieldRef | None = Field(default=None, description="A field of the pod, such as spec.nodeName.")
 
 
 class EnvVar(ApiModel):
@@ -48,12 +174,7 @@ class EnvVar(ApiModel):
 
     name: EnvName = Field(description="Name of the variable.")
     value: str | None = Field(default=None, max_length=4096, description="Its value.")
-    valueFrom: dict[str, Any] | None = Field(
-        default=None,
-        max_length=1,
-        description="Where its value comes from: secretKeyRef, configMapKeyRef or fieldRef, as in a Pod.",
-        json_schema_extra=OPEN_OBJECT,
-    )
+    valueFrom: EnvSource | None = Field(default=None, description="Where its value comes from, as in a Pod.")
 
 
 class LocalRef(ApiModel):
@@ -99,15 +220,15 @@ class PodSettings(ApiModel):
 class KubernetesTarget(ApiModel):
     """Pods of this cluster."""
 
-    queueName: Label | None = Field(default=None, description="Kueue's LocalQueue that admits the Jobs.")
+    queueName: QueueName | None = Field(default=None, description="Kueue's LocalQueue that admits the Jobs.")
     pod: PodSettings | None = Field(default=None, description="Settings of the worker pods.")
 
 
 class LambdaTarget(ApiModel):
     """An AWS Lambda function of the worker's image."""
 
-    functionName: str = Field(min_length=1, max_length=170, description="Name or ARN of the function.")
-    region: str = Field(max_length=32, pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$", description="Its region.")
+    functionName: FunctionName = Field(description="Name or ARN of the function.")
+    region: Region = Field(description="Its region.")
 
 
 class CloudRunTarget(ApiModel):
@@ -117,10 +238,10 @@ class CloudRunTarget(ApiModel):
         json_schema_extra=rules(("has(self.service) != has(self.job)", "give exactly one of service and job"))
     )
 
-    service: str | None = Field(default=None, max_length=63, description="Name of the service.")
-    job: str | None = Field(default=None, max_length=63, description="Name of the job, instead of a service.")
-    region: str = Field(max_length=32, description="Its region.")
-    project: str = Field(max_length=63, description="Its project.")
+    service: GoogleName | None = Field(default=None, description="Name of the service.")
+    job: GoogleName | None = Field(default=None, description="Name of the job, instead of a service.")
+    region: GoogleRegion = Field(description="Its region.")
+    project: GoogleProject = Field(description="Its project.")
     audience: str | None = Field(
         default=None, max_length=512, description="Audience of the identity token; by default the service's address."
     )
@@ -152,13 +273,13 @@ class RenderTargetSpec(ApiModel):
     maxConcurrent: int = Field(
         default=100, ge=1, le=100_000, description="Chunks of all RenderJobs that it takes at once, at most."
     )
-    allowedNamespaces: list[Annotated[str, Field(min_length=1, max_length=63)]] = Field(
+    allowedNamespaces: list[NamespaceName] = Field(
         default=["*"],
         max_length=256,
         description="Namespaces whose RenderJobs may use it; * is all.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    allowedStores: list[Annotated[str, Field(min_length=1, max_length=1024)]] | None = Field(
+    allowedStores: list[Annotated[str, Field(max_length=1024), STORE_SHAPE]] | None = Field(
         default=None,
         max_length=64,
         description="Prefixes of what a RenderJob may read from and write to through it, such as s3://media/. "

@@ -58,7 +58,7 @@ def machine(repository: Path, tmp_path: Path) -> Machine:
 
 
 def test_nothing_missing_nothing_said(machine, tmp_path):
-    result = machine("tests", programs="chromium-headless-shell node npm", fonts=True, apt="exit 0")
+    result = machine("tests", programs="chromium-headless-shell node npm faketime", fonts=True, apt="exit 0")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert not (tmp_path / "apt").exists()
 

@@ -37,6 +37,30 @@ def test_what_is_refused(field):
         spec(video=field)
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"composition": {"url": "teaser"}}, "must be a URL that begins with"),
+        ({"composition": {"url": "https://user:secret@host/"}}, "without a password"),
+        ({"composition": {"inline": "<p>", "entry": "../index.html"}}, "must be a path within the composition"),
+        ({"composition": {"inline": "\N{CLAPPER BOARD}" * 32769}}, "more than 131072 bytes"),
+        ({"composition": {"configMap": {"name": "a\n"}}}, "must be a name of lower-case letters"),
+        ({"artifacts": {"url": "http://host/"}}, "must be the URL of a bucket or folder"),
+        ({"output": {"url": "s3://media/out/"}}, "must name a file"),
+        ({"video": {"preset": "nonsense"}}, "ultrafast"),
+        ({"video": {"duration": "123456h"}}, "no duration"),
+    ],
+)
+def test_refusals_say_what_to_write(fields, says):
+    with pytest.raises(ValidationError, match=says):
+        spec(**fields)
+
+
+def test_a_page_may_fill_its_128_kibibytes():
+    page = "\N{CLAPPER BOARD}" * (MAX_INLINE // 4)
+    assert render_request(spec(composition={"inline": page}), OUTPUT).composition.props is None
+
+
 def test_the_request_is_the_command_lines():
     request = render_request(
         spec(
@@ -61,7 +85,7 @@ def test_an_inline_page_is_found_in_a_folder():
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"composition": {"inline": "ä" * (MAX_INLINE // 2)}}, "CompositionTooLarge"),
+        ({"composition": {"inline": "ä" * (MAX_INLINE // 2), "props": {"a": 1}}}, "CompositionTooLarge"),
         ({"composition": {"inline": "x", "props": {"a": "x" * MAX_INLINE}}}, "CompositionTooLarge"),
         ({"composition": {"jobSpec": "s3://media/job.json"}}, "JobSpecNotSupported"),
         ({"audio": {"tracks": [{"url": "s3://media/a.wav"}]}}, "AudioNotSupported"),

@@ -13,6 +13,8 @@ from typing import Any
 
 from helios_worker.errors import HeliosError, UserError
 
+REMEDY = "see the report in the job's folder; execution.frameTimeout or --frame-timeout raises the limit"
+
 
 class PageError(UserError):
     """The page itself is wrong: an uncaught error, a missing file, nothing to render."""
@@ -22,7 +24,7 @@ class FrameNeverReady(HeliosError):
     """A frame did not become ready within its limit. `report` says what it was waiting for."""
 
     def __init__(self, message: str, report: dict[str, Any]) -> None:
-        super().__init__(message, remedy="see the report in the job's folder; --frame-timeout raises the limit")
+        super().__init__(message, remedy=REMEDY)
         self.report = report
 
 

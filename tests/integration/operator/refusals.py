@@ -1,0 +1,254 @@
+"""What a user can get wrong, rule by rule: what is refused, in which words, and the neighbour that is taken.
+
+A row stands for one rule at one or several fields. The words are what the reader of a failed `kubectl apply` sees.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.integration.operator.schemas import JOB, TARGET
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rule. paths: fields that it holds at; bad and good: values there."""
+
+    kind: str
+    paths: tuple[str, ...]
+    says: str
+    bad: tuple[Any, ...]
+    good: tuple[Any, ...]
+
+
+def job(*paths: str, says: str, bad: list[Any], good: list[Any]) -> Row:
+    return Row(JOB, paths, says, tuple(bad), tuple(good))
+
+
+def target(*paths: str, says: str, bad: list[Any], good: list[Any]) -> Row:
+    return Row(TARGET, paths, says, tuple(bad), tuple(good))
+
+
+def usual(kind: str, path: str) -> Object:
+    """A spec in which a field can be set: what it stands beside is there, what excludes it is not."""
+    return _usual_job(path) if kind == JOB else _usual_target(path)
+
+
+def _usual_job(path: str) -> Object:
+    sources: dict[str, Object] = {
+        "composition.url": {"url": "s3://media/teaser/"},
+        "composition.jobSpec": {"jobSpec": "s3://media/job.json"},
+        "composition.configMap": {"configMap": {"name": "teaser"}},
+        "composition.configMap.name": {"configMap": {"name": "teaser"}},
+    }
+    inline = {"inline": "<p>", "propsFrom": [{"configMapKeyRef": {"name": "brand", "key": "props.json"}}]}
+    return {
+        "composition": sources.get(path, inline),
+        "audio": {"tracks": [{"url": "s3://media/a.wav"}]},
+        "execution": {"targets": [{"name": "kubernetes"}]},
+        "artifacts": {"credentialsRef": {"name": "media-writer"}},
+        "output": {"url": "s3://media/out/teaser.mp4"},
+    }
+
+
+def _usual_target(path: str) -> Object:
+    if path.startswith("lambda"):
+        return {"lambda": {"functionName": "helios-worker", "region": "eu-west-1"}}
+    if path.startswith("cloudRun"):
+        runs = {} if path == "cloudRun.job" else {"service": "worker"}
+        return {"cloudRun": {**runs, "region": "europe-west1", "project": "media-1234"}}
+    variable: Object = {"name": "LANG"}
+    if ".valueFrom." in path:
+        source = path.split(".")[4]
+        variable["valueFrom"] = {source: {} if source == "fieldRef" else {"name": "a", "key": "b"}}
+    pod = {
+        "tolerations": [{"key": "gpu", "effect": "NoExecute"}],
+        "imagePullSecrets": [{"name": "registry"}],
+        "env": [variable],
+    }
+    return {"kubernetes": {"pod": pod}, "allowedNamespaces": ["films"], "allowedStores": ["s3://media/"]}
+
+
+URL = (
+    "must be a URL that begins with file:///, http://, https://, s3://, gs:// or az://, "
+    "without spaces and without a password"
+)
+STORE = (
+    "must be the URL of a bucket or folder that begins with s3://, gs://, az:// or file:///, "
+    "without spaces and without a password"
+)
+NAME = "must be a name of lower-case letters, digits, - and ., with a letter or digit at both ends"
+LABEL = "must be a label's value: letters, digits, -, _ and ., with a letter or digit at both ends"
+KEY = "must be a key of letters, digits, -, _ and ."
+QUANTITY = "must be a quantity that is not negative, such as 2, 500m or 4Gi"
+
+BAD_NAMES = ["", "A", "a_b", "-a", "a-", ".a", "a..b", "a/b", "a b", "ä", "a\n", "../a"]
+GOOD_NAMES = ["a", "0", "a-b.c", "a" * 253]
+BAD_URLS = ["", "teaser", "/teaser", "file://teaser", "ftp://host/a", "javascript:0", "s3://", "s3:///a",
+            "S3://media/a", "http://host/a b", "http://host/a\n", "https://user:secret@host/a"]  # fmt: skip
+GOOD_URLS = ["file:///a/b.html", "http://host", "https://host/a?b=c@d#e", "s3://media", "gs://media/a@2x", "az://c/a"]
+BAD_DURATIONS = ["", "5", "s", "-5m", "1 week", "P1D", "1m2h", "1.5h", "1e3s", "٣s", "5m\n"]
+GOOD_DURATIONS = ["90s", "1h30m", "250ms", "1m250ms", "2.5s"]
+BAD_AMOUNTS = ["", "-1", "1,5", "1.", ".5", "1e3", "5 EUR", "1.2345678901234"]
+
+ROWS = [
+    # --- RenderJob
+    job("composition", says="give exactly one of url, inline, configMap and jobSpec",
+        bad=[{}, {"url": "s3://media/a", "inline": "<p>"}, {"inline": "<p>", "configMap": {"name": "a"}},
+             {"configMap": {"name": "a"}, "jobSpec": "s3://media/job.json"}],
+        good=[{"url": "s3://media/a"}, {"inline": "<p>"}, {"configMap": {"name": "a"}}, {"jobSpec": "s3://m/job.json"}]),
+    job("composition", says="a jobSpec brings its own props: leave props and propsFrom out",
+        bad=[{"jobSpec": "s3://media/job.json", "props": {"title": "Autumn"}},
+             {"jobSpec": "s3://media/job.json", "propsFrom": [{"configMapKeyRef": {"name": "a", "key": "b"}}]}],
+        good=[{"jobSpec": "s3://media/job.json"}, {"url": "s3://media/a", "props": {"title": "Autumn"}}]),
+    job("composition.url", "composition.jobSpec", "audio.tracks[0].url", says=URL, bad=BAD_URLS, good=GOOD_URLS),
+    job("composition.inline",
+        says="inline has more than 131072 bytes of UTF-8: put the page into a ConfigMap, a folder or a bucket",
+        bad=["\N{CLAPPER BOARD}" * 32769, "ä" * 65537, "x" * 131071 + "ä"],
+        good=["\N{CLAPPER BOARD}" * 32768, "ä" * 65536, "x" * 131072]),
+    job("composition.entry", says="must be a path within the composition, such as pages/index.html, without .. in it",
+        bad=["/index.html", "..", "../index.html", "a/../../b.html", "a/.."],
+        good=["index.html", "a/b..html", "a b.html"]),
+    job("composition.configMap.name", "composition.propsFrom[0].configMapKeyRef.name", "execution.targets[0].name",
+        "artifacts.credentialsRef.name", says=NAME, bad=BAD_NAMES, good=GOOD_NAMES),
+    job("composition.propsFrom[0].configMapKeyRef.key", says=KEY, bad=["", "a/b", "a b", "ä"],
+        good=["a.json", "A_b-c"]),
+    job("video", says="give frames or duration, not both: frames = duration × fps, rounded",
+        bad=[{"frames": 30, "duration": "1s"}], good=[{"frames": 30}, {"duration": "1s"}, {}]),
+    job("video.fps", says='fps must be exact: write 30, or a fraction in quotes such as "30000/1001" for 29.97',
+        bad=["29.97", "NTSC", "", "0", "0/1", "1/0", "-30", "+30", "30/1/1", "30 ", "30/", "/30", "030", "٣", "3e1"],
+        good=[30, 1, 240, "30", "30000/1001", "1/10", "240000000/1000000"]),
+    job("video.fps", says="fps must be above 0 and at most 240",
+        bad=[0, -1, 241, 2**31 - 1, "241", "241/1", "999999999/1"],
+        good=[240, "240/1", "1/999999999"]),
+    job("video.duration", "chunking.targetDuration", "execution.startTimeout", "execution.chunkTimeout",
+        "execution.activeDeadline", "execution.frameTimeout", "execution.stragglers.minimum",
+        says="must be a duration longer than nothing: write 90s, 1h30m or 250ms",
+        bad=[*BAD_DURATIONS, "0s", "0h0m0s", "0.000s"], good=GOOD_DURATIONS),
+    job("audio.tracks[0].start", "audio.tracks[0].fadeIn", "audio.tracks[0].fadeOut", "ttlAfterFinished",
+        says="must be a duration: write 90s, 1h30m or 250ms", bad=BAD_DURATIONS, good=[*GOOD_DURATIONS, "0s"]),
+    job("audio.bitrate", says="must be in kilobits per second, such as 192k",
+        bad=["", "0k", "192", "192K", "1M", "-1k", "99999k"], good=["1k", "192k", "9999k"]),
+    job("chunking", says="give at most one of targetDuration, frames and count",
+        bad=[{"frames": 150, "count": 24}, {"frames": 150, "targetDuration": "60s"},
+             {"count": 2, "targetDuration": "60s"}],
+        good=[{}, {"frames": 150}, {"count": 24}, {"targetDuration": "60s"}]),
+    job("execution.budget", says='must be an amount in quotes with at most four decimals, such as "5.00"',
+        bad=[*BAD_AMOUNTS, "1.23456"], good=["0", "5.00", "1.2345"]),
+    job("artifacts.url", says=STORE, bad=[*BAD_URLS, "http://host/a/"],
+        good=["s3://media/artifacts/", "file:///artifacts"]),
+    job("output.url", says=STORE, bad=[*BAD_URLS, "https://host/a.mp4"],
+        good=["s3://media/a.mp4", "file:///out/a.mp4"]),
+    job("output.url", says="must name a file, such as s3://media/out/teaser.mp4", bad=["s3://media/out/", "file:///"],
+        good=["s3://media/out/teaser.mp4"]),
+    # --- RenderTarget
+    target("", says="give exactly one of kubernetes, lambda and cloudRun",
+           bad=[{"maxConcurrent": 1}, {"kubernetes": {}, "lambda": {"functionName": "helios", "region": "eu-west-1"}}],
+           good=[{"kubernetes": {}}, {"lambda": {"functionName": "helios", "region": "eu-west-1"}}]),
+    target("kubernetes.queueName", says=NAME, bad=BAD_NAMES, good=["renders", "a" * 63]),
+    target("kubernetes.pod.serviceAccountName", "kubernetes.pod.priorityClassName", "kubernetes.pod.runtimeClassName",
+           "kubernetes.pod.imagePullSecrets[0].name", says=NAME, bad=BAD_NAMES, good=GOOD_NAMES),
+    target("kubernetes.pod.env[0].valueFrom.secretKeyRef.name", "kubernetes.pod.env[0].valueFrom.configMapKeyRef.name",
+           says=NAME, bad=["", "A_b"], good=["media"]),
+    target("kubernetes.pod.env[0].valueFrom.secretKeyRef.key", "kubernetes.pod.env[0].valueFrom.configMapKeyRef.key",
+           says=KEY, bad=["", "a/b"], good=["AWS_SECRET_ACCESS_KEY"]),
+    target("kubernetes.pod.resources", says="a request is above its limit: lower it, or raise the limit",
+           bad=[{"requests": {"cpu": "1500m"}, "limits": {"cpu": 1}},
+                {"requests": {"memory": "2Gi"}, "limits": {"memory": "2G"}}],
+           good=[{"requests": {"cpu": "1500m"}, "limits": {"cpu": 2}}, {"requests": {"cpu": 2}, "limits": {"cpu": 2}},
+                 {"requests": {"cpu": 8}, "limits": {"memory": "1Gi"}}, {"requests": {"cpu": 8}}, {}]),
+    target("kubernetes.pod.resources.requests.k0", "kubernetes.pod.resources.limits.k0", says=QUANTITY,
+           bad=["", "banana", "1 Gi", "1GB", "-1", -1, "1,5", "0x10", "∞"],
+           good=[0, 2, "2", "500m", "4Gi", "1.5", "1e3"]),
+    target("kubernetes.pod.nodeSelector.k0", "kubernetes.pod.labels.k0", "kubernetes.pod.tolerations[0].value",
+           says=LABEL,
+           bad=["a b", "-a", "a-", "ä", "a/b"], good=["", "a", "A_b-c.1"]),
+    target("kubernetes.pod.tolerations[0].key",
+           says="must be the key of a taint, such as node.kubernetes.io/unreachable",
+           bad=["", "a b", "/a", "a/", "A.b/c", "a/b/c"], good=["gpu", "node.kubernetes.io/unreachable"]),
+    target("kubernetes.pod.tolerations[0]", says="Exists takes no value: leave it out",
+           bad=[{"key": "gpu", "operator": "Exists", "value": "a100"}],
+           good=[{"key": "gpu", "operator": "Exists"}, {"key": "gpu", "value": "a100"}]),
+    target("kubernetes.pod.tolerations[0]", says="without a key, which stands for all taints, operator must be Exists",
+           bad=[{}, {"value": "a100"}], good=[{"operator": "Exists"}]),
+    target("kubernetes.pod.tolerations[0]", says="tolerationSeconds goes with effect NoExecute alone",
+           bad=[{"key": "gpu", "tolerationSeconds": 5}, {"key": "gpu", "effect": "NoSchedule", "tolerationSeconds": 5}],
+           good=[{"key": "gpu", "effect": "NoExecute", "tolerationSeconds": 5}]),
+    target("kubernetes.pod.env[0]", says="names that start with HELIOS_ are the operator's",
+           bad=[{"name": "HELIOS_TERMINATION_LOG", "value": "/etc/passwd"}, {"name": "HELIOS_"}],
+           good=[{"name": "HELIOS", "value": "1"}, {"name": "MY_HELIOS_", "value": "1"}]),
+    target("kubernetes.pod.env[0]", says="give value or valueFrom, not both",
+           bad=[{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+           good=[{"name": "A", "value": "1"},
+                 {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]),
+    target("kubernetes.pod.env[0].name", says="must be of letters, digits and _, and not begin with a digit",
+           bad=["", "1A", "A-B", "A B", "Ä", "A=B"], good=["_", "LANG", "a1"]),
+    target("kubernetes.pod.env[0].valueFrom", says="give exactly one of secretKeyRef, configMapKeyRef and fieldRef",
+           bad=[{}, {"secretKeyRef": {"name": "a", "key": "b"}, "fieldRef": {"fieldPath": "spec.nodeName"}}],
+           good=[{"secretKeyRef": {"name": "a", "key": "b", "optional": True}}]),
+    target("lambda.functionName", says="must be the name or the ARN of a function", bad=["", "a b", "a/b"],
+           good=["helios-worker", "arn:aws:lambda:eu-west-1:123456789012:function:helios-worker:$LATEST"]),
+    target("lambda.region", says="must be a region of AWS, such as eu-west-1",
+           bad=["", "europe", "EU-WEST-1", "eu-west-1a"],
+           good=["eu-west-1", "us-gov-west-1"]),
+    target("cloudRun", says="give exactly one of service and job",
+           bad=[{"region": "europe-west1", "project": "media"},
+                {"region": "europe-west1", "project": "media", "service": "a", "job": "b"}],
+           good=[{"region": "europe-west1", "project": "media", "service": "a"},
+                 {"region": "europe-west1", "project": "media", "job": "b"}]),
+    target("cloudRun.service", "cloudRun.job",
+           says="must be of lower-case letters, digits and -, and begin with a letter", bad=["", "1a", "a_b", "A"],
+           good=["a", "helios-worker"]),
+    target("cloudRun.region", says="must be a region of Google Cloud, such as europe-west1",
+           bad=["", "europe", "eu-west-1"],
+           good=["europe-west1", "northamerica-northeast1"]),
+    target("cloudRun.project", says="must be the ID of a project, such as media-1234", bad=["", "1media", "Media"],
+           good=["media-1234", "example.com:media"]),
+    target("allowedNamespaces[0]", says="must be the name of a namespace, or * for all",
+           bad=["", "**", "films-*", "a.b", "A"], good=["*", "films"]),
+    target("allowedStores[0]", says=STORE,
+           bad=["", "*", "junk", "media", "s3://", "http://host/", "s3://key:secret@media/"],
+           good=["s3://media", "file:///artifacts/"]),
+    target("price.perGiBSecond", "price.perRequest",
+           says='must be an amount in quotes with at most 12 decimals, such as "0.0000166667"',
+           bad=BAD_AMOUNTS, good=["0", "0.0000166667"]),
+]  # fmt: skip
+
+FROZEN = "cannot be changed: it shapes the film; apply the change under another name"
+# Field, before, after; None: left out.
+CHANGES: list[tuple[str, Object | None, Object | None]] = [
+    ("composition", {"inline": "<p>"}, {"inline": "<b>"}),
+    ("composition", {"inline": "<p>"}, {"url": "s3://media/a"}),
+    ("composition", {"inline": "<p>"}, {"inline": "<p>", "seed": 1}),
+    ("composition", {"inline": "<p>"}, {"inline": "<p>", "props": {}}),
+    ("composition", {"inline": "<p>", "props": {"a": {"b": 1}}}, {"inline": "<p>", "props": {"a": {"b": 2}}}),
+    ("composition", {"inline": "<p>", "props": {"a": 1}}, {"inline": "<p>"}),
+    ("video", None, {}),
+    ("video", {"fps": 30}, None),
+    ("video", {"fps": 30}, {"fps": 60}),
+    ("video", {"fps": 30}, {"fps": "30"}),
+    ("video", {"fps": 30}, {"fps": 30, "width": 1920}),
+    ("audio", None, {"codec": "none"}),
+    ("audio", {"codec": "none"}, None),
+    ("audio", {"codec": "none"}, {"codec": "aac"}),
+    ("chunking", None, {"count": 24}),
+    ("chunking", {"count": 24}, None),
+    ("chunking", {"count": 24}, {"count": 25}),
+    ("artifacts", None, {"url": "s3://media/a/"}),
+    ("artifacts", {"url": "s3://media/a/"}, None),
+    ("artifacts", {"url": "s3://media/a/"}, {"url": "s3://media/b/"}),
+    ("output", None, {"url": "s3://media/a.mp4"}),
+    ("output", {"url": "s3://media/a.mp4"}, None),
+    ("output", {"url": "s3://media/a.mp4"}, {"url": "s3://media/b.mp4"}),
+]
+CHANGEABLE: list[tuple[str, Any]] = [
+    ("suspend", True),
+    ("ttlAfterFinished", "1h"),
+    ("execution.parallelism", 64),
+    ("execution.targets", [{"name": "spot", "maxConcurrent": 5}]),
+    ("execution.retries.total", 50),
+    ("execution.activeDeadline", "2h"),
+    ("execution.budget", "5.00"),
+    ("execution.priority", -5),
+]
