@@ -74,6 +74,9 @@ def _kubelet(place: Place) -> object:
         "volumePluginDir": str(place.state / "volume-plugins"),
         "makeIPTablesUtilChains": False,  # they would stay behind
         "maxPods": 250,
+        "volumeStatsAggPeriod": "5s",  # how soon it is seen that a pod's disk is full
+        "nodeLeaseDurationSeconds": 12,  # renewed every quarter of it: the controller manager waits 12 s, no longer
+        "nodeStatusUpdateFrequency": "4s",
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "imageGCHighThresholdPercent": 99,  # an image that nobody can pull again must not be collected
         "imageGCLowThresholdPercent": 98,

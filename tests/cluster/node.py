@@ -144,6 +144,8 @@ def _others(place: Place, programs: Path) -> list[Component]:
             f"--root-ca-file={etc}/ca.crt",
             "--use-service-account-credentials",
             "--leader-elect=false",
+            "--node-monitor-period=1s",
+            "--node-monitor-grace-period=12s",  # a node that is gone is noticed within a test; 50 s otherwise
         ],
         "kube-scheduler": [f"--kubeconfig={etc}/scheduler.kubeconfig", "--leader-elect=false"],
         "kubelet": [

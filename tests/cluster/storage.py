@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tests.cluster.place import Place
 
-COUNT = 16
+COUNT = 48
 _STORAGE_CLASS = {
     "apiVersion": "storage.k8s.io/v1",
     "kind": "StorageClass",
