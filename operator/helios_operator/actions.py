@@ -1,22 +1,20 @@
-"""A decision carried out: status first, then Jobs, then events. Each step may be the last one that happens."""
+"""A decision carried out: status first, then Jobs. Each step may be the last one that happens."""
 
 from typing import Any
 
 import structlog
 
-from helios_crds.base import API_VERSION
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import Stage
-from helios_operator import metrics, paths, reasons
+from helios_operator import metrics, paths
 from helios_operator.cache import Children
 from helios_operator.cluster import ApiError, Cluster
 from helios_operator.config import Config
 from helios_operator.locations import uses_own_store
 from helios_operator.manifests.job import attempt_job
-from helios_operator.manifests.names import MANAGER
 from helios_operator.manifests.request import artifact_claim, request_config_map
 from helios_operator.observe import owner_uid
-from helios_operator.state import Announcement, ObservedJob, StartAttempt, StopAttempt
+from helios_operator.state import AnyJob, ObservedJob, StartAttempt, StopAttempt, TakenName
 
 log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]
@@ -24,6 +22,11 @@ Object = dict[str, Any]
 
 class NameTaken(Exception):
     """A child's name is held by an object that is not ours; it is left alone."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name}")
+        self.kind = kind
+        self.name = name
 
 
 class Actions:
@@ -33,7 +36,7 @@ class Actions:
         self._cluster = cluster
         self._children = children
 
-    async def write_status(self, job: ObservedJob, status: RenderJobStatus, resource_version: str) -> Object:
+    async def write_status(self, job: AnyJob, status: RenderJobStatus, resource_version: str) -> Object:
         """Replaces the status, if the RenderJob is still what was looked at.
 
         Raises:
@@ -42,6 +45,16 @@ class Actions:
         fields = status.model_dump(mode="json")
         body = {"metadata": {"resourceVersion": resource_version, "uid": job.uid}, "status": fields}
         return await self._cluster.patch(f"{paths.render_jobs(job.namespace)}/{job.name}/status", body)
+
+    async def find(self, job: AnyJob) -> Object | None:
+        """A RenderJob as it is now; None if it is gone, even if another has its name."""
+        try:
+            found = await self._cluster.get(f"{paths.render_jobs(job.namespace)}/{job.name}")
+        except ApiError as error:
+            if error.reason != "NotFound":  # a path that is not served yet is a 404 without a reason
+                raise
+            return None
+        return found if found["metadata"]["uid"] == job.uid else None
 
     async def start(self, job: ObservedJob, start: StartAttempt, config: Config) -> None:
         """Creates an attempt's Job, and before a plan what it reads.
@@ -61,32 +74,6 @@ class Actions:
         await self._cluster.delete(f"{paths.jobs(job.namespace)}/{stop.name}", stop.uid)
         metrics.STOPPED.inc()
         log.info("stopped", **about(job), name=stop.name, why=stop.why)
-
-    async def announce(self, job: ObservedJob, said: Announcement) -> None:
-        """Writes an Event; that it cannot be written is no reason to stop."""
-        now = self._cluster.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        reference = {
-            "apiVersion": API_VERSION,
-            "kind": "RenderJob",
-            "name": job.name,
-            "namespace": job.namespace,
-            "uid": job.uid,
-        }
-        event = {
-            "metadata": {"generateName": f"{job.name[:50].rstrip('.-')}-", "namespace": job.namespace},
-            "involvedObject": reference,
-            "type": said.kind,
-            "reason": said.reason,
-            "message": said.message[:1024],
-            "source": {"component": MANAGER},
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
-        }
-        try:
-            await self._cluster.create(paths.core("events", job.namespace), event)
-        except ApiError as error:
-            log.warning("an event was not written", **about(job), error=str(error))
 
     async def _prepare(self, job: ObservedJob, config: Config) -> None:
         await self._create(paths.core("configmaps", job.namespace), request_config_map(job, config), job)
@@ -108,16 +95,20 @@ class Actions:
         name = body["metadata"]["name"]
         found = await self._cluster.get(f"{path}/{name}")
         if owner_uid(found) != job.uid:
-            text = f"{body['kind']} {name} is there already and belongs to somebody else: remove or rename it"
-            raise NameTaken(text)
+            raise NameTaken(body["kind"], name)
         return found
 
+    async def is_free(self, job: ObservedJob, taken: TakenName) -> bool:
+        """Whether a name that was taken is free by now, or ours."""
+        path = paths.jobs(job.namespace) if taken.kind == "Job" else paths.core("configmaps", job.namespace)
+        try:
+            return owner_uid(await self._cluster.get(f"{path}/{taken.name}")) == job.uid
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return True
 
-def about(job: ObservedJob) -> dict[str, str]:
+
+def about(job: AnyJob) -> dict[str, str]:
     """What every line of the log about a RenderJob says."""
     return {"render_job": f"{job.namespace}/{job.name}"}
-
-
-def taken(error: NameTaken) -> Announcement:
-    """What people are told of a name that is taken."""
-    return Announcement("Warning", reasons.NAME_TAKEN, str(error))

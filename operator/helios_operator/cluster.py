@@ -1,7 +1,8 @@
 """Calls to the API server, in plain JSON, and what its answers mean."""
 
+import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -9,21 +10,27 @@ from typing import Any
 from aiohttp import ClientError
 from kubernetes.aio.client import ApiClient
 
+from helios_operator import metrics, paths
+
 Object = dict[str, Any]
 MERGE_PATCH = "application/merge-patch+json"
 PAGE = 500
+MAX_RETRY_AFTER = 60.0
 
 
 class ApiError(Exception):
     """The API server refused, or was not reached.
 
-    status: of HTTP; 0 where there was no answer. reason: in one word, such as AlreadyExists.
+    status: of HTTP; 0 where there was no answer, or none that can be read. reason: in one word, such as
+    AlreadyExists. retry_after: seconds for which the API server does not want to be asked again.
     """
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
 
 
 class Cluster:
@@ -59,19 +66,16 @@ class Cluster:
             if error.status not in (404, 409):
                 raise
 
-    async def list(self, path: str, selector: str) -> tuple[list[Object], str]:
-        """All objects that a label selector matches, page by page, and the resourceVersion they are of."""
+    async def pages(self, path: str, selector: str) -> AsyncIterator[tuple[list[Object], str]]:
+        """All objects that a label selector matches, page by page, each with the resourceVersion that they are of."""
         query = {"labelSelector": selector, "limit": str(PAGE)}
-        items: list[Object] = []
-        while True:
-            page = await self._call("GET", path, query=query)
-            items += page.get("items") or []
-            following = page["metadata"].get("continue")
-            if not following:
-                return items, page["metadata"]["resourceVersion"]
-            query = {**query, "continue": following}
+        following = None
+        while following != "":
+            page = await self._call("GET", path, query=query | ({"continue": following} if following else {}))
+            yield page.get("items") or [], page["metadata"]["resourceVersion"]
+            following = page["metadata"].get("continue") or ""
 
-    async def watch(self, path: str, selector: str, since: str) -> AsyncIterator[tuple[str, Object]]:
+    async def watch(self, path: str, selector: str, since: str) -> AsyncGenerator[tuple[str, Object], None]:
         """Events after a resourceVersion, until the connection ends.
 
         Raises:
@@ -84,8 +88,8 @@ class Cluster:
             async for data in response.response.content.iter_any():
                 *lines, buffer = (buffer + data).split(b"\n")
                 for line in filter(None, lines):
-                    event = json.loads(line)
-                    if event["type"] == "ERROR":
+                    event = _object(line)
+                    if event.get("type") == "ERROR":
                         raise _error(event["object"].get("code", 500), line)
                     yield event["type"], event["object"]
         except (ClientError, OSError) as error:
@@ -96,10 +100,9 @@ class Cluster:
     async def _call(self, method: str, path: str, **given: Any) -> Object:
         response = await self._send(method, path, **given)
         try:
-            found: Object = json.loads(await response.response.read())
+            return _object(await response.response.read())
         except (ClientError, OSError, TimeoutError) as error:
             raise _unreachable(error) from error
-        return found
 
     async def _send(
         self,
@@ -119,28 +122,59 @@ class Cluster:
             body=body,
             auth_settings=["BearerToken"],
         )
+        metrics.REQUESTS.labels(method, paths.resource_of(path)).inc()
         try:
             response: Any = await self._client.call_api(*request, _request_timeout=timeout)
             self._set_clock(response.headers.get("Date"))
             if not 200 <= response.status < 300:
-                raise _error(response.status, await response.response.read())
+                raise _error(response.status, await response.response.read(), response.headers.get("Retry-After"))
         except (ClientError, OSError, TimeoutError) as error:
             raise _unreachable(error) from error
         return response
 
     def _set_clock(self, date: str | None) -> None:
-        if date:
-            self._drift = parsedate_to_datetime(date) - datetime.now(UTC)
+        with contextlib.suppress(TypeError, ValueError):  # none, or none that can be read, by a proxy
+            self._drift = parsedate_to_datetime(date or "").astimezone(UTC) - datetime.now(UTC)
+
+
+async def tell_all(cluster: Cluster, path: str, selector: str, tell: Callable[[Object], None]) -> tuple[set[str], str]:
+    """Tells of every object, a page at a time: all of them at once would be gigabytes.
+
+    Returns their UIDs, and the resourceVersion that they are of.
+    """
+    found: set[str] = set()
+    at = "0"
+    async for page, at in cluster.pages(path, selector):  # noqa: B007 - the last one's
+        for body in page:
+            found.add(body["metadata"]["uid"])
+            tell(body)
+    return found, at
 
 
 def _unreachable(error: BaseException) -> ApiError:
     return ApiError(0, "Unreachable", str(error) or type(error).__name__)
 
 
-def _error(status: int, body: bytes) -> ApiError:
+def _object(data: bytes) -> Object:
+    """An answer's JSON object.
+
+    Raises:
+        ApiError: it is cut off, or comes from something that is no API server.
+    """
+    try:
+        found = json.loads(data)
+    except ValueError as error:
+        raise ApiError(0, "Unreadable", f"{error} in an answer of {len(data)} bytes") from error
+    if not isinstance(found, dict):
+        raise ApiError(0, "Unreadable", f"an answer of {len(data)} bytes is no object")
+    return found
+
+
+def _error(status: int, body: bytes, retry_after: str | None = None) -> ApiError:
+    seconds = min(MAX_RETRY_AFTER, float(retry_after)) if retry_after and retry_after.isdecimal() else 0.0
     try:
         told = json.loads(body)
         told = told.get("object", told)
-        return ApiError(status, str(told.get("reason", "")), str(told.get("message", ""))[:500])
+        return ApiError(status, str(told.get("reason", "")), str(told.get("message", ""))[:1000], seconds)
     except (ValueError, AttributeError):
-        return ApiError(status, "", body[:200].decode(errors="replace"))
+        return ApiError(status, "", body[:200].decode(errors="replace"), seconds)

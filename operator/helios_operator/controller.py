@@ -1,30 +1,51 @@
 """The loop: a RenderJob is due, what is known of it goes through reconcile, what follows is carried out."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import replace
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 
-from helios_crds.rendertarget import RenderTargetSpec
+from helios_crds.wire import Stage
 from helios_operator import metrics, observe
-from helios_operator.actions import Actions, NameTaken, about, taken
-from helios_operator.cache import Children, version
+from helios_operator.actions import Actions, NameTaken, about
+from helios_operator.cache import Children, holds_place, version
 from helios_operator.cluster import ApiError, Cluster
-from helios_operator.config import Config, built_in_targets
-from helios_operator.policies.fair_share import Demand, shares
+from helios_operator.config import Config
+from helios_operator.departed import Departed
+from helios_operator.events import Recorder
+from helios_operator.places import Places, demands
 from helios_operator.policies.placement import DEFAULT_USES
+from helios_operator.policies.urgency import is_urgent
+from helios_operator.progress import Turns
 from helios_operator.reconcile import reconcile
-from helios_operator.state import Decision, ObservedJob, StartAttempt, StopAttempt
+from helios_operator.refusal import refuse
+from helios_operator.refused_starts import RefusedStarts, is_refusal
+from helios_operator.state import (
+    AnyJob,
+    Attempt,
+    Decision,
+    MistakenJob,
+    ObservedJob,
+    StartAttempt,
+    StopAttempt,
+    TakenName,
+)
+from helios_operator.taken_names import LOOK_AGAIN, TakenNames
+from helios_operator.targets import Targets
 from helios_operator.work_queue import WorkQueue
 
 log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]
 WORKERS = 8
+# Jobs that are created at once: by all passes, and by one; and how many before a pass looks again.
+STARTERS, TOGETHER, STARTS_A_PASS = 16, 8, 64
 AFTER_ERROR = 5.0
-AFTER_NAME_TAKEN = 30.0
+GATHERING = 1.0
 
 
 def write_interval(chunks: int) -> float:
@@ -32,52 +53,95 @@ def write_interval(chunks: int) -> float:
     return 1 + 4 * min(chunks, 10_000) / 10_000
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A RenderJob as last heard of, and what it says."""
+
+    body: Object
+    job: ObservedJob | MistakenJob
+
+
 class Controller:
     """Everything between the events and the API server. `children` is filled before `run` is called."""
 
     def __init__(self, cluster: Cluster, config: Config) -> None:
-        self.children = Children()
+        self.children = Children(on_room=lambda target: self._free([target]))
         self.queue = WorkQueue()
         self._cluster = cluster
         self._config = config
         self._actions = Actions(cluster, self.children)
-        self._render_jobs: dict[str, Object] = {}
-        self._targets: dict[str, RenderTargetSpec] = {}
+        self._events = Recorder(cluster)
+        self._taken = TakenNames(self._actions.is_free)
+        self._refused = RefusedStarts()
+        self._places = Places()
+        self._freed = WorkQueue()
+        self._render_jobs: dict[str, _Known] = {}
+        self._departed = Departed()
+        self._targets = Targets(cluster)
         self._last_pass: dict[str, float] = {}
+        self._turns = Turns()
+        self._starting: Counter[str] = Counter()
+        self._starters = asyncio.Semaphore(STARTERS)
 
     def put_render_job(self, body: Object) -> None:
         """A RenderJob is new or has changed. Our own write may be known already; older news is dropped."""
         uid = body["metadata"]["uid"]
+        if uid in self._departed:
+            return
         known = self._render_jobs.get(uid)
-        if known is None or version(known) < version(body):
-            self._render_jobs[uid] = body
+        if known is None or version(known.body) < version(body):
+            job = observe.render_job(body)
+            self._render_jobs[uid] = _Known(body, job)
+            self._free(self._places.put(uid, demands(job)))
             self.queue.add(uid)
 
     def drop_render_job(self, uid: str) -> None:
         """A RenderJob is gone; the garbage collector removes its children. Its places go to others."""
+        self._departed.add(uid)
         self._render_jobs.pop(uid, None)
         self._last_pass.pop(uid, None)
+        self._taken.forget(uid)
+        self._turns.done(uid)
+        self._refused.forget(uid)
+        self._free(self._places.put(uid, {}))
 
-    def put_target(self, name: str, spec: Mapping[str, Any] | None) -> None:
-        """A RenderTarget has changed, or is gone (None); whoever waits for it is looked at."""
-        self._targets.pop(name, None)
-        if spec is not None:
-            try:
-                self._targets[name] = RenderTargetSpec.model_validate(spec)
-            except ValidationError as error:
-                log.warning("this RenderTarget cannot be used", target=name, error=str(error))
+    def keep_render_jobs(self, uids: Collection[str], at: int) -> None:
+        """Drops what a list of all RenderJobs lacks, made at a resourceVersion, unless it is newer than the list."""
+        known = [uid for uid, found in self._render_jobs.items() if version(found.body) <= at]
+        for uid in set(known) - set(uids):
+            self.drop_render_job(uid)
+
+    def put_target(self, body: Object) -> None:
+        """A RenderTarget is new or has changed; whoever waits for it is looked at."""
+        if self._targets.put(body):
+            self._look_at_all()
+
+    def drop_target(self, name: str, uid: str) -> None:
+        """A RenderTarget is gone."""
+        if self._targets.drop(name, uid):
+            self._look_at_all()
+
+    def keep_targets(self, uids: Collection[str], at: int) -> None:
+        """Drops what a list of all RenderTargets lacks, as for RenderJobs."""
+        if self._targets.keep(uids, at):
+            self._look_at_all()
+
+    def _look_at_all(self) -> None:
         for uid in self._render_jobs:
             self.queue.add(uid)
 
     def render_jobs(self) -> list[Object]:
         """Every RenderJob as it is known; may be called from any thread."""
-        return list(self._render_jobs.values())
+        return [known.body for known in list(self._render_jobs.values())]
 
     async def run(self) -> None:
         """Works until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self._work())
+            group.create_task(self._wake())
+            group.create_task(self._targets.run())
+            group.create_task(self._events.run())
 
     async def _work(self) -> None:
         while True:
@@ -88,7 +152,7 @@ class Controller:
             except ApiError as error:
                 metrics.API_ERRORS.labels(error.status or error.reason).inc()
                 log.info("will look again", uid=uid, error=str(error))
-                self.queue.add(uid, 1.0 if error.status == 409 else AFTER_ERROR)
+                self.queue.add(uid, 1.0 if error.status == 409 else max(AFTER_ERROR, error.retry_after))
             except Exception:
                 log.exception("a pass failed", uid=uid)
                 self.queue.add(uid, AFTER_ERROR)
@@ -96,71 +160,157 @@ class Controller:
                 self.queue.done(uid)
 
     async def _pass(self, uid: str) -> None:
-        body = self._render_jobs.get(uid)
-        if body is None:
+        known = self._render_jobs.get(uid)
+        if known is None:
+            self.queue.answer(uid)
             return
-        try:
-            job = observe.render_job(body)
-        except ValidationError as error:
-            log.warning("this RenderJob does not follow the schema", uid=uid, error=str(error))
-            return
+        job: ObservedJob | MistakenJob = known.job
         now, last = asyncio.get_running_loop().time(), self._last_pass.get(uid)
         early = 0.0 if last is None else last + write_interval(len(job.status.chunkMap)) - now
         if early > 0:
             self.queue.add(uid, early)
             return
         self._last_pass[uid] = now
-        config = self._config_for(job)
-        decision = reconcile(job, self.children.attempts(uid), (), self._cluster.now, config)
-        await self._carry_out(job, body["metadata"]["resourceVersion"], decision, config)
+        asked = self.queue.answer(uid)
+        resource_version = known.body["metadata"]["resourceVersion"]
+        if isinstance(job, MistakenJob):
+            await self._tell(job, resource_version, refuse(job, self._cluster.now))
+            return
+        job = replace(job, taken=await self._taken.look(job, now), refused=self._refused.of(uid))
+        if uid in self._departed:
+            return
+        attempts = self.children.attempts(uid, job.namespace)
+        config = self._config_for(job, attempts)
+        decision = reconcile(job, attempts, (), self._cluster.now, config)
+        self._free(self._places.put(uid, demands(replace(job, status=decision.status))))
+        with self._places_taken(decision):
+            await self._tell(job, resource_version, decision)
+            if uid in self._departed:
+                return
+            await self._act(replace(job, status=decision.status), decision, config)
+        if decision.status.plan != job.status.plan:  # chunks were given places by what was known before the plan
+            self._last_pass.pop(uid, None)
+            self.queue.add(uid)
+        if asked is not None:
+            metrics.REACTIONS.observe(asyncio.get_running_loop().time() - asked)
         if decision.requeue_after is not None:
-            self.queue.add(uid, decision.requeue_after)
+            self.queue.add(uid, min(decision.requeue_after, LOOK_AGAIN if job.taken else math.inf))
 
-    async def _carry_out(self, job: ObservedJob, resource_version: str, decision: Decision, config: Config) -> None:
-        """The status is written before anything that it announces is done: a stale look ends here, at a 409."""
+    async def _tell(self, job: ObservedJob | MistakenJob, resource_version: str, decision: Decision) -> None:
+        """The status is written before anything that follows from it is done: a stale look ends here, at a 409.
+
+        Progress, from which nothing follows, waits for its turn, and what is announced with it.
+        """
         if decision.status != job.status:
-            self.put_render_job(await self._actions.write_status(job, decision.status, resource_version))
+            if not is_urgent(job.status, decision.status):
+                wait = self._turns.wait(job.uid, asyncio.get_running_loop().time())
+                if wait > 0:
+                    self.queue.add(job.uid, wait)
+                    return
+            self._turns.done(job.uid)
+            try:
+                self.put_render_job(await self._actions.write_status(job, decision.status, resource_version))
+            except ApiError as error:
+                if error.status == 404 or error.reason == "Conflict":
+                    await self._look_afresh(job)
+                raise
             if decision.status.completionTime is not None and job.status.completionTime is None:
                 metrics.ENDED.labels(decision.status.phase).inc()
                 log.info("ended", **about(job), phase=decision.status.phase)
-            job = replace(job, status=decision.status)
         for said in decision.events:
-            if said.kind == "Warning":
-                metrics.WARNINGS.labels(said.reason).inc()
-            await self._actions.announce(job, said)
+            self._events.say(job, said)
+
+    async def _look_afresh(self, job: AnyJob) -> None:
+        """A status was refused because the RenderJob is not what it was: no event may ever tell, so it is read."""
+        found = await self._actions.find(job)
+        if found is None:
+            self.drop_render_job(job.uid)
+        else:
+            self.put_render_job(found)
+
+    async def _act(self, job: ObservedJob, decision: Decision, config: Config) -> None:
         for action in decision.actions:
-            match action:
-                case StartAttempt():
-                    await self._start(job, action, config)
-                case StopAttempt():
-                    await self._actions.stop(job, action)
+            if isinstance(action, StopAttempt):
+                await self._actions.stop(job, action)
+        await self._start_all(job, [each for each in decision.actions if isinstance(each, StartAttempt)], config)
+
+    async def _start_all(self, job: ObservedJob, starts: list[StartAttempt], config: Config) -> None:
+        """A few at a time. A start that is refused keeps no other from being tried, a few that all are do.
+
+        A pass ends after some starts, so that what the first ones came to is not looked at after the last.
+        """
+        for first in range(0, min(len(starts), STARTS_A_PASS), TOGETHER):
+            batch = starts[first : first + TOGETHER]
+            outcomes = await asyncio.gather(
+                *(self._start(job, start, config) for start in batch), return_exceptions=True
+            )
+            refused = [outcome for outcome in outcomes if is_refusal(outcome)]
+            for start, outcome in zip(batch, outcomes, strict=True):
+                self._note(job, start, outcome)
+            for outcome in outcomes:
+                if outcome is not None and not is_refusal(outcome):
+                    raise outcome
+            if len(refused) == len(batch):
+                self._refused.add(job.uid, starts[first + TOGETHER :], refused[-1], self._cluster.now)
+                return
+        if len(starts) > STARTS_A_PASS:
+            self._last_pass.pop(job.uid, None)
+            self.queue.add(job.uid)
+
+    def _note(self, job: ObservedJob, start: StartAttempt, outcome: BaseException | None) -> None:
+        """Keeps what is refused, and what is not any more; the next pass tells."""
+        if is_refusal(outcome):
+            log.warning("a start is refused", **about(job), work=str(start.work), error=str(outcome))
+            metrics.API_ERRORS.labels(outcome.status).inc()
+            self._refused.add(job.uid, [start], outcome, self._cluster.now)
+            self.queue.add(job.uid)
+        elif outcome is None and self._refused.succeeded(job.uid, start):
+            self.queue.add(job.uid)
 
     async def _start(self, job: ObservedJob, start: StartAttempt, config: Config) -> None:
+        """A name that is taken keeps nothing else from starting; the next pass tells of it."""
         try:
-            await self._actions.start(job, start, config)
+            async with self._starters:
+                await self._actions.start(job, start, config)
         except NameTaken as error:
-            await self._actions.announce(job, taken(error))
-            self._last_pass[job.uid] = asyncio.get_running_loop().time() + AFTER_NAME_TAKEN
+            log.warning("a name is taken", **about(job), name=str(error))
+            taken = TakenName(error.kind, error.name, start.work, start.number)
+            self._taken.add(job.uid, taken, asyncio.get_running_loop().time())
+            self.queue.add(job.uid)
 
-    def _config_for(self, job: ObservedJob) -> Config:
-        targets = {**built_in_targets(), **self._targets}
-        uses = job.spec.execution.targets or DEFAULT_USES
-        grants = {use.name: self._share(job.uid, use.name, targets[use.name]) for use in uses if use.name in targets}
-        return replace(self._config, targets=targets, grants=grants)
+    def _config_for(self, job: ObservedJob, attempts: Iterable[Attempt]) -> Config:
+        targets = self._targets.usable()
+        held = Counter(attempt.target for attempt in attempts if holds_place(attempt))
+        grants, free = {}, {}
+        for use in job.spec.execution.targets or DEFAULT_USES:
+            name, target = use.name, targets.get(use.name)
+            if target is not None:
+                most = target.maxConcurrent
+                free[name] = max(0, most - self.children.held(name) - self._starting[name])
+                grants[name] = self._places.give(job.uid, name, most, held[name] + free[name])
+        return replace(self._config, targets=targets, grants=grants, free=free)
 
-    def _share(self, uid: str, name: str, target: RenderTargetSpec) -> int:
-        demands = [demand for body in self._render_jobs.values() if (demand := _demand(body, name)) is not None]
-        return shares(demands, target.maxConcurrent).get(uid, 0)
+    @contextmanager
+    def _places_taken(self, decision: Decision) -> Iterator[None]:
+        """Keeps others from the places of chunks that are about to be started; the Jobs hold them afterwards."""
+        starts = [action for action in decision.actions if isinstance(action, StartAttempt)]
+        taken = Counter(start.target for start in starts if start.work.stage is Stage.CHUNK)
+        self._starting.update(taken)
+        try:
+            yield
+        finally:
+            self._starting.subtract(taken)
+            self._free(taken)
 
+    def _free(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._freed.add(name, GATHERING)
 
-def _demand(body: Object, target: str) -> Demand | None:
-    """What a RenderJob could use of a target, read without checking all of it: there may be thousands."""
-    spec, status = body.get("spec") or {}, body.get("status") or {}
-    execution = spec.get("execution") or {}
-    names = [use.get("name") for use in execution.get("targets") or ()] or [DEFAULT_USES[0].name]
-    if target not in names or status.get("completionTime") or spec.get("suspend"):
-        return None
-    counts = status.get("chunks") or {}
-    remaining = counts.get("total", 0) - counts.get("done", 0)
-    wanted = max(0, min(remaining, execution.get("parallelism", 16))) or 1
-    return Demand(body["metadata"]["uid"], execution.get("priority", 0), wanted)
+    async def _wake(self) -> None:
+        """Looks at those for whom a target has more places than they were given; time alone would take a minute."""
+        while True:
+            name = await self._freed.take()
+            target = self._targets.usable().get(name)
+            for uid in self._places.gainers(name, target.maxConcurrent) if target else ():
+                self.queue.add(uid)
+            self._freed.done(name)

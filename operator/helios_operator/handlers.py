@@ -12,12 +12,13 @@ from kubernetes.aio.client import ApiClient
 
 from helios_crds.base import GROUP, VERSION
 from helios_crds.definitions import RENDER_JOBS, RENDER_TARGETS
-from helios_operator import metrics
+from helios_operator import metrics, paths
 from helios_operator.cluster import Cluster
 from helios_operator.config import Config
 from helios_operator.controller import Controller
 from helios_operator.leadership import lead
-from helios_operator.watcher import watch_jobs, watch_pods
+from helios_operator.lister import Collected, Lister
+from helios_operator.watcher import Watcher, watch_jobs, watch_pods
 
 
 async def connect() -> ApiClient:
@@ -29,14 +30,18 @@ async def connect() -> ApiClient:
     return ApiClient()
 
 
-async def follow(controller: Controller, cluster: Cluster, namespace: str) -> None:
-    """Lists the children, and only then lets the controller decide."""
-    watchers = [watch_jobs(cluster, controller, namespace), watch_pods(cluster, controller, namespace)]
+async def follow(controller: Controller, cluster: Cluster, lister: Lister, namespace: str) -> None:
+    """Lists all that there is, and only then lets the controller decide."""
+    sources: list[Watcher | Lister] = [
+        watch_jobs(cluster, controller, namespace, lister.ask),
+        watch_pods(cluster, controller, namespace),
+        lister,
+    ]
     async with asyncio.TaskGroup() as group:
-        for watcher in watchers:
-            group.create_task(watcher.run())
-        for watcher in watchers:
-            await watcher.synced.wait()
+        for source in sources:
+            group.create_task(source.run())
+        for source in sources:
+            await source.synced.wait()
         group.create_task(controller.run())
 
 
@@ -75,16 +80,20 @@ def register(
         client = await connect()
         cluster = Cluster(client)
         controller = Controller(cluster, config)
+        render_jobs = paths.render_jobs(setup.namespace)
+        targets = Collected(controller.put_target, controller.keep_targets)
+        jobs = Collected(controller.put_render_job, controller.keep_render_jobs)
+        lister = Lister(cluster, {paths.TARGETS: targets, render_jobs: jobs})
         if setup.metrics_port:
             metrics.serve(setup.metrics_port, controller.render_jobs)
 
         async def work() -> None:
-            await follow(controller, cluster, setup.namespace)
+            await follow(controller, cluster, lister, setup.namespace)
 
         leading = lead(client, *setup.lease, work) if setup.lease else work()
         task = asyncio.create_task(leading, name="controller")
         task.add_done_callback(lambda done: None if done.cancelled() else fail(done.exception() or SystemExit()))
-        running.update(client=client, controller=controller, task=task)
+        running.update(client=client, controller=controller, lister=lister, task=task)
 
     @kopf.on.cleanup(registry=registry)
     async def stop(**_: Any) -> None:
@@ -98,8 +107,12 @@ def register(
             running["controller"].drop_render_job(body["metadata"]["uid"])
         else:
             running["controller"].put_render_job(dict(body))
+        running["lister"].heard(type)
 
     @kopf.on.event(GROUP, VERSION, RENDER_TARGETS, registry=registry)
     async def on_target(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
-        spec = None if type == "DELETED" else dict(body["spec"])
-        running["controller"].put_target(body["metadata"]["name"], spec)
+        if type == "DELETED":
+            running["controller"].drop_target(body["metadata"]["name"], body["metadata"]["uid"])
+        else:
+            running["controller"].put_target(dict(body))
+        running["lister"].heard(type)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import ClientError
@@ -24,7 +25,7 @@ class LeadershipLost(Exception):
 
 
 async def lead(client: ApiClient, namespace: str, name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Waits for the Lease, then works for as long as it is held.
+    """Waits for the Lease, then works for as long as it is held. Hands it back at the end, so that nobody waits.
 
     Raises:
         LeadershipLost: it is not held any more.
@@ -45,8 +46,9 @@ async def lead(client: ApiClient, namespace: str, name: str, work: Callable[[], 
     async def stopped() -> None:
         raise LeadershipLost(f"the Lease {namespace}/{name} could not be renewed for {RENEW_SECONDS} s")
 
+    lock = _Lock(name, namespace, f"{socket.gethostname()}-{os.getpid()}", client)
     config = Config(
-        _Lock(name, namespace, f"{socket.gethostname()}-{os.getpid()}", client),
+        lock,
         lease_duration=LEASE_SECONDS,
         renew_deadline=RENEW_SECONDS,
         retry_period=RETRY_SECONDS,
@@ -62,6 +64,7 @@ async def lead(client: ApiClient, namespace: str, name: str, work: Callable[[], 
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await lock.release()
 
 
 class _Lock(LeaseLock):
@@ -89,3 +92,11 @@ class _Lock(LeaseLock):
             return bool(await super().update(name, namespace, updated_record))
         except _NOT_REACHED:
             return False
+
+    async def release(self) -> None:
+        """Hands the Lease back, if it is ours and the server is reached; otherwise it runs out by itself."""
+        with suppress(ApiException, *_NOT_REACHED):
+            lease: V1Lease = await self.api_instance.read_namespaced_lease(self.name, self.namespace)
+            if lease.spec is not None and lease.spec.holder_identity == self.identity:
+                lease.spec.holder_identity = None
+                await self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)

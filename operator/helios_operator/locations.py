@@ -1,11 +1,15 @@
 """Where a RenderJob's artifacts and film are, and whether its targets let it use those places."""
 
+import hashlib
+
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_operator import reasons
 from helios_operator.config import Config
 from helios_operator.policies.placement import DEFAULT_USES
 from helios_operator.policies.retry import GivenUp
 from helios_operator.state import ObservedJob
+
+MAX_FILE_NAME = 200
 
 
 def store_url(job: ObservedJob, config: Config) -> str:
@@ -23,7 +27,15 @@ def output_url(job: ObservedJob, config: Config) -> str:
     """URL of the film."""
     if job.spec.output is not None:
         return job.spec.output.url
-    return f"{store_url(job, config)}out/{job.namespace}/{job.name}.mp4"
+    return f"{store_url(job, config)}out/{job.namespace}/{_file_name(job.name)}.mp4"
+
+
+def _file_name(name: str) -> str:
+    """A RenderJob's name may have 253 characters, a file's 255 bytes, and an upload adds some until it is whole."""
+    if len(name) <= MAX_FILE_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: MAX_FILE_NAME - 13]}-{digest}"
 
 
 def obstacle(job: ObservedJob, config: Config) -> GivenUp | None:
@@ -31,7 +43,7 @@ def obstacle(job: ObservedJob, config: Config) -> GivenUp | None:
     for use in job.spec.execution.targets or DEFAULT_USES:
         target = config.targets.get(use.name)
         if target is None:
-            text = f"there is no RenderTarget {use.name}: ask for it to be made, or name another one"
+            text = f"there is no RenderTarget {use.name} that can be read: ask for one to be made, or name another"
             return GivenUp(reasons.TARGET_NOT_FOUND, text)
         if not {"*", job.namespace} & set(target.allowedNamespaces):
             text = f"the RenderTarget {use.name} is not for the namespace {job.namespace}: see its allowedNamespaces"

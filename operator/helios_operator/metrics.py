@@ -11,6 +11,19 @@ from prometheus_client.registry import Collector
 REGISTRY = CollectorRegistry()
 
 PASSES = Histogram("helios_pass_seconds", "Time of one pass over a RenderJob, API calls included.", registry=REGISTRY)
+REACTIONS = Histogram(
+    "helios_reaction_seconds",
+    "From the first news of a RenderJob or its children to the end of the pass that answers it; passes over one "
+    "RenderJob are 1 to 5 s apart, by its size.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 30, 60),
+    registry=REGISTRY,
+)
+REQUESTS = Counter(
+    "helios_api_requests",
+    "Requests to the API server, by method and resource.",
+    ["method", "resource"],
+    registry=REGISTRY,
+)
 STARTED = Counter("helios_attempts_started", "Attempts started.", ["stage", "target"], registry=REGISTRY)
 STOPPED = Counter("helios_attempts_stopped", "Attempts stopped before their end.", registry=REGISTRY)
 WARNINGS = Counter("helios_warnings", "Events of type Warning, by reason.", ["reason"], registry=REGISTRY)

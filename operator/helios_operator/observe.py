@@ -1,43 +1,50 @@
 """From the API server's objects to what reconcile works on. Untrusted: an object that makes no sense is skipped."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
 from helios_crds.renderjob import RenderJobSpec
 from helios_crds.renderjob_status import RenderJobStatus
-from helios_crds.wire import RESULT_BYTES
+from helios_crds.wire import RESULT_BYTES, ExitCode
 from helios_operator.config import BUILT_IN
 from helios_operator.manifests.names import TARGET, UID, read_labels
 from helios_operator.manifests.pod import CONTAINER
+from helios_operator.policies.causes import OUT_OF_MEMORY
 from helios_operator.policies.results import clean
-from helios_operator.state import Attempt, AttemptPhase, ObservedJob
+from helios_operator.state import Attempt, AttemptPhase, MistakenJob, ObservedJob
 
 Object = Mapping[str, Any]
+MAX_MISTAKES, MAX_FIELD, MAX_WHY = 3, 120, 200
+SIGKILLED = 137
 
 
-def render_job(body: Object) -> ObservedJob:
-    """A RenderJob as reconcile sees it. A status that cannot be read counts as none: the render starts over.
-
-    Raises:
-        ValidationError: the spec does not follow the schema; it names the field.
-    """
+def render_job(body: Object) -> ObservedJob | MistakenJob:
+    """A RenderJob as reconcile sees it. A status that cannot be read counts as none: the render starts over."""
     meta = body["metadata"]
     try:
         status = RenderJobStatus.model_validate(body.get("status") or {})
     except ValidationError:
         status = RenderJobStatus()
-    return ObservedJob(
-        name=meta["name"],
-        namespace=meta["namespace"],
-        uid=meta["uid"],
-        generation=meta.get("generation", 0),
-        spec=RenderJobSpec.model_validate(body["spec"]),
-        status=status,
-        deleting="deletionTimestamp" in meta,
-    )
+    who = (meta["name"], meta["namespace"], meta["uid"], meta.get("generation", 0))
+    try:
+        spec = RenderJobSpec.model_validate(body.get("spec"))
+    except ValidationError as error:
+        return MistakenJob(*who, mistake(error), status)
+    return ObservedJob(*who, spec, status, deleting="deletionTimestamp" in meta)
+
+
+def mistake(error: ValidationError) -> str:
+    """Which fields of a spec are wrong, and why: the first few."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    told = [
+        f"{clean('.'.join(['spec', *map(str, item['loc'])]), MAX_FIELD)}: {clean(item['msg'], MAX_WHY)}"
+        for item in found[:MAX_MISTAKES]
+    ]
+    rest = len(found) - len(told)
+    return "; ".join(told) + (f"; and {rest} more" if rest else "")
 
 
 def owner_uid(body: Object) -> str | None:
@@ -51,7 +58,19 @@ def owner_uid(body: Object) -> str | None:
 def job_of_pod(pod: Object) -> str | None:
     """UID of the Job that a pod belongs to."""
     owners = pod["metadata"].get("ownerReferences") or ()
-    return next((owner.get("uid") for owner in owners if owner.get("kind") == "Job"), None)
+    return next((owner.get("uid") for owner in owners if owner.get("kind") == "Job" and owner.get("controller")), None)
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether a pod has come to its end, by its phase, which does not go back."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def container_times(pod: Object) -> tuple[datetime | None, datetime | None]:
+    """When the worker started and when it ended, by its kubelet."""
+    state = _container_state(pod)
+    ended = state.get("terminated") or {}
+    return _time((state.get("running") or ended).get("startedAt")), _time(ended.get("finishedAt"))
 
 
 def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
@@ -64,11 +83,15 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
     if told is None:
         return None
     pod = max(pods, key=lambda pod: pod["metadata"].get("creationTimestamp") or "", default=None)
+    made: Object = pod["metadata"] if pod is not None else {}
     state = _container_state(pod)
     ended = state.get("terminated") or {}
     running = state.get("running") or {}
-    phase = _phase(job, bool(running or ended))
-    if pod is not None and not ended and phase in (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED):
+    # An evicted pod's container may be said to be about to start: the pod's own phase does not go back.
+    pod_ended = bool(ended) or (pod is not None and has_ended(pod))
+    is_running = bool(running) or ((pod or {}).get("status") or {}).get("phase") == "Running"
+    phase = _phase(job, is_running or pod_ended)
+    if pod is not None and not pod_ended and phase in (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED):
         phase = AttemptPhase.RUNNING  # the Job's news came before the pod's, which has the exit code and message
     return Attempt(
         name=meta["name"],
@@ -77,13 +100,22 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
         number=told[1],
         target=(meta.get("annotations") or {}).get(TARGET, BUILT_IN),
         phase=phase,
-        created=_time(status.get("startTime")) or _time(meta["creationTimestamp"]) or _time_of_finish(job) or _EPOCH,
+        # A pod that replaces a disrupted one waits from its own creation, not from its Job's.
+        created=_time(made.get("creationTimestamp"))
+        or _time(status.get("startTime"))
+        or _time(meta["creationTimestamp"])
+        or _time_of_finish(job)
+        or _EPOCH,
         started=_time((running or ended).get("startedAt")),
         finished=_time(ended.get("finishedAt")) or _time_of_finish(job),
+        allowed=_time_allowed(job),
         exit_code=ended.get("exitCode"),
-        message=str(ended.get("message") or _pod_words(pod) or "")[:RESULT_BYTES],
-        waiting=_waiting(pod, state),
-        disrupted=_condition(pod, "DisruptionTarget") is not None,
+        reason=_reason(pod, ended),
+        message=str(_pod_words(pod) or ended.get("message") or "")[:RESULT_BYTES],
+        waiting=_why_waiting(meta["name"], pod, state),
+        leaving=_why_leaving(pod, has_ended=bool(ended)),
+        silent=_is_silent(pod),
+        disrupted=_is_disrupted(pod, ended),
         stopping="deletionTimestamp" in meta,
         terminating_since=_terminating_since(pod),
     )
@@ -102,9 +134,17 @@ def _phase(job: Object, has_started: bool) -> AttemptPhase:
     return AttemptPhase.RUNNING if has_started else AttemptPhase.WAITING
 
 
-def _condition(body: Object | None, kind: str) -> Object | None:
+def _item(body: Object | None, kind: str, status: str) -> Object | None:
     found = ((body or {}).get("status") or {}).get("conditions") or ()
-    return next((item for item in found if item.get("type") == kind and item.get("status") == "True"), None)
+    return next((item for item in found if item.get("type") == kind and item.get("status") == status), None)
+
+
+def _condition(body: Object | None, kind: str) -> Object | None:
+    return _item(body, kind, "True")
+
+
+def _says_no(body: Object | None, kind: str) -> bool:
+    return _item(body, kind, "False") is not None
 
 
 def _is_true(body: Object, kind: str) -> bool:
@@ -116,26 +156,95 @@ def _container_state(pod: Object | None) -> Object:
     return next((item.get("state") or {} for item in statuses if item.get("name") == CONTAINER), {})
 
 
-def _pod_words(pod: Object | None) -> str | None:
-    """What the kubelet says of a pod without a container's message, such as that its volume grew too large."""
+def _reason(pod: Object | None, ended: Object) -> str:
+    """The kubelet's word for how it ended: Evicted and DeadlineExceeded are the pod's, OOMKilled the container's."""
     status = (pod or {}).get("status") or {}
-    return status.get("message") or status.get("reason")
+    return clean(str(status.get("reason") or ended.get("reason") or ""), 63)
 
 
-def _waiting(pod: Object | None, state: Object) -> str:
-    """Why a pod does not start, in the kubelet's or the scheduler's words."""
+def _pod_words(pod: Object | None) -> str | None:
+    """What the kubelet says of the pod as a whole, such as that its volume grew too large.
+
+    The container then has nothing to add but that it could not be located.
+    """
+    told = ((pod or {}).get("status") or {}).get("message")
+    return str(told) if told else None
+
+
+def _is_disrupted(pod: Object | None, ended: Object) -> bool:
+    """Whether the pod was taken away: by the cluster, which says so, or by somebody who deleted it."""
+    if _condition(pod, "DisruptionTarget") is not None:
+        return True
+    if _terminating_since(pod) is None or ended.get("reason") == OUT_OF_MEMORY:
+        return False
+    return ended.get("exitCode") in (None, ExitCode.TERMINATED, SIGKILLED)
+
+
+def _why_leaving(pod: Object | None, *, has_ended: bool) -> str:
+    """Why a pod is being taken away, in the words of whoever does; empty if it is not."""
+    disruption = _condition(pod, "DisruptionTarget")
+    if disruption is not None:
+        return _told(disruption)
+    if _terminating_since(pod) is not None:
+        return "it was deleted"
+    # The kubelet gives its verdict first, and the container its time to end.
+    return "" if has_ended else _told((pod or {}).get("status") or {})
+
+
+def _is_silent(pod: Object | None) -> bool:
+    """Whether the pod's node is not heard of: somebody else than its kubelet, which says both, says not ready."""
+    return _says_no(pod, "Ready") and _condition(pod, "ContainersReady") is not None
+
+
+def _why_waiting(job: str, pod: Object | None, state: Object) -> str:
+    """Why a pod does not start, in the kubelet's or the scheduler's words; where they have none, what there is."""
+    if pod is None:
+        return f"there is no pod: a quota or an admission rule may refuse it, see `kubectl events --for job/{job}`"
     why = state.get("waiting") or {}
-    conditions = ((pod or {}).get("status") or {}).get("conditions") or ()
-    unscheduled: Object = next(
-        (item for item in conditions if item.get("type") == "PodScheduled" and item.get("status") == "False"), {}
-    )
-    told = why if why.get("message") or not unscheduled else unscheduled
-    return clean(": ".join(str(told[key]) for key in ("reason", "message") if told.get(key)), 300)
+    if why.get("message"):
+        return _told(why)
+    unscheduled = _item(pod, "PodScheduled", "False")
+    if unscheduled is not None:
+        return _told(unscheduled)
+    return _told(why) + _what_is_missing(pod)
+
+
+def _what_is_missing(pod: Object) -> str:
+    """What a pod on its node waits for. The kubelet says that in events only, and names the volume there."""
+    if _says_no(pod, "PodReadyToStartContainers"):
+        named = ", ".join(_volumes((pod.get("spec") or {}).get("volumes") or ()))
+        name = pod["metadata"].get("name", "")
+        return f": one of its volumes is not there ({named}), see `kubectl events --for pod/{name}`"
+    if _condition(pod, "PodReadyToStartContainers") is not None:
+        return ": its image is being pulled"
+    return ""
+
+
+def _volumes(volumes: Iterable[Object]) -> Iterator[str]:
+    """What of a pod's volumes somebody else has to provide."""
+    for volume in volumes:
+        if claim := volume.get("persistentVolumeClaim"):
+            yield f"claim {claim.get('claimName')}"
+        for source in (volume, *((volume.get("projected") or {}).get("sources") or ())):
+            if found := source.get("configMap"):
+                yield f"ConfigMap {found.get('name')}"
+
+
+def _told(item: Object) -> str:
+    """A reason and a message in one line."""
+    return clean(": ".join(str(item[key]) for key in ("reason", "message") if item.get(key)), 500)
 
 
 def _terminating_since(pod: Object | None) -> datetime | None:
     """A pod's deletion time lies at the end of its grace period."""
     return _time(((pod or {}).get("metadata") or {}).get("deletionTimestamp"))
+
+
+def _time_allowed(job: Object) -> timedelta | None:
+    """The deadline that its pods were made with; the RenderJob's may have been changed since."""
+    template = (job.get("spec") or {}).get("template") or {}
+    seconds = (template.get("spec") or {}).get("activeDeadlineSeconds")
+    return timedelta(seconds=seconds) if isinstance(seconds, int) else None
 
 
 def _time_of_finish(job: Object) -> datetime | None:

@@ -21,5 +21,12 @@ def core(resource: str, namespace: str = "") -> str:
     return f"/api/v1{_within(namespace)}/{resource}"
 
 
+def resource_of(path: str) -> str:
+    """The resource that a path asks for, such as jobs."""
+    words = path.split("/")
+    rest = words[3 if words[1] == "api" else 4 :]
+    return rest[2] if rest[0] == "namespaces" and len(rest) > 2 else rest[0]
+
+
 def _within(namespace: str) -> str:
     return f"/namespaces/{namespace}" if namespace else ""

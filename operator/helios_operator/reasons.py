@@ -22,6 +22,7 @@ SUSPENDED_BY_USER = "SuspendedByUser"
 NOT_SUSPENDED = "NotSuspended"
 NO_FAILURE = "NoFailure"
 AS_EXPECTED = "AsExpected"
+USABLE = "Usable"
 
 # Waiting for somebody
 TARGET_NOT_FOUND = "TargetNotFound"
@@ -29,6 +30,8 @@ TARGET_FORBIDDEN = "TargetForbidden"
 TARGET_NOT_SUPPORTED = "TargetNotSupported"
 STORE_FORBIDDEN = "StoreForbidden"
 NAME_TAKEN = "NameTaken"
+QUOTA_EXCEEDED = "QuotaExceeded"
+START_REFUSED = "StartRefused"
 
 # The end
 INPUT_INVALID = "InputInvalid"

@@ -5,6 +5,7 @@ The order of things: what attempts came to is folded into the record (settle), t
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from helios_crds.durations import parse_duration
@@ -17,7 +18,10 @@ from helios_operator.config import Config
 from helios_operator.locations import obstacle, output_url
 from helios_operator.marks import ACTIVE, CACHED, DONE, GIVEN_UP, WAITING
 from helios_operator.policies.deadlines import is_lost, is_over
+from helios_operator.policies.delays import WORTH_TELLING, delay, is_waiting_long
+from helios_operator.policies.names import names_taken
 from helios_operator.policies.placement import DEFAULT_USES, place, rooms
+from helios_operator.policies.refusals import starts_refused
 from helios_operator.policies.retry import GivenUp
 from helios_operator.policies.stop import attempts_to_stop
 from helios_operator.policies.stragglers import patience, stragglers
@@ -31,7 +35,9 @@ from helios_operator.state import (
     AttemptPhase,
     Decision,
     ObservedJob,
+    RefusedStart,
     StartAttempt,
+    TakenName,
     Work,
     by_work,
 )
@@ -57,8 +63,12 @@ def reconcile(
     scheduler = _Scheduler(job, attempts, record, now, config)
     can_start = not (record.end or record.film or blocked or job.spec.suspend)
     starts = scheduler.starts() if can_start else []
-    status = _status(job, record, blocked, scheduler.holding, starts, now, config)
-    announcements = [*record.events, *_ending(record)]
+    refused = scheduler.refused(starts)
+    found = names_taken(scheduler.missed()) or starts_refused(refused)
+    hindrance = _Hindrance(blocked or found, total=blocked is not None or not scheduler.has_others(refused))
+    announced = [start for start in starts if start.work not in {told.work for told in refused}]
+    status = _status(job, record, hindrance, scheduler.holding, announced, now, config)
+    announcements = [*record.events, *_ending(record), *_hindering(job.status, status)]
     return Decision(
         status=status,
         actions=(*stops, *starts),
@@ -84,6 +94,27 @@ def _end_if_hopeless(job: ObservedJob, record: Record, now: datetime, config: Co
             record.end = GivenUp(reasons.INVALID_SPEC, str(error))
 
 
+@dataclass(frozen=True)
+class _Hindrance:
+    """What somebody has to change, if anything. total: nothing can go on meanwhile."""
+
+    obstacle: GivenUp | None
+    total: bool
+
+    @property
+    def blocks(self) -> bool:
+        return self.obstacle is not None and self.total
+
+
+def _hindering(before: RenderJobStatus, after: RenderJobStatus) -> Iterator[Announcement]:
+    """An obstacle is told when it appears; the conditions go on telling it."""
+    known = {found.reason for found in before.conditions if found.type == reasons.STALLED and found.status == "True"}
+    for found in after.conditions:
+        is_new = found.type == reasons.STALLED and found.status == "True" and found.reason not in known
+        if is_new and after.completionTime is None:
+            yield Announcement("Warning", found.reason, found.message)
+
+
 def _ending(record: Record) -> Iterator[Announcement]:
     if record.end is not None:
         yield Announcement("Warning", record.end.reason, record.end.message)
@@ -104,12 +135,54 @@ class _Scheduler:
             attempt for attempt in attempts if attempt.is_active and not is_lost(attempt, now, config.terminating_grace)
         ]
         self._busy = {attempt.work for attempt in self.holding}
+        self._taken = {(taken.work, taken.number) for taken in job.taken}
+        self._paused = {(told.work, told.number): told.until for told in job.refused if told.until > now}
 
     def starts(self) -> list[StartAttempt]:
         """Attempts to start now."""
         if self._record.plan is None:
             return self._start_alone(PLAN)
         return self._start_alone(STITCH) if self._record.is_rendered else self._start_chunks()
+
+    def missed(self) -> list[TakenName]:
+        """Names that others have and that the work needs which is due."""
+        due = set(self._due()) - self._busy if self._job.taken else set()
+        return [taken for taken in self._job.taken if taken.work in due and self._is_taken(taken.work)]
+
+    def refused(self, starts: Sequence[StartAttempt]) -> list[RefusedStart]:
+        """Refused starts that the work needs which is due: still in their pause, or tried again now."""
+        due = set(self._due()) - self._busy if self._job.refused else set()
+        again = {start.work for start in starts}
+        return [
+            told
+            for told in self._job.refused
+            if told.work in due and told.number == self._next_number(told.work)
+            if told.until > self._now or told.work in again
+        ]
+
+    def has_others(self, refused: Sequence[RefusedStart]) -> bool:
+        """Whether something runs, or will, whose name is free and that is not refused."""
+        barred = {told.work for told in refused}
+        return bool(self.holding) or any(not (self._is_taken(work) or work in barred) for work in self._due())
+
+    def _due(self) -> Iterator[Work]:
+        """What the render's step consists of, as far as it is not done."""
+        if self._record.plan is None:
+            yield PLAN
+        elif self._record.is_rendered:
+            yield STITCH
+        else:
+            waiting = (index for index, mark in enumerate(self._record.marks) if mark == WAITING)
+            yield from (Work(Stage.CHUNK, index) for index in waiting)
+
+    def _is_taken(self, work: Work) -> bool:
+        return (work, self._next_number(work)) in self._taken
+
+    def _is_barred(self, work: Work) -> bool:
+        if not self._taken and not self._paused:  # of thousands of chunks, nearly always
+            return False
+        start = work, self._next_number(work)
+        return start in self._taken or start in self._paused
 
     def _start_alone(self, work: Work) -> list[StartAttempt]:
         target = (self._job.spec.execution.targets or DEFAULT_USES)[0].name
@@ -124,7 +197,7 @@ class _Scheduler:
         if not chosen and len(held) < execution.parallelism:
             chosen = self._slow_chunks()[: execution.parallelism - len(held)]
         uses = execution.targets or DEFAULT_USES
-        free = rooms(uses, held, self._config.grants, self._now, self._config.spill_after)
+        free = rooms(uses, held, self._config, self._now)
         return [self._start(Work(Stage.CHUNK, index), target) for index, target in place(chosen, free)]
 
     def _slow_chunks(self) -> list[int]:
@@ -137,11 +210,11 @@ class _Scheduler:
             for work, found in self._attempts.items()
             if work.stage is Stage.CHUNK and self._record.is_open(work.chunk)
         }
-        return [work.chunk for work in stragglers(candidates, limit, self._now)]
+        return [work.chunk for work in stragglers(candidates, limit, self._now) if not self._is_barred(work)]
 
     def _is_ready(self, work: Work) -> bool:
-        """Whether work may start: nothing of it runs, its record is acknowledged, and its back-off is over."""
-        if work in self._busy or work in self._record.touched:
+        """Whether work may start: nothing of it runs, its name is free, and each back-off is over."""
+        if work in self._busy or self._is_barred(work):
             return False
         ready_at = self._ready_at(work)
         return ready_at is None or ready_at <= self._now
@@ -156,9 +229,12 @@ class _Scheduler:
         after_failure = self._record.ledger.not_before(work)
         return max([*pauses, *([after_failure] if after_failure else [])], default=None)
 
-    def _start(self, work: Work, target: str) -> StartAttempt:
+    def _next_number(self, work: Work) -> int:
         known = [attempt.number for attempt in self._attempts.get(work, ())]
-        return StartAttempt(work, max([self._record.ledger.last(work), *known]) + 1, target)
+        return max([self._record.ledger.last(work), *known]) + 1
+
+    def _start(self, work: Work, target: str) -> StartAttempt:
+        return StartAttempt(work, self._next_number(work), target)
 
     def next_look(self) -> float:
         """Seconds until time alone may change something; at most a minute, for stragglers and the clock's drift."""
@@ -168,7 +244,10 @@ class _Scheduler:
             if (ready_at := self._ready_at(work)) is not None and ready_at > self._now
         ]
         start_timeout = parse_duration(self._job.spec.execution.startTimeout)
-        waits += [attempt.created + start_timeout for attempt in self.holding if attempt.phase is AttemptPhase.WAITING]
+        starting = [attempt for attempt in self.holding if attempt.phase is AttemptPhase.WAITING]
+        waits += [attempt.created + start_timeout for attempt in starting]
+        waits += [attempt.created + WORTH_TELLING for attempt in starting if not is_waiting_long(attempt, self._now)]
+        waits += self._paused.values()
         soonest = min(waits, default=self._now + timedelta(minutes=1))
         return min(60.0, max(1.0, (soonest - self._now).total_seconds()))
 
@@ -180,19 +259,20 @@ def _is_rendered_chunk(attempt: Attempt) -> bool:
 def _status(
     job: ObservedJob,
     record: Record,
-    blocked: GivenUp | None,
+    hindrance: _Hindrance,
     holding: Sequence[Attempt],
     starts: Sequence[StartAttempt],
     now: datetime,
     config: Config,
 ) -> RenderJobStatus:
     """The status that says all of it."""
-    phase = phase_of(record, suspended=job.spec.suspend, blocked=blocked is not None)
+    phase = phase_of(record, suspended=job.spec.suspend, blocked=hindrance.blocks)
     ended = record.end is not None or record.film is not None
     active: list[Attempt | StartAttempt] = [] if ended else [*holding, *starts]
     marks = _chunk_map(record, active)
     done = marks.count(DONE) + marks.count(CACHED)
-    found = conditions(record, phase, blocked, job.status.conditions, job.generation, now)
+    held_up = "" if ended else delay(holding, now)
+    found = conditions(record, phase, hindrance.obstacle, job.status.conditions, job.generation, now, held_up)
     return RenderJobStatus(
         observedGeneration=job.generation,
         phase=phase,

@@ -17,8 +17,10 @@ from helios_operator.ledger import Ledger
 from helios_operator.locations import output_url, store_url
 from helios_operator.marks import ACTIVE, DONE, GIVEN_UP, RENDERED, WAITING
 from helios_operator.policies import results
+from helios_operator.policies.causes import Cause, cause_of, not_started
 from helios_operator.policies.deadlines import has_not_started, is_lost
-from helios_operator.policies.retry import GivenUp, backoff, failure_reason, given_up
+from helios_operator.policies.gathering import Failure, announcements
+from helios_operator.policies.retry import GivenUp, backoff, given_up
 from helios_operator.state import PLAN, STITCH, Announcement, Attempt, AttemptPhase, ObservedJob, Work, by_work
 
 
@@ -26,8 +28,7 @@ from helios_operator.state import PLAN, STITCH, Announcement, Attempt, AttemptPh
 class Record:
     """What is on record of a render, as it is being amended.
 
-    marks: one per chunk, WAITING, DONE, CACHED or GIVEN_UP. touched: work whose record changed just now: it is
-    not started before the change has been acknowledged. end: why the render ends without a film.
+    marks: one per chunk, WAITING, DONE, CACHED or GIVEN_UP. end: why the render ends without a film.
     """
 
     plan: PlanStatus | None
@@ -36,15 +37,21 @@ class Record:
     failures: int
     film: Film | None
     end: GivenUp | None = None
-    touched: set[Work] = field(default_factory=set)
     events: list[Announcement] = field(default_factory=list)
 
     @classmethod
-    def of(cls, job: ObservedJob) -> "Record":
-        """What the status says."""
-        status = job.status
+    def of(cls, job: ObservedJob, store: str) -> "Record":
+        """What the status says.
+
+        A plan that lies outside the store is not believed, nor one that the marks contradict: somebody else wrote
+        it, or the store is another one now. The render is then planned again.
+        """
+        status, plan = job.status, job.status.plan
+        ledger = Ledger(status.retries)
+        if plan is None or plan.jobPath != results.job_path(store, plan.jobId) or len(status.chunkMap) != plan.chunks:
+            return cls(None, [], ledger, status.failures, film=None)
         marks = [WAITING if mark == ACTIVE else mark for mark in status.chunkMap]
-        return cls(status.plan, marks, Ledger(status.retries), status.failures, film=None)
+        return cls(plan, marks, ledger, status.failures, film=None)
 
     def is_open(self, index: int) -> bool:
         """Whether a chunk is neither done nor given up."""
@@ -68,14 +75,17 @@ class _Settlement:
         self, job: ObservedJob, attempts: Mapping[Work, Sequence[Attempt]], now: datetime, config: Config
     ) -> None:
         self._job, self._attempts, self._now, self._config = job, attempts, now, config
-        self.record = Record.of(job)
+        self.record = Record.of(job, store_url(job, config))
+        self._failures: list[Failure] = []
         self._start_timeout = parse_duration(job.spec.execution.startTimeout)
+        # One after another: what is done may be on record late, see policies/urgency.
         if self.record.plan is None:
             self._settle_plan()
-        elif self.record.is_rendered:
-            self._settle_stitch()
-        else:
+        elif not self.record.is_rendered:
             self._settle_chunks()
+        if self.record.is_rendered:
+            self._settle_stitch()
+        self.record.events[:0] = announcements(self._failures)
 
     def _unsettled(self, work: Work) -> list[Attempt]:
         return [found for found in self._attempts.get(work, ()) if not self.record.ledger.settles(found)]
@@ -107,7 +117,7 @@ class _Settlement:
             if any(attempt.phase is AttemptPhase.SUCCEEDED for attempt in attempts):
                 self.record.marks[work.chunk] = DONE  # exit 0 alone proves it: the manifest is in the store
                 self.record.ledger.forget(work)
-            else:
+            elif len(self.record.ledger.entries) < MAX_RETRY_ENTRIES:  # far beyond what ends the render
                 self._settle_failure(work, attempts)
         if self.record.is_rendered:
             self._announce("Normal", reasons.CHUNKS_RENDERED, f"all {len(self.record.marks)} chunks are rendered")
@@ -134,7 +144,6 @@ class _Settlement:
             last = max((attempt.number for attempt in self._attempts.get(work, ())), default=0)
             failures = self.record.ledger.record(work, last, reasons.BAD_CHUNK, None)
             self.record.marks[index] = WAITING
-            self.record.touched.add(work)
             limits = self._job.spec.execution.retries
             self.record.end = self.record.end or given_up(work, None, failures, 0, limits, "its segment is damaged")
         if bad:
@@ -170,29 +179,22 @@ class _Settlement:
 
     def _record_failure(self, work: Work, number: int, attempt: Attempt) -> None:
         config, record = self._config, self.record
-        reason, said = self._account(attempt)
+        found = self._account(attempt)
         failures = record.ledger.failures(work) + 1
         pause = backoff(self._job.uid, work, failures, config.backoff, config.backoff_limit)
-        record.ledger.record(work, number, reason, self._now + pause)
+        record.ledger.record(work, number, found.reason, self._now + pause)
         record.failures += 1
-        record.touched.add(work)
         limits = self._job.spec.execution.retries
-        record.end = record.end or given_up(work, attempt.exit_code, failures, record.failures, limits, said)
+        record.end = record.end or given_up(work, attempt.exit_code, failures, record.failures, limits, found.message)
         if record.end is not None and work.stage is Stage.CHUNK:
             record.marks[work.chunk] = GIVEN_UP
-        self._announce("Warning", reason, f"{work}, attempt {attempt.number}: {said}")
+        self._failures.append(Failure(work, attempt.number, found.reason, found.message))
 
-    def _account(self, attempt: Attempt) -> tuple[str, str]:
-        """Why an attempt failed, in one word and in many."""
+    def _account(self, attempt: Attempt) -> Cause:
+        """Why an attempt failed."""
         if attempt.is_active:
-            return reasons.START_TIMEOUT, results.clean(
-                f"the pod did not start within {self._job.spec.execution.startTimeout}: "
-                f"{attempt.waiting or 'no reason is known'}",
-                results.MAX_TEXT,
-            )
-        if attempt.phase is AttemptPhase.SUCCEEDED:
-            return reasons.RESULT_MISSING, "it ended well but left no result that can be used"
-        return failure_reason(attempt.exit_code), results.words(attempt.message, attempt.exit_code)
+            return not_started(attempt, self._job.spec.execution.startTimeout)
+        return cause_of(attempt, self._config.targets.get(attempt.target))
 
     def _announce(self, kind: str, reason: str, message: str) -> None:
         self.record.events.append(Announcement(kind, reason, message))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from helios_crds.renderjob import RenderJobSpec
@@ -11,7 +11,7 @@ from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import Stage
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Work:
     """A piece of a render: the plan, one chunk, or the stitch. chunk: 0 but for chunks."""
 
@@ -39,13 +39,15 @@ class AttemptPhase(StrEnum):
 ACTIVE = frozenset({AttemptPhase.QUEUED, AttemptPhase.WAITING, AttemptPhase.RUNNING})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at a piece of work: a Job with its pod, or an invocation of a function.
 
     number: from 1, per work. created, finished: of the Job; started: of the container, by its kubelet.
-    exit_code, message: of the container; the message is untrusted. waiting: why the pod does not start.
-    disrupted: the cluster took the pod away, the work is not to blame. stopping: its deletion is under way.
+    allowed: how long its pod may run.
+    exit_code, message: of the container; the message is untrusted. reason: the kubelet's word for how it ended.
+    waiting: why the pod does not start. leaving: why it is being taken away, or was. silent: its node says nothing.
+    disrupted: the pod was taken away, the work is not to blame. stopping: its deletion is under way.
     terminating_since: since when its pod has been told to end.
     """
 
@@ -58,9 +60,13 @@ class Attempt:
     created: datetime
     started: datetime | None = None
     finished: datetime | None = None
+    allowed: timedelta | None = None
     exit_code: int | None = None
+    reason: str = ""
     message: str = ""
     waiting: str = ""
+    leaving: str = ""
+    silent: bool = False
     disrupted: bool = False
     stopping: bool = False
     terminating_since: datetime | None = None
@@ -72,16 +78,57 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class ObservedJob:
-    """A RenderJob as the API server last told. status: as it was last written and acknowledged."""
+class TakenName:
+    """A child's name that an object has which is not ours. work, number: the attempt that cannot start for it."""
+
+    kind: str
+    name: str
+    work: Work
+    number: int
+
+
+@dataclass(frozen=True)
+class RefusedStart:
+    """An attempt that the API server will not have. by_quota: for a quota; message: its words. until: of the pause."""
+
+    work: Work
+    number: int
+    by_quota: bool
+    message: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class AnyJob:
+    """A RenderJob, whatever its spec says."""
 
     name: str
     namespace: str
     uid: str
     generation: int
+
+
+@dataclass(frozen=True)
+class MistakenJob(AnyJob):
+    """A RenderJob whose spec does not follow the schema. mistake: which field, and why. status: as below."""
+
+    mistake: str
+    status: RenderJobStatus
+
+
+@dataclass(frozen=True)
+class ObservedJob(AnyJob):
+    """A RenderJob as the API server last told.
+
+    status: as it was last written and acknowledged. taken: children's names that were found to be somebody else's.
+    refused: starts that the API server refused when they were last tried.
+    """
+
     spec: RenderJobSpec
     status: RenderJobStatus
     deleting: bool = False
+    taken: tuple[TakenName, ...] = ()
+    refused: tuple[RefusedStart, ...] = ()
 
 
 def by_work(attempts: Iterable[Attempt]) -> Mapping[Work, list[Attempt]]:
@@ -115,18 +162,25 @@ Action = StartAttempt | StopAttempt
 
 @dataclass(frozen=True)
 class Announcement:
-    """An Event for people. kind: Normal or Warning."""
+    """An Event for people.
+
+    kind: Normal or Warning. topic: what it is about, the same when it is said again with other figures; "": the
+    message. times: how often that happened which it tells.
+    """
 
     kind: str
     reason: str
     message: str
+    topic: str = ""
+    times: int = 1
 
 
 @dataclass(frozen=True)
 class Decision:
     """What follows from an observation.
 
-    status: to be written if it differs; actions do not wait for it, for stops only follow from acknowledged status.
+    status: to be written if it differs, before anything else: work may start whose record changes by this very
+    status. Stops follow from acknowledged status alone.
     requeue_after: seconds after which time alone may change the decision.
     """
 

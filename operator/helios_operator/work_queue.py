@@ -11,11 +11,15 @@ class WorkQueue:
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
         self._working: set[str] = set()
+        self._asked: dict[str, float] = {}
         self._changed = asyncio.Event()
 
     def add(self, key: str, delay: float = 0.0) -> None:
         """Asks for a look at a key after `delay` seconds; the earliest request wins."""
-        due = asyncio.get_running_loop().time() + delay
+        now = asyncio.get_running_loop().time()
+        due = now + delay
+        if not delay:
+            self._asked.setdefault(key, now)
         if due < self._due.get(key, float("inf")):
             self._due[key] = due
             heapq.heappush(self._heap, (due, key))
@@ -32,6 +36,10 @@ class WorkQueue:
                 await asyncio.wait_for(self._changed.wait(), wait)
             except TimeoutError:
                 continue
+
+    def answer(self, key: str) -> float | None:
+        """When somebody first asked for a look at once, since the last answer; None if nobody did."""
+        return self._asked.pop(key, None)
 
     def done(self, key: str) -> None:
         """A key has been worked on; it may be handed out again."""

@@ -1,12 +1,12 @@
 """On which target a chunk is rendered: in order of preference, spilling over to the next when one has no room."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from helios_crds.renderjob import TargetUse
-from helios_operator.config import BUILT_IN
+from helios_operator.config import BUILT_IN, Config
 from helios_operator.state import Attempt, AttemptPhase
 
 
@@ -18,28 +18,30 @@ class Room:
     free: int
 
 
+NO_LIMIT = 1 << 30
 DEFAULT_USES = (TargetUse(name=BUILT_IN),)
 
 
 def rooms(
     uses: Sequence[TargetUse],
     active: Sequence[Attempt],
-    limits: Mapping[str, int],
+    config: Config,
     now: datetime,
-    spill_after: timedelta,
 ) -> list[Room]:
     """The targets' free places, in order of preference.
 
-    active: attempts that hold a place. limits: of a target over all RenderJobs, by fair share.
-    A target whose pods have waited to start for longer than spill_after counts as full, but for the last one.
+    active: attempts that hold a place. The fair share says how many a RenderJob may have; those whom it leaves
+    with more than that keep them, so only what is free can be taken.
+    A target whose pods have waited to start for too long counts as full, but for the last one.
     """
     held = Counter(attempt.target for attempt in active)
-    stuck = {attempt.target for attempt in active if _is_stuck(attempt, now, spill_after)}
+    stuck = {attempt.target for attempt in active if _is_stuck(attempt, now, config.spill_after)}
     found = []
     for use in uses:
-        most = min(use.maxConcurrent or 1 << 30, limits.get(use.name, 1 << 30))
+        most = min(use.maxConcurrent or NO_LIMIT, config.grants.get(use.name, NO_LIMIT))
+        more = min(most - held[use.name], config.free.get(use.name, NO_LIMIT))
         spilled = use.name in stuck and use is not uses[-1]
-        found.append(Room(use.name, 0 if spilled else max(0, most - held[use.name])))
+        found.append(Room(use.name, 0 if spilled else max(0, more)))
     return found
 
 

@@ -5,6 +5,7 @@ Nothing here raises. What does not look as it should is as if it were not there.
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -17,7 +18,10 @@ from helios_operator.marks import CACHED, WAITING
 
 MAX_TEXT = 600
 MAX_WARNING = 200
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
+_TERMINAL = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")  # colours and cursor movements
+# Characters that do not show, and turn the direction of what does: all but those that join letters and emoji.
+_UNSEEN = frozenset({"Cf", "Cn", "Co", "Cs"})
+_JOINERS = frozenset({"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"})
 _Count = Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -61,7 +65,7 @@ def plan_result(message: str, store_url: str) -> tuple[PlanStatus, str] | None:
         said = _PlanMessage.model_validate(facts(message))
     except ValidationError:
         return None
-    if said.jobPath != f"{store_url}jobs/{said.jobId}/job.json":
+    if said.jobPath != job_path(store_url, said.jobId):
         return None
     cached = set(chunks_in(said.cached))
     marks = "".join(CACHED if index in cached else WAITING for index in range(said.chunks))
@@ -75,6 +79,11 @@ def plan_result(message: str, store_url: str) -> tuple[PlanStatus, str] | None:
         warnings=[clean(text, MAX_WARNING) for text in said.warnings[:MAX_WARNINGS]],
     )
     return plan, marks
+
+
+def job_path(store_url: str, job_id: str) -> str:
+    """Where the plan of a film lies in its store."""
+    return f"{store_url}jobs/{job_id}/job.json"
 
 
 def film_result(message: str, url: str, frames: int) -> Film:
@@ -106,5 +115,13 @@ def words(message: str, exit_code: int | None) -> str:
 
 def clean(text: str, limit: int) -> str:
     """One printable line of at most `limit` characters; of a longer one the end, where the error is."""
-    line = " ".join(_CONTROL.sub(" ", text.encode(errors="replace").decode()).split())
+    plain = _TERMINAL.sub("", text).encode(errors="replace").decode()
+    line = " ".join("".join(map(_shown, plain)).split())
     return line if len(line) <= limit else f"…{line[1 - limit :]}"
+
+
+def _shown(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cc":
+        return " "
+    return "" if category in _UNSEEN and character not in _JOINERS else character

@@ -40,16 +40,10 @@ def given_up(
     if exit_code == ExitCode.USER_ERROR:
         return GivenUp(reasons.INPUT_INVALID, f"{work}: {said}", work)
     if failures > limits.perChunk:
-        text = f"{work} failed {failures} times, more than execution.retries.perChunk allows; at last: {said}"
-        return GivenUp(reasons.RETRIES_EXHAUSTED, text, work)
+        often, last = ("", "") if failures == 1 else (f" {failures} times", " the last time:")
+        text = f"{work} failed{often} and is not tried again (execution.retries.perChunk is {limits.perChunk}):"
+        return GivenUp(reasons.RETRIES_EXHAUSTED, f"{text}{last} {said}", work)
     if total > limits.total:
-        text = f"{total} attempts failed, more than execution.retries.total allows; at last {work}: {said}"
-        return GivenUp(reasons.TOO_MANY_FAILURES, text, work)
+        text = f"{total} attempts failed and no more is made (execution.retries.total is {limits.total}):"
+        return GivenUp(reasons.TOO_MANY_FAILURES, f"{text} the last was {work}: {said}", work)
     return None
-
-
-def failure_reason(exit_code: int | None) -> str:
-    """Why an attempt failed, in one word."""
-    if exit_code is None or exit_code >= 128:
-        return reasons.WORKER_KILLED
-    return reasons.OUT_OF_RESOURCES if exit_code == ExitCode.EXHAUSTED else reasons.WORKER_FAILED

@@ -16,7 +16,7 @@ from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import Stage, chunk_bitmap
 from helios_operator.policies.deadlines import is_lost
 from helios_operator.reconcile import reconcile
-from helios_operator.state import PLAN, STITCH, Attempt, AttemptPhase, StartAttempt, StopAttempt, Work
+from helios_operator.state import PLAN, STITCH, Attempt, AttemptPhase, StartAttempt, StopAttempt, TakenName, Work
 from tests.unit.operator.builders import CONFIG, JOB_ID, JOB_PATH, NOW, render_job, seconds
 
 PARALLELISM = 3
@@ -45,6 +45,7 @@ class Render(RuleBasedStateMachine):
         self.now = NOW
         self.jobs: dict[str, Attempt] = {}  # the API server's
         self.seen: dict[str, Attempt] = {}  # the cache's
+        self.foreign: set[str] = set()  # names that others have
         self.committed: set[int] = set()  # the artifact store's
         self.discarded: set[int] = set()
         self.serial = 0
@@ -95,6 +96,11 @@ class Render(RuleBasedStateMachine):
 
     def _start(self, start: StartAttempt) -> None:
         name = f"{start.work}-a{start.number}"
+        taken = TakenName("Job", name, start.work, start.number)
+        assert taken not in self.job.taken, "a name that is known to be taken was tried"
+        if name in self.foreign and name not in self.jobs:
+            self.job = replace(self.job, taken=(*self.job.taken, taken))
+            return
         if name in self.jobs:
             return  # 409: it is there already
         if start.work.stage is Stage.CHUNK:
@@ -129,6 +135,7 @@ class Render(RuleBasedStateMachine):
     def restart(self) -> None:
         """A new operator lists everything before it acts."""
         self.seen = dict(self.jobs)
+        self.job = replace(self.job, taken=())
 
     @rule(data=st.data())
     def deliver(self, data: st.DataObject) -> None:
@@ -225,6 +232,16 @@ class Render(RuleBasedStateMachine):
     def wait(self, count: int) -> None:
         self.now += seconds(count)
 
+    @rule(work=st.sampled_from(["the plan", "the stitch", "chunk 0", "chunk 1"]), number=st.integers(1, 3))
+    def take_name(self, work: str, number: int) -> None:
+        """Somebody else makes a Job of the name that a child would have."""
+        self.foreign.add(f"{work}-a{number}")
+
+    @rule()
+    def free_names(self) -> None:
+        self.foreign.clear()
+        self.job = replace(self.job, taken=())
+
     @rule(suspended=st.booleans())
     def suspend(self, suspended: bool) -> None:
         self.job = replace(self.job, spec=self.job.spec.model_copy(update={"suspend": suspended}))
@@ -243,6 +260,7 @@ class Render(RuleBasedStateMachine):
         if not hasattr(self, "job"):
             return
         self.suspend(False)
+        self.free_names()
         for _ in range(200):
             self.restart()
             self._pass()

@@ -9,11 +9,21 @@ from helios_crds.wire import Stage
 from helios_operator.cache import Children
 from helios_operator.manifests.job import attempt_job
 from helios_operator.observe import attempt, owner_uid, render_job
-from helios_operator.state import AttemptPhase, StartAttempt, Work
+from helios_operator.state import AttemptPhase, MistakenJob, StartAttempt, Work
 from helios_operator.work_queue import WorkQueue
 from tests.unit.operator import builders
 
 MADE = "2026-01-01T12:00:00Z"
+GONE = {"metadata": {"deletionTimestamp": "2026-01-01T12:05:00Z"}}
+EVICTED = {
+    "conditions": [
+        {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "message": "evicting"}
+    ]
+}
+SCHEDULED = {"type": "PodReadyToStartContainers", "status": "False"}
+NO_NODE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3"}
+CREATING = {"waiting": {"reason": "ContainerCreating"}}
+OUT_OF_MEMORY = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
 
 
 def job(uid: str = "j1", number: int = 1, *, rv: int = 1, status: Any = None, **meta: Any) -> dict[str, Any]:
@@ -25,15 +35,19 @@ def job(uid: str = "j1", number: int = 1, *, rv: int = 1, status: Any = None, **
 
 
 def pod(state: dict[str, Any], *, uid: str = "p1", of: str = "j1", made: str = MADE, **more: Any) -> dict[str, Any]:
+    status = {name: value for name, value in more.items() if name not in ("metadata", "spec")}
     return {
+        "spec": more.get("spec", {}),
         "metadata": {
+            "name": uid,
             "uid": uid,
             "resourceVersion": "1",
             "creationTimestamp": made,
-            "ownerReferences": [{"kind": "Job", "uid": of}],
-            **more.pop("metadata", {}),
+            "namespace": "films",
+            "ownerReferences": [{"kind": "Job", "uid": of, "controller": True}],
+            **more.get("metadata", {}),
         },
-        "status": {"containerStatuses": [{"name": "worker", "state": state}], **more},
+        "status": {"containerStatuses": [{"name": "worker", "state": state}], **status},
     }
 
 
@@ -56,6 +70,13 @@ def conditions(*kinds: str) -> dict[str, Any]:
             id="pod lags",
         ),
         pytest.param(job(status=conditions("Failed")), [], AttemptPhase.FAILED, id="failed, pod gone"),
+        pytest.param(job(), [pod(CREATING, phase="Failed", reason="Evicted")], AttemptPhase.RUNNING, id="evicted"),
+        pytest.param(
+            job(status=conditions("Failed")),
+            [pod(CREATING, phase="Failed")],
+            AttemptPhase.FAILED,
+            id="and its Job failed",
+        ),
     ],
 )
 def test_phases(body, pods, phase):
@@ -73,17 +94,114 @@ def test_the_youngest_pod_counts():
     assert (found.exit_code, found.disrupted) == (None, False)
 
 
-def test_why_a_pod_waits():
-    status = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3"}]}
-    found = attempt(job(), [{"metadata": {"uid": "p"}, "status": status}])
+def test_a_replacement_waits_from_its_own_creation():
+    old = pod({"terminated": {"exitCode": 143}}, uid="p0", **conditions("DisruptionTarget"))
+    found = attempt(job(status={"startTime": MADE}), [old, pod({}, made="2026-01-01T12:30:00Z")])
     assert found is not None
-    assert found.waiting == "Unschedulable: 0/3"
+    assert found.created.minute == 30
+
+
+@pytest.mark.parametrize(
+    ("pods", "words"),
+    [
+        pytest.param([], "there is no pod: a quota or an admission rule may refuse it", id="no pod"),
+        pytest.param([pod({}, conditions=[NO_NODE])], "Unschedulable: 0/3", id="no node"),
+        pytest.param(
+            [pod({"waiting": {"reason": "ErrImagePull", "message": "not found"}}, conditions=[SCHEDULED])],
+            "ErrImagePull: not found",
+            id="no image",
+        ),
+        pytest.param(
+            [pod(CREATING, conditions=[SCHEDULED], spec=job()["spec"]["template"]["spec"])],
+            "ContainerCreating: one of its volumes is not there (claim helios-artifacts), see "
+            "`kubectl events --for pod/p1`",
+            id="no volume",
+        ),
+        pytest.param(
+            [pod(CREATING, conditions=[{**SCHEDULED, "status": "True"}])],
+            "ContainerCreating: its image is being pulled",
+            id="pulling",
+        ),
+    ],
+)  # fmt: skip
+def test_why_a_pod_waits(pods, words):
+    found = attempt(job(), pods)
+    assert found is not None
+    assert words in found.waiting
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "disrupted", "leaving"),
+    [
+        pytest.param({"terminated": {"exitCode": 143}}, {}, False, "", id="told to stop, nobody knows by whom"),
+        pytest.param({"terminated": {"exitCode": 143}}, GONE, True, "it was deleted", id="deleted"),
+        pytest.param({"running": {"startedAt": MADE}}, GONE, True, "it was deleted", id="being deleted"),
+        pytest.param({"terminated": {"exitCode": 64}}, GONE, False, "it was deleted", id="failed before"),
+        pytest.param(OUT_OF_MEMORY, GONE, False, "it was deleted", id="out of memory before"),
+        pytest.param({"running": {"startedAt": MADE}}, EVICTED, True, "EvictionByEvictionAPI: evicting", id="evicted"),
+    ],
+)
+def test_who_took_a_pod_away(state, more, disrupted, leaving):
+    seen = attempt(job(), [pod(state, **more)])
+    assert seen is not None
+    assert (seen.disrupted, seen.leaving) == (disrupted, leaving)
+
+
+def test_the_kubelets_words_of_a_pod_come_before_its_containers():
+    lost = {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": "could not be located"}}
+    found = attempt(job(), [pod(lost, phase="Failed", reason="Evicted", message="usage exceeds 1Mi")])
+    assert found is not None
+    assert (found.reason, found.message) == ("Evicted", "usage exceeds 1Mi")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "silent"),
+    [
+        pytest.param({"Ready": "True", "ContainersReady": "True"}, False, id="at work"),
+        pytest.param({"Ready": "False", "ContainersReady": "True"}, True, id="the node controller doubts it"),
+        pytest.param({"Ready": "False", "ContainersReady": "False"}, False, id="its kubelet ends it"),
+        pytest.param({}, False, id="not scheduled"),
+    ],
+)
+def test_a_node_that_does_not_answer(conditions, silent):
+    told = [{"type": kind, "status": status} for kind, status in conditions.items()]
+    found = attempt(job(), [pod({"running": {"startedAt": MADE}}, conditions=told)])
+    assert found is not None
+    assert found.silent is silent
+
+
+def test_a_pod_that_ran_for_too_long_is_leaving_before_it_has_ended():
+    verdict = {"phase": "Failed", "reason": "DeadlineExceeded", "message": "longer than the deadline"}
+    found = attempt(job(), [pod({"running": {"startedAt": MADE}}, **verdict)])
+    assert found is not None
+    assert (found.leaving, found.disrupted) == ("DeadlineExceeded: longer than the deadline", False)
 
 
 def test_forged_owners_are_not_believed():
     assert owner_uid(job()) == builders.UID
     assert owner_uid(job(ownerReferences=[{"uid": "another", "controller": True}])) is None
     assert owner_uid(job(labels={})) is None
+
+
+def test_what_another_namespace_claims_is_not_believed():
+    cache = Children()
+    cache.put_job(job("theirs", number=2, namespace="elsewhere", status=conditions("Complete")))
+    cache.put_job(job(status=conditions("Failed")))
+    cache.put_pod(pod({"terminated": {"exitCode": 64, "message": "no page"}}, phase="Failed"))
+    lie = pod({"terminated": {"exitCode": 0, "message": "{}"}}, uid="p2", made="2026-01-01T13:00:00Z")
+    cache.put_pod({**lie, "metadata": {**lie["metadata"], "namespace": "elsewhere"}})
+    (found,) = cache.attempts(builders.UID, "films")
+    assert (found.number, found.exit_code, found.message) == (1, 64, "no page")
+
+
+def test_a_pod_belongs_to_the_job_that_controls_it():
+    cache = Children()
+    cache.put_job(job(status=conditions("Failed")))
+    lie = pod({"terminated": {"exitCode": 0}})
+    assert (
+        cache.put_pod({**lie, "metadata": {**lie["metadata"], "ownerReferences": [{"kind": "Job", "uid": "j1"}]}})
+        is None
+    )
 
 
 def test_a_status_that_makes_no_sense_counts_as_none():
@@ -95,20 +213,35 @@ def test_a_status_that_makes_no_sense_counts_as_none():
     assert render_job(body).status.chunkMap == ""
 
 
+def test_a_mistake_names_its_fields():
+    spec = {"composition": {"inline": "x"}, "execution": {"parallelism": 0}, "video": {"crf": "no"}, "z" * 999: 1}
+    found = render_job({"metadata": {"name": "a", "namespace": "b", "uid": "c", "generation": 4}, "spec": spec})
+    assert isinstance(found, MistakenJob)
+    assert found.generation == 4
+    assert "spec.execution.parallelism: Input should be greater than or equal to 1" in found.mistake
+    assert len(found.mistake) < 1000
+
+
+@pytest.mark.parametrize("spec", [None, {}, [], {"composition": 7}])
+def test_what_is_no_spec_is_a_mistake(spec):
+    body = {"metadata": {"name": "a", "namespace": "b", "uid": "c"}, "spec": spec}
+    assert isinstance(render_job(body), MistakenJob)
+
+
 def test_the_cache_takes_no_older_news():
     cache = Children()
     cache.put_job(job(rv=5, status=conditions("Complete")))
     assert cache.put_job(job(rv=4)) is None
-    assert cache.attempts(builders.UID)[0].phase is AttemptPhase.SUCCEEDED
+    assert cache.attempts(builders.UID, "films")[0].phase is AttemptPhase.SUCCEEDED
 
 
 def test_what_was_created_outlives_an_older_list():
     cache = Children()
     cache.expect_job(job(rv=9))
-    assert cache.replace_jobs([], at=8) == set()
-    assert len(cache.attempts(builders.UID)) == 1
-    assert cache.replace_jobs([], at=9) == {builders.UID}
-    assert cache.attempts(builders.UID) == []
+    assert cache.keep_jobs([], at=8) == set()
+    assert len(cache.attempts(builders.UID, "films")) == 1
+    assert cache.keep_jobs([], at=9) == {builders.UID}
+    assert cache.attempts(builders.UID, "films") == []
 
 
 def test_a_pods_last_words_outlive_it():
@@ -117,7 +250,18 @@ def test_a_pods_last_words_outlive_it():
     last = pod({"terminated": {"exitCode": 64, "message": "no page"}}, phase="Failed")
     cache.put_pod(last)
     cache.drop_pod(last)
-    assert cache.attempts(builders.UID)[0].message == "no page"
+    assert cache.attempts(builders.UID, "films")[0].message == "no page"
+
+
+def test_nothing_is_kept_of_pods_that_outlive_their_job():
+    cache = Children()
+    cache.put_job(job(status=conditions("Complete")))
+    last = pod({"terminated": {"exitCode": 0}}, phase="Succeeded")
+    cache.put_pod(last)
+    cache.drop_job("j1")
+    cache.put_pod({**last, "metadata": {**last["metadata"], "resourceVersion": "9"}})
+    cache.drop_pod(last)
+    assert not cache._early
 
 
 async def test_the_queue_coalesces():

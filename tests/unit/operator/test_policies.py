@@ -6,12 +6,16 @@ from datetime import timedelta
 import pytest
 
 from helios_crds.renderjob import Retries, Stragglers, TargetUse
+from helios_crds.rendertarget import RenderTargetSpec
 from helios_operator import reasons
+from helios_operator.config import Config
 from helios_operator.policies import results
+from helios_operator.policies.causes import cause_of
 from helios_operator.policies.deadlines import has_not_started, is_lost, is_over
+from helios_operator.policies.delays import delay
 from helios_operator.policies.fair_share import Demand, shares
 from helios_operator.policies.placement import Room, place, rooms
-from helios_operator.policies.retry import backoff, failure_reason, given_up
+from helios_operator.policies.retry import backoff, given_up
 from helios_operator.policies.stop import attempts_to_stop
 from helios_operator.policies.stragglers import patience, stragglers
 from helios_operator.policies.window import chunks_to_start
@@ -37,7 +41,7 @@ USES = (TargetUse(name="kubernetes", maxConcurrent=2), TargetUse(name="spot"))
 
 
 @pytest.mark.parametrize(
-    ("active", "limits", "free"),
+    ("active", "grants", "free"),
     [
         pytest.param([], {"spot": 5}, [2, 5], id="empty targets have all their places"),
         pytest.param([attempt("running")], {"spot": 5}, [1, 5], id="one is held"),
@@ -47,8 +51,14 @@ USES = (TargetUse(name="kubernetes", maxConcurrent=2), TargetUse(name="spot"))
         pytest.param([attempt("waiting", age=90, target="spot")], {"spot": 5}, [2, 4], id="the last has no next"),
     ],
 )
-def test_rooms(active, limits, free):
-    assert [room.free for room in rooms(USES, active, limits, NOW, seconds(60))] == free
+def test_rooms(active, grants, free):
+    config = Config(grants=grants, spill_after=seconds(60))
+    assert [room.free for room in rooms(USES, active, config, NOW)] == free
+
+
+def test_nothing_is_taken_from_those_who_hold_more_than_their_share():
+    config = Config(grants={"kubernetes": 2, "spot": 50}, free={"kubernetes": 1, "spot": 0})
+    assert [room.free for room in rooms(USES, [], config, NOW)] == [1, 0]
 
 
 def test_placement_is_in_order_of_preference():
@@ -96,11 +106,93 @@ def test_when_a_render_is_given_up(exit_code, failures, total, reason):
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "reason"),
-    [(1, "WorkerFailed"), (75, "OutOfResources"), (137, "WorkerKilled"), (None, "WorkerKilled")],
+    ("failures", "limit", "words"),
+    [
+        (1, 0, "the plan failed and is not tried again (execution.retries.perChunk is 0): no room"),
+        (
+            3,
+            2,
+            "the plan failed 3 times and is not tried again (execution.retries.perChunk is 2): the last time: no room",
+        ),
+    ],
 )
-def test_failure_reasons(exit_code, reason):
-    assert failure_reason(exit_code) == reason
+def test_words_of_a_render_that_is_given_up(failures, limit, words):
+    found = given_up(PLAN, 1, failures, failures, Retries(perChunk=limit), "no room")
+    assert found is not None
+    assert found.message == words
+
+
+SMALL = RenderTargetSpec.model_validate({"kubernetes": {"pod": {"resources": {"limits": {"memory": "100Mi"}}}}})
+TOLD = '{"message": "the browser ended"}'
+
+
+@pytest.mark.parametrize(
+    ("ended", "reason", "words"),
+    [
+        pytest.param({"exit_code": 1, "message": TOLD}, "WorkerFailed", ["the browser ended"], id="its own words"),
+        pytest.param({"exit_code": 75, "message": TOLD}, "OutOfResources", ["the browser ended"], id="disk full"),
+        pytest.param({"exit_code": 137}, "WorkerKilled", ["exit code 137"], id="killed"),
+        pytest.param({"exit_code": None}, "WorkerKilled", ["the pod was killed"], id="gone"),
+        pytest.param(
+            {"exit_code": 137, "reason": "OOMKilled"}, "OutOfResources",
+            ["its limit of 100Mi", "raise resources.limits.memory of the RenderTarget small"], id="out of memory",
+        ),
+        pytest.param(
+            {"exit_code": 1, "reason": "OOMKilled", "message": TOLD}, "OutOfResources", ["its limit of 100Mi"],
+            id="a browser was, and the worker noticed",
+        ),
+        pytest.param(
+            {"exit_code": 137, "reason": "OOMKilled", "target": "kubernetes"}, "OutOfResources",
+            ["its node ran out of memory", "set resources.requests.memory"], id="without a limit",
+        ),
+        pytest.param(
+            {"exit_code": 64, "reason": "OOMKilled", "message": TOLD}, "WorkerFailed", ["the browser ended"],
+            id="the page is wrong whatever the memory",
+        ),
+        pytest.param(
+            {"exit_code": 137, "reason": "Evicted", "message": "Pod ephemeral local storage usage exceeds 1Mi. "},
+            "OutOfResources", ["evicted the pod: Pod ephemeral", "raise resources.limits.ephemeral-storage"],
+            id="too much on its disk",
+        ),
+        pytest.param(
+            {"exit_code": 143, "reason": "DeadlineExceeded", "allowed": seconds(20)}, "DeadlineExceeded",
+            ["longer than execution.chunkTimeout let it (20 s), and was stopped"], id="too long",
+        ),
+        pytest.param(
+            {"exit_code": 143, "reason": "DeadlineExceeded", "work": PLAN}, "DeadlineExceeded",
+            ["longer than a plan may, and was stopped"], id="too long for a plan",
+        ),
+    ],
+)  # fmt: skip
+def test_why_an_attempt_failed(ended, reason, words):
+    target = ended.get("target", "small")
+    found = cause_of(attempt("failed", **{"target": target, **ended}), {"small": SMALL}.get(target))
+    assert found.reason == reason
+    for word in words:
+        assert word in found.message
+
+
+@pytest.mark.parametrize(
+    ("attempts", "told"),
+    [
+        pytest.param([attempt("running"), attempt("waiting", age=9)], "", id="nothing"),
+        pytest.param([attempt("queued", age=999)], "", id="a queue holds it back"),
+        pytest.param([attempt("running", stopping=True, leaving="it was deleted")], "", id="we stop it"),
+        pytest.param(
+            [attempt("waiting", 1, age=10, waiting="ErrImagePull: x"), attempt("waiting", 2, age=99)],
+            "2 pods are not starting: ErrImagePull: x",
+            id="not starting",
+        ),
+        pytest.param([attempt("running", silent=True)], "a pod is on a node that does not answer", id="silent"),
+        pytest.param(
+            [attempt("running", silent=True, leaving="Drain: 5"), attempt("waiting", 1, age=20, waiting="no room")],
+            "a pod is being taken away: Drain: 5; a pod is not starting: no room",
+            id="leaving",
+        ),
+    ],
+)
+def test_what_holds_a_render_up(attempts, told):
+    assert delay(attempts, NOW) == told
 
 
 def test_patience_is_a_multiple_of_the_median():
@@ -222,10 +314,17 @@ def test_a_film_that_lies_about_its_length_is_kept_without_its_claims():
     ("message", "exit_code", "words"),
     [
         ('{"message": "frame 7: no asset"}', 64, "frame 7: no asset"),
-        ("Traceback\x1b[31m\nboom", 1, "Traceback [31m boom"),
+        ("Traceback\x1b[31m\nboom", 1, "Traceback boom"),
         ("", 137, "exit code 137"),
         ("", None, "the pod was killed"),
         ('{"message": 5}', 1, '{"message": 5}'),
+        ("\x1b[1;31mred\x1b[0m \N{RIGHT-TO-LEFT OVERRIDE}4pm\N{ZERO WIDTH SPACE}", 1, "red 4pm"),
+        (
+            "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}",
+            1,
+            "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}",
+        ),
+        (r'{"message": "\ud800"}', 1, "?"),
     ],
 )
 def test_words(message, exit_code, words):

@@ -1,17 +1,39 @@
 """reconcile: what follows from one observation, as a table would say it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.renderjob_status import MAX_RETRY_ENTRIES, PlanStatus, RenderJobStatus
 from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator.config import Config
 from helios_operator.reconcile import reconcile
-from helios_operator.state import PLAN, STITCH, Attempt, Decision, ObservedJob, StartAttempt, StopAttempt
-from tests.unit.operator.builders import CONFIG, JOB_ID, JOB_PATH, NOW, attempt, render_job, retry, seconds
+from helios_operator.state import (
+    PLAN,
+    STITCH,
+    Attempt,
+    Decision,
+    ObservedJob,
+    RefusedStart,
+    StartAttempt,
+    StopAttempt,
+    TakenName,
+    Work,
+)
+from tests.unit.operator.builders import (
+    CONFIG,
+    JOB_ID,
+    JOB_PATH,
+    NOW,
+    attempt,
+    plan_status,
+    render_job,
+    retry,
+    seconds,
+)
 
 WIDE = {"execution": {"parallelism": 2}}
 
@@ -107,6 +129,13 @@ def test_a_failure_is_recorded_once():
     assert again.events == ()
 
 
+def test_what_fails_alike_is_told_once():
+    decision = decide(render_job("a" * 50), *(attempt("failed", index) for index in range(50)))
+    assert [said.message.split(":")[0] for said in decision.events[:1]] == ["50 chunks failed, first"]
+    assert len(decision.events) <= 2
+    assert decision.status.failures == 50
+
+
 def test_a_failed_duplicate_does_not_fail_its_chunk():
     decision = decide(render_job("a"), attempt("running", 0), attempt("failed", 0, 2))
     assert decision.status.retries == []
@@ -142,12 +171,12 @@ def test_a_pod_that_does_not_start_is_replaced_after_its_record_is_written():
 def test_damaged_chunks_render_again():
     failed = attempt("failed", STITCH, message='{"badChunks": "6"}')
     first = decide(render_job("####"), failed, *(attempt("succeeded", index) for index in range(4)))
-    assert first.status.chunkMap == "#..#"
-    assert started(first) == []
+    assert first.status.chunkMap == "#aa#"
+    assert started(first) == ["1-a2", "2-a2"]  # the status that says so is written before
     second = decide(
-        render_job("#..#", retries=first.status.retries), failed, *(attempt("succeeded", index) for index in range(4))
+        render_job("#aa#", retries=first.status.retries), failed, *(attempt("succeeded", index) for index in range(4))
     )
-    assert started(second) == ["1-a2", "2-a2"]
+    assert started(second) == started(first), "a pass that ended between status and start is made up for"
     third = decide(
         render_job("#aa#", retries=second.status.retries), failed, *(attempt("succeeded", index, 2) for index in (1, 2))
     )
@@ -166,6 +195,50 @@ def test_a_film():
         assert condition(decision.status, kind)[0] == "True"
     for kind in ("Failed", "Suspended", "Reconciling", "Stalled"):
         assert condition(decision.status, kind)[0] == "False"
+
+
+def test_ten_thousand_failures_at_once_end_the_render():
+    """As when the store is away and every chunk runs."""
+    count = 10_000
+    job = render_job("a" * count, spec={"execution": {"parallelism": count, "retries": {"total": 200}}})
+    decision = decide(job, *(attempt("failed", index) for index in range(count - 1)), attempt("succeeded", count - 1))
+    assert condition(decision.status, "Failed") == ("True", "TooManyFailures")
+    assert len(decision.status.retries) == decision.status.failures == MAX_RETRY_ENTRIES
+    assert decision.status.chunkMap[-1] == "#"
+
+
+@pytest.mark.parametrize(
+    ("chunk_map", "plan"),
+    [
+        ("###", {"jobPath": "s3://theirs/jobs/abababab/job.json", "jobId": "abababab"}),
+        ("###", {"jobPath": "file:///artifacts/jobs/../job.json"}),
+        ("####", {}),
+        ("", {}),
+    ],
+)
+def test_a_plan_that_somebody_else_wrote_is_not_believed(chunk_map, plan):
+    """The status is open to its writers, the store is not."""
+    forged = PlanStatus.model_validate(plan_status(3).model_dump() | plan)
+    decision = decide(render_job(chunk_map, plan=forged))
+    assert decision.status.plan is None
+    assert decision.status.chunkMap == ""
+    assert [start.work for start in decision.actions if isinstance(start, StartAttempt)] == [PLAN]
+
+
+def test_the_largest_status_has_room():
+    """64 KiB is the promise, with every retry on record and words of four bytes a character."""
+    film = "\N{CLAPPER BOARD}"
+    failed = [
+        retry(index, attempt=999, failures=20).model_copy(update={"reason": "OutOfResources"}) for index in range(199)
+    ]
+    plan = plan_status(10_000).model_copy(update={"warnings": [film * 125] * 8})  # a result has 4,096 bytes
+    job = render_job(
+        "." * 10_000, retries=failed, plan=plan, failures=199, spec={"execution": {"retries": {"total": 200}}}
+    )
+    decision = decide(job, attempt("failed", 9999, 4, message=film * 1024, exit_code=64))
+    assert decision.status.phase == "Failed"
+    size = len(json.dumps(decision.status.model_dump(mode="json"), ensure_ascii=False).encode())
+    assert size < 64 * 1024
 
 
 def test_suspension_keeps_what_is_done():
@@ -215,6 +288,75 @@ def test_what_waits_for_somebody(spec, reason):
     assert condition(decision.status, "Stalled") == ("True", reason)
     assert condition(decision.status, "Failed")[0] == "False"
     assert decision.status.completionTime is None
+
+
+FINISHED = [attempt("succeeded", index, age=20) for index in range(3)]
+CHUNKS = [Work(Stage.CHUNK, index) for index in range(4)]
+
+
+def taken(work: Work, number: int = 1) -> TakenName:
+    return TakenName("Job", f"{work}-a{number}", work, number)
+
+
+@pytest.mark.parametrize(
+    ("observed", "children", "name", "starts", "phase", "stalled"),
+    [
+        pytest.param("", [], taken(PLAN), [], "Pending", True, id="the plan's: nothing goes on"),
+        pytest.param("..", [], taken(CHUNKS[0]), ["1-a1"], "Rendering", True, id="a chunk's: the others go on"),
+        pytest.param("#.", [], taken(CHUNKS[1]), [], "Pending", True, id="the last chunk's"),
+        pytest.param("##", [], taken(STITCH), [], "Pending", True, id="the stitch's"),
+        pytest.param("##", [], taken(CHUNKS[0]), ["stitch-a1"], "Stitching", False, id="of a chunk that is done"),
+        pytest.param(
+            "a", [attempt("failed", 0, disrupted=True, finished=NOW - seconds(9))], taken(CHUNKS[0]),
+            ["0-a2"], "Rendering", False, id="of an attempt that is over",
+        ),
+        pytest.param(
+            "###a", [*FINISHED, attempt("running", 3, age=61)], taken(CHUNKS[3], 2),
+            [], "Rendering", False, id="a duplicate's can wait",
+        ),
+    ],
+)  # fmt: skip
+def test_names_that_others_have(observed, children, name, starts, phase, stalled):
+    job = replace(render_job(observed), taken=(name,))
+    decision = decide(job, *children)
+    assert started(decision) == starts
+    assert decision.status.phase == phase
+    assert condition(decision.status, "Stalled") == (("True", "NameTaken") if stalled else ("False", "AsExpected"))
+    assert [said.reason for said in decision.events] == (["NameTaken"] if stalled else [])
+    assert decide(replace(job, status=decision.status), *children).events == ()
+
+
+def refused(work: Work, pause: float, *, by_quota: bool = False) -> RefusedStart:
+    return RefusedStart(work, 1, by_quota, "exceeded quota" if by_quota else "not today", NOW + seconds(pause))
+
+
+@pytest.mark.parametrize(
+    ("observed", "told", "starts", "phase", "marks", "stalled"),
+    [
+        pytest.param("", refused(PLAN, 9), [], "Pending", "", "StartRefused", id="the plan: nothing goes on"),
+        pytest.param(
+            "", refused(PLAN, -1), ["plan-a1"], "Pending", "", "StartRefused", id="tried again, told until it is"
+        ),
+        pytest.param(
+            "..",
+            refused(CHUNKS[0], 9, by_quota=True),
+            ["1-a1"],
+            "Rendering",
+            ".a",
+            "QuotaExceeded",
+            id="a chunk: others go on",
+        ),
+        pytest.param(
+            "..", refused(CHUNKS[0], -1), ["0-a1", "1-a1"], "Rendering", ".a", "StartRefused", id="not announced again"
+        ),
+        pytest.param("#.", refused(CHUNKS[0], 9), ["1-a1"], "Rendering", "#a", None, id="of a chunk that is done"),
+    ],
+)
+def test_starts_that_are_refused(observed, told, starts, phase, marks, stalled):
+    decision = decide(replace(render_job(observed), refused=(told,)))
+    assert started(decision) == starts
+    assert (decision.status.phase, decision.status.chunkMap) == (phase, marks)
+    assert condition(decision.status, "Stalled") == (("True", stalled) if stalled else ("False", "AsExpected"))
 
 
 @pytest.mark.parametrize(

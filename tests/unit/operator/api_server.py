@@ -1,0 +1,121 @@
+"""An API server in memory, as far as the controller speaks to it: objects by path, versions, conflicts.
+
+It stands where a real one would make a test of single writes slow and its faults hard to place; tests/e2e has one.
+"""
+
+import asyncio
+import copy
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from helios_crds.base import API_VERSION
+from helios_operator import paths
+from helios_operator.cluster import ApiError, Object
+from helios_operator.config import Config
+from helios_operator.controller import Controller
+from tests.unit.operator.builders import NOW, UID
+
+
+class ApiServer:
+    """calls: every write as (verb, path, body). refuse: may raise for a call."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Object] = {}
+        self.calls: list[tuple[str, str, Object]] = []
+        self.refuse: Callable[[str, str], None] = lambda verb, path: None
+        self.now = NOW
+        self._version = 0
+
+    def put(self, path: str, body: Object) -> Object:
+        """Somebody else writes an object."""
+        self._version += 1
+        body = copy.deepcopy(body)
+        body["metadata"] = {"uid": f"uid-{self._version}", **body["metadata"], "resourceVersion": str(self._version)}
+        body["metadata"].setdefault("creationTimestamp", "2026-01-01T12:00:00Z")
+        self.objects[path] = body
+        return copy.deepcopy(body)
+
+    def written(self, verb: str, part: str) -> list[Object]:
+        """Bodies of writes to paths that have this part."""
+        return [body for found, path, body in self.calls if found == verb and part in path]
+
+    async def create(self, path: str, body: Object) -> Object:
+        self._call("create", path, body)
+        meta = body["metadata"]
+        name = meta.get("name") or f"{meta['generateName']}{self._version}"
+        if f"{path}/{name}" in self.objects:
+            raise ApiError(409, "AlreadyExists", name)
+        return self.put(f"{path}/{name}", {**body, "metadata": {**meta, "name": name}})
+
+    async def get(self, path: str) -> Object:
+        self._call("get", path, {})
+        return copy.deepcopy(self._found(path))
+
+    async def patch(self, path: str, body: Object) -> Object:
+        self._call("patch", path, body)
+        path = path.removesuffix("/status")
+        found = self._found(path)
+        version = body.get("metadata", {}).get("resourceVersion", found["metadata"]["resourceVersion"])
+        if version != found["metadata"]["resourceVersion"]:
+            raise ApiError(409, "Conflict", path)
+        return self.put(path, {**found, **{key: value for key, value in body.items() if key != "metadata"}})
+
+    async def delete(self, path: str, uid: str) -> None:
+        self._call("delete", path, {})
+        self.objects.pop(path, None)
+
+    def _call(self, verb: str, path: str, body: Object) -> None:
+        self.calls.append((verb, path, copy.deepcopy(body)))
+        self.refuse(verb, path)
+
+    def _found(self, path: str) -> Object:
+        if path not in self.objects:
+            raise ApiError(404, "NotFound", path)
+        return self.objects[path]
+
+
+class Operator:
+    """A controller at its server; what changes in the server is told to it at once."""
+
+    def __init__(self, server: ApiServer, config: Config | None = None) -> None:
+        self.server = server
+        self.controller = Controller(server, config or Config())  # type: ignore[arg-type]
+
+    def apply(self, name: str = "teaser", *, uid: str = UID, status: Any = None, **spec: Any) -> str:
+        """A RenderJob, new or changed. Returns its path."""
+        path = f"{paths.render_jobs('films')}/{name}"
+        before = self.server.objects.get(path, {})
+        meta = {"name": name, "namespace": "films", "uid": uid}
+        generation = before.get("metadata", {}).get("generation", 0) + 1
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": "RenderJob",
+            "metadata": {**meta, "generation": generation},
+            "spec": {"composition": {"inline": "<p>"}, **spec},
+            "status": status or before.get("status") or {},
+        }
+        self.controller.put_render_job(self.server.put(path, body))
+        return path
+
+    async def until(self, condition: Callable[[], Any], what: str) -> None:
+        """Waits until something holds while the controller works."""
+        for _ in range(600):
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"not seen: {what}")
+
+    async def works(self, during: Callable[[], Awaitable[None]]) -> None:
+        """Runs the controller while something goes on."""
+        running = asyncio.create_task(self.controller.run())
+        try:
+            await during()
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+def condition(body: Object, kind: str) -> tuple[str, str]:
+    """Status and reason of a condition; empty where there is none."""
+    found = (body.get("status") or {}).get("conditions") or ()
+    return next(((item["status"], item["reason"]) for item in found if item["type"] == kind), ("", ""))
