@@ -27,9 +27,9 @@ class Cluster:
         self._kind = kind
         self.kubeconfig = kind.kubeconfig_path
 
-    def kubectl(self, *arguments: str) -> str:
+    def kubectl(self, *arguments: str, **options: Any) -> str:
         """Standard output of a kubectl command. Raises CalledProcessError when it fails."""
-        return self._kind.kubectl(*arguments)
+        return self._kind.kubectl(*arguments, **options)
 
     def load(self, image: str) -> None:
         """Makes an image of this machine's Docker known to the node."""

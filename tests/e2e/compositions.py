@@ -17,5 +17,12 @@ def one_file(page: str) -> str:
     return re.sub(r'<script src="([^"]+)"></script>', lambda found: f"<script>{_text(found[1])}</script>", markup)
 
 
+def flat_files(page: str) -> dict[str, str]:
+    """A page of the corpus as index.html and the files that it names beside it, for the keys of a ConfigMap."""
+    markup = (PAGES / page).read_text()
+    assets = re.findall(r'(?:href|src)="(assets/[^"]+)"', markup)
+    return {"index.html": markup.replace('"assets/', '"'), **{Path(asset).name: _text(asset) for asset in assets}}
+
+
 def _text(path: str) -> str:
     return (PAGES / path).read_text()

@@ -4,19 +4,26 @@ The cluster is pytest-kind's `kind_cluster`. Without --kind-bin it comes from te
 registry; with it (make test KIND=kind) from the real kind. Where neither can run, the tests say why.
 """
 
+import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.cluster import images
 from tests.cluster.cache import locked
 from tests.cluster.debian import obstacle
+from tests.cluster.place import Place
 from tests.cluster.settings import HERE, RUN
 from tests.e2e import release
 from tests.e2e.cluster import Cluster
+from tests.e2e.compositions import one_file
+from tests.e2e.films import FRAMES, UNIT
+from tests.e2e.pods import shell_job
 
 OWN_KIND = str(HERE / "kind")
 
@@ -71,8 +78,70 @@ def operator(cluster: Cluster, worker_image: str) -> None:
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace of the test's own that enforces Kubernetes' restricted pod security standard."""
+    with a_namespace(cluster) as name:
+        yield name
+
+
+@contextmanager
+def a_namespace(cluster: Cluster) -> Iterator[str]:
+    """Such a namespace. At the end it goes with all that is in it; nobody waits the 10 s and more that it takes."""
     name = f"e2e-{os.urandom(4).hex()}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=true", "--timeout=90s")
+    try:
+        yield name
+    finally:
+        cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def film_by_hand(cluster: Cluster, worker_image: str) -> str:
+    """Digest of the film that `heliosctl render` makes in a pod of the worker's image."""
+    page = {"index.html": one_file("canvas-raf.html")}
+    render = f"""
+    cp /input/index.html /tmp/page.html
+    heliosctl render /tmp/page.html -o /tmp/film.mp4 --frames {FRAMES} --unit-frames {UNIT} --artifacts /tmp/store
+    sha256sum < /tmp/film.mp4
+    """
+    with a_namespace(cluster) as name:
+        cluster.apply(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "page", "namespace": name}, "data": page},
+            shell_job(name, "by-hand", worker_image, render, files="page"),
+        )
+        pod = cluster.finished_pod(name, "by-hand")
+        said = cluster.kubectl("logs", "-n", name, "job/by-hand")
+        assert pod["status"]["phase"] == "Succeeded", said
+        return said.split()[-2]
+
+
+@pytest.fixture
+def neighbour(cluster: Cluster) -> Iterator[None]:
+    """A second node, by its heartbeat alone, that takes no pods.
+
+    Where no node at all is heard of, Kubernetes takes itself for cut off and lets every pod be.
+    """
+    name, over = "neighbour", threading.Event()
+    cluster.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {"unschedulable": True}})
+    ready = {"status": {"conditions": [{"type": "Ready", "status": "True", "reason": "Test", "message": "alive"}]}}
+    cluster.kubectl("patch", "node", name, "--subresource=status", "--type=merge", f"--patch={json.dumps(ready)}")
+
+    def beat() -> None:
+        while not over.wait(3):
+            spec = {"holderIdentity": name, "leaseDurationSeconds": 12, "renewTime": f"{datetime.now(UTC):%FT%T.%fZ}"}
+            metadata = {"name": name, "namespace": "kube-node-lease"}
+            cluster.apply({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec})
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    yield
+    over.set()
+    heart.join()
+    cluster.kubectl("delete", "node", name)
+
+
+@pytest.fixture
+def kubelet(request: pytest.FixtureRequest, cluster: Cluster) -> int:
+    """Pid of the node's kubelet, to be made silent."""
+    if request.config.option.kind_bin != OWN_KIND:
+        pytest.skip("the real kind's kubelet is in a container of its own")
+    return int((Place(request.config.option.cluster_name).state / "kubelet.pid").read_text())

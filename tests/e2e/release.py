@@ -1,6 +1,9 @@
 """The operator as a user installs it: real helm, the chart of this checkout, the images of this checkout."""
 
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster import images
@@ -10,6 +13,7 @@ from tests.e2e.cluster import Cluster
 CHART = Path(__file__).parents[2] / "charts" / "helios-operator"
 NAMESPACE = "helios-system"
 NAME = "helios"
+LABEL = "app.kubernetes.io/name=helios-operator"
 
 
 def install(cluster: Cluster, **values: str) -> None:
@@ -22,6 +26,8 @@ def install(cluster: Cluster, **values: str) -> None:
         "image.operator": images.tag("operator"),
         "image.worker": images.tag("worker"),
         "artifacts.claim.accessMode": "ReadWriteOnce",  # one node
+        # A kept cluster may run an older image of the same name.
+        "operator.podAnnotations.installed": f"at-{time.time():.0f}",
         **values,
     }
     chosen = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
@@ -40,4 +46,17 @@ def helm(cluster: Cluster, *arguments: str | Path) -> subprocess.CompletedProces
 
 def logs(cluster: Cluster) -> str:
     """What the operator has said, newest last."""
-    return cluster.kubectl("logs", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=helios-operator", "--tail=200")
+    return cluster.kubectl("logs", "-n", NAMESPACE, "-l", LABEL, "--tail=200")
+
+
+@contextmanager
+def asleep(cluster: Cluster) -> Iterator[None]:
+    """Meanwhile the operator does not run in the cluster."""
+    deployment = ("deployment", "-n", NAMESPACE, "-l", LABEL)
+    cluster.kubectl("scale", *deployment, "--replicas=0")
+    cluster.kubectl("wait", "pods", "-n", NAMESPACE, "-l", LABEL, "--for=delete", "--timeout=60s")
+    try:
+        yield
+    finally:
+        cluster.kubectl("scale", *deployment, "--replicas=1")
+        cluster.kubectl("wait", *deployment, "--for=condition=Available", "--timeout=60s")
