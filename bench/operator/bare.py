@@ -1,0 +1,99 @@
+"""The same Jobs without an operator: each render's plan, chunks and stitch in their order, and nothing else.
+
+What this takes is the control plane's; what an operator takes beyond is its own. Same client, same manifests, as many
+requests at once as the operator makes.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kubernetes.aio import config as client_config
+from kubernetes.aio.client import ApiClient
+
+from helios_crds.renderjob import RenderJobSpec
+from helios_crds.renderjob_status import PlanStatus, RenderJobStatus
+from helios_crds.rendertarget import RenderTargetSpec
+from helios_crds.wire import Stage
+from helios_operator import paths
+from helios_operator.cluster import Cluster, Object
+from helios_operator.config import Config, Store
+from helios_operator.controller import STARTERS
+from helios_operator.manifests.job import attempt_job
+from helios_operator.manifests.request import request_config_map
+from helios_operator.state import PLAN, STITCH, ObservedJob, StartAttempt, Work
+from helios_operator.watcher import Watcher
+
+WINDOW = 500
+
+
+class BareLoop:
+    """Creates Jobs and hears when they are complete."""
+
+    def __init__(self, cluster: Cluster, config: Config) -> None:
+        self._cluster, self._config = cluster, config
+        self._ended: dict[str, asyncio.Event] = {}
+        self._places = asyncio.Semaphore(STARTERS)
+
+    async def run(self, jobs: Sequence[ObservedJob], target: str) -> None:
+        """Renders them all."""
+        watcher = Watcher(self._cluster, paths.jobs(), self._hear, lambda uids, at: None)
+        follow = asyncio.create_task(watcher.run())
+        try:
+            await asyncio.gather(*(self._render(job, target) for job in jobs))
+        finally:
+            follow.cancel()
+
+    async def _render(self, job: ObservedJob, target: str) -> None:
+        assert job.status.plan is not None
+        async with self._places:
+            await self._cluster.create(paths.core("configmaps", job.namespace), request_config_map(job, self._config))
+        await self._attempt(job, PLAN, target)
+        window = asyncio.Semaphore(job.spec.execution.parallelism)
+
+        async def one(index: int) -> None:
+            async with window:
+                await self._attempt(job, Work(Stage.CHUNK, index), target)
+
+        await asyncio.gather(*(one(index) for index in range(job.status.plan.chunks)))
+        await self._attempt(job, STITCH, target)
+
+    async def _attempt(self, job: ObservedJob, work: Work, target: str) -> None:
+        body = attempt_job(job, StartAttempt(work, 1, target), self._config)
+        del body["metadata"]["ownerReferences"]  # to objects that are not there: they would be collected
+        ended = self._ended[f"{job.namespace}/{body['metadata']['name']}"] = asyncio.Event()
+        async with self._places:
+            await self._cluster.create(paths.jobs(job.namespace), body)
+        await ended.wait()
+
+    def _hear(self, _: str, body: Object) -> None:
+        if _is_complete(body):
+            self._ended[f"{body['metadata']['namespace']}/{body['metadata']['name']}"].set()
+
+
+def _is_complete(body: Object) -> bool:
+    found = (body.get("status") or {}).get("conditions") or ()
+    return any(item["type"] == "Complete" and item["status"] == "True" for item in found)
+
+
+async def bare(kubeconfig: Path, renders: Sequence[Mapping[str, Object]], target: Object, chunks: int) -> None:
+    """Runs the loop over the Jobs of RenderJobs, which are given as manifests with a UID."""
+    await client_config.load_kube_config(str(kubeconfig))  # type: ignore[no-untyped-call]
+    name = target["metadata"]["name"]
+    config = Config(
+        store=Store(url="s3://fake/", claim=""), targets={name: RenderTargetSpec.model_validate(target["spec"])}
+    )
+    plan = PlanStatus(jobPath="s3://fake/jobs/0/job.json", jobId="0" * 16, frames=chunks * 30, chunks=chunks)
+    jobs = [
+        ObservedJob(
+            name=render["metadata"]["name"],
+            namespace=render["metadata"]["namespace"],
+            uid=render["metadata"]["uid"],
+            generation=1,
+            spec=RenderJobSpec.model_validate(render["spec"]),
+            status=RenderJobStatus(plan=plan),
+        )
+        for render in renders
+    ]
+    async with ApiClient() as client:
+        await BareLoop(Cluster(client), config).run(jobs, name)
