@@ -41,7 +41,7 @@ demo: setup ## Render the example to out/demo.mp4
 	@echo "The film is $(CURDIR)/out/demo.mp4"
 
 test: setup-dev lint types system-packages-cluster ## Run every check and every test (PYTEST_ARGS="-k seek -x" narrows the tests)
-	@$(BIN)/python -m pytest $(CLUSTER_ARGS) $(PYTEST_ARGS)
+	@scripts/test.sh $(BIN)/python "$(CLUSTER_ARGS)" $(PYTEST_ARGS)
 
 unit: setup-dev ## Run the unit tests, in seconds
 	@$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
