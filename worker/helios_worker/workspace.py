@@ -8,15 +8,16 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-PREFIX = "helios-worker-"
-LOCK = ".lock"
+PREFIX, SUFFIX = "helios-worker-", ".workspace"
 REMOVAL_SECONDS = 2.0
-UNLOCKED_SECONDS = 60.0
-"""A folder without a lock is one that is being made, or one whose removal was cut short: by its age it is told."""
 
 
 class Workspace:
-    """A folder of this process's own under `parent`, held by a lock that ends with the process."""
+    """A folder of this process's own under `parent`.
+
+    The folder itself is locked, and the lock ends with the process: a folder that nobody holds is nobody's, also one
+    whose removal was cut short, or that a dying browser made again.
+    """
 
     def __init__(self, parent: Path) -> None:
         """Makes the folder, and first removes those whose owners are gone.
@@ -25,9 +26,7 @@ class Workspace:
             OSError: `parent` cannot be written to.
         """
         sweep(parent)
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        self._lock = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.path, self._lock = _make(parent)
 
     def close(self) -> None:
         """Removes the folder; a killed browser may write into it for a moment yet."""
@@ -39,17 +38,25 @@ class Workspace:
         os.close(self._lock)
 
 
+def _make(parent: Path) -> tuple[Path, int]:
+    """A new folder, and a descriptor of it that holds the lock. Another's sweep may be faster: then one more."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=PREFIX, suffix=SUFFIX, dir=parent))
+        with suppress(FileNotFoundError):
+            lock = os.open(path, os.O_RDONLY)
+            with suppress(OSError):  # where folders have no locks, on some network file systems, none is swept either
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.is_dir():
+                return path, lock
+            os.close(lock)
+
+
 def sweep(parent: Path) -> list[Path]:
     """Removes the workspaces under `parent` that nobody holds any more. Returns them."""
     removed = []
-    for folder in parent.glob(f"{PREFIX}*"):
+    for folder in parent.glob(f"{PREFIX}*{SUFFIX}"):
         with suppress(OSError):
-            try:
-                lock = os.open(folder / LOCK, os.O_RDWR)
-            except FileNotFoundError:
-                if time.time() - folder.stat().st_mtime < UNLOCKED_SECONDS:
-                    continue
-                lock = os.open(folder, os.O_RDONLY)
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)

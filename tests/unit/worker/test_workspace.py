@@ -5,10 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
-from helios_worker.workspace import PREFIX, Workspace, sweep
+from helios_worker.workspace import PREFIX, SUFFIX, Workspace, sweep
 
 OWNER = """
 import sys; from pathlib import Path; from helios_worker.workspace import Workspace
@@ -46,15 +47,30 @@ def test_a_dead_owner_loses_it_to_the_next_workspace(owner, tmp_path):
     following.close()
 
 
-def test_a_folder_without_a_lock_goes_when_it_is_old(tmp_path):
-    """A removal that was cut short leaves one; so does, for a moment, a worker that starts."""
-    folder = tmp_path / f"{PREFIX}old"
-    folder.mkdir()
-    (folder / "film").write_text("half")
+def test_a_removal_that_was_cut_short_is_finished(tmp_path):
+    """A worker that is killed while it removes its folder leaves some of it; so does a browser that dies last."""
+    workspace = Workspace(tmp_path)
+    (workspace.path / "film").write_text("half")
+    os.close(workspace._lock)  # what its death does
+    assert sweep(tmp_path) == [workspace.path]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_swept_before_it_is_held_is_made_again(tmp_path, monkeypatch):
+    make, early = tempfile.mkdtemp, []
+
+    def make_for_the_sweep(**options):
+        path = make(**options)
+        if not early:
+            early.extend(sweep(tmp_path))
+        return path
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_for_the_sweep)
+    workspace = Workspace(tmp_path)
+    assert len(early) == 1
+    assert list(tmp_path.iterdir()) == [workspace.path]
     assert sweep(tmp_path) == []
-    os.utime(folder, (1, 1))
-    assert sweep(tmp_path) == [folder]
-    assert not folder.exists()
+    workspace.close()
 
 
 def test_two_of_one_process_live_side_by_side(tmp_path):
@@ -85,9 +101,8 @@ def test_a_folder_that_is_written_to_while_it_goes(tmp_path, monkeypatch):
 
 def test_what_is_no_workspace_is_never_touched(tmp_path):
     (tmp_path / f"{PREFIX}mine").mkdir()
-    (tmp_path / f"{PREFIX}file").write_text("a file of that name")
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other/.lock").write_text("")
+    (tmp_path / f"{PREFIX}file{SUFFIX}").write_text("a file of that name")
+    (tmp_path / f"other{SUFFIX}").mkdir()
     assert sweep(tmp_path) == []
     assert len(list(tmp_path.iterdir())) == 3
 
