@@ -28,6 +28,8 @@ from xml.sax.saxutils import escape
 
 BUCKET = "films"
 ACCOUNT = "worker@tests.iam.gserviceaccount.com"
+HOST = "storage.googleapis.com"
+"""Which signed addresses are signed for, whatever server obstore is told to ask."""
 PAGE = 3
 METADATA_TOKEN = "/computeMetadata/v1/instance/service-accounts/default/token"
 
@@ -60,6 +62,10 @@ class GcsServer:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1_700_000_000_000_001))
 
     def environment(self) -> dict[str, str]:
+        """What a client has in its environment that has a service account's key."""
+        return {"GOOGLE_SERVICE_ACCOUNT": str(self.account()), "GOOGLE_BASE_URL": self.url, "GOOGLE_ALLOW_HTTP": "true"}
+
+    def identity(self) -> dict[str, str]:
         """What a client has in its environment whose credentials the metadata server gives."""
         host = urlsplit(self.url).netloc
         return {"GOOGLE_BASE_URL": self.url, "GOOGLE_ALLOW_HTTP": "true", "GCE_METADATA_HOST": host}
@@ -238,7 +244,10 @@ class _Handler(BaseHTTPRequestHandler):
         if not dot or not self.server_state.signed(signed.encode(), _decoded(signature)):
             return False
         claims = json.loads(_decoded(signed.partition(".")[2]))
-        return bool(claims["iss"] == ACCOUNT and claims["exp"] > datetime.now(UTC).timestamp())
+        good = bool(claims["iss"] == ACCOUNT and claims["exp"] > datetime.now(UTC).timestamp())
+        if good:
+            self.server_state.tokens.add(bearer)
+        return good
 
     def _check_signed_address(self) -> None:
         query = dict(self.query)
@@ -246,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
         date, seconds = query["X-Goog-Date"], int(query["X-Goog-Expires"])
         asked = "&".join(f"{quote(name, safe='')}={quote(query[name], safe='')}" for name in sorted(query))
         path = urlsplit(self.path).path
-        canonical = f"{self.command}\n{path}\n{asked}\nhost:{self.headers['Host']}\n\nhost\nUNSIGNED-PAYLOAD"
+        canonical = f"{self.command}\n{path}\n{asked}\nhost:{HOST}\n\nhost\nUNSIGNED-PAYLOAD"
         account, _, scope = query["X-Goog-Credential"].partition("/")
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         if account != ACCOUNT or not self.server_state.signed(

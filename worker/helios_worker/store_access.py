@@ -33,13 +33,15 @@ class Patience:
     """How long a store is given, in seconds.
 
     connect: for a connection. stall: for an answer, and between two parts of one.
-    retry: after so long no request is made again. tries: of one request.
+    retry: after so long no request is made again. tries: of one request. pause: before the second, at most; later
+    ones double it, up to 20 s.
     """
 
     connect: float = 10.0
     stall: float = 60.0
     retry: float = 150.0
     tries: int = 16
+    pause: float = 0.4
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Patience":
@@ -61,8 +63,8 @@ class Patience:
             "max_retries": self.tries - 1,
             "retry_timeout": timedelta(seconds=self.retry),
             "backoff": {
-                "init_backoff": timedelta(seconds=min(0.2, self.retry / 10)),
-                "max_backoff": timedelta(seconds=min(20.0, self.retry / 2)),
+                "init_backoff": timedelta(seconds=self.pause / 2),
+                "max_backoff": timedelta(seconds=20),
                 "base": 2,
             },
         }

@@ -69,9 +69,8 @@ PASSING = {
     "NoSuchUpload",
     "OperationAborted",
     "ConditionalRequestConflict",
-    "SlowDown",
 }
-PASSING_STATUS = {408, 409, 425, 429}
+PASSING_STATUS = {408, 409, 425}
 
 # Where credentials come from: not the store itself.
 _CREDENTIAL_SERVICE = re.compile(
@@ -131,7 +130,7 @@ class Answer:
     @property
     def is_passing(self) -> bool:
         """Whether asking again is worth it, and the library has not done so."""
-        return self.code in PASSING or (self.status in PASSING_STATUS and self.tries == 1)
+        return self.code in PASSING or self.status in PASSING_STATUS
 
     def __str__(self) -> str:
         named = " ".join(str(part) for part in (self.status or "", self.code) if part)
