@@ -5,6 +5,7 @@ page here are one composition, whose chunks they share. A page on the web is non
 it is.
 """
 
+import os
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -92,7 +93,7 @@ def _archive(url: str, folder: Path) -> Path:
 def _download(url: str, copy: Path) -> None:
     """Fetches a file from the web. Its address may be signed, so what follows a ? is never shown."""
     doing = f"fetching {redacted(url)}"
-    patience = Patience()
+    patience = Patience.of(os.environ)
     try:
         store = HTTPStore.from_url(
             url,

@@ -85,10 +85,9 @@ def open_store(url: str, patience: Patience) -> ObjectStore:
     if parts.scheme in ("file", "memory"):
         return from_url(url)
     _check_address(parts)
+    options = client_options(parts.scheme, os.environ, patience)
     try:
-        return from_url(
-            url, client_options=client_options(parts.scheme, os.environ, patience), retry_config=patience.retries
-        )
+        return from_url(url, client_options=options, retry_config=patience.retries)
     except Exception as error:
         said = redacted(first_line(error))
         if is_about_credentials(error):

@@ -78,7 +78,7 @@ _CREDENTIAL_SERVICE = re.compile(
     r"|/latest/api/token$|/computeMetadata/v1/|/oauth2/v2\.0/token|[?&]Action=AssumeRole"
 )
 _CREDENTIAL_WORDS = re.compile(
-    r"Missing\w*(Key|Secret|Token|Account)|[Ss]ervice ?account|credential|[Ff]ederated token|AssumeRole|private.?key"
+    r"Missing ?\w*(Key|Secret|Token)|[Ss]ervice ?account|credential|[Tt]oken file|[Ff]ederated token|AssumeRole"
 )
 _CAUSES = (
     (r"BadScheme", ""),
@@ -179,7 +179,8 @@ def _about_credentials(doing: str, error: BaseException, answer: Answer) -> Heli
     if answer.code == "RequestTimeTooSkewed":
         return BadCredentials(f"{doing}: this machine's clock is wrong ({answer})", remedy="set the clock")
     if is_about_credentials(error):
-        why = _cause(str(error)) or str(answer) or "none are set"
+        said = re.sub(r"^Generic \w+ error: ", "", redacted(first_line(error)))
+        why = _cause(str(error)) or str(answer) or said
         return BadCredentials(
             f"{doing}: no credentials could be had ({why})",
             remedy=f"set them in the environment or give the workload an identity: {DOCUMENT} says how",
@@ -211,8 +212,11 @@ def _cause(text: str) -> str:
 
 def is_about_credentials(error: BaseException) -> bool:
     """Whether it was not the store that was asked, but whoever gives credentials for it."""
-    asked = re.search(r"Error performing \w+ (\S+) in ", str(error))
-    return bool(_CREDENTIAL_SERVICE.search(asked[1]) if asked else _CREDENTIAL_WORDS.search(first_line(error)))
+    text = first_line(error)
+    asked = re.search(r"Error performing \w+ (\S+) in ", text)
+    if asked and asked[1] == "REDACTED":  # a token is in the address; Azure's stores are asked so, too
+        return "Azure error" not in text and "for path" not in text
+    return bool(_CREDENTIAL_SERVICE.search(asked[1]) if asked else _CREDENTIAL_WORDS.search(text))
 
 
 def first_line(error: BaseException) -> str:
@@ -226,7 +230,7 @@ def redacted(text: str) -> str:
     text = re.sub(r"(https?://)[^\s/@]+@", r"\1…@", text)
     text = re.sub(r"(?i)\b(bearer|sig=|signature=)\s*\S+", r"\1…", text)
     for name, value in os.environ.items():
-        if len(value) >= 8 and re.search(r"SECRET|TOKEN|PASSWORD|SAS|_KEY", name):
+        if len(value) >= 8 and re.search(r"(SECRET|TOKEN|PASSWORD|SAS|_KEY)(?!.*(FILE|PATH|URI)$)", name):
             text = text.replace(value, "…")
     return text
 
