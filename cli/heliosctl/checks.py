@@ -20,6 +20,7 @@ from helios_worker.errors import HeliosError
 from helios_worker.machine import cpu_class, cpu_count, memory_limit
 from helios_worker.store import ArtifactStore, free_bytes, local_path
 from helios_worker.verify import verify_video
+from heliosctl.buckets import open_artifacts
 from heliosctl.errors import Failure
 from heliosctl.options import WorkerOptions
 from heliosctl.progress import Silent
@@ -132,7 +133,7 @@ def check_temporary() -> Check:
 
 def check_artifacts(url: str) -> Check:
     """Whether the store can be written to and read back."""
-    store = ArtifactStore(url)
+    store = open_artifacts(url)
     key = f"trial/{os.getpid()}"
     store.put(key, b"trial")
     found = store.get(key)

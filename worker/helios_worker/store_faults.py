@@ -228,7 +228,7 @@ def redacted(text: str) -> str:
     """A text without what signs a URL, and without the values of secrets in the environment."""
     text = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1?…", text)
     text = re.sub(r"(https?://)[^\s/@]+@", r"\1…@", text)
-    text = re.sub(r"(?i)\b(bearer|sig=|signature=)\s*\S+", r"\1…", text)
+    text = re.sub(r"(?i)\b(bearer\s+|sig=|signature=)\S+", r"\1…", text)
     for name, value in os.environ.items():
         if len(value) >= 8 and re.search(r"(SECRET|TOKEN|PASSWORD|SAS|_KEY)(?!.*(FILE|PATH|URI)$)", name):
             text = text.replace(value, "…")
