@@ -50,9 +50,13 @@ class Object:
 
 @dataclass
 class GcsServer:
-    """A server that runs. folder: for keys. url: of it. tokens: that it takes. strangers: what it does not know."""
+    """A server that runs. folder: for keys. url: of it. tokens: that it takes. strangers: what it does not know.
+
+    ignores_conditions: as servers do that only look like a cloud's.
+    """
 
     folder: Path
+    ignores_conditions: bool = False
     url: str = ""
     tokens: set[str] = field(default_factory=set)
     strangers: list[str] = field(default_factory=list)
@@ -169,7 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _put(self, key: str, body: bytes) -> None:
         wanted = self.headers.get("x-goog-if-generation-match")
         there = self.server_state.objects.get(key)
-        if wanted is not None and int(wanted) != (there.generation if there else 0):
+        ignored = self.server_state.ignores_conditions
+        if wanted is not None and not ignored and int(wanted) != (there.generation if there else 0):
             raise Refused(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
         self._keep(key, body)
 

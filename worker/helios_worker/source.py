@@ -117,6 +117,12 @@ def _download(url: str, copy: Path) -> None:
 
 def _fetch_folder(store: ArtifactStore, folder: Path, exclude: Collection[str], limits: Limits) -> None:
     """Everything under a bucket's prefix but for what is hidden or excluded."""
+    if store.url in exclude:
+        raise UserError(
+            f"the artifacts lie in the composition's own folder {store.url}, which would then hold its own artifacts",
+            remedy="choose another place for them",
+        )
+    exclude = [each for each in exclude if each.startswith(store.url)]  # and not what the composition itself is in
     listed = store.entries("", limit=2 * limits.files)
     wanted = [found for found in listed if _is_wanted(found, store, exclude)]
     # Some tools show a folder by making an empty object of its name.

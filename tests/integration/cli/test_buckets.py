@@ -5,11 +5,14 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from helios_worker.store import ArtifactStore
+from heliosctl.checks import check_artifacts
 from tests.clouds.archives import tar_of
+from tests.clouds.gcs_server import gcs_server
 from tests.clouds.s3_server import BUCKET, SECRET, s3_environment, s3_server
 from tests.integration.cli.conftest import Cli, html
 
@@ -124,3 +127,15 @@ def test_a_bucket_that_is_not_there_is_told_before_any_work(cli: Cli, place: Art
     assert done.code == 64
     assert "there is no such bucket (404 NoSuchBucket" in done.err
     assert "create it, or correct its address" in done.err.lower()
+
+
+def test_the_doctor_finds_a_store_that_knows_no_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with gcs_server(tmp_path) as google:
+        for name, value in google.environment().items():
+            monkeypatch.setenv(name, value)
+        assert check_artifacts("gs://films/a").state == "ok"
+        google.ignores_conditions = True
+        check = check_artifacts("gs://films/a")
+        assert check.state == "fail"
+        assert "replaces what should only be created" in check.detail
+        assert google.objects == {}

@@ -166,6 +166,15 @@ def test_a_source_beside_its_own_artifacts_and_film(plan: Callable[..., Reply], 
     assert (again.result or {})["jobId"] == (first.result or {})["jobId"]
 
 
+def test_a_source_within_its_artifacts(plan: Callable[..., Reply], place: ArtifactStore):
+    """As where a bucket's root is the artifact store; but the composition's own folder cannot be."""
+    reply = plan(f"{place.url}page/", artifacts=place.url)
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+    reply = plan(f"{place.url}page/", artifacts=f"{place.url}page")
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert reply.stderr.startswith(f"the artifacts lie in the composition's own folder {place.url}page/, which")
+
+
 def test_the_page_may_lie_deeper(plan: Callable[..., Reply], place: ArtifactStore, folder: Path, tmp_path: Path):
     """And still uses what lies above it."""
     deep = {"pages/one.html": PAGE.replace('src="', 'src="../'), "img/a.svg": PICTURE, "film.js": FILES["film.js"]}
