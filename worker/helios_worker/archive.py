@@ -75,7 +75,9 @@ def unpack(archive: Path, folder: Path, limits: Limits, *, name: str) -> None:
             _unpack_zip(archive, writer)
         else:
             _unpack_tar(archive, writer)
-    except UNREADABLE as error:
+    except (*UNREADABLE, OSError) as error:
+        if not isinstance(error, UNREADABLE) and error.errno is not None:  # the disk's trouble, and not bz2's
+            raise
         raise BadArchive(name, f"is damaged: {error}", "pack it again, or send it again") from None
     except (NotImplementedError, RuntimeError) as error:  # zipfile's words for encryption and unknown compression
         raise BadArchive(name, f"cannot be unpacked: {error}", "pack it as .tar.gz") from None
@@ -154,8 +156,6 @@ class _Writer:
     def _blaming(self, member: str) -> Iterator[None]:
         try:
             yield
-        except gzip.BadGzipFile:  # an OSError, too
-            raise
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
             raise BadArchive(self.name, f"holds {member[:200]!r} as a file and as a folder") from None
         except OSError as error:

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 PAUSES = (0.2, 1.0, 4.0)
 """Seconds before what a server refused for the moment is tried again; the library's own repeats are beside these."""
-PART_BYTES, MAX_PARTS, PARALLEL_PARTS = 8 << 20, 9_000, 4
-"""Of a multipart upload. Four at once: a slow line must bring each of them through within the store's patience."""
+PART_BYTES, MAX_PARTS, PARALLEL_PARTS = 5 << 20, 9_000, 3
+"""Of a multipart upload. Small and few at once: obstore's clock for silence runs while a part is being sent, too, and a
+line of 2 Mbit/s brings three of these through within the minute that Patience gives."""
 SIGNED_DAYS = 7
 
 

@@ -111,6 +111,17 @@ def test_an_object_as_a_file(store, tmp_path):
     assert not [path for path in scratch.iterdir() if "partial" in path.name]
 
 
+def test_many_that_take_one_object_at_once_all_get_it_whole(store, tmp_path):
+    """As a browser does that asks for one picture several times."""
+    data = bytes(range(256)) * 20_000
+    store.put("blobs/1", data)
+    with ThreadPoolExecutor(16) as threads:
+        files = list(threads.map(lambda _: store.file("blobs/1", tmp_path), range(64)))
+    assert {file.read_bytes() == data for file in files if file is not None} == {True}
+    assert None not in files
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] in ([], ["blobs_1"])
+
+
 @pytest.mark.parametrize("key", ["../outside", "a/../../outside", "/etc/hostname"])
 def test_no_key_leads_out_of_the_folder(tmp_path, key):
     (tmp_path / "outside").write_bytes(b"secret")
