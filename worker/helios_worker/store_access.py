@@ -81,7 +81,7 @@ def open_store(url: str, patience: Patience) -> ObjectStore:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise UserError(f"{url} is no artifact store: {error}", remedy=REMEDY) from error
+        raise UserError(f"{url.rstrip('/')} is no artifact store: {error}", remedy=REMEDY) from error
     if parts.scheme in ("file", "memory"):
         return from_url(url)
     _check_address(parts)
@@ -95,7 +95,7 @@ def open_store(url: str, patience: Patience) -> ObjectStore:
                 f"{url} cannot be opened with these credentials: {said}",
                 remedy="correct the variables that docs/stores.md lists",
             ) from None
-        raise UserError(f"{url} is no artifact store: {said}", remedy=REMEDY) from None
+        raise UserError(f"{url.rstrip('/')} is no artifact store: {said}", remedy=REMEDY) from None
 
 
 def client_options(scheme: str, environment: Mapping[str, str], patience: Patience) -> "ClientConfig":
