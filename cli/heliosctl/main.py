@@ -13,6 +13,7 @@ import typer
 from helios_crds.wire import ExitCode
 from heliosctl.commands.doctor import doctor
 from heliosctl.commands.jobs import jobs
+from heliosctl.commands.link import link
 from heliosctl.commands.plan import plan
 from heliosctl.commands.render import render
 from heliosctl.commands.stills import contact_sheet, still
@@ -77,5 +78,6 @@ app.command(rich_help_panel="Pictures")(still)
 app.command("contact-sheet", rich_help_panel="Pictures")(contact_sheet)
 app.command(rich_help_panel="Films")(plan)
 app.command(rich_help_panel="Films")(verify)
+app.command(rich_help_panel="Films")(link)
 app.add_typer(jobs, name="jobs", rich_help_panel="This machine")
 app.command(rich_help_panel="This machine")(doctor)

@@ -103,6 +103,9 @@ class EncodeOptions:
 class PageOptions:
     """What the page is given, and what is expected of it."""
 
+    entry: Annotated[str, _page("--entry", "The page within a folder, an archive or a bucket's folder.", "PATH")] = (
+        "index.html"
+    )
     props: Annotated[
         str | None,
         _page("--props", "A JSON value that the page finds as window.__HELIOS_PROPS__.", "JSON|@FILE"),

@@ -17,6 +17,10 @@ RESULT_BYTES = 4096
 """What a reply's result may hold at most: a pod's termination message has room for no more."""
 
 
+SECRET_PREFIX = "HELIOS_SECRET_"  # noqa: S105 - of names
+"""Begins the names of variables that hold a RenderJob's credentialsRef, before the worker has chosen among them."""
+
+
 class ExitCode(IntEnum):
     """How a worker ends, and so whether anybody should try again."""
 

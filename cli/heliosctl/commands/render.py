@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from helios_worker.errors import UserError
-from helios_worker.store import ArtifactStore
+from helios_worker.store import ArtifactStore, split_object
 from heliosctl import interrupt
+from heliosctl.buckets import check_bucket, open_artifacts
 from heliosctl.catalogue import KEEP, tidy
 from heliosctl.commands.job_file import is_job_file, run_job_file
 from heliosctl.errors import Stopped
@@ -23,7 +24,8 @@ from heliosctl.session import local_workers
 from heliosctl.source import resolve_source
 
 SOURCE = typer.Argument(
-    help="An HTML file, a folder with an index.html, an http(s) address, or - for HTML on standard input.",
+    help="An HTML file, a folder with an index.html, an archive of one (.tar.gz, .zip), an http(s) address, one of "
+    "these in a bucket (s3://, gs://, az://), or - for HTML on standard input.",
     show_default=False,
 )
 
@@ -72,8 +74,9 @@ def render(
     if output is None:
         raise UserError("where is the film to be written?", remedy="give -o out.mp4")
     target = check_output(output)
-    request = build_request(resolve_source(source, store.url), film, page, encode, output=target)
-    artifacts = ArtifactStore(store.url)
+    request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
+    artifacts = open_artifacts(store.url)
+    check_bucket(split_object(target)[0])
     outcome = on_this_machine(artifacts, workers, lambda driver: driver.render(request))
     if keep:
         artifacts.put(f"jobs/{outcome.job.id}/{KEEP}", b"")

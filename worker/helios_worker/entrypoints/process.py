@@ -24,6 +24,7 @@ import orjson
 from pydantic import ValidationError
 
 from helios_crds.wire import RESULT_BYTES, ExitCode, Payload, Reply, Stage
+from helios_worker.credentials import adopt_secret
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.trace import mark
@@ -63,6 +64,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def answer(options: argparse.Namespace) -> Reply:
     """The reply to a one-shot call."""
+    try:
+        adopt_secret(os.environ)
+    except UserError as error:
+        return Reply(exitCode=error.exit_code, stderr=str(error))
     try:
         payload = Payload(
             jobPath=options.job_path,
