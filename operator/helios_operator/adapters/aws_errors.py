@@ -64,7 +64,8 @@ IMAGE_FAULTS = {
     "Runtime.PermissionDenied",
 }
 CREDENTIALS_REMEDY = (
-    "give this process an identity: AWS_PROFILE, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or a role for its pod"
+    "give this process an identity that is valid: AWS_PROFILE, aws sso login, AWS_ACCESS_KEY_ID with "
+    "AWS_SECRET_ACCESS_KEY, or a role for its pod"
 )
 IMAGE_REMEDY = "push the worker's image to a registry of the function's region and deploy it again"
 LAMBDA_PENDING_SECONDS = 5.0
@@ -81,21 +82,22 @@ def aws_error(error: Exception, where: str, *, seconds: float) -> TargetError:
             return _waited(error, where)
         case boto.NoRegionError() | boto.InvalidRegionError():
             return BadSettings(f"{error}", where=where, remedy="give its region, such as eu-west-1")
-        case boto.NoCredentialsError() | boto.PartialCredentialsError() | boto.CredentialRetrievalError():
+        case (
+            boto.NoCredentialsError()
+            | boto.PartialCredentialsError()
+            | boto.CredentialRetrievalError()
+            | boto.ProfileNotFound()
+            | boto.SSOError()
+            | boto.TokenRetrievalError()
+        ):
             return NoCredentials(quoted(str(error)), where=where, remedy=CREDENTIALS_REMEDY)
-        case boto.TokenRetrievalError() | boto.UnauthorizedSSOTokenError() | boto.SSOTokenLoadError():
-            return NoCredentials(quoted(str(error)), where=where, remedy="log in again: aws sso login")
-        case boto.ProfileNotFound():
-            return NoCredentials(quoted(str(error)), where=where, remedy="check AWS_PROFILE")
         case boto.ReadTimeoutError():
             return TimedOut(f"no answer within {seconds:g} s", where=where)
         case boto.ParamValidationError():
             return BadSettings(quoted(str(error)), where=where, remedy="correct the value that it names")
         case boto.EndpointConnectionError() if wrong := _no_such_region(error):
             return BadSettings(f"AWS Lambda has no region {wrong}", where=where, remedy="correct the region")
-        case boto.HTTPClientError() | boto.ResponseStreamingError() | boto.IncompleteReadError():
-            return ConnectionLost(quoted(str(error)), where=where)
-        case boto.ConnectionError():
+        case boto.HTTPClientError() | boto.ConnectionError() | boto.IncompleteReadError():
             return ConnectionLost(quoted(str(error)), where=where)
         case boto.BotoCoreError():
             return BadSettings(quoted(str(error)), where=where)

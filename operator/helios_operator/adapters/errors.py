@@ -174,7 +174,7 @@ def as_reply(error: WorkerLost | BadAnswer) -> Reply:
 def quoted(text: str | bytes, limit: int = QUOTED_CHARACTERS) -> str:
     """What somebody else wrote, fit for one line of ours: printable and at most `limit` characters.
 
-    >>> quoted("a\tb" + chr(27) + "[31m")
+    >>> quoted("a" + chr(10) + "b" + chr(27) + "[31m")
     'a b [31m'
     """
     if isinstance(text, bytes):
