@@ -71,12 +71,12 @@ class Place:
         self.limit = min(self.slots, self.limit + 1)
 
     def was_full(self, now: float, retry_after: float | None, jitter: float) -> None:
-        """It had no room beside what is active: that is the limit for now. jitter: 0 to 1."""
+        """It refused one of those that are active: the others are the limit for now. jitter: 0 to 1."""
         pause = (
             FULL_SECONDS[min(self.full, len(FULL_SECONDS) - 1)] * (1 + jitter) if retry_after is None else retry_after
         )
         self.full += 1
-        self.limit = max(1, min(self.limit, self.active))
+        self.limit = max(1, min(self.limit, self.active - 1))
         self.rests_until = max(self.rests_until, now + pause)
 
     def lost_one(self, now: float) -> bool:
@@ -164,25 +164,20 @@ class Fleet:
         try:
             reply = await place.adapter.invoke(payload)
         except NoRoom as error:
-            place.active -= 1
             place.was_full(self._clock(), error.retry_after, random.random())
             self._say_once(place, "full", f"{place.name} is full: {error.message}; it gets fewer at once for a while")
             return None
         except Unusable as error:
-            place.active -= 1
             self.leave_out(place, str(error))
             return None
         except (WorkerLost, BadAnswer) as error:
-            place.active -= 1
             self._note_failure(place, payload, error)
             return as_reply(error)
-        except BaseException:
-            place.active -= 1
-            raise
+        else:
+            return self._judged(place, payload, reply)
         finally:
+            place.active -= 1
             self._changed.set()
-        place.active -= 1
-        return self._judged(place, payload, reply)
 
     def _judged(self, place: Place, payload: Payload, reply: Reply) -> Reply | None:
         result = reply.result or {}
