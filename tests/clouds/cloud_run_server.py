@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,10 @@ class CloudRunServer(FaultyServer):
     def resource(self, name: str) -> dict[str, Any]:
         """A service or job as it is kept, such as services/helios-worker."""
         return self._state.resources[f"{PARENT}/{name}"]
+
+    def keep_service(self, name: str, service: dict[str, Any]) -> None:
+        """A service that is there already, without an adapter."""
+        assert self._keep(f"{PARENT}/services/{name}", "services", service, 1).status == 200
 
     def is_faulty(self, request: Request) -> bool:
         return request.path.startswith("/run/")
@@ -307,6 +312,17 @@ def write_key(folder: Path, token_uri: str) -> Path:
     }
     path.write_text(json.dumps(facts))
     return path
+
+
+@cache
+def _private_key() -> str:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
 
 
 def _fault_of(given: dict[str, Any], kind: str) -> str | None:

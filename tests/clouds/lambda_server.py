@@ -15,6 +15,7 @@ import re
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 from dataclasses import dataclass, field
@@ -71,9 +72,15 @@ class LambdaServer(FaultyServer):
     def __enter__(self) -> Self:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._moto.start()
+        self.reset()
+        return super().__enter__()
+
+    def reset(self) -> None:
+        """An account with nothing but the role, and a network without faults."""
         self.control("POST", "/moto-api/reset")
         self._make_role()
-        return super().__enter__()
+        self.requests.clear()
+        self.faults()
 
     def __exit__(self, *_: object) -> None:
         self._waiting.put(None)
@@ -115,17 +122,16 @@ class LambdaServer(FaultyServer):
         return self._pass_on(Request(method, path, "", {"Content-Type": "application/json"}, data))
 
     def _make_role(self) -> None:
-        import boto3
-
-        host, port = self._moto.get_host_and_port()
-        client = boto3.client(
-            "iam",
-            endpoint_url=f"http://{host}:{port}",
-            region_name=REGION,
-            aws_access_key_id="tests",
-            aws_secret_access_key="of-helios",
-        )
-        client.create_role(RoleName="helios-worker", AssumeRolePolicyDocument=json.dumps(TRUST))
+        fields = {
+            "Action": "CreateRole",
+            "Version": "2010-05-08",
+            "RoleName": ROLE.rpartition("/")[2],
+            "AssumeRolePolicyDocument": json.dumps(TRUST),
+        }
+        headers = {"authorization": _credential("iam"), "content-type": "application/x-www-form-urlencoded"}
+        body = urllib.parse.urlencode(fields).encode()
+        made = self._pass_on(Request("POST", "/", "", headers, body))
+        assert made.status == 200, made.body
 
     def is_faulty(self, request: Request) -> bool:
         return INVOKE.fullmatch(request.path) is not None
@@ -233,8 +239,10 @@ def _failed(kind: str, message: str, log: str = "START\nthe last words\n") -> An
     return json_answer({"errorType": kind, "errorMessage": message}, 200, **headers)
 
 
-def _credential() -> str:
-    return f"AWS4-HMAC-SHA256 Credential=tests/20260101/{REGION}/lambda/aws4_request, SignedHeaders=host, Signature=0"
+def _credential(service: str = "lambda") -> str:
+    return (
+        f"AWS4-HMAC-SHA256 Credential=tests/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
 
 
 def _kept(headers: object) -> dict[str, str]:

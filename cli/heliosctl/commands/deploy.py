@@ -24,6 +24,13 @@ SERVICE = CloudRunService("")
 
 NAME = typer.Argument(help="What it is called there.", show_default=False)
 ENV = typer.Option("--env", help="A variable of the workers' environment; may be given again.", metavar="NAME=VALUE")
+ALLOWED = "HELIOS_ALLOWED_STORES"
+STORE = typer.Option(
+    "--allow-store",
+    help="What workers may read and write with their rights, such as s3://media/; may be given again.",
+    metavar="URL",
+    show_default="any that their role or account may",
+)
 TAG = typer.Option("--tag", help="A tag of the function; may be given again.", metavar="NAME=VALUE")
 
 
@@ -47,6 +54,7 @@ def deploy_lambda(
         str, typer.Option("--architecture", help="Of the image: x86_64 or arm64.")
     ] = FUNCTION.architecture,
     env: Annotated[list[str] | None, ENV] = None,
+    stores: Annotated[list[str] | None, STORE] = None,
     tag: Annotated[list[str] | None, TAG] = None,
     reserved_concurrency: Annotated[
         int | None,
@@ -63,7 +71,7 @@ def deploy_lambda(
         memory=memory,
         storage=storage,
         timeout=timeout,
-        environment=pairs(env, "--env"),
+        environment=environment(env, stores),
         architecture=architecture,
         tags=pairs(tag, "--tag"),
         reserved_concurrency=reserved_concurrency,
@@ -74,7 +82,8 @@ def deploy_lambda(
     )
     found = done.address.split(":")[3]
     spec = {"lambda": {"functionName": name, "region": found}}
-    _tell(done, spec, name, slots, f"--target lambda={name}@{found}:{slots}", said)
+    manifest = target_yaml(name, spec, slots, stores)
+    _tell(done, name, manifest, f"--target lambda={name}@{found}:{slots}", said)
 
 
 @deploy.command("cloud-run")
@@ -99,6 +108,7 @@ def deploy_cloud_run(
     minimum: Annotated[int, typer.Option("--min-instances", help="Instances kept ready.", min=0)] = SERVICE.minimum,
     maximum: Annotated[int, typer.Option("--max-instances", help="Instances at most.", min=1)] = SERVICE.maximum,
     env: Annotated[list[str] | None, ENV] = None,
+    stores: Annotated[list[str] | None, STORE] = None,
     is_job: Annotated[
         bool, typer.Option("--job", help="A job with one execution for each chunk, for the operator, not a service.")
     ] = False,
@@ -112,7 +122,7 @@ def deploy_cloud_run(
         memory=memory,
         timeout=timeout,
         service_account=account,
-        environment=pairs(env, "--env"),
+        environment=environment(env, stores),
         concurrency=concurrency,
         minimum=minimum,
         maximum=maximum,
@@ -125,7 +135,8 @@ def deploy_cloud_run(
         call = _deploy_service(CloudRunConfig(name=name, region=region, project=project, slots=slots, service=wanted))
     done = _wait(call, f"Deploying the Cloud Run {kind} {name}; a new image takes a minute.")
     spec = {"cloudRun": {kind: name, "region": region, "project": project}}
-    _tell(done, spec, name, slots, "" if is_job else f"--target cloud-run={done.address}:{slots}", said)
+    manifest = target_yaml(name, spec, slots, stores)
+    _tell(done, name, manifest, "" if is_job else f"--target cloud-run={done.address}:{slots}", said)
 
 
 def pairs(given: list[str] | None, option: str) -> dict[str, str]:
@@ -143,7 +154,13 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
     return found
 
 
-def target_yaml(name: str, spec: dict[str, dict[str, str]], slots: int) -> str:
+def environment(env: list[str] | None, stores: list[str] | None) -> dict[str, str]:
+    """The workers' environment: what --env says, and which stores they may use."""
+    allowed = {ALLOWED: ",".join(stores)} if stores else {}
+    return {**allowed, **pairs(env, "--env")}
+
+
+def target_yaml(name: str, spec: dict[str, dict[str, str]], slots: int, stores: list[str] | None = None) -> str:
     """The RenderTarget of a deployment, to be applied to a cluster."""
     (kind, facts), *_ = spec.items()
     lines = [
@@ -155,6 +172,7 @@ def target_yaml(name: str, spec: dict[str, dict[str, str]], slots: int) -> str:
         f"  {kind}:",
         *(f'    {key}: "{value}"' for key, value in facts.items()),
         f"  maxConcurrent: {slots}",
+        *(["  allowedStores:", *(f'    - "{store}"' for store in stores)] if stores else []),
     ]
     return "\n".join(lines)
 
@@ -172,10 +190,7 @@ def _wait(call: Coroutine[Any, Any, Deployed], line: str) -> Deployed:
     return interrupt.run(call)
 
 
-def _tell(
-    done: Deployed, spec: dict[str, dict[str, str]], name: str, slots: int, target: str, said: SaidOptions
-) -> None:
-    manifest = target_yaml(name, spec, slots)
+def _tell(done: Deployed, name: str, manifest: str, target: str, said: SaidOptions) -> None:
     if said.as_json:
         print_json(
             {

@@ -20,6 +20,7 @@ from helios_operator.adapters.errors import (
     Crashed,
     NoRoom,
     OutOfMemory,
+    TargetError,
     TimedOut,
     UnknownTarget,
     Unsupported,
@@ -134,16 +135,16 @@ class CloudRunJobs:
         if self._active >= self._config.slots:
             raise NoRoom(f"{self._active} executions are under way, and no more at once", where=self._config.where)
         self._active += 1
+        beginning = asyncio.ensure_future(self.begin(payload, ""))
         try:
-            name = await self.begin(payload, "")
-            try:
-                while (reply := await self.outcome(name)) is None:  # noqa: ASYNC110 - nothing tells of an end
-                    await asyncio.sleep(self._config.poll)
-            except asyncio.CancelledError:
-                with contextlib.suppress(Exception):
-                    await self.cancel(name)
-                raise
+            name = await asyncio.shield(beginning)
+            while (reply := await self.outcome(name)) is None:  # noqa: ASYNC110 - nothing tells of an end
+                await asyncio.sleep(self._config.poll)
             return reply
+        except asyncio.CancelledError:
+            with contextlib.suppress(TargetError):
+                await self.cancel(await beginning)  # it may begin only now
+            raise
         finally:
             self._active -= 1
 

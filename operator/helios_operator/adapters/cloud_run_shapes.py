@@ -14,9 +14,9 @@ from helios_operator.adapters.deployed import changed
 if TYPE_CHECKING:
     from google.cloud import run_v2
 
-SERVE = ("serve",)
-"""What the worker's image is started with as a service."""
 PORT = 8080
+RESERVE_SHARE, RESERVE_SECONDS = 0.1, 10
+"""Of a service's timeout, what is left for an answer that the time was not enough: the lesser of the two."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class CloudRunService:
 def shape_service(service: "run_v2.Service", wanted: CloudRunService) -> tuple[str, ...]:
     """Brings a service to what is wanted, in place. Returns what was changed, in words; a new one differs in all."""
     template = service.template
-    changes = _shape_container(_container(template), wanted, SERVE, "service")
+    changes = _shape_container(_container(template), wanted, serving(wanted), "service")
     account = wanted.service_account or template.service_account
     scaling = template.scaling
     facts = [
@@ -67,6 +67,12 @@ def shape_service(service: "run_v2.Service", wanted: CloudRunService) -> tuple[s
         template.revision = ""  # a name may be used once only
     changes += _second_generation(template)
     return tuple(changes)
+
+
+def serving(wanted: CloudRunService) -> tuple[str, ...]:
+    """What the worker's image is started with as a service."""
+    seconds = wanted.timeout - min(RESERVE_SECONDS, wanted.timeout * RESERVE_SHARE)
+    return "serve", "--concurrency", str(wanted.concurrency), "--seconds", f"{seconds:g}"
 
 
 def shape_job(job: "run_v2.Job", wanted: CloudRunService) -> tuple[str, ...]:

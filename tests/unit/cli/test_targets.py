@@ -6,7 +6,7 @@ import yaml
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_worker.errors import UserError
 from helios_worker.store import ArtifactStore
-from heliosctl.commands.deploy import pairs, target_yaml
+from heliosctl.commands.deploy import environment, pairs, target_yaml
 from heliosctl.targets import Destination, check_store, read_targets
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:helios-worker"
@@ -83,12 +83,18 @@ def test_the_clouds_cannot_reach_a_folder(tmp_path):
     ],
 )
 def test_what_is_printed_is_a_render_target(name, spec):
-    found = yaml.safe_load(target_yaml(name, spec, 70))
+    found = yaml.safe_load(target_yaml(name, spec, 70, ["s3://media/", "gs://films/a"]))
     assert found["kind"] == "RenderTarget"
     assert found["metadata"]["name"] == name.lower().replace("_", "-")
     read = RenderTargetSpec.model_validate(found["spec"])
     assert read.maxConcurrent == 70
+    assert read.allowedStores == ["s3://media/", "gs://films/a"]
     assert read.model_dump(by_alias=True, exclude_none=True)[next(iter(spec))] == next(iter(spec.values()))
+
+
+def test_the_workers_environment():
+    assert environment(["A=1"], ["s3://a/", "s3://b/"]) == {"A": "1", "HELIOS_ALLOWED_STORES": "s3://a/,s3://b/"}
+    assert environment(None, None) == {}
 
 
 def test_variables_and_tags():

@@ -4,7 +4,7 @@ import pytest
 from google.cloud import run_v2
 
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_operator.adapters.cloud_run_shapes import CloudRunService, shape_job, shape_service
+from helios_operator.adapters.cloud_run_shapes import CloudRunService, serving, shape_job, shape_service
 from helios_operator.adapters.errors import BadSettings
 from helios_operator.adapters.google_identity import checked_address
 from helios_operator.adapters.lambda_function import LambdaFunction, differences
@@ -71,6 +71,17 @@ def test_a_service_is_private_and_one_of_the_second_generation():
     assert service.template.revision == "", "the name of a revision may be used once only"
     assert service.template.labels["team"] == "films"
     assert service.template.execution_environment.name == "EXECUTION_ENVIRONMENT_GEN2"
+
+
+def test_a_service_is_started_for_its_concurrency_and_answers_before_its_time_is_up():
+    assert serving(CloudRunService("x", concurrency=4, timeout=60)) == (
+        "serve",
+        "--concurrency",
+        "4",
+        "--seconds",
+        "54",
+    )
+    assert serving(CloudRunService("x"))[-1] == "3590"
 
 
 def test_one_difference_of_a_service():
