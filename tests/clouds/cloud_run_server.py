@@ -71,7 +71,7 @@ class CloudRunServer(FaultyServer):
         self.token_seconds = 3600
         self.api_fault: Callable[[Request], Answer | None] = lambda request: None
         self._worker = worker
-        self._start = start
+        self.start = start
         self._state = _State()
         self._guard = threading.RLock()
 
@@ -235,7 +235,7 @@ class CloudRunServer(FaultyServer):
     # --- executions
 
     def _run(self, job: str, given: dict[str, Any]) -> Answer:
-        assert self._start is not None
+        assert self.start is not None
         template = json.loads(json.dumps(self._state.resources[job]["template"]["template"]))
         container = template["containers"][0]
         overrides = given.get("overrides", {})
@@ -255,7 +255,7 @@ class CloudRunServer(FaultyServer):
             "logUri": f"https://console.cloud.google.com/logs/{name.rpartition('/')[2]}",
             "conditions": [{"type": "Completed", "state": "CONDITION_RECONCILING"}],
         }
-        execution = _Execution(self._start(list(container.get("args", []))), resource)
+        execution = _Execution(self.start(list(container.get("args", []))), resource)
         self._state.executions[name] = execution
         return self._begin(resource, "Execution", done=False)
 
@@ -298,7 +298,8 @@ def write_key(folder: Path, token_uri: str) -> Path:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    # Small, for a key is checked whenever it is read: 0.2 s for one of 2,048 bits.
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path = folder / "service-account.json"
     facts = {
@@ -319,7 +320,8 @@ def _private_key() -> str:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    # Small, for a key is checked whenever it is read: 0.2 s for one of 2,048 bits.
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()

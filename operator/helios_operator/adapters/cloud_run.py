@@ -25,7 +25,7 @@ from helios_operator.adapters.errors import (
     quoted,
 )
 from helios_operator.adapters.google_errors import google_error, not_started, service_reply
-from helios_operator.adapters.google_identity import IdTokens, api_client, checked_address
+from helios_operator.adapters.google_identity import IdTokens, api_clients, checked_address
 from helios_operator.adapters.replies import ANSWER_BYTES
 from helios_operator.adapters.threads import CallPool
 
@@ -206,7 +206,7 @@ def _ensure(config: CloudRunConfig) -> _Found:
     from google.api_core.exceptions import AlreadyExists, NotFound
 
     where = config.where
-    client = api_client("ServicesClient", where)
+    (client,) = api_clients(where, "ServicesClient")
     parent = f"projects/{config.project}/locations/{config.region}"
     name = f"{parent}/services/{config.name}"
     changes: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ from helios_operator.adapters.errors import (
     Unsupported,
     quoted,
 )
-from helios_operator.adapters.google_identity import api_client
+from helios_operator.adapters.google_identity import api_clients
 from helios_operator.adapters.threads import CallPool
 
 T = TypeVar("T")
@@ -160,8 +160,8 @@ class CloudRunJobs:
         from google.cloud import run_v2
 
         config = self._config
-        self._jobs, self._executions, self._tasks = (
-            api_client(kind, config.where) for kind in ("JobsClient", "ExecutionsClient", "TasksClient")
+        self._jobs, self._executions, self._tasks = api_clients(
+            config.where, "JobsClient", "ExecutionsClient", "TasksClient"
         )
         parent = config.resource.rpartition("/jobs/")[0]
         changes: tuple[str, ...] = ()

@@ -47,8 +47,8 @@ class IdTokens:
         self._credentials = None
 
 
-def api_client(kind: str, where: str) -> Any:
-    """A client of run_v2, such as ServicesClient, over HTTP and with the environment's credentials.
+def api_clients(where: str, *kinds: str) -> list[Any]:
+    """Clients of run_v2, such as ServicesClient, over HTTP and with the environment's credentials.
 
     Raises:
         MissingExtra: the libraries are not there.
@@ -62,7 +62,7 @@ def api_client(kind: str, where: str) -> Any:
     credentials, _ = google.auth.default(scopes=[SCOPE])
     endpoint = os.environ.get(ENDPOINT)
     options = {"api_endpoint": checked_address(endpoint, where)} if endpoint else {}
-    return getattr(run_v2, kind)(credentials=credentials, transport="rest", client_options=options)
+    return [getattr(run_v2, kind)(credentials=credentials, transport="rest", client_options=options) for kind in kinds]
 
 
 def checked_address(address: str, where: str) -> str:
