@@ -96,7 +96,7 @@ def _no_reply(status: int, body: bytes, where: str, error: ValidationError) -> N
         said = quoted(_Message.model_validate_json(body).message, MESSAGE_CHARACTERS)
     except ValidationError:
         return Garbled(f"the answer (status {status}) is no reply ({_first(error)}): {quoted(body)}", where=where)
-    if status in (400, 405, 413):
+    if status in (400, 404, 405, 413):
         return NotOurWorker(
             f"the worker refused the request: {said}",
             where=where,

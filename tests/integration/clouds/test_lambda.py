@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import urllib.request
 
 import pytest
 
@@ -293,3 +294,36 @@ async def test_the_loop_goes_on_while_every_place_hangs(lambda_server: LambdaSer
     worker.hold.set()
     assert {reply.exitCode for reply in await asyncio.gather(*calls)} == {0}
     assert lambda_server.most_active >= 40
+
+
+# --- the bridge to a runtime
+
+
+async def test_an_invocation_reaches_whoever_polls_the_runtime_api(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    """As awslambdaric does, in the image: next, then response or error."""
+    without_identity(monkeypatch, tmp_path)
+    told: list[object] = []
+
+    def runtime(address: str, *answers: tuple[str, object]) -> None:
+        for what, answer in answers:
+            with urllib.request.urlopen(f"{address}/invocation/next", timeout=20) as event:
+                told.append(json.load(event))
+                invocation = event.headers["Lambda-Runtime-Aws-Request-Id"]
+            data = json.dumps(answer).encode()
+            urllib.request.urlopen(f"{address}/invocation/{invocation}/{what}", data, timeout=20).close()
+
+    with LambdaServer() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        server.create_function(NAME)
+        done = {"statusCode": 200, "body": json.dumps({"exitCode": 0, "output": "done", "stderr": ""})}
+        failed = {"errorType": "ValueError", "errorMessage": "a defect"}
+        address = f"http://{server.runtime_api}/2018-06-01/runtime"
+        polling = asyncio.create_task(asyncio.to_thread(runtime, address, ("response", done), ("error", failed)))
+        adapter = LambdaAdapter()
+        await adapter.deploy(LambdaConfig(NAME, REGION))
+        assert (await adapter.invoke(CHUNK)).stdout == "done"
+        with pytest.raises(errors.Crashed, match="ValueError: a defect"):
+            await adapter.invoke(CHUNK)
+        await polling
+    assert told == [CHUNK.model_dump(mode="json")] * 2

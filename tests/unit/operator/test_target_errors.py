@@ -164,7 +164,7 @@ HTML, JSON = {"Content-Type": "text/html"}, {"Content-Type": "application/json"}
         (401, HTML, b"<html>", errors.AccessDenied),
         (403, HTML, b"<html>", errors.AccessDenied),
         (404, HTML, b"<html>", errors.UnknownTarget),
-        (404, JSON, b'{"message": "no such path"}', errors.Garbled),
+        (404, JSON, b'{"message": "no such path"}', errors.NotOurWorker),
         (302, HTML, b"", errors.NotOurWorker),
         (400, JSON, b'{"message": "bad payload"}', errors.NotOurWorker),
         (405, JSON, b'{"message": "POST"}', errors.NotOurWorker),
