@@ -171,6 +171,22 @@ class WorkerOptions:
     ] = 2
 
 
+@dataclass(frozen=True)
+class TargetOptions:
+    """Where the work is done."""
+
+    target: Annotated[
+        str | None,
+        _work(
+            "--target",
+            "Render chunks there, the first that has room: lambda=NAME, lambda=NAME@REGION:200 (so many at once), "
+            "cloud-run=https://…, local. Plan and joining stay on this machine; the artifacts must be in a bucket.",
+            "TARGET,…",
+            show_default="local",
+        ),
+    ] = None
+
+
 def _debug(value: bool) -> bool:
     if value:
         os.environ["HELIOS_DEBUG"] = "1"

@@ -13,8 +13,8 @@ from helios_worker.errors import UserError
 from helios_worker.job import Manifest, manifest_key
 from helios_worker.store import ArtifactStore
 from heliosctl.catalogue import StoredJob, find_job, list_jobs, remove_jobs, stale_jobs
-from heliosctl.commands.render import on_this_machine, tell
-from heliosctl.options import SaidOptions, StoreOptions, WorkerOptions, takes
+from heliosctl.commands.render import on_targets, tell
+from heliosctl.options import SaidOptions, StoreOptions, TargetOptions, WorkerOptions, takes
 from heliosctl.output import check_output
 from heliosctl.report import local_name, print_json, size_text, stderr, stdout, time_text
 
@@ -93,8 +93,10 @@ def show(job_id: Annotated[str, ID], store: StoreOptions, said: SaidOptions) -> 
 
 
 @jobs.command("resume")
-@takes(workers=WorkerOptions, store=StoreOptions, said=SaidOptions)
-def resume(job_id: Annotated[str, ID], workers: WorkerOptions, store: StoreOptions, said: SaidOptions) -> None:
+@takes(workers=WorkerOptions, targets=TargetOptions, store=StoreOptions, said=SaidOptions)
+def resume(
+    job_id: Annotated[str, ID], workers: WorkerOptions, targets: TargetOptions, store: StoreOptions, said: SaidOptions
+) -> None:
     """Finish a job whose command line is gone: render what is missing, and join it."""
     started = time.monotonic()
     artifacts = ArtifactStore(store.url)
@@ -103,7 +105,7 @@ def resume(job_id: Annotated[str, ID], workers: WorkerOptions, store: StoreOptio
     if output is None:
         raise UserError(f"job {job.job.id} was planned without an output", remedy="heliosctl render with -o")
     check_output(output)
-    outcome = on_this_machine(artifacts, workers, lambda driver: driver.finish(job.path(artifacts)))
+    outcome = on_targets(artifacts, workers, targets, lambda driver: driver.finish(job.path(artifacts)))
     tell(outcome, time.monotonic() - started, output, said)
 
 

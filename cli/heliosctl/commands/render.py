@@ -13,14 +13,24 @@ from heliosctl import interrupt
 from heliosctl.catalogue import KEEP, tidy
 from heliosctl.commands.job_file import is_job_file, run_job_file
 from heliosctl.errors import Stopped
-from heliosctl.options import EncodeOptions, FilmOptions, PageOptions, SaidOptions, StoreOptions, WorkerOptions, takes
+from heliosctl.options import (
+    EncodeOptions,
+    FilmOptions,
+    PageOptions,
+    SaidOptions,
+    StoreOptions,
+    TargetOptions,
+    WorkerOptions,
+    takes,
+)
 from heliosctl.output import check_output
 from heliosctl.progress import progress_for
 from heliosctl.render import Driver, Outcome, committed_chunks
 from heliosctl.report import print_json, print_labelled, size_text, stderr, time_text
 from heliosctl.request import build_request
-from heliosctl.session import local_workers
+from heliosctl.session import fleet, local_workers
 from heliosctl.source import resolve_source
+from heliosctl.targets import check_store, read_targets
 
 SOURCE = typer.Argument(
     help="An HTML file, a folder with an index.html, an http(s) address, or - for HTML on standard input.",
@@ -36,6 +46,7 @@ OUTPUT = typer.Option("--output", "-o", help="The film to be written, such as ou
     encode=EncodeOptions,
     page=PageOptions,
     workers=WorkerOptions,
+    targets=TargetOptions,
     store=StoreOptions,
     said=SaidOptions,
 )
@@ -45,6 +56,7 @@ def render(
     encode: EncodeOptions,
     page: PageOptions,
     workers: WorkerOptions,
+    targets: TargetOptions,
     store: StoreOptions,
     said: SaidOptions,
     output: Annotated[str | None, OUTPUT] = None,
@@ -74,7 +86,7 @@ def render(
     target = check_output(output)
     request = build_request(resolve_source(source, store.url), film, page, encode, output=target)
     artifacts = ArtifactStore(store.url)
-    outcome = on_this_machine(artifacts, workers, lambda driver: driver.render(request))
+    outcome = on_targets(artifacts, workers, targets, lambda driver: driver.render(request))
     if keep:
         artifacts.put(f"jobs/{outcome.job.id}/{KEEP}", b"")
     if store.is_default:
@@ -82,20 +94,23 @@ def render(
     tell(outcome, time.monotonic() - started, output, said)
 
 
-def on_this_machine(
-    store: ArtifactStore, workers: WorkerOptions, work: Callable[[Driver], Awaitable[Outcome]]
+def on_targets(
+    store: ArtifactStore, workers: WorkerOptions, targets: TargetOptions, work: Callable[[Driver], Awaitable[Outcome]]
 ) -> Outcome:
-    """Has a driver render with workers of this machine, showing progress.
+    """Has a driver render with workers of this machine or of the targets that were named, showing progress.
 
     Raises:
         Stopped: a signal came; the message says what is kept.
-        HeliosError: it failed for good.
+        HeliosError: it failed for good, or a target was misnamed.
     """
     drivers: list[Driver] = []
+    destinations = read_targets(targets.target) if targets.target is not None else []
+    check_store(destinations, store)
 
     async def drive() -> Outcome:
         with progress_for(stderr()) as progress:
-            async with local_workers(workers, progress) as (adapter, deployment):
+            at_work = fleet(destinations, workers, progress) if destinations else local_workers(workers, progress)
+            async with at_work as (adapter, deployment):
                 drivers.append(Driver(adapter, deployment, store, progress, workers.retries))
                 return await work(drivers[0])
 

@@ -179,6 +179,9 @@ def _refusal(response: Mapping[str, Any], where: str) -> TargetError:
         return BadImage(text, where=where, remedy=IMAGE_REMEDY)
     if status >= 500:
         return ProviderFailed(text, where=where)
+    if "cannot be assumed" in message:
+        remedy = "let lambda.amazonaws.com assume it; for a role that was made just now, try again in ten seconds"
+        return BadSettings(text, where=where, remedy=remedy)
     return BadSettings(text, where=where, remedy="correct it and deploy again")
 
 

@@ -9,6 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +30,7 @@ MAX_TIMEOUT = 900
 MARGIN_SECONDS = 30
 """How much longer than a function may run its answer is waited for: a cold start is not part of its timeout."""
 CONTROL_SECONDS = 60
+CONNECT_SECONDS = 10
 ARN = re.compile(r"arn:[a-z0-9-]+:lambda:(?P<region>[a-z0-9-]+):\d{12}:function:(?P<name>.+)")
 
 
@@ -57,6 +59,7 @@ class LambdaAdapter:
         self._seconds = 0.0
         self._pool = CallPool(0, self._where)
         self._control = CallPool(4, self._where)
+        self._session: Any = None
         self._client: LambdaClient | None = None
 
     async def deploy(self, config: LambdaConfig) -> Deployed:
@@ -70,7 +73,7 @@ class LambdaAdapter:
         self._where = f"Lambda function {config.name}" + (f" in {region}" if region else "")
         self._control = CallPool(4, self._where)
         control = await self._called(
-            lambda: _client(region, self._where, read_timeout=CONTROL_SECONDS, retries={"mode": "standard"}),
+            lambda: self._make_client(region, read_timeout=CONTROL_SECONDS, retries={"mode": "standard"}),
             CONTROL_SECONDS,
         )
         wanted = config.function
@@ -86,9 +89,8 @@ class LambdaAdapter:
             changes = ()
         self._seconds = timeout + config.margin
         self._client = await self._called(
-            lambda: _client(
+            lambda: self._make_client(
                 region,
-                self._where,
                 read_timeout=self._seconds,
                 retries={"mode": "standard", "total_max_attempts": 1},
                 max_pool_connections=config.slots,
@@ -124,25 +126,32 @@ class LambdaAdapter:
         if self._client is not None:
             self._client.close()
 
+    def _make_client(self, region: str | None, **settings: Any) -> "LambdaClient":
+        try:
+            import boto3
+            from botocore.config import Config
+        except ModuleNotFoundError:
+            raise MissingExtra("aws", where=self._where) from None
+        # Of its own: boto3's default session is not made for threads. It reads the API's description, once.
+        self._session = self._session or boto3.session.Session()
+        client: LambdaClient = self._session.client(
+            "lambda", region_name=region, config=Config(connect_timeout=CONNECT_SECONDS, **settings)
+        )
+        return client
+
     async def _called(self, call: Callable[[], T], seconds: float) -> T:
         return await self._control.run(lambda: _translated(call, self._where, seconds))
-
-
-def _client(region: str | None, where: str, **settings: Any) -> "LambdaClient":
-    try:
-        import boto3
-        from botocore.config import Config
-    except ModuleNotFoundError:
-        raise MissingExtra("aws", where=where) from None
-    # A session of its own: the default one is not made for threads.
-    return boto3.session.Session().client("lambda", region_name=region, config=Config(connect_timeout=10, **settings))
 
 
 def _invoke(client: "LambdaClient", name: str, event: bytes, where: str, seconds: float) -> Reply:
     def call() -> tuple[dict[str, Any], bytes]:
         answer = client.invoke(FunctionName=name, InvocationType="RequestResponse", LogType="Tail", Payload=event)
-        with answer["Payload"] as body:
-            return dict(answer), body.read(ANSWER_BYTES + 1)
+        data = b""
+        with closing(answer["Payload"]) as body:
+            # Only the read that finds nothing more compares the length with what was promised.
+            while len(data) <= ANSWER_BYTES and (part := body.read(ANSWER_BYTES + 1)):
+                data += part
+        return dict(answer), data
 
     answer, payload = _translated(call, where, seconds)
     if answer.get("FunctionError"):

@@ -24,8 +24,8 @@ from helios_operator.adapters.errors import (
 from helios_operator.adapters.replies import worker_reply
 
 CREDENTIALS_REMEDY = (
-    "give this process an identity: GOOGLE_APPLICATION_CREDENTIALS with a service account's key or an impersonation, "
-    "or a service account for its pod"
+    "give this process an identity: GOOGLE_APPLICATION_CREDENTIALS with a service account's key or the impersonation "
+    "of one, or a service account for its pod; docs/google-cloud.md says how"
 )
 POLICY_REMEDY = "allow it: docs/google-cloud.md has the roles"
 IMAGE_REMEDY = "push the worker's image to Artifact Registry and deploy it again"
