@@ -243,8 +243,10 @@ class _Scheduler:
         """On the first target that can and has room; a Kubernetes target has some for what is not a chunk."""
         if not self._is_ready(work):
             return []
+        too_dear = self._priced() if self._affordable() == 0 else set()
         for name in homes(self._job, work.stage, self._config):
-            if not is_offload(self._config.targets[name]) or self._config.free.get(name, 1) > 0:
+            has_room = not is_offload(self._config.targets[name]) or self._config.free.get(name, 1) > 0
+            if has_room and name not in too_dear:
                 return [self._start(work, name)]
         return []
 

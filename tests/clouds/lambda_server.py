@@ -8,6 +8,7 @@ moto runs functions in containers that it pulls, so its own Invoke is of no use 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import queue
@@ -55,11 +56,13 @@ class _Invocation:
 class LambdaServer(FaultyServer):
     """See the module's docstring. Faults befall invocations only.
 
-    worker: does what is asked; None: whoever polls the Runtime API. seconds: a function's timeout there.
+    worker: does what is asked; None: whoever polls the Runtime API. seconds: a function's timeout there. alone: moto
+    keeps one account for the whole process, which begins empty unless other servers are at work in it.
     """
 
-    def __init__(self, worker: Worker | None = None, *, seconds: float = 60) -> None:
+    def __init__(self, worker: Worker | None = None, *, seconds: float = 60, alone: bool = True) -> None:
         super().__init__()
+        self._alone = alone
         from moto.server import ThreadedMotoServer
 
         self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -71,7 +74,8 @@ class LambdaServer(FaultyServer):
     def __enter__(self) -> Self:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._moto.start()
-        self.control("POST", "/moto-api/reset")
+        if self._alone:
+            self.control("POST", "/moto-api/reset")
         self._make_role()
         return super().__enter__()
 
@@ -125,7 +129,8 @@ class LambdaServer(FaultyServer):
             aws_access_key_id="tests",
             aws_secret_access_key="of-helios",
         )
-        client.create_role(RoleName="helios-worker", AssumeRolePolicyDocument=json.dumps(TRUST))
+        with contextlib.suppress(client.exceptions.EntityAlreadyExistsException):
+            client.create_role(RoleName="helios-worker", AssumeRolePolicyDocument=json.dumps(TRUST))
 
     def is_faulty(self, request: Request) -> bool:
         return INVOKE.fullmatch(request.path) is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 ENOUGH = 5
-FIRST_REST, LONGEST_REST = timedelta(seconds=30), timedelta(minutes=10)
+FIRST_REST, LONGEST_REST = timedelta(seconds=10), timedelta(minutes=10)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
 
 
