@@ -127,7 +127,7 @@ class WorkerRuntime:
 
         root, key = split_url(payload.jobPath, "requests/")
         store = ArtifactStore(root)
-        data = await asyncio.to_thread(store.get, key)
+        data = orjson.dumps(payload.request) if payload.request is not None else await asyncio.to_thread(store.get, key)
         if data is None:
             raise UserError(f"there is no request at {payload.jobPath}")
         try:
@@ -137,6 +137,8 @@ class WorkerRuntime:
             field = ".".join(map(str, first["loc"]))
             raise UserError(f"the request's {field}: {first['msg'].removeprefix('Value error, ')}") from None
         check_encoder(request)
+        if payload.request is not None:
+            await asyncio.to_thread(store.put, key, data)
         self._studio.launch(0)
         from helios_worker.stages.plan import plan
 

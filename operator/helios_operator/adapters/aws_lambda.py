@@ -81,9 +81,11 @@ class LambdaAdapter:
             address, changes = await self._called(
                 lambda: ensure_function(control, config.name, wanted, self._where), 4 * WAIT_SECONDS
             )
-            timeout = wanted.timeout
+            timeout, memory = wanted.timeout, wanted.memory
         else:
-            address, timeout = await self._called(lambda: _look_at(control, config.name, self._where), CONTROL_SECONDS)
+            address, timeout, memory = await self._called(
+                lambda: _look_at(control, config.name, self._where), CONTROL_SECONDS
+            )
             changes = ()
         self._seconds = timeout + config.margin
         self._client = await self._called(
@@ -97,7 +99,7 @@ class LambdaAdapter:
             CONTROL_SECONDS,
         )
         self._pool = CallPool(config.slots, self._where)
-        return Deployed(name=self._where, slots=config.slots, address=address, changes=changes)
+        return Deployed(name=self._where, slots=config.slots, address=address, changes=changes, memory=memory / 1024)
 
     async def invoke(self, payload: Payload) -> Reply:
         """Has the function do one stage.
@@ -157,14 +159,14 @@ def _invoke(client: "LambdaClient", name: str, event: bytes, where: str, seconds
     return lambda_reply(payload, where)
 
 
-def _look_at(client: "LambdaClient", name: str, where: str) -> tuple[str, int]:
-    """ARN and timeout of a function that is there."""
+def _look_at(client: "LambdaClient", name: str, where: str) -> tuple[str, int, int]:
+    """ARN of a function that is there, its timeout in seconds and its memory in MiB."""
     found = client.get_function_configuration(FunctionName=name)
     if found.get("State") == "Failed":
         raise image_fault(found.get("StateReasonCode", ""), found.get("StateReason", ""), where)
     if found.get("State") == "Pending":
         raise NotReady("it is being made", where=where, retry_after=5.0)
-    return found["FunctionArn"], found.get("Timeout", MAX_TIMEOUT)
+    return found["FunctionArn"], found.get("Timeout", MAX_TIMEOUT), found.get("MemorySize", 0)
 
 
 def _translated(call: Callable[[], T], where: str, seconds: float) -> T:
