@@ -203,10 +203,10 @@ async def _post(target: _Open, data: bytes, token: str) -> tuple[int, dict[str, 
 
 
 def _ensure(config: CloudRunConfig) -> _Found:
-    from google.api_core.exceptions import AlreadyExists, NotFound
-
     where = config.where
     (client,) = api_clients(where, "ServicesClient")
+    from google.api_core.exceptions import AlreadyExists, NotFound
+
     parent = f"projects/{config.project}/locations/{config.region}"
     name = f"{parent}/services/{config.name}"
     changes: tuple[str, ...] = ()

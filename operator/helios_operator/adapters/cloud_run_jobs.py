@@ -156,13 +156,13 @@ class CloudRunJobs:
             return await self._calls.run(lambda: translated(call, self._config.where, seconds))
 
     def _ensure(self) -> tuple[str, ...]:
-        from google.api_core.exceptions import AlreadyExists, NotFound
-        from google.cloud import run_v2
-
         config = self._config
         self._jobs, self._executions, self._tasks = api_clients(
             config.where, "JobsClient", "ExecutionsClient", "TasksClient"
         )
+        from google.api_core.exceptions import AlreadyExists, NotFound
+        from google.cloud import run_v2
+
         parent = config.resource.rpartition("/jobs/")[0]
         changes: tuple[str, ...] = ()
         try:

@@ -1,11 +1,14 @@
 """What differs between a function, service or job that is wanted and the one that is there."""
 
+import subprocess
+import sys
+
 import pytest
 from google.cloud import run_v2
 
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_operator.adapters.cloud_run_shapes import CloudRunService, serving, shape_job, shape_service
-from helios_operator.adapters.errors import BadSettings
+from helios_operator.adapters.errors import BadSettings, MissingExtra
 from helios_operator.adapters.google_identity import checked_address
 from helios_operator.adapters.lambda_function import LambdaFunction, differences
 from helios_operator.adapters.of_target import connect
@@ -130,3 +133,30 @@ def test_addresses_that_no_token_is_sent_to(address):
 async def test_a_target_of_the_cluster_needs_no_adapter():
     with pytest.raises(ValueError, match="of the cluster itself"):
         await connect(RenderTargetSpec.model_validate({"kubernetes": {}}))
+
+
+@pytest.mark.parametrize(
+    ("target", "library", "extra"),
+    [
+        ({"lambda": {"functionName": "f", "region": "eu-west-1"}}, "boto3", "aws"),
+        ({"cloudRun": {"service": "s", "region": "europe-west1", "project": "media-1"}}, "google.auth", "gcp"),
+        ({"cloudRun": {"job": "j", "region": "europe-west1", "project": "media-1"}}, "google.cloud.run_v2", "gcp"),
+    ],
+)
+async def test_without_its_library_a_target_names_the_extra_to_install(monkeypatch, target, library, extra):
+    monkeypatch.setitem(sys.modules, library, None)
+    # `from google.cloud import run_v2` would find it as an attribute, once it was imported.
+    parent, _, name = library.rpartition(".")
+    if parent in sys.modules:
+        monkeypatch.delattr(sys.modules[parent], name, raising=False)
+    with pytest.raises(MissingExtra, match=rf"pip install 'helios-render\[{extra}\]'"):
+        await connect(RenderTargetSpec.model_validate(target))
+
+
+def test_the_clouds_libraries_are_imported_when_they_are_needed():
+    program = """
+import sys, heliosctl.main, helios_operator.adapters.of_target
+late = {"boto3", "botocore", "google.auth", "google.cloud", "aiohttp", "requests"}
+print(sorted(late & set(sys.modules)))
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
