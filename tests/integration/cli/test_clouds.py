@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from tests.clouds.cloud_run_server import CloudRunServer
 from tests.clouds.http_faults import Fault, FaultyServer, json_answer
 from tests.clouds.lambda_server import LambdaServer, function_error, throttled
+from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.clouds.workers import LineWorkers
 from tests.integration.cli.conftest import BODY, Cli, html, slow, wait_for
-from tests.integration.worker.test_bucket import BUCKET, s3_server
 
 CUT = ("--unit-frames", "10", "--frames-per-chunk", "10", "--seeking", "Seekable", "--lanes", "1")
 """Six chunks of a page of 60 frames."""
@@ -49,21 +47,12 @@ class Clouds:
 
 
 @pytest.fixture(scope="module")
-def clouds(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
-    found = subprocess.run([repository / "scripts" / "s3-server.sh", "path"], capture_output=True, text=True)
-    if found.returncode:
-        pytest.skip("no S3 server here: scripts/s3-server.sh builds one, given Go and the network")
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
     folder = tmp_path_factory.mktemp("clouds")
     with ExitStack() as stack:
-        address = stack.enter_context(s3_server(found.stdout.strip(), folder / "s3" / "buckets"))
-        # The store's own variables; AWS_ENDPOINT_URL_LAMBDA goes before AWS_ENDPOINT_URL for Lambda's client.
-        store = {
-            "AWS_ENDPOINT_URL": address,
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_ACCESS_KEY_ID": "tests",
-            "AWS_SECRET_ACCESS_KEY": "of-helios",
-            "AWS_REGION": "us-east-1",
-        }
+        address = stack.enter_context(s3_server(folder / "s3" / "buckets"))
+        # AWS_ENDPOINT_URL_LAMBDA goes before AWS_ENDPOINT_URL for Lambda's client.
+        store = s3_environment(address)
         workers = LineWorkers(folder, count=2, environment=store)
         stack.callback(workers.close)
         functions = stack.enter_context(LambdaServer(workers))
