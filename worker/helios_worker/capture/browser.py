@@ -193,6 +193,12 @@ class Browser:
             self._exited = os.waitpid(self.pid, os.WNOHANG) != (0, 0)
         return self._exited
 
+    def kill(self) -> None:
+        """Kills its processes and waits for nothing, from any thread."""
+        if not self._exited:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
     def stop(self) -> None:
         """Ends the browser and all its processes, and removes what it left on disk."""
         self.connection.close("the browser was stopped")

@@ -1,0 +1,104 @@
+"""A worker in a thread of its own, so that whoever asks it can give up waiting: at a deadline, or when told to stop.
+
+seat = Seat(lambda: WorkerRuntime("/tmp"))       # its browser runs when this returns
+reply = seat.ask(payload, seconds=55)            # within 55 s, whatever happens
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from helios_crds.wire import ExitCode, Payload, Reply
+from helios_worker.entrypoints.bounds import bounded_reply
+from helios_worker.runtime import Worker
+
+log = logging.getLogger(__name__)
+
+RESERVE_SECONDS, RESERVE_SHARE = 6.0, 0.25
+"""Of the time until an answer is due, what is kept for winding up: the lesser of the two."""
+HEARD_SHARE = 0.6
+"""Of that reserve, how long a stage may take to hear that it is to end, before its browsers are killed."""
+STOPPED = "the worker was told to stop; ask for it again"
+
+
+class Seat:
+    """One stage at a time. A worker that does not come to its end is left behind, and the next stage gets another.
+
+    make_worker: called in the seat's thread, for a worker belongs to the thread that made it.
+    """
+
+    def __init__(self, make_worker: Callable[[], Worker]) -> None:
+        """Makes the worker and starts what it keeps warm. Raises what that raises."""
+        self._make_worker = make_worker
+        self._taken: tuple[ThreadPoolExecutor, Worker] | None = None
+        self._seated()
+
+    def ask(self, payload: Payload, *, seconds: float | None = None) -> Reply:
+        """The reply to a payload, cut to what callers take.
+
+        seconds: until an answer is due; a stage that would take longer is ended before that, as one that ran out of
+        a resource: it may fit on a larger machine, or in smaller chunks.
+        """
+        thread, worker = self._seated()
+        stage = thread.submit(worker.process, payload)
+        return bounded_reply(self._answer(stage, worker, payload, seconds))
+
+    def stop(self) -> None:
+        """Has the stage under way end as told to stop, from any thread. Returns at once."""
+        if self._taken is not None:
+            self._taken[1].stop(ExitCode.TERMINATED, STOPPED)
+
+    def close(self, seconds: float) -> bool:
+        """Ends the worker and its browsers. False: it does not end within so many seconds."""
+        if self._taken is None:
+            return True
+        thread, worker = self._taken
+        self._taken = None
+        closing = thread.submit(worker.close)
+        thread.shutdown(wait=False)
+        try:
+            closing.result(seconds)
+        except TimeoutError:
+            worker.kill()
+            return False
+        return True
+
+    def _seated(self) -> tuple[ThreadPoolExecutor, Worker]:
+        if self._taken is None:
+            thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
+            self._taken = thread, thread.submit(self._warm).result()
+        return self._taken
+
+    def _warm(self) -> Worker:
+        worker = self._make_worker()
+        try:
+            worker.initialize()
+        except BaseException:
+            worker.close()
+            raise
+        return worker
+
+    def _answer(self, stage: Future[Reply], worker: Worker, payload: Payload, seconds: float | None) -> Reply:
+        if seconds is None:
+            return stage.result()
+        reserve = min(RESERVE_SECONDS, seconds * RESERVE_SHARE)
+        work = max(0.0, seconds - reserve)
+        what = f"chunk {payload.chunkIndex}" if payload.stage == "chunk" else f"the {payload.stage}"
+        why = (
+            f"{what} was not done in the {work:.0f} s that there were; give the function more time or memory, "
+            "or cut smaller chunks"
+        )
+        try:
+            return stage.result(work)
+        except TimeoutError:
+            worker.stop(ExitCode.EXHAUSTED, why)
+        try:
+            return stage.result(reserve * HEARD_SHARE)
+        except TimeoutError:
+            log.warning("%s does not end; its browsers are killed, and the next stage gets another worker", what)
+        worker.kill()
+        stage.add_done_callback(lambda _: worker.close())
+        if self._taken is not None:
+            self._taken[0].shutdown(wait=False)
+            self._taken = None
+        return Reply(exitCode=ExitCode.EXHAUSTED, stderr=why)
