@@ -37,8 +37,10 @@ log = logging.getLogger(__name__)
 DEFAULT_PORT = 8080
 GRACE_SECONDS = 10.0
 """From SIGTERM to SIGKILL on Cloud Run."""
-HAND_BACK_SHARE = 0.4
+HAND_BACK_SHARE = 0.5
 """Of that, what is kept for winding up a stage and sending its reply."""
+SEND_SHARE, CLOSE_SHARE = 0.1, 0.1
+"""And of that, what is kept for a reply whose stage did not hear that it was to end, and for the browsers' end."""
 CLOSE_SECONDS = 1.0
 REFUSING_THREADS = 4
 """Requests that are answered beside those that hold a place: refusals, and whether the server is well."""
@@ -78,14 +80,14 @@ class CloudRunServer:
             Whether every worker has ended. If not, the process must be ended by force.
         """
         self._stopping = True
-        begun = time.monotonic()
-        patient, over = begun + grace * (1 - HAND_BACK_SHARE), begun + grace - CLOSE_SECONDS
-        while self._is_busy() and time.monotonic() < over:
-            if time.monotonic() >= patient:
-                for seat in self._taken():  # again and again: one may have begun only now
-                    seat.stop()
+        end = time.monotonic() + grace
+        over = end - grace * CLOSE_SHARE
+        patient, deaf = over - grace * (HAND_BACK_SHARE - CLOSE_SHARE), over - grace * SEND_SHARE
+        while self._is_busy() and (now := time.monotonic()) < over:
+            for seat in self._taken() if now >= patient else ():  # again and again: one may have begun only now
+                seat.give_up() if now >= deaf else seat.stop()
             time.sleep(POLL_SECONDS)
-        closed = [seat.close(CLOSE_SECONDS / len(self._all)) for seat in self._all]
+        closed = [seat.close(max(0.0, end - time.monotonic())) for seat in self._all]
         return all(closed)
 
     # -- requests ------------------------------------------------------------------------------------------------
@@ -127,7 +129,8 @@ class CloudRunServer:
             why = "this worker is being stopped" if self._stopping else "every place is taken; ask again, or elsewhere"
             return _refused(HTTPStatus.TOO_MANY_REQUESTS, why)
         try:
-            return HTTPStatus.OK, seat.ask(payload, seconds=self._seconds).model_dump(exclude_none=True)
+            reply = seat.ask(payload, seconds=self._seconds)
+            return HTTPStatus.OK, reply.model_dump(exclude=None if reply.result is not None else {"result"})
         finally:
             with self._lock:
                 self._free.append(seat)

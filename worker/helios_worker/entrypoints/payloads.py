@@ -40,5 +40,7 @@ def payload_in(data: bytes) -> Payload:
 def problem(error: ValidationError) -> str:
     """What is wrong with a payload, in a line; the first field that is."""
     first = error.errors(include_url=False, include_input=False)[0]
+    if not first["loc"] and first["type"].startswith("model"):  # pydantic tells of our classes here
+        return "bad payload: it must be a JSON object"
     where = "".join(f"{str(part)[:NAME_CHARACTERS]}: " for part in first["loc"])
     return f"bad payload: {where}{first['msg']}"

@@ -6,7 +6,8 @@ reply = seat.ask(payload, seconds=55)            # within 55 s, whatever happens
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
 
 from helios_crds.wire import ExitCode, Payload, Reply
 from helios_worker.entrypoints.bounds import bounded_reply
@@ -31,6 +32,7 @@ class Seat:
         """Makes the worker and starts what it keeps warm. Raises what that raises."""
         self._make_worker = make_worker
         self._taken: tuple[ThreadPoolExecutor, Worker] | None = None
+        self._answer: Future[Reply] = Future()
         self._seated()
 
     def ask(self, payload: Payload, *, seconds: float | None = None) -> Reply:
@@ -40,18 +42,31 @@ class Seat:
         a resource: it may fit on a larger machine, or in smaller chunks.
         """
         thread, worker = self._seated()
+        self._answer = answer = Future[Reply]()
         stage = thread.submit(worker.process, payload)
-        return bounded_reply(self._answer(stage, worker, payload, seconds))
+        stage.add_done_callback(lambda done: _settle(answer, done))
+        return bounded_reply(answer.result() if seconds is None else self._in_time(payload, answer, worker, seconds))
 
     def stop(self) -> None:
         """Has the stage under way end as told to stop, from any thread. Returns at once."""
         if self._taken is not None:
             self._taken[1].stop(ExitCode.TERMINATED, STOPPED)
 
+    def give_up(self, code: ExitCode = ExitCode.TERMINATED, why: str = STOPPED) -> None:
+        """Answers for the stage under way, which did not hear that it is to end, and leaves its worker behind."""
+        if self._taken is None:
+            return
+        thread, worker = self._taken
+        self._taken = None
+        worker.kill()
+        thread.submit(worker.close)  # when the stage lets go
+        thread.shutdown(wait=False)
+        _settle(self._answer, Reply(exitCode=code, stderr=why))
+
     def close(self, seconds: float) -> bool:
         """Ends the worker and its browsers. False: it does not end within so many seconds."""
         if self._taken is None:
-            return True
+            return False
         thread, worker = self._taken
         self._taken = None
         closing = thread.submit(worker.close)
@@ -78,9 +93,7 @@ class Seat:
             raise
         return worker
 
-    def _answer(self, stage: Future[Reply], worker: Worker, payload: Payload, seconds: float | None) -> Reply:
-        if seconds is None:
-            return stage.result()
+    def _in_time(self, payload: Payload, answer: Future[Reply], worker: Worker, seconds: float) -> Reply:
         reserve = min(RESERVE_SECONDS, seconds * RESERVE_SHARE)
         work = max(0.0, seconds - reserve)
         what = f"chunk {payload.chunkIndex}" if payload.stage == "chunk" else f"the {payload.stage}"
@@ -89,16 +102,23 @@ class Seat:
             "or cut smaller chunks"
         )
         try:
-            return stage.result(work)
+            return answer.result(work)
         except TimeoutError:
             worker.stop(ExitCode.EXHAUSTED, why)
         try:
-            return stage.result(reserve * HEARD_SHARE)
+            return answer.result(reserve * HEARD_SHARE)
         except TimeoutError:
             log.warning("%s does not end; its browsers are killed, and the next stage gets another worker", what)
-        worker.kill()
-        stage.add_done_callback(lambda _: worker.close())
-        if self._taken is not None:
-            self._taken[0].shutdown(wait=False)
-            self._taken = None
-        return Reply(exitCode=ExitCode.EXHAUSTED, stderr=why)
+        self.give_up(ExitCode.EXHAUSTED, why)
+        return answer.result()
+
+
+def _settle(answer: Future[Reply], reply: Reply | Future[Reply]) -> None:
+    """Gives an answer, unless there is one."""
+    with suppress(InvalidStateError):
+        if isinstance(reply, Reply):
+            answer.set_result(reply)
+        elif (error := reply.exception()) is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(reply.result())
