@@ -59,8 +59,8 @@ class ScriptedWorker:
         self.closed.set()
 
 
-def hanging(**how: bool) -> ScriptedWorker:
+def hanging(*, deaf: bool = False, immortal: bool = False) -> ScriptedWorker:
     """A worker whose stages do not end by themselves."""
-    worker = ScriptedWorker(**how)
+    worker = ScriptedWorker(deaf=deaf, immortal=immortal)
     worker._script = worker.hang
     return worker

@@ -21,17 +21,21 @@ def test_a_worker_is_warm_before_it_is_asked_and_stays():
 
 
 def test_a_worker_lives_in_one_thread():
-    threads = []
-    worker = ScriptedWorker(lambda payload: threads.append(threading.current_thread()) or Reply(exitCode=0))  # type: ignore[func-returns-value]
+    threads: list[threading.Thread] = []
+
+    def noted(payload: Payload) -> Reply:
+        threads.append(threading.current_thread())
+        return Reply(exitCode=0)
 
     def make() -> ScriptedWorker:
         threads.append(threading.current_thread())
-        return worker
+        return ScriptedWorker(noted)
 
     seat = Seat(make)
     seat.ask(CHUNK)
     seat.ask(CHUNK)
-    assert len(set(threads)) == 1
+    assert len(threads) == 3
+    assert set(threads) == {threads[0]}
     assert threads[0] is not threading.current_thread()
 
 

@@ -87,6 +87,7 @@ class CloudRunServer:
             for seat in self._taken() if now >= patient else ():  # again and again: one may have begun only now
                 seat.give_up() if now >= deaf else seat.stop()
             time.sleep(POLL_SECONDS)
+        self._server.close()
         closed = [seat.close(max(0.0, end - time.monotonic())) for seat in self._all]
         return all(closed)
 

@@ -16,6 +16,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask
+from waitress.wasyncore import close_all
 
 BODY_BYTES = 65_536
 """The largest body: a payload with the longest job path, every character of it escaped, takes 49,200."""
@@ -29,6 +30,8 @@ IDLE_SECONDS = 75
 """A connection without a request; longer than load balancers keep theirs, so that they close first."""
 CHECK_SECONDS = 2
 CONNECTIONS = 500
+THREAD_SECONDS = 0.2
+"""How long an idle thread may take to end."""
 
 
 class Server:
@@ -59,6 +62,18 @@ class Server:
     def start(self) -> None:
         """Serves; returns at once."""
         self._loop.start()
+
+    def close(self) -> None:
+        """Closes the port and every connection, and waits until the threads have ended, but for one that is stuck."""
+        if self._loop.is_alive():
+            self._server.trigger.pull_trigger(self._hang_up)
+            self._loop.join()
+        else:
+            self._hang_up()
+        self._server.task_dispatcher.shutdown(timeout=THREAD_SECONDS)
+
+    def _hang_up(self) -> None:
+        close_all(self._server._map)
 
     def has_unsent(self) -> bool:
         """Whether a request is being answered, or an answer has not been sent to its end."""
