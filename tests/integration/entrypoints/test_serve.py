@@ -79,6 +79,7 @@ def test_a_charset_changes_nothing(warm_service):
         ("POST", "/chunk", 404),
         ("GET", "/healthz", 200),
         ("HEAD", "/healthz", 200),
+        ("GET", "/health", 200),
     ],
 )
 def test_methods_and_paths(warm_service, method, path, status):

@@ -6,7 +6,7 @@
     server.stop()                                    # what is being rendered is finished or handed back
 
 `POST /` with a payload is answered when its stage is done: with 200 whenever a worker ran, also when it failed.
-`GET /healthz` tells whether there is a free place.
+`GET /healthz` tells how many places are free.
 """
 
 import logging
@@ -35,6 +35,8 @@ from helios_worker.runtime import Worker, WorkerRuntime
 log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8080
+HEALTH = ("/healthz", "/health")
+"""The second because Cloud Run's front keeps the first to itself: only its own probes reach it there."""
 GRACE_SECONDS = 10.0
 """From SIGTERM to SIGKILL on Cloud Run."""
 HAND_BACK_SHARE = 0.5
@@ -102,13 +104,13 @@ class CloudRunServer:
         data = orjson.dumps(body)
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            headers.append(("Allow", "GET, HEAD" if environ["PATH_INFO"] == "/healthz" else "POST"))
+            headers.append(("Allow", "GET, HEAD" if environ["PATH_INFO"] in HEALTH else "POST"))
         start_response(f"{status.value} {status.phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [data]
 
     def _answer(self, environ: dict[str, Any]) -> Answer:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if path == "/healthz":
+        if path in HEALTH:
             return self._health() if method in ("GET", "HEAD") else _refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET only")
         if path != "/":
             return _refused(HTTPStatus.NOT_FOUND, "payloads are taken at / only")
