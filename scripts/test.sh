@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test. Those on the real node come first and alone: they time what a kubelet does. The operator's, which
-# mostly wait for a control plane, run beside all others.
+# mostly wait for a control plane, run beside all others, which wait for browsers and so are shared out.
 #
 #     scripts/test.sh PYTHON CLUSTER_ARGUMENTS PYTEST_ARGUMENT...
 set -uo pipefail
@@ -18,7 +18,8 @@ node=$?
 "$python" -m pytest tests/integration/operator "$@" >"$log" 2>&1 &
 running=$!
 trap 'kill -INT $running 2>/dev/null; wait $running' INT TERM
-"$python" -m pytest tests/unit tests/integration --ignore=tests/integration/operator "$@"
+"$python" -m pytest tests/unit tests/integration --ignore=tests/integration/operator \
+    --numprocesses=auto --maxprocesses=4 --dist=worksteal "$@"
 others=$?
 wait $running
 operator=$?

@@ -212,6 +212,7 @@ PAGES = (
         "waapi-start-time",
         {0: since(375), 1: elapsed(lambda t: t - 675 if t >= 775 else Fraction(0)), 2: exact},
     ),
+    Page("waapi-ready", {0: exact, 1: since(775), 2: since_frame_from(1500)}),
     Page("waapi-finished", {0: exact, 1: exact, 2: elapsed(lambda t: min(t, Fraction(475)))}),
     # SVG
     Page("svg-smil", {0: exact}, bars={2: bar(0, Fraction(3, 20), end=270)}, everywhere=True),

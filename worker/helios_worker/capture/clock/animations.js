@@ -110,13 +110,16 @@ if (isWindow) {
       startTime.set.call(this, value === null ? null : value + shift);
     },
   });
-  patch(proto, "finished", {
-    get: ((get) =>
-      function () {
+  // Both are kept in a frame of the browser's, `ready` in the first that sees the animation.
+  for (const promise of ["ready", "finished"]) {
+    const { get } = Object.getOwnPropertyDescriptor(proto, promise);
+    patch(proto, promise, {
+      get() {
         kernel.needs.events = true;
         return get.call(this);
-      })(Object.getOwnPropertyDescriptor(proto, "finished").get),
-  });
+      },
+    });
+  }
   patch(proto, "onfinish", {
     set: ((set) =>
       function (listener) {

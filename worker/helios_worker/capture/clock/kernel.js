@@ -290,6 +290,7 @@ function createKernel() {
 
   async function advance(target, frame) {
     kernel.frame = frame;
+    observe(); // what the drawing of the last frame set off, such as an animation's `ready`, belongs to its time
     await runTimers(target);
     moveTo(target);
     for (const realm of live()) await realm.showMedia();
