@@ -51,8 +51,8 @@ class Worker(Protocol):
         """Does one stage and never raises for what happens in it."""
         ...
 
-    def stop(self, code: ExitCode, why: str) -> None:
-        """Winds up the stage under way, whose reply this is then. Returns at once; without a stage it does nothing."""
+    def stop(self, code: ExitCode, why: str) -> bool:
+        """Winds up the stage under way, whose reply this is then. Returns at once, whether there is one."""
         ...
 
     def kill(self) -> None:
@@ -133,17 +133,22 @@ class WorkerRuntime:
         seconds = time.monotonic() - started
         return Reply(exitCode=ExitCode.DONE, stdout=f"{job.stage} done in {seconds:.1f} s", result=result)
 
-    def stop(self, code: ExitCode, why: str) -> None:
+    def stop(self, code: ExitCode, why: str) -> bool:
         """Winds up the stage under way, whose reply is then this code and `why`. For any thread; returns at once.
+
+        Returns:
+            Whether there is a stage under way.
 
         A stage that is done in the same moment stays done. What it had handed to a thread that cannot be interrupted
         (a stitch, a transfer) goes on behind its back, which is harmless: it is what another run would do again.
         """
         task = self._under_way
-        if task is not None:
-            self._told = Reply(exitCode=code, stderr=why)
-            with suppress(RuntimeError):  # its loop has ended: so has it
-                task.get_loop().call_soon_threadsafe(task.cancel)
+        if task is None:
+            return False
+        self._told = Reply(exitCode=code, stderr=why)
+        with suppress(RuntimeError):  # its loop has ended: so has it
+            task.get_loop().call_soon_threadsafe(task.cancel)
+        return True
 
     def kill(self) -> None:
         """Kills the browsers, for a stage that hangs on one and does not hear `stop`. For any thread."""

@@ -73,7 +73,7 @@ def test_a_film_by_so_many_requests_at_once(engine, image, s3, store, pages, tmp
 
 def test_told_to_stop_it_hands_its_chunk_back_in_time(engine, image, s3, store, pages):
     with service(engine, image, s3) as served:
-        long = ask_for(store, "long", f"{pages}/index.html", video={"frames": 90_000}, chunking={"count": 1})
+        long = ask_for(store, "long", f"{pages}/index.html", video={"frames": 9000}, chunking={"count": 1})
         job = served.done(jobPath=long, stage="plan")["jobPath"]
         with ThreadPoolExecutor(1) as clients:
             waiting = clients.submit(served.request, "POST", "/", {"jobPath": job})

@@ -93,9 +93,9 @@ def test_a_tmp_that_is_full_is_said_and_got_over(engine, image, s3, store, pages
 
 def test_a_chunk_that_would_outlast_the_function_is_answered_before(engine, image, s3, store, pages):
     with function(engine, image, s3) as (_, api):
-        long = ask_for(store, "long", f"{pages}/index.html", video={"frames": 90_000}, chunking={"count": 1})
+        long = ask_for(store, "long", f"{pages}/index.html", video={"frames": 9000}, chunking={"count": 1})
         job = done(api, jobPath=long, stage="plan")["jobPath"]
-        status, body = parts(api.invoke({"jobPath": job}, seconds=5))
+        status, body = parts(api.invoke({"jobPath": job}, seconds=6))
         assert (status, body["exitCode"]) == (500, 75)
         assert "chunk 0 was not done in the 4 s that there were" in body["stderr"]
         planned = done(api, jobPath=ask_for(store, "film", f"{pages}/index.html"), stage="plan")

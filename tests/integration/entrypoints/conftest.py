@@ -33,8 +33,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
 
     try:
         job = planned("short", MOVING, 12, 6)
-        slow = planned("slow", RESTLESS, 90_000, 90_000)
-        impatient = planned("impatient", RESTLESS, 120, 120, frameTimeout=1.0)
+        slow = planned("slow", RESTLESS, 9000, 9000)
+        impatient = planned("impatient", RESTLESS, 120, 120, frameTimeout=3.0)
         result = worker.run(job, 1).result
         assert result is not None
         return Film(store, folder / "store", f"{store.url}requests/short.json", job, result["sha256"], slow, impatient)

@@ -35,7 +35,7 @@ class Film:
 
     sha256: of its chunk 1, as it must come out.
     slow: a job whose one chunk takes minutes.
-    impatient: a job whose frames count as stuck after a second; its one chunk takes longer than that.
+    impatient: a job whose frames count as stuck after three seconds; its one chunk takes a second or so.
     """
 
     store: ArtifactStore

@@ -43,11 +43,12 @@ class ScriptedWorker:
         assert self.release.wait(20), "nobody ended the stage"
         return self._told or Reply(exitCode=1, stderr="its browser was killed")
 
-    def stop(self, code: ExitCode, why: str) -> None:
+    def stop(self, code: ExitCode, why: str) -> bool:
         self.seen.append("stop")
         if not self._deaf:
             self._told = Reply(exitCode=code, stderr=why)
             self.release.set()
+        return self.begun.is_set()
 
     def kill(self) -> None:
         self.seen.append("kill")

@@ -96,7 +96,7 @@ def find_browser() -> Path:
     """
     chosen = os.environ.get("HELIOS_CHROMIUM")
     if chosen:
-        if os.access(chosen, os.X_OK):
+        if Path(chosen).is_file() and os.access(chosen, os.X_OK):
             return Path(chosen)
         raise BrowserMissing(f"HELIOS_CHROMIUM is {chosen}, which is no executable file")
     for name in CANDIDATES:

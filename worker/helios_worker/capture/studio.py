@@ -157,6 +157,11 @@ class Studio:
         except TimeoutError:
             browser.connection.close(SILENT)
             raise BrowserGone(SILENT) from None
+        except (
+            asyncio.CancelledError
+        ):  # perhaps because it does not answer, which the next stage must not find out again
+            browser.connection.close(SILENT)
+            raise
 
     @asynccontextmanager
     async def page(self, lane: int, address: str, settings: PageSettings) -> AsyncIterator[Page]:

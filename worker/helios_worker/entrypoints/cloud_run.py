@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
@@ -41,7 +41,7 @@ GRACE_SECONDS = 10.0
 """From SIGTERM to SIGKILL on Cloud Run."""
 HAND_BACK_SHARE = 0.5
 """Of that, what is kept for winding up a stage and sending its reply."""
-SEND_SHARE, CLOSE_SHARE = 0.1, 0.1
+SEND_SHARE, CLOSE_SHARE = 0.2, 0.1
 """And of that, what is kept for a reply whose stage did not hear that it was to end, and for the browsers' end."""
 CLOSE_SECONDS = 1.0
 REFUSING_THREADS = 4
@@ -84,14 +84,21 @@ class CloudRunServer:
         self._stopping = True
         end = time.monotonic() + grace
         over = end - grace * CLOSE_SHARE
-        patient, deaf = over - grace * (HAND_BACK_SHARE - CLOSE_SHARE), over - grace * SEND_SHARE
-        while self._is_busy() and (now := time.monotonic()) < over:
-            for seat in self._taken() if now >= patient else ():  # again and again: one may have begun only now
-                seat.give_up() if now >= deaf else seat.stop()
-            time.sleep(POLL_SECONDS)
+        self._while_busy(end - grace * HAND_BACK_SHARE, lambda seat: None)
+        self._while_busy(over - grace * SEND_SHARE, Seat.stop)
+        self._while_busy(max(over, time.monotonic() + grace * CLOSE_SHARE / 2), Seat.give_up)
         self._server.close()
         closed = [seat.close(max(0.0, end - time.monotonic())) for seat in self._all]
         return all(closed)
+
+    def _while_busy(self, until: float, act: Callable[[Seat], None]) -> None:
+        """Does something to each taken seat, again and again, until all is answered or it is so late."""
+        while self._is_busy():
+            for seat in self._taken():
+                act(seat)
+            if time.monotonic() >= until:
+                return
+            time.sleep(POLL_SECONDS)
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -215,8 +222,8 @@ def _seats(make_worker: Callable[[], Worker], count: int) -> list[Seat]:
     raise failed
 
 
-def run(workspace: str, *, concurrency: int, lanes: int | None, seconds: float | None, grace: float) -> int:
-    """`helios-worker serve`: serves until SIGTERM or SIGINT. Returns the exit code."""
+def run(workspace: str, *, concurrency: int, lanes: int | None, seconds: float | None, grace: float) -> NoReturn:
+    """`helios-worker serve`: serves until SIGTERM or SIGINT, and ends the process."""
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
@@ -225,9 +232,7 @@ def run(workspace: str, *, concurrency: int, lanes: int | None, seconds: float |
     log.info("listening on port %d", server.port)
     told.wait()
     log.info("told to stop: what is under way has %g s", grace)
-    if not server.stop(grace):
-        # A thread that cannot be interrupted would hold the interpreter's own end up.
-        with suppress(OSError):
-            sys.stderr.flush()
-        os._exit(ExitCode.DONE)
-    return ExitCode.DONE
+    server.stop(grace)
+    with suppress(OSError):
+        sys.stderr.flush()
+    os._exit(ExitCode.DONE)  # a thread that cannot be interrupted would hold the interpreter's own end up

@@ -30,8 +30,8 @@ IDLE_SECONDS = 75
 """A connection without a request; longer than load balancers keep theirs, so that they close first."""
 CHECK_SECONDS = 2
 CONNECTIONS = 500
-THREAD_SECONDS = 0.2
-"""How long an idle thread may take to end."""
+LOOP_SECONDS, THREAD_SECONDS = 0.5, 0.2
+"""How long the thread that reads, and an idle one, may take to end."""
 
 
 class Server:
@@ -64,16 +64,16 @@ class Server:
         self._loop.start()
 
     def close(self) -> None:
-        """Closes the port and every connection, and waits until the threads have ended, but for one that is stuck."""
+        """Closes the port and every connection, and waits a moment for the threads to end."""
         if self._loop.is_alive():
             self._server.trigger.pull_trigger(self._hang_up)
-            self._loop.join()
+            self._loop.join(LOOP_SECONDS)
         else:
             self._hang_up()
         self._server.task_dispatcher.shutdown(timeout=THREAD_SECONDS)
 
     def _hang_up(self) -> None:
-        close_all(self._server._map)
+        close_all(self._server._map, ignore_all=True)
 
     def has_unsent(self) -> bool:
         """Whether a request is being answered, or an answer has not been sent to its end."""

@@ -183,7 +183,7 @@ def serve_http(options: argparse.Namespace) -> int:
         sys.stderr.write("waitress is not installed: pip install 'helios-render[functions]'\n")
         return ExitCode.USER_ERROR
     try:
-        return cloud_run.run(
+        cloud_run.run(
             options.workspace,
             concurrency=options.concurrency,
             lanes=options.lanes,

@@ -5,6 +5,7 @@ reply = seat.ask(payload, seconds=55)            # within 55 s, whatever happens
 """
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +16,7 @@ from helios_worker.runtime import Worker
 
 log = logging.getLogger(__name__)
 
-RESERVE_SECONDS, RESERVE_SHARE = 6.0, 0.25
+RESERVE_SECONDS, RESERVE_SHARE = 6.0, 0.3
 """Of the time until an answer is due, what is kept for winding up: the lesser of the two."""
 HEARD_SHARE = 0.6
 """Of that reserve, how long a stage may take to hear that it is to end, before its browsers are killed."""
@@ -32,7 +33,8 @@ class Seat:
         """Makes the worker and starts what it keeps warm. Raises what that raises."""
         self._make_worker = make_worker
         self._taken: tuple[ThreadPoolExecutor, Worker] | None = None
-        self._answer: Future[Reply] = Future()
+        self._answer = Future[Reply]()
+        self._stopped: Future[Reply] | None = None
         self._seated()
 
     def ask(self, payload: Payload, *, seconds: float | None = None) -> Reply:
@@ -41,16 +43,22 @@ class Seat:
         seconds: until an answer is due; a stage that would take longer is ended before that, as one that ran out of
         a resource: it may fit on a larger machine, or in smaller chunks.
         """
+        due = None if seconds is None else time.monotonic() + seconds
         thread, worker = self._seated()
         self._answer = answer = Future[Reply]()
         stage = thread.submit(worker.process, payload)
         stage.add_done_callback(lambda done: _settle(answer, done))
-        return bounded_reply(answer.result() if seconds is None else self._in_time(payload, answer, worker, seconds))
+        if due is None:
+            return bounded_reply(answer.result())
+        return bounded_reply(self._in_time(payload, answer, worker, max(0.0, due - time.monotonic())))
 
     def stop(self) -> None:
-        """Has the stage under way end as told to stop, from any thread. Returns at once."""
-        if self._taken is not None:
-            self._taken[1].stop(ExitCode.TERMINATED, STOPPED)
+        """Has the stage under way end as told to stop, from any thread. Returns at once; a second time does nothing."""
+        answer = self._answer
+        if self._taken is None or self._stopped is answer:
+            return
+        if self._taken[1].stop(ExitCode.TERMINATED, STOPPED):
+            self._stopped = answer
 
     def give_up(self, code: ExitCode = ExitCode.TERMINATED, why: str = STOPPED) -> None:
         """Answers for the stage under way, which did not hear that it is to end, and leaves its worker behind."""
