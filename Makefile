@@ -26,14 +26,15 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test unit integration e2e coverage lint types fmt crds lock bench image cluster-up \
-	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster system-packages-s3
+	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster system-packages-s3 \
+	system-packages-azure
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: system-packages $(STAMPS)/cli ## Install what rendering needs: system packages as root on Debian, then .venv
 
-setup-dev: system-packages-tests system-packages-s3 $(STAMPS)/dev tests/node_modules/.package-lock.json ## Install what the checks and tests need too
+setup-dev: system-packages-tests system-packages-s3 system-packages-azure $(STAMPS)/dev tests/node_modules/.package-lock.json ## Install what the checks and tests need too
 
 demo: setup ## Render the example to out/demo.mp4
 	@mkdir -p out
@@ -108,6 +109,9 @@ system-packages-tests:
 
 system-packages-s3:
 	@scripts/s3-server.sh
+
+system-packages-azure:
+	@scripts/azure-server.sh
 
 system-packages-cluster:
 	@$(if $(KIND),,$(PYTHON) tests/cluster/build --if-able)

@@ -20,6 +20,7 @@ from helios_worker.errors import HeliosError
 from helios_worker.machine import cpu_class, cpu_count, memory_limit
 from helios_worker.store import ArtifactStore, free_bytes, local_path
 from helios_worker.verify import verify_video
+from heliosctl.buckets import open_artifacts
 from heliosctl.errors import Failure
 from heliosctl.options import WorkerOptions
 from heliosctl.progress import Silent
@@ -131,12 +132,19 @@ def check_temporary() -> Check:
 
 
 def check_artifacts(url: str) -> Check:
-    """Whether the store can be written to and read back."""
-    store = ArtifactStore(url)
+    """Whether the store can be written to and read back, and keeps what is there from who may only create."""
+    store = open_artifacts(url)
     key = f"trial/{os.getpid()}"
     store.put(key, b"trial")
-    found = store.get(key)
+    found, replaced = store.get(key), store.create(key, b"another")
     store.delete(key)
+    if replaced:
+        return Check(
+            "artifacts",
+            "fail",
+            f"{store.url} replaces what should only be created: two workers could commit the same chunk",
+            "use a store with conditional writes; docs/stores.md names some",
+        )
     if found != b"trial":
         return Check("artifacts", "fail", f"{store.url} does not give back what was written to it")
     folder = local_path(url)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from helios_crds.wire import ExitCode, Reply, chunks_in
+from helios_operator.adapters.errors import TargetError, Unusable
 from helios_worker.errors import HeliosError
 
 PLAN = "the plan"
@@ -76,6 +77,9 @@ class Failure:
             return cls("Stopped", error.message, error.remedy, error.stop_code)
         if isinstance(error, HeliosError):
             return cls(type(error).__name__, error.message, error.remedy, error.exit_code)
+        if isinstance(error, TargetError):
+            code = ExitCode.USER_ERROR if isinstance(error, Unusable) else ExitCode.RETRYABLE
+            return cls(type(error).__name__, f"{error.where}: {error.message}", error.remedy, code)
         if isinstance(error, OSError):
             name = f"{error.filename}: " if error.filename else ""
             code = ExitCode.EXHAUSTED if error.errno in (28, 122) else ExitCode.RETRYABLE

@@ -11,8 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from helios_crds.wire import ExitCode
+from heliosctl.commands.deploy import deploy
 from heliosctl.commands.doctor import doctor
 from heliosctl.commands.jobs import jobs
+from heliosctl.commands.link import link
 from heliosctl.commands.plan import plan
 from heliosctl.commands.render import render
 from heliosctl.commands.stills import contact_sheet, still
@@ -77,5 +79,7 @@ app.command(rich_help_panel="Pictures")(still)
 app.command("contact-sheet", rich_help_panel="Pictures")(contact_sheet)
 app.command(rich_help_panel="Films")(plan)
 app.command(rich_help_panel="Films")(verify)
+app.command(rich_help_panel="Films")(link)
 app.add_typer(jobs, name="jobs", rich_help_panel="This machine")
+app.add_typer(deploy, name="deploy", rich_help_panel="Clouds")
 app.command(rich_help_panel="This machine")(doctor)

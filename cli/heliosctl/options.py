@@ -103,6 +103,9 @@ class EncodeOptions:
 class PageOptions:
     """What the page is given, and what is expected of it."""
 
+    entry: Annotated[str, _page("--entry", "The page within a folder, an archive or a bucket's folder.", "PATH")] = (
+        "index.html"
+    )
     props: Annotated[
         str | None,
         _page("--props", "A JSON value that the page finds as window.__HELIOS_PROPS__.", "JSON|@FILE"),
@@ -169,6 +172,22 @@ class WorkerOptions:
             "--retries", "How often a chunk that failed, not by the page's fault, is tried again.", "N", min=0, max=100
         ),
     ] = 2
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """Where the work is done."""
+
+    target: Annotated[
+        str | None,
+        _work(
+            "--target",
+            "Render chunks there, the first that has room: lambda=NAME, lambda=NAME@REGION:200 (so many at once), "
+            "cloud-run=https://…, local. Plan and joining stay on this machine; the artifacts must be in a bucket.",
+            "TARGET,…",
+            show_default="local",
+        ),
+    ] = None
 
 
 def _debug(value: bool) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from helios_worker.planning.encoder import check_encoder
 from heliosctl.options import TARGET_SECONDS, EncodeOptions, FilmOptions, PageOptions
 
 OPTIONS = {
+    "composition.entry": "--entry",
     "composition.seed": "--seed",
     "video.width": "--width",
     "video.height": "--height",
@@ -59,6 +61,7 @@ def build_request(
     given = {
         "composition": {
             "url": source,
+            "entry": page.entry,
             "props": None if page.props is None else read_props(page.props),
             "seed": page.seed,
             "seeking": page.seeking,
@@ -129,6 +132,19 @@ def seconds(text: str, *, option: str) -> Fraction:
         raise UserError(f"{option} {text} is no time", remedy="write it like 10, 2.5s or 1:30")
     hours, minutes, rest = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(rest.rstrip("."))
+
+
+def age(text: str, *, option: str) -> timedelta:
+    """30m, 12h, 7d or 4w as a length of time.
+
+    Raises:
+        UserError: it is none.
+    """
+    found = re.fullmatch(r"(\d{1,6})([smhdw])", text, re.ASCII)
+    if found is None:
+        raise UserError(f"{option} {text} is no length of time", remedy="write it like 12h, 7d or 4w")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found.group(2)]
+    return timedelta(**{unit: int(found.group(1))})
 
 
 def read_range(text: str) -> dict[str, Any]:

@@ -1,15 +1,22 @@
-"""Workers of this machine for the time of a command."""
+"""Workers for the time of a command: of this machine, and of the clouds."""
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+from helios_operator.adapters.aws_lambda import LambdaAdapter, LambdaConfig
 from helios_operator.adapters.base import Deployment
+from helios_operator.adapters.cloud_run import CloudRunAdapter, CloudRunConfig
+from helios_operator.adapters.errors import TargetError
 from helios_operator.adapters.local import LocalAdapter, LocalConfig
 from helios_worker.machine import cpu_count
 from heliosctl.errors import debugging
+from heliosctl.fleet import Fleet, NoTargetLeft, Place
 from heliosctl.options import WorkerOptions
 from heliosctl.progress import Listener
+from heliosctl.targets import Destination
 
 
 @asynccontextmanager
@@ -22,6 +29,52 @@ async def local_workers(options: WorkerOptions, listener: Listener) -> AsyncIter
         yield adapter, await adapter.deploy(config)
     finally:
         await adapter.close()
+
+
+@asynccontextmanager
+async def fleet(
+    destinations: Sequence[Destination], options: WorkerOptions, listener: Listener
+) -> AsyncIterator[tuple[Fleet, Deployment]]:
+    """Targets as one. Those that cannot be used are left out, and said so.
+
+    Raises:
+        NoTargetLeft: none of them can.
+    """
+    is_local = any(each.kind == "local" for each in destinations)
+    async with local_workers(options if is_local else replace(options, workers=1), listener) as (home, at_home):
+        adapters = [LambdaAdapter() if each.kind == "lambda" else CloudRunAdapter() for each in destinations]
+        try:
+            places = [
+                Place("local", home, at_home.slots, is_local=True)
+                if each.kind == "local"
+                else Place(str(each), adapter, each.slots or 1)
+                for each, adapter in zip(destinations, adapters, strict=True)
+            ]
+            made = Fleet(places, home, listener)
+            failures = await asyncio.gather(*map(_connected, destinations, adapters))
+            for place, failure in zip(places, failures, strict=True):
+                if failure is not None:
+                    made.leave_out(place, str(failure))
+            if all(place.left_out for place in places):
+                raise NoTargetLeft([f"{place.name}: {place.left_out}" for place in places])
+            yield made, Deployment(name="targets", slots=made.slots)
+        finally:
+            await asyncio.gather(*(adapter.close() for adapter in adapters))
+
+
+async def _connected(destination: Destination, adapter: LambdaAdapter | CloudRunAdapter) -> TargetError | None:
+    """Looks at a target; what is wrong with it, if anything."""
+    slots = destination.slots or 1
+    try:
+        if destination.kind == "lambda":
+            assert isinstance(adapter, LambdaAdapter)
+            await adapter.deploy(LambdaConfig(destination.name, destination.region, slots=slots))
+        elif destination.kind == "cloud-run":
+            assert isinstance(adapter, CloudRunAdapter)
+            await adapter.deploy(CloudRunConfig(url=destination.name, slots=slots))
+    except TargetError as error:
+        return error
+    return None
 
 
 def _log(line: str) -> None:

@@ -1,4 +1,4 @@
-"""SOURCE on the command line: a page, a folder, an address, or HTML on standard input."""
+"""SOURCE on the command line: a page, a folder or an archive, here, in a bucket or at an address, or standard input."""
 
 import hashlib
 import os
@@ -6,17 +6,20 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from helios_worker.archive import SUFFIXES, is_archive
 from helios_worker.errors import UserError
+from helios_worker.source import BUCKETS, PAGE_SUFFIXES
 from helios_worker.store import local_path
 
-PAGE_SUFFIXES = (".html", ".htm", ".xhtml", ".svg")
+NO_SOURCES = (".mp4", ".mov", ".webm", ".json", ".gz", ".7z", ".rar")
 
 
-def resolve_source(source: str, artifacts: str) -> str:
+def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> str:
     """The source as a request names it; what is plainly wrong is said before anything is started.
 
     artifacts: URL of the artifact store; HTML from standard input is kept in it, under its own digest, so that
     the same HTML is the same source and a second run resumes the first.
+    entry: the page within a folder.
 
     Raises:
         UserError: there is no such page.
@@ -28,31 +31,46 @@ def resolve_source(source: str, artifacts: str) -> str:
         if not parts.hostname:
             raise UserError(f"{source} is no address", remedy="write it like https://example.org/page.html")
         return source
+    if source.startswith(BUCKETS):
+        _check_name(source)
+        return source
     path = local_path(source)
     if path is None:
         raise UserError(
-            f"{source}: pages are read from files, folders, http:// and https:// addresses", remedy="check the address"
+            f"{source}: pages are read from files and folders, from buckets (s3://, gs://, az://), and from "
+            "http:// and https:// addresses",
+            remedy="check the address",
         )
     path = path.expanduser()
     if path.is_dir():
-        _check_folder(source, path)
+        _check_folder(source, path, entry)
     elif not path.is_file():
         raise UserError(
             f"there is no page {source}", remedy="name an HTML file, a folder with an index.html, or an address"
         )
-    elif path.suffix.lower() not in PAGE_SUFFIXES:
+    elif path.suffix.lower() not in PAGE_SUFFIXES and not is_archive(path.name):
         raise UserError(
             f"{source} is no page: it ends in {path.suffix or 'nothing'}",
-            remedy="name an HTML file, or the folder that it is in",
+            remedy=f"name an HTML file, the folder that it is in, or an archive of that ({', '.join(SUFFIXES)})",
         )
     return str(path.absolute())
 
 
-def _check_folder(source: str, path: Path) -> None:
-    if not (path / "index.html").is_file():
+def _check_name(source: str) -> None:
+    """Refuses what is named like a file that is none of a page, a folder and an archive."""
+    name = urlsplit(source).path
+    if name.lower().endswith(NO_SOURCES) and not is_archive(name):
+        raise UserError(
+            f"{source} is no page: it ends in {Path(name).suffix}",
+            remedy=f"name an HTML file, the folder that it is in, or an archive of that ({', '.join(SUFFIXES)})",
+        )
+
+
+def _check_folder(source: str, path: Path, entry: str) -> None:
+    if not (path / entry).is_file():
         pages = sorted(page.name for page in path.glob("*.html"))
         remedy = f"name the page itself: {Path(source) / pages[0]}" if pages else "name the folder that the page is in"
-        raise UserError(f"there is no index.html in {source}", remedy=remedy)
+        raise UserError(f"there is no {entry} in {source}", remedy=remedy)
 
 
 def _keep_stdin(artifacts: str) -> Path:

@@ -281,7 +281,7 @@ class Execution(ApiModel):
 class SecretRef(ApiModel):
     """A Secret in the RenderJob's namespace."""
 
-    name: Name = Field(description="Name of the Secret; its keys become the worker's environment.")
+    name: Name = Field(description="Name of the Secret; its keys are named as variables: AWS_ACCESS_KEY_ID and so on.")
 
 
 class Artifacts(ApiModel):

@@ -58,6 +58,14 @@ class TargetStatus(StatusModel):
 
     name: str = Field(max_length=253, description="Name of the RenderTarget.")
     active: int = Field(default=0, ge=0, description="Chunks that it has now.")
+    done: int = Field(default=0, ge=0, description="Chunks that it has rendered.")
+    failed: int = Field(default=0, ge=0, description="Attempts that failed there, without disruptions.")
+    invocations: int = Field(default=0, ge=0, description="Invocations that have ended, if it is out of the cluster.")
+    cost: str = Field(
+        default="0",
+        max_length=32,
+        description="Estimate of what they cost, in the currency of its price.",
+    )
 
 
 class Film(StatusModel):

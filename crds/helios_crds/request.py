@@ -42,8 +42,8 @@ Fps = Annotated[str, BeforeValidator(_fps_text), AfterValidator(check_fps)]
 class Composition(_Model):
     """The page.
 
-    url: a page or a folder: a local path, file://, http:// or https://.
-    entry: the page within a folder.
+    url: a page, a folder or an archive: a local path, file://, s3://, gs://, az://, http:// or https://.
+    entry: the page within a folder or an archive.
     props: a JSON value that the page finds as window.__HELIOS_PROPS__.
     seed: of the page's random numbers.
     seeking: whether a frame can be reached by jumping (Seekable), needs all before it (Stateful), or is tried.

@@ -7,14 +7,18 @@ event, an HTTP body, a pod's arguments and termination message, or lines between
 import re
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from helios_crds.request import MAX_CHUNKS
 
 RESULT_BYTES = 4096
 """What a reply's result may hold at most: a pod's termination message has room for no more."""
+
+
+SECRET_PREFIX = "HELIOS_SECRET_"  # noqa: S105 - of names
+"""Begins the names of variables that hold a RenderJob's credentialsRef, before the worker has chosen among them."""
 
 
 class ExitCode(IntEnum):
@@ -42,6 +46,7 @@ class Payload(BaseModel):
     jobPath: URL of the request (stage plan) or of job.json (stages chunk and stitch).
     chunkIndex: which chunk, from 0; the other stages take 0.
     attempt: how often this has been asked for, from 1; for logs only.
+    request: of a plan, to be put where jobPath says first; None: it is there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -50,6 +55,13 @@ class Payload(BaseModel):
     chunkIndex: int = Field(default=0, ge=0, lt=1_000_000)
     stage: Annotated[Stage, Field(strict=False)] = Stage.CHUNK
     attempt: int = Field(default=1, ge=1, lt=1_000_000)
+    request: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _of_a_plan(self) -> Self:
+        if self.request is not None and self.stage is not Stage.PLAN:
+            raise ValueError("a request goes with stage plan alone")
+        return self
 
 
 class Reply(BaseModel):

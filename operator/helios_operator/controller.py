@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,11 +14,15 @@ from helios_crds.wire import Stage
 from helios_operator import metrics, observe
 from helios_operator.actions import Actions, NameTaken, about
 from helios_operator.cache import Children, holds_place, version
+from helios_operator.clouds import Clouds
 from helios_operator.cluster import ApiError, Cluster
 from helios_operator.config import Config
 from helios_operator.departed import Departed
 from helios_operator.events import Recorder
+from helios_operator.invocations import Invocations
+from helios_operator.manifests.payload import order
 from helios_operator.places import Places, demands
+from helios_operator.policies.homes import is_offload
 from helios_operator.policies.placement import DEFAULT_USES
 from helios_operator.policies.urgency import is_urgent
 from helios_operator.progress import Turns
@@ -64,7 +68,7 @@ class _Known:
 class Controller:
     """Everything between the events and the API server. `children` is filled before `run` is called."""
 
-    def __init__(self, cluster: Cluster, config: Config) -> None:
+    def __init__(self, cluster: Cluster, config: Config, clouds: Clouds | None = None) -> None:
         self.children = Children(on_room=lambda target: self._free([target]))
         self.queue = WorkQueue()
         self._cluster = cluster
@@ -77,7 +81,8 @@ class Controller:
         self._freed = WorkQueue()
         self._render_jobs: dict[str, _Known] = {}
         self._departed = Departed()
-        self._targets = Targets(cluster)
+        self._invocations = Invocations(clouds or Clouds(), lambda: cluster.now, self.queue.add, self._gained)
+        self._targets = Targets(cluster, self._invocations.resting)
         self._last_pass: dict[str, float] = {}
         self._turns = Turns()
         self._starting: Counter[str] = Counter()
@@ -103,6 +108,7 @@ class Controller:
         self._taken.forget(uid)
         self._turns.done(uid)
         self._refused.forget(uid)
+        self._invocations.forget(uid)
         self._free(self._places.put(uid, {}))
 
     def keep_render_jobs(self, uids: Collection[str], at: int) -> None:
@@ -142,6 +148,13 @@ class Controller:
             group.create_task(self._wake())
             group.create_task(self._targets.run())
             group.create_task(self._events.run())
+            group.create_task(self._at_the_end())
+
+    async def _at_the_end(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self._invocations.close()
 
     async def _work(self) -> None:
         while True:
@@ -179,15 +192,16 @@ class Controller:
         job = replace(job, taken=await self._taken.look(job, now), refused=self._refused.of(uid))
         if uid in self._departed:
             return
-        attempts = self.children.attempts(uid, job.namespace)
-        config = self._config_for(job, attempts)
-        decision = reconcile(job, attempts, (), self._cluster.now, config)
+        attempts, invocations = self.children.attempts(uid, job.namespace), self._invocations.attempts(uid)
+        config = self._config_for(job, [*attempts, *invocations])
+        decision = reconcile(job, attempts, invocations, self._cluster.now, config)
         self._free(self._places.put(uid, demands(replace(job, status=decision.status))))
         with self._places_taken(decision):
             await self._tell(job, resource_version, decision)
             if uid in self._departed:
                 return
             await self._act(replace(job, status=decision.status), decision, config)
+        self._note_costs(job, decision, invocations)
         if decision.status.plan != job.status.plan:  # chunks were given places by what was known before the plan
             self._last_pass.pop(uid, None)
             self.queue.add(uid)
@@ -220,6 +234,14 @@ class Controller:
         for said in decision.events:
             self._events.say(job, said)
 
+    def _note_costs(self, job: ObservedJob, decision: Decision, invocations: Sequence[Attempt]) -> None:
+        """What an acknowledged status says of costs is not counted again; of an ended render nothing more is said."""
+        known = self._render_jobs.get(job.uid)
+        if known is not None and known.job.status.targets == decision.status.targets:
+            self._invocations.on_record(job.uid, {each.uid for each in invocations if each.cost is not None})
+        if job.status.completionTime is not None:
+            self._invocations.forget(job.uid)
+
     async def _look_afresh(self, job: AnyJob) -> None:
         """A status was refused because the RenderJob is not what it was: no event may ever tell, so it is read."""
         found = await self._actions.find(job)
@@ -230,9 +252,13 @@ class Controller:
 
     async def _act(self, job: ObservedJob, decision: Decision, config: Config) -> None:
         for action in decision.actions:
-            if isinstance(action, StopAttempt):
+            if isinstance(action, StopAttempt) and not self._invocations.stop(job.uid, action.uid):
                 await self._actions.stop(job, action)
-        await self._start_all(job, [each for each in decision.actions if isinstance(each, StartAttempt)], config)
+        starts = [each for each in decision.actions if isinstance(each, StartAttempt)]
+        for start in starts:
+            if is_offload(config.targets[start.target]):
+                self._invocations.start(job, start, order(job, start, config))
+        await self._start_all(job, [each for each in starts if not is_offload(config.targets[each.target])], config)
 
     async def _start_all(self, job: ObservedJob, starts: list[StartAttempt], config: Config) -> None:
         """A few at a time. A start that is refused keeps no other from being tried, a few that all are do.
@@ -287,8 +313,11 @@ class Controller:
             if target is not None:
                 most = target.maxConcurrent
                 free[name] = max(0, most - self.children.held(name) - self._starting[name])
+                if is_offload(target):
+                    at_most = most - self._invocations.active(name) - self._starting[name]
+                    free[name] = self._invocations.room(name, max(0, at_most))
                 grants[name] = self._places.give(job.uid, name, most, held[name] + free[name])
-        return replace(self._config, targets=targets, grants=grants, free=free)
+        return replace(self._config, targets=targets, grants=grants, free=free, notes=self._invocations.resting())
 
     @contextmanager
     def _places_taken(self, decision: Decision) -> Iterator[None]:
@@ -301,6 +330,11 @@ class Controller:
         finally:
             self._starting.subtract(taken)
             self._free(taken)
+
+    def _gained(self, name: str) -> None:
+        """A target outside of the cluster may take more, or rests no more."""
+        self._free([name])
+        self._targets.look_at(name)
 
     def _free(self, names: Iterable[str]) -> None:
         for name in names:

@@ -4,7 +4,7 @@ from collections import Counter as Count
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -26,6 +26,24 @@ REQUESTS = Counter(
 )
 STARTED = Counter("helios_attempts_started", "Attempts started.", ["stage", "target"], registry=REGISTRY)
 STOPPED = Counter("helios_attempts_stopped", "Attempts stopped before their end.", registry=REGISTRY)
+INVOCATIONS = Counter(
+    "helios_invocations",
+    "Invocations of targets outside of the cluster that have ended, by what they came to.",
+    ["target", "outcome"],
+    registry=REGISTRY,
+)
+INVOCATIONS_ACTIVE = Gauge(
+    "helios_invocations_active",
+    "Invocations under way, those included that nobody waits for.",
+    ["target"],
+    registry=REGISTRY,
+)
+INVOCATION_COST = Counter(
+    "helios_invocation_cost",
+    "Estimate of what invocations cost, in the currency of the prices.",
+    ["target"],
+    registry=REGISTRY,
+)
 WARNINGS = Counter("helios_warnings", "Events of type Warning, by reason.", ["reason"], registry=REGISTRY)
 ENDED = Counter("helios_renders_ended", "RenderJobs that ended, by phase.", ["phase"], registry=REGISTRY)
 API_ERRORS = Counter(

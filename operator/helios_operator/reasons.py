@@ -27,11 +27,16 @@ USABLE = "Usable"
 # Waiting for somebody
 TARGET_NOT_FOUND = "TargetNotFound"
 TARGET_FORBIDDEN = "TargetForbidden"
-TARGET_NOT_SUPPORTED = "TargetNotSupported"
+TARGET_UNFIT = "TargetUnfit"
+BUCKET_NEEDED = "BucketNeeded"
+BUDGET_REACHED = "BudgetReached"
 STORE_FORBIDDEN = "StoreForbidden"
 NAME_TAKEN = "NameTaken"
 QUOTA_EXCEEDED = "QuotaExceeded"
 START_REFUSED = "StartRefused"
+
+# Of a RenderTarget
+TARGET_RESTING = "TargetResting"
 
 # The end
 INPUT_INVALID = "InputInvalid"

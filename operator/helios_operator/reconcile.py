@@ -7,20 +7,25 @@ The order of things: what attempts came to is folded into the record (settle), t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from helios_crds.durations import parse_duration
 from helios_crds.mapping import UnusableSpec, render_request
+from helios_crds.renderjob import TargetUse
 from helios_crds.renderjob_status import ChunkCounts, Film, RenderJobStatus, TargetStatus
 from helios_crds.wire import Stage
 from helios_operator import reasons
 from helios_operator.conditions import conditions, phase_of
 from helios_operator.config import Config
-from helios_operator.locations import obstacle, output_url
+from helios_operator.locations import output_url
 from helios_operator.marks import ACTIVE, CACHED, DONE, GIVEN_UP, WAITING
+from helios_operator.policies.budget import affordable, is_priced
 from helios_operator.policies.deadlines import is_lost, is_over
 from helios_operator.policies.delays import WORTH_TELLING, delay, is_waiting_long
+from helios_operator.policies.homes import homes, is_offload, needs_bucket
 from helios_operator.policies.names import names_taken
-from helios_operator.policies.placement import DEFAULT_USES, place, rooms
+from helios_operator.policies.obstacles import obstacle
+from helios_operator.policies.placement import DEFAULT_USES, Room, place, rooms, within_budget
 from helios_operator.policies.refusals import starts_refused
 from helios_operator.policies.retry import GivenUp
 from helios_operator.policies.stop import attempts_to_stop
@@ -64,10 +69,11 @@ def reconcile(
     can_start = not (record.end or record.film or blocked or job.spec.suspend)
     starts = scheduler.starts() if can_start else []
     refused = scheduler.refused(starts)
-    found = names_taken(scheduler.missed()) or starts_refused(refused)
+    found = names_taken(scheduler.missed()) or starts_refused(refused) or scheduler.budget_reached()
     hindrance = _Hindrance(blocked or found, total=blocked is not None or not scheduler.has_others(refused))
     announced = [start for start in starts if start.work not in {told.work for told in refused}]
-    status = _status(job, record, hindrance, scheduler.holding, announced, now, config)
+    held_up = delay(scheduler.holding, now, scheduler.notes())
+    status = _status(job, record, hindrance, scheduler.holding, announced, held_up, now, config)
     announcements = [*record.events, *_ending(record), *_hindering(job.status, status)]
     return Decision(
         status=status,
@@ -161,9 +167,58 @@ class _Scheduler:
         ]
 
     def has_others(self, refused: Sequence[RefusedStart]) -> bool:
-        """Whether something runs, or will, whose name is free and that is not refused."""
+        """Whether something runs, or will, whose name is free and that is not refused, nor too dear."""
+        if self.holding:
+            return True
         barred = {told.work for told in refused}
-        return bool(self.holding) or any(not (self._is_taken(work) or work in barred) for work in self._due())
+        if self.budget_reached():
+            return False
+        return any(not (self._is_taken(work) or work in barred) for work in self._due())
+
+    def budget_reached(self) -> GivenUp | None:
+        """The obstacle that a budget is which has been reached; none while a chunk may run where it costs nothing."""
+        uses = self._uses()
+        if self._affordable() != 0 or self._record.plan is None or self._record.is_rendered:
+            return None
+        if self._holds_priced() or not all(use.name in self._priced() for use in uses):
+            return None
+        text = "is used up: raise it, or name a target without a price"
+        return GivenUp(reasons.BUDGET_REACHED, f"execution.budget ({self._job.spec.execution.budget}) {text}")
+
+    def notes(self) -> list[str]:
+        """What keeps targets of this job from taking more."""
+        execution = self._job.spec.execution
+        named = [use.name for use in execution.targets or DEFAULT_USES]
+        told = [self._config.notes[name] for name in named if name in self._config.notes]
+        targets = self._config.targets
+        apart = [name for name in named if name in targets and needs_bucket(self._job, targets[name], self._config)]
+        if apart:
+            told.append(
+                f"{', '.join(apart)} cannot reach the artifacts, which lie on a volume: set artifacts.url to a bucket"
+            )
+        if self._affordable() == 0 and not self._holds_priced():
+            told.append(f"execution.budget ({execution.budget}) is used up, nothing more runs where it costs something")
+        return told
+
+    def _uses(self) -> list[TargetUse]:
+        """The targets that can run this job's chunks."""
+        able = set(homes(self._job, Stage.CHUNK, self._config))
+        return [use for use in self._job.spec.execution.targets or DEFAULT_USES if use.name in able]
+
+    def _priced(self) -> set[str]:
+        targets = self._config.targets.items()
+        return {name for name, target in targets if is_offload(target) and is_priced(target.price)}
+
+    def _holds_priced(self) -> int:
+        priced = self._priced()
+        return sum(attempt.target in priced for attempt in self.holding)
+
+    def _affordable(self) -> int | None:
+        budget = self._job.spec.execution.budget
+        if budget is None:
+            return None
+        spent, ended = self._record.tallies.spent(self._priced())
+        return affordable(Decimal(budget), spent, ended, self._holds_priced())
 
     def _due(self) -> Iterator[Work]:
         """What the render's step consists of, as far as it is not done."""
@@ -185,8 +240,15 @@ class _Scheduler:
         return start in self._taken or start in self._paused
 
     def _start_alone(self, work: Work) -> list[StartAttempt]:
-        target = (self._job.spec.execution.targets or DEFAULT_USES)[0].name
-        return [self._start(work, target)] if self._is_ready(work) else []
+        """On the first target that can and has room; a Kubernetes target has some for what is not a chunk."""
+        if not self._is_ready(work):
+            return []
+        too_dear = self._priced() if self._affordable() == 0 else set()
+        for name in homes(self._job, work.stage, self._config):
+            has_room = not is_offload(self._config.targets[name]) or self._config.free.get(name, 1) > 0
+            if has_room and name not in too_dear:
+                return [self._start(work, name)]
+        return []
 
     def _start_chunks(self) -> list[StartAttempt]:
         execution = self._job.spec.execution
@@ -196,9 +258,11 @@ class _Scheduler:
         chosen = chunks_to_start(ready, len(held), execution.parallelism)
         if not chosen and len(held) < execution.parallelism:
             chosen = self._slow_chunks()[: execution.parallelism - len(held)]
-        uses = execution.targets or DEFAULT_USES
-        free = rooms(uses, held, self._config, self._now)
-        return [self._start(Work(Stage.CHUNK, index), target) for index, target in place(chosen, free)]
+        return [self._start(Work(Stage.CHUNK, index), target) for index, target in place(chosen, self._rooms(held))]
+
+    def _rooms(self, held: Sequence[Attempt]) -> list[Room]:
+        free = rooms(self._uses(), held, self._config, self._now)
+        return within_budget(free, self._priced(), self._affordable())
 
     def _slow_chunks(self) -> list[int]:
         finished = [attempt for found in self._attempts.values() for attempt in found if _is_rendered_chunk(attempt)]
@@ -262,6 +326,7 @@ def _status(
     hindrance: _Hindrance,
     holding: Sequence[Attempt],
     starts: Sequence[StartAttempt],
+    held_up: str,
     now: datetime,
     config: Config,
 ) -> RenderJobStatus:
@@ -271,8 +336,8 @@ def _status(
     active: list[Attempt | StartAttempt] = [] if ended else [*holding, *starts]
     marks = _chunk_map(record, active)
     done = marks.count(DONE) + marks.count(CACHED)
-    held_up = "" if ended else delay(holding, now)
-    found = conditions(record, phase, hindrance.obstacle, job.status.conditions, job.generation, now, held_up)
+    told = "" if ended else held_up
+    found = conditions(record, phase, hindrance.obstacle, job.status.conditions, job.generation, now, told)
     return RenderJobStatus(
         observedGeneration=job.generation,
         phase=phase,
@@ -291,7 +356,7 @@ def _status(
         chunkMap=marks,
         failures=record.failures,
         retries=record.ledger.to_status(),
-        targets=_targets(job, active),
+        targets=_targets(job, record, active),
         output=record.film or Film(url=output_url(job, config)[:2200]),
         conditions=found,
     )
@@ -305,8 +370,7 @@ def _chunk_map(record: Record, active: Sequence[Attempt | StartAttempt]) -> str:
     return "".join(marks)
 
 
-def _targets(job: ObservedJob, active: Sequence[Attempt | StartAttempt]) -> list[TargetStatus]:
-    """How many chunks each of the job's targets has."""
+def _targets(job: ObservedJob, record: Record, active: Sequence[Attempt | StartAttempt]) -> list[TargetStatus]:
+    """What each of the job's targets has, and has done."""
     chunks = [attempt.target for attempt in active if attempt.work.stage is Stage.CHUNK]
-    uses = job.spec.execution.targets or DEFAULT_USES
-    return [TargetStatus(name=use.name, active=chunks.count(use.name)) for use in uses]
+    return record.tallies.to_status([use.name for use in job.spec.execution.targets or DEFAULT_USES], chunks)

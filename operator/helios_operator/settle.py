@@ -22,13 +22,15 @@ from helios_operator.policies.deadlines import has_not_started, is_lost
 from helios_operator.policies.gathering import Failure, announcements
 from helios_operator.policies.retry import GivenUp, backoff, given_up
 from helios_operator.state import PLAN, STITCH, Announcement, Attempt, AttemptPhase, ObservedJob, Work, by_work
+from helios_operator.tallies import Tallies
 
 
 @dataclass
 class Record:
     """What is on record of a render, as it is being amended.
 
-    marks: one per chunk, WAITING, DONE, CACHED or GIVEN_UP. end: why the render ends without a film.
+    marks: one per chunk, WAITING, DONE, CACHED or GIVEN_UP. tallies: by target. end: why the render ends without a
+    film.
     """
 
     plan: PlanStatus | None
@@ -36,6 +38,7 @@ class Record:
     ledger: Ledger
     failures: int
     film: Film | None
+    tallies: Tallies
     end: GivenUp | None = None
     events: list[Announcement] = field(default_factory=list)
 
@@ -47,11 +50,11 @@ class Record:
         it, or the store is another one now. The render is then planned again.
         """
         status, plan = job.status, job.status.plan
-        ledger = Ledger(status.retries)
+        ledger, tallies = Ledger(status.retries), Tallies(status.targets)
         if plan is None or plan.jobPath != results.job_path(store, plan.jobId) or len(status.chunkMap) != plan.chunks:
-            return cls(None, [], ledger, status.failures, film=None)
+            return cls(None, [], ledger, status.failures, None, tallies)
         marks = [WAITING if mark == ACTIVE else mark for mark in status.chunkMap]
-        return cls(plan, marks, ledger, status.failures, film=None)
+        return cls(plan, marks, ledger, status.failures, None, tallies)
 
     def is_open(self, index: int) -> bool:
         """Whether a chunk is neither done nor given up."""
@@ -78,6 +81,8 @@ class _Settlement:
         self.record = Record.of(job, store_url(job, config))
         self._failures: list[Failure] = []
         self._start_timeout = parse_duration(job.spec.execution.startTimeout)
+        for attempt in (each for found in attempts.values() for each in found if each.cost is not None):
+            self.record.tallies.ended(attempt)
         # One after another: what is done may be on record late, see policies/urgency.
         if self.record.plan is None:
             self._settle_plan()
@@ -114,8 +119,10 @@ class _Settlement:
             if work.stage is not Stage.CHUNK or not self.record.is_open(work.chunk):
                 continue
             attempts = self._unsettled(work)
-            if any(attempt.phase is AttemptPhase.SUCCEEDED for attempt in attempts):
+            done = next((attempt for attempt in attempts if attempt.phase is AttemptPhase.SUCCEEDED), None)
+            if done is not None:
                 self.record.marks[work.chunk] = DONE  # exit 0 alone proves it: the manifest is in the store
+                self.record.tallies.done(done.target)
                 self.record.ledger.forget(work)
             elif len(self.record.ledger.entries) < MAX_RETRY_ENTRIES:  # far beyond what ends the render
                 self._settle_failure(work, attempts)
@@ -184,6 +191,7 @@ class _Settlement:
         pause = backoff(self._job.uid, work, failures, config.backoff, config.backoff_limit)
         record.ledger.record(work, number, found.reason, self._now + pause)
         record.failures += 1
+        record.tallies.failed(attempt.target)
         limits = self._job.spec.execution.retries
         record.end = record.end or given_up(work, attempt.exit_code, failures, record.failures, limits, found.message)
         if record.end is not None and work.stage is Stage.CHUNK:

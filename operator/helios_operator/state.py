@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from helios_crds.renderjob import RenderJobSpec
@@ -49,6 +50,7 @@ class Attempt:
     waiting: why the pod does not start. leaving: why it is being taken away, or was. silent: its node says nothing.
     disrupted: the pod was taken away, the work is not to blame. stopping: its deletion is under way.
     terminating_since: since when its pod has been told to end.
+    cost: of an invocation that has ended, an estimate; None once that is on record, and of Jobs.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Attempt:
     disrupted: bool = False
     stopping: bool = False
     terminating_since: datetime | None = None
+    cost: Decimal | None = None
 
     @property
     def is_active(self) -> bool:

@@ -1,6 +1,6 @@
 """RenderTargets: which there are, which can be used, and what their status says of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,18 +28,21 @@ def read_target(body: Object) -> tuple[RenderTargetSpec | None, str, str]:
         spec = RenderTargetSpec.model_validate(body.get("spec"))
     except ValidationError as error:
         return None, reasons.INVALID_SPEC, f"{observe.mistake(error)}; no RenderJob can use this target until then"
-    if spec.kubernetes is None:
-        return spec, reasons.TARGET_NOT_SUPPORTED, "this operator runs chunks on Kubernetes targets only, so far"
     return spec, reasons.USABLE, ""
 
 
-def target_status(body: Object, now: datetime) -> RenderTargetStatus:
-    """The status that a RenderTarget ought to have; equal to the one it has if nothing is to be written."""
+def target_status(body: Object, now: datetime, resting: str = "") -> RenderTargetStatus:
+    """The status that a RenderTarget ought to have; equal to the one it has if nothing is to be written.
+
+    resting: why it is left alone for a while; "" if it is not.
+    """
     try:
         before = RenderTargetStatus.model_validate(body.get("status") or {})
     except ValidationError:
         before = RenderTargetStatus()
     _, reason, message = read_target(body)
+    if resting and reason == reasons.USABLE:
+        reason, message = reasons.TARGET_RESTING, resting
     usable, generation = reason == reasons.USABLE, body["metadata"].get("generation", 0)
     told = {found.type: found for found in before.conditions}
     expected = (reason, message) if not usable else (reasons.AS_EXPECTED, "")
@@ -55,10 +58,14 @@ def target_status(body: Object, now: datetime) -> RenderTargetStatus:
 
 
 class Targets:
-    """RenderTargets as they were last heard of. A name whose spec cannot be read has none, the built-in one's too."""
+    """RenderTargets as they were last heard of. A name whose spec cannot be read has none, the built-in one's too.
 
-    def __init__(self, cluster: Cluster) -> None:
+    resting: which are left alone for a while, and why.
+    """
+
+    def __init__(self, cluster: Cluster, resting: Callable[[], Mapping[str, str]] = dict) -> None:
         self._cluster = cluster
+        self._resting = resting
         self._bodies: dict[str, Object] = {}
         self._specs: dict[str, RenderTargetSpec] = {}
         self._departed = Departed()
@@ -100,6 +107,11 @@ class Targets:
             self.drop(meta["name"], meta["uid"])
         return bool(gone)
 
+    def look_at(self, name: str) -> None:
+        """A target may rest, or rest no more."""
+        if name in self._bodies:
+            self._due.add(name)
+
     def usable(self) -> Mapping[str, RenderTargetSpec]:
         """Specs by name. What somebody made of the built-in target counts, even if it cannot be read."""
         built_in = {name: spec for name, spec in built_in_targets().items() if name not in self._bodies}
@@ -126,7 +138,8 @@ class Targets:
         body = self._bodies.get(name)
         if body is None:
             return
-        wanted = target_status(body, self._cluster.now).model_dump(mode="json")
+        resting = self._resting().get(name, "")
+        wanted = target_status(body, self._cluster.now, resting).model_dump(mode="json")
         if wanted == _normal(body.get("status")):
             return
         meta = {key: body["metadata"][key] for key in ("resourceVersion", "uid")}

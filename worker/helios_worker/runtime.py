@@ -192,7 +192,7 @@ class WorkerRuntime:
 
         root, key = self._place(payload)
         store = ArtifactStore(root)
-        data = await asyncio.to_thread(store.get, key)
+        data = orjson.dumps(payload.request) if payload.request is not None else await asyncio.to_thread(store.get, key)
         if data is None:
             raise UserError(f"there is no request at {payload.jobPath}")
         try:
@@ -205,6 +205,8 @@ class WorkerRuntime:
         self._allowed.check_source(request.composition.url)
         if request.output is not None:
             self._allowed.check(request.output, "the output")
+        if payload.request is not None:
+            await asyncio.to_thread(store.put, key, data)
         self._studio.launch(0)
         from helios_worker.stages.plan import plan
 

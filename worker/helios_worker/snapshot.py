@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from helios_worker.blobs import BLOBS, Blobs, blob_key
 from helios_worker.capture.site import Locate
 from helios_worker.errors import CorruptArtifact, HeliosError, UserError
-from helios_worker.store import ArtifactStore, StoreError, file_digest, json_digest
+from helios_worker.store import ArtifactStore, file_digest, json_digest
+from helios_worker.store_faults import StoreError
 
 MAX_FILES = 20_000
 MAX_BYTES = 4 << 30
@@ -45,10 +46,13 @@ class Snapshot(BaseModel):
         return f"snapshots/{self.digest}.json"
 
 
-def take_snapshot(store: ArtifactStore, page: Path, *, exclude: frozenset[Path] = frozenset()) -> Snapshot:
+def take_snapshot(
+    store: ArtifactStore, page: Path, *, folder: Path | None = None, exclude: frozenset[Path] = frozenset()
+) -> Snapshot:
     """Stores a page with the folder around it.
 
-    page: the page's file. exclude: files and folders that are no part of it, such as the output.
+    page: the page's file. folder: the composition's, which the page lies in; by default the one right around it.
+    exclude: files and folders that are no part of it, such as the output.
 
     Hidden files are left out, unless the page itself is one. Symbolic links are followed within the folder only;
     the page may be a link to anywhere.
@@ -59,7 +63,8 @@ def take_snapshot(store: ArtifactStore, page: Path, *, exclude: frozenset[Path] 
     """
     if not page.is_file():
         raise UserError(f"there is no page {page}", remedy="name an HTML file, or a folder with an index.html")
-    root = page.parent.resolve()
+    top = folder or page.parent
+    root, entry = top.resolve(), page.relative_to(top)
     excluded = {item.resolve() for item in exclude}
     if page.resolve() in excluded:
         raise UserError(f"the output would overwrite the page {page}", remedy="choose another output")
@@ -71,7 +76,7 @@ def take_snapshot(store: ArtifactStore, page: Path, *, exclude: frozenset[Path] 
     files: dict[str, str] = {}
     total = 0
     found = _walk(root, excluded)
-    for path in dict.fromkeys([root / page.name, *islice(found, MAX_FILES + 1)]):
+    for path in dict.fromkeys([root / entry, *islice(found, MAX_FILES + 1)]):
         total += _stat(path).st_size
         if len(files) >= MAX_FILES or total > MAX_BYTES:
             raise UserError(
@@ -79,7 +84,7 @@ def take_snapshot(store: ArtifactStore, page: Path, *, exclude: frozenset[Path] 
                 remedy="put the page and what it uses into a folder of its own",
             )
         files[path.relative_to(root).as_posix()] = _store_file(store, path)
-    snapshot = Snapshot(entry=page.name, files=dict(sorted(files.items())))
+    snapshot = Snapshot(entry=entry.as_posix(), files=dict(sorted(files.items())))
     store.put(snapshot.key, orjson.dumps(snapshot.model_dump()))
     return snapshot
 

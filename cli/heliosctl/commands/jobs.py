@@ -1,6 +1,5 @@
 """`heliosctl jobs`: what the artifact store remembers, and how to finish or forget it."""
 
-import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -11,12 +10,14 @@ from rich.table import Table
 
 from helios_worker.errors import UserError
 from helios_worker.job import Manifest, manifest_key
-from helios_worker.store import ArtifactStore
+from helios_worker.store import ArtifactStore, split_object
+from heliosctl.buckets import check_bucket, open_artifacts
 from heliosctl.catalogue import StoredJob, find_job, list_jobs, remove_jobs, stale_jobs
-from heliosctl.commands.render import on_this_machine, tell
-from heliosctl.options import SaidOptions, StoreOptions, WorkerOptions, takes
+from heliosctl.commands.render import on_targets, tell
+from heliosctl.options import SaidOptions, StoreOptions, TargetOptions, WorkerOptions, takes
 from heliosctl.output import check_output
 from heliosctl.report import local_name, print_json, size_text, stderr, stdout, time_text
+from heliosctl.request import age
 
 jobs = typer.Typer(no_args_is_help=True)
 ID = typer.Argument(help="A job's ID, or as much of its beginning as no other job shares.", show_default=False)
@@ -32,7 +33,7 @@ def about() -> None:
 @takes(store=StoreOptions, said=SaidOptions)
 def show_list(store: StoreOptions, said: SaidOptions) -> None:
     """List the jobs, the one used last first."""
-    found = list_jobs(ArtifactStore(store.url))
+    found = list_jobs(open_artifacts(store.url))
     if said.as_json:
         print_json({"jobs": [_as_json(job, store) for job in found]})
         return
@@ -62,7 +63,7 @@ def show_list(store: StoreOptions, said: SaidOptions) -> None:
 @takes(store=StoreOptions, said=SaidOptions)
 def show(job_id: Annotated[str, ID], store: StoreOptions, said: SaidOptions) -> None:
     """Show one job: what it makes, which chunks are there, and what they took."""
-    artifacts = ArtifactStore(store.url)
+    artifacts = open_artifacts(store.url)
     job = find_job(artifacts, job_id)
     manifests = _manifests(artifacts, job)
     if said.as_json:
@@ -93,17 +94,20 @@ def show(job_id: Annotated[str, ID], store: StoreOptions, said: SaidOptions) -> 
 
 
 @jobs.command("resume")
-@takes(workers=WorkerOptions, store=StoreOptions, said=SaidOptions)
-def resume(job_id: Annotated[str, ID], workers: WorkerOptions, store: StoreOptions, said: SaidOptions) -> None:
+@takes(workers=WorkerOptions, targets=TargetOptions, store=StoreOptions, said=SaidOptions)
+def resume(
+    job_id: Annotated[str, ID], workers: WorkerOptions, targets: TargetOptions, store: StoreOptions, said: SaidOptions
+) -> None:
     """Finish a job whose command line is gone: render what is missing, and join it."""
     started = time.monotonic()
-    artifacts = ArtifactStore(store.url)
+    artifacts = open_artifacts(store.url)
     job = find_job(artifacts, job_id)
     output = job.job.ours.output
     if output is None:
         raise UserError(f"job {job.job.id} was planned without an output", remedy="heliosctl render with -o")
     check_output(output)
-    outcome = on_this_machine(artifacts, workers, lambda driver: driver.finish(job.path(artifacts)))
+    check_bucket(split_object(output)[0])
+    outcome = on_targets(artifacts, workers, targets, lambda driver: driver.finish(job.path(artifacts)))
     tell(outcome, time.monotonic() - started, output, said)
 
 
@@ -115,7 +119,7 @@ def remove(
     said: SaidOptions,
 ) -> None:
     """Forget jobs, and remove the chunks and files that no other job needs. Films that were made stay."""
-    artifacts = ArtifactStore(store.url)
+    artifacts = open_artifacts(store.url)
     found = [find_job(artifacts, job_id) for job_id in job_ids]
     for job in found:
         if job.driver is not None:
@@ -135,8 +139,8 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
 ) -> None:
     """Forget the jobs that nobody used for a while, and remove what no job needs. Films that were made stay."""
-    artifacts = ArtifactStore(store.url)
-    before = datetime.now(UTC) - age(older_than)
+    artifacts = open_artifacts(store.url)
+    before = datetime.now(UTC) - age(older_than, option="--older-than")
     found = stale_jobs(artifacts, before)
     if dry_run:
         if said.as_json:
@@ -148,19 +152,6 @@ def prune(
         return
     count, size = remove_jobs(artifacts, found, older=before)
     _tell_removed([job.job.id for job in found], count, size, said)
-
-
-def age(text: str) -> timedelta:
-    """12h, 7d or 4w as a length of time.
-
-    Raises:
-        UserError: it is none.
-    """
-    found = re.fullmatch(r"(\d{1,6})([smhdw])", text, re.ASCII)
-    if found is None:
-        raise UserError(f"--older-than {text} is no age", remedy="write it like 12h, 7d or 4w")
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found.group(2)]
-    return timedelta(**{unit: int(found.group(1))})
 
 
 def age_text(since: timedelta) -> str:

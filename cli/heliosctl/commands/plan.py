@@ -10,8 +10,8 @@ from rich.text import Text
 from helios_worker.job import JobSpec
 from helios_worker.machine import cpu_count
 from helios_worker.planning.cut import frame_costs
-from helios_worker.store import ArtifactStore
 from heliosctl import interrupt
+from heliosctl.buckets import open_artifacts
 from heliosctl.commands.render import SOURCE
 from heliosctl.curve import bars
 from heliosctl.options import EncodeOptions, FilmOptions, PageOptions, SaidOptions, StoreOptions, WorkerOptions, takes
@@ -44,8 +44,8 @@ def plan(
 ) -> None:
     """Show what a render would do: size, rate, length, chunks, cost, and what to beware of."""
     target = None if output is None else check_output(output)
-    request = build_request(resolve_source(source, store.url), film, page, encode, output=target)
-    artifacts = ArtifactStore(store.url)
+    request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
+    artifacts = open_artifacts(store.url)
 
     async def make() -> tuple[str, JobSpec]:
         with progress_for(stderr()) as progress:

@@ -8,22 +8,34 @@ from typing import Annotated
 import typer
 
 from helios_worker.errors import UserError
-from helios_worker.store import ArtifactStore
+from helios_worker.store import ArtifactStore, split_object
 from heliosctl import interrupt
+from heliosctl.buckets import check_bucket, open_artifacts
 from heliosctl.catalogue import KEEP, tidy
 from heliosctl.commands.job_file import is_job_file, run_job_file
 from heliosctl.errors import Stopped
-from heliosctl.options import EncodeOptions, FilmOptions, PageOptions, SaidOptions, StoreOptions, WorkerOptions, takes
+from heliosctl.options import (
+    EncodeOptions,
+    FilmOptions,
+    PageOptions,
+    SaidOptions,
+    StoreOptions,
+    TargetOptions,
+    WorkerOptions,
+    takes,
+)
 from heliosctl.output import check_output
 from heliosctl.progress import progress_for
 from heliosctl.render import Driver, Outcome, committed_chunks
 from heliosctl.report import print_json, print_labelled, size_text, stderr, time_text
 from heliosctl.request import build_request
-from heliosctl.session import local_workers
+from heliosctl.session import fleet, local_workers
 from heliosctl.source import resolve_source
+from heliosctl.targets import check_store, read_targets
 
 SOURCE = typer.Argument(
-    help="An HTML file, a folder with an index.html, an http(s) address, or - for HTML on standard input.",
+    help="An HTML file, a folder with an index.html, an archive of one (.tar.gz, .zip), an http(s) address, one of "
+    "these in a bucket (s3://, gs://, az://), or - for HTML on standard input.",
     show_default=False,
 )
 
@@ -36,6 +48,7 @@ OUTPUT = typer.Option("--output", "-o", help="The film to be written, such as ou
     encode=EncodeOptions,
     page=PageOptions,
     workers=WorkerOptions,
+    targets=TargetOptions,
     store=StoreOptions,
     said=SaidOptions,
 )
@@ -45,6 +58,7 @@ def render(
     encode: EncodeOptions,
     page: PageOptions,
     workers: WorkerOptions,
+    targets: TargetOptions,
     store: StoreOptions,
     said: SaidOptions,
     output: Annotated[str | None, OUTPUT] = None,
@@ -72,9 +86,10 @@ def render(
     if output is None:
         raise UserError("where is the film to be written?", remedy="give -o out.mp4")
     target = check_output(output)
-    request = build_request(resolve_source(source, store.url), film, page, encode, output=target)
-    artifacts = ArtifactStore(store.url)
-    outcome = on_this_machine(artifacts, workers, lambda driver: driver.render(request))
+    request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
+    artifacts = open_artifacts(store.url)
+    check_bucket(split_object(target)[0])
+    outcome = on_targets(artifacts, workers, targets, lambda driver: driver.render(request))
     if keep:
         artifacts.put(f"jobs/{outcome.job.id}/{KEEP}", b"")
     if store.is_default:
@@ -82,20 +97,23 @@ def render(
     tell(outcome, time.monotonic() - started, output, said)
 
 
-def on_this_machine(
-    store: ArtifactStore, workers: WorkerOptions, work: Callable[[Driver], Awaitable[Outcome]]
+def on_targets(
+    store: ArtifactStore, workers: WorkerOptions, targets: TargetOptions, work: Callable[[Driver], Awaitable[Outcome]]
 ) -> Outcome:
-    """Has a driver render with workers of this machine, showing progress.
+    """Has a driver render with workers of this machine or of the targets that were named, showing progress.
 
     Raises:
         Stopped: a signal came; the message says what is kept.
-        HeliosError: it failed for good.
+        HeliosError: it failed for good, or a target was misnamed.
     """
     drivers: list[Driver] = []
+    destinations = read_targets(targets.target) if targets.target is not None else []
+    check_store(destinations, store)
 
     async def drive() -> Outcome:
         with progress_for(stderr()) as progress:
-            async with local_workers(workers, progress) as (adapter, deployment):
+            at_work = fleet(destinations, workers, progress) if destinations else local_workers(workers, progress)
+            async with at_work as (adapter, deployment):
                 drivers.append(Driver(adapter, deployment, store, progress, workers.retries))
                 return await work(drivers[0])
 

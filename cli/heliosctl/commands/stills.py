@@ -9,8 +9,8 @@ from rich.status import Status
 
 from helios_worker.errors import UserError
 from helios_worker.job import JobSpec
-from helios_worker.store import ArtifactStore
 from heliosctl import interrupt
+from heliosctl.buckets import open_artifacts
 from heliosctl.commands.render import SOURCE
 from heliosctl.options import FilmOptions, PageOptions, SaidOptions, StoreOptions, takes
 from heliosctl.output import PICTURE_SUFFIXES, check_output
@@ -123,7 +123,7 @@ def _take(
     """Frames of a page, with a word on how it goes."""
     from heliosctl.pictures import from_page
 
-    request = build_request(resolve_source(source, store.url), film, page)
+    request = build_request(resolve_source(source, store.url, page.entry), film, page)
     console = stderr()
     with Status("Planning", console=console) as status:
 
@@ -133,7 +133,7 @@ def _take(
                     print_labelled(console, "Warning", warning)
             status.update(f"Taking picture {count + 1}")
 
-        return interrupt.run(from_page(request, ArtifactStore(store.url), choose, on_picture))
+        return interrupt.run(from_page(request, open_artifacts(store.url), choose, on_picture))
 
 
 def _tell(line: str) -> None:

@@ -24,5 +24,11 @@ class CloudAdapter(Protocol[ConfigT_contra]):
         ...
 
     async def invoke(self, payload: Payload) -> Reply:
-        """Has a worker do one stage. A worker that died is a reply with a retryable exit code, not an error."""
+        """Has a worker do one stage.
+
+        A stage that failed is a reply. A worker of this machine that died is one with a retryable exit code.
+
+        Raises:
+            TargetError: of a cloud; see adapters.errors.
+        """
         ...

@@ -5,7 +5,7 @@ from typing import Any
 
 from helios_crds.mapping import COMPOSITION_FOLDER, INLINE_ENTRY
 from helios_crds.rendertarget import PodSettings
-from helios_crds.wire import Stage
+from helios_crds.wire import SECRET_PREFIX, Stage
 from helios_operator.config import Config
 from helios_operator.locations import uses_own_store
 from helios_operator.manifests.names import attempt_labels, request_name
@@ -82,7 +82,8 @@ def _container(
             {"name": "HELIOS_TERMINATION_LOG", "value": TERMINATION_LOG},
             *(variable.model_dump(exclude_none=True) for variable in settings.env or []),
         ],
-        **({"envFrom": [{"secretRef": {"name": credentials.name}}]} if credentials else {}),
+        # Under a prefix: the worker takes the credentials in it, and nothing else becomes a variable of its pod.
+        **({"envFrom": [{"prefix": SECRET_PREFIX, "secretRef": {"name": credentials.name}}]} if credentials else {}),
         "resources": settings.resources.model_dump(exclude_none=True) if settings.resources else {},
         "securityContext": {
             "allowPrivilegeEscalation": False,

@@ -9,16 +9,16 @@ WORTH_TELLING = timedelta(seconds=10)
 """Pods take some seconds to start, and nobody need read of that."""
 
 
-def delay(attempts: Iterable[Attempt], now: datetime) -> str:
+def delay(attempts: Iterable[Attempt], now: datetime, notes: Iterable[str] = ()) -> str:
     """What holds active attempts up, for one of each kind, and how many there are; empty if nothing does.
 
-    What we stop ourselves is nobody's delay.
+    notes: what keeps targets from taking more. What we stop ourselves is nobody's delay.
     """
     held = [attempt for attempt in attempts if not attempt.stopping]
     leaving = [attempt for attempt in held if attempt.leaving]
     silent = [attempt for attempt in held if attempt.silent and not attempt.leaving]
     waiting = [attempt for attempt in held if is_waiting_long(attempt, now) and not attempt.leaving]
-    told = []
+    told = list(notes)
     if silent:
         told.append(f"{_pods(silent)} on a node that does not answer")
     if leaving:

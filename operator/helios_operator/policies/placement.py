@@ -1,7 +1,7 @@
 """On which target a chunk is rendered: in order of preference, spilling over to the next when one has no room."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -42,6 +42,17 @@ def rooms(
         more = min(most - held[use.name], config.free.get(use.name, NO_LIMIT))
         spilled = use.name in stuck and use is not uses[-1]
         found.append(Room(use.name, 0 if spilled else max(0, more)))
+    return found
+
+
+def within_budget(free: Iterable[Room], priced: Collection[str], affordable: int | None) -> list[Room]:
+    """The rooms, of which those that cost something take no more chunks than a budget allows, the first ones first."""
+    found = []
+    for room in free:
+        if affordable is not None and room.target in priced:
+            room = Room(room.target, min(room.free, affordable))
+            affordable -= room.free
+        found.append(room)
     return found
 
 

@@ -9,7 +9,7 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from tests.integration.operator.conftest import CRDS, obstacle
 from tests.integration.operator.operator_process import OperatorProcess
 from tests.integration.operator.proxy import Call, Proxy, Reset, proxy, refuse
 from tests.integration.operator.renders import render_job, target
+from tests.integration.operator.scenarios import side_by_side
 
 CHUNKS = 6
 PLAIN = {"plan-a1": 1, **{f"c0000{index}-a1": 1 for index in range(CHUNKS)}, "stitch-a1": 1}
@@ -99,13 +100,6 @@ async def rendering(
     await api.create(f"{RENDER}/rendertargets", target(where, CHUNKS, told, run=run))
     async with proxy(plane) as way, OperatorProcess(folder / where, way.url, where, **process) as operator:
         yield Render(api, where, way, operator)
-
-
-async def side_by_side(scenarios: Iterable[Awaitable[None]]) -> None:
-    """Runs scenarios to their ends; all that went wrong is told."""
-    found = await asyncio.gather(*scenarios, return_exceptions=True)
-    if errors := [error for error in found if isinstance(error, Exception)]:
-        raise ExceptionGroup(f"{len(errors)} of {len(found)} scenarios failed", errors)
 
 
 # --- watches ------------------------------------------------------------------------------------------------------

@@ -44,6 +44,22 @@ def test_pictures_are_png(tmp_path):
         check_output(str(tmp_path / "still.jpg"), PICTURE_SUFFIXES)
 
 
+def test_sources_that_are_elsewhere_are_taken_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for source in ("s3://media/teaser/", "gs://media/teaser/a.html", "az://media/t.tar.gz", "https://host/t.tgz?sig=1"):
+        assert resolve_source(source, tmp_path.as_uri()) == source
+    (tmp_path / "teaser.tgz").write_bytes(b"")
+    assert resolve_source("teaser.tgz", tmp_path.as_uri()) == str(tmp_path / "teaser.tgz")
+
+
+def test_a_folder_whose_page_has_another_name(tmp_path):
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages/one.html").write_text("<p>")
+    assert resolve_source(str(tmp_path), tmp_path.as_uri(), "pages/one.html") == str(tmp_path)
+    with pytest.raises(UserError, match=r"there is no two.html in"):
+        resolve_source(str(tmp_path), tmp_path.as_uri(), "two.html")
+
+
 @pytest.mark.parametrize(
     ("source", "message", "remedy"),
     [
@@ -53,6 +69,8 @@ def test_pictures_are_png(tmp_path):
         ("other", "no index.html in other", "name the page itself: other/teaser.html"),
         ("ftp://host/page.html", "http://", "check the address"),
         ("http:///page.html", "no address", "https://example.org"),
+        ("s3://media/out/film.mp4", "film.mp4 is no page: it ends in .mp4", ".tar.gz"),
+        ("gs://media/page.json.gz", "is no page: it ends in .gz", ".tar.gz"),
     ],
 )
 def test_a_source_that_cannot_be_is_refused(source, message, remedy, tmp_path, monkeypatch):

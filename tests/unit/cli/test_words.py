@@ -8,10 +8,11 @@ from PIL import Image
 
 from helios_crds.wire import Reply
 from helios_worker.errors import UserError
-from heliosctl.commands.jobs import age, age_text
+from heliosctl.commands.jobs import age_text
 from heliosctl.curve import bars
 from heliosctl.errors import PLAN, Failure, StageFailed, Stopped
 from heliosctl.report import sentence, size_text, time_code, time_text
+from heliosctl.request import age
 from heliosctl.sheet import SHEET_WIDTH, default_columns, draw_sheet, spread
 
 
@@ -58,13 +59,13 @@ def test_sentences(text, expected):
 
 @pytest.mark.parametrize(("text", "expected"), [("12h", timedelta(hours=12)), ("4w", timedelta(weeks=4))])
 def test_ages(text, expected):
-    assert age(text) == expected
+    assert age(text, option="--older-than") == expected
 
 
 @pytest.mark.parametrize("text", ["", "d", "1", "1y", "-1d", "1.5d", "9999999d"])
 def test_what_is_no_age_is_refused(text):
     with pytest.raises(UserError, match="--older-than"):
-        age(text)
+        age(text, option="--older-than")
 
 
 @pytest.mark.parametrize(

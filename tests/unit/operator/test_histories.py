@@ -2,24 +2,43 @@
 
 The world is simulated; `reconcile` is real. The simulated cache keeps what the real one promises: it knows its
 own writes, and lists everything when it starts; events reach it late, twice, or not before the next re-list.
+
+Some renders also have a target out of the cluster. What runs there is known to the operator's memory alone: a new one
+knows nothing of it, and it may commit its chunk all the same.
 """
 
 import json
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage, chunk_bitmap
+from helios_operator.config import Store
 from helios_operator.policies.deadlines import is_lost
 from helios_operator.reconcile import reconcile
 from helios_operator.state import PLAN, STITCH, Attempt, AttemptPhase, StartAttempt, StopAttempt, TakenName, Work
-from tests.unit.operator.builders import CONFIG, JOB_ID, JOB_PATH, NOW, render_job, seconds
+from tests.unit.operator.builders import CONFIG, JOB_ID, NOW, render_job, seconds
 
 PARALLELISM = 3
+STORE = "s3://media/"
+CLOUD, EACH = "cloud", Decimal("0.01")
+MIXED = replace(
+    CONFIG,
+    store=Store(url=STORE, claim=""),
+    targets={
+        **CONFIG.targets,
+        CLOUD: RenderTargetSpec.model_validate(
+            {"lambda": {"functionName": "f", "region": "eu-west-1"}, "price": {"perRequest": str(EACH)}}
+        ),
+    },
+    free={CLOUD: 2, "kubernetes": 2},
+)
 OUTCOMES = ("success", "success", "success", "failure", "kill", "disruption", "garbage", "bad-chunks")
 
 
@@ -31,14 +50,17 @@ class Render(RuleBasedStateMachine):
         cached=st.integers(0, 255),
         per_chunk=st.integers(0, 5),
         total=st.sampled_from([6, 60]),
+        order=st.sampled_from([None, (CLOUD, "kubernetes"), ("kubernetes", CLOUD)]),
     )
-    def create(self, chunks: int, cached: int, per_chunk: int, total: int) -> None:
+    def create(self, chunks: int, cached: int, per_chunk: int, total: int, order: tuple[str, str] | None) -> None:
         self.chunks, self.cached = chunks, cached & ((1 << chunks) - 1)
+        self.config = MIXED if order else CONFIG
         spec = {
             "execution": {
                 "parallelism": PARALLELISM,
                 "retries": {"perChunk": per_chunk, "total": total},
                 "startTimeout": "2m",
+                **({"targets": [{"name": name} for name in order]} if order else {}),
             }
         }
         self.job = render_job(spec=spec, startTime=None)
@@ -47,6 +69,7 @@ class Render(RuleBasedStateMachine):
         self.seen: dict[str, Attempt] = {}  # the cache's
         self.foreign: set[str] = set()  # names that others have
         self.committed: set[int] = set()  # the artifact store's
+        self.ghosts: set[int] = set()  # chunks that are rendered out of the cluster, and nobody knows
         self.discarded: set[int] = set()
         self.serial = 0
         self.ever_discarded = False
@@ -60,7 +83,9 @@ class Render(RuleBasedStateMachine):
         self._pass(writes)
 
     def _pass(self, writes: int = 1000) -> None:
-        decision = reconcile(self.job, list(self.seen.values()), (), self.now, CONFIG)
+        children = [found for found in self.seen.values() if found.target != CLOUD]
+        invocations = [found for found in self.jobs.values() if found.target == CLOUD]
+        decision = reconcile(self.job, children, invocations, self.now, self.config)
         steps: list[RenderJobStatus | StartAttempt | StopAttempt] = [
             *([decision.status] if decision.status != self.job.status else []),
             *decision.actions,
@@ -80,6 +105,7 @@ class Render(RuleBasedStateMachine):
         self._check_progress(before, after)
         self.job = replace(self.job, status=after)
         self.written.append(after)
+        self.jobs = {name: replace(found, cost=None) for name, found in self.jobs.items()}
 
     def _check_progress(self, before: RenderJobStatus, after: RenderJobStatus) -> None:
         """What is done stays done, but for chunks that a stitch named."""
@@ -105,10 +131,15 @@ class Render(RuleBasedStateMachine):
             return  # 409: it is there already
         if start.work.stage is Stage.CHUNK:
             assert self.job.status.chunkMap[start.work.chunk] not in "#=!", "a done chunk was started"
+        if start.target == CLOUD:
+            assert start.work != PLAN, "the plan of an inline page needs a pod"
+            name = f"{name}-{CLOUD}"
         rivals = [
             found
             for found in self.jobs.values()
-            if found.work == start.work and found.is_active and not is_lost(found, self.now, CONFIG.terminating_grace)
+            if found.work == start.work
+            and found.is_active
+            and not is_lost(found, self.now, self.config.terminating_grace)
         ]
         assert len(rivals) <= (1 if start.work.stage is Stage.CHUNK else 0)
         assert all(found.phase is AttemptPhase.RUNNING for found in rivals), "only a straggler is duplicated"
@@ -116,24 +147,38 @@ class Render(RuleBasedStateMachine):
         found = Attempt(
             name, f"uid-{self.serial}", start.work, start.number, start.target, AttemptPhase.WAITING, created=self.now
         )
+        if start.target == CLOUD:
+            found = replace(found, phase=AttemptPhase.RUNNING, started=self.now)
         self.jobs[name] = self.seen[name] = found
         holding = [
             found
             for found in self.jobs.values()
             if found.is_active
             and found.work.stage is Stage.CHUNK
-            and not is_lost(found, self.now, CONFIG.terminating_grace)
+            and not is_lost(found, self.now, self.config.terminating_grace)
         ]
         assert len(holding) <= PARALLELISM
 
     def _stop(self, stop: StopAttempt) -> None:
         found = self.jobs.get(stop.name)
-        if found is not None and found.uid == stop.uid:
-            self.jobs[stop.name] = replace(found, stopping=True)
+        if found is None or found.uid != stop.uid:
+            return
+        self.jobs[stop.name] = replace(found, stopping=True)
+        if found.target == CLOUD:  # it cannot be called off
+            self._leave(found)
+            self.jobs[stop.name] = replace(
+                found, phase=AttemptPhase.FAILED, stopping=True, disrupted=True, finished=self.now
+            )
+
+    def _leave(self, found: Attempt) -> None:
+        if found.is_active and found.work.stage is Stage.CHUNK:
+            self.ghosts.add(found.work.chunk)
 
     @rule()
     def restart(self) -> None:
-        """A new operator lists everything before it acts."""
+        """A new operator lists everything before it acts. It knows nothing of invocations."""
+        for name in [name for name, found in self.jobs.items() if found.target == CLOUD]:
+            self._leave(self.jobs.pop(name))
         self.seen = dict(self.jobs)
         self.job = replace(self.job, taken=())
 
@@ -152,6 +197,12 @@ class Render(RuleBasedStateMachine):
 
     # --- the world ------------------------------------------------------------------------------------------
 
+    @rule()
+    def ghosts_commit(self) -> None:
+        """What nobody waits for ends well all the same."""
+        self.committed |= self.ghosts if self.job.status.plan is not None else set()
+        self.ghosts.clear()
+
     @rule(data=st.data(), outcome=st.sampled_from(OUTCOMES))
     def work(self, data: st.DataObject, outcome: str) -> None:
         """A pod takes its next step: it starts, or ends somehow."""
@@ -169,6 +220,9 @@ class Render(RuleBasedStateMachine):
             self._finish(found, outcome)
 
     def _finish(self, found: Attempt, outcome: str) -> None:
+        if found.target == CLOUD and outcome == "kill":  # it had no room after all: nothing was tried
+            del self.jobs[found.name]
+            return
         succeeded = outcome in ("success", "garbage")
         message = "garbage" if outcome == "garbage" else self._message(found.work)
         if outcome == "bad-chunks" or (found.work == STITCH and outcome == "failure"):
@@ -194,11 +248,17 @@ class Render(RuleBasedStateMachine):
             exit_code=0 if succeeded else None if outcome in ("kill", "disruption") else 1,
             disrupted=outcome == "disruption",
             message=message,
+            cost=EACH if found.target == CLOUD else None,
         )
 
     def _message(self, work: Work) -> str:
         if work == PLAN:
-            said = {"jobPath": JOB_PATH, "jobId": JOB_ID, "frames": self.chunks * 60, "chunks": self.chunks}
+            said = {
+                "jobPath": f"{self.config.store.url}jobs/{JOB_ID}/job.json",
+                "jobId": JOB_ID,
+                "frames": self.chunks * 60,
+                "chunks": self.chunks,
+            }
             return json.dumps({**said, "cached": f"{self.cached:x}"})
         return "{}"
 
@@ -216,7 +276,8 @@ class Render(RuleBasedStateMachine):
     @rule(data=st.data())
     def lose_node(self, data: st.DataObject) -> None:
         """A pod is told to end and nobody answers."""
-        alive = sorted(name for name, found in self.jobs.items() if found.phase is AttemptPhase.RUNNING)
+        running = (found for found in self.jobs.values() if found.phase is AttemptPhase.RUNNING)
+        alive = sorted(found.name for found in running if found.target != CLOUD)
         if alive:
             name = data.draw(st.sampled_from(alive))
             self.jobs[name] = replace(self.jobs[name], terminating_since=self.jobs[name].terminating_since or self.now)
@@ -224,7 +285,7 @@ class Render(RuleBasedStateMachine):
     @rule(data=st.data())
     def expire(self, data: st.DataObject) -> None:
         """A finished Job's time to live is over, or somebody deletes it."""
-        names = sorted(name for name, found in self.jobs.items() if not found.is_active)
+        names = sorted(name for name, found in self.jobs.items() if not found.is_active and found.target != CLOUD)
         if names:
             del self.jobs[data.draw(st.sampled_from(names))]
 
@@ -254,6 +315,10 @@ class Render(RuleBasedStateMachine):
             assert len(self.job.status.model_dump_json()) < 16 * 1024
             assert len(self.job.status.retries) <= self.chunks + 2
             assert self.job.status.failures <= self.serial, "an attempt's failure was counted twice"
+            for told in self.job.status.targets:
+                assert Decimal(told.cost) == (EACH * told.invocations if told.name == CLOUD else 0)
+                assert told.invocations <= self.serial, "an invocation was paid twice"
+            assert sum(told.done for told in self.job.status.targets) <= self.serial
 
     def teardown(self) -> None:
         """From wherever it is, the render comes to an end once the world behaves."""
@@ -261,8 +326,10 @@ class Render(RuleBasedStateMachine):
             return
         self.suspend(False)
         self.free_names()
+        self.restart()
         for _ in range(200):
-            self.restart()
+            self.seen = dict(self.jobs)
+            self.job = replace(self.job, taken=())
             self._pass()
             if self.job.status.completionTime and not any(found.is_active for found in self.jobs.values()):
                 break

@@ -115,7 +115,7 @@ def test_a_bucket_needs_no_claim():
     spec = {"artifacts": {"url": "s3://media/", "credentialsRef": {"name": "writer"}}}
     pod = attempt_job(render_job(".", spec=spec), StartAttempt(CHUNK, 1, "kubernetes"), CONFIG)
     container = pod["spec"]["template"]["spec"]["containers"][0]
-    assert container["envFrom"] == [{"secretRef": {"name": "writer"}}]
+    assert container["envFrom"] == [{"prefix": "HELIOS_SECRET_", "secretRef": {"name": "writer"}}]
     assert "artifacts" not in {mount["name"] for mount in container["volumeMounts"]}
 
 

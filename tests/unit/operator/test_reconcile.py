@@ -265,7 +265,7 @@ def test_a_straggler_gets_one_duplicate():
     [
         ({"execution": {"targets": [{"name": "moon"}]}}, "TargetNotFound"),
         ({"execution": {"targets": [{"name": "theirs"}]}}, "TargetForbidden"),
-        ({"execution": {"targets": [{"name": "lambda"}]}}, "TargetNotSupported"),
+        ({"execution": {"targets": [{"name": "lambda"}]}}, "BucketNeeded"),
         ({"output": {"url": "s3://media/out.mp4"}}, "StoreForbidden"),
         ({"output": {"url": "file:///artifacts/../etc/out.mp4"}}, "StoreForbidden"),
         (

@@ -23,7 +23,7 @@ def target(spec: Any, name: str = "spot", **more: Any) -> dict[str, Any]:
     ("spec", "ready", "stalled"),
     [
         pytest.param({"kubernetes": {}}, ("True", "Usable"), ("False", "AsExpected"), id="usable"),
-        pytest.param(LAMBDA, ("False", "TargetNotSupported"), ("True", "TargetNotSupported"), id="not supported"),
+        pytest.param(LAMBDA, ("True", "Usable"), ("False", "AsExpected"), id="out of the cluster"),
         pytest.param({"maxConcurrent": 0}, ("False", "InvalidSpec"), ("True", "InvalidSpec"), id="a mistake"),
         pytest.param(None, ("False", "InvalidSpec"), ("True", "InvalidSpec"), id="no spec"),
     ],

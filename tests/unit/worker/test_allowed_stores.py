@@ -111,6 +111,9 @@ def test_requests_for_places_of_others(process, tmp_path, changes, said):
     store.put("requests/1.json", orjson.dumps(changes))
     reply = process(Payload(jobPath=f"{store.url}requests/1.json", stage=Stage.PLAN))
     assert said in refused(reply)
+    reply = process(Payload(jobPath=f"{store.url}requests/2.json", stage=Stage.PLAN, request=changes))
+    assert said in refused(reply)
+    assert not store.exists("requests/2.json")
 
 
 def test_a_film_into_places_of_others(process, tmp_path):

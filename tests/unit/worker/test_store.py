@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from helios_worker.errors import CorruptArtifact, ResourceError, UserError
-from helios_worker.store import ArtifactStore, StoreError, _store_error, file_digest, json_digest, local_path, split_url
+from helios_worker.store import ArtifactStore, file_digest, json_digest, local_path, split_url
+from helios_worker.store_faults import StoreError, explain
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -51,6 +52,12 @@ def test_create_makes_only_what_is_not_there(store):
     assert store.get("chunks/1.json") == b"first"
     store.delete("chunks/1.json")
     assert store.create("chunks/1.json", b"third")
+
+
+def test_what_is_there_already_and_ours_counts_as_created(store):
+    """As after an answer that was lost: a retry finds its own object in the way."""
+    assert store.create("chunks/1.json", b"ours")
+    assert store.create("chunks/1.json", b"ours")
 
 
 def test_of_forty_that_create_one_wins(store):
@@ -102,6 +109,17 @@ def test_an_object_as_a_file(store, tmp_path):
     assert file.read_bytes() == b"video" * 500_000
     assert store.file("segments/1.mp4", scratch) == file
     assert not [path for path in scratch.iterdir() if "partial" in path.name]
+
+
+def test_many_that_take_one_object_at_once_all_get_it_whole(store, tmp_path):
+    """As a browser does that asks for one picture several times."""
+    data = bytes(range(256)) * 20_000
+    store.put("blobs/1", data)
+    with ThreadPoolExecutor(16) as threads:
+        files = list(threads.map(lambda _: store.file("blobs/1", tmp_path), range(64)))
+    assert {file.read_bytes() == data for file in files if file is not None} == {True}
+    assert None not in files
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] in ([], ["blobs_1"])
 
 
 @pytest.mark.parametrize("key", ["../outside", "a/../../outside", "/etc/hostname"])
@@ -168,7 +186,7 @@ def test_an_object_that_cannot_be_written_whole_is_not_there(tmp_path):
 
 @pytest.mark.parametrize("text", ["No space left on device (os error 28)", "Quota exceeded (os error 122)"])
 def test_a_full_disk_is_exhaustion(text):
-    error = _store_error("writing x", OSError(f"Generic LocalFileSystem error: {text}\n\nDebug source: …"))
+    error = explain("writing x", OSError(f"Generic LocalFileSystem error: {text}\n\nDebug source: …"))
     assert isinstance(error, ResourceError)
     assert str(error) == "writing x: the disk is full; free some space and run the same command again"
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -57,7 +58,8 @@ def test_a_removal_that_was_cut_short_is_finished(tmp_path):
 
 
 def test_a_folder_that_is_swept_before_it_is_held_is_made_again(tmp_path, monkeypatch):
-    make, early = tempfile.mkdtemp, []
+    make = tempfile.mkdtemp
+    early: list[Path] = []
 
     def make_for_the_sweep(**options):
         path = make(**options)

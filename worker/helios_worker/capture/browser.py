@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from helios_worker.capture.cdp import BrowserGone, Connection
+from helios_worker.credentials import without_credentials
 from helios_worker.errors import HeliosError
 
 # Under begin-frame control the compositor draws only when told to. What each group is for:
@@ -219,7 +220,7 @@ def _spawn(arguments: list[str], to_browser: int, from_browser: int, log: Path, 
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (to_browser, from_browser)]
     for fd in (to_browser, from_browser):
         os.close(fd)
-    environment = {**os.environ, "HOME": home, "TZ": "UTC", "LANG": "en_US.UTF-8"}
+    environment = {**without_credentials(os.environ), "HOME": home, "TZ": "UTC", "LANG": "en_US.UTF-8"}
     try:
         return os.posix_spawn(
             arguments[0],

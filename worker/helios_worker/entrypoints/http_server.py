@@ -18,8 +18,8 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask
 from waitress.wasyncore import close_all
 
-BODY_BYTES = 65_536
-"""The largest body: a payload with the longest job path, every character of it escaped, takes 49,200."""
+BODY_BYTES = 524_288
+"""The largest body. A RenderJob's inline page and props have 131,072 bytes at most, which JSON can make longer."""
 DRAINED_BYTES = 32 << 20
 """Up to here a body that is too large is read and thrown away, for a client that is cut off in the middle of sending
 never reads why. Cloud Run lets no larger one through (HTTP/1)."""

@@ -43,4 +43,4 @@ def problem(error: ValidationError) -> str:
     if not first["loc"] and first["type"].startswith("model"):  # pydantic tells of our classes here
         return "bad payload: it must be a JSON object"
     where = "".join(f"{str(part)[:NAME_CHARACTERS]}: " for part in first["loc"])
-    return f"bad payload: {where}{first['msg']}"
+    return f"bad payload: {where}{first['msg'].removeprefix('Value error, ')}"

@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 import orjson
 
 from helios_crds.wire import ExitCode, Reply, Stage
+from helios_worker.credentials import adopt_secret
 from helios_worker.entrypoints.bounds import EXACT, bounded_facts
 from helios_worker.entrypoints.payloads import BadPayload, payload_in, payload_of
 from helios_worker.errors import HeliosError, UserError
@@ -69,6 +70,10 @@ def once(options: argparse.Namespace) -> int:
 
 def answer(options: argparse.Namespace) -> Reply:
     """The reply to a one-shot call."""
+    try:
+        adopt_secret(os.environ)
+    except UserError as error:
+        return Reply(exitCode=error.exit_code, stderr=str(error))
     try:
         payload = payload_of(
             {

@@ -9,12 +9,14 @@ import asyncio
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_crds.request import RenderRequest
 from helios_crds.wire import chunk_bitmap
+from helios_worker.archive import is_archive
 from helios_worker.blobs import blob_key
 from helios_worker.capture.studio import Studio
 from helios_worker.capture.words import plain
@@ -27,6 +29,7 @@ from helios_worker.planning.settle import first_guess, settle
 from helios_worker.planning.trial import Trial
 from helios_worker.recording import is_whole
 from helios_worker.snapshot import load_snapshot, take_snapshot
+from helios_worker.source import bring, is_elsewhere
 from helios_worker.store import ArtifactStore, json_digest, local_path
 
 LIVE_TOLD = 5
@@ -60,7 +63,7 @@ async def plan(
         UserError: the request or the page is wrong; the message says what to change.
     """
     engine = await current_engine(studio)
-    snapshot, url = await resolve(request, store, exclude)
+    snapshot, url = await resolve(request, store, studio.scratch, exclude)
     # Whether a page on the network is still what it was shows only when it is opened.
     planned = None if url else await asyncio.to_thread(_existing, store, plan_key(plan_id(request, engine, snapshot)))
     if planned is None:
@@ -80,17 +83,31 @@ async def plan(
     )
 
 
-async def resolve(request: RenderRequest, store: ArtifactStore, exclude: Iterable[Path]) -> tuple[str, str]:
+async def resolve(
+    request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: Iterable[Path]
+) -> tuple[str, str]:
     """The composition's snapshot digest, or the address of a page on the network: the other one is empty."""
     url = request.composition.url
-    path = local_path(url)
-    if path is not None:
-        page = path / request.composition.entry if path.is_dir() else path
-        snapshot = await asyncio.to_thread(take_snapshot, store, page, exclude=frozenset(exclude))
-        return snapshot.digest, ""
+    if is_elsewhere(url) or local_path(url) is not None:
+        return await asyncio.to_thread(_snapshot, request, store, scratch, frozenset(exclude)), ""
     if url.startswith(("http://", "https://")):
         return "", url
-    raise UserError(f"{url}: sources are files, folders, http:// and https:// pages", remedy="check the address")
+    raise UserError(
+        f"{url}: sources are pages, folders and archives, in files, in buckets and at http:// and https:// addresses",
+        remedy="check the address",
+    )
+
+
+def _snapshot(request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: frozenset[Path]) -> str:
+    """Digest of a snapshot of what is here, or can be brought here."""
+    url, entry = request.composition.url, request.composition.entry
+    path = local_path(url)
+    if path is not None and not is_archive(url):
+        page, folder = (path / entry, path) if path.is_dir() else (path, None)
+        return take_snapshot(store, page, folder=folder, exclude=exclude).digest
+    with TemporaryDirectory(prefix="helios-source-", dir=scratch) as place:
+        page, folder = bring(url, entry, Path(place), exclude=[store.url, request.output or store.url])
+        return take_snapshot(store, page, folder=folder).digest
 
 
 def plan_id(request: RenderRequest, engine: Engine, content: str) -> str:

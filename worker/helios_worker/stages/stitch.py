@@ -24,7 +24,7 @@ from helios_worker.errors import (
 )
 from helios_worker.job import Chunk, JobSpec, Manifest, committed, manifest_key
 from helios_worker.stages.chunk import SeamMismatch
-from helios_worker.store import ArtifactStore, file_digest, local_path
+from helios_worker.store import ArtifactStore, file_digest, local_path, split_object
 from helios_worker.verify import verify_video
 
 
@@ -158,8 +158,8 @@ def publish(partial: Path, target: Path | None, output: str) -> None:
     if target is not None:
         partial.replace(target)
         return
-    folder, _, name = output.rpartition("/")
-    ArtifactStore(folder).put(name, partial)
+    folder, name = split_object(output)
+    ArtifactStore(folder).put(name, partial, kind="video/mp4")
 
 
 def _partial(target: Path) -> Path:

@@ -1,0 +1,344 @@
+"""Targets out of the cluster: how they are, what they cost, what they can run, and what calls to them come to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from helios_crds.renderjob_status import TargetStatus
+from helios_crds.rendertarget import RenderTargetSpec, TargetPrice
+from helios_crds.wire import Payload, Reply, Stage
+from helios_operator.adapters.deployed import Deployed
+from helios_operator.adapters.errors import (
+    AccessDenied,
+    Crashed,
+    Garbled,
+    OutOfMemory,
+    ProviderFailed,
+    TargetError,
+    Throttled,
+)
+from helios_operator.clouds import Clouds
+from helios_operator.config import Config, Store
+from helios_operator.invocations import Invocations, Order
+from helios_operator.policies import health
+from helios_operator.policies.budget import affordable, invocation_cost
+from helios_operator.policies.health import Health
+from helios_operator.policies.homes import homes
+from helios_operator.policies.placement import Room, within_budget
+from helios_operator.state import Attempt, AttemptPhase, StartAttempt, Work
+from helios_operator.tallies import Tallies
+from tests.unit.operator.builders import NOW, UID, attempt, render_job, seconds
+
+LAMBDA = RenderTargetSpec.model_validate(
+    {"lambda": {"functionName": "f", "region": "eu-west-1"}, "price": {"perGiBSecond": "0.5", "perRequest": "0.25"}}
+)
+RUN = {"region": "europe-west1", "project": "media-1"}
+SERVICE = RenderTargetSpec.model_validate({"cloudRun": {"service": "worker", **RUN}})
+JOB = RenderTargetSpec.model_validate({"cloudRun": {"job": "worker", **RUN}})
+BUCKET = Store(url="s3://media/", claim="")
+TARGETS = {**Config().targets, "lambda": LAMBDA, "service": SERVICE, "job": JOB}
+
+# --- health -----------------------------------------------------------------------------------------------------------
+
+
+def after(*steps: Callable[[Health], Health]) -> Health:
+    found = Health()
+    for step in steps:
+        found = step(found)
+    return found
+
+
+def failed(at: float = 0) -> Callable[[Health], Health]:
+    return lambda known: health.after_failure(known, "503", NOW + seconds(at))
+
+
+def full(active: int, at: float = 0, retry_after: float | None = None) -> Callable[[Health], Health]:
+    return lambda known: health.after_refusal(known, active, retry_after, NOW + seconds(at))
+
+
+@pytest.mark.parametrize(
+    ("known", "at", "active", "expected"),
+    [
+        pytest.param(after(), 0, 3, 7, id="nothing is known: its limit counts"),
+        pytest.param(after(*[failed()] * 4), 0, 0, 7, id="four failures in a row are bad luck"),
+        pytest.param(after(*[failed()] * 5), 9, 0, 0, id="five are not: it rests"),
+        pytest.param(after(*[failed()] * 5), 10, 0, 1, id="one chunk tries it after its rest"),
+        pytest.param(after(*[failed()] * 5), 10, 1, 0, id="and no other beside it"),
+        pytest.param(after(*[failed()] * 9), 10, 0, 1, id="those that failed with it make its rest no longer"),
+        pytest.param(after(*[failed()] * 5, failed(10)), 29, 0, 0, id="the next rest is twice as long"),
+        pytest.param(after(*[failed()] * 5, failed(10)), 30, 0, 1, id="and ends"),
+        pytest.param(after(*[failed()] * 5, health.after_success), 1, 0, 7, id="one that is done ends it at once"),
+        pytest.param(after(full(3)), 0.5, 3, 0, id="a full target is left alone for a second"),
+        pytest.param(after(full(3)), 1, 2, 1, id="then it gets what it had when it was full"),
+        pytest.param(after(full(3), health.after_success), 1, 2, 2, id="and one more for each that it has done"),
+        pytest.param(after(full(0)), 1, 0, 1, id="at least one"),
+        pytest.param(after(full(3), full(3, at=1)), 2.5, 0, 0, id="twice in a row: two seconds"),
+        pytest.param(after(full(3, retry_after=20)), 19, 0, 0, id="as long as it asks"),
+        pytest.param(after(full(3, retry_after=86_400)), 60, 0, 3, id="but a minute at most"),
+    ],
+)
+def test_room(known: Health, at: float, active: int, expected: int):
+    assert health.room(known, 7, active, NOW + seconds(at)) == expected
+
+
+def test_a_rest_is_never_longer_than_ten_minutes():
+    known, now = Health(), NOW
+    for _ in range(40):
+        known = health.after_unusable(known, "denied", now)
+        assert known.until is not None
+        assert known.until - now <= timedelta(minutes=10)
+        now = known.until
+
+
+# --- money ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_an_invocation_costs():
+    assert invocation_cost(LAMBDA.price, memory=2, seconds=3) == Decimal("3.25")
+    assert invocation_cost(TargetPrice(perRequest="0.0000002"), memory=2, seconds=3) == Decimal("0.000000")
+    assert invocation_cost(None, memory=2, seconds=3) == 0
+
+
+@pytest.mark.parametrize(
+    ("budget", "spent", "ended", "active", "expected"),
+    [
+        pytest.param(None, "9", 1, 5, None, id="no budget"),
+        pytest.param("1", "0", 0, 0, 4, id="nobody knows yet what one costs: a few"),
+        pytest.param("1", "0", 0, 3, 1, id="those that are active are of them"),
+        pytest.param("1", "0.2", 2, 0, 8, id="what is left by what one costs"),
+        pytest.param("1", "0.2", 2, 5, 3, id="less those that are active"),
+        pytest.param("1", "0.95", 9, 0, 0, id="none that would pass it"),
+        pytest.param("1", "1", 9, 0, 0, id="used up"),
+        pytest.param("0", "0", 0, 0, 0, id="nothing is to be spent"),
+    ],
+)
+def test_affordable(budget: str | None, spent: str, ended: int, active: int, expected: int | None):
+    assert affordable(Decimal(budget) if budget else None, Decimal(spent), ended, active) == expected
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [(None, [9, 9, 9]), (12, [9, 9, 3]), (4, [4, 9, 0]), (0, [0, 9, 0])],
+)
+def test_within_budget(left: int | None, expected: list[int]):
+    free = [Room(name, 9) for name in ("lambda", "kubernetes", "service")]
+    assert [room.free for room in within_budget(free, {"lambda", "service"}, left)] == expected
+
+
+def test_tallies_add_up():
+    tallies = Tallies(
+        [TargetStatus(name="lambda", done=1, invocations=1, cost="0.25"), TargetStatus(name="old", done=2)]
+    )
+    tallies.done("lambda")
+    tallies.failed("kubernetes")
+    tallies.ended(attempt("succeeded", target="lambda", cost=Decimal("0.5")))
+    assert tallies.spent(["lambda", "service"]) == (Decimal("0.75"), 2)
+    told = {found.name: found for found in tallies.to_status(["lambda", "kubernetes"], ["lambda", "lambda"])}
+    assert list(told) == ["lambda", "kubernetes", "old"]
+    assert (told["lambda"].active, told["lambda"].done, told["lambda"].cost) == (2, 2, "0.75")
+    assert (told["kubernetes"].failed, told["old"].done) == (1, 2)
+
+
+@pytest.mark.parametrize("cost", ["NaN", "-5", "Infinity", "a lot", ""])
+def test_a_cost_that_somebody_wrote_is_none(cost: str):
+    assert Tallies([TargetStatus(name="lambda", cost=cost)]).spent(["lambda"]) == (Decimal(0), 0)
+
+
+# --- homes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("targets", "source", "stage", "expected"),
+    [
+        pytest.param(["lambda", "kubernetes"], {"inline": "<p>"}, Stage.PLAN, ["kubernetes"], id="files need a pod"),
+        pytest.param(["lambda"], {"inline": "<p>"}, Stage.PLAN, ["kubernetes"], id="one of the built-in target's"),
+        pytest.param(["lambda"], {"url": "s3://media/a/"}, Stage.PLAN, ["lambda"], id="a bucket's page needs none"),
+        pytest.param(["job"], {"url": "s3://media/a/"}, Stage.PLAN, ["kubernetes"], id="a job tells no result"),
+        pytest.param(["job", "service"], {"inline": "<p>"}, Stage.STITCH, ["service"], id="a film's neither"),
+        pytest.param(["job", "service"], {"inline": "<p>"}, Stage.CHUNK, ["job", "service"], id="a chunk has none"),
+    ],
+)
+def test_homes(targets: list[str], source: dict[str, str], stage: Stage, expected: list[str]):
+    spec = {"composition": source, "execution": {"targets": [{"name": name} for name in targets]}}
+    assert homes(render_job(spec=spec), stage, Config(store=BUCKET, targets=TARGETS)) == expected
+
+
+def test_a_volume_cannot_be_reached_from_outside():
+    job = render_job(spec={"execution": {"targets": [{"name": "lambda"}, {"name": "kubernetes"}]}})
+    assert homes(job, Stage.CHUNK, Config(targets=TARGETS)) == ["kubernetes"]
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Scripted:
+    """A cloud that does what a test says, one answer after the other; the last one for ever."""
+
+    answers: list[Reply | TargetError]
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    payloads: list[Payload] = field(default_factory=list)
+
+    async def invoke(self, payload: Payload) -> Reply:
+        self.payloads.append(payload)
+        await self.release.wait()
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, TargetError):
+            raise answer
+        return answer
+
+    async def close(self) -> None: ...
+
+
+class World:
+    """Invocations over a scripted cloud."""
+
+    def __init__(self, *answers: Reply | TargetError) -> None:
+        self.cloud = Scripted(list(answers))
+        self.news: list[str] = []
+        self.roomy: list[str] = []
+        self.connected = 0
+        self.invocations = Invocations(Clouds(self._connect), lambda: NOW, self.news.append, self.roomy.append)
+
+    async def _connect(self, spec: RenderTargetSpec) -> tuple[Any, Deployed]:
+        self.connected += 1
+        return self.cloud, Deployed("f", 10, memory=2)
+
+    def start(self, chunk: int = 0, number: int = 1, *, limit: float = 60) -> None:
+        payload = Payload(jobPath="s3://media/jobs/1/job.json", chunkIndex=chunk, attempt=number)
+        start = StartAttempt(Work(Stage.CHUNK, chunk), number, "lambda")
+        self.invocations.start(render_job("...."), start, Order(LAMBDA, payload, seconds(limit)))
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        return self.invocations.attempts(UID)
+
+    async def over(self) -> None:
+        """Everything that was called has answered."""
+        self.cloud.release.set()
+        async with asyncio.timeout(5):
+            while self.invocations.active("lambda"):  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Callable[..., World]]:
+    worlds: list[World] = []
+
+    def world(*answers: Reply | TargetError) -> World:
+        worlds.append(World(*answers))
+        return worlds[-1]
+
+    yield world
+    for each in worlds:
+        await each.invocations.close()
+
+
+DONE = Reply(exitCode=0, result={"chunk": 0})
+
+
+async def test_one_that_is_done(make):
+    world = make(DONE)
+    world.start()
+    world.start()  # once more, by the same decision
+    assert [found.phase for found in world.attempts] == [AttemptPhase.RUNNING]
+    assert world.invocations.active("lambda") == 1
+    await world.over()
+    (found,) = world.attempts
+    assert (found.phase, found.exit_code, len(world.cloud.payloads)) == (AttemptPhase.SUCCEEDED, 0, 1)
+    assert found.cost is not None
+    assert found.cost >= Decimal("0.25")
+    assert (world.news, world.roomy) == ([UID], ["lambda"])
+    world.invocations.on_record(UID, {found.uid})
+    assert world.attempts[0].cost is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "exit_code", "disrupted"),
+    [
+        pytest.param(Reply(exitCode=1, stderr="disk"), 1, False, id="a worker that failed"),
+        pytest.param(Reply(exitCode=64, stderr="no page"), 64, False, id="a user's mistake"),
+        pytest.param(Crashed("gone", where="f"), 1, False, id="a worker that died"),
+        pytest.param(OutOfMemory("gone", where="f"), 75, False, id="for want of memory"),
+        pytest.param(Garbled("<html>", where="f"), 1, False, id="an answer that is none"),
+        pytest.param(ProviderFailed("503", where="f"), 1, True, id="the provider's trouble is not the chunk's"),
+    ],
+)
+async def test_one_that_failed(make, answer, exit_code, disrupted):
+    world = make(answer)
+    world.start()
+    await world.over()
+    (found,) = world.attempts
+    assert (found.phase, found.exit_code, found.disrupted) == (AttemptPhase.FAILED, exit_code, disrupted)
+    assert (answer.stderr if isinstance(answer, Reply) else answer.message) in found.message
+
+
+async def test_a_chunk_that_has_trouble_again_and_again_is_to_blame(make):
+    world = make(ProviderFailed("503", where="f"))
+    for number in range(1, 6):
+        world.start(number=number)
+        await world.over()
+    assert [found.disrupted for found in world.attempts] == [True, True, True, False, False]
+
+
+async def test_no_room_costs_no_attempt(make):
+    world = make(Throttled("too many", where="f"), DONE)
+    world.start()
+    await world.over()
+    assert world.attempts == []
+    assert world.invocations.room("lambda", 9) == 0
+
+
+async def test_a_target_that_cannot_be_used_rests_and_is_looked_at_again(make):
+    world = make(AccessDenied("may not", where="function f", remedy="allow lambda:InvokeFunction"), DONE)
+    world.start()
+    await world.over()
+    assert world.attempts == []
+    said = world.invocations.resting()["lambda"]
+    assert "may not" in said
+    assert "allow lambda:InvokeFunction" in said
+    assert world.invocations.room("lambda", 9) == 0
+    world.start()
+    await world.over()
+    assert world.connected == 2
+    assert world.invocations.resting() == {}
+
+
+async def test_one_that_takes_too_long_fails_and_keeps_its_place(make):
+    world = make(DONE)
+    world.start(limit=0)
+    async with asyncio.timeout(5):
+        while world.attempts[0].is_active:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
+    (found,) = world.attempts
+    assert (found.phase, found.reason) == (AttemptPhase.FAILED, "DeadlineExceeded")
+    assert world.invocations.active("lambda") == 1
+    await world.over()
+    assert world.attempts[0].phase is AttemptPhase.SUCCEEDED, "it ended well after all"
+
+
+async def test_one_that_is_stopped_is_nobodys_failure_and_keeps_its_place(make):
+    world = make(Reply(exitCode=1))
+    world.start()
+    assert world.invocations.stop(UID, world.attempts[0].uid)
+    assert not world.invocations.stop(UID, "a Job's")
+    (found,) = world.attempts
+    assert (found.is_active, found.stopping, found.disrupted) == (False, True, True)
+    assert world.invocations.active("lambda") == 1
+    await world.over()
+    assert world.attempts[0].stopping
+
+
+async def test_a_render_that_is_gone_leaves_nothing_but_places(make):
+    world = make(DONE)
+    world.start()
+    world.invocations.forget(UID)
+    assert world.attempts == []
+    assert world.invocations.active("lambda") == 1
+    await world.over()
+    assert world.attempts == []

@@ -1,0 +1,241 @@
+"""What a store's refusals mean, in words: what happened, where, and what to do about it.
+
+The library's own texts quote the server's answers, and those quote key IDs and what was signed. So of an answer only
+its status, its code and its one sentence are passed on, and never the library's text as it is.
+
+::
+
+    StoreError (HeliosError)    exit 1   out of reach, overloaded, cut off: another attempt may succeed
+    ├── AccessDenied                     the identity is known and may not do this
+    └── BadCredentials                   there are none, they are wrong, or they have expired
+    NoSuchBucket (UserError)    exit 64  there is no such bucket
+    BadEndpoint (UserError)     exit 64  the bucket is asked for in the wrong way: region, scheme, certificate
+"""
+
+import html
+import os
+import re
+from dataclasses import dataclass
+
+from helios_worker.errors import HeliosError, ResourceError, UserError
+
+DOCUMENT = "docs/stores.md"
+MAX_SENTENCE = 300
+
+
+class StoreError(HeliosError):
+    """The store cannot be reached or refuses; another attempt may succeed."""
+
+
+class AccessDenied(StoreError):
+    """The store knows who asks and does not allow it. Rights come late on most clouds, so it is tried again."""
+
+
+class BadCredentials(StoreError):
+    """There are no credentials, or the store does not accept them. Another process may have been given newer ones."""
+
+
+class NoSuchBucket(UserError):
+    """The bucket does not exist."""
+
+
+class BadEndpoint(UserError):
+    """The store is there but not to be spoken to like this."""
+
+
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
+WRONG_CREDENTIALS = {
+    "SignatureDoesNotMatch",
+    "InvalidAccessKeyId",
+    "InvalidSecurity",
+    "InvalidToken",
+    "InvalidClientTokenId",
+    "AuthenticationFailed",
+    "AuthenticationRequired",
+    "InvalidAuthenticationInfo",
+    "NoAuthenticationInformation",
+    "XAdminUserNotFound",
+}
+MISSING_BUCKETS = {"NoSuchBucket", "ContainerNotFound", "InvalidBucketName", "AccountNotFound"}
+OTHER_REGIONS = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+MISSING_OBJECTS = {"", "NoSuchKey", "NoSuchObject", "BlobNotFound", "NotFound", "NoSuchVersion"}
+# Refused for a reason that the next attempt has not: the library repeats what has no answer, 429 and from 500 on.
+PASSING = {
+    "RequestTimeout",
+    "XAmzContentSHA256Mismatch",
+    "BadDigest",
+    "Md5Mismatch",
+    "IncompleteBody",
+    "NoSuchUpload",
+    "OperationAborted",
+    "ConditionalRequestConflict",
+}
+PASSING_STATUS = {408, 409, 425}
+
+# Where credentials come from: not the store itself.
+_CREDENTIAL_SERVICE = re.compile(
+    r"^https?://(169\.254\.|metadata\.google|oauth2\.googleapis|sts\.|login\.microsoftonline)"
+    r"|/latest/api/token$|/computeMetadata/v1/|/oauth2/v2\.0/token|[?&]Action=AssumeRole"
+)
+_CREDENTIAL_WORDS = re.compile(
+    r"Missing ?\w*(Key|Secret|Token)|[Ss]ervice ?account|credential|[Tt]oken file|[Ff]ederated token|AssumeRole"
+)
+_CAUSES = (
+    (r"BadScheme", ""),
+    (r"UnknownIssuer|InvalidCertificate|CertificateError|certificate", "its certificate is not trusted"),
+    (r"ConnectionRefused", "nothing listens there (connection refused)"),
+    (r"dns error|failed to lookup|Name or service not known|ResolveError", "its host name is not known"),
+    (r"TimedOut|kind: Timeout", "no answer in time"),
+    (
+        r"ConnectionReset|ConnectionAborted|BrokenPipe|IncompleteMessage|IncompleteBody|UnexpectedEof|ChannelClosed",
+        "the connection was cut",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said: its status (0: nothing), a code and a sentence.
+
+    tries: how often it was asked. is_lost: it may have done what it was asked, and nobody heard.
+    """
+
+    status: int
+    code: str
+    sentence: str
+    tries: int
+    is_lost: bool
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Answer":
+        """The answer that an error of obstore's quotes."""
+        text = str(error)
+        status = re.search(r"status code: (\d{3})|\bstatus: (\d{3})", text)
+        code = re.search(r"<Code>\s*(\w+)\s*</Code>", text)
+        sentence = re.search(r"<Message>(.*?)</Message>", text, re.DOTALL)
+        tries = re.search(r", after (\d+) retries", text)
+        return cls(
+            status=int(status[1] or status[2]) if status else 0,
+            code=code[1] if code else "",
+            sentence=_clean(sentence[1]) if sentence else "",
+            tries=1 + int(tries[1]) if tries else 1,
+            is_lost=bool(re.search(r"HttpError \{\s*kind: (Timeout|Interrupted|Unknown)", text)),
+        )
+
+    @property
+    def is_missing_object(self) -> bool:
+        """Whether a 404 is about the object, and not about its bucket or whoever asks."""
+        return self.code in MISSING_OBJECTS
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether asking again is worth it, and the library has not done so."""
+        return self.code in PASSING or self.status in PASSING_STATUS
+
+    def __str__(self) -> str:
+        named = " ".join(str(part) for part in (self.status or "", self.code) if part)
+        return f"{named}: {self.sentence}" if named and self.sentence else named or self.sentence
+
+
+def explain(doing: str, error: BaseException) -> HeliosError:
+    """An error of obstore's or of the operating system, as one of ours.
+
+    doing: what was tried and where, such as "writing s3://media/key".
+    """
+    if isinstance(error, HeliosError):
+        return error
+    text, answer = str(error), Answer.of(error)
+    if re.search(r"os error (28|122)\b|No space left|Disk quota", text):
+        return ResourceError(f"{doing}: the disk is full", remedy="free some space and run the same command again")
+    if answer.code in MISSING_BUCKETS:
+        return NoSuchBucket(f"{doing}: there is no such bucket ({answer})", remedy="create it, or correct its address")
+    if answer.code in OTHER_REGIONS or "Received redirect without LOCATION" in text:
+        return BadEndpoint(
+            f"{doing}: the bucket is in another region or at another address ({str(answer) or 301})",
+            remedy="set AWS_REGION to the bucket's, and AWS_ENDPOINT_URL if it is not Amazon's",
+        )
+    if "BadScheme" in text:
+        return BadEndpoint(
+            f"{doing}: the store's address begins with http://, which would send everything in the clear",
+            remedy="use https://, or allow it with AWS_ALLOW_HTTP=true (GOOGLE_ALLOW_HTTP, AZURE_ALLOW_HTTP)",
+        )
+    about_credentials = _about_credentials(doing, error, answer)
+    if about_credentials is not None:
+        return about_credentials
+    if answer.status == 403:
+        return AccessDenied(
+            f"{doing}: access denied ({answer})",
+            remedy=f"give the identity that asks the rights that {DOCUMENT} lists",
+        )
+    return _out_of_order(doing, error, answer)
+
+
+def _about_credentials(doing: str, error: BaseException, answer: Answer) -> HeliosError | None:
+    if answer.code in EXPIRED:
+        return BadCredentials(
+            f"{doing}: the credentials have expired ({answer})",
+            remedy="renew them and run the same again: what is stored already is kept",
+        )
+    if answer.code == "RequestTimeTooSkewed":
+        return BadCredentials(f"{doing}: this machine's clock is wrong ({answer})", remedy="set the clock")
+    if is_about_credentials(error):
+        said = re.sub(r"^Generic \w+ error: ", "", redacted(first_line(error)))
+        why = _cause(str(error)) or str(answer) or said
+        return BadCredentials(
+            f"{doing}: no credentials could be had ({why})",
+            remedy=f"set them in the environment or give the workload an identity: {DOCUMENT} says how",
+        )
+    if answer.code in WRONG_CREDENTIALS or answer.status == 401:
+        return BadCredentials(
+            f"{doing}: the credentials are not accepted ({answer})",
+            remedy=f"check them: {DOCUMENT} lists the variables",
+        )
+    return None
+
+
+def _out_of_order(doing: str, error: BaseException, answer: Answer) -> HeliosError:
+    cause = _cause(str(error))
+    tried = f", {answer.tries} times" if answer.tries > 1 else ""
+    if answer.status >= 500 or answer.status == 429:
+        return StoreError(
+            f"{doing}: the store is down or overloaded ({answer}){tried}", remedy="run the same again later"
+        )
+    if cause:
+        return StoreError(f"{doing}: {cause}{tried}", remedy="check that the store is there and can be reached")
+    what = str(answer) or redacted(first_line(error))
+    return StoreError(f"{doing}: {what}{tried}", remedy="check that the store is there and may be written to")
+
+
+def _cause(text: str) -> str:
+    return next((words for pattern, words in _CAUSES if re.search(pattern, text)), "")
+
+
+def is_about_credentials(error: BaseException) -> bool:
+    """Whether it was not the store that was asked, but whoever gives credentials for it."""
+    text = first_line(error)
+    asked = re.search(r"Error performing \w+ (\S+) in ", text)
+    if asked and asked[1] == "REDACTED":  # a token is in the address; Azure's stores are asked so, too
+        return "Azure error" not in text and "for path" not in text
+    return bool(_CREDENTIAL_SERVICE.search(asked[1]) if asked else _CREDENTIAL_WORDS.search(text))
+
+
+def first_line(error: BaseException) -> str:
+    """What happened, without the library's own debug lines and the server's XML."""
+    return re.split(r"\n\nDebug source|:? *<", str(error), maxsplit=1)[0].strip()
+
+
+def redacted(text: str) -> str:
+    """A text without what signs a URL, and without the values of secrets in the environment."""
+    text = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1?…", text)
+    text = re.sub(r"(https?://)[^\s/@]+@", r"\1…@", text)
+    text = re.sub(r"(?i)\b(bearer\s+|sig=|signature=)\S+", r"\1…", text)
+    for name, value in os.environ.items():
+        if len(value) >= 8 and re.search(r"(SECRET|TOKEN|PASSWORD|SAS|_KEY)(?!.*(FILE|PATH|URI)$)", name):
+            text = text.replace(value, "…")
+    return text
+
+
+def _clean(sentence: str) -> str:
+    said = re.split(r"\s*RequestId:", sentence, maxsplit=1)[0]
+    plain = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", said)).split()).rstrip(".")
+    return redacted(plain)[:MAX_SENTENCE]
