@@ -1,21 +1,19 @@
 """The image in containers of Docker, without a cluster: a store, a page, and the two platforms' conditions."""
 
-import subprocess
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from pathlib import Path
 
 import pytest
 
 from helios_worker.store import ArtifactStore
+from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.cluster import images
 from tests.cluster.engine import Engine, docker
 from tests.cluster.errors import ClusterError
 from tests.e2e.compositions import one_file
-from tests.integration.worker.test_bucket import BUCKET, s3_server
 
 numbers = count()
 
@@ -63,19 +61,10 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def s3(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A bucket's server on this machine; the environment that leads to it."""
-    found = subprocess.run([repository / "scripts" / "s3-server.sh", "path"], capture_output=True, text=True)
-    if found.returncode:
-        pytest.skip("no S3 server here: scripts/s3-server.sh builds one, given Go and the network")
-    with s3_server(found.stdout.strip(), tmp_path_factory.mktemp("s3") / "buckets") as address:
-        yield {
-            "AWS_ENDPOINT_URL": address,
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_ACCESS_KEY_ID": "tests",
-            "AWS_SECRET_ACCESS_KEY": "of-helios",
-            "AWS_REGION": "us-east-1",
-        }
+    with s3_server(tmp_path_factory.mktemp("s3") / "buckets") as address:
+        yield s3_environment(address)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.clouds.s3_server import free_port
 from tests.cluster.engine import Engine
 from tests.e2e.containers import eventually
 from tests.e2e.functions.container import CHUNK, FRAMES, Container, ask_for, container, shows_every_frame
-from tests.integration.worker.test_bucket import free_port
 
 CLOUD_RUN = ["--memory=1500m", "--memory-swap=1500m", "--tmpfs=/tmp:size=512m,mode=1777"]
 
