@@ -39,12 +39,13 @@ COPY . /build/source
 RUN cd /build/source && /build/tools/bin/hatchling build -t wheel -d /build/wheel
 
 # --compile-bytecode: a read-only root keeps no bytecode, so every start would compile again.
-# With what heliosctl needs: a film rendered by hand in this image is the cluster's, byte for byte.
+# With what heliosctl needs: a film rendered by hand in this image is the cluster's, byte for byte. And with what
+# functions need: every target runs this image, and the argument picks what it is there.
 FROM build AS worker-packages
-COPY requirements/cli.txt /build/
+COPY requirements/image.txt /build/
 RUN --mount=type=secret,id=ca,required=false \
     if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi \
-    && /build/tools/bin/uv pip install --quiet --require-hashes --only-binary :all: --compile-bytecode -r /build/cli.txt
+    && /build/tools/bin/uv pip install --quiet --require-hashes --only-binary :all: --compile-bytecode -r /build/image.txt
 RUN --mount=from=wheel,source=/build/wheel,target=/build/wheel \
     /build/tools/bin/uv pip install --quiet --offline --no-deps --compile-bytecode /build/wheel/*.whl
 
@@ -92,5 +93,8 @@ LABEL org.opencontainers.image.title="Helios Render worker" \
     org.opencontainers.image.revision="${REVISION}"
 USER 10001:10001
 WORKDIR /tmp
-# The argument picks the stage: plan REQUEST, chunk JOB INDEX, stitch JOB.
+# In AWS Lambda process 1 is Lambda's own: tini reaps the browser's processes there as a subreaper, and without this it
+# would say at each start that it cannot.
+ENV TINI_SUBREAPER=1
+# The argument picks what it does: plan REQUEST, chunk JOB INDEX, stitch JOB; lambda; serve.
 ENTRYPOINT ["tini", "--", "helios-worker"]

@@ -16,8 +16,9 @@ compile() { # compile OUTPUT ARGUMENT...
 
 # dev.txt is the largest set, so it settles the versions and the smaller ones follow it.
 compile build.txt requirements/build.in "$@"
-compile dev.txt pyproject.toml requirements/dev.in --extra worker --extra cli --extra operator --extra aws \
-    --extra gcp --constraint requirements/build.txt "$@"
+compile dev.txt pyproject.toml requirements/dev.in --extra worker --extra cli --extra functions --extra operator \
+    --extra aws --extra gcp --constraint requirements/build.txt "$@"
 compile cli.txt pyproject.toml --extra cli --constraint requirements/dev.txt "$@"
+compile image.txt pyproject.toml --extra cli --extra functions --constraint requirements/dev.txt "$@"
 compile worker.txt pyproject.toml --extra worker --constraint requirements/dev.txt "$@"
 compile operator.txt pyproject.toml --extra operator --extra aws --extra gcp --constraint requirements/dev.txt "$@"

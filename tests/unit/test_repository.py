@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = ("build", "cli", "dev", "operator", "worker")
+LOCKS = ("build", "cli", "dev", "image", "operator", "worker")
 
 
 def locked(text: str) -> dict[str, str]:
@@ -53,11 +53,13 @@ def test_locks_agree(repository, name):
         assert dev.get(package, version) == version, package
 
 
-@pytest.mark.parametrize("extra", ["worker", "operator", "cli"])
-def test_lock_follows_pyproject(repository, extra):
+@pytest.mark.parametrize(
+    ("extra", "name"), [("worker", "worker"), ("operator", "operator"), ("cli", "cli"), ("functions", "image")]
+)
+def test_lock_follows_pyproject(repository, extra, name):
     """A dependency was added or raised without `make lock`?"""
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-    versions = locked(lock(repository, extra))
+    versions = locked(lock(repository, name))
     for text in project["dependencies"] + project["optional-dependencies"][extra]:
         requirement = Requirement(text)
         if requirement.name == project["name"]:

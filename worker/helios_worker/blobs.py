@@ -8,7 +8,7 @@ import asyncio
 from pathlib import Path
 
 from helios_worker.errors import CorruptBlob
-from helios_worker.store import ArtifactStore, file_digest
+from helios_worker.store import ArtifactStore, file_digest, free_bytes
 
 BLOBS = "blobs"
 
@@ -37,6 +37,17 @@ class Blobs:
             CorruptBlob: it is missing, cannot be read, or has been altered.
         """
         return await asyncio.to_thread(self._file, store, digest, name)
+
+    def make_room(self) -> None:
+        """Removes the copies once they take more than half of what they and the folder's free space come to.
+
+        Nobody may be using them. A worker that stays warm would fill its folder with compositions of the past.
+        """
+        copies = list(self._scratch.glob(f"{BLOBS}_*"))
+        if sum(copy.stat().st_size for copy in copies) > free_bytes(self._scratch):
+            for copy in copies:
+                copy.unlink()
+                self._proven.pop(copy, None)
 
     def _file(self, store: ArtifactStore, digest: str, name: str) -> Path:
         key, damage = blob_key(digest), ""

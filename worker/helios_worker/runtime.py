@@ -5,15 +5,18 @@
     result = runtime.run("file:///store/jobs/3f…/job.json", 7)
     result.exit_code, result.stderr
 
-A runtime is stateless but for what it keeps warm. It is not thread-safe; a process has one.
+A runtime is stateless but for what it keeps warm. It is not thread-safe: it belongs to the thread that made it, and
+only `stop` and `kill` are for others.
 """
 
 import asyncio
 import base64
+import errno
 import logging
 import os
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +25,7 @@ import orjson
 from pydantic import ValidationError
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_worker.allowed_stores import AllowedStores
 from helios_worker.capture.faults import FrameNeverReady
 from helios_worker.capture.studio import Studio
 from helios_worker.errors import HeliosError, UserError
@@ -33,8 +37,11 @@ from helios_worker.workspace import Workspace
 log = logging.getLogger(__name__)
 
 
+OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
 class Worker(Protocol):
-    """What a target needs of a worker."""
+    """What a target needs of a worker. All but `stop` and `kill` is called in the thread that made it."""
 
     def initialize(self) -> None:
         """Starts what is kept warm between jobs."""
@@ -42,6 +49,18 @@ class Worker(Protocol):
 
     def process(self, job: Payload) -> Reply:
         """Does one stage and never raises for what happens in it."""
+        ...
+
+    def stop(self, code: ExitCode, why: str) -> bool:
+        """Winds up the stage under way, whose reply this is then. Returns at once, whether there is one."""
+        ...
+
+    def kill(self) -> None:
+        """Ends the processes of the stage under way, for one that `stop` did not reach."""
+        ...
+
+    def close(self) -> None:
+        """Ends what is kept warm."""
         ...
 
 
@@ -62,6 +81,7 @@ class WorkerRuntime:
     lanes: browsers per chunk; by default one for each processor of the cgroup.
     allow_commands: whether chunks of Helios' own jobs may run their `command`.
     on_frames: told, during a chunk, how many more frames are encoded.
+    allowed_stores: where artifacts, films and local sources may lie; None for anywhere.
     """
 
     def __init__(
@@ -71,10 +91,14 @@ class WorkerRuntime:
         lanes: int | None = None,
         allow_commands: bool = False,
         on_frames: Callable[[int], None] = lambda count: None,
+        allowed_stores: AllowedStores | None = None,
     ) -> None:
         self._workspace = Path(workspace_dir)
         self._allow_commands = allow_commands
         self._on_frames = on_frames
+        self._allowed = allowed_stores or AllowedStores.everywhere()
+        self._under_way: asyncio.Task[Any] | None = None
+        self._told: Reply | None = None
         self._runner = asyncio.Runner()
         self._scratch = Workspace(self._workspace)
         self._studio = Studio(self._scratch.path, lanes or cpu_count())
@@ -99,15 +123,56 @@ class WorkerRuntime:
     def process(self, job: Payload) -> Reply:
         """Does the stage that a payload asks for. What goes wrong is in the reply, never raised."""
         started = time.monotonic()
+        self._told = None
         try:
-            result = self._runner.run(self._stage(job))
-        except HeliosError as error:
-            return self._failure(job, error)
-        except Exception as error:  # a defect of ours: worth another attempt, and the whole trace
-            log.exception("stage %s failed", job.stage)
-            return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"{type(error).__name__}: {error}")
+            self._studio.make_room()
+            result = self._runner.run(self._interruptible(job))
+        except (Exception, asyncio.CancelledError) as error:
+            told: Reply | None = self._told  # meanwhile, by another thread
+            return told or self._ended_by(job, error)
         seconds = time.monotonic() - started
         return Reply(exitCode=ExitCode.DONE, stdout=f"{job.stage} done in {seconds:.1f} s", result=result)
+
+    def stop(self, code: ExitCode, why: str) -> bool:
+        """Winds up the stage under way, whose reply is then this code and `why`. For any thread; returns at once.
+
+        Returns:
+            Whether there is a stage under way.
+
+        A stage that is done in the same moment stays done. What it had handed to a thread that cannot be interrupted
+        (a stitch, a transfer) goes on behind its back, which is harmless: it is what another run would do again.
+        """
+        task = self._under_way
+        if task is None:
+            return False
+        self._told = Reply(exitCode=code, stderr=why)
+        with suppress(RuntimeError):  # its loop has ended: so has it
+            task.get_loop().call_soon_threadsafe(task.cancel)
+        return True
+
+    def kill(self) -> None:
+        """Kills the browsers, for a stage that hangs on one and does not hear `stop`. For any thread."""
+        self._studio.kill()
+
+    async def _interruptible(self, payload: Payload) -> dict[str, Any]:
+        self._under_way = asyncio.current_task()
+        try:
+            return await self._stage(payload)
+        finally:
+            self._under_way = None
+
+    def _ended_by(self, job: Payload, error: BaseException) -> Reply:
+        match error:
+            case HeliosError():
+                return self._failure(job, error)
+            case MemoryError():
+                return Reply(exitCode=ExitCode.EXHAUSTED, stderr=f"{job.stage}: there is not enough memory")
+            case OSError() if error.errno in OUT_OF_SPACE:
+                problem = f"{job.stage}: {error.filename or self._workspace} cannot be written: {error.strerror}"
+                return Reply(exitCode=ExitCode.EXHAUSTED, stderr=f"{problem}; give the workspace more room")
+            case _:  # a defect of ours: worth another attempt, and the whole trace
+                log.error("stage %s failed", job.stage, exc_info=error)
+                return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"{type(error).__name__}: {error}")
 
     def _stage(self, payload: Payload) -> Coroutine[Any, Any, dict[str, Any]]:
         match payload.stage:
@@ -125,7 +190,7 @@ class WorkerRuntime:
         from helios_crds.request import RenderRequest
         from helios_worker.planning.encoder import check_encoder
 
-        root, key = split_url(payload.jobPath, "requests/")
+        root, key = self._place(payload)
         store = ArtifactStore(root)
         data = orjson.dumps(payload.request) if payload.request is not None else await asyncio.to_thread(store.get, key)
         if data is None:
@@ -137,6 +202,9 @@ class WorkerRuntime:
             field = ".".join(map(str, first["loc"]))
             raise UserError(f"the request's {field}: {first['msg'].removeprefix('Value error, ')}") from None
         check_encoder(request)
+        self._allowed.check_source(request.composition.url)
+        if request.output is not None:
+            self._allowed.check(request.output, "the output")
         if payload.request is not None:
             await asyncio.to_thread(store.put, key, data)
         self._studio.launch(0)
@@ -147,6 +215,7 @@ class WorkerRuntime:
         return (await plan(request, store, self._studio, exclude=exclude)).model_dump()
 
     async def _chunk(self, payload: Payload) -> dict[str, Any]:
+        self._place(payload)
         self._studio.launch(0)
         from helios_worker.command import run_command
         from helios_worker.job import read_job
@@ -170,11 +239,23 @@ class WorkerRuntime:
         from helios_worker.job import read_job
         from helios_worker.stages.stitch import stitch
 
+        self._place(payload)
         store, job = await asyncio.to_thread(read_job, payload.jobPath)
         output = job.ours.output
         if output is None:
             raise UserError(f"job {job.id} has no output")
+        self._allowed.check(output, "the output")
         return (await stitch(job, store, output, scratch=self._scratch.path)).model_dump()
+
+    def _place(self, payload: Payload) -> tuple[str, str]:
+        """The store's URL and the key in it of what the payload is about.
+
+        Raises:
+            UserError: it does not lie in a store, or in one that is not allowed.
+        """
+        root, key = split_url(payload.jobPath, "requests/" if payload.stage is Stage.PLAN else "jobs/")
+        self._allowed.check(root, "the artifact store")
+        return root, key
 
     def _failure(self, payload: Payload, error: HeliosError) -> Reply:
         result: dict[str, Any] = {"error": type(error).__name__, "remedy": error.remedy, **error.facts}
@@ -187,7 +268,7 @@ class WorkerRuntime:
         report = dict(error.report)
         picture = report.pop("screenshot", None)
         try:
-            root, key = split_url(payload.jobPath, "requests/" if payload.stage is Stage.PLAN else "jobs/")
+            root, key = self._place(payload)
             folder = key.rpartition("/")[0] if payload.stage is not Stage.PLAN else key.removesuffix(".json")
             store = ArtifactStore(root)
             name = f"{folder}/stuck/{payload.stage}-{payload.chunkIndex:05d}-a{payload.attempt}"

@@ -73,3 +73,20 @@ async def test_a_damaged_copy_is_fetched_again(tmp_path):
         await blobs.file(store, digest, "logo.svg")
     assert not store.exists(key)
     assert not copy.exists()
+
+
+@pytest.mark.parametrize(("free", "kept"), [(1000, True), (5, False)])
+async def test_copies_of_past_compositions_make_room(tmp_path, monkeypatch, free, kept):
+    """A store that is no folder of this machine: there a copy is made."""
+    store = ArtifactStore("memory:///")
+    (tmp_path / "logo.svg").write_text("<svg/>")
+    _, digest = store.put_content("blobs", tmp_path / "logo.svg")
+    (tmp_path / "scratch").mkdir()
+    blobs = Blobs(tmp_path / "scratch")
+    copy = await blobs.file(store, digest, "logo.svg")
+    (tmp_path / "scratch" / "profile").write_text("somebody else's")
+    monkeypatch.setattr("helios_worker.blobs.free_bytes", lambda path: free)
+    blobs.make_room()
+    assert copy.exists() is kept
+    assert (tmp_path / "scratch" / "profile").exists()
+    assert (await blobs.file(store, digest, "logo.svg")).read_text() == "<svg/>"

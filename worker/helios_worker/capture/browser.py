@@ -97,7 +97,7 @@ def find_browser() -> Path:
     """
     chosen = os.environ.get("HELIOS_CHROMIUM")
     if chosen:
-        if os.access(chosen, os.X_OK):
+        if Path(chosen).is_file() and os.access(chosen, os.X_OK):
             return Path(chosen)
         raise BrowserMissing(f"HELIOS_CHROMIUM is {chosen}, which is no executable file")
     for name in CANDIDATES:
@@ -193,6 +193,12 @@ class Browser:
         if not self._exited:
             self._exited = os.waitpid(self.pid, os.WNOHANG) != (0, 0)
         return self._exited
+
+    def kill(self) -> None:
+        """Kills its processes and waits for nothing, from any thread."""
+        if not self._exited:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Ends the browser and all its processes, and removes what it left on disk."""

@@ -68,6 +68,15 @@ class Studio:
         self._browsers.clear()
         await self._site.stop()
 
+    def kill(self) -> None:
+        """Kills the browsers there are, from any thread; whoever waits for one of them hears that it ended."""
+        for browser in tuple(self._browsers.values()):
+            browser.kill()
+
+    def make_room(self) -> None:
+        """Between two stages: what compositions left here must not fill the folder of a worker that stays."""
+        self._blobs.make_room()
+
     async def browser(self, lane: int) -> Browser:
         """The lane's browser, alive."""
         async with self._starting[lane]:
@@ -148,6 +157,11 @@ class Studio:
         except TimeoutError:
             browser.connection.close(SILENT)
             raise BrowserGone(SILENT) from None
+        except (
+            asyncio.CancelledError
+        ):  # perhaps because it does not answer, which the next stage must not find out again
+            browser.connection.close(SILENT)
+            raise
 
     @asynccontextmanager
     async def page(self, lane: int, address: str, settings: PageSettings) -> AsyncIterator[Page]:

@@ -10,6 +10,7 @@ from helios_worker.capture.compositor import Compositor
 from helios_worker.capture.console import Console
 from helios_worker.capture.faults import FrameNeverReady, PageHangs
 from helios_worker.capture.network import Network
+from helios_worker.capture.patience import patience
 from helios_worker.capture.playhead import Playhead
 from helios_worker.capture.session import SILENT, Session
 from helios_worker.capture.words import plain
@@ -19,7 +20,7 @@ EXAMPLES_TOLD = 3
 
 
 class Watchdog:
-    """Over the steps of one page. limit: of each, in seconds of real time. address: of the page."""
+    """Over the steps of one page. limit: of each, in seconds in which this process runs. address: of the page."""
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class Watchdog:
             BrowserGone: it did, and nothing else is answered either.
         """
         try:
-            async with asyncio.timeout(self._limit):
+            async with patience(self._limit):
                 yield
         except TimeoutError:
             report = await self._report(step)

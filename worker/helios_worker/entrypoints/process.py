@@ -2,6 +2,8 @@
 
     helios-worker plan REQUEST_URL        helios-worker chunk JOB_URL INDEX        helios-worker stitch JOB_URL
     helios-worker lines                   one payload per line on standard input, warm between them
+    helios-worker lambda                  as a function of AWS Lambda; see aws_lambda
+    helios-worker serve                   payloads by HTTP, on Cloud Run for one; see cloud_run
 
 The one-shot forms print the reply's result as JSON and exit with its code; a pod's termination message is
 written where HELIOS_TERMINATION_LOG points. `lines` is what the local adapter drives: it answers each
@@ -10,6 +12,7 @@ payload with one line {"reply": …}, sends {"frames": n} meanwhile, and ends wi
 
 import argparse
 import logging
+import math
 import os
 import queue
 import signal
@@ -21,25 +24,29 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import orjson
-from pydantic import ValidationError
 
-from helios_crds.wire import RESULT_BYTES, ExitCode, Payload, Reply, Stage
+from helios_crds.wire import ExitCode, Reply, Stage
 from helios_worker.credentials import adopt_secret
+from helios_worker.entrypoints.bounds import EXACT, bounded_facts
+from helios_worker.entrypoints.payloads import BadPayload, payload_in, payload_of
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.trace import mark
-
-EXACT = {"badChunks"}
-"""What of a failure is never cut: a part of it would mean something else."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The console script. Returns the exit code."""
     mark("imported")
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    if options.stage == "lines":
-        return serve_lines(options)
+    if options.stage != "lambda":  # its runtime client has a log of its own
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    if options.stage in LASTING:
+        return LASTING[options.stage](options)
+    return once(options)
+
+
+def once(options: argparse.Namespace) -> int:
+    """One stage, told to stop by SIGTERM and SIGINT. Returns the exit code."""
     told: list[ExitCode] = []
 
     def terminate(*_: object) -> None:
@@ -53,8 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         reply = Reply(exitCode=(told or [ExitCode.INTERRUPTED])[0], stderr="the worker was told to stop")
     except OSError as error:
-        place = f"the workspace {options.workspace} cannot be used: {error.strerror or error}"
-        reply = Reply(exitCode=ExitCode.USER_ERROR, stderr=f"{place}; choose another one with --workspace")
+        reply = Reply(exitCode=ExitCode.USER_ERROR, stderr=no_workspace(options.workspace, error))
     sys.stderr.write(f"{reply.stderr}\n" if reply.stderr else "")
     sys.stdout.write(orjson.dumps(reply.result or {}).decode() + "\n")
     if message := os.environ.get("HELIOS_TERMINATION_LOG"):
@@ -69,14 +75,16 @@ def answer(options: argparse.Namespace) -> Reply:
     except UserError as error:
         return Reply(exitCode=error.exit_code, stderr=str(error))
     try:
-        payload = Payload(
-            jobPath=options.job_path,
-            chunkIndex=options.chunk_index,
-            stage=Stage(options.stage),
-            attempt=options.attempt,
+        payload = payload_of(
+            {
+                "jobPath": options.job_path,
+                "chunkIndex": options.chunk_index,
+                "stage": options.stage,
+                "attempt": options.attempt,
+            }
         )
-    except ValidationError as error:
-        return bad_payload(error)
+    except BadPayload as error:
+        return refusal(error)
     if payload.stage is Stage.PLAN and options.request is not None:
         try:
             keep_request(payload.jobPath, options.request, options.props)
@@ -120,34 +128,19 @@ def _read_object(path: Path) -> dict[str, Any]:
     return found
 
 
-def bad_payload(error: ValidationError) -> Reply:
-    """The reply to what is no payload; names the field."""
-    first = error.errors()[0]
-    where = "".join(f"{part}: " for part in first["loc"])
-    return Reply(exitCode=ExitCode.USER_ERROR, stderr=f"bad payload: {where}{first['msg']}")
+def refusal(error: BadPayload) -> Reply:
+    """The reply to what is no payload."""
+    return Reply(exitCode=ExitCode.USER_ERROR, stderr=str(error))
 
 
 def termination_message(reply: Reply) -> bytes:
-    """The result, or what went wrong, in the RESULT_BYTES that a pod may leave behind.
-
-    Too long a text ends early, and so does a list of warnings; what a program goes by is whole or not there.
-    """
+    """The result, or what went wrong, in the RESULT_BYTES that a pod may leave behind."""
     if reply.exitCode == ExitCode.DONE:
         facts, cuttable = dict(reply.result or {}), {"warnings"}
     else:
         facts = {"error": "Error", **(reply.result or {}), "message": reply.stderr}
         cuttable = facts.keys() - EXACT
-    while len(data := orjson.dumps(facts)) > RESULT_BYTES:
-        longest = max((name for name in cuttable if facts.get(name)), key=lambda name: _size(facts[name]), default=None)
-        if longest is None:
-            return b'{"error":"the result is too large"}'
-        value = facts[longest]
-        facts[longest] = value[: len(value) * 3 // 4] if isinstance(value, str | list | tuple) else None
-    return data
-
-
-def _size(value: object) -> int:
-    return len(orjson.dumps(value))
+    return orjson.dumps(bounded_facts(facts, cuttable))
 
 
 def serve_lines(options: argparse.Namespace) -> int:
@@ -169,15 +162,53 @@ def serve_lines(options: argparse.Namespace) -> int:
     try:
         for line in lines_until_orphaned():
             try:
-                reply = runtime.process(Payload.model_validate_json(line))
-            except ValidationError as error:
-                reply = bad_payload(error)
+                reply = runtime.process(payload_in(line))
+            except BadPayload as error:
+                reply = refusal(error)
             send({"reply": reply.model_dump()})
     except BrokenPipeError:
         return ExitCode.RETRYABLE
     finally:
         runtime.close()
     return ExitCode.DONE
+
+
+def serve_lambda(options: argparse.Namespace) -> int:
+    """A function of AWS Lambda, until it is ended. Returns the exit code."""
+    from helios_worker.entrypoints import aws_lambda
+
+    return aws_lambda.run(options.workspace, options.lanes)
+
+
+def serve_http(options: argparse.Namespace) -> int:
+    """Payloads by HTTP, until told to stop. Returns the exit code."""
+    try:
+        from helios_worker.entrypoints import cloud_run
+    except ImportError:
+        sys.stderr.write("waitress is not installed: pip install 'helios-render[functions]'\n")
+        return ExitCode.USER_ERROR
+    try:
+        cloud_run.run(
+            options.workspace,
+            concurrency=options.concurrency,
+            lanes=options.lanes,
+            seconds=options.seconds,
+            grace=options.grace,
+        )
+    except HeliosError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"{no_workspace(options.workspace, error)}\n")
+        return ExitCode.USER_ERROR
+
+
+LASTING = {"lines": serve_lines, "lambda": serve_lambda, "serve": serve_http}
+
+
+def no_workspace(folder: str, error: OSError) -> str:
+    """What to say of a workspace that cannot be used."""
+    return f"the workspace {folder} cannot be used: {error.strerror or error}; choose another one with --workspace"
 
 
 def lines_until_orphaned() -> Iterator[bytes]:
@@ -217,12 +248,20 @@ def _count(text: str) -> int:
     return count
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time")
+    return seconds
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="helios-worker", description="Does one stage of a render.")
     stages = parser.add_subparsers(dest="stage", required=True)
-    common = _Parser(add_help=False)
-    common.add_argument("--workspace", default=tempfile.gettempdir(), help="folder for temporary files")
-    common.add_argument("--lanes", type=_count, default=None, help="browsers per chunk (default: one per processor)")
+    machine = _Parser(add_help=False)
+    machine.add_argument("--workspace", default=tempfile.gettempdir(), help="folder for temporary files")
+    machine.add_argument("--lanes", type=_count, default=None, help="browsers per chunk (default: one per processor)")
+    common = _Parser(add_help=False, parents=[machine])
     common.add_argument("--allow-commands", action="store_true", help="run the commands of Helios' own jobs")
     common.add_argument("--attempt", type=_count, default=1, help="how often this has been asked for")
     for stage in Stage:
@@ -236,6 +275,11 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--request", type=Path, default=None, help="file to be stored as the request first")
             sub.add_argument("--props", type=Path, action="append", default=[], help="JSON file with more props")
     stages.add_parser("lines", parents=[common], help="one payload per line on standard input")
+    stages.add_parser("lambda", parents=[machine], help="as a function of AWS Lambda")
+    serve = stages.add_parser("serve", parents=[machine], help="payloads by HTTP, on the port of PORT or 8080")
+    serve.add_argument("--concurrency", type=_count, default=1, help="renders at a time (default: 1)")
+    serve.add_argument("--seconds", type=_seconds, default=None, help="what a stage may take (default: no limit)")
+    serve.add_argument("--grace", type=_seconds, default=10.0, help="from SIGTERM to the end (default: 10)")
     return parser
 
 

@@ -1,0 +1,139 @@
+"""AWS Lambda: the worker as a function in a container image, through AWS' own runtime client.
+
+    handler = create_aws_handler()                   # at import: what goes wrong here Lambda reports as an init error
+    handler({"jobPath": "s3://…/job.json", "chunkIndex": 7}, context)
+
+Lambda calls one handler at a time, freezes the machine between two calls, and kills it at the call's deadline. So the
+browser stays warm, and a stage that would not be done in time is answered before: see Seat.
+"""
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+
+from helios_crds.wire import ExitCode, Reply
+from helios_worker.allowed_stores import AllowedStores
+from helios_worker.entrypoints.payloads import BadPayload, payload_of
+from helios_worker.entrypoints.seat import Seat
+from helios_worker.runtime import Worker, WorkerRuntime
+
+log = logging.getLogger(__name__)
+
+WORKSPACE, LANES = "HELIOS_WORKSPACE", "HELIOS_LANES"
+HANDLER = "helios_worker.entrypoints.lambda_function.handler"
+
+
+class Context(Protocol):
+    """What a handler is told of its call, as far as it matters here."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda kills the function."""
+        ...
+
+
+Handler = Callable[[Any, Context], dict[str, Any]]
+
+
+def create_aws_handler(
+    workspace_dir: str | os.PathLike[str] = "/tmp",  # noqa: S108 - the one folder that a function may write to
+    *,
+    lanes: int | None = None,
+) -> Handler:
+    """A handler with a warm worker, for Lambda's `handler(event, context)`.
+
+    workspace_dir: where temporary files go.
+    lanes: browsers per chunk; by default one for each processor.
+
+    The handler never raises. It returns {"statusCode", "body"}, where body is JSON text: of {exitCode, output, stderr,
+    result?} with 200 for exit code 0 and 500 for any other; of {message} with 400 for what is no payload, and with
+    500 for a defect of ours.
+
+    Raises:
+        HeliosError: there is no browser, or it does not start.
+        OSError: workspace_dir cannot be written to.
+    """
+    allowed = AllowedStores.from_environment()
+
+    def make_worker() -> Worker:
+        return WorkerRuntime(workspace_dir, lanes=lanes, allowed_stores=allowed)
+
+    return handler_of(Seat(make_worker))
+
+
+def handler_of(seat: Seat) -> Handler:
+    """The handler over a seat."""
+
+    def handler(event: Any, context: Context) -> dict[str, Any]:
+        try:
+            payload = payload_of(event)
+        except BadPayload as error:
+            return _response(400, {"message": str(error)})
+        try:
+            with _told_to_stop(seat):
+                reply = seat.ask(payload, seconds=context.get_remaining_time_in_millis() / 1000)
+            return _response(200 if reply.exitCode == ExitCode.DONE else 500, _body(reply))
+        except Exception as error:
+            log.exception("the worker failed")
+            return _response(500, {"message": f"{type(error).__name__}: {error}"[:500]})
+
+    return handler
+
+
+def run(workspace: str, lanes: int | None) -> int:
+    """`helios-worker lambda`: serves Lambda's Runtime API until the function is ended. Returns an exit code."""
+    if "AWS_LAMBDA_RUNTIME_API" not in os.environ:
+        sys.stderr.write("AWS_LAMBDA_RUNTIME_API is not set: `helios-worker lambda` runs in AWS Lambda only\n")
+        return ExitCode.USER_ERROR
+    try:
+        from awslambdaric.__main__ import main
+    except ImportError:
+        sys.stderr.write("awslambdaric is not installed: pip install 'helios-render[functions]'\n")
+        return ExitCode.USER_ERROR
+    os.environ[WORKSPACE] = workspace
+    if lanes is not None:
+        os.environ[LANES] = str(lanes)
+    logging.getLogger().setLevel(logging.INFO)
+    main([sys.argv[0], HANDLER])
+    return ExitCode.DONE
+
+
+def handler_from_environment() -> Handler:
+    """The handler that `run` asked for.
+
+    Raises:
+        HeliosError, OSError: as create_aws_handler.
+    """
+    lanes = os.environ.get(LANES)
+    workspace = Path(os.environ.get(WORKSPACE) or tempfile.gettempdir())
+    return create_aws_handler(workspace, lanes=int(lanes) if lanes else None)
+
+
+def _response(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    return {"statusCode": status, "body": orjson.dumps(body).decode()}
+
+
+def _body(reply: Reply) -> dict[str, Any]:
+    body: dict[str, Any] = {"exitCode": reply.exitCode, "output": reply.stdout, "stderr": reply.stderr}
+    return body if reply.result is None else body | {"result": reply.result}
+
+
+@contextmanager
+def _told_to_stop(seat: Seat) -> Iterator[None]:
+    """Hands the stage back when Lambda ends the function. Between two calls, SIGTERM just ends the process."""
+    if threading.current_thread() is not threading.main_thread():  # of another program, whose signals are its own
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: seat.stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,63 @@
+"""What a worker says, cut to what its callers take: they trust no worker, and read no more than so many bytes.
+
+A text that is too long keeps its beginning and its end. What a program goes by is whole or not there.
+"""
+
+from collections.abc import Set
+from typing import Any
+
+import orjson
+
+from helios_crds.wire import RESULT_BYTES, ExitCode, Reply
+
+TEXT_BYTES = 4096
+"""What stdout and stderr of a reply may hold at most, each."""
+EXACT = {"badChunks"}
+"""What of a failure is never cut: a part of it would mean something else."""
+TOO_LARGE = {"error": "the result is too large"}
+
+
+def bounded_reply(reply: Reply) -> Reply:
+    """A reply that is at most some RESULT_BYTES and two TEXT_BYTES long."""
+    result = reply.result
+    if result is not None:
+        cuttable = {"warnings"} if reply.exitCode == ExitCode.DONE else result.keys() - EXACT
+        result = bounded_facts(result, cuttable)
+    return Reply(
+        exitCode=reply.exitCode,
+        stdout=bounded_text(reply.stdout),
+        stderr=bounded_text(reply.stderr),
+        result=result,
+    )
+
+
+def bounded_text(text: str, limit: int = TEXT_BYTES) -> str:
+    """A text in at most `limit` bytes of UTF-8: what happened is said first, and why last.
+
+    >>> bounded_text("the page threw: " + "long " * 9 + "story", 40)
+    'the page threw: l … g long long story'
+    """
+    data = text.encode(errors="replace")
+    if len(data) <= limit:
+        return data.decode()
+    half = (limit - len(" … ".encode())) // 2
+    return f"{data[:half].decode(errors='ignore')} … {data[-half:].decode(errors='ignore')}"
+
+
+def bounded_facts(facts: dict[str, Any], cuttable: Set[str]) -> dict[str, Any]:
+    """Facts that are at most RESULT_BYTES of JSON: too long a text ends early, and so does a list.
+
+    cuttable: the names of those that may be cut. Where that is not enough, TOO_LARGE.
+    """
+    facts = dict(facts)
+    while _size(facts) > RESULT_BYTES:
+        longest = max((name for name in cuttable if facts.get(name)), key=lambda name: _size(facts[name]), default=None)
+        if longest is None:
+            return TOO_LARGE
+        value = facts[longest]
+        facts[longest] = value[: len(value) * 3 // 4] if isinstance(value, str | list | tuple) else None
+    return facts
+
+
+def _size(value: object) -> int:
+    return len(orjson.dumps(value))

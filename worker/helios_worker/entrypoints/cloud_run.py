@@ -1,0 +1,238 @@
+"""Google Cloud Run, or any other place that sends HTTP requests to a container.
+
+    server = create_cloud_run_server("/tmp")         # port: that of PORT, or 8080
+    server.start()
+    ...
+    server.stop()                                    # what is being rendered is finished or handed back
+
+`POST /` with a payload is answered when its stage is done: with 200 whenever a worker ran, also when it failed.
+`GET /healthz` tells how many places are free.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+import orjson
+
+from helios_crds.wire import ExitCode
+from helios_worker.allowed_stores import AllowedStores
+from helios_worker.entrypoints.http_server import BODY_BYTES, Server
+from helios_worker.entrypoints.payloads import BadPayload, payload_in
+from helios_worker.entrypoints.seat import Seat
+from helios_worker.errors import UserError
+from helios_worker.machine import cpu_count
+from helios_worker.runtime import Worker, WorkerRuntime
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT = 8080
+HEALTH = ("/healthz", "/health")
+"""The second because Cloud Run's front keeps the first to itself: only its own probes reach it there."""
+GRACE_SECONDS = 10.0
+"""From SIGTERM to SIGKILL on Cloud Run."""
+HAND_BACK_SHARE = 0.5
+"""Of that, what is kept for winding up a stage and sending its reply."""
+SEND_SHARE, CLOSE_SHARE = 0.2, 0.1
+"""And of that, what is kept for a reply whose stage did not hear that it was to end, and for the browsers' end."""
+CLOSE_SECONDS = 1.0
+REFUSING_THREADS = 4
+"""Requests that are answered beside those that hold a place: refusals, and whether the server is well."""
+POLL_SECONDS = 0.05
+
+Answer = tuple[HTTPStatus, dict[str, Any]]
+
+
+class CloudRunServer:
+    """Places for renders behind an HTTP server.
+
+    port: where it listens. seats: one for each render at a time.
+    seconds: how long one may take, None for ever.
+    """
+
+    def __init__(self, seats: list[Seat], *, host: str, port: int, seconds: float | None = None) -> None:
+        """Binds the port. Raises OSError when that is taken."""
+        self._all = seats
+        self._free = list(seats)
+        self._lock = threading.Lock()
+        self._seconds = seconds
+        self._stopping = False
+        self._server = Server(self._application, host=host, port=port, threads=len(seats) + REFUSING_THREADS)
+        self.port = self._server.port
+
+    def start(self) -> None:
+        """Serves, in threads; returns at once."""
+        self._server.start()
+
+    def stop(self, grace: float = GRACE_SECONDS) -> bool:
+        """Takes no more payloads, and waits until those under way are answered.
+
+        grace: seconds within which all is over. A stage that needs longer than most of it is handed back: its reply
+        has the exit code 143.
+
+        Returns:
+            Whether every worker has ended. If not, the process must be ended by force.
+        """
+        self._stopping = True
+        end = time.monotonic() + grace
+        over = end - grace * CLOSE_SHARE
+        self._while_busy(end - grace * HAND_BACK_SHARE, lambda seat: None)
+        self._while_busy(over - grace * SEND_SHARE, Seat.stop)
+        self._while_busy(max(over, time.monotonic() + grace * CLOSE_SHARE / 2), Seat.give_up)
+        self._server.close()
+        closed = [seat.close(max(0.0, end - time.monotonic())) for seat in self._all]
+        return all(closed)
+
+    def _while_busy(self, until: float, act: Callable[[Seat], None]) -> None:
+        """Does something to each taken seat, again and again, until all is answered or it is so late."""
+        while self._is_busy():
+            for seat in self._taken():
+                act(seat)
+            if time.monotonic() >= until:
+                return
+            time.sleep(POLL_SECONDS)
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def _application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        try:
+            status, body = self._answer(environ)
+        except Exception as error:
+            log.exception("the worker failed")
+            status, body = HTTPStatus.INTERNAL_SERVER_ERROR, {"message": f"{type(error).__name__}: {error}"[:500]}
+        data = orjson.dumps(body)
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers.append(("Allow", "GET, HEAD" if environ["PATH_INFO"] in HEALTH else "POST"))
+        start_response(f"{status.value} {status.phrase}", headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [data]
+
+    def _answer(self, environ: dict[str, Any]) -> Answer:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if path in HEALTH:
+            return self._health() if method in ("GET", "HEAD") else _refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET only")
+        if path != "/":
+            return _refused(HTTPStatus.NOT_FOUND, "payloads are taken at / only")
+        if method != "POST":
+            return _refused(HTTPStatus.METHOD_NOT_ALLOWED, "payloads are sent by POST")
+        body = environ["wsgi.input"].read(BODY_BYTES + 1)
+        if len(body) > BODY_BYTES:
+            return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a payload has {BODY_BYTES} bytes at most")
+        kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            return _refused(HTTPStatus.BAD_REQUEST, "bad payload: its Content-Type must be application/json")
+        try:
+            payload = payload_in(body)
+        except BadPayload as error:
+            return _refused(HTTPStatus.BAD_REQUEST, str(error))
+        with self._lock:
+            seat = self._free.pop() if self._free and not self._stopping else None
+        if seat is None:
+            why = "this worker is being stopped" if self._stopping else "every place is taken; ask again, or elsewhere"
+            return _refused(HTTPStatus.TOO_MANY_REQUESTS, why)
+        try:
+            reply = seat.ask(payload, seconds=self._seconds)
+            return HTTPStatus.OK, reply.model_dump(exclude=None if reply.result is not None else {"result"})
+        finally:
+            with self._lock:
+                self._free.append(seat)
+
+    def _health(self) -> Answer:
+        if self._stopping:
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "this worker is being stopped")
+        return HTTPStatus.OK, {"places": len(self._all), "free": len(self._free)}
+
+    def _taken(self) -> list[Seat]:
+        with self._lock:
+            return [seat for seat in self._all if seat not in self._free]
+
+    def _is_busy(self) -> bool:
+        return bool(self._taken()) or self._server.has_unsent()
+
+
+def _refused(status: HTTPStatus, message: str) -> Answer:
+    return status, {"message": message}
+
+
+def create_cloud_run_server(
+    workspace_dir: str | os.PathLike[str],
+    *,
+    host: str = "0.0.0.0",  # noqa: S104 - a container's own network
+    port: int | None = None,
+    concurrency: int = 1,
+    lanes: int | None = None,
+    seconds: float | None = None,
+) -> CloudRunServer:
+    """A server with warm workers, listening but not yet started.
+
+    workspace_dir: where temporary files go.
+    port: by default that of the environment variable PORT, or 8080; 0 for any that is free.
+    concurrency: renders at a time, each with its share of the processors; a payload beyond is answered by 429.
+    lanes: browsers of each; by default one for each processor of its share.
+    seconds: what a stage may take before it is answered with exit code 75, best a little less than the platform's
+        own limit; None for no limit.
+
+    Raises:
+        HeliosError: there is no browser, or it does not start; the port is none, or taken.
+        OSError: workspace_dir cannot be written to.
+    """
+    allowed = AllowedStores.from_environment()
+    share = lanes or max(1, cpu_count() // concurrency)
+
+    def make_worker() -> Worker:
+        return WorkerRuntime(workspace_dir, lanes=share, allowed_stores=allowed)
+
+    listen = _port_of(os.environ) if port is None else port
+    seats = _seats(make_worker, concurrency)
+    try:
+        return CloudRunServer(seats, host=host, port=listen, seconds=seconds)
+    except OSError as error:
+        for seat in seats:
+            seat.close(CLOSE_SECONDS)
+        raise UserError(
+            f"port {listen} cannot be listened on: {error.strerror or error}", remedy="set PORT to another one"
+        ) from error
+
+
+def _port_of(environment: Mapping[str, str]) -> int:
+    text = environment.get("PORT") or str(DEFAULT_PORT)
+    if not text.isdecimal() or not 0 < int(text) < 1 << 16:
+        raise UserError(f"PORT is {text[:20]!r}, which is no port")
+    return int(text)
+
+
+def _seats(make_worker: Callable[[], Worker], count: int) -> list[Seat]:
+    """So many seats, made side by side, or none."""
+    with ThreadPoolExecutor(count) as makers:
+        made = [makers.submit(Seat, make_worker) for _ in range(count)]
+    failed = next((error for error in (seat.exception() for seat in made) if error), None)
+    if failed is None:
+        return [seat.result() for seat in made]
+    for seat in made:
+        if seat.exception() is None:
+            seat.result().close(CLOSE_SECONDS)
+    raise failed
+
+
+def run(workspace: str, *, concurrency: int, lanes: int | None, seconds: float | None, grace: float) -> NoReturn:
+    """`helios-worker serve`: serves until SIGTERM or SIGINT, and ends the process."""
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    server = create_cloud_run_server(workspace, concurrency=concurrency, lanes=lanes, seconds=seconds)
+    server.start()
+    log.info("listening on port %d", server.port)
+    told.wait()
+    log.info("told to stop: what is under way has %g s", grace)
+    server.stop(grace)
+    with suppress(OSError):
+        sys.stderr.flush()
+    os._exit(ExitCode.DONE)  # a thread that cannot be interrupted would hold the interpreter's own end up
