@@ -1,7 +1,7 @@
 """AWS Lambda on this machine: moto for its control API, and an Invoke that reaches a real worker.
 
-The worker is either a function of the test's process, such as `workers.LineWorkers`, or whatever polls the Lambda
-Runtime API that this server speaks too, as awslambdaric in the image does: AWS_LAMBDA_RUNTIME_API=127.0.0.1:PORT.
+The worker is either a function of the test's process, such as `workers.LineWorkers`, or whatever polls the Runtime
+API beside it (runtime_api.py), as awslambdaric in the image does.
 moto runs functions in containers that it pulls, so its own Invoke is of no use here.
 """
 
@@ -10,22 +10,18 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import queue
 import re
-import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from dataclasses import dataclass, field
 from typing import Self
 
 from tests.clouds.http_faults import Answer, FaultyServer, Request, json_answer
+from tests.clouds.runtime_api import FunctionError, RuntimeApi, TimedOut
 from tests.clouds.workers import Worker, WorkerDied
 
 INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
-RUNTIME = "/2018-06-01/runtime"
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/helios-worker"
@@ -44,15 +40,6 @@ ENVIRONMENT = {
 }
 
 
-@dataclass
-class _Invocation:
-    event: bytes
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    answered: threading.Event = field(default_factory=threading.Event)
-    payload: bytes = b""
-    error: bool = False
-
-
 class LambdaServer(FaultyServer):
     """See the module's docstring. Faults befall invocations only.
 
@@ -68,12 +55,12 @@ class LambdaServer(FaultyServer):
         self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._worker = worker
         self._seconds = seconds
-        self._waiting: queue.SimpleQueue[_Invocation | None] = queue.SimpleQueue()
-        self._under_way: dict[str, _Invocation] = {}
+        self._runtime = RuntimeApi()
 
     def __enter__(self) -> Self:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._moto.start()
+        self._runtime.__enter__()
         if self._alone:
             self.control("POST", "/moto-api/reset")
         self._make_role()
@@ -87,7 +74,7 @@ class LambdaServer(FaultyServer):
         self.faults()
 
     def __exit__(self, *_: object) -> None:
-        self._waiting.put(None)
+        self._runtime.__exit__(None, None, None)
         super().__exit__()
         self._moto.stop()
 
@@ -99,7 +86,7 @@ class LambdaServer(FaultyServer):
     @property
     def runtime_api(self) -> str:
         """For AWS_LAMBDA_RUNTIME_API."""
-        return self.url.removeprefix("http://")
+        return self._runtime.address
 
     @property
     def invocations(self) -> list[Request]:
@@ -141,8 +128,6 @@ class LambdaServer(FaultyServer):
         return INVOKE.fullmatch(request.path) is not None
 
     def handle(self, request: Request) -> Answer:
-        if request.path.startswith(RUNTIME):
-            return self._runtime(request)
         invoked = INVOKE.fullmatch(request.path)
         if invoked is None:
             return self._pass_on(request)
@@ -163,43 +148,13 @@ class LambdaServer(FaultyServer):
         return json_answer({"statusCode": status, "body": json.dumps(body)})
 
     def _invoke_runtime(self, event: bytes) -> Answer:
-        invocation = _Invocation(event)
-        self._under_way[invocation.request_id] = invocation
-        self._waiting.put(invocation)
-        if not invocation.answered.wait(self._seconds):
-            return _failed(
-                "Sandbox.Timedout",
-                f"RequestId: {invocation.request_id} Error: Task timed out after {self._seconds:.2f} seconds",
-            )
-        if invocation.error:
-            headers = {"X-Amz-Function-Error": "Unhandled", "Content-Type": "application/json"}
-            return Answer(200, invocation.payload, headers)
-        return Answer(200, invocation.payload, {"Content-Type": "application/json"})
-
-    def _runtime(self, request: Request) -> Answer:
-        """The public protocol between Lambda and a runtime: next, response, error, init/error."""
-        what = request.path.removeprefix(RUNTIME)
-        if what == "/invocation/next":
-            invocation = self._waiting.get()
-            if invocation is None:
-                return Answer(410)
-            return Answer(
-                200,
-                invocation.event,
-                {
-                    "Content-Type": "application/json",
-                    "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-                    "Lambda-Runtime-Deadline-Ms": str(_now_ms() + int(self._seconds * 1000)),
-                    "Lambda-Runtime-Invoked-Function-Arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:helios-worker",
-                },
-            )
-        found = re.fullmatch(r"/invocation/([^/]+)/(response|error)", what)
-        if found is None or found[1] not in self._under_way:
-            return json_answer({"errorType": "InvalidRequestID"}, 400 if found else 404)
-        invocation = self._under_way.pop(found[1])
-        invocation.payload, invocation.error = request.body, found[2] == "error"
-        invocation.answered.set()
-        return json_answer({"status": "OK"}, 202)
+        try:
+            return json_answer(self._runtime.invoke(event, seconds=self._seconds))
+        except FunctionError as error:
+            return json_answer(error.told, 200, **{"X-Amz-Function-Error": "Unhandled"})
+        except TimedOut:
+            said = f"RequestId: {uuid.uuid4()} Error: Task timed out after {self._seconds:.2f} seconds"
+            return _failed("Sandbox.Timedout", said)
 
     def _pass_on(self, request: Request) -> Answer:
         host, port = self._moto.get_host_and_port()
@@ -253,7 +208,3 @@ def _kept(headers: object) -> dict[str, str]:
     items = headers.items()  # type: ignore[attr-defined]
     hop_by_hop = ("transfer-encoding", "connection", "content-length", "server", "date")
     return {name: value for name, value in items if name.lower() not in hop_by_hop}
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

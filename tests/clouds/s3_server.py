@@ -18,16 +18,19 @@ BUCKET = "films"
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-def free_port() -> int:
+LOOPBACK = "127.0.0.1"
+
+
+def free_port(host: str = LOOPBACK) -> int:
     """One that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((host, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = LOOPBACK) -> bool:
     """Whether somebody listens there."""
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+    with suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
 
@@ -49,28 +52,28 @@ def program(script: str) -> str:
 
 
 @contextmanager
-def running(command: list[str], port: int, log: Path, **environment: str) -> Iterator[str]:
+def running(command: list[str], port: int, log: Path, *, host: str = LOOPBACK, **environment: str) -> Iterator[str]:
     """A server process that answers on a port; its address. It is ended by its pid."""
     with log.open("wb") as output:
         server = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_for(lambda: answers(port) or server.poll() is not None, f"{command[0]} to answer")
+        wait_for(lambda: answers(port, host) or server.poll() is not None, f"{command[0]} to answer")
         if server.poll() is not None:
             pytest.skip(f"{command[0]} does not run here: {log.read_text(errors='replace')[-300:]}")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{host}:{port}"
     finally:
         server.terminate()
         server.wait(timeout=20)
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[str]:
+def s3_server(folder: Path, host: str = LOOPBACK) -> Iterator[str]:
     """A server with one bucket, BUCKET; its address."""
     (folder / BUCKET).mkdir(parents=True)
-    port = free_port()
-    command = [program("s3-server.sh"), "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(folder)]
+    port = free_port(host)
+    command = [program("s3-server.sh"), "--port", f"{host}:{port}", "--quiet", "posix", str(folder)]
     keys = {"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET}
-    with running(command, port, folder.parent / "s3-server.log", **keys) as address:
+    with running(command, port, folder.parent / "s3-server.log", host=host, **keys) as address:
         yield address
 
 
