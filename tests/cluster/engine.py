@@ -29,9 +29,9 @@ class Engine:
     program: str
     env: Mapping[str, str]
 
-    def __call__(self, *arguments: str | Path) -> str:
-        """Runs a docker command to its end. Raises ClusterError when it fails."""
-        return run(self.program, *arguments, env=self.env)
+    def __call__(self, *arguments: str | Path, data: str | None = None) -> str:
+        """Runs a docker command to its end, with `data` on standard input. Raises ClusterError when it fails."""
+        return run(self.program, *arguments, env=self.env, data=data)
 
     def answers(self, *arguments: str, seconds: float = 30) -> bool:
         """Whether a docker command succeeds."""

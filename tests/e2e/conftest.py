@@ -17,6 +17,8 @@ import pytest
 from tests.cluster import images
 from tests.cluster.cache import locked
 from tests.cluster.debian import obstacle
+from tests.cluster.engine import Engine, docker
+from tests.cluster.errors import ClusterError
 from tests.cluster.place import Place
 from tests.cluster.settings import HERE, RUN
 from tests.e2e import release
@@ -33,6 +35,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE.parent / "e2e"):
             item.add_marker(pytest.mark.timeout(300, func_only=True))
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """Docker: the machine's own daemon, or ours."""
+    try:
+        running = docker()
+        found = running.__enter__()
+    except ClusterError as error:
+        pytest.skip(f"no Docker here: {error}")
+    try:
+        yield found
+    finally:
+        running.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")

@@ -11,25 +11,10 @@ import pytest
 from helios_worker.store import ArtifactStore
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.cluster import images
-from tests.cluster.engine import Engine, docker
-from tests.cluster.errors import ClusterError
+from tests.cluster.engine import Engine
 from tests.e2e.compositions import one_file
 
 numbers = count()
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
-    """Docker: the machine's own daemon, or ours."""
-    try:
-        running = docker()
-        found = running.__enter__()
-    except ClusterError as error:
-        pytest.skip(f"no Docker here: {error}")
-    try:
-        yield found
-    finally:
-        running.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")
