@@ -4,9 +4,14 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 TESTS = Path(__file__).parent
 LEVELS = {"unit", "integration", "e2e"}
+
+# No test asserts a time, Hypothesis' 200 ms for an example included: the machine may be busy.
+settings.register_profile("helios", deadline=None)
+settings.load_profile("helios")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell ignores it for what it starts in the background, and whatever the tests start would, too.

@@ -176,7 +176,8 @@ def is_under_way(cluster: Cluster, namespace: str, name: str) -> Callable[[], bo
 
     def look() -> bool:
         status = cluster.get(f"renderjob/{name}", "-n", namespace).get("status") or {}
-        return 3 <= (status.get("chunks") or {}).get("done", 0) < CHUNKS
+        done: int = (status.get("chunks") or {}).get("done", 0)
+        return 3 <= done < CHUNKS
 
     return look
 

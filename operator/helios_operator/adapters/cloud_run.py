@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from helios_crds.wire import Payload, Reply
-from helios_operator.adapters.cloud_run_shapes import CloudRunService, shape_service
+from helios_operator.adapters.cloud_run_shapes import CloudRunService, memory_of, shape_service
 from helios_operator.adapters.deployed import Deployed
 from helios_operator.adapters.errors import (
     AccessDenied,
@@ -107,7 +107,7 @@ class CloudRunAdapter:
         audience = config.audience or url
         tokens = IdTokens(audience, where)
         self._open = _Open(config, url, audience, found.timeout + config.margin, _session(where), tokens, calls)
-        return Deployed(name=where, slots=config.slots, address=url, changes=found.changes)
+        return Deployed(name=where, slots=config.slots, address=url, changes=found.changes, memory=found.memory)
 
     async def invoke(self, payload: Payload) -> Reply:
         """Has the service do one stage.
@@ -148,6 +148,7 @@ class _Found:
     url: str
     timeout: float
     changes: tuple[str, ...]
+    memory: float = 0.0
 
 
 def translated(call: Callable[[], T], where: str, seconds: float) -> T:
@@ -228,7 +229,9 @@ def _ensure(config: CloudRunConfig) -> _Found:
         if changes:
             service = client.update_service(service=service).result(timeout=DEPLOY_SECONDS)
     check_ready(service, where)
-    return _Found(service.uri, service.template.timeout.total_seconds() or MAX_TIMEOUT, changes)
+    return _Found(
+        service.uri, service.template.timeout.total_seconds() or MAX_TIMEOUT, changes, memory_of(service.template)
+    )
 
 
 def check_ready(resource: Any, where: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_operator.adapters.cloud_run import CONTROL_SECONDS, DEPLOY_SECONDS, check_ready, translated
-from helios_operator.adapters.cloud_run_shapes import CloudRunService, shape_job
+from helios_operator.adapters.cloud_run_shapes import CloudRunService, memory_of, shape_job
 from helios_operator.adapters.deployed import Deployed
 from helios_operator.adapters.errors import (
     Crashed,
@@ -82,8 +82,8 @@ class CloudRunJobs:
         """
         self._config = config
         self._calls = CallPool(8 * CALLS, config.where)
-        changes = await self._called(self._ensure, DEPLOY_SECONDS)
-        return Deployed(name=config.where, slots=config.slots, address=config.resource, changes=changes)
+        changes, memory = await self._called(self._ensure, DEPLOY_SECONDS)
+        return Deployed(config.where, config.slots, config.resource, changes, memory)
 
     async def begin(self, payload: Payload, key: str) -> str:
         """Begins an execution. key: what `find` finds it by.
@@ -155,7 +155,7 @@ class CloudRunJobs:
         async with self._turns:
             return await self._calls.run(lambda: translated(call, self._config.where, seconds))
 
-    def _ensure(self) -> tuple[str, ...]:
+    def _ensure(self) -> tuple[tuple[str, ...], float]:
         config = self._config
         self._jobs, self._executions, self._tasks = api_clients(
             config.where, "JobsClient", "ExecutionsClient", "TasksClient"
@@ -182,7 +182,7 @@ class CloudRunJobs:
             if changes:
                 job = self._jobs.update_job(job=job).result(timeout=DEPLOY_SECONDS)
         check_ready(job, config.where)
-        return changes
+        return changes, memory_of(job.template.template)
 
     def _run(self, payload: Payload, key: str) -> str:
         from google.cloud import run_v2

@@ -4,6 +4,7 @@ What others set on them stays: only what is compared here is written. An image i
 with a digest, or a tag that never moves.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from google.cloud import run_v2
 
 PORT = 8080
+UNITS = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("KMGT", 1)}
+"""Bytes, by the letters of a quantity of memory."""
 RESERVE_SHARE, RESERVE_SECONDS = 0.1, 10
 """Of a service's timeout, what is left for an answer that the time was not enough: the lesser of the two."""
 
@@ -120,6 +124,13 @@ def _shape_container(
         container.env = kept + [run_v2.EnvVar(name=name, value=wanted.environment[name]) for name in names]
         changes.append(f"environment {', '.join(names)}")
     return changes
+
+
+def memory_of(template: Any) -> float:
+    """GiB that a worker of a service's or job's template has; 0 where it does not say."""
+    limits = template.containers[0].resources.limits if template.containers else {}
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGT]i?|k|)", limits.get("memory", ""))
+    return float(found[1]) * UNITS[found[2]] / UNITS["Gi"] if found else 0.0
 
 
 def _container(template: Any) -> "run_v2.Container":

@@ -99,7 +99,7 @@ class Operator:
 
     async def until(self, condition: Callable[[], Any], what: str) -> None:
         """Waits until something holds while the controller works."""
-        for _ in range(600):
+        for _ in range(3000):  # 30 s: the machine may be busy
             if condition():
                 return
             await asyncio.sleep(0.01)

@@ -7,7 +7,7 @@ import pytest
 from google.cloud import run_v2
 
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_operator.adapters.cloud_run_shapes import CloudRunService, serving, shape_job, shape_service
+from helios_operator.adapters.cloud_run_shapes import CloudRunService, memory_of, serving, shape_job, shape_service
 from helios_operator.adapters.errors import BadSettings, MissingExtra
 from helios_operator.adapters.google_identity import checked_address
 from helios_operator.adapters.lambda_function import LambdaFunction, differences
@@ -160,3 +160,13 @@ late = {"boto3", "botocore", "google.auth", "google.cloud", "aiohttp", "requests
 print(sorted(late & set(sys.modules)))
 """
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("4Gi", 4.0), ("512Mi", 0.5), ("1G", 1e9 / 2**30), ("2147483648", 2.0), ("", 0.0), ("a lot", 0.0)],
+)
+def test_the_memory_of_a_service_is_read_for_estimates(limit: str, expected: float):
+    service = run_v2.Service()
+    service.template.containers = [run_v2.Container(resources={"limits": {"memory": limit}} if limit else {})]
+    assert memory_of(service.template) == expected
