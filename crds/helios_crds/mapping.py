@@ -4,6 +4,8 @@ Where a composition is not a URL, the plan's pod finds it as files in a folder.
 """
 
 import json
+from collections.abc import Iterable
+from typing import Any
 
 from helios_crds.durations import parse_duration
 from helios_crds.renderjob import MAX_INLINE, RenderJobSpec
@@ -12,6 +14,8 @@ from helios_crds.request import Chunking, Composition, RenderRequest, Video
 
 COMPOSITION_FOLDER = "/helios/composition"
 INLINE_ENTRY = "index.html"
+MAX_DEPTH = 64
+"""Of props: readers of JSON give up somewhere beyond a hundred levels, each at another one."""
 
 
 class UnusableSpec(ValueError):
@@ -33,6 +37,8 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
     if spec.audio is not None and spec.audio.tracks:
         raise UnusableSpec("AudioNotSupported", "spec.audio.tracks cannot be mixed in yet: leave it out")
     source = spec.composition
+    if _depth(source.props) > MAX_DEPTH:
+        raise UnusableSpec("PropsTooDeep", f"spec.composition.props are nested more than {MAX_DEPTH} levels deep")
     return RenderRequest(
         composition=Composition(
             url=_source_url(source),
@@ -47,6 +53,18 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
         frameTimeout=parse_duration(spec.execution.frameTimeout).total_seconds(),
         output=output,
     )
+
+
+def _depth(value: Any) -> int:
+    """How deep a JSON value is nested, told without recursion."""
+    depth, level = 0, [value]
+    while level := [found for each in level if isinstance(each, dict | list) for found in _within(each)]:
+        depth += 1
+    return depth
+
+
+def _within(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _source_url(source: CompositionSpec) -> str:

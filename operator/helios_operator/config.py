@@ -37,6 +37,7 @@ class Config:
     targets: every RenderTarget by name. grants: how many chunks this RenderJob may have active on each target,
     by the fair share of all RenderJobs; free: how many more it may start there, because nobody has these places.
     A target that is not named is not limited. notes: what is to be said of a target that takes nothing for a while.
+    calls: of this RenderJob to targets outside of the cluster, those that nobody waits for included.
     backoff, backoff_limit: the first wait before a retry, and the longest.
     disruption_pause: before work that was disrupted starts again. result_grace: how long a Job that ended may be
     known before its pod's exit code and message are.
@@ -51,6 +52,7 @@ class Config:
     grants: Mapping[str, int] = field(default_factory=dict)
     free: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    calls: int = 0
     backoff: timedelta = timedelta(seconds=10)
     backoff_limit: timedelta = timedelta(minutes=5)
     disruption_pause: timedelta = timedelta(seconds=5)

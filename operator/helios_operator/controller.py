@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -120,11 +120,13 @@ class Controller:
     def put_target(self, body: Object) -> None:
         """A RenderTarget is new or has changed; whoever waits for it is looked at."""
         if self._targets.put(body):
+            self._invocations.forget_target(body["metadata"]["name"])
             self._look_at_all()
 
     def drop_target(self, name: str, uid: str) -> None:
         """A RenderTarget is gone."""
         if self._targets.drop(name, uid):
+            self._invocations.forget_target(name)
             self._look_at_all()
 
     def keep_targets(self, uids: Collection[str], at: int) -> None:
@@ -186,6 +188,7 @@ class Controller:
         self._last_pass[uid] = now
         asked = self.queue.answer(uid)
         resource_version = known.body["metadata"]["resourceVersion"]
+        self._invocations.confirm(uid, job.status.targets)
         if isinstance(job, MistakenJob):
             await self._tell(job, resource_version, refuse(job, self._cluster.now))
             return
@@ -196,12 +199,16 @@ class Controller:
         config = self._config_for(job, [*attempts, *invocations])
         decision = reconcile(job, attempts, invocations, self._cluster.now, config)
         self._free(self._places.put(uid, demands(replace(job, status=decision.status))))
+        self._invocations.bill(uid, decision.status.targets)
         with self._places_taken(decision):
             await self._tell(job, resource_version, decision)
             if uid in self._departed:
                 return
+            if (written := self._render_jobs.get(uid)) is not None:
+                self._invocations.confirm(uid, written.job.status.targets)
             await self._act(replace(job, status=decision.status), decision, config)
-        self._note_costs(job, decision, invocations)
+        if job.status.completionTime is not None:
+            self._invocations.forget(uid)
         if decision.status.plan != job.status.plan:  # chunks were given places by what was known before the plan
             self._last_pass.pop(uid, None)
             self.queue.add(uid)
@@ -234,14 +241,6 @@ class Controller:
         for said in decision.events:
             self._events.say(job, said)
 
-    def _note_costs(self, job: ObservedJob, decision: Decision, invocations: Sequence[Attempt]) -> None:
-        """What an acknowledged status says of costs is not counted again; of an ended render nothing more is said."""
-        known = self._render_jobs.get(job.uid)
-        if known is not None and known.job.status.targets == decision.status.targets:
-            self._invocations.on_record(job.uid, {each.uid for each in invocations if each.cost is not None})
-        if job.status.completionTime is not None:
-            self._invocations.forget(job.uid)
-
     async def _look_afresh(self, job: AnyJob) -> None:
         """A status was refused because the RenderJob is not what it was: no event may ever tell, so it is read."""
         found = await self._actions.find(job)
@@ -254,6 +253,8 @@ class Controller:
         for action in decision.actions:
             if isinstance(action, StopAttempt) and not self._invocations.stop(job.uid, action.uid):
                 await self._actions.stop(job, action)
+        if job.uid in self._departed:
+            return
         starts = [each for each in decision.actions if isinstance(each, StartAttempt)]
         for start in starts:
             if is_offload(config.targets[start.target]):
@@ -315,9 +316,10 @@ class Controller:
                 free[name] = max(0, most - self.children.held(name) - self._starting[name])
                 if is_offload(target):
                     at_most = most - self._invocations.active(name) - self._starting[name]
-                    free[name] = self._invocations.room(name, max(0, at_most))
+                    free[name] = self._invocations.room(name, job.uid, max(0, at_most))
                 grants[name] = self._places.give(job.uid, name, most, held[name] + free[name])
-        return replace(self._config, targets=targets, grants=grants, free=free, notes=self._invocations.resting())
+        notes, calls = self._invocations.resting(job.uid), self._invocations.calls(job.uid)
+        return replace(self._config, targets=targets, grants=grants, free=free, notes=notes, calls=calls)
 
     @contextmanager
     def _places_taken(self, decision: Decision) -> Iterator[None]:

@@ -7,7 +7,7 @@ done meanwhile is found in the store. Only executions of a Cloud Run job, which 
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from helios_crds.renderjob_status import TargetStatus
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import RESULT_BYTES, ExitCode, Payload, Reply, Stage
 from helios_operator import metrics
@@ -23,37 +24,40 @@ from helios_operator.adapters.errors import (
     BadAnswer,
     ColdStartTimedOut,
     ConnectionLost,
+    Crashed,
     NoRoom,
     ProviderFailed,
     TargetError,
+    Unseen,
     Unusable,
     WorkerLost,
     as_reply,
 )
 from helios_operator.clouds import Clouds
-from helios_operator.policies import health
+from helios_operator.healths import EVERYBODY, Healths
 from helios_operator.policies.budget import invocation_cost
 from helios_operator.policies.causes import TOO_LONG
-from helios_operator.policies.health import Health
 from helios_operator.policies.results import clean
 from helios_operator.state import Attempt, AttemptPhase, ObservedJob, StartAttempt
 
 log = structlog.stdlib.get_logger(__name__)
-POLL = 2.0
+POLL, LONGEST_POLL = 2.0, 30.0
+GIVEN_UP = 600.0
+"""Seconds for which an execution that nobody waits for is looked for in vain."""
 MAX_WORDS = 1000
 MAX_WHY = 300
-# The target's own trouble, at first; a chunk that has it again and again is to blame as well.
+# The target's own trouble. A chunk that has it again and again, while others are done there, is to blame as well.
 TROUBLE = (ProviderFailed, ConnectionLost, ColdStartTimedOut)
 FORGIVEN = 3
 
 
 @dataclass(eq=False)
 class _Invocation:
-    """attempt: as reconcile sees it. execution: of a Cloud Run job, once it is known."""
+    """attempt: as reconcile sees it. memory: of the worker, in GiB, once it is known."""
 
     owner: str
     attempt: Attempt
-    execution: str = ""
+    memory: float = 0.0
     task: asyncio.Task[None] | None = None
 
 
@@ -64,6 +68,14 @@ class Order:
     spec: RenderTargetSpec
     payload: Payload
     limit: timedelta
+
+
+@dataclass(frozen=True)
+class _Bill:
+    """Costs in a status that was, or will be, written. targets: the status' part; uids: of the attempts in it."""
+
+    targets: Sequence[TargetStatus]
+    uids: frozenset[str]
 
 
 class Invocations:
@@ -84,12 +96,16 @@ class Invocations:
         self._now = now
         self._on_news = on_news
         self._on_room = on_room
+        self._healths = Healths(now, on_room)
         self._of: defaultdict[str, dict[str, _Invocation]] = defaultdict(dict)
         self._active: Counter[str] = Counter()
-        self._health: dict[str, Health] = {}
-        self._troubles: Counter[tuple[str, str]] = Counter()
+        self._active_for: Counter[tuple[str, str]] = Counter()
+        self._done: Counter[str] = Counter()
+        self._troubles: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        self._bills: dict[str, _Bill] = {}
+        self._looked_for: dict[str, set[str]] = defaultdict(set)
         self._serial = count(1)
-        self._born = now()
+        self._born: datetime | None = None
 
     # --- what there is ----------------------------------------------------------------------------------------
 
@@ -101,18 +117,17 @@ class Invocations:
         """Calls that a target is at work on, those that nobody waits for included: they take its room."""
         return self._active[target]
 
-    def room(self, target: str, free: int) -> int:
-        """How many more chunks a target may be given. free: by its limit."""
-        return health.room(self._known(target), free, self._active[target], self._now())
+    def calls(self, owner: str) -> int:
+        """Calls for a RenderJob that are under way, those that nobody waits for included: they cost as much."""
+        return sum(found for (_, whose), found in self._active_for.items() if whose == owner)
 
-    def resting(self) -> Mapping[str, str]:
-        """Why targets are left alone, by name."""
-        now = self._now()
-        return {
-            name: f"{name} rests until {found.until:%H:%M:%S} UTC: {found.why}"
-            for name, found in self._health.items()
-            if found.is_resting(now)
-        }
+    def room(self, target: str, owner: str, free: int) -> int:
+        """How many more chunks of a RenderJob a target may be given. free: by its limit."""
+        return self._healths.room(target, owner, free, self._active[target], self._active_for[target, owner])
+
+    def resting(self, owner: str = EVERYBODY) -> Mapping[str, str]:
+        """Why targets are left alone, by name: by everybody, or by a RenderJob too."""
+        return self._healths.resting(owner)
 
     # --- what is done -----------------------------------------------------------------------------------------
 
@@ -122,16 +137,17 @@ class Invocations:
         if any((found.attempt.work, found.attempt.number) == (start.work, start.number) for found in known.values()):
             return
         now, name = self._now(), f"{start.work.stage}-{start.work.chunk}-a{start.number}"
+        self._born = self._born or now
         uid = f"{job.uid}/{name}/{next(self._serial)}"
         attempt = Attempt(
             name, uid, start.work, start.number, start.target, AttemptPhase.RUNNING, created=now, started=now
         )
         found = known[uid] = _Invocation(job.uid, attempt)
-        self._active[start.target] += 1
+        self._count(found, 1)
         metrics.STARTED.labels(start.work.stage, start.target).inc()
         log.info("invoked", render_job=f"{job.namespace}/{job.name}", work=str(start.work), target=start.target)
         is_older = job.status.startTime is not None and job.status.startTime < self._born
-        found.task = asyncio.create_task(self._run(found, order, f"{job.uid}/{name}", is_older=is_older))
+        found.task = asyncio.create_task(self._run(found, order, is_older=is_older))
 
     def stop(self, owner: str, uid: str) -> bool:
         """Nobody waits for an attempt any more. Returns whether it is one of ours.
@@ -150,18 +166,19 @@ class Invocations:
         return True
 
     def forget(self, owner: str) -> None:
-        """A RenderJob is gone."""
+        """A RenderJob is gone, or has ended."""
         for uid in list(self._of.get(owner, ())):
             self.stop(owner, uid)
-        self._of.pop(owner, None)
+        for kept in (self._of, self._bills, self._looked_for):
+            kept.pop(owner, None)
+        self._healths.forget_owner(owner)
         for key in [key for key in self._troubles if key[0] == owner]:
             del self._troubles[key]
 
-    def on_record(self, owner: str, uids: set[str]) -> None:
-        """What these attempts cost has been written and acknowledged."""
-        for uid, found in self._of.get(owner, {}).items():
-            if uid in uids:
-                found.attempt = replace(found.attempt, cost=None)
+    def forget_target(self, name: str) -> None:
+        """A target has changed: what was known of it is of another one."""
+        self._healths.forget_target(name)
+        self._clouds.forget(name)
 
     async def close(self) -> None:
         """Leaves everything as it is. Executions go on and are found again by a successor."""
@@ -171,76 +188,112 @@ class Invocations:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._clouds.close()
 
+    # --- what it costs ----------------------------------------------------------------------------------------
+
+    def bill(self, owner: str, targets: Sequence[TargetStatus]) -> None:
+        """A status with these parts, which holds all costs so far, is about to be written."""
+        uids = frozenset(uid for uid, found in self._of.get(owner, {}).items() if found.attempt.cost is not None)
+        if uids:
+            self._bills[owner] = _Bill(targets, uids)
+
+    def confirm(self, owner: str, targets: Sequence[TargetStatus]) -> None:
+        """What the API server has now: costs that are in it are not counted again, whoever brought the news of it."""
+        written = self._bills.get(owner)
+        if written is None or written.targets != targets:
+            return
+        for uid in written.uids & self._of.get(owner, {}).keys():
+            found = self._of[owner][uid]
+            found.attempt = replace(found.attempt, cost=None)
+        del self._bills[owner]
+
     # --- one call ---------------------------------------------------------------------------------------------
 
-    async def _run(self, found: _Invocation, order: Order, key: str, *, is_older: bool) -> None:
+    async def _run(self, found: _Invocation, order: Order, *, is_older: bool) -> None:
         """From the call to whatever it comes to."""
         target, began = found.attempt.target, asyncio.get_running_loop().time()
-        memory = 0.0
         try:
-            adapter, deployed = await self._clouds.adapter(target, order.spec)
-            memory = deployed.memory
-            call = asyncio.ensure_future(
-                self._execute(found, adapter, order.payload, key, is_older=is_older)
-                if isinstance(adapter, CloudRunJobs)
-                else adapter.invoke(order.payload)
-            )
+            call = asyncio.ensure_future(self._call(found, order, is_older=is_older))
             if not (await asyncio.wait({call}, timeout=order.limit.total_seconds()))[0]:
                 self._end_overdue(found, order.limit)
-            self._end(found, await call)
+            reply = await call
+            if reply is not None:
+                self._end(found, reply)
         except NoRoom as error:
-            self._withdraw(found)
-            active = self._active[target] - 1
-            self._feel(
-                target, "no room", health.after_refusal(self._known(target), active, error.retry_after, self._now())
-            )
+            self._withdraw(found, "no room")
+            self._healths.refused(target, self._active[target] - 1, error.retry_after)
         except Unusable as error:
-            self._withdraw(found)
+            self._withdraw(found, "unusable")
             self._clouds.forget(target)
-            self._feel(target, "unusable", health.after_unusable(self._known(target), _why(error), self._now()))
+            self._healths.unusable(target, _why(error))
         except (WorkerLost, BadAnswer) as error:
             self._lose(found, error)
         except Exception as error:
             log.exception("an invocation failed", target=target, work=str(found.attempt.work))
             self._end(found, Reply(exitCode=ExitCode.RETRYABLE, stderr=f"{type(error).__name__}: {error}"))
         finally:
-            self._active[target] -= 1
+            self._count(found, -1)
             if found.attempt.uid in self._of.get(found.owner, ()):
                 seconds = asyncio.get_running_loop().time() - began
-                cost = invocation_cost(order.spec.price, memory, seconds)
+                cost = invocation_cost(order.spec.price, found.memory, seconds)
                 found.attempt = replace(found.attempt, cost=cost)
                 metrics.INVOCATION_COST.labels(target).inc(float(cost))
-            metrics.INVOCATIONS_ACTIVE.labels(target).set(self._active[target])
             self._on_news(found.owner)
             self._on_room(target)
 
+    async def _call(self, found: _Invocation, order: Order, *, is_older: bool) -> Reply | None:
+        """The reply; None if nobody wants it any more before it was asked for."""
+        adapter, deployed = await self._clouds.adapter(found.attempt.target, order.spec)
+        found.memory = deployed.memory
+        if not found.attempt.is_active:
+            return None
+        if isinstance(adapter, CloudRunJobs):
+            return await self._execute(found, adapter, order.payload, is_older=is_older)
+        return await adapter.invoke(order.payload)
+
     async def _execute(
-        self, found: _Invocation, jobs: CloudRunJobs, payload: Payload, key: str, *, is_older: bool
-    ) -> Reply:
+        self, found: _Invocation, jobs: CloudRunJobs, payload: Payload, *, is_older: bool
+    ) -> Reply | None:
         """One execution of a Cloud Run job, perhaps one that a predecessor of this operator began."""
-        begun = await jobs.find([key]) if is_older else {}
-        found.execution = begun.get(key) or await jobs.begin(payload, key)
-        cancelled = False
+        name = await self._begun(found, jobs) if is_older else None
+        name = name or await jobs.begin(payload, _key(found))
+        clock, cancelled, pause = asyncio.get_running_loop().time, False, POLL
+        seen = clock()
         while True:
-            if found.attempt.stopping and not cancelled:
-                await jobs.cancel(found.execution)
-                cancelled = True
             try:
-                reply = await jobs.outcome(found.execution)
-            except NoRoom:  # asked too often: nothing is known of it
-                reply = None
-            if reply is not None:
-                return reply
-            await asyncio.sleep(POLL)
+                if not found.attempt.is_active and not cancelled:
+                    await jobs.cancel(name)
+                    cancelled = True
+                if (reply := await jobs.outcome(name)) is not None:
+                    return reply
+                seen, pause = clock(), POLL
+            except (WorkerLost, BadAnswer):
+                raise
+            except TargetError as error:
+                if not isinstance(error, Unseen) and cancelled:
+                    raise
+                if not found.attempt.is_active and clock() - seen > GIVEN_UP:
+                    return None
+                pause = min(LONGEST_POLL, 2 * pause)
+            await asyncio.sleep(pause)
+
+    async def _begun(self, found: _Invocation, jobs: CloudRunJobs) -> str | None:
+        """The execution that a predecessor began for this very attempt; looked for once in an operator's life."""
+        key = _key(found)
+        if key in self._looked_for[found.owner]:
+            return None
+        name = (await jobs.find([key])).get(key)
+        self._looked_for[found.owner].add(key)
+        return name
 
     def _end(self, found: _Invocation, reply: Reply) -> None:
-        target, attempt = found.attempt.target, found.attempt
+        attempt = found.attempt
         is_done = reply.exitCode == ExitCode.DONE
+        metrics.INVOCATIONS.labels(attempt.target, "done" if is_done else "failed").inc()
         if is_done or reply.exitCode == ExitCode.USER_ERROR:
-            self._feel(target, "done" if is_done else "failed", health.after_success(self._known(target)))
+            self._done[attempt.target] += 1
+            self._healths.succeeded(attempt.target, found.owner)
         elif not attempt.stopping:
-            why = clean(reply.stderr, MAX_WHY)
-            self._feel(target, "failed", health.after_failure(self._known(target), why, self._now()))
+            self._healths.failed(attempt.target, found.owner, clean(reply.stderr, MAX_WHY))
         if attempt.is_active or is_done:  # what was given up and ends well is as good as any
             found.attempt = replace(
                 attempt,
@@ -252,23 +305,16 @@ class Invocations:
 
     def _end_overdue(self, found: _Invocation, limit: timedelta) -> None:
         if found.attempt.is_active:
-            found.attempt = replace(
-                found.attempt,
-                phase=AttemptPhase.FAILED,
-                finished=self._now(),
-                allowed=limit,
-                reason=TOO_LONG,
-                exit_code=1,
-            )
+            ended = replace(found.attempt, phase=AttemptPhase.FAILED, finished=self._now(), exit_code=1)
+            found.attempt = replace(ended, allowed=limit, reason=TOO_LONG)
             self._on_news(found.owner)
 
     def _lose(self, found: _Invocation, error: WorkerLost | BadAnswer) -> None:
         """A worker that was lost is an attempt that failed, unless the target is to blame alone."""
-        attempt = found.attempt
-        after = health.after_failure(self._known(attempt.target), _why(error), self._now())
-        self._feel(attempt.target, type(error).__name__, after)
-        key = (found.owner, attempt.name.rpartition("-a")[0])
-        self._troubles[key] += isinstance(error, TROUBLE)
+        attempt, target = found.attempt, found.attempt.target
+        metrics.INVOCATIONS.labels(target, type(error).__name__).inc()
+        by_target = isinstance(error, (*TROUBLE, BadAnswer))
+        self._healths.failed(target, EVERYBODY if by_target else found.owner, _why(error))
         if not attempt.is_active:
             return
         reply = as_reply(error)
@@ -278,36 +324,57 @@ class Invocations:
             finished=self._now(),
             exit_code=reply.exitCode,
             message=message_of(reply, attempt.work.stage),
-            disrupted=isinstance(error, TROUBLE) and self._troubles[key] <= FORGIVEN,
+            disrupted=self._is_forgiven(found, error),
         )
 
-    def _withdraw(self, found: _Invocation) -> None:
+    def _is_forgiven(self, found: _Invocation, error: WorkerLost | BadAnswer) -> bool:
+        """Whether a chunk's trouble is the target's: at first, and while nothing else is done there either.
+
+        A worker that ended by itself may have been the page's doing, or that of a service without instances.
+        """
+        if not isinstance(error, (*TROUBLE, Crashed)):
+            return False
+        done = self._done[found.attempt.target]
+        troubles = self._troubles[found.owner, str(found.attempt.work)]
+        troubles.append(done)
+        if len(troubles) <= FORGIVEN:
+            return True
+        return isinstance(error, TROUBLE) and troubles[-1 - FORGIVEN] == done
+
+    def _withdraw(self, found: _Invocation, outcome: str) -> None:
         """Nothing was tried: as if the attempt had not been made."""
+        metrics.INVOCATIONS.labels(found.attempt.target, outcome).inc()
         self._of.get(found.owner, {}).pop(found.attempt.uid, None)
 
-    def _known(self, target: str) -> Health:
-        return self._health.get(target, Health())
-
-    def _feel(self, target: str, outcome: str, after: Health) -> None:
-        """Takes note of how a target is after an invocation, and sees to it that a pause ends."""
-        before, self._health[target] = self._known(target), after
-        metrics.INVOCATIONS.labels(target, outcome).inc()
-        now = self._now()
-        if after.is_resting(now) and not before.is_resting(now):
-            log.warning("a target rests", target=target, until=f"{after.until:%H:%M:%S}", why=after.why)
-        if after.until is not None and after.until != before.until:
-            pause = max(0.0, (after.until - now).total_seconds())
-            asyncio.get_running_loop().call_later(pause, self._on_room, target)
+    def _count(self, found: _Invocation, change: int) -> None:
+        target, key = found.attempt.target, (found.attempt.target, found.owner)
+        self._active[target] += change
+        self._active_for[key] += change
+        if not self._active_for[key]:
+            del self._active_for[key]
+        metrics.INVOCATIONS_ACTIVE.labels(target).set(self._active[target])
 
 
 def message_of(reply: Reply, stage: Stage) -> str:
     """A reply as a termination message: the result of what is done, or what a failed worker said, which is bounded."""
     if reply.exitCode == ExitCode.DONE:
-        return "" if stage is Stage.CHUNK else json.dumps(reply.result or {})
-    said: dict[str, Any] = {"message": clean(reply.stderr, MAX_WORDS)}
+        return "" if stage is Stage.CHUNK else _json(reply.result or {})
     bad = (reply.result or {}).get("badChunks")
-    whole = json.dumps(said | ({"badChunks": bad} if isinstance(bad, str) else {}))
-    return whole if len(whole) <= RESULT_BYTES else json.dumps(said)
+    said: dict[str, Any] = {"badChunks": bad} if isinstance(bad, str) else {}
+    words = clean(reply.stderr, MAX_WORDS)
+    while len(whole := _json({**said, "message": words}).encode(errors="replace")) > RESULT_BYTES and words:
+        words = words[: len(words) // 2]
+    return whole.decode()
+
+
+def _json(value: object) -> str:
+    """As short as the workers' own: a result that fits as it came must fit as it is kept."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _key(found: _Invocation) -> str:
+    """What an execution is found by: the same for an operator's successor."""
+    return f"{found.owner}/{found.attempt.name}"
 
 
 def _why(error: TargetError) -> str:

@@ -176,11 +176,11 @@ class _Scheduler:
         return any(not (self._is_taken(work) or work in barred) for work in self._due())
 
     def budget_reached(self) -> GivenUp | None:
-        """The obstacle that a budget is which has been reached; none while a chunk may run where it costs nothing."""
-        uses = self._uses()
-        if self._affordable() != 0 or self._record.plan is None or self._record.is_rendered:
+        """The obstacle that a budget is once it is reached; none while what is due may run where it costs nothing."""
+        due = next(self._due(), None)
+        if due is None or self._affordable() != 0 or self._holds_priced():
             return None
-        if self._holds_priced() or not all(use.name in self._priced() for use in uses):
+        if not set(homes(self._job, due.stage, self._config)) <= self._priced():
             return None
         text = "is used up: raise it, or name a target without a price"
         return GivenUp(reasons.BUDGET_REACHED, f"execution.budget ({self._job.spec.execution.budget}) {text}")
@@ -210,14 +210,16 @@ class _Scheduler:
         return {name for name, target in targets if is_offload(target) and is_priced(target.price)}
 
     def _holds_priced(self) -> int:
+        """How many calls that cost something are under way."""
         priced = self._priced()
-        return sum(attempt.target in priced for attempt in self.holding)
+        held = sum(attempt.target in priced for attempt in self.holding)
+        return max(held, self._config.calls) if priced else 0
 
     def _affordable(self) -> int | None:
         budget = self._job.spec.execution.budget
         if budget is None:
             return None
-        spent, ended = self._record.tallies.spent(self._priced())
+        spent, ended = self._record.tallies.spent()
         return affordable(Decimal(budget), spent, ended, self._holds_priced())
 
     def _due(self) -> Iterator[Work]:

@@ -1,7 +1,8 @@
 """What each target has done for a render, and what that cost: the status' targets, to be amended."""
 
+import re
 from collections.abc import Iterable, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from helios_crds.renderjob import MAX_TARGETS
 from helios_crds.renderjob_status import TargetStatus
@@ -28,10 +29,10 @@ class Tallies:
         cost = _amount(entry.cost) + (attempt.cost or 0)
         self._change(attempt.target, invocations=entry.invocations + 1, cost=f"{cost:f}")
 
-    def spent(self, targets: Iterable[str]) -> tuple[Decimal, int]:
-        """What invocations on some targets cost, and how many there were."""
-        found = [self._of(name) for name in targets]
-        return sum((_amount(entry.cost) for entry in found), Decimal(0)), sum(entry.invocations for entry in found)
+    def spent(self) -> tuple[Decimal, int]:
+        """What invocations cost in all, and how many there were that cost something."""
+        found = [(_amount(entry.cost), entry.invocations) for entry in self._entries.values()]
+        return sum((cost for cost, _ in found), Decimal(0)), sum(invocations for cost, invocations in found if cost)
 
     def to_status(self, names: Sequence[str], active: Sequence[str]) -> list[TargetStatus]:
         """The entries as the status holds them: of the named targets, and of others that have done something.
@@ -55,8 +56,4 @@ def _has_told(entry: TargetStatus) -> bool:
 
 def _amount(text: str) -> Decimal:
     """What a status says; somebody else may have written it."""
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        return Decimal(0)
-    return found if found.is_finite() and found >= 0 else Decimal(0)
+    return Decimal(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text, re.ASCII) else Decimal(0)

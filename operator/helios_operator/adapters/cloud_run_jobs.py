@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
@@ -23,6 +24,7 @@ from helios_operator.adapters.errors import (
     TargetError,
     TimedOut,
     UnknownTarget,
+    Unseen,
     Unsupported,
     quoted,
 )
@@ -108,21 +110,25 @@ class CloudRunJobs:
 
         Raises:
             WorkerLost: it ended without an exit code, or it is gone.
-            NoRoom, Unusable: it could not be looked at; nothing is known of it.
+            Unseen: it could not be looked at.
         """
         try:
-            return await self._called(lambda: self._look_at(name))
+            execution, task = await self._called(lambda: self._look_at(name))
         except UnknownTarget:
             raise Crashed(f"there is no execution {name} any more", where=self._config.where) from None
+        except TargetError as error:
+            raise Unseen(error.message, where=self._config.where, remedy=error.remedy) from error
+        return self._verdict(execution, task)
 
     async def cancel(self, name: str) -> None:
         """Has an execution end, if it has not. Returns before it does: `outcome` says when."""
         await self._called(lambda: self._cancel(name))
 
     async def find(self, keys: Collection[str]) -> dict[str, str]:
-        """Names of executions by their keys, the newest of each, among the job's last LISTED ones.
+        """Names of executions under way by their keys, the newest of each, among the job's last LISTED ones.
 
-        For whoever may have died between `begin` and making a note of the name.
+        For whoever may have died between `begin` and making a note of the name. One that has ended is not found: what
+        it did is in the store, and a key may be given again after it.
         """
         return await self._called(lambda: self._list(frozenset(keys)))
 
@@ -138,7 +144,7 @@ class CloudRunJobs:
         beginning = asyncio.ensure_future(self.begin(payload, ""))
         try:
             name = await asyncio.shield(beginning)
-            while (reply := await self.outcome(name)) is None:  # noqa: ASYNC110 - nothing tells of an end
+            while (reply := await self._outcome_if_seen(name)) is None:  # noqa: ASYNC110 - nothing tells of an end
                 await asyncio.sleep(self._config.poll)
             return reply
         except asyncio.CancelledError:
@@ -147,6 +153,11 @@ class CloudRunJobs:
             raise
         finally:
             self._active -= 1
+
+    async def _outcome_if_seen(self, name: str) -> Reply | None:
+        with contextlib.suppress(Unseen):
+            return await self.outcome(name)
+        return None
 
     async def close(self) -> None:
         """Nothing: executions outlive us, connections end with us."""
@@ -195,22 +206,28 @@ class CloudRunJobs:
             name=self._config.resource,
             overrides=run_v2.RunJobRequest.Overrides(container_overrides=[override], task_count=1),
         )
-        return str(self._jobs.run_job(request=request).metadata.name)
+        return str(self._jobs.run_job(request=request, timeout=CONTROL_SECONDS).metadata.name)
 
-    def _look_at(self, name: str) -> Reply | None:
-        execution = self._executions.get_execution(name=name)
+    def _look_at(self, name: str) -> tuple[Any, Any]:
+        """An execution, and its task if it failed."""
+        execution = self._executions.get_execution(name=name, timeout=CONTROL_SECONDS)
+        if not execution.completion_time or execution.succeeded_count or execution.cancelled_count:
+            return execution, None
+        tasks = self._tasks.list_tasks(parent=execution.name, timeout=CONTROL_SECONDS)
+        return execution, next(iter(tasks), None)
+
+    def _verdict(self, execution: Any, task: Any) -> Reply | None:
         if not execution.completion_time:
             return None
         if execution.succeeded_count:
             return Reply(exitCode=ExitCode.DONE)
         if execution.cancelled_count:
             return Reply(exitCode=ExitCode.TERMINATED, stderr=f"{self._config.where}: the execution was cancelled")
-        return self._failure(execution)
+        return self._failure(execution, task)
 
-    def _failure(self, execution: Any) -> Reply:
+    def _failure(self, execution: Any, task: Any) -> Reply:
         """What is known of a failure: the task's exit code, Cloud Run's message, and where the worker's log is."""
         where = self._config.where
-        task = next(iter(self._tasks.list_tasks(parent=execution.name)), None)
         said = next((each.message for each in execution.conditions if each.type_ == "Completed"), "")
         text = f"{quoted(said) or 'it failed'} (log: {quoted(execution.log_uri)})"
         result = task.last_attempt_result if task is not None else None
@@ -227,13 +244,14 @@ class CloudRunJobs:
         from google.api_core.exceptions import BadRequest, Conflict, NotFound
 
         with contextlib.suppress(NotFound, BadRequest, Conflict):  # it has ended, or is gone
-            self._executions.cancel_execution(name=name)
+            self._executions.cancel_execution(name=name, timeout=CONTROL_SECONDS)
 
     def _list(self, keys: frozenset[str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        for number, execution in enumerate(self._executions.list_executions(parent=self._config.resource)):
-            if number >= LISTED or len(found) == len(keys):
-                break
+        listed = self._executions.list_executions(parent=self._config.resource, timeout=CONTROL_SECONDS)
+        for execution in islice(listed, LISTED):
+            if execution.completion_time:
+                continue
             for container in execution.template.containers:
                 for variable in container.env:
                     if variable.name == KEY and variable.value in keys:

@@ -22,6 +22,7 @@
     │   ├── Crashed              the worker ended without an answer
     │   ├── ConnectionLost       the connection ended before the answer did, or never began
     │   └── ProviderFailed       the provider itself answered with an error
+    ├── Unseen               what has been begun there could not be looked at: nothing is known of it, ask again
     └── BadAnswer            an attempt that failed: what came back cannot be believed
         ├── Garbled              no JSON, or other fields and types than a reply has
         └── Oversized            more than a reply may hold
@@ -150,6 +151,10 @@ class ConnectionLost(WorkerLost):
 
 class ProviderFailed(WorkerLost):
     """An error of the provider's own."""
+
+
+class Unseen(TargetError):
+    """Work that goes on by itself could not be looked at, for whatever reason."""
 
 
 class BadAnswer(TargetError):

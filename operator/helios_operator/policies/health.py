@@ -58,8 +58,8 @@ def after_unusable(health: Health, why: str, now: datetime) -> Health:
 
 def after_refusal(health: Health, active: int, retry_after: float | None, now: datetime) -> Health:
     """It had no room. active: what it was doing then. retry_after: seconds for which it wants to be left alone."""
-    if health.until is not None and now < health.until:
-        return health
+    if health.until is not None and now < health.until:  # of those that were sent together the last one knows best
+        return replace(health, ceiling=max(1, min(active, health.ceiling or active)))
     pause = min(FIRST_PAUSE * (1 << min(health.refusals, 20)), LONGEST_PAUSE)
     asked = min(timedelta(seconds=retry_after or 0), LONGEST_PAUSE)
     return replace(health, refusals=health.refusals + 1, until=now + max(pause, asked), ceiling=max(1, active))

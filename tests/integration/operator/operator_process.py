@@ -29,7 +29,8 @@ class OperatorProcess:
         self._kubeconfig = folder / "kubeconfig"
         self._kubeconfig.write_text(_kubeconfig(url))
         only = [f"--namespace={namespace}"] if namespace else []
-        self._command = [*prefix, sys.executable, "-m", "helios_operator", *only, *OPTIONS, *options]
+        guard = ("setpriv", "--pdeathsig", "KILL", "--")  # it must not outlive the tests, however they end
+        self._command = [*guard, *prefix, sys.executable, "-m", "helios_operator", *only, *OPTIONS, *options]
         self._env = {**os.environ, "KUBECONFIG": str(self._kubeconfig), **(env or {})}
         self.process: asyncio.subprocess.Process | None = None
 

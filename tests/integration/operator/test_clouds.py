@@ -6,6 +6,7 @@ workers that only pretend.
 
 import asyncio
 import json
+import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -68,6 +69,13 @@ class World:
     aws: LambdaServer
     google: CloudRunServer
     worker: Pretender
+    executions: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    seconds: str = "3"
+
+    def start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
+        """A container of a Cloud Run job: it takes its time, and ends when it is told to."""
+        self.executions.append(subprocess.Popen(["sleep", self.seconds]))
+        return self.executions[-1]
 
     async def target(self, name: str, **spec: Any) -> str:
         """Makes a RenderTarget of a name of this namespace's."""
@@ -95,9 +103,15 @@ class World:
         run = {"service": "worker", "region": GOOGLE_REGION, "project": GOOGLE_PROJECT}
         return await self.target("service", **{"cloudRun": run, **spec})
 
-    async def pods(self) -> str:
-        """The target of pods; made with the namespace."""
-        return self.where
+    async def job(self, **spec: Any) -> str:
+        """Makes a Cloud Run job and the target for it."""
+        made = {"template": {"template": {"containers": [{"image": "worker"}]}}}
+        headers = {"authorization": "Bearer test"}
+        body = json.dumps(made).encode()
+        answer = self.google.handle(Request("POST", f"/v2/{PARENT}/jobs", "jobId=worker", headers, body))
+        assert answer.status == 200, answer.body
+        run = {"job": "worker", "region": GOOGLE_REGION, "project": GOOGLE_PROJECT}
+        return await self.target("job", **{"cloudRun": run, **spec})
 
     async def apply(self, *targets: str, composition: Object | None = None, **execution: Any) -> None:
         """Makes the RenderJob `film`."""
@@ -129,19 +143,29 @@ async def a_world(where: str, plane: ControlPlane, api: Api, folder: Path) -> As
     await api.create(f"{RENDER}/rendertargets", target(where, CHUNKS, run="1s"))
     worker = Pretender()
     (folder / where).mkdir()
-    with LambdaServer(worker, alone=False) as aws, CloudRunServer(worker) as google:
+    containers: list[Callable[[list[str]], subprocess.Popen[bytes]]] = []
+
+    def start(arguments: list[str]) -> subprocess.Popen[bytes]:
+        return containers[0](arguments)
+
+    with LambdaServer(worker, alone=False) as aws, CloudRunServer(worker, start) as google:
         env = {**aws.environment, **google.environment(folder / where)}
         async with proxy(plane) as way, OperatorProcess(folder / where, way.url, where, env=env) as operator:
+            world = World(api, where, operator, aws, google, worker)
+            containers.append(world.start)
             try:
-                yield World(api, where, operator, aws, google, worker)
+                yield world
             finally:
                 worker.thaw.set()
+                for each in world.executions:
+                    each.kill()
+                    each.wait()
 
 
 async def what_one_target_has_no_room_for_goes_to_the_next(world: World) -> None:
     function = await world.function(maxConcurrent=2, price={"perRequest": "0.01"})
     service = await world.service(maxConcurrent=2)
-    await world.apply(function, service, await world.pods(), parallelism=12)
+    await world.apply(function, service, world.where, parallelism=12)
     told = await world.ends_well()
     assert told["lambda"]["done"] >= 2
     assert told["service"]["done"] >= 2
@@ -167,7 +191,7 @@ async def a_render_without_a_pod(world: World) -> None:
 async def half_of_the_calls_are_throttled(world: World) -> None:
     function = await world.function()
     world.aws.fault = lambda number: Fault(instead=throttled()) if number % 2 else None
-    await world.apply(function, await world.pods(), parallelism=6)
+    await world.apply(function, world.where, parallelism=6)
     told = await world.ends_well()
     status = await world.until(is_complete, "the film")
     assert status["failures"] == 0, "no room is nobody's failure"
@@ -186,16 +210,22 @@ async def a_dead_service_rests_and_is_told_of(world: World, answer: Answer) -> N
     """Whatever it answers, pods do its work."""
     service = await world.service()
     world.google.fault = lambda number: Fault(instead=answer)
-    await world.apply(service, await world.pods(), parallelism=4, retries={"total": 50})
-    told = await world.ends_well()
-    assert told["service"]["done"] == 0
 
     async def rests() -> str:
         found = (await world.api.get(f"{RENDER}/rendertargets/{service}")).get("status", {})
         ready = next(item for item in found["conditions"] if item["type"] == "Ready")
         return str(ready["message"]) if ready["reason"] == "TargetResting" else ""
 
-    assert "rests until" in await eventually(rests, "the target's condition", 20)
+    # A service without instances, and a page that kills its worker, say the same: that is held to the render alone.
+    told_of = (
+        asyncio.create_task(eventually(rests, "the target's condition", PATIENCE)) if answer.status != 503 else None
+    )
+    await world.apply(service, world.where, parallelism=4, retries={"total": 50})
+    told = await world.ends_well()
+    assert told["service"]["done"] == 0
+    if told_of is not None:
+        assert "rests until" in await told_of
+    assert "a target rests" in world.operator.log.read_text()
     asked = len([each for each in world.google.requests if each.path.startswith("/run/")])
     assert asked <= 12, "it was left alone"
 
@@ -212,7 +242,7 @@ async def a_target_that_recovers_is_used_again(world: World) -> None:
 
 async def a_budget_ends_offloading_and_not_the_render(world: World) -> None:
     function = await world.function(price={"perRequest": "0.30"})
-    await world.apply(function, await world.pods(), parallelism=2, budget="1.00")
+    await world.apply(function, world.where, parallelism=2, budget="1.00")
     told = await world.ends_well()
     assert float(told["lambda"]["cost"]) <= 1.0
     assert 1 <= told["lambda"]["done"] <= 3
@@ -232,7 +262,7 @@ async def a_budget_alone_stalls_and_says_what_to_do(world: World) -> None:
 async def an_operator_that_is_killed_invokes_again_what_was_under_way(world: World) -> None:
     function = await world.function(maxConcurrent=4)
     world.worker.frozen = 2
-    await world.apply(function, await world.pods(), parallelism=6)
+    await world.apply(function, world.where, parallelism=6)
 
     async def are_frozen() -> bool:
         return len(world.worker.asked) >= 2
@@ -245,10 +275,50 @@ async def an_operator_that_is_killed_invokes_again_what_was_under_way(world: Wor
     assert all(world.worker.asked.count(chunk) <= 2 for chunk in world.worker.asked), "at most twice"
 
 
+async def executions_are_found_again(world: World) -> None:
+    """An operator that is killed leaves executions of a Cloud Run job, and its successor waits for the very same."""
+    job = await world.job(maxConcurrent=4)
+    await world.apply(job, world.where, parallelism=4)
+
+    async def are_under_way() -> bool:
+        return len(world.executions) >= 4
+
+    await eventually(are_under_way, "four executions", 30)
+    await world.operator.kill()
+    await world.operator.start()
+    told = await world.ends_well()
+    assert told["job"]["done"] >= 4
+    assert len(world.executions) == told["job"]["done"], "none was begun twice"
+
+
+async def executions_of_a_suspended_render_are_cancelled(world: World) -> None:
+    """They end at once; the render goes on when it is asked to."""
+    job = await world.job(maxConcurrent=3)
+    world.seconds = "60"
+    await world.apply(job, world.where, parallelism=3)
+
+    async def are_under_way() -> bool:
+        return len(world.executions) >= 1
+
+    await eventually(are_under_way, "an execution", 30)
+    path = f"{RENDER}/namespaces/{world.where}/renderjobs/film"
+    await world.api.merge(path, {"spec": {"suspend": True}})
+
+    async def are_over() -> bool:
+        return all(each.poll() is not None for each in world.executions)
+
+    await eventually(are_over, "the executions to be cancelled", 30)
+    status = await world.until(lambda status: status.get("phase") == "Suspended", "the suspension")
+    assert status["failures"] == 0
+    world.seconds = "0.5"
+    await world.api.merge(path, {"spec": {"suspend": False}})
+    await world.ends_well()
+
+
 async def a_frozen_worker_is_a_straggler(world: World) -> None:
     function = await world.function(maxConcurrent=4)
     world.worker.frozen = 1
-    await world.apply(function, await world.pods(), parallelism=6, stragglers={"factor": 2, "minimum": "3s"})
+    await world.apply(function, world.where, parallelism=6, stragglers={"factor": 2, "minimum": "3s"})
     await world.ends_well()
     assert world.worker.asked, "the function was asked"
     assert not world.worker.thaw.is_set(), "the frozen one is frozen still"
@@ -309,6 +379,8 @@ SCENARIOS = [
     a_budget_ends_offloading_and_not_the_render,
     a_budget_alone_stalls_and_says_what_to_do,
     an_operator_that_is_killed_invokes_again_what_was_under_way,
+    executions_are_found_again,
+    executions_of_a_suspended_render_are_cancelled,
     a_frozen_worker_is_a_straggler,
     hanging_calls_keep_nobody_waiting,
     targets_of_others_and_stores_of_others_are_not_used,

@@ -1,8 +1,9 @@
 """Targets out of the cluster: how they are, what they cost, what they can run, and what calls to them come to."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,15 +25,16 @@ from helios_operator.adapters.errors import (
 )
 from helios_operator.clouds import Clouds
 from helios_operator.config import Config, Store
-from helios_operator.invocations import Invocations, Order
+from helios_operator.invocations import Invocations, Order, message_of
 from helios_operator.policies import health
 from helios_operator.policies.budget import affordable, invocation_cost
 from helios_operator.policies.health import Health
 from helios_operator.policies.homes import homes
 from helios_operator.policies.placement import Room, within_budget
+from helios_operator.reconcile import reconcile
 from helios_operator.state import Attempt, AttemptPhase, StartAttempt, Work
 from helios_operator.tallies import Tallies
-from tests.unit.operator.builders import NOW, UID, attempt, render_job, seconds
+from tests.unit.operator.builders import JOB_ID, NOW, UID, attempt, plan_status, render_job, seconds
 
 LAMBDA = RenderTargetSpec.model_validate(
     {"lambda": {"functionName": "f", "region": "eu-west-1"}, "price": {"perGiBSecond": "0.5", "perRequest": "0.25"}}
@@ -78,6 +80,8 @@ def full(active: int, at: float = 0, retry_after: float | None = None) -> Callab
         pytest.param(after(full(3), health.after_success), 1, 2, 2, id="and one more for each that it has done"),
         pytest.param(after(full(0)), 1, 0, 1, id="at least one"),
         pytest.param(after(full(3), full(3, at=1)), 2.5, 0, 0, id="twice in a row: two seconds"),
+        pytest.param(after(full(199), full(120), full(50)), 1, 0, 7, id="the last one refused of a burst knows best"),
+        pytest.param(after(full(9), full(3)), 1, 0, 3, id="how much it takes"),
         pytest.param(after(full(3, retry_after=20)), 19, 0, 0, id="as long as it asks"),
         pytest.param(after(full(3, retry_after=86_400)), 60, 0, 3, id="but a minute at most"),
     ],
@@ -137,16 +141,40 @@ def test_tallies_add_up():
     tallies.done("lambda")
     tallies.failed("kubernetes")
     tallies.ended(attempt("succeeded", target="lambda", cost=Decimal("0.5")))
-    assert tallies.spent(["lambda", "service"]) == (Decimal("0.75"), 2)
+    assert tallies.spent() == (Decimal("0.75"), 2)
     told = {found.name: found for found in tallies.to_status(["lambda", "kubernetes"], ["lambda", "lambda"])}
     assert list(told) == ["lambda", "kubernetes", "old"]
     assert (told["lambda"].active, told["lambda"].done, told["lambda"].cost) == (2, 2, "0.75")
     assert (told["kubernetes"].failed, told["old"].done) == (1, 2)
 
 
-@pytest.mark.parametrize("cost", ["NaN", "-5", "Infinity", "a lot", ""])
+@pytest.mark.parametrize("cost", ["NaN", "-5", "Infinity", "1e999999999", "a lot", ""])
 def test_a_cost_that_somebody_wrote_is_none(cost: str):
-    assert Tallies([TargetStatus(name="lambda", cost=cost)]).spent(["lambda"]) == (Decimal(0), 0)
+    assert Tallies([TargetStatus(name="lambda", cost=cost)]).spent() == (Decimal(0), 0)
+
+
+@pytest.mark.parametrize(
+    ("chunk_map", "cost"),
+    [
+        pytest.param("", "1", id="before the plan"),
+        pytest.param("#.", "1.2", id="chunks"),
+        pytest.param("##", "1.2", id="stitch"),
+    ],
+)
+def test_a_budget_that_is_used_up_stalls_whatever_is_due(chunk_map: str, cost: str):
+    job = render_job(
+        spec={
+            "composition": {"url": "s3://media/page/"},
+            "execution": {"targets": [{"name": "lambda"}], "budget": "1.00"},
+        },
+        targets=[TargetStatus(name="lambda", invocations=2, cost=cost)],
+    )
+    if chunk_map:
+        plan = plan_status(len(chunk_map)).model_copy(update={"jobPath": f"s3://media/jobs/{JOB_ID}/job.json"})
+        job = replace(job, status=job.status.model_copy(update={"plan": plan, "chunkMap": chunk_map}))
+    decision = reconcile(job, (), (), NOW, Config(store=BUCKET, targets=TARGETS))
+    stalled = next(found for found in decision.status.conditions if found.type == "Stalled")
+    assert (decision.actions, stalled.status, stalled.reason) == ((), "True", "BudgetReached")
 
 
 # --- homes ------------------------------------------------------------------------------------------------------------
@@ -218,6 +246,12 @@ class World:
     def attempts(self) -> list[Attempt]:
         return self.invocations.attempts(UID)
 
+    async def asked(self) -> None:
+        """The cloud has been asked for something."""
+        async with asyncio.timeout(5):
+            while not self.cloud.payloads:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0)
+
     async def over(self) -> None:
         """Everything that was called has answered."""
         self.cloud.release.set()
@@ -253,8 +287,13 @@ async def test_one_that_is_done(make):
     assert (found.phase, found.exit_code, len(world.cloud.payloads)) == (AttemptPhase.SUCCEEDED, 0, 1)
     assert found.cost is not None
     assert found.cost >= Decimal("0.25")
-    assert (world.news, world.roomy) == ([UID], ["lambda"])
-    world.invocations.on_record(UID, {found.uid})
+    assert world.news == [UID]
+    assert "lambda" in world.roomy
+    status = [TargetStatus(name="lambda", invocations=1)]
+    world.invocations.bill(UID, status)
+    world.invocations.confirm(UID, [])
+    assert world.attempts[0].cost is not None, "that status was another one"
+    world.invocations.confirm(UID, status)
     assert world.attempts[0].cost is None
 
 
@@ -263,7 +302,7 @@ async def test_one_that_is_done(make):
     [
         pytest.param(Reply(exitCode=1, stderr="disk"), 1, False, id="a worker that failed"),
         pytest.param(Reply(exitCode=64, stderr="no page"), 64, False, id="a user's mistake"),
-        pytest.param(Crashed("gone", where="f"), 1, False, id="a worker that died"),
+        pytest.param(Crashed("gone", where="f"), 1, True, id="a worker that died, at first"),
         pytest.param(OutOfMemory("gone", where="f"), 75, False, id="for want of memory"),
         pytest.param(Garbled("<html>", where="f"), 1, False, id="an answer that is none"),
         pytest.param(ProviderFailed("503", where="f"), 1, True, id="the provider's trouble is not the chunk's"),
@@ -278,12 +317,69 @@ async def test_one_that_failed(make, answer, exit_code, disrupted):
     assert (answer.stderr if isinstance(answer, Reply) else answer.message) in found.message
 
 
-async def test_a_chunk_that_has_trouble_again_and_again_is_to_blame(make):
+async def test_an_outage_is_no_chunks_failure_however_long_it_is(make):
     world = make(ProviderFailed("503", where="f"))
+    for number in range(1, 9):
+        world.start(number=number)
+        await world.over()
+    assert all(found.disrupted for found in world.attempts)
+
+
+async def test_a_worker_that_dies_again_and_again_is_the_chunks_failure(make):
+    world = make(Crashed("gone", where="f"))
     for number in range(1, 6):
         world.start(number=number)
         await world.over()
     assert [found.disrupted for found in world.attempts] == [True, True, True, False, False]
+
+
+async def test_a_chunk_that_has_trouble_while_others_are_done_is_to_blame(make):
+    trouble = ProviderFailed("503", where="f")
+    world = make(*[trouble, DONE] * 5)
+    for number in range(1, 6):
+        world.start(chunk=0, number=number)
+        await world.over()
+        world.start(chunk=number)
+        await world.over()
+    mine = [found for found in world.attempts if found.work.chunk == 0]
+    assert [found.disrupted for found in mine] == [True, True, True, False, False]
+
+
+async def test_a_page_that_fails_rests_the_target_for_its_own_render_alone(make):
+    world = make(Crashed("out of memory, perhaps", where="f"))
+    for chunk in range(5):
+        world.start(chunk)
+        await world.over()
+    assert world.invocations.room("lambda", UID, 9) == 0
+    assert "rests" in world.invocations.resting(UID)["lambda"]
+    assert world.invocations.room("lambda", "another", 9) == 9
+    assert world.invocations.resting() == {}
+
+
+async def test_a_target_that_has_changed_is_given_another_chance(make):
+    world = make(AccessDenied("may not", where="f"))
+    world.start()
+    await world.over()
+    assert world.invocations.room("lambda", UID, 9) == 0
+    world.invocations.forget_target("lambda")
+    assert world.invocations.room("lambda", UID, 9) == 9
+
+
+async def test_one_that_nobody_wants_before_it_is_asked_for_is_not_asked_for(make):
+    world = make(DONE)
+    world.start()
+    world.invocations.forget(UID)
+    await world.over()
+    assert world.cloud.payloads == []
+
+
+def test_a_result_that_fits_as_it_came_fits_as_it_is_kept():
+    result = {"jobPath": "s3://x", "cached": "f" * 2500, "warnings": ["\N{CLAPPER BOARD}" * 90] * 4}
+    assert len(message_of(Reply(exitCode=0, result=result), Stage.PLAN).encode()) <= 4096
+    bad = {"badChunks": "f" * 2500}
+    kept = message_of(Reply(exitCode=1, stderr="\N{CLAPPER BOARD}" * 5000, result=bad), Stage.STITCH)
+    assert len(kept.encode()) <= 4096
+    assert json.loads(kept)["badChunks"] == bad["badChunks"]
 
 
 async def test_no_room_costs_no_attempt(make):
@@ -291,7 +387,7 @@ async def test_no_room_costs_no_attempt(make):
     world.start()
     await world.over()
     assert world.attempts == []
-    assert world.invocations.room("lambda", 9) == 0
+    assert world.invocations.room("lambda", UID, 9) == 0
 
 
 async def test_a_target_that_cannot_be_used_rests_and_is_looked_at_again(make):
@@ -302,7 +398,7 @@ async def test_a_target_that_cannot_be_used_rests_and_is_looked_at_again(make):
     said = world.invocations.resting()["lambda"]
     assert "may not" in said
     assert "allow lambda:InvokeFunction" in said
-    assert world.invocations.room("lambda", 9) == 0
+    assert world.invocations.room("lambda", UID, 9) == 0
     world.start()
     await world.over()
     assert world.connected == 2
@@ -337,8 +433,10 @@ async def test_one_that_is_stopped_is_nobodys_failure_and_keeps_its_place(make):
 async def test_a_render_that_is_gone_leaves_nothing_but_places(make):
     world = make(DONE)
     world.start()
+    await world.asked()
     world.invocations.forget(UID)
     assert world.attempts == []
-    assert world.invocations.active("lambda") == 1
+    assert (world.invocations.active("lambda"), world.invocations.calls(UID)) == (1, 1)
     await world.over()
     assert world.attempts == []
+    assert world.invocations.calls(UID) == 0

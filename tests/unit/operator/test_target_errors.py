@@ -212,9 +212,9 @@ def leaves(kind: type[errors.TargetError]) -> set[type[errors.TargetError]]:
     return {leaf for each in below for leaf in leaves(each)} if below else {kind}
 
 
-def test_every_kind_belongs_to_one_of_the_four():
-    four = (errors.NoRoom, errors.Unusable, errors.WorkerLost, errors.BadAnswer)
-    assert set(errors.TargetError.__subclasses__()) == set(four)
+def test_every_kind_belongs_to_one_of_the_five():
+    five = (errors.NoRoom, errors.Unusable, errors.WorkerLost, errors.Unseen, errors.BadAnswer)
+    assert set(errors.TargetError.__subclasses__()) == set(five)
     for leaf in leaves(errors.TargetError):
-        assert sum(issubclass(leaf, each) for each in four) == 1
+        assert sum(issubclass(leaf, each) for each in five) == 1
         assert leaf.__name__ in (errors.__doc__ or "")
