@@ -213,8 +213,9 @@ async def a_dead_service_rests_and_is_told_of(world: World, answer: Answer) -> N
 
     async def rests() -> str:
         found = (await world.api.get(f"{RENDER}/rendertargets/{service}")).get("status", {})
-        ready = next(item for item in found["conditions"] if item["type"] == "Ready")
-        return str(ready["message"]) if ready["reason"] == "TargetResting" else ""
+        told = {item["type"]: item for item in found.get("conditions", ())}
+        ready = told.get("Ready", {})
+        return str(ready["message"]) if ready.get("reason") == "TargetResting" else ""
 
     # A service without instances, and a page that kills its worker, say the same: that is held to the render alone.
     told_of = (
@@ -278,12 +279,14 @@ async def an_operator_that_is_killed_invokes_again_what_was_under_way(world: Wor
 async def executions_are_found_again(world: World) -> None:
     """An operator that is killed leaves executions of a Cloud Run job, and its successor waits for the very same."""
     job = await world.job(maxConcurrent=4)
+    world.seconds = "15"
     await world.apply(job, world.where, parallelism=4)
 
     async def are_under_way() -> bool:
         return len(world.executions) >= 4
 
     await eventually(are_under_way, "four executions", 30)
+    world.seconds = "0.5"
     await world.operator.kill()
     await world.operator.start()
     told = await world.ends_well()
