@@ -43,7 +43,8 @@ def render(page: Path, folder: Path) -> subprocess.Popen[bytes]:
     command = [HELIOSCTL, "render", str(page), "-o", str(folder / "out.mp4")]
     options = ["--artifacts", str(folder / "artifacts"), "--unit-frames", "15", "--frames-per-chunk", "30"]
     environment = {**os.environ, "TMPDIR": str(folder)}
-    return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    with (folder / "said.txt").open("ab") as said:
+        return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=said, env=environment)
 
 
 def digest(path: Path) -> str:
@@ -74,6 +75,14 @@ def descendants(root: int) -> dict[str, list[int]]:
         if kind:
             found[kind].append(pid)
     return found
+
+
+def kind_of(pid: int) -> str:
+    """Which of a browser's processes it is, by its command line."""
+    with suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        return " ".join(word for word in words if word.startswith(("--type=", "--utility-sub-type="))) or "main"
+    return "gone"
 
 
 def kill(pid: int) -> None:
@@ -108,13 +117,14 @@ def test_random_kill(seed: int, page: Path, undisturbed: tuple[str, float], tmp_
     time.sleep(chance.uniform(0.1, 0.95) * seconds)  # the moment is what is random here
     family = descendants(process.pid)
     chosen = chance.choice(family[victim] or family["driver"])
-    kept = committed(tmp_path)
+    kept, kind = committed(tmp_path), kind_of(chosen)
     kill(chosen)
     code = process.wait(timeout=120)
     if victim == "driver" or not family[victim]:
         wait_until(lambda: not any(map(is_running, at_work(tmp_path))), "the driver's workers and browsers to end")
     else:
-        assert code == 0, f"the driver did not get over a dead {victim}"
+        said = (tmp_path / "said.txt").read_text(errors="replace")[-2000:]
+        assert code == 0, f"the driver did not get over a dead {victim} ({kind}): {said}"
         assert digest(tmp_path / "out.mp4") == film
     finish(page, tmp_path, kept, film)
 

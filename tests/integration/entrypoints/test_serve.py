@@ -34,7 +34,9 @@ def test_a_film_by_requests(served, film, tmp_path):
     for index in (1, 0):
         assert served.ask({"jobPath": job, "chunkIndex": index})["result"]["chunk"] == index
     assert served.ask({"jobPath": job, "stage": "stitch"})["result"]["bytes"] == output.stat().st_size
-    assert served.browsers == before, "the browser stayed warm for all of it"
+    # Just after its start one of its children may still have its name.
+    assert served.browsers
+    assert set(served.browsers) <= set(before), "the browser stayed warm for all of it"
 
 
 def test_a_stage_that_fails_is_an_answer(served, film):

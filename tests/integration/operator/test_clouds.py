@@ -31,7 +31,7 @@ from tests.integration.operator.scenarios import side_by_side
 
 CHUNKS = 12
 PATIENCE = 120
-AT_ONCE = 5
+AT_ONCE = 4
 
 
 @dataclass

@@ -21,7 +21,7 @@ from tests.integration.operator.renders import render_job, target
 
 CHUNKS = 6
 PLAIN = {"plan-a1": 1, **{f"c0000{index}-a1": 1 for index in range(CHUNKS)}, "stitch-a1": 1}
-AT_ONCE = 12
+AT_ONCE = 8
 PATIENCE = 90
 
 
