@@ -21,12 +21,16 @@ from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SAMPLE_SECONDS = 0.2
-_GRACE_SECONDS = 3.0
+_LAST_WORDS_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A command to measure. first_frame: a pattern in its output that says a frame was captured."""
+    """A command to measure.
+
+    first_frame: a pattern in its output that says a frame was captured.
+    grace: seconds in which what the command leaves behind may end by itself.
+    """
 
     argv: list[str]
     cwd: str
@@ -34,6 +38,7 @@ class Spec:
     log: str
     timeout: float
     first_frame: str | None = None
+    grace: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,8 @@ def supervise(spec: Spec) -> Usage:
     finally:
         wall = time.monotonic() - start
         memory.stop()
-        leftovers = _reap(grace=_GRACE_SECONDS if exit_code is not None else 0)
-    output.thread.join(_GRACE_SECONDS)
+        leftovers = _reap(grace=spec.grace if exit_code is not None else 0)
+    output.thread.join(_LAST_WORDS_SECONDS)
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Usage(exit_code, wall, usage.ru_utime, usage.ru_stime, memory.peak, output.first_frame, leftovers)
 

@@ -1,15 +1,21 @@
 """What goes wrong in a page or a browser: one clear message, the right exit code, and the worker lives on."""
 
+import asyncio
 import json
 import os
+import re
+import shutil
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_worker.capture.site import Locate
 from helios_worker.errors import HeliosError
+from helios_worker.snapshot import locator
 from tests.integration.worker.conftest import Hooks
 from tests.integration.worker.project import (
     MOVING,
@@ -21,6 +27,7 @@ from tests.integration.worker.project import (
     silent_server,
 )
 
+HELPER = re.compile("--type=(?:gpu-process|utility) ")
 PNG = b"\x89PNG\r\n\x1a\n"
 AT_FRAME_3 = """<script>
 function step(time) { if (time >= 100) atFrameThree(); else requestAnimationFrame(step); }
@@ -290,6 +297,37 @@ def test_what_is_killed_in_mid_chunk_is_replaced(project: Project, hooks: Hooks,
     again = project.chunk()
     assert again.exitCode == ExitCode.DONE, again.stderr
     assert len(browsers(os.getpid())) == 1
+
+
+def test_helpers_of_the_browser_that_die_are_no_mistake_of_the_page(project: Project, monkeypatch: pytest.MonkeyPatch):
+    """They are killed while the page's document is on its way: the compositor, and the network if it has a process."""
+    killed = set[int]()
+
+    def deadly(*snapshot: Any) -> Locate:
+        locate = locator(*snapshot)
+
+        async def kill_first(path: str) -> Path | None:
+            (browser,) = browsers(os.getpid())
+            helpers = [pid for pid in descendants(browser) if HELPER.search(command_line(pid))]
+            if not killed:
+                for pid in helpers:
+                    os.kill(pid, signal.SIGKILL)
+                killed.update(helpers)
+                await asyncio.sleep(0.3)  # for the browser to notice while it waits for the answer
+            return await locate(path)
+
+        return kill_first
+
+    project.plan(MOVING)
+    project.chunks()
+    undisturbed = [project.manifest(index)["segment"] for index in (0, 1)]
+    shutil.rmtree(project.folder / "store/chunks")
+    monkeypatch.setattr("helios_worker.capture.studio.locator", deadly)
+    reply = project.chunk()
+    assert killed
+    assert reply.exitCode in (ExitCode.DONE, ExitCode.RETRYABLE), reply.stderr
+    project.chunks()
+    assert [project.manifest(index)["segment"] for index in (0, 1)] == undisturbed
 
 
 def test_a_browser_that_died_between_two_chunks_costs_no_attempt(project: Project):

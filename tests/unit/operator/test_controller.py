@@ -319,6 +319,10 @@ async def test_starts_that_are_refused_are_told_and_tried_again(
     server.create = refuse  # type: ignore[method-assign]
     path = operator.apply(status={**planned(4), "chunks": {"total": 4}})
 
+    def put_off() -> bool:
+        """Whether the controller, too, has heard of the refusals: each start waits for a later time."""
+        return [told.until > server.now for told in operator.controller._refused.of(UID)] == [True, True]
+
     async def later(is_so: Callable[[], bool], what: str) -> None:
         server.now += refused_starts.LONGEST_PAUSE
         operator.controller.queue.add(UID)
@@ -332,7 +336,8 @@ async def test_starts_that_are_refused_are_told_and_tried_again(
         assert message in str(found["conditions"])
         assert "1 more start" in str(found["conditions"])
         assert len(server.written("refused", JOBS)) == 2
-        await later(lambda: len(server.written("refused", JOBS)) == 4, "another try")
+        await later(put_off, "another try")
+        assert len(server.written("refused", JOBS)) == 4
         assert condition(server.objects[path], "Stalled") == ("True", reason)
         assert len(server.written("patch", "teaser/status")) <= 3, "nothing new, nothing written"
         refused.clear()

@@ -45,6 +45,9 @@ FLAGS = (
     "--lang=en-US",
     # one process for all frames, so that one session reaches them all
     "--disable-site-isolation-trials",
+    # no network process of its own: with it would end what it was loading, and the page would be told that nobody
+    # wants that any more
+    "--enable-features=NetworkServiceInProcess2",
     # (nor may a page whose recorded answers come from no address be kept from the addresses of its own network)
     (
         "--disable-features=IsolateOrigins,site-per-process,LocalNetworkAccessChecks,Translate,MediaRouter,"
