@@ -20,7 +20,6 @@ from helios_operator.cluster import Cluster, Object
 from helios_operator.config import Config, Store
 from helios_operator.controller import STARTERS
 from helios_operator.manifests.job import attempt_job
-from helios_operator.manifests.request import request_config_map
 from helios_operator.state import PLAN, STITCH, ObservedJob, StartAttempt, Work
 from helios_operator.watcher import Watcher
 
@@ -46,8 +45,6 @@ class BareLoop:
 
     async def _render(self, job: ObservedJob, target: str) -> None:
         assert job.status.plan is not None
-        async with self._places:
-            await self._cluster.create(paths.core("configmaps", job.namespace), request_config_map(job, self._config))
         await self._attempt(job, PLAN, target)
         window = asyncio.Semaphore(job.spec.execution.parallelism)
 

@@ -12,7 +12,7 @@ from helios_operator.cluster import ApiError, Cluster
 from helios_operator.config import Config
 from helios_operator.locations import uses_own_store
 from helios_operator.manifests.job import attempt_job
-from helios_operator.manifests.request import artifact_claim, request_config_map
+from helios_operator.manifests.request import artifact_claim, page_config_map
 from helios_operator.observe import owner_uid
 from helios_operator.state import AnyJob, ObservedJob, StartAttempt, StopAttempt, TakenName
 
@@ -76,7 +76,8 @@ class Actions:
         log.info("stopped", **about(job), name=stop.name, why=stop.why)
 
     async def _prepare(self, job: ObservedJob, config: Config) -> None:
-        await self._create(paths.core("configmaps", job.namespace), request_config_map(job, config), job)
+        if job.spec.composition.inline is not None:
+            await self._create(paths.core("configmaps", job.namespace), page_config_map(job), job)
         if config.store.claim and not uses_own_store(job):
             claims = paths.core("persistentvolumeclaims", job.namespace)
             try:

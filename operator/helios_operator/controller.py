@@ -59,9 +59,10 @@ def write_interval(chunks: int) -> float:
 
 @dataclass(frozen=True)
 class _Known:
-    """A RenderJob as last heard of, and what it says."""
+    """A RenderJob as last heard of. version: its resourceVersion as a number."""
 
-    body: Object
+    resource_version: str
+    version: int
     job: ObservedJob | MistakenJob
 
 
@@ -94,9 +95,9 @@ class Controller:
         if uid in self._departed:
             return
         known = self._render_jobs.get(uid)
-        if known is None or version(known.body) < version(body):
+        if known is None or known.version < version(body):
             job = observe.render_job(body)
-            self._render_jobs[uid] = _Known(body, job)
+            self._render_jobs[uid] = _Known(body["metadata"]["resourceVersion"], version(body), job)
             self._free(self._places.put(uid, demands(job)))
             self.queue.add(uid)
 
@@ -113,7 +114,7 @@ class Controller:
 
     def keep_render_jobs(self, uids: Collection[str], at: int) -> None:
         """Drops what a list of all RenderJobs lacks, made at a resourceVersion, unless it is newer than the list."""
-        known = [uid for uid, found in self._render_jobs.items() if version(found.body) <= at]
+        known = [uid for uid, found in self._render_jobs.items() if found.version <= at]
         for uid in set(known) - set(uids):
             self.drop_render_job(uid)
 
@@ -138,9 +139,9 @@ class Controller:
         for uid in self._render_jobs:
             self.queue.add(uid)
 
-    def render_jobs(self) -> list[Object]:
+    def render_jobs(self) -> list[ObservedJob | MistakenJob]:
         """Every RenderJob as it is known; may be called from any thread."""
-        return [known.body for known in list(self._render_jobs.values())]
+        return [known.job for known in list(self._render_jobs.values())]
 
     async def run(self) -> None:
         """Works until it is cancelled."""
@@ -179,7 +180,7 @@ class Controller:
         if known is None:
             self.queue.answer(uid)
             return
-        job: ObservedJob | MistakenJob = known.job
+        job = known.job
         now, last = asyncio.get_running_loop().time(), self._last_pass.get(uid)
         early = 0.0 if last is None else last + write_interval(len(job.status.chunkMap)) - now
         if early > 0:
@@ -187,10 +188,9 @@ class Controller:
             return
         self._last_pass[uid] = now
         asked = self.queue.answer(uid)
-        resource_version = known.body["metadata"]["resourceVersion"]
         self._invocations.confirm(uid, job.status.targets)
         if isinstance(job, MistakenJob):
-            await self._tell(job, resource_version, refuse(job, self._cluster.now))
+            await self._tell(job, known.resource_version, refuse(job, self._cluster.now))
             return
         job = replace(job, taken=await self._taken.look(job, now), refused=self._refused.of(uid))
         if uid in self._departed:
@@ -201,7 +201,7 @@ class Controller:
         self._free(self._places.put(uid, demands(replace(job, status=decision.status))))
         self._invocations.bill(uid, decision.status.targets)
         with self._places_taken(decision):
-            await self._tell(job, resource_version, decision)
+            await self._tell(job, known.resource_version, decision)
             if uid in self._departed:
                 return
             if (written := self._render_jobs.get(uid)) is not None:

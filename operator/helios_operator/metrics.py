@@ -2,11 +2,12 @@
 
 from collections import Counter as Count
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from helios_operator.state import MistakenJob, ObservedJob
 
 REGISTRY = CollectorRegistry()
 
@@ -52,21 +53,20 @@ API_ERRORS = Counter(
 
 
 class Renders(Collector):
-    """RenderJobs by phase and their chunks by state, counted when asked. Values: every RenderJob as it is known."""
+    """RenderJobs by phase and their chunks by state, counted when asked. jobs: gives every RenderJob as it is known."""
 
-    def __init__(self, bodies: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
-        self._bodies = bodies
+    def __init__(self, jobs: Callable[[], Sequence[ObservedJob | MistakenJob]]) -> None:
+        self._jobs = jobs
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One family for each."""
         phases: Count[str] = Count()
         chunks: Count[str] = Count()
-        for body in self._bodies():
-            status = body.get("status") or {}
-            phases[str(status.get("phase") or "Pending")] += 1
-            if not status.get("completionTime"):
-                counts = status.get("chunks") or {}
-                chunks.update({name: int(counts.get(name) or 0) for name in ("total", "done", "active", "failed")})
+        for job in self._jobs():
+            phases[job.status.phase] += 1
+            if job.status.completionTime is None:
+                counts = job.status.chunks
+                chunks.update(total=counts.total, done=counts.done, active=counts.active, failed=counts.failed)
         yield _family("helios_render_jobs", "RenderJobs by phase.", "phase", phases)
         yield _family("helios_chunks", "Chunks of RenderJobs that have not ended, by state.", "state", chunks)
 
@@ -78,7 +78,7 @@ def _family(name: str, text: str, label: str, counts: Mapping[str, int]) -> Gaug
     return family
 
 
-def serve(port: int, bodies: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+def serve(port: int, jobs: Callable[[], Sequence[ObservedJob | MistakenJob]]) -> None:
     """Answers scrapes on all addresses, in a thread."""
-    REGISTRY.register(Renders(bodies))
+    REGISTRY.register(Renders(jobs))
     start_http_server(port, registry=REGISTRY)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from helios_crds.renderjob import RenderJobSpec
+from helios_crds.renderjob import Composition, RenderJobSpec
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import RESULT_BYTES, ExitCode
 from helios_operator.config import BUILT_IN
@@ -19,16 +19,22 @@ from helios_operator.state import Attempt, AttemptPhase, MistakenJob, ObservedJo
 Object = Mapping[str, Any]
 MAX_MISTAKES, MAX_FIELD, MAX_WHY = 3, 120, 200
 SIGKILLED = 137
+_ENDED = RenderJobSpec(composition=Composition(url="file:///"))
 
 
 def render_job(body: Object) -> ObservedJob | MistakenJob:
-    """A RenderJob as reconcile sees it. A status that cannot be read counts as none: the render starts over."""
+    """A RenderJob as reconcile sees it. A status that cannot be read counts as none: the render starts over.
+
+    One that has ended is kept by the thousand, and of it that it has: neither its page nor its conditions matter.
+    """
     meta = body["metadata"]
     try:
         status = RenderJobStatus.model_validate(body.get("status") or {})
     except ValidationError:
         status = RenderJobStatus()
     who = (meta["name"], meta["namespace"], meta["uid"], meta.get("generation", 0))
+    if status.completionTime is not None:
+        return ObservedJob(*who, _ENDED, RenderJobStatus(phase=status.phase, completionTime=status.completionTime))
     try:
         spec = RenderJobSpec.model_validate(body.get("spec"))
     except ValidationError as error:

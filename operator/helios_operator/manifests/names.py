@@ -10,7 +10,8 @@ from helios_operator.state import ObservedJob, Work
 MANAGER = "helios-operator"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 UID, STAGE, CHUNK, ATTEMPT = (f"{GROUP}/{name}" for name in ("render-uid", "stage", "chunk", "attempt"))
-TARGET, RENDER = f"{GROUP}/target", f"{GROUP}/render-job"  # annotations: a name may be longer than a label's value
+# Annotations: a name may be longer than a label's value, and a request is.
+TARGET, RENDER, REQUEST = (f"{GROUP}/{name}" for name in ("target", "render-job", "request"))
 
 SELECTOR = f"{MANAGED_BY}={MANAGER},{UID}"
 MAX_PREFIX = 40
@@ -28,9 +29,9 @@ def attempt_name(job: ObservedJob, work: Work, number: int) -> str:
     return f"{prefix(job)}-{stage}-a{number}"
 
 
-def request_name(job: ObservedJob) -> str:
-    """Name of the ConfigMap that the plan reads."""
-    return f"{prefix(job)}-request"
+def page_name(job: ObservedJob) -> str:
+    """Name of the ConfigMap with an inline page."""
+    return f"{prefix(job)}-page"
 
 
 def labels(job: ObservedJob) -> dict[str, str]:

@@ -1,21 +1,20 @@
 """The worker's pod: what it may do, what it mounts, how long it may run."""
 
 from datetime import timedelta
-from typing import Any
 
-from helios_crds.mapping import COMPOSITION_FOLDER, INLINE_ENTRY
+from helios_crds.mapping import COMPOSITION_FOLDER
 from helios_crds.rendertarget import PodSettings
 from helios_crds.wire import SECRET_PREFIX, Stage
 from helios_operator.config import Config
 from helios_operator.locations import uses_own_store
-from helios_operator.manifests.names import attempt_labels, request_name
-from helios_operator.manifests.request import REQUEST_FILE, Manifest, request_url
+from helios_operator.manifests.names import REQUEST, attempt_labels, page_name
+from helios_operator.manifests.request import Manifest, request_text, request_url
 from helios_operator.state import ObservedJob, StartAttempt
 
 CONTAINER = "worker"
 USER = 10001  # the image's
 SCRATCH = "/tmp"  # noqa: S108 - the pod's own emptyDir
-REQUEST_FOLDER = "/helios/request"
+REQUEST_FOLDER, REQUEST_FILE = "/helios/request", "request.json"
 PROPS_FOLDER = "/helios/props"
 TERMINATION_LOG = "/dev/termination-log"
 
@@ -28,6 +27,7 @@ def pod_template(
     limit: how long it may run once it is scheduled. A Job's own deadline would count the waiting, too.
     """
     volumes, mounts = _volumes(job, start, config)
+    brought = {REQUEST: request_text(job, config)} if start.work.stage is Stage.PLAN else {}
     found: Manifest = {
         "restartPolicy": "Never",
         "activeDeadlineSeconds": max(1, round(limit.total_seconds())),
@@ -49,7 +49,7 @@ def pod_template(
     return {
         "metadata": {
             "labels": {**(settings.labels or {}), **attempt_labels(job, start.work, start.number)},
-            "annotations": settings.annotations or {},
+            "annotations": {**(settings.annotations or {}), **brought},
         },
         "spec": found,
     }
@@ -122,13 +122,14 @@ def _volumes(job: ObservedJob, start: StartAttempt, config: Config) -> tuple[lis
 
 def _add_inputs(job: ObservedJob, volumes: list[Manifest], mounts: list[Manifest]) -> None:
     """What only the plan reads: the request, the composition, more props."""
-    _mount_config_map("request", request_name(job), REQUEST_FOLDER, {REQUEST_FILE: REQUEST_FILE}, volumes, mounts)
+    request = {"path": REQUEST_FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{REQUEST}']"}}
+    volumes.append({"name": "request", "downwardAPI": {"items": [request]}})
+    mounts.append({"name": "request", "mountPath": REQUEST_FOLDER, "readOnly": True})
     source = job.spec.composition
-    if source.inline is not None:
-        inline = {INLINE_ENTRY: INLINE_ENTRY}
-        _mount_config_map("composition", request_name(job), COMPOSITION_FOLDER, inline, volumes, mounts)
-    elif source.configMap is not None:
-        _mount_config_map("composition", source.configMap.name, COMPOSITION_FOLDER, {}, volumes, mounts)
+    if source.inline is not None or source.configMap is not None:
+        page = source.configMap.name if source.configMap is not None else page_name(job)
+        volumes.append({"name": "composition", "configMap": {"name": page}})
+        mounts.append({"name": "composition", "mountPath": COMPOSITION_FOLDER, "readOnly": True})
     if not source.propsFrom:
         return
     references = [given.configMapKeyRef for given in source.propsFrom]
@@ -138,11 +139,3 @@ def _add_inputs(job: ObservedJob, volumes: list[Manifest], mounts: list[Manifest
     ]
     volumes.append({"name": "props", "projected": {"sources": sources}})
     mounts.append({"name": "props", "mountPath": PROPS_FOLDER, "readOnly": True})
-
-
-def _mount_config_map(
-    name: str, source: str, folder: str, items: dict[str, str], volumes: list[Manifest], mounts: list[Manifest]
-) -> None:
-    chosen: dict[str, Any] = {"items": [{"key": key, "path": path} for key, path in items.items()]} if items else {}
-    volumes.append({"name": name, "configMap": {"name": source, **chosen}})
-    mounts.append({"name": name, "mountPath": folder, "readOnly": True})

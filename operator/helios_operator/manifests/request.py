@@ -1,4 +1,4 @@
-"""The ConfigMap that tells the plan what to render, and the claim that holds artifacts."""
+"""What tells the plan what to render, and the claim that holds artifacts."""
 
 import hashlib
 from typing import Any
@@ -6,11 +6,10 @@ from typing import Any
 from helios_crds.mapping import INLINE_ENTRY, render_request
 from helios_operator.config import Config
 from helios_operator.locations import output_url, store_url
-from helios_operator.manifests.names import MANAGED_BY, MANAGER, labels, owner_reference, request_name
+from helios_operator.manifests.names import MANAGED_BY, MANAGER, labels, owner_reference, page_name
 from helios_operator.state import ObservedJob
 
 Manifest = dict[str, Any]
-REQUEST_FILE = "request.json"
 
 
 def request_text(job: ObservedJob, config: Config) -> str:
@@ -28,22 +27,19 @@ def request_url(job: ObservedJob, config: Config) -> str:
     return f"{store_url(job, config)}requests/{digest}.json"
 
 
-def request_config_map(job: ObservedJob, config: Config) -> Manifest:
-    """The request, and an inline composition beside it."""
-    data = {REQUEST_FILE: request_text(job, config)}
-    if job.spec.composition.inline is not None:
-        data[INLINE_ENTRY] = job.spec.composition.inline
+def page_config_map(job: ObservedJob) -> Manifest:
+    """An inline page. The request, which is short, travels with the plan's pod."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": request_name(job),
+            "name": page_name(job),
             "namespace": job.namespace,
             "labels": labels(job),
             "ownerReferences": [owner_reference(job)],
         },
         "immutable": True,
-        "data": data,
+        "data": {INLINE_ENTRY: job.spec.composition.inline},
     }
 
 

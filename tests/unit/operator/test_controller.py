@@ -133,17 +133,17 @@ async def test_a_taken_name_stalls_its_chunk_only_until_it_is_free(operator: Ope
     assert len(told) == 1
 
 
-async def test_a_taken_request_stalls_the_render(operator: Operator, server: ApiServer):
-    request = f"{paths.core('configmaps', 'films')}/teaser-0a1b2c3d-request"
-    server.put(request, {"metadata": {"name": "theirs"}})
+async def test_a_taken_page_stalls_the_render(operator: Operator, server: ApiServer):
+    page = f"{paths.core('configmaps', 'films')}/teaser-0a1b2c3d-page"
+    server.put(page, {"metadata": {"name": "theirs"}})
     path = operator.apply()
 
     async def scenario() -> None:
         await operator.until(lambda: condition(server.objects[path], "Stalled") == STALLED, "the condition")
         assert condition(server.objects[path], "Reconciling")[0] == "False"
         assert server.objects[path]["status"]["phase"] == "Pending"
-        del server.objects[request]
-        await operator.until(lambda: request in server.objects, "the request")
+        del server.objects[page]
+        await operator.until(lambda: page in server.objects, "the page")
         await operator.until(lambda: server.objects[path]["status"]["phase"] == "Planning", "the plan")
 
     await operator.works(scenario)
@@ -293,9 +293,9 @@ async def test_a_list_takes_away_what_is_older_than_itself_and_brings_nothing_ba
     at = int(listed["metadata"]["resourceVersion"])
     operator.apply("newer", uid="ffffffff-0000-4000-8000-000000000000")
     operator.controller.keep_render_jobs(set(), at)
-    assert [body["metadata"]["name"] for body in operator.controller.render_jobs()] == ["newer"]
+    assert [job.name for job in operator.controller.render_jobs()] == ["newer"]
     operator.controller.put_render_job(listed)
-    assert [body["metadata"]["name"] for body in operator.controller.render_jobs()] == ["newer"]
+    assert [job.name for job in operator.controller.render_jobs()] == ["newer"]
 
 
 QUOTA = 'jobs.batch "x" is forbidden: exceeded quota: few, requested: count/jobs.batch=1, used: 3, limited: 3'

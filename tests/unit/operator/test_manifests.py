@@ -8,8 +8,8 @@ from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator.config import Config
 from helios_operator.manifests.job import attempt_job
-from helios_operator.manifests.names import attempt_labels, attempt_name, read_labels
-from helios_operator.manifests.request import artifact_claim, request_config_map
+from helios_operator.manifests.names import REQUEST, attempt_labels, attempt_name, read_labels
+from helios_operator.manifests.request import artifact_claim, page_config_map
 from helios_operator.state import PLAN, STITCH, StartAttempt, Work
 from tests.unit.operator.builders import CONFIG, JOB_PATH, render_job
 
@@ -74,6 +74,10 @@ def test_a_plan_reads_its_inputs():
     spec = pod["spec"]["template"]["spec"]
     folders = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
     assert folders["request"] == "/helios/request"
+    assert '"url":"file:///helios/composition"' in pod["spec"]["template"]["metadata"]["annotations"][REQUEST]
+    (request,) = [volume for volume in spec["volumes"] if volume["name"] == "request"]
+    (item,) = request["downwardAPI"]["items"]
+    assert item == {"path": "request.json", "fieldRef": {"fieldPath": f"metadata.annotations['{REQUEST}']"}}
     assert folders["composition"] == "/helios/composition"
     given = spec["containers"][0]["args"][2:6]
     assert given == [
@@ -84,11 +88,10 @@ def test_a_plan_reads_its_inputs():
     ]
 
 
-def test_an_inline_page_travels_in_the_request():
-    found = request_config_map(render_job(), CONFIG)
+def test_an_inline_page_is_a_config_map():
+    found = page_config_map(render_job())
     assert found["immutable"] is True
-    assert found["data"]["index.html"] == "<p>"
-    assert '"url":"file:///helios/composition"' in found["data"]["request.json"]
+    assert found["data"] == {"index.html": "<p>"}
 
 
 def test_a_target_shapes_the_pod_but_not_its_rights():

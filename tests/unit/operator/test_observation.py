@@ -9,7 +9,7 @@ from helios_crds.wire import Stage
 from helios_operator.cache import Children
 from helios_operator.manifests.job import attempt_job
 from helios_operator.observe import attempt, owner_uid, render_job
-from helios_operator.state import AttemptPhase, MistakenJob, StartAttempt, Work
+from helios_operator.state import AttemptPhase, MistakenJob, ObservedJob, StartAttempt, Work
 from helios_operator.work_queue import WorkQueue
 from tests.unit.operator import builders
 
@@ -276,3 +276,13 @@ async def test_the_queue_coalesces():
     assert await queue.take() == "a"
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(queue.take(), 0.05)
+
+
+def test_of_a_render_that_ended_little_is_kept():
+    told = {"phase": "Complete", "completionTime": MADE, "chunkMap": "#" * 1000}
+    meta = {"name": "a", "namespace": "films", "uid": "u", "generation": 2}
+    found = render_job({"metadata": meta, "spec": {"composition": {"inline": "<p>" * 1000}}, "status": told})
+    assert isinstance(found, ObservedJob)
+    assert (found.status.phase, found.status.chunkMap) == ("Complete", "")
+    assert found.status.completionTime is not None
+    assert found.spec.composition.inline is None
