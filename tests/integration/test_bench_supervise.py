@@ -37,13 +37,13 @@ def test_first_frame_and_memory_are_seen(tmp_path):
     code = "import time; held = b'x' * 50_000_000; print('frame 1', flush=True); time.sleep(1)"
     usage = measure(spec(tmp_path, code, first_frame="^frame"), tmp_path)
     assert usage.first_frame is not None
-    assert usage.first_frame <= usage.wall - 0.9
+    assert usage.first_frame <= usage.wall - 0.5
     assert usage.peak_memory > 50_000_000
     assert (tmp_path / "log.txt").read_text() == "frame 1\n"
 
 
 def test_a_command_out_of_time_ends_with_all_it_started(tmp_path):
     code = "import subprocess; subprocess.run(['sleep', '600'])"
-    usage = measure(spec(tmp_path, code, timeout=1), tmp_path)
+    usage = measure(spec(tmp_path, code, timeout=5), tmp_path)
     assert usage.exit_code is None
     assert usage.leftovers == 2

@@ -93,10 +93,10 @@ def test_one_that_is_slow_but_comes_to_its_end_is_answered(small):
 
 
 def test_each_request_of_a_connection_has_its_time(small):
-    with connect(small(REQUEST_SECONDS=2)) as connection:
+    with connect(small(REQUEST_SECONDS=4)) as connection:
         for _ in range(4):
             connection.sendall(REQUEST[:-5])
-            time.sleep(0.6)  # of its time
+            time.sleep(1.1)  # of its time
             connection.sendall(REQUEST[-5:])
             assert answer(connection) == b"0123456789"
 

@@ -251,7 +251,7 @@ def test_told_to_stop_in_mid_chunk(tmp_path, number, code):
     with started("chunk", job, "0", folder=tmp_path) as process:
         family = in_mid_chunk(process, tmp_path)
         process.send_signal(number)
-        assert process.wait(timeout=15) == code
+        assert process.wait(timeout=30) == code
         wait_until(lambda: not any(map(is_running, family)), "its browsers to end")
         assert process.stderr is not None
         assert process.stderr.read() == b"the worker was told to stop\n"
@@ -305,7 +305,7 @@ def test_lines_end_with_their_input(tmp_path):
         family = descendants(process.pid)
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=30) == 0
         assert not any(map(is_running, family))
         process.stdin = None
     assert list(tmp_path.iterdir()) == []
@@ -317,7 +317,7 @@ def test_lines_told_to_stop_leave_no_process(tmp_path):
         tell(process, json.dumps({"jobPath": job, "chunkIndex": 0}).encode())
         family = in_mid_chunk(process, tmp_path)
         process.terminate()
-        assert process.wait(timeout=10) == 143
+        assert process.wait(timeout=30) == 143
         wait_until(lambda: not any(map(is_running, family)), "its browsers to end")
 
 
@@ -329,6 +329,6 @@ def test_lines_end_with_their_input_in_mid_chunk_too(tmp_path):
         assert len(browsers(process.pid)) == 2
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(timeout=10) == 143
+        assert process.wait(timeout=30) == 143
         process.stdin = None
         wait_until(lambda: not any(map(is_running, family)), "its browsers to end")
