@@ -157,7 +157,8 @@ class Fleet:
             self._changed.clear()
             pauses = [each.rests_until - now for each in usable if each.rests_until > now]
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), min(pauses, default=None))
+                async with asyncio.timeout(min(pauses, default=None)):
+                    await self._changed.wait()
 
     async def _try(self, place: Place, payload: Payload) -> Reply | None:
         """What a place made of it; None if it was not tried."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from contextlib import suppress
 
 
 class WorkQueue:
@@ -32,10 +33,10 @@ class WorkQueue:
             if isinstance(wait, str):
                 return wait
             self._changed.clear()
-            try:
-                await asyncio.wait_for(self._changed.wait(), wait)
-            except TimeoutError:
-                continue
+            # Not asyncio.wait_for: until Python 3.12 it swallows a cancellation in the moment of the change.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
 
     def answer(self, key: str) -> float | None:
         """When somebody first asked for a look at once, since the last answer; None if nobody did."""

@@ -147,7 +147,8 @@ async def _listen(worker: _Worker, on_line: Callable[[str], None]) -> None:
 async def _ended(worker: _Worker) -> int:
     """The exit code of a worker that is about to end; it is killed if it takes its time."""
     try:
-        return await asyncio.wait_for(worker.process.wait(), END_SECONDS)
+        async with asyncio.timeout(END_SECONDS):
+            return await worker.process.wait()
     except TimeoutError:
         _end(worker)
         return await worker.process.wait()

@@ -278,6 +278,17 @@ async def test_the_queue_coalesces():
         await asyncio.wait_for(queue.take(), 0.05)
 
 
+async def test_whoever_takes_is_cancelled_in_the_moment_of_a_change_too():
+    queue = WorkQueue()
+    queue.add("later", 60.0)
+    taking = asyncio.create_task(queue.take())
+    await asyncio.sleep(0.01)
+    queue.add("sooner", 30.0)
+    taking.cancel()
+    await asyncio.wait({taking}, timeout=5)
+    assert taking.cancelled()
+
+
 def test_of_a_render_that_ended_little_is_kept():
     told = {"phase": "Complete", "completionTime": MADE, "chunkMap": "#" * 1000}
     meta = {"name": "a", "namespace": "films", "uid": "u", "generation": 2}

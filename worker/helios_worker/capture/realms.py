@@ -71,7 +71,8 @@ class Realms:
         elif awaited := self.awaited:
             self._came.clear()
             try:
-                await asyncio.wait_for(self._came.wait(), WORKER_SECONDS)
+                async with asyncio.timeout(WORKER_SECONDS):
+                    await self._came.wait()
             except TimeoutError:
                 self._attached += awaited  # refused, by a policy of the page say
         else:

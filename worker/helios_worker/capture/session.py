@@ -95,7 +95,8 @@ class Session:
     async def briefly(self, answer: Awaitable[T]) -> T | None:
         """What a browser in good health answers at once; None where it does not, or refuses."""
         try:
-            return await asyncio.wait_for(answer, ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
         except (TimeoutError, HeliosError):
             return None
 
