@@ -98,6 +98,7 @@ class Controller:
         if known is None or known.version < version(body):
             job = observe.render_job(body)
             self._render_jobs[uid] = _Known(body["metadata"]["resourceVersion"], version(body), job)
+            self._invocations.confirm(uid, job.status.targets)
             self._free(self._places.put(uid, demands(job)))
             self.queue.add(uid)
 
@@ -188,7 +189,6 @@ class Controller:
             return
         self._last_pass[uid] = now
         asked = self.queue.answer(uid)
-        self._invocations.confirm(uid, job.status.targets)
         if isinstance(job, MistakenJob):
             await self._tell(job, known.resource_version, refuse(job, self._cluster.now))
             return
@@ -204,8 +204,6 @@ class Controller:
             await self._tell(job, known.resource_version, decision)
             if uid in self._departed:
                 return
-            if (written := self._render_jobs.get(uid)) is not None:
-                self._invocations.confirm(uid, written.job.status.targets)
             await self._act(replace(job, status=decision.status), decision, config)
         if job.status.completionTime is not None:
             self._invocations.forget(uid)
