@@ -27,9 +27,13 @@ class Health:
     ceiling: int | None = None
     why: str = ""
 
+    def is_left_alone(self, now: datetime) -> bool:
+        """Whether nothing is sent there, for whatever reason."""
+        return self.until is not None and now < self.until
+
     def is_resting(self, now: datetime) -> bool:
         """Whether it is left alone because it does not work."""
-        return self.rests > 0 and self.until is not None and now < self.until
+        return self.rests > 0 and self.is_left_alone(now)
 
 
 def after_success(health: Health) -> Health:
@@ -58,7 +62,7 @@ def after_unusable(health: Health, why: str, now: datetime) -> Health:
 
 def after_refusal(health: Health, active: int, retry_after: float | None, now: datetime) -> Health:
     """It had no room. active: what it was doing then. retry_after: seconds for which it wants to be left alone."""
-    if health.until is not None and now < health.until:  # of those that were sent together the last one knows best
+    if health.is_left_alone(now):  # of those that were sent together the last one knows best
         return replace(health, ceiling=max(1, min(active, health.ceiling or active)))
     pause = min(FIRST_PAUSE * (1 << min(health.refusals, 20)), LONGEST_PAUSE)
     asked = min(timedelta(seconds=retry_after or 0), LONGEST_PAUSE)
@@ -67,7 +71,7 @@ def after_refusal(health: Health, active: int, retry_after: float | None, now: d
 
 def room(health: Health, free: int, active: int, now: datetime) -> int:
     """How many more chunks it may be given. free: by its limit; active: what it is doing."""
-    if health.until is not None and now < health.until:
+    if health.is_left_alone(now):
         return 0
     if health.rests:
         return max(0, min(free, 1 - active))
