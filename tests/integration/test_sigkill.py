@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.worker.project import command_line, is_running, wait_until
+
 HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
 KILLS = int(os.environ.get("HELIOS_KILLS", "8"))
 PAGE = """<!doctype html><html data-width="320" data-height="180" data-fps="30" data-frames="180">
@@ -79,23 +81,14 @@ def descendants(root: int) -> dict[str, list[int]]:
 
 def kind_of(pid: int) -> str:
     """Which of a browser's processes it is, by its command line."""
-    with suppress(OSError):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-        return " ".join(word for word in words if word.startswith(("--type=", "--utility-sub-type="))) or "main"
-    return "gone"
+    words = command_line(pid).split()
+    kinds = [word for word in words if word.startswith(("--type=", "--utility-sub-type="))]
+    return " ".join(kinds) or ("main" if words else "gone")
 
 
 def kill(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-
-
-def wait_until(condition: object, what: str, seconds: float = 20) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.02)
 
 
 def finish(page: Path, folder: Path, kept: dict[str, bytes], film: str) -> None:
@@ -150,14 +143,6 @@ def at_work(folder: Path) -> list[int]:
             if entry.name.isdigit() and str(folder).encode() in (entry / "environ").read_bytes():
                 found.append(int(entry.name))
     return found
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_the_film_is_the_page(page: Path, undisturbed: tuple[str, float], tmp_path: Path) -> None:

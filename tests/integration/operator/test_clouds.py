@@ -60,6 +60,24 @@ class Pretender:
 
 
 @dataclass
+class Containers:
+    """Starts the containers of a Cloud Run job: each takes its time, and ends when it is told to."""
+
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    seconds: str = "3"
+
+    def __call__(self, arguments: list[str]) -> subprocess.Popen[bytes]:
+        self.started.append(subprocess.Popen(["sleep", self.seconds]))
+        return self.started[-1]
+
+    def end(self) -> None:
+        """Ends what still runs."""
+        for each in self.started:
+            each.kill()
+            each.wait()
+
+
+@dataclass
 class World:
     """An operator for one namespace, its targets and its clouds."""
 
@@ -69,13 +87,7 @@ class World:
     aws: LambdaServer
     google: CloudRunServer
     worker: Pretender
-    executions: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    seconds: str = "3"
-
-    def start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
-        """A container of a Cloud Run job: it takes its time, and ends when it is told to."""
-        self.executions.append(subprocess.Popen(["sleep", self.seconds]))
-        return self.executions[-1]
+    containers: Containers
 
     async def target(self, name: str, **spec: Any) -> str:
         """Makes a RenderTarget of a name of this namespace's."""
@@ -95,23 +107,19 @@ class World:
 
     async def service(self, **spec: Any) -> str:
         """Makes a Cloud Run service and the target for it."""
-        made = {"template": {"containers": [{"image": "worker", "resources": {"limits": {"memory": "2Gi"}}}]}}
-        path, query = f"/v2/{PARENT}/services", "serviceId=worker"
-        headers = {"authorization": "Bearer test"}
-        answer = self.google.handle(Request("POST", path, query, headers, json.dumps(made).encode()))
-        assert answer.status == 200, answer.body
-        run = {"service": "worker", "region": GOOGLE_REGION, "project": GOOGLE_PROJECT}
-        return await self.target("service", **{"cloudRun": run, **spec})
+        container = {"image": "worker", "resources": {"limits": {"memory": "2Gi"}}}
+        return await self._cloud_run("service", {"containers": [container]}, spec)
 
     async def job(self, **spec: Any) -> str:
         """Makes a Cloud Run job and the target for it."""
-        made = {"template": {"template": {"containers": [{"image": "worker"}]}}}
-        headers = {"authorization": "Bearer test"}
-        body = json.dumps(made).encode()
-        answer = self.google.handle(Request("POST", f"/v2/{PARENT}/jobs", "jobId=worker", headers, body))
+        return await self._cloud_run("job", {"template": {"containers": [{"image": "worker"}]}}, spec)
+
+    async def _cloud_run(self, kind: str, template: Object, spec: Object) -> str:
+        headers, body = {"authorization": "Bearer test"}, json.dumps({"template": template}).encode()
+        answer = self.google.handle(Request("POST", f"/v2/{PARENT}/{kind}s", f"{kind}Id=worker", headers, body))
         assert answer.status == 200, answer.body
-        run = {"job": "worker", "region": GOOGLE_REGION, "project": GOOGLE_PROJECT}
-        return await self.target("job", **{"cloudRun": run, **spec})
+        run = {kind: "worker", "region": GOOGLE_REGION, "project": GOOGLE_PROJECT}
+        return await self.target(kind, **{"cloudRun": run, **spec})
 
     async def apply(self, *targets: str, composition: Object | None = None, **execution: Any) -> None:
         """Makes the RenderJob `film`."""
@@ -119,6 +127,18 @@ class World:
         body["spec"]["execution"]["targets"] = [{"name": name} for name in targets]
         body["spec"] |= {"composition": composition} if composition else {}
         await self.api.create(f"{RENDER}/namespaces/{self.where}/renderjobs", body)
+
+    async def change(self, **spec: Any) -> None:
+        """Changes fields of the RenderJob's spec."""
+        await self.api.merge(f"{RENDER}/namespaces/{self.where}/renderjobs/film", {"spec": spec})
+
+    async def comes(self, is_so: Callable[[], bool], what: str) -> None:
+        """Waits for something in the clouds."""
+
+        async def look() -> bool:
+            return is_so()
+
+        await eventually(look, what, 30)
 
     async def until(self, is_so: Callable[[Object], bool], what: str) -> Object:
         """The status, once it is so."""
@@ -143,23 +163,15 @@ async def a_world(where: str, plane: ControlPlane, api: Api, folder: Path) -> As
     await api.create(f"{RENDER}/rendertargets", target(where, CHUNKS, run="1s"))
     worker = Pretender()
     (folder / where).mkdir()
-    containers: list[Callable[[list[str]], subprocess.Popen[bytes]]] = []
-
-    def start(arguments: list[str]) -> subprocess.Popen[bytes]:
-        return containers[0](arguments)
-
-    with LambdaServer(worker, alone=False) as aws, CloudRunServer(worker, start) as google:
+    containers = Containers()
+    with LambdaServer(worker, alone=False) as aws, CloudRunServer(worker, containers) as google:
         env = {**aws.environment, **google.environment(folder / where)}
         async with proxy(plane) as way, OperatorProcess(folder / where, way.url, where, env=env) as operator:
-            world = World(api, where, operator, aws, google, worker)
-            containers.append(world.start)
             try:
-                yield world
+                yield World(api, where, operator, aws, google, worker, containers)
             finally:
                 worker.thaw.set()
-                for each in world.executions:
-                    each.kill()
-                    each.wait()
+                containers.end()
 
 
 async def what_one_target_has_no_room_for_goes_to_the_next(world: World) -> None:
@@ -255,8 +267,7 @@ async def a_budget_alone_stalls_and_says_what_to_do(world: World) -> None:
     await world.apply(function, composition={"url": "s3://fake/pages/"}, parallelism=2, budget="1.00")
     status = await world.until(lambda status: "BudgetReached" in json.dumps(status), "the condition")
     assert "raise it" in json.dumps(status)
-    path = f"{RENDER}/namespaces/{world.where}/renderjobs/film"
-    await world.api.merge(path, {"spec": {"execution": {"budget": "100.00"}}})
+    await world.change(execution={"budget": "100.00"})
     await world.ends_well()
 
 
@@ -264,11 +275,7 @@ async def an_operator_that_is_killed_invokes_again_what_was_under_way(world: Wor
     function = await world.function(maxConcurrent=4)
     world.worker.frozen = 2
     await world.apply(function, world.where, parallelism=6)
-
-    async def are_frozen() -> bool:
-        return len(world.worker.asked) >= 2
-
-    await eventually(are_frozen, "two chunks to be under way", 30)
+    await world.comes(lambda: len(world.worker.asked) >= 2, "two chunks to be under way")
     await world.operator.kill()
     await world.operator.start()
     await world.ends_well()
@@ -279,42 +286,31 @@ async def an_operator_that_is_killed_invokes_again_what_was_under_way(world: Wor
 async def executions_are_found_again(world: World) -> None:
     """An operator that is killed leaves executions of a Cloud Run job, and its successor waits for the very same."""
     job = await world.job(maxConcurrent=4)
-    world.seconds = "15"
+    world.containers.seconds = "15"
     await world.apply(job, world.where, parallelism=4)
-
-    async def are_under_way() -> bool:
-        return len(world.executions) >= 4
-
-    await eventually(are_under_way, "four executions", 30)
-    world.seconds = "0.5"
+    await world.comes(lambda: len(world.containers.started) >= 4, "four executions")
+    world.containers.seconds = "0.5"
     await world.operator.kill()
     await world.operator.start()
     told = await world.ends_well()
     assert told["job"]["done"] >= 4
-    assert len(world.executions) == told["job"]["done"], "none was begun twice"
+    assert len(world.containers.started) == told["job"]["done"], "none was begun twice"
 
 
 async def executions_of_a_suspended_render_are_cancelled(world: World) -> None:
     """They end at once; the render goes on when it is asked to."""
     job = await world.job(maxConcurrent=3)
-    world.seconds = "60"
+    world.containers.seconds = "60"
     await world.apply(job, world.where, parallelism=3)
-
-    async def are_under_way() -> bool:
-        return len(world.executions) >= 1
-
-    await eventually(are_under_way, "an execution", 30)
-    path = f"{RENDER}/namespaces/{world.where}/renderjobs/film"
-    await world.api.merge(path, {"spec": {"suspend": True}})
-
-    async def are_over() -> bool:
-        return all(each.poll() is not None for each in world.executions)
-
-    await eventually(are_over, "the executions to be cancelled", 30)
+    await world.comes(lambda: len(world.containers.started) >= 1, "an execution")
+    await world.change(suspend=True)
+    await world.comes(
+        lambda: all(each.poll() is not None for each in world.containers.started), "the executions to be cancelled"
+    )
     status = await world.until(lambda status: status.get("phase") == "Suspended", "the suspension")
     assert status["failures"] == 0
-    world.seconds = "0.5"
-    await world.api.merge(path, {"spec": {"suspend": False}})
+    world.containers.seconds = "0.5"
+    await world.change(suspend=False)
     await world.ends_well()
 
 
@@ -332,11 +328,7 @@ async def hanging_calls_keep_nobody_waiting(world: World) -> None:
     function = await world.function(maxConcurrent=8)
     world.aws.fault = lambda number: Fault(stall=True)
     await world.apply(function, composition={"url": "s3://fake/pages/"}, parallelism=8)
-
-    async def hangs() -> bool:
-        return world.aws.active > 0
-
-    await eventually(hangs, "a call that hangs", 30)
+    await world.comes(lambda: world.aws.active > 0, "a call that hangs")
     await world.api.create(
         f"{RENDER}/namespaces/{world.where}/renderjobs", render_job("other", world.where, parallelism=12)
     )
