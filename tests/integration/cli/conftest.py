@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.worker.project import browsers_among, workers_among
+
 HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
 TIMEOUT = 90
 """Seconds after which a command on these tiny pages hangs."""
@@ -125,17 +127,17 @@ class Cli:
                     continue
         return {pid: line for pid, line in found.items() if line}
 
+    def leaves_no_process(self) -> None:
+        """What it started ends with it: a browser does when it finds that nobody listens any more."""
+        wait_for(lambda: not self.processes(), "the workers and browsers to end", seconds=10)
+
     def workers(self) -> list[int]:
         """The worker processes."""
-        return [pid for pid, line in self.processes().items() if "entrypoints.process" in line]
+        return workers_among(self.processes())
 
     def browsers(self) -> list[int]:
         """The browsers' main processes."""
-        return [
-            pid
-            for pid, line in self.processes().items()
-            if "--remote-debugging-pipe" in line and "--type=" not in line and not line.startswith("/bin/sh")
-        ]
+        return browsers_among(self.processes())
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         base = {name: value for name, value in os.environ.items() if not name.startswith(("HELIOS_", "XDG_"))}

@@ -120,7 +120,7 @@ def test_without_a_target_that_can_be_used_it_ends_and_says_why(away: Clouds, cl
     assert done.code == 64
     assert "no target is left to render on" in done.err.lower()
     assert "lambda=nobody: Lambda function nobody in eu-west-1: ResourceNotFoundException" in done.err
-    assert cli.processes() == {}
+    cli.leaves_no_process()
 
 
 def test_a_folder_of_this_machine_is_refused_before_anything_is_done(away: Clouds, cli: Cli):
@@ -147,7 +147,7 @@ def test_stopped_it_ends_at_once_though_calls_are_under_way(away: Clouds, cli: C
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130, said
     assert "chunks are finished and kept" in said
-    assert cli.processes() == {}
+    cli.leaves_no_process()
 
 
 def test_resumed_elsewhere(away: Clouds, cli: Cli):

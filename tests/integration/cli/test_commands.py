@@ -240,7 +240,7 @@ def test_a_stopped_command_is_ended(cli: Cli):
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Stopped" in err
-    assert cli.processes() == {}
+    cli.leaves_no_process()
 
 
 def test_a_json_that_is_no_job(cli: Cli):

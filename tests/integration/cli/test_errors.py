@@ -75,7 +75,7 @@ def test_a_page_that_cannot_be_rendered(cli: Cli, page: str, code: int | None, s
     assert done.code == code if code is not None else done.code in (1, 64)
     told_once(done.err, *said)
     assert not (cli.folder / "out.mp4").exists()
-    assert cli.processes() == {}
+    cli.leaves_no_process()
 
 
 def test_an_endless_chain_of_timers_is_no_error(cli: Cli):

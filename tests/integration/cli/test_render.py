@@ -36,7 +36,7 @@ def test_a_page_becomes_the_film_that_the_report_tells_of(cli: Cli):
     assert set(report["seconds"]) == {"plan", "chunk", "stitch", "all"}
     assert verify_video(film, frames=60, width=160, height=90).ok
     assert list((cli.folder / "films").iterdir()) == [film]
-    assert cli.processes() == {}
+    cli.leaves_no_process()
     assert list((cli.folder / "tmp").iterdir()) == []
 
 
@@ -90,7 +90,7 @@ def test_a_stopped_render_goes_on_where_it_was(cli: Cli, number: signal.Signals,
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert process.returncode == code, err
-    assert cli.processes() == {}
+    cli.leaves_no_process()
     committed = cli.manifests()
     assert f"{len(committed)} of 6 chunks are finished and kept" in out
     assert "run the same command again" in out
@@ -108,7 +108,7 @@ def test_a_killed_driver_takes_its_workers_along(cli: Cli):
     wait_for(cli.manifests, "a chunk")
     process.kill()
     process.communicate()
-    wait_for(lambda: not cli.processes(), "the workers and browsers to end", seconds=10)
+    cli.leaves_no_process()
     committed = cli.manifests()
     assert cli.render("page", *SLOW)["cachedChunks"] == len(committed)
     assert list((cli.folder / "tmp").iterdir()) == []

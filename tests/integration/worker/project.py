@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,8 +139,8 @@ def silent_server() -> Iterator[str]:
         thread.join()
 
 
-def descendants(root: int) -> list[int]:
-    """The living processes below one."""
+def parents_of_all() -> dict[int, int]:
+    """The living processes, with their parents."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -150,6 +150,12 @@ def descendants(root: int) -> list[int]:
                 continue
             if state != "Z":
                 parents[int(entry.name)] = int(parent)
+    return parents
+
+
+def descendants(root: int) -> list[int]:
+    """The living processes below one."""
+    parents = parents_of_all()
     family = {root}
     while grown := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= grown
@@ -171,14 +177,36 @@ def command_line(pid: int) -> str:
         return ""
 
 
+def command_lines(root: int) -> dict[int, str]:
+    """The living processes below one, with their command lines."""
+    return {pid: command_line(pid) for pid in descendants(root)}
+
+
 def browsers(root: int) -> list[int]:
-    """The browser processes (not their own children, not Debian's shell around them) below a process."""
-    lines = {pid: command_line(pid) for pid in descendants(root)}
-    return [
-        pid
-        for pid, line in lines.items()
-        if "--remote-debugging-pipe" in line and "--type=" not in line and not line.startswith("/bin/sh ")
-    ]
+    """The browser processes below a process."""
+    return browsers_among(command_lines(root))
+
+
+def browsers_among(lines: Mapping[int, str]) -> list[int]:
+    """Those processes that are browsers, by command line: not their own children, not Debian's shell around them."""
+    return parents_among(
+        {
+            pid
+            for pid, line in lines.items()
+            if "--remote-debugging-pipe" in line and "--type=" not in line and not line.startswith("/bin/sh ")
+        }
+    )
+
+
+def workers_among(lines: Mapping[int, str]) -> list[int]:
+    """Those processes that are workers of the local adapter, by command line."""
+    return parents_among({pid for pid, line in lines.items() if "entrypoints.process lines" in line})
+
+
+def parents_among(alike: set[int]) -> list[int]:
+    """Without their children: those have their parent's command line until they have become another program."""
+    parents = parents_of_all()
+    return [pid for pid in sorted(alike) if parents.get(pid) not in alike]
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:

@@ -17,10 +17,11 @@ from helios_worker.store import ArtifactStore
 from tests.integration.worker.project import (
     RESTLESS,
     browsers,
-    command_line,
+    command_lines,
     descendants,
     is_running,
     page_request,
+    workers_among,
 )
 
 
@@ -66,7 +67,7 @@ async def until(condition: Callable[[], bool], what: str, seconds: float = 20) -
 
 
 def workers() -> list[int]:
-    return [pid for pid in descendants(os.getpid()) if "entrypoints.process lines" in command_line(pid)]
+    return workers_among(command_lines(os.getpid()))
 
 
 async def test_a_film_by_payloads(adapter: LocalAdapter, tmp_path: Path):
@@ -129,9 +130,8 @@ async def test_closed_at_work_no_process_is_left(told: Told, tmp_path: Path):
     await adapter.deploy(LocalConfig(lanes=2, workspace=tmp_path / "workspace", on_frames=told))
     job = await plan(adapter, tmp_path, frames=9000, chunk=9000)
     calls = [asyncio.create_task(adapter.invoke(Payload(jobPath=job, chunkIndex=0))) for _ in range(3)]
-    await until(lambda: bool(told), "the first frames")
+    await until(lambda: bool(told) and len(browsers(os.getpid())) == 2, "the first frames, and two browsers")
     family = descendants(os.getpid())
-    assert len(browsers(os.getpid())) == 2
     await adapter.close()
     replies = await asyncio.gather(*calls)
     assert {reply.exitCode for reply in replies} == {ExitCode.RETRYABLE}
