@@ -33,7 +33,8 @@ def test_a_reply_is_never_larger(stdout, stderr, result):
 
 
 def test_half_a_surrogate_can_be_sent():
-    orjson.dumps(bounded_reply(Reply(exitCode=1, stderr="a page said \ud800")).model_dump())
+    said = "a page said \ud800"
+    orjson.dumps(bounded_reply(Reply(exitCode=1, stderr=said, result={"error": said, "seen": [said]})).model_dump())
 
 
 @pytest.mark.parametrize("chunks", [[0], range(10_000)])

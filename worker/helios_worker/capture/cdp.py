@@ -7,6 +7,7 @@ counts: against a driver in a process of its own, the pipe saves that process, i
 
 import asyncio
 import fcntl
+import json
 import os
 from collections import defaultdict
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 import orjson
 
 from helios_worker.errors import HeliosError
+from helios_worker.surrogates import without_surrogates
 
 Message = dict[str, Any]
 Handler = Callable[[str, Message], None]
@@ -129,7 +131,7 @@ class Connection:
         *complete, rest = data.split(b"\0")
         for tail in complete:
             self._partial.append(tail)
-            message = orjson.loads(b"".join(self._partial))
+            message = _read(b"".join(self._partial))
             self._partial.clear()
             self._dispatch(message)
         if rest:
@@ -147,3 +149,12 @@ class Connection:
             future.set_exception(CommandRefused(f"{method}: {message['error'].get('message', message['error'])}"))
         else:
             future.set_result(message["result"])
+
+
+def _read(data: bytes) -> Message:
+    """A message of the browser's; what a page says in it may be no Unicode."""
+    try:
+        message: Message = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        message = without_surrogates(json.loads(data.decode(errors="replace")))
+    return message

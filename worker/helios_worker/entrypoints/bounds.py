@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from helios_crds.wire import RESULT_BYTES, ExitCode, Reply
+from helios_worker.surrogates import without_surrogates
 
 TEXT_BYTES = 4096
 """What stdout and stderr of a reply may hold at most, each."""
@@ -49,7 +50,7 @@ def bounded_facts(facts: dict[str, Any], cuttable: Set[str]) -> dict[str, Any]:
 
     cuttable: the names of those that may be cut. Where that is not enough, TOO_LARGE.
     """
-    facts = dict(facts)
+    facts = without_surrogates(facts)
     while _size(facts) > RESULT_BYTES:
         longest = max((name for name in cuttable if facts.get(name)), key=lambda name: _size(facts[name]), default=None)
         if longest is None:

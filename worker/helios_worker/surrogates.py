@@ -1,0 +1,19 @@
+"""Half of a surrogate pair: a string of JavaScript may hold one, and so may a file's name; UTF-8 has none."""
+
+from typing import Any
+
+
+def without_surrogates(value: Any) -> Any:
+    """A value of JSON with a question mark for each, so that it can be written.
+
+    >>> without_surrogates({"error": ["a page said " + chr(0xD800)]})
+    {'error': ['a page said ?']}
+    """
+    match value:
+        case str():
+            return value.encode(errors="replace").decode()
+        case list() | tuple():
+            return [without_surrogates(each) for each in value]
+        case dict():
+            return {without_surrogates(name): without_surrogates(each) for name, each in value.items()}
+    return value
