@@ -12,9 +12,14 @@ from helios_operator import logs
 from helios_operator.config import Config, Store
 from helios_operator.handlers import Setup, register
 
+NESTING = 30_000
+"""How deep calls may nest. The API server takes props that nest 10,000 deep: with Python's own limit of 1,000 a single
+RenderJob would end the operator, and its successors."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs until it is told to stop. Returns the exit code."""
+    sys.setrecursionlimit(NESTING)
     options = _parser().parse_args(arguments)
     logs.configure(options.log_format)
     store = Store(

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -38,12 +39,12 @@ class Cluster:
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
-        self._drift = timedelta(0)
+        self._told, self._told_at = datetime.now(UTC), time.monotonic()
 
     @property
     def now(self) -> datetime:
-        """The time by the API server's clock, to about a second."""
-        return datetime.now(UTC) + self._drift
+        """The time by the API server's clock, to about a second, whatever becomes of ours."""
+        return self._told + timedelta(seconds=time.monotonic() - self._told_at)
 
     async def create(self, path: str, body: Object) -> Object:
         """Creates an object in a collection."""
@@ -134,7 +135,7 @@ class Cluster:
 
     def _set_clock(self, date: str | None) -> None:
         with contextlib.suppress(TypeError, ValueError):  # none, or none that can be read, by a proxy
-            self._drift = parsedate_to_datetime(date or "").astimezone(UTC) - datetime.now(UTC)
+            self._told, self._told_at = parsedate_to_datetime(date or "").astimezone(UTC), time.monotonic()
 
 
 async def tell_all(cluster: Cluster, path: str, selector: str, tell: Callable[[Object], None]) -> tuple[set[str], str]:
@@ -163,7 +164,7 @@ def _object(data: bytes) -> Object:
     """
     try:
         found = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiError(0, "Unreadable", f"{error} in an answer of {len(data)} bytes") from error
     if not isinstance(found, dict):
         raise ApiError(0, "Unreadable", f"an answer of {len(data)} bytes is no object")
@@ -176,5 +177,5 @@ def _error(status: int, body: bytes, retry_after: str | None = None) -> ApiError
         told = json.loads(body)
         told = told.get("object", told)
         return ApiError(status, str(told.get("reason", "")), str(told.get("message", ""))[:1000], seconds)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ApiError(status, "", body[:200].decode(errors="replace"), seconds)

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -78,7 +78,9 @@ class Controller:
         self._events = Recorder(cluster)
         self._taken = TakenNames(self._actions.is_free)
         self._refused = RefusedStarts()
+        self._unstopped: dict[str, tuple[str, ...]] = {}
         self._places = Places()
+        self._reach: dict[str, Mapping[str, int]] = {}
         self._freed = WorkQueue()
         self._render_jobs: dict[str, _Known] = {}
         self._departed = Departed()
@@ -99,7 +101,7 @@ class Controller:
             job = observe.render_job(body)
             self._render_jobs[uid] = _Known(body["metadata"]["resourceVersion"], version(body), job)
             self._invocations.confirm(uid, job.status.targets)
-            self._free(self._places.put(uid, demands(job)))
+            self._free(self._places.put(uid, demands(job, self._reach.get(uid, {}))))
             self.queue.add(uid)
 
     def drop_render_job(self, uid: str) -> None:
@@ -108,8 +110,10 @@ class Controller:
         self._render_jobs.pop(uid, None)
         self._last_pass.pop(uid, None)
         self._taken.forget(uid)
+        self._reach.pop(uid, None)
         self._turns.done(uid)
         self._refused.forget(uid)
+        self._unstopped.pop(uid, None)
         self._invocations.forget(uid)
         self._free(self._places.put(uid, {}))
 
@@ -192,13 +196,18 @@ class Controller:
         if isinstance(job, MistakenJob):
             await self._tell(job, known.resource_version, refuse(job, self._cluster.now))
             return
-        job = replace(job, taken=await self._taken.look(job, now), refused=self._refused.of(uid))
+        taken = await self._taken.look(job, now)
+        job = replace(job, taken=taken, refused=self._refused.of(uid), at_limit=self._refused.is_at_limit(uid))
+        job = replace(job, unstopped=self._unstopped.get(uid, ()))
         if uid in self._departed:
             return
         attempts, invocations = self.children.attempts(uid, job.namespace), self._invocations.attempts(uid)
         config = self._config_for(job, [*attempts, *invocations])
         decision = reconcile(job, attempts, invocations, self._cluster.now, config)
-        self._free(self._places.put(uid, demands(replace(job, status=decision.status))))
+        self._reach[uid] = decision.reach
+        wanted = demands(replace(job, status=decision.status), decision.reach)
+        wants_more = self._places.grows(uid, wanted)
+        self._free(self._places.put(uid, wanted))
         self._invocations.bill(uid, decision.status.targets)
         with self._places_taken(decision):
             await self._tell(job, known.resource_version, decision)
@@ -207,7 +216,8 @@ class Controller:
             await self._act(replace(job, status=decision.status), decision, config)
         if job.status.completionTime is not None:
             self._invocations.forget(uid)
-        if decision.status.plan != job.status.plan:  # chunks were given places by what was known before the plan
+            self._reach.pop(uid, None)
+        if wants_more:  # its chunks were given places by what was known before, of its plan, or of what hindered it
             self._last_pass.pop(uid, None)
             self.queue.add(uid)
         if asked is not None:
@@ -248,9 +258,7 @@ class Controller:
             self.put_render_job(found)
 
     async def _act(self, job: ObservedJob, decision: Decision, config: Config) -> None:
-        for action in decision.actions:
-            if isinstance(action, StopAttempt) and not self._invocations.stop(job.uid, action.uid):
-                await self._actions.stop(job, action)
+        failed = await self._stop_all(job, [each for each in decision.actions if isinstance(each, StopAttempt)])
         if job.uid in self._departed:
             return
         starts = [each for each in decision.actions if isinstance(each, StartAttempt)]
@@ -258,6 +266,26 @@ class Controller:
             if is_offload(config.targets[start.target]):
                 self._invocations.start(job, start, order(job, start, config))
         await self._start_all(job, [each for each in starts if not is_offload(config.targets[each.target])], config)
+        if failed is not None:
+            raise failed
+
+    async def _stop_all(self, job: ObservedJob, stops: list[StopAttempt]) -> ApiError | None:
+        """A stop that fails keeps nothing else from being done. Returns why the first one did."""
+        failed: list[tuple[StopAttempt, ApiError]] = []
+        for stop in [stop for stop in stops if not self._invocations.stop(job.uid, stop.uid)]:
+            try:
+                await self._actions.stop(job, stop)
+            except ApiError as error:
+                failed.append((stop, error))
+        refused = tuple(
+            f"the Job {stop.name} cannot be deleted: {error.message}" for stop, error in failed if is_refusal(error)
+        )
+        if refused != self._unstopped.pop(job.uid, ()):
+            log.info("which stops are refused has changed", **about(job), refused=refused)
+            self.queue.add(job.uid)
+        if refused:
+            self._unstopped[job.uid] = refused
+        return failed[0][1] if failed else None
 
     async def _start_all(self, job: ObservedJob, starts: list[StartAttempt], config: Config) -> None:
         """A few at a time. A start that is refused keeps no other from being tried, a few that all are do.
@@ -277,6 +305,7 @@ class Controller:
                     raise outcome
             if len(refused) == len(batch):
                 self._refused.add(job.uid, starts[first + TOGETHER :], refused[-1], self._cluster.now)
+                self._refused.stop_at(job.uid)
                 return
         if len(starts) > STARTS_A_PASS:
             self._last_pass.pop(job.uid, None)

@@ -14,7 +14,7 @@ import structlog
 from helios_crds.base import API_VERSION
 from helios_operator import metrics, paths
 from helios_operator.cluster import ApiError, Cluster
-from helios_operator.manifests.names import MANAGER
+from helios_operator.manifests.names import KIND, MANAGER
 from helios_operator.state import Announcement, AnyJob
 
 log = structlog.stdlib.get_logger(__name__)
@@ -104,7 +104,7 @@ class Recorder:
 def _event(job: AnyJob, said: Announcement, at: str) -> Object:
     reference = {
         "apiVersion": API_VERSION,
-        "kind": "RenderJob",
+        "kind": KIND,
         "name": job.name,
         "namespace": job.namespace,
         "uid": job.uid,

@@ -13,7 +13,7 @@ from kubernetes.aio.client import ApiClient
 from helios_crds.base import GROUP, VERSION
 from helios_crds.definitions import RENDER_JOBS, RENDER_TARGETS
 from helios_operator import metrics, paths
-from helios_operator.cluster import Cluster
+from helios_operator.cluster import PAGE, Cluster
 from helios_operator.config import Config
 from helios_operator.controller import Controller
 from helios_operator.leadership import lead
@@ -77,6 +77,7 @@ def register(
     @kopf.on.startup(registry=registry)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.enabled = False  # events are written by us, about what people ask for
+        settings.watching.chunk_size = PAGE
         client = await connect()
         cluster = Cluster(client)
         controller = Controller(cluster, config)

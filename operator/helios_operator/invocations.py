@@ -6,10 +6,11 @@ done meanwhile is found in the store. Only executions of a Cloud Run job, which 
 
 import asyncio
 import json
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -26,8 +27,10 @@ from helios_operator.adapters.errors import (
     ConnectionLost,
     Crashed,
     NoRoom,
+    OutOfMemory,
     ProviderFailed,
     TargetError,
+    TimedOut,
     Unseen,
     Unusable,
     WorkerLost,
@@ -44,10 +47,14 @@ log = structlog.stdlib.get_logger(__name__)
 POLL, LONGEST_POLL = 2.0, 30.0
 GIVEN_UP = 600.0
 """Seconds for which an execution that nobody waits for is looked for in vain."""
+MAX_BILLS = 16
+"""Statuses with costs whose writing is not known to have come to something, for each RenderJob."""
 MAX_WORDS = 1000
 MAX_WHY = 300
 # The target's own trouble. A chunk that has it again and again, while others are done there, is to blame as well.
 TROUBLE = (ProviderFailed, ConnectionLost, ColdStartTimedOut)
+# A worker was told to stop, as those of a service are whose instance goes away.
+HANDED_BACK = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 FORGIVEN = 3
 
 
@@ -101,8 +108,8 @@ class Invocations:
         self._active: Counter[str] = Counter()
         self._active_for: Counter[tuple[str, str]] = Counter()
         self._done: Counter[str] = Counter()
-        self._troubles: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        self._bills: dict[str, _Bill] = {}
+        self._troubles: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+        self._bills: defaultdict[str, deque[_Bill]] = defaultdict(partial(deque, maxlen=MAX_BILLS))
         self._looked_for: dict[str, set[str]] = defaultdict(set)
         self._serial = count(1)
         self._born: datetime | None = None
@@ -193,18 +200,26 @@ class Invocations:
     def bill(self, owner: str, targets: Sequence[TargetStatus]) -> None:
         """A status with these parts, which holds all costs so far, is about to be written."""
         uids = frozenset(uid for uid, found in self._of.get(owner, {}).items() if found.attempt.cost is not None)
-        if uids:
-            self._bills[owner] = _Bill(targets, uids)
+        bill = _Bill(targets, uids)
+        if uids and bill not in self._bills[owner]:
+            self._bills[owner].append(bill)
 
     def confirm(self, owner: str, targets: Sequence[TargetStatus]) -> None:
-        """What the API server has now: costs that are in it are not counted again, whoever brought the news of it."""
-        written = self._bills.get(owner)
-        if written is None or written.targets != targets:
+        """What the API server has now: costs that are in it are not counted again, whoever brought the news of it.
+
+        It may be an older bill than the last: the answer to that write was lost, and the next one refused.
+        """
+        bills = self._bills.get(owner, ())
+        written = next((bill for bill in bills if bill.targets == targets), None)
+        if written is None:
             return
         for uid in written.uids & self._of.get(owner, {}).keys():
             found = self._of[owner][uid]
             found.attempt = replace(found.attempt, cost=None)
-        del self._bills[owner]
+        while self._bills[owner].popleft() is not written:
+            pass
+        if not self._bills[owner]:
+            del self._bills[owner]
 
     # --- one call ---------------------------------------------------------------------------------------------
 
@@ -212,10 +227,7 @@ class Invocations:
         """From the call to whatever it comes to."""
         target, began = found.attempt.target, asyncio.get_running_loop().time()
         try:
-            call = asyncio.ensure_future(self._call(found, order, is_older=is_older))
-            if not (await asyncio.wait({call}, timeout=order.limit.total_seconds()))[0]:
-                self._end_overdue(found, order.limit)
-            reply = await call
+            reply = await self._called(found, order, is_older=is_older)
             if reply is not None:
                 self._end(found, reply)
         except NoRoom as error:
@@ -240,6 +252,17 @@ class Invocations:
             self._on_news(found.owner)
             self._on_room(target)
 
+    async def _called(self, found: _Invocation, order: Order, *, is_older: bool) -> Reply | None:
+        """The reply, which may come after the attempt was given up for its time. Cancelled, the call is as well."""
+        call = asyncio.ensure_future(self._call(found, order, is_older=is_older))
+        try:
+            if not (await asyncio.wait({call}, timeout=order.limit.total_seconds()))[0]:
+                self._end_overdue(found, order.limit)
+            return await call
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+
     async def _call(self, found: _Invocation, order: Order, *, is_older: bool) -> Reply | None:
         """The reply; None if nobody wants it any more before it was asked for."""
         adapter, deployed = await self._clouds.adapter(found.attempt.target, order.spec)
@@ -259,10 +282,9 @@ class Invocations:
         clock, cancelled, pause = asyncio.get_running_loop().time, False, POLL
         seen = clock()
         while True:
+            if not (found.attempt.is_active or cancelled):
+                cancelled = await _cancelled(jobs, name)
             try:
-                if not found.attempt.is_active and not cancelled:
-                    await jobs.cancel(name)
-                    cancelled = True
                 if (reply := await jobs.outcome(name)) is not None:
                     return reply
                 seen, pause = clock(), POLL
@@ -292,7 +314,7 @@ class Invocations:
         if is_done or reply.exitCode == ExitCode.USER_ERROR:
             self._done[attempt.target] += 1
             self._healths.succeeded(attempt.target, found.owner)
-        elif not attempt.stopping:
+        elif not attempt.stopping and reply.exitCode not in HANDED_BACK:
             self._healths.failed(attempt.target, found.owner, clean(reply.stderr, MAX_WHY))
         if attempt.is_active or is_done:  # what was given up and ends well is as good as any
             found.attempt = replace(
@@ -301,6 +323,7 @@ class Invocations:
                 finished=self._now(),
                 exit_code=reply.exitCode,
                 message=message_of(reply, attempt.work.stage),
+                disrupted=reply.exitCode in HANDED_BACK and self._is_forgiven(found, is_trouble=False),
             )
 
     def _end_overdue(self, found: _Invocation, limit: timedelta) -> None:
@@ -315,6 +338,8 @@ class Invocations:
         metrics.INVOCATIONS.labels(target, type(error).__name__).inc()
         by_target = isinstance(error, (*TROUBLE, BadAnswer))
         self._healths.failed(target, EVERYBODY if by_target else found.owner, _why(error))
+        if isinstance(error, (TimedOut, OutOfMemory)):
+            self._clouds.forget(target)  # somebody may give it more, as they are told to
         if not attempt.is_active:
             return
         reply = as_reply(error)
@@ -324,22 +349,21 @@ class Invocations:
             finished=self._now(),
             exit_code=reply.exitCode,
             message=message_of(reply, attempt.work.stage),
-            disrupted=self._is_forgiven(found, error),
+            disrupted=isinstance(error, (*TROUBLE, Crashed))
+            and self._is_forgiven(found, is_trouble=isinstance(error, TROUBLE)),
         )
 
-    def _is_forgiven(self, found: _Invocation, error: WorkerLost | BadAnswer) -> bool:
-        """Whether a chunk's trouble is the target's: at first, and while nothing else is done there either.
+    def _is_forgiven(self, found: _Invocation, *, is_trouble: bool) -> bool:
+        """Whether a chunk's end is the target's doing: at first, and trouble while nothing else is done there either.
 
         A worker that ended by itself may have been the page's doing, or that of a service without instances.
         """
-        if not isinstance(error, (*TROUBLE, Crashed)):
-            return False
         done = self._done[found.attempt.target]
-        troubles = self._troubles[found.owner, str(found.attempt.work)]
+        troubles = self._troubles[found.owner, str(found.attempt.work), found.attempt.target]
         troubles.append(done)
         if len(troubles) <= FORGIVEN:
             return True
-        return isinstance(error, TROUBLE) and troubles[-1 - FORGIVEN] == done
+        return is_trouble and troubles[-1 - FORGIVEN] == done
 
     def _withdraw(self, found: _Invocation, outcome: str) -> None:
         """Nothing was tried: as if the attempt had not been made."""
@@ -353,6 +377,16 @@ class Invocations:
         if not self._active_for[key]:
             del self._active_for[key]
         metrics.INVOCATIONS_ACTIVE.labels(target).set(self._active[target])
+
+
+async def _cancelled(jobs: CloudRunJobs, name: str) -> bool:
+    """Whether an execution has been told to end; if it could not be, it is told again at the next look."""
+    try:
+        await jobs.cancel(name)
+    except TargetError as error:
+        log.warning("an execution is not cancelled yet", name=name, error=_why(error))
+        return False
+    return True
 
 
 def message_of(reply: Reply, stage: Stage) -> str:

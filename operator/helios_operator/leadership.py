@@ -17,6 +17,8 @@ from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 LEASE_SECONDS = 15
 RENEW_SECONDS = 10
 RETRY_SECONDS = 2
+CALL_SECONDS = 4
+"""A call that hangs must end well before the time to renew does: the library looks at that between calls only."""
 _NOT_REACHED = (ClientError, OSError, TimeoutError)
 
 
@@ -73,7 +75,8 @@ class _Lock(LeaseLock):
     async def get(self, name: str, namespace: str) -> Any:
         """As LeaseLock; a server that is not reached is an answer to be asked for again."""
         try:
-            return await super().get(name, namespace)
+            async with asyncio.timeout(CALL_SECONDS):
+                return await super().get(name, namespace)
         except _NOT_REACHED as error:
             return False, ApiException(reason=str(error))
 
@@ -81,7 +84,8 @@ class _Lock(LeaseLock):
         """As LeaseLock, whose own asks for `pretty=True` where the client wants a string and refuses (37.0.2)."""
         body = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
         try:
-            await self.api_instance.create_namespaced_lease(namespace, body)
+            async with asyncio.timeout(CALL_SECONDS):
+                await self.api_instance.create_namespaced_lease(namespace, body)
         except (ApiException, *_NOT_REACHED):
             return False
         return True
@@ -89,14 +93,16 @@ class _Lock(LeaseLock):
     async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
         """As LeaseLock."""
         try:
-            return bool(await super().update(name, namespace, updated_record))
+            async with asyncio.timeout(CALL_SECONDS):
+                return bool(await super().update(name, namespace, updated_record))
         except _NOT_REACHED:
             return False
 
     async def release(self) -> None:
         """Hands the Lease back, if it is ours and the server is reached; otherwise it runs out by itself."""
         with suppress(ApiException, *_NOT_REACHED):
-            lease: V1Lease = await self.api_instance.read_namespaced_lease(self.name, self.namespace)
-            if lease.spec is not None and lease.spec.holder_identity == self.identity:
-                lease.spec.holder_identity = None
-                await self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)
+            async with asyncio.timeout(CALL_SECONDS):
+                lease: V1Lease = await self.api_instance.read_namespaced_lease(self.name, self.namespace)
+                if lease.spec is not None and lease.spec.holder_identity == self.identity:
+                    lease.spec.holder_identity = None
+                    await self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)

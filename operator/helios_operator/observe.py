@@ -10,7 +10,7 @@ from helios_crds.renderjob import Composition, RenderJobSpec
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import RESULT_BYTES, ExitCode
 from helios_operator.config import BUILT_IN
-from helios_operator.manifests.names import TARGET, UID, read_labels
+from helios_operator.manifests.names import TARGET, UID, is_owner_reference, read_labels
 from helios_operator.manifests.pod import CONTAINER
 from helios_operator.policies.causes import OUT_OF_MEMORY
 from helios_operator.policies.results import clean
@@ -54,10 +54,13 @@ def mistake(error: ValidationError) -> str:
 
 
 def owner_uid(body: Object) -> str | None:
-    """UID of the RenderJob that a child belongs to; None unless label and ownerReference agree."""
+    """UID of the RenderJob that a child belongs to; None unless label and ownerReference agree.
+
+    The garbage collector takes children whose owner is not there, so nobody can make up a RenderJob.
+    """
     meta = body["metadata"]
     labelled = (meta.get("labels") or {}).get(UID)
-    owners = [owner.get("uid") for owner in meta.get("ownerReferences") or () if owner.get("controller")]
+    owners = [owner.get("uid") for owner in meta.get("ownerReferences") or () if is_owner_reference(owner)]
     return labelled if labelled and labelled in owners else None
 
 
@@ -96,7 +99,11 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
     # An evicted pod's container may be said to be about to start: the pod's own phase does not go back.
     pod_ended = bool(ended) or (pod is not None and has_ended(pod))
     is_running = bool(running) or ((pod or {}).get("status") or {}).get("phase") == "Running"
-    phase = _phase(job, is_running or pod_ended)
+    is_disrupted = _is_disrupted(pod, ended)
+    # One that was taken away is replaced, unless a quota or an admission rule will not have another.
+    is_replaced = pod_ended and is_disrupted and _terminating_since(pod) is None
+    phase = _phase(job, (is_running or pod_ended) and not is_replaced)
+    is_gone = is_replaced and phase is AttemptPhase.WAITING
     if pod is not None and not pod_ended and phase in (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED):
         phase = AttemptPhase.RUNNING  # the Job's news came before the pod's, which has the exit code and message
     return Attempt(
@@ -106,8 +113,9 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
         number=told[1],
         target=(meta.get("annotations") or {}).get(TARGET, BUILT_IN),
         phase=phase,
-        # A pod that replaces a disrupted one waits from its own creation, not from its Job's.
-        created=_time(made.get("creationTimestamp"))
+        # A pod that replaces a disrupted one waits from its own creation, not from its Job's; so does one to come.
+        created=(_time_of_end(pod, ended) if is_gone else None)
+        or _time(made.get("creationTimestamp"))
         or _time(status.get("startTime"))
         or _time(meta["creationTimestamp"])
         or _time_of_finish(job)
@@ -118,10 +126,10 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
         exit_code=ended.get("exitCode"),
         reason=_reason(pod, ended),
         message=str(_pod_words(pod) or ended.get("message") or "")[:RESULT_BYTES],
-        waiting=_why_waiting(meta["name"], pod, state),
-        leaving=_why_leaving(pod, has_ended=bool(ended)),
+        waiting=_why_waiting(meta["name"], None if is_gone else pod, state),
+        leaving="" if is_gone else _why_leaving(pod, has_ended=bool(ended)),
         silent=_is_silent(pod),
-        disrupted=_is_disrupted(pod, ended),
+        disrupted=is_disrupted,
         stopping="deletionTimestamp" in meta,
         terminating_since=_terminating_since(pod),
     )
@@ -244,6 +252,12 @@ def _told(item: Object) -> str:
 def _terminating_since(pod: Object | None) -> datetime | None:
     """A pod's deletion time lies at the end of its grace period."""
     return _time(((pod or {}).get("metadata") or {}).get("deletionTimestamp"))
+
+
+def _time_of_end(pod: Object | None, ended: Object) -> datetime | None:
+    """When a pod that was taken away came to its end; its container may never have been."""
+    disruption = _condition(pod, "DisruptionTarget") or {}
+    return _time(ended.get("finishedAt")) or _time(disruption.get("lastTransitionTime"))
 
 
 def _time_allowed(job: Object) -> timedelta | None:

@@ -8,12 +8,16 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from helios_operator.policies.fair_share import Demand
-from helios_operator.policies.placement import DEFAULT_USES
+from helios_operator.policies.placement import DEFAULT_USES, NO_LIMIT
 from helios_operator.state import MistakenJob, ObservedJob
 
 
-def demands(job: ObservedJob | MistakenJob) -> Mapping[str, Demand]:
-    """What a RenderJob could use of each of its targets; one whose spec is unclear keeps what it has."""
+def demands(job: ObservedJob | MistakenJob, reach: Mapping[str, int]) -> Mapping[str, Demand]:
+    """What a RenderJob could use of each of its targets; one whose spec is unclear keeps what it has.
+
+    reach: how many places on a target it could use at most, as far as that is known. What somebody cannot use, for
+    whatever reason, is no demand: it would only keep others from it.
+    """
     status = job.status
     if status.completionTime is not None:
         return {}
@@ -22,9 +26,13 @@ def demands(job: ObservedJob | MistakenJob) -> Mapping[str, Demand]:
     if job.spec.suspend:
         return {}
     execution = job.spec.execution
-    wanted = min(status.chunks.total - status.chunks.done, execution.parallelism)
-    demand = Demand(job.uid, execution.priority, max(1, wanted))
-    return {use.name: demand for use in execution.targets or DEFAULT_USES}
+    wanted = max(1, min(status.chunks.total - status.chunks.done, execution.parallelism))
+    found = {}
+    for use in execution.targets or DEFAULT_USES:
+        usable = min(wanted, use.maxConcurrent or NO_LIMIT, reach.get(use.name, NO_LIMIT))
+        if usable:
+            found[use.name] = Demand(job.uid, execution.priority, usable)
+    return found
 
 
 class Places:
@@ -48,6 +56,11 @@ class Places:
         else:
             self._of.pop(uid, None)
         return {name for name in changed & before.keys() if self._short[name]}
+
+    def grows(self, uid: str, wanted: Mapping[str, Demand]) -> bool:
+        """Whether a RenderJob wants more of a target than it has said so far."""
+        known = self._of.get(uid, {})
+        return any(name not in known or known[name].wanted < demand.wanted for name, demand in wanted.items())
 
     def give(self, uid: str, target: str, capacity: int, within_reach: int) -> int:
         """A RenderJob's places on a target, with a note of who can have less than it wants.

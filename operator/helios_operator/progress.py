@@ -18,8 +18,8 @@ class Turns:
         """Seconds until a RenderJob may write its progress; 0 when it is its turn."""
         turn = self._of.get(uid)
         if turn is None:
-            self._next = max(self._next + 1 / RATE, now - BURST / RATE)
-            turn = self._of[uid] = min(self._next, now + LONGEST)
+            self._next = min(max(self._next + 1 / RATE, now - BURST / RATE), now + LONGEST)
+            turn = self._of[uid] = self._next
         return max(0.0, turn - now)
 
     def done(self, uid: str) -> None:

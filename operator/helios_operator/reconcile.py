@@ -4,10 +4,12 @@ The order of things: what attempts came to is folded into the record (settle), t
 (start), what must not run any longer (stop), and how all of it reads (status).
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 from helios_crds.durations import parse_duration
 from helios_crds.mapping import UnusableSpec, render_request
@@ -25,7 +27,7 @@ from helios_operator.policies.delays import WORTH_TELLING, delay, is_waiting_lon
 from helios_operator.policies.homes import homes, is_offload, needs_bucket
 from helios_operator.policies.names import names_taken
 from helios_operator.policies.obstacles import obstacle
-from helios_operator.policies.placement import DEFAULT_USES, Room, place, rooms, within_budget
+from helios_operator.policies.placement import DEFAULT_USES, NO_LIMIT, Room, place, rooms, within_budget
 from helios_operator.policies.refusals import starts_refused
 from helios_operator.policies.retry import GivenUp
 from helios_operator.policies.stop import attempts_to_stop
@@ -80,6 +82,7 @@ def reconcile(
         actions=(*stops, *starts),
         events=tuple(announcements),
         requeue_after=None if record.end or record.film else scheduler.next_look(),
+        reach=scheduler.reach(is_blocked=blocked is not None),
     )
 
 
@@ -186,7 +189,7 @@ class _Scheduler:
         return GivenUp(reasons.BUDGET_REACHED, f"execution.budget ({self._job.spec.execution.budget}) {text}")
 
     def notes(self) -> list[str]:
-        """What keeps targets of this job from taking more."""
+        """What keeps this job from having more done."""
         execution = self._job.spec.execution
         named = [use.name for use in execution.targets or DEFAULT_USES]
         told = [self._config.notes[name] for name in named if name in self._config.notes]
@@ -198,7 +201,22 @@ class _Scheduler:
             )
         if self._affordable() == 0 and not self._holds_priced():
             told.append(f"execution.budget ({execution.budget}) is used up, nothing more runs where it costs something")
-        return told
+        return [*told, *self._job.unstopped[:1]]
+
+    def reach(self, *, is_blocked: bool) -> Mapping[str, int]:
+        """How many places for chunks this job could use at most on each target, those that it holds included."""
+        held = Counter(attempt.target for attempt in self.holding if attempt.work.stage is Stage.CHUNK)
+        able = set() if is_blocked else {use.name for use in self._uses()}
+        priced, more = self._priced(), self._affordable()
+        found = {}
+        for use in self._job.spec.execution.targets or DEFAULT_USES:
+            most = (use.maxConcurrent or NO_LIMIT) if use.name in able else 0
+            if use.name in priced and more is not None:
+                most = min(most, held[use.name] + more)
+            if self._job.at_limit and use.name in able and not is_offload(self._config.targets[use.name]):
+                most = min(most, held[use.name] + 1)
+            found[use.name] = max(most, held[use.name])
+        return found
 
     def _uses(self) -> list[TargetUse]:
         """The targets that can run this job's chunks."""
@@ -242,15 +260,20 @@ class _Scheduler:
         return start in self._taken or start in self._paused
 
     def _start_alone(self, work: Work) -> list[StartAttempt]:
-        """On the first target that can and has room; a Kubernetes target has some for what is not a chunk."""
+        """On the first target that can and has room, of those where it was tried least often.
+
+        A Kubernetes target has room for what is not a chunk.
+        """
         if not self._is_ready(work):
             return []
-        too_dear = self._priced() if self._affordable() == 0 else set()
-        for name in homes(self._job, work.stage, self._config):
-            has_room = not is_offload(self._config.targets[name]) or self._config.free.get(name, 1) > 0
-            if has_room and name not in too_dear:
-                return [self._start(work, name)]
-        return []
+        too_dear, tried = self._priced() if self._affordable() == 0 else set(), self._tried(work)
+        able = [
+            name
+            for name in homes(self._job, work.stage, self._config)
+            if not is_offload(self._config.targets[name]) or self._config.free.get(name, 1) > 0
+            if name not in too_dear
+        ]
+        return [self._start(work, min(able, key=lambda name: tried[name]))] if able else []
 
     def _start_chunks(self) -> list[StartAttempt]:
         execution = self._job.spec.execution
@@ -260,15 +283,24 @@ class _Scheduler:
         chosen = chunks_to_start(ready, len(held), execution.parallelism)
         if not chosen and len(held) < execution.parallelism:
             chosen = self._slow_chunks()[: execution.parallelism - len(held)]
-        return [self._start(Work(Stage.CHUNK, index), target) for index, target in place(chosen, self._rooms(held))]
+        placed = place(chosen, self._rooms(held), {index: self._tried(Work(Stage.CHUNK, index)) for index in chosen})
+        return [self._start(Work(Stage.CHUNK, index), target) for index, target in placed]
+
+    def _tried(self, work: Work) -> Counter[str]:
+        """Where work was tried, or still is, without success."""
+        return Counter(attempt.target for attempt in self._attempts.get(work, ()) if not attempt.stopping)
 
     def _rooms(self, held: Sequence[Attempt]) -> list[Room]:
         free = rooms(self._uses(), held, self._config, self._now)
         return within_budget(free, self._priced(), self._affordable())
 
-    def _slow_chunks(self) -> list[int]:
+    @cached_property
+    def _patience(self) -> timedelta | None:
         finished = [attempt for found in self._attempts.values() for attempt in found if _is_rendered_chunk(attempt)]
-        limit = patience(finished, self._job.spec.execution.stragglers)
+        return patience(finished, self._job.spec.execution.stragglers)
+
+    def _slow_chunks(self) -> list[int]:
+        limit = self._patience
         if limit is None:
             return []
         candidates = {
@@ -303,7 +335,7 @@ class _Scheduler:
         return StartAttempt(work, self._next_number(work), target)
 
     def next_look(self) -> float:
-        """Seconds until time alone may change something; at most a minute, for stragglers and the clock's drift."""
+        """Seconds until time alone may change something; at most a minute, for the clock's drift."""
         waits = [
             ready_at
             for work in {*self._record.ledger.entries, *self._attempts}
@@ -314,8 +346,17 @@ class _Scheduler:
         waits += [attempt.created + start_timeout for attempt in starting]
         waits += [attempt.created + WORTH_TELLING for attempt in starting if not is_waiting_long(attempt, self._now)]
         waits += self._paused.values()
+        waits += self._slow_from()
         soonest = min(waits, default=self._now + timedelta(minutes=1))
         return min(60.0, max(1.0, (soonest - self._now).total_seconds()))
+
+    def _slow_from(self) -> list[datetime]:
+        """When chunks that run become stragglers."""
+        if self._record.plan is None or self._record.is_rendered:
+            return []
+        started = [each.started for each in self.holding if each.work.stage is Stage.CHUNK and each.started]
+        limit = self._patience if started else None
+        return [at + limit for at in started if at + limit > self._now] if limit is not None else []
 
 
 def _is_rendered_chunk(attempt: Attempt) -> bool:

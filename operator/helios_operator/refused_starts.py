@@ -28,10 +28,19 @@ class RefusedStarts:
 
     def __init__(self) -> None:
         self._of: dict[str, dict[tuple[Work, int], tuple[int, RefusedStart]]] = {}
+        self._at_limit: set[str] = set()
 
     def of(self, uid: str) -> tuple[RefusedStart, ...]:
         """A RenderJob's refused starts, in order of their work."""
         return tuple(sorted((told for _, told in self._of.get(uid, {}).values()), key=lambda told: told.work))
+
+    def is_at_limit(self, uid: str) -> bool:
+        """Whether all that a RenderJob tried last was refused."""
+        return uid in self._at_limit
+
+    def stop_at(self, uid: str) -> None:
+        """All that was tried was refused."""
+        self._at_limit.add(uid)
 
     def add(self, uid: str, starts: Sequence[StartAttempt], error: ApiError, now: datetime) -> None:
         """Starts were refused: the first one; the others were not even tried after it."""
@@ -44,12 +53,14 @@ class RefusedStarts:
 
     def succeeded(self, uid: str, start: StartAttempt) -> bool:
         """A start was not refused. Returns whether it was before."""
+        self._at_limit.discard(uid)
         known = self._of.get(uid, {})
         was_refused = known.pop((start.work, start.number), None) is not None
         if not known:
-            self.forget(uid)
+            self._of.pop(uid, None)
         return was_refused
 
     def forget(self, uid: str) -> None:
         """A RenderJob is gone."""
+        self._at_limit.discard(uid)
         self._of.pop(uid, None)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -124,7 +124,8 @@ class ObservedJob(AnyJob):
     """A RenderJob as the API server last told.
 
     status: as it was last written and acknowledged. taken: children's names that were found to be somebody else's.
-    refused: starts that the API server refused when they were last tried.
+    refused: starts that the API server refused when they were last tried. unstopped: why Jobs could not be deleted,
+    with their names.
     """
 
     spec: RenderJobSpec
@@ -132,6 +133,8 @@ class ObservedJob(AnyJob):
     deleting: bool = False
     taken: tuple[TakenName, ...] = ()
     refused: tuple[RefusedStart, ...] = ()
+    at_limit: bool = False
+    unstopped: tuple[str, ...] = ()
 
 
 def by_work(attempts: Iterable[Attempt]) -> Mapping[Work, list[Attempt]]:
@@ -185,9 +188,11 @@ class Decision:
     status: to be written if it differs, before anything else: work may start whose record changes by this very
     status. Stops follow from acknowledged status alone.
     requeue_after: seconds after which time alone may change the decision.
+    reach: how many places for chunks it could use at most, by target, those that it holds included.
     """
 
     status: RenderJobStatus
     actions: tuple[Action, ...] = ()
     events: tuple[Announcement, ...] = ()
     requeue_after: float | None = None
+    reach: Mapping[str, int] = field(default_factory=dict)

@@ -68,7 +68,7 @@ def clouds(
 
     with ExitStack() as stack:
         store = s3_environment(stack.enter_context(s3_server(folder / "buckets", NODE_ADDRESS)))
-        aws = stack.enter_context(LambdaServer())
+        aws = stack.enter_context(LambdaServer(seconds=600))  # so that a frozen one is slow, and has not failed
         google = stack.enter_context(CloudRunServer(ask))
         given = {**store, "HELIOS_ALLOWED_STORES": f"s3://{BUCKET}/"}
         arguments = ("lambda", "--lanes", "1")
@@ -77,7 +77,7 @@ def clouds(
         )
         stack.enter_context(container(engine, worker_image, MEMORY, "serve", "--lanes", "1", PORT=str(port), **given))
         eventually(lambda: _is_healthy(port), "the service to be up")
-        aws.create_function("helios-worker")
+        aws.create_function("helios-worker", timeout=600)
         _create_service(google)
         cluster.apply(*_targets())
         yield Clouds(aws, google, function, {**aws.environment, **google.environment(folder)}, store)

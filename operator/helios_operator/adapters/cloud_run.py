@@ -212,7 +212,7 @@ def _ensure(config: CloudRunConfig) -> _Found:
     name = f"{parent}/services/{config.name}"
     changes: tuple[str, ...] = ()
     try:
-        service = client.get_service(name=name)
+        service = client.get_service(name=name, timeout=CONTROL_SECONDS)
     except NotFound:
         if config.service is None:
             raise
@@ -223,7 +223,7 @@ def _ensure(config: CloudRunConfig) -> _Found:
             operation = client.create_service(parent=parent, service=service, service_id=config.name)
             service = operation.result(timeout=DEPLOY_SECONDS)
         except AlreadyExists:  # somebody else was faster
-            service, changes = client.get_service(name=name), ()
+            service, changes = client.get_service(name=name, timeout=CONTROL_SECONDS), ()
     if config.service is not None and not changes:
         changes = shape_service(service, config.service)
         if changes:

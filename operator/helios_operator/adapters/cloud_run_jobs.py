@@ -177,7 +177,7 @@ class CloudRunJobs:
         parent = config.resource.rpartition("/jobs/")[0]
         changes: tuple[str, ...] = ()
         try:
-            job = self._jobs.get_job(name=config.resource)
+            job = self._jobs.get_job(name=config.resource, timeout=CONTROL_SECONDS)
         except NotFound:
             if config.job is None:
                 raise
@@ -187,7 +187,7 @@ class CloudRunJobs:
             try:
                 job = self._jobs.create_job(parent=parent, job=job, job_id=config.name).result(timeout=DEPLOY_SECONDS)
             except AlreadyExists:  # somebody else was faster
-                job, changes = self._jobs.get_job(name=config.resource), ()
+                job, changes = self._jobs.get_job(name=config.resource, timeout=CONTROL_SECONDS), ()
         if config.job is not None and not changes:
             changes = shape_job(job, config.job)
             if changes:

@@ -41,9 +41,14 @@ class CallPool:
         self.active += 1
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        threading.Thread(
+        thread = threading.Thread(
             target=self._call, args=(loop, future, call), daemon=True, name=f"call to {self._where}"
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self.active -= 1
+            raise NoRoom(f"no thread can be started ({error})", where=self._where) from error
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from helios_crds.base import API_VERSION, GROUP
 from helios_crds.wire import Stage
 from helios_operator.state import ObservedJob, Work
 
+KIND = "RenderJob"
 MANAGER = "helios-operator"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 UID, STAGE, CHUNK, ATTEMPT = (f"{GROUP}/{name}" for name in ("render-uid", "stage", "chunk", "attempt"))
@@ -56,9 +58,15 @@ def owner_reference(job: ObservedJob) -> dict[str, object]:
     """Makes the garbage collector remove children with their RenderJob."""
     return {
         "apiVersion": API_VERSION,
-        "kind": "RenderJob",
+        "kind": KIND,
         "name": job.name,
         "uid": job.uid,
         "controller": True,
         "blockOwnerDeletion": False,
     }
+
+
+def is_owner_reference(found: Mapping[str, Any]) -> bool:
+    """Whether a reference names a RenderJob as the controller, of whatever version."""
+    is_ours = str(found.get("apiVersion")).startswith(f"{GROUP}/") and found.get("kind") == KIND
+    return is_ours and bool(found.get("controller"))

@@ -1,8 +1,8 @@
 """On which target a chunk is rendered: in order of preference, spilling over to the next when one has no room."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from helios_crds.renderjob import TargetUse
@@ -12,10 +12,14 @@ from helios_operator.state import Attempt, AttemptPhase
 
 @dataclass(frozen=True)
 class Room:
-    """How many more chunks of this RenderJob a target takes."""
+    """How many more chunks of this RenderJob a target takes.
+
+    is_open: whether there will be room once others have ended: it is not left alone, nor out of this RenderJob's reach.
+    """
 
     target: str
     free: int
+    is_open: bool = True
 
 
 NO_LIMIT = 1 << 30
@@ -41,7 +45,8 @@ def rooms(
         most = min(use.maxConcurrent or NO_LIMIT, config.grants.get(use.name, NO_LIMIT))
         more = min(most - held[use.name], config.free.get(use.name, NO_LIMIT))
         spilled = use.name in stuck and use is not uses[-1]
-        found.append(Room(use.name, 0 if spilled else max(0, more)))
+        is_open = most > 0 and not spilled and use.name not in config.notes
+        found.append(Room(use.name, 0 if spilled else max(0, more), is_open))
     return found
 
 
@@ -50,7 +55,7 @@ def within_budget(free: Iterable[Room], priced: Collection[str], affordable: int
     found = []
     for room in free:
         if affordable is not None and room.target in priced:
-            room = Room(room.target, min(room.free, affordable))
+            room = replace(room, free=min(room.free, affordable), is_open=room.is_open and affordable > 0)
             affordable -= room.free
         found.append(room)
     return found
@@ -61,7 +66,25 @@ def _is_stuck(attempt: Attempt, now: datetime, spill_after: timedelta) -> bool:
     return attempt.phase is AttemptPhase.WAITING and now - attempt.created > spill_after
 
 
-def place(chunks: Iterable[int], free: Sequence[Room]) -> list[tuple[int, str]]:
-    """A target for each chunk, as long as there is room; the rest waits."""
-    places = (room.target for room in free for _ in range(room.free))
-    return list(zip(chunks, places, strict=False))
+def place(chunks: Iterable[int], free: Sequence[Room], tried: Mapping[int, Counter[str]]) -> list[tuple[int, str]]:
+    """A target for each chunk, as long as there is room; the rest waits.
+
+    tried: how often a chunk was tried where, without success so far. Such a chunk goes where that was least often, and
+    waits for room there: what one target cannot do another may.
+    """
+    left = {room.target: room.free for room in free}
+    found = []
+    for chunk in chunks:
+        target = _target_for(free, left, tried.get(chunk, Counter()))
+        if target is not None:
+            left[target] -= 1
+            found.append((chunk, target))
+        elif not any(left.values()):
+            break
+    return found
+
+
+def _target_for(rooms: Sequence[Room], left: Mapping[str, int], times: Counter[str]) -> str | None:
+    able = [room.target for room in rooms if room.is_open or left[room.target]]
+    least = min((times[target] for target in able), default=0)
+    return next((target for target in able if left[target] and times[target] == least), None)

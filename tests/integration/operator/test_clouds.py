@@ -53,7 +53,7 @@ class Pretender:
         if given["stage"] == "chunk":
             self.asked.append(given["chunkIndex"])
             if len(self.asked) <= self.frozen:
-                self.thaw.wait(60)
+                self.thaw.wait(600)
         time.sleep(self.seconds)  # the work itself
         said = {"plan": plan_message(CHUNKS), "stitch": film_message(CHUNKS)}.get(given["stage"], '{"exitCode": 0}')
         return {"exitCode": 0, "result": json.loads(said)}

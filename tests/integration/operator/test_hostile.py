@@ -1,7 +1,9 @@
 """The operator among hostile objects: long names, forged children, lying workers, statuses that users wrote."""
 
+import functools
 import json
-from collections.abc import AsyncIterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from helios_crds.wire import chunk_bitmap
+from helios_operator.__main__ import NESTING
 from helios_operator.manifests.names import ATTEMPT, CHUNK, MANAGED_BY, MANAGER, STAGE, UID
 from tests.cluster.control_plane import ControlPlane
 from tests.integration.operator.api import RENDER, Api, Refused, eventually, is_complete
@@ -127,6 +130,29 @@ async def test_inline_pages(plane: ControlPlane, api: Api, tmp_path: Path):
     said = condition(together["status"], "Failed")
     assert said.startswith("True CompositionTooLarge: spec.composition.inline and props have 200")
     assert "put the page into a ConfigMap" in said
+
+
+@pytest.fixture
+def deep_calls() -> Iterator[None]:
+    """Python reads what nests deep, and the test's own client with it."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(NESTING)
+    yield
+    sys.setrecursionlimit(limit)
+
+
+@pytest.mark.usefixtures("deep_calls")
+async def test_props_that_nest_deeper_than_python_calls(plane: ControlPlane, api: Api, tmp_path: Path):
+    """The API server takes nearly ten thousand levels; Python's own limit is at a thousand."""
+    where = await api.namespace("hostile-depth")
+    deep = render_job("deep", "depth")
+    deep["spec"]["composition"]["props"] = functools.reduce(lambda inner, _: {"a": inner}, range(9000), {})
+    await made(api, where, target("depth", 1), render_job("film", "depth"), deep)
+    async with operated(plane, tmp_path, where):
+        failed = await api.until(where, "deep", lambda status: status.get("phase") == "Failed", "the refusal")
+        assert condition(failed["status"], "Failed").startswith("True PropsTooDeep: spec.composition.props")
+        await api.until(where, "film", is_complete, "another's film")
+        await api.delete(f"{RENDER}/namespaces/{where}/renderjobs/deep")
 
 
 # --- owners ---------------------------------------------------------------------------------------------------------

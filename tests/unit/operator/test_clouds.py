@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -13,15 +13,19 @@ import pytest
 from helios_crds.renderjob_status import TargetStatus
 from helios_crds.rendertarget import RenderTargetSpec, TargetPrice
 from helios_crds.wire import Payload, Reply, Stage
+from helios_operator import invocations
+from helios_operator.adapters.cloud_run_jobs import CloudRunJobs
 from helios_operator.adapters.deployed import Deployed
 from helios_operator.adapters.errors import (
     AccessDenied,
+    ConnectionLost,
     Crashed,
     Garbled,
     OutOfMemory,
     ProviderFailed,
     TargetError,
     Throttled,
+    TimedOut,
 )
 from helios_operator.clouds import Clouds
 from helios_operator.config import Config, Store
@@ -237,9 +241,9 @@ class World:
         self.connected += 1
         return self.cloud, Deployed("f", 10, memory=2)
 
-    def start(self, chunk: int = 0, number: int = 1, *, limit: float = 60) -> None:
+    def start(self, chunk: int = 0, number: int = 1, *, limit: float = 60, target: str = "lambda") -> None:
         payload = Payload(jobPath="s3://media/jobs/1/job.json", chunkIndex=chunk, attempt=number)
-        start = StartAttempt(Work(Stage.CHUNK, chunk), number, "lambda")
+        start = StartAttempt(Work(Stage.CHUNK, chunk), number, target)
         self.invocations.start(render_job("...."), start, Order(LAMBDA, payload, seconds(limit)))
 
     @property
@@ -252,11 +256,11 @@ class World:
             while not self.cloud.payloads:  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0)
 
-    async def over(self) -> None:
+    async def over(self, target: str = "lambda") -> None:
         """Everything that was called has answered."""
         self.cloud.release.set()
         async with asyncio.timeout(5):
-            while self.invocations.active("lambda"):  # noqa: ASYNC110 - nothing tells
+            while self.invocations.active(target):  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0)
 
 
@@ -297,6 +301,22 @@ async def test_one_that_is_done(make):
     assert world.attempts[0].cost is None
 
 
+async def test_costs_whose_writing_nobody_answered_are_counted_once(make):
+    world = make(DONE)
+    world.start(0)
+    await world.over()
+    first, both = ([TargetStatus(name="lambda", invocations=count)] for count in (1, 2))
+    world.invocations.bill(UID, first)
+    world.start(1)
+    await world.over()
+    world.invocations.bill(UID, both)  # refused, for the first one was written after all
+    world.invocations.confirm(UID, first)
+    assert [found.cost is None for found in world.attempts] == [True, False]
+    world.invocations.bill(UID, both)
+    world.invocations.confirm(UID, both)
+    assert [found.cost is None for found in world.attempts] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("answer", "exit_code", "disrupted"),
     [
@@ -306,6 +326,7 @@ async def test_one_that_is_done(make):
         pytest.param(OutOfMemory("gone", where="f"), 75, False, id="for want of memory"),
         pytest.param(Garbled("<html>", where="f"), 1, False, id="an answer that is none"),
         pytest.param(ProviderFailed("503", where="f"), 1, True, id="the provider's trouble is not the chunk's"),
+        pytest.param(Reply(exitCode=143, stderr="told to stop"), 143, True, id="a worker that hands its chunk back"),
     ],
 )
 async def test_one_that_failed(make, answer, exit_code, disrupted):
@@ -323,6 +344,52 @@ async def test_an_outage_is_no_chunks_failure_however_long_it_is(make):
         world.start(number=number)
         await world.over()
     assert all(found.disrupted for found in world.attempts)
+
+
+async def test_an_outage_of_two_targets_is_no_chunks_failure_either(make):
+    world = make(DONE)
+    for chunk in range(3):
+        world.start(chunk, target="other")
+    await world.over("other")
+    world.cloud.answers = [ProviderFailed("503", where="f")]
+    for number in range(1, 17):
+        world.start(chunk=9, number=number, target=("lambda", "other")[number % 2])
+        await world.over(("lambda", "other")[number % 2])
+    assert all(found.disrupted for found in world.attempts if found.work.chunk == 9)
+
+
+@pytest.mark.parametrize("answer", [OutOfMemory("gone", where="f"), TimedOut("60 s", where="f")])
+async def test_what_a_target_has_is_looked_at_again_when_it_was_too_little(make, answer):
+    world = make(answer, DONE)
+    for number in (1, 2):
+        world.start(number=number)
+        await world.over()
+    assert world.connected == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "connected"),
+    [(None, 2), (ProviderFailed("503", where="f"), 1), (AccessDenied("may not", where="f"), None)],
+)
+async def test_a_target_is_looked_at_now_and_then(monkeypatch, trouble, connected):
+    made: list[int] = []
+
+    async def connect(spec: RenderTargetSpec) -> tuple[Any, Deployed]:
+        if made and trouble is not None:
+            raise trouble
+        made.append(1)
+        return None, Deployed("f", 10, memory=len(made))
+
+    clouds = Clouds(connect)
+    await clouds.adapter("lambda", LAMBDA)
+    await clouds.adapter("lambda", LAMBDA)
+    assert len(made) == 1
+    monkeypatch.setattr("helios_operator.clouds.AGE_SECONDS", -1)
+    if connected is None:
+        with pytest.raises(AccessDenied):
+            await clouds.adapter("lambda", LAMBDA)
+    else:
+        assert (await clouds.adapter("lambda", LAMBDA))[1].memory == connected
 
 
 async def test_a_worker_that_dies_again_and_again_is_the_chunks_failure(make):
@@ -440,3 +507,52 @@ async def test_a_render_that_is_gone_leaves_nothing_but_places(make):
     await world.over()
     assert world.attempts == []
     assert world.invocations.calls(UID) == 0
+
+
+class Executions(CloudRunJobs):
+    """A job whose executions go on until they are cancelled, which does not work at first."""
+
+    def __init__(self, *refusals: TargetError) -> None:
+        super().__init__()
+        self.refusals = list(refusals)
+        self.begun = self.tries = 0
+        self.cancelled = False
+
+    async def find(self, keys: Collection[str]) -> dict[str, str]:
+        return {}
+
+    async def begin(self, payload: Payload, key: str) -> str:
+        self.begun += 1
+        return "executions/1"
+
+    async def outcome(self, name: str) -> Reply | None:
+        return Reply(exitCode=143) if self.cancelled else None
+
+    async def cancel(self, name: str) -> None:
+        self.tries += 1
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.cancelled = True
+
+
+async def test_an_execution_is_cancelled_however_often_that_fails(make, monkeypatch):
+    monkeypatch.setattr(invocations, "POLL", 0.01)
+    world = make()
+    jobs = world.cloud = Executions(*(kind("503", where="job") for kind in (ProviderFailed, ConnectionLost, Throttled)))
+    world.start()
+    async with asyncio.timeout(5):
+        while not jobs.begun:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
+        world.invocations.stop(UID, world.attempts[0].uid)
+        while world.invocations.active("lambda"):  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+    assert (jobs.begun, jobs.tries, jobs.cancelled) == (1, 4, True)
+
+
+async def test_a_call_ends_with_the_operator(make):
+    world = make(DONE)
+    world.start()
+    await world.asked()
+    before = len(asyncio.all_tasks())
+    await world.invocations.close()
+    assert len(asyncio.all_tasks()) == before - 2, "the call, and what waits for it"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -68,6 +69,8 @@ async def reset(request: web.Request) -> web.StreamResponse:
     [
         pytest.param(whole('{"metadata": {"na'), 0, "Unreadable", id="half an object"),
         pytest.param(whole("[]"), 0, "Unreadable", id="no object"),
+        pytest.param(whole('{"a":' * 99_999), 0, "Unreadable", id="too deep"),
+        pytest.param(whole('{"a":' * 99_999, 500), 500, "", id="too deep an error"),
         pytest.param(whole("<html>", 503), 503, "", id="a page of a proxy"),
         pytest.param(whole('{"reason": "Invalid"}', 422, Date="yesterday"), 422, "Invalid", id="a date that is none"),
         pytest.param(cut(200), 0, "Unreachable", id="cut off in the body"),
@@ -94,6 +97,20 @@ async def test_when_to_ask_again(told: str, seconds: float):
         with pytest.raises(ApiError) as raised:
             await cluster.get("/api/v1/pods")
     assert raised.value.retry_after == seconds
+
+
+async def test_a_step_of_our_clock_is_no_time(monkeypatch: pytest.MonkeyPatch):
+    """The time is the API server's, and goes on by a clock that nobody sets."""
+
+    class Stepped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + timedelta(hours=2)
+
+    async with serving(whole("{}", Date="Thu, 01 Jan 2026 12:00:00 GMT")) as (cluster, _):
+        await cluster.get("/api/v1/pods")
+        monkeypatch.setattr("helios_operator.cluster.datetime", Stepped)
+        assert abs(cluster.now - datetime(2026, 1, 1, 12, tzinfo=UTC)) < timedelta(minutes=1)
 
 
 async def read(cluster: Cluster) -> None:

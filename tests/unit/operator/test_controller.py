@@ -366,3 +366,54 @@ async def test_a_server_that_refuses_all_is_not_asked_for_all(operator: Operator
     assert server.objects[path]["status"]["phase"] == "Pending"
     assert condition(server.objects[path], "Reconciling")[0] == "False"
     assert len(server.written("create", JOBS)) == controller.TOGETHER
+
+
+async def test_a_stop_that_is_refused_keeps_nothing_else_from_being_done(operator: Operator, server: ApiServer):
+    """The Job of a chunk that is done goes on; others are deleted, what is due starts, and somebody hears of it."""
+    webhook = "admission webhook denied the request: jobs are never deleted"
+
+    def refuse(verb: str, path: str) -> None:
+        if verb == "delete" and path == chunk_job(0):
+            raise ApiError(403, "Forbidden", webhook)
+
+    path = operator.apply(status={**planned(4), "chunks": {"total": 4}}, execution={"parallelism": 2})
+
+    async def scenario() -> None:
+        await operator.until(lambda: {chunk_job(0), chunk_job(1)} <= server.objects.keys(), "two chunks")
+        second = server.objects[chunk_job(1)]["metadata"]["uid"]
+        server.refuse = refuse
+        done = {**server.objects[path]["status"], "chunkMap": "##.."}
+        operator.controller.put_render_job(server.put(path, {**server.objects[path], "status": done}))
+        await operator.until(lambda: chunk_job(1) not in server.objects, "the other one's end")
+        operator.controller.queue.add(operator.controller.children.drop_job(second) or "")
+        await operator.until(lambda: {chunk_job(2)} <= server.objects.keys(), "the next chunk")
+        await operator.until(lambda: webhook in str(server.objects[path]["status"]["conditions"]), "the words")
+        server.refuse = lambda verb, path: None
+        await operator.until(lambda: chunk_job(0) not in server.objects, "the end of the first one")
+        await operator.until(lambda: webhook not in str(server.objects[path]["status"]["conditions"]), "no words")
+
+    await operator.works(scenario)
+
+
+async def test_who_cannot_start_anything_keeps_no_places_from_others(operator: Operator, server: ApiServer):
+    """Neither for want of a target that it may use, nor for a quota."""
+    theirs = {"kubernetes": {}, "maxConcurrent": 10, "allowedNamespaces": ["elsewhere"]}
+    meta = {"name": "theirs", "uid": "theirs"}
+    operator.controller.put_target(server.put(f"{paths.TARGETS}/theirs", {"metadata": meta, "spec": theirs}))
+    full = {"priority": 100, "parallelism": 10_000}
+    many = {**planned(9), "chunks": {"total": 10_000}}
+    operator.apply("forbidden", uid="f", status=many, execution={**full, "targets": [{"name": "theirs"}]})
+
+    def refuse(verb: str, path: str) -> None:
+        if verb == "create" and path == JOBS:
+            raise ApiError(403, "Forbidden", QUOTA)
+
+    server.refuse = refuse
+    operator.apply("limited", uid="l", status=many, execution=full)
+    places = operator.controller._places
+
+    async def scenario() -> None:
+        await operator.until(lambda: "f" not in places._of, "no demand of the forbidden one")
+        await operator.until(lambda: places._of["l"]["kubernetes"].wanted == 1, "a modest demand of the limited one")
+
+    await operator.works(scenario)

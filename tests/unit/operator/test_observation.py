@@ -13,7 +13,7 @@ from helios_operator.state import AttemptPhase, MistakenJob, ObservedJob, StartA
 from helios_operator.work_queue import WorkQueue
 from tests.unit.operator import builders
 
-MADE = "2026-01-01T12:00:00Z"
+MADE, LATER = "2026-01-01T12:00:00Z", "2026-01-01T12:30:00Z"
 GONE = {"metadata": {"deletionTimestamp": "2026-01-01T12:05:00Z"}}
 EVICTED = {
     "conditions": [
@@ -147,6 +147,19 @@ def test_who_took_a_pod_away(state, more, disrupted, leaving):
     assert (seen.disrupted, seen.leaving) == (disrupted, leaving)
 
 
+@pytest.mark.parametrize("ended", [{"terminated": {"exitCode": 137, "finishedAt": LATER}}, {}])
+def test_a_pod_that_is_not_replaced_is_waited_for_no_longer_than_any_other(ended):
+    gone = {"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet", "lastTransitionTime": LATER}
+    found = attempt(job(), [pod(ended, phase="Failed", conditions=[gone])])
+    assert found is not None
+    assert (found.phase, found.created.isoformat()) == ("waiting", LATER.replace("Z", "+00:00"))
+    assert "a quota or an admission rule" in found.waiting
+    another = pod({"running": {"startedAt": LATER}}, uid="p2", made=LATER)
+    replaced = attempt(job(), [pod(ended, phase="Failed", conditions=[gone]), another])
+    assert replaced is not None
+    assert replaced.phase == "running"
+
+
 def test_the_kubelets_words_of_a_pod_come_before_its_containers():
     lost = {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": "could not be located"}}
     found = attempt(job(), [pod(lost, phase="Failed", reason="Evicted", message="usage exceeds 1Mi")])
@@ -179,7 +192,10 @@ def test_a_pod_that_ran_for_too_long_is_leaving_before_it_has_ended():
 
 def test_forged_owners_are_not_believed():
     assert owner_uid(job()) == builders.UID
-    assert owner_uid(job(ownerReferences=[{"uid": "another", "controller": True}])) is None
+    (ours,) = job()["metadata"]["ownerReferences"]
+    lies = [{"uid": "another"}, {"controller": False}, {"kind": "ConfigMap"}, {"apiVersion": "v1"}]
+    for lie in lies:
+        assert owner_uid(job(ownerReferences=[ours | lie])) is None, lie
     assert owner_uid(job(labels={})) is None
 
 

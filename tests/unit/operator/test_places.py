@@ -74,14 +74,26 @@ def test_who_cannot_have_its_share_yet_waits_for_it():
 def test_demands():
     spec = {"execution": {"parallelism": 4, "priority": 7, "targets": [{"name": "one"}, {"name": "two"}]}}
     counts = ChunkCounts(total=10, done=8)
-    wanted = demands(render_job("########..", spec=spec, chunks=counts))
+    wanted = demands(render_job("########..", spec=spec, chunks=counts), {})
     assert wanted == dict.fromkeys(TARGETS, Demand(render_job().uid, 7, 2))
-    assert [demand.wanted for demand in demands(render_job()).values()] == [1], "not planned yet"
-    assert demands(render_job("##", completionTime=NOW)) == {}
-    assert demands(render_job("..", spec={"suspend": True})) == {}
+    assert [demand.wanted for demand in demands(render_job(), {}).values()] == [1], "not planned yet"
+    assert demands(render_job("##", completionTime=NOW), {}) == {}
+    assert demands(render_job("..", spec={"suspend": True}), {}) == {}
+
+
+def test_what_nobody_can_use_is_no_demand():
+    spec = {"execution": {"targets": [{"name": "one", "maxConcurrent": 3}, {"name": "two"}, {"name": "three"}]}}
+    job = render_job("." * 10, spec=spec, chunks=ChunkCounts(total=10))
+    wanted = demands(job, {"one": 5, "two": 1, "three": 0})
+    assert {name: demand.wanted for name, demand in wanted.items()} == {"one": 3, "two": 1}
+    places = Places()
+    places.put(job.uid, wanted)
+    assert not places.grows(job.uid, wanted)
+    assert places.grows(job.uid, demands(job, {"one": 5, "two": 2, "three": 0}))
+    assert places.grows(job.uid, demands(job, {"one": 5, "two": 1, "three": 1}))
 
 
 def test_a_mistaken_job_keeps_what_it_has():
     held = [TargetStatus(name="one", active=3), TargetStatus(name="two")]
     job = MistakenJob("teaser", "films", "u", 1, "a mistake", status("aaa", targets=held))
-    assert demands(job) == {"one": Demand("u", 0, 3)}
+    assert demands(job, {}) == {"one": Demand("u", 0, 3)}

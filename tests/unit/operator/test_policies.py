@@ -1,6 +1,7 @@
 """Policies, each by its table."""
 
 import json
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -62,7 +63,22 @@ def test_nothing_is_taken_from_those_who_hold_more_than_their_share():
 
 
 def test_placement_is_in_order_of_preference():
-    assert place([4, 5, 6, 7], [Room("a", 1), Room("b", 2)]) == [(4, "a"), (5, "b"), (6, "b")]
+    assert place([4, 5, 6, 7], [Room("a", 1), Room("b", 2)], {}) == [(4, "a"), (5, "b"), (6, "b")]
+
+
+@pytest.mark.parametrize(
+    ("free", "tried", "expected"),
+    [
+        pytest.param([Room("a", 2), Room("b", 2)], {"a": 1}, [(4, "b"), (5, "a")], id="elsewhere"),
+        pytest.param([Room("a", 2), Room("b", 0)], {"a": 1}, [(5, "a")], id="it waits for room elsewhere"),
+        pytest.param([Room("a", 2), Room("b", 0, is_open=False)], {"a": 1}, [(4, "a"), (5, "a")], id="nowhere else"),
+        pytest.param([Room("a", 2), Room("b", 2)], {"a": 1, "b": 1}, [(4, "a"), (5, "a")], id="tried everywhere"),
+        pytest.param([Room("a", 2), Room("b", 2)], {"a": 2, "b": 1}, [(4, "b"), (5, "a")], id="where it was least"),
+        pytest.param([Room("a", 0), Room("b", 1)], {"a": 1}, [(4, "b")], id="no room for more"),
+    ],
+)
+def test_a_chunk_that_was_tried_in_vain_goes_elsewhere(free, tried, expected):
+    assert place([4, 5], free, {4: Counter(tried)}) == expected
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from helios_crds.renderjob_status import MAX_RETRY_ENTRIES, PlanStatus, RenderJo
 from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator.config import Config
+from helios_operator.policies.placement import NO_LIMIT
 from helios_operator.reconcile import reconcile
 from helios_operator.state import (
     PLAN,
@@ -258,6 +259,47 @@ def test_a_straggler_gets_one_duplicate():
     assert started(decision) == ["3-a2"]
     both = decide(render_job("###a"), *done, attempt("running", 3, age=61), attempt("running", 3, 2, age=5))
     assert started(both) == []
+
+
+def test_a_straggler_is_looked_for_when_it_becomes_one():
+    done = [attempt("succeeded", index, age=50, finished=NOW - seconds(30)) for index in range(3)]
+    assert decide(render_job("###a"), *done, attempt("running", 3, age=35)).requeue_after == 25
+    assert decide(render_job("###a"), *done[:2], attempt("running", 3, age=35)).requeue_after == 60, "nothing tells yet"
+
+
+TWO_TARGETS = Config(targets={**CONFIG.targets, "spot": RenderTargetSpec(kubernetes=KubernetesTarget())})
+ON_TWO = {"execution": {"targets": [{"name": "kubernetes"}, {"name": "spot"}]}}
+
+
+@pytest.mark.parametrize(
+    ("chunk_map", "children"),
+    [
+        pytest.param(".", [attempt("failed", disrupted=True, age=60)], id="after a disruption"),
+        pytest.param("###a", [*(attempt("succeeded", n) for n in range(3)), attempt("running", 3, age=99)], id="slow"),
+        pytest.param("#", [attempt("failed", STITCH, disrupted=True)], id="the stitch"),
+    ],
+)
+def test_another_try_is_made_elsewhere(chunk_map: str, children: list[Attempt]):
+    job = render_job(chunk_map, spec=ON_TWO)
+    later = [replace(child, finished=child.finished and NOW - seconds(30)) for child in children]
+    (start,) = [each for each in decide(job, *later, config=TWO_TARGETS).actions if isinstance(each, StartAttempt)]
+    assert start.target == "spot"
+
+
+@pytest.mark.parametrize(
+    ("spec", "changes", "reach"),
+    [
+        pytest.param({}, {}, {"kubernetes": NO_LIMIT}, id="as many as one likes"),
+        pytest.param({"targets": [{"name": "kubernetes", "maxConcurrent": 4}]}, {}, {"kubernetes": 4}, id="by its use"),
+        pytest.param({}, {"at_limit": True}, {"kubernetes": 2}, id="one more than a quota allows"),
+        pytest.param(
+            {"targets": [{"name": "moon"}, {"name": "kubernetes"}]}, {}, {"moon": 0, "kubernetes": 1}, id="no"
+        ),
+    ],
+)
+def test_how_many_places_are_of_use(spec: dict[str, Any], changes: dict[str, Any], reach: dict[str, int]):
+    job = replace(render_job("a...", spec={"execution": spec}), **changes)
+    assert decide(job, attempt("running")).reach == reach
 
 
 @pytest.mark.parametrize(
