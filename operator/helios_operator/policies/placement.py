@@ -23,6 +23,7 @@ class Room:
 
 
 NO_LIMIT = 1 << 30
+SHUNNED_AFTER = 2
 DEFAULT_USES = (TargetUse(name=BUILT_IN),)
 
 
@@ -70,7 +71,7 @@ def place(chunks: Iterable[int], free: Sequence[Room], tried: Mapping[int, Count
     """A target for each chunk, as long as there is room; the rest waits.
 
     tried: how often a chunk was tried where, without success so far. Such a chunk goes where that was least often, and
-    waits for room there: what one target cannot do another may.
+    rather waits than goes where it was SHUNNED_AFTER times: what one target cannot do another may.
     """
     left = {room.target: room.free for room in free}
     found = []
@@ -86,5 +87,5 @@ def place(chunks: Iterable[int], free: Sequence[Room], tried: Mapping[int, Count
 
 def _target_for(rooms: Sequence[Room], left: Mapping[str, int], times: Counter[str]) -> str | None:
     able = [room.target for room in rooms if room.is_open or left[room.target]]
-    least = min((times[target] for target in able), default=0)
-    return next((target for target in able if left[target] and times[target] == least), None)
+    trusted = [target for target in able if times[target] < SHUNNED_AFTER] or able
+    return min((target for target in trusted if left[target]), key=lambda target: times[target], default=None)

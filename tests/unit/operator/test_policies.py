@@ -70,8 +70,9 @@ def test_placement_is_in_order_of_preference():
     ("free", "tried", "expected"),
     [
         pytest.param([Room("a", 2), Room("b", 2)], {"a": 1}, [(4, "b"), (5, "a")], id="elsewhere"),
-        pytest.param([Room("a", 2), Room("b", 0)], {"a": 1}, [(5, "a")], id="it waits for room elsewhere"),
-        pytest.param([Room("a", 2), Room("b", 0, is_open=False)], {"a": 1}, [(4, "a"), (5, "a")], id="nowhere else"),
+        pytest.param([Room("a", 2), Room("b", 0)], {"a": 1}, [(4, "a"), (5, "a")], id="where there is room"),
+        pytest.param([Room("a", 2), Room("b", 0)], {"a": 2}, [(5, "a")], id="it rather waits"),
+        pytest.param([Room("a", 2), Room("b", 0, is_open=False)], {"a": 2}, [(4, "a"), (5, "a")], id="nowhere else"),
         pytest.param([Room("a", 2), Room("b", 2)], {"a": 1, "b": 1}, [(4, "a"), (5, "a")], id="tried everywhere"),
         pytest.param([Room("a", 2), Room("b", 2)], {"a": 2, "b": 1}, [(4, "b"), (5, "a")], id="where it was least"),
         pytest.param([Room("a", 0), Room("b", 1)], {"a": 1}, [(4, "b")], id="no room for more"),
