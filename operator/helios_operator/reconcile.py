@@ -70,7 +70,7 @@ def reconcile(
     scheduler = _Scheduler(job, attempts, record, now, config)
     can_start = not (record.end or record.film or blocked or job.spec.suspend)
     starts = scheduler.starts() if can_start else []
-    refused = scheduler.refused(starts)
+    refused = scheduler.refused()
     found = names_taken(scheduler.missed()) or starts_refused(refused) or scheduler.budget_reached()
     hindrance = _Hindrance(blocked or found, total=blocked is not None or not scheduler.has_others(refused))
     announced = [start for start in starts if start.work not in {told.work for told in refused}]
@@ -158,16 +158,10 @@ class _Scheduler:
         due = set(self._due()) - self._busy if self._job.taken else set()
         return [taken for taken in self._job.taken if taken.work in due and self._is_taken(taken.work)]
 
-    def refused(self, starts: Sequence[StartAttempt]) -> list[RefusedStart]:
-        """Refused starts that the work needs which is due: still in their pause, or tried again now."""
+    def refused(self) -> list[RefusedStart]:
+        """Refused starts that the work needs which is due: nothing else is known of them until they are tried again."""
         due = set(self._due()) - self._busy if self._job.refused else set()
-        again = {start.work for start in starts}
-        return [
-            told
-            for told in self._job.refused
-            if told.work in due and told.number == self._next_number(told.work)
-            if told.until > self._now or told.work in again
-        ]
+        return [told for told in self._job.refused if told.work in due and told.number == self._next_number(told.work)]
 
     def has_others(self, refused: Sequence[RefusedStart]) -> bool:
         """Whether something runs, or will, whose name is free and that is not refused, nor too dear."""

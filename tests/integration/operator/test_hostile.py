@@ -1,6 +1,5 @@
 """The operator among hostile objects: long names, forged children, lying workers, statuses that users wrote."""
 
-import functools
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -146,7 +145,10 @@ async def test_props_that_nest_deeper_than_python_calls(plane: ControlPlane, api
     """The API server takes nearly ten thousand levels; Python's own limit is at a thousand."""
     where = await api.namespace("hostile-depth")
     deep = render_job("deep", "depth")
-    deep["spec"]["composition"]["props"] = functools.reduce(lambda inner, _: {"a": inner}, range(9000), {})
+    props: Object = {}
+    for _ in range(9000):
+        props = {"a": props}
+    deep["spec"]["composition"]["props"] = props
     await made(api, where, target("depth", 1), render_job("film", "depth"), deep)
     async with operated(plane, tmp_path, where):
         failed = await api.until(where, "deep", lambda status: status.get("phase") == "Failed", "the refusal")
