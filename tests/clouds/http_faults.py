@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -144,13 +145,15 @@ class FaultyServer:
                 self._faulty += 1
             self.active += 1
             self.most_active = max(self.most_active, self.active)
-        try:
-            self._answer(handler, request, fault or Fault())
-        finally:
-            with self._lock:
-                self.active -= 1
+        with ExitStack() as under_way:
+            under_way.callback(self._end)
+            self._answer(handler, request, fault or Fault(), under_way)
 
-    def _answer(self, handler: BaseHTTPRequestHandler, request: Request, fault: Fault) -> None:
+    def _end(self) -> None:
+        with self._lock:
+            self.active -= 1
+
+    def _answer(self, handler: BaseHTTPRequestHandler, request: Request, fault: Fault, under_way: ExitStack) -> None:
         self._closed.wait(fault.delay)
         if fault.drop == "before":
             handler.close_connection = True
@@ -161,6 +164,8 @@ class FaultyServer:
         if fault.drop == "after":
             handler.close_connection = True
             return
+        if not (fault.cut or fault.stall or fault.drip):
+            under_way.close()  # before the client has its answer, and may ask for more
         handler.send_response(answer.status)
         for name, value in answer.headers.items():
             handler.send_header(name, value)

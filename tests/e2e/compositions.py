@@ -6,6 +6,8 @@ from pathlib import Path
 PAGES = Path(__file__).parents[1] / "integration" / "pages"
 TICKS_PER_FRAME = 8
 """What a page's barcode counts: eighths of a frame, so that a tenth of a frame off shows another number."""
+PAINT = "paint(context, ticks(now));"
+"""What canvas-raf.html does for a frame; before it goes what makes a frame slow, or go wrong."""
 
 
 def one_file(page: str) -> str:

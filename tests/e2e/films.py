@@ -70,7 +70,7 @@ def _ended(cluster: Cluster, namespace: str, name: str, phase: str, seconds: int
         end = "--for=jsonpath={.status.completionTime}"
         cluster.kubectl("wait", "-n", namespace, end, render, f"--timeout={seconds}s")
         status: dict[str, Any] = cluster.get(render, "-n", namespace)["status"]
-        cluster.kubectl("wait", "-n", namespace, f"--for=condition={phase}", render, "--timeout=1s")
+        cluster.kubectl("wait", "-n", namespace, f"--for=condition={phase}", render, "--timeout=30s")
     except Exception as error:
         told = cluster.kubectl("describe", "-n", namespace, render)
         pods = cluster.kubectl("get", "pods", "-n", namespace, "-o", "wide")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e import release
 from tests.e2e.cluster import Cluster
-from tests.e2e.compositions import one_file
+from tests.e2e.compositions import PAINT, one_file
 from tests.e2e.conftest import a_namespace
 from tests.e2e.containers import eventually, held_chunks, silent
 from tests.e2e.films import (
@@ -30,7 +30,6 @@ from tests.e2e.films import (
 
 pytestmark = pytest.mark.usefixtures("operator")
 
-PAINT = "paint(context, ticks(now));"
 PAGE = one_file("canvas-raf.html")
 SLOW = PAGE.replace(PAINT, f"for (let i = 0; i < 2e8; i++); {PAINT}")  # seconds for a chunk, to be caught in the middle
 LOOPING = PAGE.replace(PAINT, f"while (ticks(now) >= 8 * 15); {PAINT}")  # from frame 15 on
@@ -83,8 +82,9 @@ def misfortunes(cluster: Cluster, operator: None) -> Iterator[tuple[str, str, st
 
 def batter(cluster: Cluster, namespace: str) -> None:
     """One chunk each: its pod deleted, deleted by force, evicted; the last one hangs. Later attempts have time."""
-    for chunk, held in held_chunks(cluster, namespace, "battered", 4):
-        change_execution(cluster, namespace, "battered", chunkTimeout="15m")
+    chunks = list(held_chunks(cluster, namespace, "battered", 4))  # all of them, for kubectl takes its time
+    change_execution(cluster, namespace, "battered", chunkTimeout="15m")
+    for chunk, held in chunks:
         match chunk:
             case 0:
                 cluster.kubectl("delete", "pod", "-n", namespace, held.pod, "--wait=false")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.worker.project import command_line, is_running, wait_until
+from tests.integration.worker.project import command_line, is_running, send_signal, wait_until
 
 HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
 KILLS = int(os.environ.get("HELIOS_KILLS", "8"))
@@ -86,11 +86,6 @@ def kind_of(pid: int) -> str:
     return " ".join(kinds) or ("main" if words else "gone")
 
 
-def kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
 def finish(page: Path, folder: Path, kept: dict[str, bytes], film: str) -> None:
     """Runs the same command to its end; what was committed before must still be what is committed."""
     assert render(page, folder).wait(timeout=120) == 0
@@ -111,7 +106,7 @@ def test_random_kill(seed: int, page: Path, undisturbed: tuple[str, float], tmp_
     family = descendants(process.pid)
     chosen = chance.choice(family[victim] or family["driver"])
     kept, kind = committed(tmp_path), kind_of(chosen)
-    kill(chosen)
+    send_signal(chosen, signal.SIGKILL)
     code = process.wait(timeout=120)
     if victim == "driver" or not family[victim]:
         wait_until(lambda: not any(map(is_running, at_work(tmp_path))), "the driver's workers and browsers to end")
@@ -130,7 +125,7 @@ def test_kill_during_commit(appears: str, page: Path, undisturbed: tuple[str, fl
     wait_until(lambda: folder.is_dir() and any(folder.iterdir()), f"something in {appears}")
     for pids in descendants(process.pid).values():
         for pid in pids:
-            kill(pid)
+            send_signal(pid, signal.SIGKILL)
     process.wait(timeout=20)
     finish(page, tmp_path, committed(tmp_path), undisturbed[0])
 

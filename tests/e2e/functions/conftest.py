@@ -12,7 +12,7 @@ from helios_worker.store import ArtifactStore
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.cluster import images
 from tests.cluster.engine import Engine
-from tests.e2e.compositions import one_file
+from tests.e2e.compositions import PAINT, one_file
 
 numbers = count()
 
@@ -26,9 +26,11 @@ def image(engine: Engine) -> str:
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An HTTP server of this machine with a page whose frames say their numbers, and one that eats memory."""
+    """An HTTP server of this machine with a page whose frames say their numbers, the same one slow, and a glutton."""
     folder = tmp_path_factory.mktemp("pages")
-    (folder / "index.html").write_text(one_file("canvas-raf.html"))
+    page = one_file("canvas-raf.html")
+    (folder / "index.html").write_text(page)
+    (folder / "slow.html").write_text(page.replace(PAINT, f"for (let i = 0; i < 1e8; i++); {PAINT}"))
     (folder / "glutton.html").write_text(
         "<!doctype html><html data-width=320 data-height=180 data-fps=30 data-frames=24><script>"
         "const eaten = []; for (;;) eaten.push(new Uint8Array(1 << 24).fill(7));</script>"

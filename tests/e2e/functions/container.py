@@ -54,10 +54,14 @@ class Container:
         """What a shell script in it prints."""
         return self.engine("exec", self.name, "sh", "-c", script).strip()
 
-    def browsers(self) -> list[str]:
-        """Process numbers of its browsers."""
+    def browsers(self) -> set[str]:
+        """Process numbers of its browsers.
+
+        It looks twice: just after its start a child has its parent's command line, and grep finds itself.
+        """
         found = "grep -l -e --remote-debugging-pipe /proc/[0-9]*/cmdline | xargs grep -L -e --type="
-        return [path.split("/")[2] for path in self.sh(f"{found} || true").split()]
+        first, second = ({path.split("/")[2] for path in self.sh(f"{found} || true").split()} for _ in range(2))
+        return first & second
 
     def state(self) -> tuple[str, int, bool]:
         """Its status, exit code, and whether it ran out of memory."""

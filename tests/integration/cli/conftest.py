@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.worker.project import browsers_among, workers_among
+from tests.integration.worker.project import browsers_among, send_signal, workers_among
 
 HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
 TIMEOUT = 90
@@ -129,7 +129,7 @@ class Cli:
 
     def leaves_no_process(self) -> None:
         """What it started ends with it: a browser does when it finds that nobody listens any more."""
-        wait_for(lambda: not self.processes(), "the workers and browsers to end", seconds=10)
+        wait_for(lambda: not self.processes(), "the workers and browsers to end")
 
     def workers(self) -> list[int]:
         """The worker processes."""
@@ -161,7 +161,7 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
     made = Cli(tmp_path)
     yield made
     for pid in made.processes():
-        os.kill(pid, signal.SIGKILL)
+        send_signal(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")

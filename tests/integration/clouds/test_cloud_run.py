@@ -22,7 +22,7 @@ IMAGE = f"{REGION}-docker.pkg.dev/{PROJECT}/films/helios-worker"
 SERVICE = CloudRunService(f"{IMAGE}:1", service_account=ACCOUNT, environment={"A": "1"}, concurrency=2, maximum=50)
 CHUNK = Payload(jobPath="gs://media/jobs/1/job.json", chunkIndex=3, attempt=2)
 NO_INSTANCE = b"The request was aborted because there was no available instance."
-OVERDUE = "within 0.5 s"
+OVERDUE = "within 2 s"
 TEXT = {"Content-Type": "text/plain"}
 
 
@@ -225,7 +225,7 @@ async def test_no_token_is_sent_over_an_open_line(cloud_run: CloudRunServer):
         (Fault(drop="before"), errors.ConnectionLost, "disconnected"),
         (Fault(drop="after"), errors.ConnectionLost, "disconnected"),
         (Fault(cut=True), errors.ConnectionLost, "not completed"),
-        (Fault(delay=3), errors.TimedOut, OVERDUE),
+        (Fault(delay=6, instead=json_answer({})), errors.TimedOut, OVERDUE),
         (Fault(stall=True), errors.TimedOut, OVERDUE),
         (Fault(drip=0.2), errors.TimedOut, OVERDUE),
         (Fault(instead=Answer(200, b"hello", TEXT)), errors.Garbled, "hello"),
@@ -239,7 +239,7 @@ async def test_what_goes_wrong_is_told_apart(
     cloud_run: CloudRunServer, adapter: CloudRunAdapter, fault: Fault, kind: type[errors.TargetError], says: str
 ):
     if says == OVERDUE:
-        await adapter.deploy(config(margin=-0.5))
+        await adapter.deploy(config(margin=1.0))
         cloud_run.requests.clear()
     cloud_run.faults(fault)
     with pytest.raises(errors.TargetError, match=says) as caught:

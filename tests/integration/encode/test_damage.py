@@ -56,7 +56,7 @@ def outcome(check, kind):
         return error
 
 
-@hypothesis_settings(max_examples=250, deadline=2_000)
+@hypothesis_settings(max_examples=250)
 @given(harm=damage())
 def test_a_damaged_segment_is_found_or_whole(tmp_path_factory, whole, harm):
     path: Path = tmp_path_factory.getbasetemp() / "damaged.mp4"
@@ -69,7 +69,7 @@ def test_a_damaged_segment_is_found_or_whole(tmp_path_factory, whole, harm):
         assert found.frames == FRAMES
 
 
-@hypothesis_settings(max_examples=150, deadline=2_000)
+@hypothesis_settings(max_examples=150)
 @given(harm=damage())
 def test_a_damaged_film_is_reported_or_whole(tmp_path_factory, whole, harm):
     path: Path = tmp_path_factory.getbasetemp() / "damaged.mp4"
@@ -81,7 +81,7 @@ def test_a_damaged_film_is_reported_or_whole(tmp_path_factory, whole, harm):
         assert found.problems or found.frames == FRAMES
 
 
-@hypothesis_settings(max_examples=100, deadline=2_000)
+@hypothesis_settings(max_examples=100)
 @given(harm=damage(), first=st.booleans())
 def test_a_damaged_segment_is_never_joined_short(tmp_path_factory, whole, harm, first):
     folder: Path = tmp_path_factory.getbasetemp()

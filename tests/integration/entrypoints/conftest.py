@@ -35,9 +35,19 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
         job = planned("short", MOVING, 12, 6)
         slow = planned("slow", RESTLESS, 9000, 9000)
         impatient = planned("impatient", RESTLESS, 120, 120, frameTimeout=3.0)
+        steady = planned("steady", RESTLESS, 1200, 1200)
         result = worker.run(job, 1).result
         assert result is not None
-        return Film(store, folder / "store", f"{store.url}requests/short.json", job, result["sha256"], slow, impatient)
+        return Film(
+            store=store,
+            folder=folder / "store",
+            request=f"{store.url}requests/short.json",
+            job=job,
+            sha256=result["sha256"],
+            slow=slow,
+            impatient=impatient,
+            steady=steady,
+        )
     finally:
         worker.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from tests.integration.worker.project import (
     browsers,
     descendants,
     is_running,
+    send_signal,
     wait_until,
     worker_environment,
 )
@@ -36,6 +36,7 @@ class Film:
     sha256: of its chunk 1, as it must come out.
     slow: a job whose one chunk takes minutes.
     impatient: a job whose frames count as stuck after three seconds; its one chunk takes a second or so.
+    steady: a job whose one chunk of 1200 frames takes some seconds.
     """
 
     store: ArtifactStore
@@ -45,11 +46,16 @@ class Film:
     sha256: str
     slow: str
     impatient: str
+    steady: str
+
+    def forget(self) -> None:
+        """Takes what is rendered out of the store: each chunk is rendered anew."""
+        for folder in ("chunks", "segments"):
+            shutil.rmtree(self.folder / folder, ignore_errors=True)
 
     def is_rendered_by(self, ask: Any) -> None:
         """The next render is right: chunk 1 is rendered anew, and has the bytes it must have."""
-        for folder in ("chunks", "segments"):
-            shutil.rmtree(self.folder / folder, ignore_errors=True)
+        self.forget()
         reply = ask({"jobPath": self.job, "chunkIndex": 1})
         assert reply["exitCode"] == 0, reply
         assert (reply["result"]["cached"], reply["result"]["sha256"]) == (False, self.sha256)
@@ -97,13 +103,13 @@ class Process:
         stopped: set[int] = set()
         while fresh := set(self.family()) - stopped:
             for pid in fresh:
-                os.kill(pid, signal.SIGSTOP)
+                send_signal(pid, signal.SIGSTOP)
             stopped |= fresh
         try:
             yield
         finally:
             for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+                send_signal(pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -124,8 +130,7 @@ def worker(folder: Path, *arguments: str, **environment: str) -> Iterator[Proces
         yield found
     finally:
         for pid in found.family():
-            if is_running(pid):
-                os.kill(pid, signal.SIGKILL)
+            send_signal(pid, signal.SIGKILL)
         process.wait()
 
 

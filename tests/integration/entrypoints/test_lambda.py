@@ -95,6 +95,7 @@ def test_frozen_between_two_calls(function, film):
 
 def test_frozen_in_mid_chunk_for_longer_than_a_frame_may_take(function, film):
     """Without its own clock of running time the page would count as stuck, by no fault of its own."""
+    film.forget()
     waiting = function.api.begin({"jobPath": film.impatient})
     function.in_mid_chunk()
     with function.frozen():

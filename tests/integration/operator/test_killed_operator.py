@@ -84,8 +84,8 @@ async def render(
 ) -> tuple[int, bool]:
     """Renders a film over one death of the operator, and checks what is there.
 
-    Returns how many writes it took, and whether it came to that death: a render may take a write or two less than
-    another, as chunks that end at once are seen at once.
+    Returns how many writes it took, and whether it came to that death: a render may take fewer writes than another,
+    as chunks that end at once are seen at once.
 
     Raises:
         AssertionError: something is lost, or was done twice.
@@ -129,6 +129,7 @@ async def test_the_operator_is_killed(
     writes, _ = await render(plane, api, tmp_path, scenario, None)
     deaths = [Death(number, reached) for number in chosen(writes) for reached in (False, True)]
     places = asyncio.Semaphore(AT_ONCE)
+    died = list[Death]()
 
     async def one(death: Death) -> str | None:
         async with places:
@@ -136,8 +137,13 @@ async def test_the_operator_is_killed(
                 _, has_died = await render(plane, api, tmp_path, scenario, death)
             except AssertionError as error:
                 return f"{death}: {error}"
-        return None if has_died or death.write > writes - 3 else f"{death}: the operator did not come to it"
+        if has_died:
+            died.append(death)
+        elif death.write <= sum(scenario.attempts.values()):  # each Job takes a write, on the busiest machine too
+            return f"{death}: the operator did not come to it"
+        return None
 
     said = [text for text in await asyncio.gather(*map(one, deaths)) if text is not None]
     if said:
         pytest.fail(f"{len(said)} of {len(deaths)} deaths cost something\n" + "\n".join(said))
+    assert 3 * len(died) >= len(deaths), f"only {len(died)} of {len(deaths)} renders came to the operator's death"

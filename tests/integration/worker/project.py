@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,10 +207,16 @@ def workers_among(lines: Mapping[int, str]) -> list[int]:
 def parents_among(alike: set[int]) -> list[int]:
     """Without their children: those have their parent's command line until they have become another program."""
     parents = parents_of_all()
-    return [pid for pid in sorted(alike) if parents.get(pid) not in alike]
+    return [pid for pid in sorted(alike) if pid in parents and parents[pid] not in alike]
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
+def send_signal(pid: int, which: signal.Signals) -> None:
+    """Signals a process, unless it has ended since it was looked for."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, which)
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"

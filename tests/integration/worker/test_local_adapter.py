@@ -59,7 +59,7 @@ async def plan(adapter: LocalAdapter, folder: Path, **sizes: int) -> str:
     return str(reply.result["jobPath"])
 
 
-async def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # of other processes, which set no event
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"

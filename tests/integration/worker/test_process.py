@@ -21,6 +21,7 @@ from tests.integration.worker.project import (
     descendants,
     is_running,
     page_request,
+    send_signal,
     wait_until,
     worker_environment,
 )
@@ -230,8 +231,7 @@ def started(*arguments: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         for pid in (*descendants(process.pid), process.pid):
-            if is_running(pid):
-                os.kill(pid, signal.SIGKILL)
+            send_signal(pid, signal.SIGKILL)
         process.communicate()
 
 
@@ -326,7 +326,6 @@ def test_lines_end_with_their_input_in_mid_chunk_too(tmp_path):
     with started("lines", folder=tmp_path) as process:
         tell(process, json.dumps({"jobPath": job, "chunkIndex": 0}).encode())
         family = in_mid_chunk(process, tmp_path)
-        assert len(browsers(process.pid)) == 2
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(timeout=30) == 143

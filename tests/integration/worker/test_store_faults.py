@@ -6,6 +6,7 @@ The server is versitygw, a real one: what is in the bucket after a fault is what
 import os
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from tests.clouds.faulty import Fault, Faulty, faulty
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.integration.worker.project import MOVING, page_request
 
-HASTY = Patience(connect=1, stall=0.7, retry=5, tries=3, pause=0.04)
+# Few tries and short pauses; what is no fault may take its time, as on a busy machine.
+HASTY = Patience(connect=10, stall=20, retry=120, tries=3, pause=0.04)
+STALL = 2.0
 LARGE = 20_000_000
 prefixes = count()
 
@@ -45,8 +48,14 @@ def calm(line: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def store(calm: None) -> ArtifactStore:
-    """A part of the bucket that no other test uses, and a store that is given little time."""
+    """A part of the bucket that no other test uses, and a store that is given few tries."""
     return ArtifactStore(f"s3://{BUCKET}/tests/{next(prefixes)}", patience=HASTY)
+
+
+@pytest.fixture
+def impatient(store: ArtifactStore) -> ArtifactStore:
+    """The same part, by a store that waits for STALL seconds only."""
+    return ArtifactStore(store.url, patience=replace(HASTY, stall=STALL))
 
 
 @pytest.fixture
@@ -265,12 +274,12 @@ def test_a_download_that_is_cut_for_good_leaves_nothing(line: Faulty, store: Art
     assert list(scratch.iterdir()) == []
 
 
-def test_a_server_that_says_nothing_is_asked_again(line: Faulty, store: ArtifactStore, tmp_path: Path):
-    for name, ask in requests(store, tmp_path).items():
+def test_a_server_that_says_nothing_is_asked_again(line: Faulty, impatient: ArtifactStore, tmp_path: Path):
+    for name, ask in requests(impatient, tmp_path).items():
         if name in ("creating", "writing", "removing", "listing"):
             continue
         line.calm()
-        line.when(Fault(stall=1), times=1)
+        line.when(Fault(stall=2 * STALL), times=1)
         ask()
         assert len(line.calls) == 2, name
 
@@ -282,12 +291,12 @@ def test_a_commit_whose_answer_is_lost_is_ours(line: Faulty, store: ArtifactStor
     assert store.get("chunks/1.json") == b"ours"
 
 
-def test_a_commit_that_is_late_is_made_once(line: Faulty, store: ArtifactStore):
+def test_a_commit_that_is_late_is_made_once(line: Faulty, impatient: ArtifactStore):
     """The first request arrives after it was given up; the second may be there before it."""
-    line.when(Fault(stall=0.9), method="PUT", times=1)
-    assert store.create("chunks/1.json", b"ours")
-    assert not store.create("chunks/1.json", b"another's")
-    assert store.get("chunks/1.json") == b"ours"
+    line.when(Fault(stall=STALL + 0.2), method="PUT", times=1)
+    assert impatient.create("chunks/1.json", b"ours")
+    assert not impatient.create("chunks/1.json", b"another's")
+    assert impatient.get("chunks/1.json") == b"ours"
 
 
 def test_a_commit_whose_answer_is_lost_may_be_anothers(line: Faulty, store: ArtifactStore):

@@ -26,7 +26,7 @@ from tests.clouds.identity import ROLE, Identity, identity
 from tests.clouds.s3_server import BUCKET, KEY, SECRET, s3_environment, s3_server, wait_for
 from tests.integration.worker.project import browsers
 
-HASTY = Patience(connect=1, stall=1, retry=2, tries=2, pause=0.04)
+HASTY = Patience(connect=10, stall=20, retry=60, tries=2, pause=0.04)
 WORKER = str(Path(sys.executable).with_name("helios-worker"))
 prefixes = count()
 

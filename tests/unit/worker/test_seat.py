@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_worker.entrypoints import seat as module
 from helios_worker.entrypoints.seat import Seat
 from tests.unit.worker.scripted import ScriptedWorker, hanging
 
@@ -64,9 +65,11 @@ def test_a_long_reply_is_cut():
     ("payload", "what"),
     [(CHUNK, "chunk 7 was not done in"), (Payload(jobPath="x", stage=Stage.STITCH), "the stitch was")],
 )
-def test_a_stage_that_takes_too_long_is_ended(payload, what):
+def test_a_stage_that_takes_too_long_is_ended(monkeypatch, payload, what):
+    monkeypatch.setattr(module, "RESERVE_SECONDS", 20.0)
+    monkeypatch.setattr(module, "RESERVE_SHARE", 0.95)
     worker = hanging()
-    reply = Seat(lambda: worker).ask(payload, seconds=0.2)
+    reply = Seat(lambda: worker).ask(payload, seconds=10)  # 0.5 s of work, and 5.7 s to hear that it is over
     assert reply.exitCode == ExitCode.EXHAUSTED
     assert what in reply.stderr
     assert worker.seen == ["initialize", "process", "stop"]
@@ -76,7 +79,7 @@ def test_one_that_does_not_hear_it_is_left_behind_and_closed_when_it_lets_go():
     first, second = hanging(deaf=True, immortal=True), ScriptedWorker()
     workers = iter([first, second])
     seat = Seat(lambda: next(workers))
-    assert seat.ask(CHUNK, seconds=0.2).exitCode == ExitCode.EXHAUSTED
+    assert seat.ask(CHUNK, seconds=1).exitCode == ExitCode.EXHAUSTED
     assert first.seen[-2:] == ["stop", "kill"]
     assert seat.ask(CHUNK).exitCode == ExitCode.DONE
     assert second.seen == ["initialize", "process"]
