@@ -3,8 +3,8 @@
     PYTHONPATH=. .venv/bin/python bench/frame/run.py heavy,kinetic,canvas,still 1280x720 --preset medium
 
 For each page of the renderers' benchmark, in one run:
-- capture alone, one lane: CPU of the page's process (scripts, layout, raster), of the compositor's (draw, readback)
-  and of the browser's (JPEG), and of our own driver, in ms per frame;
+- capture alone, one lane: CPU of the page's process (scripts, layout, raster), of the browser's (draw, readback, JPEG),
+  and of our own driver, in ms per frame;
 - x264 alone, one thread, from decoded pictures;
 - a whole chunk (plan left out): CPU per frame of everything, and frames per second with one lane on one processor, one
   lane on two, and two lanes on two.
@@ -35,10 +35,10 @@ from helios_worker.encode.unit import StillUnits, UnitEncoder
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.store import ArtifactStore
 
-PARTS = ["page", "compositor", "browser", "driver", "x264"]
+PARTS = ["page", "browser", "driver", "x264"]
 COLUMNS = [*PARTS, "sum", "chunk", "ratio", "1/1 fps", "1/2 fps", "2/2 fps", "cores", "speed-up"]
 TICK = os.sysconf("SC_CLK_TCK")
-KINDS = {"--type=renderer": "page", "--type=gpu-process": "compositor"}
+KINDS = {"--type=renderer": "page"}
 
 
 def spent() -> dict[str, float]:
@@ -166,7 +166,7 @@ def main() -> None:
             one_cpu, alone = chunk(film, Path(folder), options.preset, 1, 1)
             _, one = chunk(film, Path(folder), options.preset, 1, 2)
             two_cpu, two = chunk(film, Path(folder), options.preset, 2, 2)
-        parts = [costs.get(kind, 0.0) for kind in ("page", "compositor", "browser", "driver")]
+        parts = [costs.get(kind, 0.0) for kind in ("page", "browser", "driver")]
         total = sum(parts) + encoder
         figures = [*parts, encoder, total, one_cpu]
         speeds = [one_cpu / total, alone, one, two, two_cpu * two / 1000, two / alone]

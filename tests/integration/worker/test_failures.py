@@ -1,21 +1,17 @@
 """What goes wrong in a page or a browser: one clear message, the right exit code, and the worker lives on."""
 
-import asyncio
 import json
 import os
 import re
 import shutil
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_worker.capture.site import Locate
 from helios_worker.errors import HeliosError
-from helios_worker.snapshot import locator
 from tests.integration.worker.conftest import Hooks
 from tests.integration.worker.project import (
     MOVING,
@@ -28,7 +24,6 @@ from tests.integration.worker.project import (
     silent_server,
 )
 
-HELPER = re.compile("--type=(?:gpu-process|utility) ")
 PNG = b"\x89PNG\r\n\x1a\n"
 AT_FRAME_3 = """<script>
 function step(time) { if (time >= 100) atFrameThree(); else requestAnimationFrame(step); }
@@ -293,35 +288,29 @@ def test_what_is_killed_in_mid_chunk_is_replaced(project: Project, hooks: Hooks,
     assert len(browsers(os.getpid())) == 1
 
 
-def test_helpers_of_the_browser_that_die_are_no_mistake_of_the_page(project: Project, monkeypatch: pytest.MonkeyPatch):
-    """They are killed while the page's document is on its way: the compositor, and the network if it has a process."""
-    killed = set[int]()
+def test_nothing_dies_beside_the_browser_in_silence(project: Project, hooks: Hooks, monkeypatch: pytest.MonkeyPatch):
+    """What composes its frames and what loads its files is the browser itself.
 
-    def deadly(*snapshot: Any) -> Locate:
-        locate = locator(*snapshot)
+    As a process of its own the one could die and take a frame along, the other a file, and the page would be said to
+    have neither. What there is besides pages only makes new ones.
+    """
+    monkeypatch.setattr("helios_worker.capture.studio.START_SECONDS", 5.0)
+    kinds = set[str]()
 
-        async def kill_first(path: str) -> Path | None:
-            (browser,) = browsers(os.getpid())
-            helpers = [pid for pid in descendants(browser) if HELPER.search(command_line(pid))]
-            if not killed:
-                for pid in helpers:
-                    send_signal(pid, signal.SIGKILL)
-                killed.update(helpers)
-                await asyncio.sleep(0.3)  # for the browser to notice while it waits for the answer
-            return await locate(path)
+    def others(browser: int) -> list[int]:
+        found = {pid: re.findall("--type=([a-z-]+)", command_line(pid)) for pid in descendants(browser)}
+        kinds.update(kind for each in found.values() for kind in each)
+        return [pid for pid, kind in found.items() if kind == ["zygote"]]
 
-        return kill_first
-
-    project.plan(MOVING)
-    project.chunks()
-    undisturbed = [project.manifest(index)["segment"] for index in (0, 1)]
+    reply = killed_in_mid_chunk(project, hooks, others)
+    assert kinds == {"renderer", "zygote"}
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+    segment = project.manifest(0)["segment"]
     shutil.rmtree(project.folder / "store/chunks")
-    monkeypatch.setattr("helios_worker.capture.studio.locator", deadly)
     reply = project.chunk()
-    assert killed
     assert reply.exitCode in (ExitCode.DONE, ExitCode.RETRYABLE), reply.stderr
     project.chunks()
-    assert [project.manifest(index)["segment"] for index in (0, 1)] == undisturbed
+    assert project.manifest(0)["segment"] == segment
 
 
 def test_a_browser_that_died_between_two_chunks_costs_no_attempt(project: Project):

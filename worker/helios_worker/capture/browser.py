@@ -48,6 +48,9 @@ FLAGS = (
     # no network process of its own: with it would end what it was loading, and the page would be told that nobody
     # wants that any more
     "--enable-features=NetworkServiceInProcess2",
+    # nor one of its own to compose frames: with it would end the frame that it was at, and the page would be said not
+    # to have changed
+    "--in-process-gpu",
     # (nor may a page whose recorded answers come from no address be kept from the addresses of its own network)
     (
         "--disable-features=IsolateOrigins,site-per-process,LocalNetworkAccessChecks,Translate,MediaRouter,"
