@@ -7,8 +7,9 @@ nobody, and what it costs follows from that.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_operator.adapters.deployed import Deployed
@@ -22,12 +23,15 @@ AGE_SECONDS = 300.0
 Connect = Callable[[RenderTargetSpec], Awaitable[tuple[CloudTarget, Deployed]]]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Connected:
+    """at: when it was looked at last, by a monotonic clock. uses: calls under way."""
+
     spec: RenderTargetSpec
     adapter: CloudTarget
     deployed: Deployed
     at: float
+    uses: int = 0
 
 
 class Clouds:
@@ -36,35 +40,43 @@ class Clouds:
     def __init__(self, connect: Connect = connect) -> None:
         self._connect = connect
         self._known: dict[str, _Connected] = {}
+        self._retired: set[_Connected] = set()
         self._failed: dict[str, tuple[RenderTargetSpec, TargetError, float]] = {}
         self._connecting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def adapter(self, name: str, spec: RenderTargetSpec) -> tuple[CloudTarget, Deployed]:
-        """The adapter for a target, and what it was found to be.
+    @asynccontextmanager
+    async def using(self, name: str, spec: RenderTargetSpec) -> AsyncIterator[tuple[CloudTarget, Deployed]]:
+        """The adapter for a target, and what it was found to be, for one call.
 
         Raises:
             TargetError: why nobody can be sent there.
         """
         async with self._connecting[name]:
-            known = self._known.get(name)
-            if known is None or known.spec != spec:
-                # The old one may still be at work; its connections end with its calls.
-                known = self._known[name] = await self._made(name, spec)
-            elif time.monotonic() - known.at > AGE_SECONDS:
-                known = self._known[name] = await self._looked_at(name, known)
-            return known.adapter, known.deployed
-
-    async def _looked_at(self, name: str, known: _Connected) -> _Connected:
-        """A known target anew; as it is known, if it cannot be looked at just now."""
+            known = await self._current(name, spec)
+        known.uses += 1
         try:
-            return await self._made(name, known.spec)
-        except Unusable:
-            raise
-        except TargetError:
-            return replace(known, at=time.monotonic())
+            yield known.adapter, known.deployed
+        finally:
+            known.uses -= 1
+            await self._close_retired()
 
-    async def _made(self, name: str, spec: RenderTargetSpec) -> _Connected:
-        return _Connected(spec, *await self._connected(name, spec), at=time.monotonic())
+    async def _current(self, name: str, spec: RenderTargetSpec) -> _Connected:
+        known = self._known.get(name)
+        if known is not None and known.spec == spec:
+            if time.monotonic() - known.at < AGE_SECONDS:
+                return known
+            try:
+                found = await self._connected(name, spec)
+            except Unusable:
+                raise
+            except TargetError:  # it cannot be looked at just now
+                known.at = time.monotonic()
+                return known
+        else:
+            found = await self._connected(name, spec)
+        self.forget(name)
+        self._known[name] = _Connected(spec, *found, at=time.monotonic())
+        return self._known[name]
 
     async def _connected(self, name: str, spec: RenderTargetSpec) -> tuple[CloudTarget, Deployed]:
         failed = self._failed.get(name)
@@ -77,10 +89,17 @@ class Clouds:
             raise
 
     def forget(self, name: str) -> None:
-        """A target was of no use: what it is, is looked at again."""
-        self._known.pop(name, None)
+        """A target was of no use: what it is, is looked at again. Its connections end with the calls under way."""
+        known = self._known.pop(name, None)
+        if known is not None:
+            self._retired.add(known)
+
+    async def _close_retired(self) -> None:
+        for known in [known for known in self._retired if not known.uses]:
+            self._retired.discard(known)
+            await known.adapter.close()
 
     async def close(self) -> None:
         """Ends the connections."""
-        for known in self._known.values():
+        for known in (*self._known.values(), *self._retired):
             await known.adapter.close()

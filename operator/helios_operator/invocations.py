@@ -265,13 +265,13 @@ class Invocations:
 
     async def _call(self, found: _Invocation, order: Order, *, is_older: bool) -> Reply | None:
         """The reply; None if nobody wants it any more before it was asked for."""
-        adapter, deployed = await self._clouds.adapter(found.attempt.target, order.spec)
-        found.memory = deployed.memory
-        if not found.attempt.is_active:
-            return None
-        if isinstance(adapter, CloudRunJobs):
-            return await self._execute(found, adapter, order.payload, is_older=is_older)
-        return await adapter.invoke(order.payload)
+        async with self._clouds.using(found.attempt.target, order.spec) as (adapter, deployed):
+            found.memory = deployed.memory
+            if not found.attempt.is_active:
+                return None
+            if isinstance(adapter, CloudRunJobs):
+                return await self._execute(found, adapter, order.payload, is_older=is_older)
+            return await adapter.invoke(order.payload)
 
     async def _execute(
         self, found: _Invocation, jobs: CloudRunJobs, payload: Payload, *, is_older: bool

@@ -215,6 +215,7 @@ class Scripted:
     answers: list[Reply | TargetError]
     release: asyncio.Event = field(default_factory=asyncio.Event)
     payloads: list[Payload] = field(default_factory=list)
+    closed: bool = False
 
     async def invoke(self, payload: Payload) -> Reply:
         self.payloads.append(payload)
@@ -224,7 +225,8 @@ class Scripted:
             raise answer
         return answer
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        self.closed = True
 
 
 class World:
@@ -368,28 +370,33 @@ async def test_what_a_target_has_is_looked_at_again_when_it_was_too_little(make,
 
 
 @pytest.mark.parametrize(
-    ("trouble", "connected"),
+    ("trouble", "memory"),
     [(None, 2), (ProviderFailed("503", where="f"), 1), (AccessDenied("may not", where="f"), None)],
 )
-async def test_a_target_is_looked_at_now_and_then(monkeypatch, trouble, connected):
-    made: list[int] = []
+async def test_a_target_is_looked_at_now_and_then(monkeypatch, trouble, memory):
+    made: list[Scripted] = []
 
     async def connect(spec: RenderTargetSpec) -> tuple[Any, Deployed]:
         if made and trouble is not None:
             raise trouble
-        made.append(1)
-        return None, Deployed("f", 10, memory=len(made))
+        made.append(Scripted([DONE]))
+        return made[-1], Deployed("f", 10, memory=len(made))
 
     clouds = Clouds(connect)
-    await clouds.adapter("lambda", LAMBDA)
-    await clouds.adapter("lambda", LAMBDA)
-    assert len(made) == 1
-    monkeypatch.setattr("helios_operator.clouds.AGE_SECONDS", -1)
-    if connected is None:
-        with pytest.raises(AccessDenied):
-            await clouds.adapter("lambda", LAMBDA)
-    else:
-        assert (await clouds.adapter("lambda", LAMBDA))[1].memory == connected
+    async with clouds.using("lambda", LAMBDA), clouds.using("lambda", LAMBDA):
+        assert len(made) == 1
+        monkeypatch.setattr("helios_operator.clouds.AGE_SECONDS", -1)
+        if memory is None:
+            with pytest.raises(AccessDenied):
+                async with clouds.using("lambda", LAMBDA):
+                    pass
+        else:
+            async with clouds.using("lambda", LAMBDA) as (_, deployed):
+                assert deployed.memory == memory
+        assert not made[0].closed, "it is at work still"
+    assert made[0].closed is (memory == 2)
+    await clouds.close()
+    assert all(each.closed for each in made)
 
 
 async def test_a_worker_that_dies_again_and_again_is_the_chunks_failure(make):
