@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -79,10 +79,10 @@ class Cli:
         (folder / "index.html").write_text(text or html())
         return name
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Starts a command."""
+    def start(self, *arguments: str, within: Sequence[str] = (), **environment: str) -> subprocess.Popen[str]:
+        """Starts a command. within: the program and arguments that are to run it."""
         return subprocess.Popen(
-            [HELIOSCTL, *arguments],
+            [*within, HELIOSCTL, *arguments],
             cwd=self.folder,
             env=self._environment(environment),
             stdin=subprocess.DEVNULL,

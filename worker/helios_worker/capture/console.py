@@ -7,6 +7,7 @@ from helios_worker.capture.cdp import EventTable, Message
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.playhead import Playhead
 from helios_worker.capture.words import exception_text, plain
+from helios_worker.errors import HeliosError
 
 LINES_KEPT = 40
 LINES_TOLD = 5
@@ -22,6 +23,7 @@ class Console:
         self.lines: deque[str] = deque(maxlen=LINES_KEPT)
         self.errors: list[str] = []
         self.warnings: set[str] = set()
+        self._fault: HeliosError | None = None
         self._page_errors = page_errors
 
     def complain(self, text: str, *, kind: str) -> None:
@@ -33,12 +35,19 @@ class Console:
         else:
             self.warnings.add(line)
 
+    def blame(self, fault: HeliosError) -> None:
+        """Notes what went wrong without the page's doing: it comes before whatever the page makes of it."""
+        self._fault = self._fault or fault
+
     def raise_errors(self, playhead: Playhead) -> None:
         """Ends the frame if the page did anything wrong.
 
         Raises:
             PageError: names the frame, the first error, and what the console said besides.
+            HeliosError: what is not the page's doing.
         """
+        if self._fault is not None:
+            raise self._fault
         if not self.errors:
             return
         first, *others = self.errors

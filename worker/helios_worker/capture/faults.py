@@ -6,7 +6,8 @@
     └── PageError                         the page itself is wrong
         └── PageHangs                     and of FrameNeverReady too: no other attempt makes the frame ready
     HeliosError                  exit 1
-    └── FrameNeverReady                   a frame took too long; another attempt may do better
+    ├── FrameNeverReady                   a frame took too long; another attempt may do better
+    └── NetworkChanged                    the machine's network is another one now: what was being loaded is lost
 """
 
 from typing import Any
@@ -26,6 +27,14 @@ class FrameNeverReady(HeliosError):
     def __init__(self, message: str, report: dict[str, Any]) -> None:
         super().__init__(message, remedy=REMEDY)
         self.report = report
+
+
+class NetworkChanged(HeliosError):
+    """Chrome gives up what it is loading when an interface or address of the machine comes or goes, from here too."""
+
+
+CHANGED = frozenset({"net::ERR_NETWORK_CHANGED", "net::ERR_NETWORK_IO_SUSPENDED"})
+"""Chrome's words for that."""
 
 
 class PageHangs(FrameNeverReady, PageError):

@@ -19,7 +19,7 @@ from helios_worker.capture.closed_roots import hand_over_closed_roots
 from helios_worker.capture.compositor import Compositor
 from helios_worker.capture.console import Console
 from helios_worker.capture.environment import JOIN, opening_commands
-from helios_worker.capture.faults import PageError
+from helios_worker.capture.faults import CHANGED, NetworkChanged, PageError
 from helios_worker.capture.network import Network
 from helios_worker.capture.playhead import Playhead
 from helios_worker.capture.realms import Realms
@@ -86,6 +86,8 @@ class Page:
         async with self._watchdog.over("loading"):
             self._watchdog.address = url
             reply = await self._session.command("Page.navigate", {"url": url})
+            if reply.get("errorText") in CHANGED:
+                raise NetworkChanged(f"{plain(url)} was not loaded, for this machine's network changed meanwhile")
             if reply.get("errorText"):
                 raise PageError(
                     f"{plain(url)} cannot be opened: {reply['errorText']}", remedy="check the address and the file"
