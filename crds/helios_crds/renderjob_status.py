@@ -51,6 +51,9 @@ class Retry(StatusModel):
     failures: int = Field(default=0, ge=0, description="Failed attempts, without disruptions.")
     notBefore: datetime | None = Field(default=None, description="When the next attempt may start.")
     reason: str = Field(default="", max_length=63, description="Why the last attempt failed, in one word.")
+    target: int | None = Field(
+        default=None, ge=0, lt=MAX_TARGETS, description="Where the last attempt failed: its place in targets, from 0."
+    )
 
 
 class TargetStatus(StatusModel):

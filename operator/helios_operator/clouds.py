@@ -70,6 +70,8 @@ class Clouds:
             except Unusable:
                 raise
             except TargetError:  # it cannot be looked at just now
+                if self._known.get(name) is not known:  # nor used, as others found out meanwhile
+                    raise
                 known.at = time.monotonic()
                 return known
         else:

@@ -64,7 +64,7 @@ def conditions(
     trouble = record.end or (obstacle if phase not in ("Complete", "Suspended") else None)
     goes_on = phase not in AT_REST
     reason = STEP_REASON[phase] if goes_on or trouble is None else trouble.reason
-    step = f"{STEP[phase]}; {delay}" if goes_on and delay else STEP.get(phase, "")
+    step = f"{STEP[phase]}; {delay}" if delay and (goes_on or phase == "Suspended") else STEP.get(phase, "")
     message = step if goes_on or trouble is None else trouble.message
     complete, failed, suspended = phase == "Complete", phase == "Failed", phase == "Suspended"
     found: list[tuple[str, bool, str, str]] = [

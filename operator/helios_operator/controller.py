@@ -24,6 +24,8 @@ from helios_operator.manifests.payload import order
 from helios_operator.places import Places, demands
 from helios_operator.policies.homes import is_offload
 from helios_operator.policies.placement import DEFAULT_USES
+from helios_operator.policies.refusals import MAX_SAID
+from helios_operator.policies.results import clean
 from helios_operator.policies.urgency import is_urgent
 from helios_operator.progress import Turns
 from helios_operator.reconcile import reconcile
@@ -78,9 +80,9 @@ class Controller:
         self._events = Recorder(cluster)
         self._taken = TakenNames(self._actions.is_free)
         self._refused = RefusedStarts()
-        self._unstopped: dict[str, tuple[str, ...]] = {}
+        self._unstopped: dict[str, tuple[tuple[str, str], ...]] = {}
         self._places = Places()
-        self._reach: dict[str, Mapping[str, int]] = {}
+        self._wants: dict[str, tuple[Mapping[str, int], int]] = {}
         self._freed = WorkQueue()
         self._render_jobs: dict[str, _Known] = {}
         self._departed = Departed()
@@ -101,7 +103,7 @@ class Controller:
             job = observe.render_job(body)
             self._render_jobs[uid] = _Known(body["metadata"]["resourceVersion"], version(body), job)
             self._invocations.confirm(uid, job.status.targets)
-            self._free(self._places.put(uid, demands(job, self._reach.get(uid, {}))))
+            self._free(self._places.put(uid, demands(job, *self._wants.get(uid, ({}, 0)))))
             self.queue.add(uid)
 
     def drop_render_job(self, uid: str) -> None:
@@ -110,7 +112,7 @@ class Controller:
         self._render_jobs.pop(uid, None)
         self._last_pass.pop(uid, None)
         self._taken.forget(uid)
-        self._reach.pop(uid, None)
+        self._wants.pop(uid, None)
         self._turns.done(uid)
         self._refused.forget(uid)
         self._unstopped.pop(uid, None)
@@ -204,8 +206,8 @@ class Controller:
         attempts, invocations = self.children.attempts(uid, job.namespace), self._invocations.attempts(uid)
         config = self._config_for(job, [*attempts, *invocations])
         decision = reconcile(job, attempts, invocations, self._cluster.now, config)
-        self._reach[uid] = decision.reach
-        wanted = demands(replace(job, status=decision.status), decision.reach)
+        self._wants[uid] = decision.reach, decision.slow
+        wanted = demands(replace(job, status=decision.status), *self._wants[uid])
         wants_more = self._places.grows(uid, wanted)
         self._free(self._places.put(uid, wanted))
         self._invocations.bill(uid, decision.status.targets)
@@ -213,10 +215,10 @@ class Controller:
             await self._tell(job, known.resource_version, decision)
             if uid in self._departed:
                 return
-            await self._act(replace(job, status=decision.status), decision, config)
+            failed = await self._act(replace(job, status=decision.status), decision, config)
         if job.status.completionTime is not None:
             self._invocations.forget(uid)
-            self._reach.pop(uid, None)
+            self._wants.pop(uid, None)
         if wants_more:  # its chunks were given places by what was known before, of its plan, or of what hindered it
             self._last_pass.pop(uid, None)
             self.queue.add(uid)
@@ -224,6 +226,8 @@ class Controller:
             metrics.REACTIONS.observe(asyncio.get_running_loop().time() - asked)
         if decision.requeue_after is not None:
             self.queue.add(uid, min(decision.requeue_after, LOOK_AGAIN if job.taken else math.inf))
+        if failed is not None:
+            raise failed
 
     async def _tell(self, job: ObservedJob | MistakenJob, resource_version: str, decision: Decision) -> None:
         """The status is written before anything that follows from it is done: a stale look ends here, at a 409.
@@ -257,17 +261,18 @@ class Controller:
         else:
             self.put_render_job(found)
 
-    async def _act(self, job: ObservedJob, decision: Decision, config: Config) -> None:
+    async def _act(self, job: ObservedJob, decision: Decision, config: Config) -> ApiError | None:
+        """Stops and starts. Returns why a stop failed; nothing else waits for that."""
         failed = await self._stop_all(job, [each for each in decision.actions if isinstance(each, StopAttempt)])
         if job.uid in self._departed:
-            return
+            return None
         starts = [each for each in decision.actions if isinstance(each, StartAttempt)]
         for start in starts:
             if is_offload(config.targets[start.target]):
+                self._refused.elsewhere(job.uid, start)
                 self._invocations.start(job, start, order(job, start, config))
         await self._start_all(job, [each for each in starts if not is_offload(config.targets[each.target])], config)
-        if failed is not None:
-            raise failed
+        return failed
 
     async def _stop_all(self, job: ObservedJob, stops: list[StopAttempt]) -> ApiError | None:
         """A stop that fails keeps nothing else from being done. Returns why the first one did."""
@@ -277,14 +282,12 @@ class Controller:
                 await self._actions.stop(job, stop)
             except ApiError as error:
                 failed.append((stop, error))
-        refused = tuple(
-            f"the Job {stop.name} cannot be deleted: {error.message}" for stop, error in failed if is_refusal(error)
-        )
-        if refused != self._unstopped.pop(job.uid, ()):
+        refused = {stop.name: clean(error.message, MAX_SAID) for stop, error in failed if is_refusal(error)}
+        if refused.keys() != dict(self._unstopped.pop(job.uid, ())).keys():
             log.info("which stops are refused has changed", **about(job), refused=refused)
             self.queue.add(job.uid)
         if refused:
-            self._unstopped[job.uid] = refused
+            self._unstopped[job.uid] = tuple(refused.items())
         return failed[0][1] if failed else None
 
     async def _start_all(self, job: ObservedJob, starts: list[StartAttempt], config: Config) -> None:

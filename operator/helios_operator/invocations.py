@@ -314,7 +314,7 @@ class Invocations:
         if is_done or reply.exitCode == ExitCode.USER_ERROR:
             self._done[attempt.target] += 1
             self._healths.succeeded(attempt.target, found.owner)
-        elif not attempt.stopping and reply.exitCode not in HANDED_BACK:
+        elif attempt.is_active and reply.exitCode not in HANDED_BACK:
             self._healths.failed(attempt.target, found.owner, clean(reply.stderr, MAX_WHY))
         if attempt.is_active or is_done:  # what was given up and ends well is as good as any
             found.attempt = replace(
@@ -330,6 +330,7 @@ class Invocations:
         if found.attempt.is_active:
             ended = replace(found.attempt, phase=AttemptPhase.FAILED, finished=self._now(), exit_code=1)
             found.attempt = replace(ended, allowed=limit, reason=TOO_LONG)
+            self._healths.failed(ended.target, found.owner, f"a chunk ran for longer than {limit.total_seconds():g} s")
             self._on_news(found.owner)
 
     def _lose(self, found: _Invocation, error: WorkerLost | BadAnswer) -> None:

@@ -18,7 +18,8 @@ LEASE_SECONDS = 15
 RENEW_SECONDS = 10
 RETRY_SECONDS = 2
 CALL_SECONDS = 4
-"""A call that hangs must end well before the time to renew does: the library looks at that between calls only."""
+"""A call that hangs must end before the time to renew does: the library looks at that between calls only."""
+MARGIN_SECONDS = 1
 _NOT_REACHED = (ClientError, OSError, TimeoutError)
 
 
@@ -33,17 +34,25 @@ async def lead(client: ApiClient, namespace: str, name: str, work: Callable[[], 
         LeadershipLost: it is not held any more.
         Exception: what `work` raised.
     """
-    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    tasks: list[asyncio.Task[Any]] = []
+    first: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    tasks: list[asyncio.Future[Any]] = []
+
+    def end(done: asyncio.Future[None]) -> None:
+        if not first.done():
+            first.set_result(done)
 
     async def working() -> None:
-        task = asyncio.ensure_future(work())
-        tasks.append(task)
-        try:
-            await task
-            ended.set_result(None)
-        except Exception as error:
-            ended.set_exception(error)
+        for each in (work(), expiring()):
+            task = asyncio.ensure_future(each)
+            task.add_done_callback(end)
+            tasks.append(task)
+
+    async def expiring() -> None:
+        """Ends the work before somebody else may begin, whatever calls are under way and whatever the clock says."""
+        clock = asyncio.get_running_loop().time
+        while (left := lock.renewed + LEASE_SECONDS - MARGIN_SECONDS - clock()) > 0:  # noqa: ASYNC110 - it moves
+            await asyncio.sleep(left)
+        raise LeadershipLost(f"the Lease {namespace}/{name} could not be renewed for {LEASE_SECONDS} s")
 
     async def stopped() -> None:
         raise LeadershipLost(f"the Lease {namespace}/{name} could not be renewed for {RENEW_SECONDS} s")
@@ -60,8 +69,8 @@ async def lead(client: ApiClient, namespace: str, name: str, work: Callable[[], 
     election = asyncio.create_task(LeaderElection(config).run(), name="election")
     tasks.append(election)
     try:
-        await asyncio.wait({election, ended}, return_when=asyncio.FIRST_COMPLETED)
-        await (ended if ended.done() else election)
+        await asyncio.wait({election, first}, return_when=asyncio.FIRST_COMPLETED)
+        await (first.result() if first.done() else election)
     finally:
         for task in tasks:
             task.cancel()
@@ -70,7 +79,12 @@ async def lead(client: ApiClient, namespace: str, name: str, work: Callable[[], 
 
 
 class _Lock(LeaseLock):
-    """The client's, which takes every error for the API server's own words."""
+    """The client's, which takes every error for the API server's own words.
+
+    renewed: since when at least the Lease is ours, by the loop's clock: the last renewal's beginning.
+    """
+
+    renewed = float("-inf")
 
     async def get(self, name: str, namespace: str) -> Any:
         """As LeaseLock; a server that is not reached is an answer to be asked for again."""
@@ -83,20 +97,26 @@ class _Lock(LeaseLock):
     async def create(self, name: str, namespace: str, election_record: Any) -> bool:
         """As LeaseLock, whose own asks for `pretty=True` where the client wants a string and refuses (37.0.2)."""
         body = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
+        began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 await self.api_instance.create_namespaced_lease(namespace, body)
         except (ApiException, *_NOT_REACHED):
             return False
+        self.renewed = began
         return True
 
     async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
         """As LeaseLock."""
+        began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                return bool(await super().update(name, namespace, updated_record))
+                is_renewed = bool(await super().update(name, namespace, updated_record))
         except _NOT_REACHED:
             return False
+        if is_renewed:
+            self.renewed = began
+        return is_renewed
 
     async def release(self) -> None:
         """Hands the Lease back, if it is ours and the server is reached; otherwise it runs out by itself."""

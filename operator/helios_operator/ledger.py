@@ -1,6 +1,6 @@
 """What is remembered of failed attempts: the status' retries, by piece of work."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -15,8 +15,14 @@ class Ledger:
     stopped if it still runs.
     """
 
-    def __init__(self, entries: Iterable[Retry]) -> None:
+    def __init__(self, entries: Iterable[Retry], targets: Sequence[str] = ()) -> None:
+        """targets: the names that the entries' places are of."""
         self._entries = {Work(entry.stage, entry.chunk): entry for entry in entries}
+        self._targets = {
+            work: targets[entry.target]
+            for work, entry in self._entries.items()
+            if entry.target is not None and entry.target < len(targets)
+        }
 
     @property
     def entries(self) -> Mapping[Work, Retry]:
@@ -32,6 +38,10 @@ class Ledger:
         entry = self._entries.get(work)
         return entry.attempt if entry else 0
 
+    def target(self, work: Work) -> str | None:
+        """Where the last settled attempt failed, as far as that is on record."""
+        return self._targets.get(work)
+
     def failures(self, work: Work) -> int:
         """Counted failures."""
         entry = self._entries.get(work)
@@ -42,8 +52,12 @@ class Ledger:
         entry = self._entries.get(work)
         return entry.notBefore if entry else None
 
-    def record(self, work: Work, attempt: int, reason: str, not_before: datetime | None) -> int:
+    def record(
+        self, work: Work, attempt: int, reason: str, not_before: datetime | None, target: str | None = None
+    ) -> int:
         """Settles a failed attempt. Returns the failures of this work, with this one."""
+        if target is not None:
+            self._targets[work] = target
         failures = self.failures(work) + 1
         self._entries[work] = Retry(
             stage=work.stage,
@@ -58,7 +72,12 @@ class Ledger:
     def forget(self, work: Work) -> None:
         """Drops the entry of work that is done."""
         self._entries.pop(work, None)
+        self._targets.pop(work, None)
 
-    def to_status(self) -> list[Retry]:
-        """The entries as the status holds them, in order."""
-        return [self._entries[work] for work in sorted(self._entries)]
+    def to_status(self, targets: Sequence[str]) -> list[Retry]:
+        """The entries as the status holds them, in order. targets: the names that their places are of."""
+        places = {name: place for place, name in enumerate(targets)}
+        return [
+            entry.model_copy(update={"target": places.get(self._targets.get(work, ""))})
+            for work, entry in sorted(self._entries.items())
+        ]

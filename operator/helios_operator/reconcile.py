@@ -27,12 +27,20 @@ from helios_operator.policies.delays import WORTH_TELLING, delay, is_waiting_lon
 from helios_operator.policies.homes import homes, is_offload, needs_bucket
 from helios_operator.policies.names import names_taken
 from helios_operator.policies.obstacles import obstacle
-from helios_operator.policies.placement import DEFAULT_USES, NO_LIMIT, Room, place, rooms, within_budget
+from helios_operator.policies.placement import (
+    DEFAULT_USES,
+    NO_LIMIT,
+    SHUNNED_AFTER,
+    Room,
+    Tried,
+    place,
+    rooms,
+    within_budget,
+)
 from helios_operator.policies.refusals import starts_refused
 from helios_operator.policies.retry import GivenUp
 from helios_operator.policies.stop import attempts_to_stop
 from helios_operator.policies.stragglers import patience, stragglers
-from helios_operator.policies.window import chunks_to_start
 from helios_operator.settle import Record, settle
 from helios_operator.state import (
     PLAN,
@@ -83,6 +91,7 @@ def reconcile(
         events=tuple(announcements),
         requeue_after=None if record.end or record.film else scheduler.next_look(),
         reach=scheduler.reach(is_blocked=blocked is not None),
+        slow=scheduler.slow,
     )
 
 
@@ -132,7 +141,8 @@ def _ending(record: Record) -> Iterator[Announcement]:
 class _Scheduler:
     """What runs next.
 
-    holding: attempts that hold a place: alive, or suspended by a queue; those that are lost hold none.
+    holding: attempts that hold a place: alive, or suspended by a queue; those that are lost hold none. slow: how many
+    chunks are to be duplicated, once it was asked for starts.
     """
 
     def __init__(
@@ -143,6 +153,7 @@ class _Scheduler:
         self.holding = [
             attempt for attempt in attempts if attempt.is_active and not is_lost(attempt, now, config.terminating_grace)
         ]
+        self.slow = 0
         self._busy = {attempt.work for attempt in self.holding}
         self._taken = {(taken.work, taken.number) for taken in job.taken}
         self._paused = {(told.work, told.number): told.until for told in job.refused if told.until > now}
@@ -195,7 +206,8 @@ class _Scheduler:
             )
         if self._affordable() == 0 and not self._holds_priced():
             told.append(f"execution.budget ({execution.budget}) is used up, nothing more runs where it costs something")
-        return [*told, *self._job.unstopped[:1]]
+        told += [f"the Job {name} cannot be deleted: {why}" for name, why in self._job.unstopped[:1]]
+        return told
 
     def reach(self, *, is_blocked: bool) -> Mapping[str, int]:
         """How many places for chunks this job could use at most on each target, those that it holds included."""
@@ -274,15 +286,27 @@ class _Scheduler:
         held = [attempt for attempt in self.holding if attempt.work.stage is Stage.CHUNK]
         waiting = [index for index, mark in enumerate(self._record.marks) if mark == WAITING]
         ready = [index for index in waiting if self._is_ready(Work(Stage.CHUNK, index))]
-        chosen = chunks_to_start(ready, len(held), execution.parallelism)
-        if not chosen and len(held) < execution.parallelism:
-            chosen = self._slow_chunks()[: execution.parallelism - len(held)]
-        placed = place(chosen, self._rooms(held), {index: self._tried(Work(Stage.CHUNK, index)) for index in chosen})
+        due = ready or self._slow_chunks()
+        self.slow = 0 if ready else len(due)
+        placed = place(due, self._rooms(held), self._tried_chunk, execution.parallelism - len(held))
         return [self._start(Work(Stage.CHUNK, index), target) for index, target in placed]
 
+    def _tried_chunk(self, index: int) -> Tried:
+        work = Work(Stage.CHUNK, index)
+        ends = [attempt.finished for attempt in self._attempts.get(work, ()) if attempt.finished is not None]
+        return Tried(self._tried(work), may_wait=bool(ends) and self._now - max(ends) < self._config.spill_after)
+
     def _tried(self, work: Work) -> Counter[str]:
-        """Where work was tried, or still is, without success."""
-        return Counter(attempt.target for attempt in self._attempts.get(work, ()) if not attempt.stopping)
+        """How often work was tried where, or still is, without success; a target that refuses it counts as tried."""
+        known = [attempt for attempt in self._attempts.get(work, ()) if not attempt.stopping]
+        found = Counter(attempt.target for attempt in known)
+        last, target = self._record.ledger.last(work), self._record.ledger.target(work)
+        if target is not None and all(attempt.number != last for attempt in known):
+            found[target] += 1
+        for told in self._job.refused:
+            if (told.work, told.number) == (work, self._next_number(work)):
+                found[told.target] += SHUNNED_AFTER
+        return found
 
     def _rooms(self, held: Sequence[Attempt]) -> list[Room]:
         free = rooms(self._uses(), held, self._config, self._now)
@@ -294,6 +318,7 @@ class _Scheduler:
         return patience(finished, self._job.spec.execution.stragglers)
 
     def _slow_chunks(self) -> list[int]:
+        """Chunks that run for so long that a duplicate may be faster."""
         limit = self._patience
         if limit is None:
             return []
@@ -373,6 +398,7 @@ def _status(
     active: list[Attempt | StartAttempt] = [] if ended else [*holding, *starts]
     marks = _chunk_map(record, active)
     done = marks.count(DONE) + marks.count(CACHED)
+    targets = _targets(job, record, active)
     told = "" if ended else held_up
     found = conditions(record, phase, hindrance.obstacle, job.status.conditions, job.generation, now, told)
     return RenderJobStatus(
@@ -392,8 +418,8 @@ def _status(
         ),
         chunkMap=marks,
         failures=record.failures,
-        retries=record.ledger.to_status(),
-        targets=_targets(job, record, active),
+        retries=record.ledger.to_status([target.name for target in targets]),
+        targets=targets,
         output=record.film or Film(url=output_url(job, config)[:2200]),
         conditions=found,
     )

@@ -34,6 +34,10 @@ class RefusedStarts:
         """A RenderJob's refused starts, in order of their work."""
         return tuple(sorted((told for _, told in self._of.get(uid, {}).values()), key=lambda told: told.work))
 
+    def elsewhere(self, uid: str, start: StartAttempt) -> None:
+        """An attempt that was refused is made on a target that asks nobody here."""
+        self._of.get(uid, {}).pop((start.work, start.number), None)
+
     def is_at_limit(self, uid: str) -> bool:
         """Whether all that a RenderJob tried last was refused."""
         return uid in self._at_limit
@@ -49,7 +53,7 @@ class RefusedStarts:
             key = start.work, start.number
             times = known[key][0] + 1 if key in known else 1
             until = now + backoff(uid, start.work, times, FIRST_PAUSE, LONGEST_PAUSE)
-            known[key] = times, RefusedStart(*key, QUOTA in error.message, error.message, until)
+            known[key] = times, RefusedStart(*key, start.target, QUOTA in error.message, error.message, until)
 
     def succeeded(self, uid: str, start: StartAttempt) -> bool:
         """A start was not refused. Returns whether it was before."""

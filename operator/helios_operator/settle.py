@@ -50,7 +50,7 @@ class Record:
         it, or the store is another one now. The render is then planned again.
         """
         status, plan = job.status, job.status.plan
-        ledger, tallies = Ledger(status.retries), Tallies(status.targets)
+        ledger, tallies = Ledger(status.retries, [target.name for target in status.targets]), Tallies(status.targets)
         if plan is None or plan.jobPath != results.job_path(store, plan.jobId) or len(status.chunkMap) != plan.chunks:
             return cls(None, [], ledger, status.failures, None, tallies)
         marks = [WAITING if mark == ACTIVE else mark for mark in status.chunkMap]
@@ -189,7 +189,7 @@ class _Settlement:
         found = self._account(attempt)
         failures = record.ledger.failures(work) + 1
         pause = backoff(self._job.uid, work, failures, config.backoff, config.backoff_limit)
-        record.ledger.record(work, number, found.reason, self._now + pause)
+        record.ledger.record(work, number, found.reason, self._now + pause, attempt.target)
         record.failures += 1
         record.tallies.failed(attempt.target)
         limits = self._job.spec.execution.retries

@@ -96,6 +96,7 @@ class RefusedStart:
 
     work: Work
     number: int
+    target: str
     by_quota: bool
     message: str
     until: datetime
@@ -124,8 +125,8 @@ class ObservedJob(AnyJob):
     """A RenderJob as the API server last told.
 
     status: as it was last written and acknowledged. taken: children's names that were found to be somebody else's.
-    refused: starts that the API server refused when they were last tried. unstopped: why Jobs could not be deleted,
-    with their names.
+    refused: starts that the API server refused when they were last tried; at_limit: whether that were all. unstopped:
+    names of Jobs that could not be deleted, and why.
     """
 
     spec: RenderJobSpec
@@ -134,7 +135,7 @@ class ObservedJob(AnyJob):
     taken: tuple[TakenName, ...] = ()
     refused: tuple[RefusedStart, ...] = ()
     at_limit: bool = False
-    unstopped: tuple[str, ...] = ()
+    unstopped: tuple[tuple[str, str], ...] = ()
 
 
 def by_work(attempts: Iterable[Attempt]) -> Mapping[Work, list[Attempt]]:
@@ -188,7 +189,8 @@ class Decision:
     status: to be written if it differs, before anything else: work may start whose record changes by this very
     status. Stops follow from acknowledged status alone.
     requeue_after: seconds after which time alone may change the decision.
-    reach: how many places for chunks it could use at most, by target, those that it holds included.
+    reach: how many places for chunks it could use at most, by target, those that it holds included. slow: how many
+    chunks that run are to be duplicated.
     """
 
     status: RenderJobStatus
@@ -196,3 +198,4 @@ class Decision:
     events: tuple[Announcement, ...] = ()
     requeue_after: float | None = None
     reach: Mapping[str, int] = field(default_factory=dict)
+    slow: int = 0

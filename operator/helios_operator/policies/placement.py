@@ -1,7 +1,7 @@
 """On which target a chunk is rendered: in order of preference, spilling over to the next when one has no room."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -24,6 +24,19 @@ class Room:
 
 NO_LIMIT = 1 << 30
 SHUNNED_AFTER = 2
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Where a chunk was tried without success so far, and how often.
+
+    may_wait: whether it may wait for room where it was tried less often; not for ever, for that may never come.
+    """
+
+    times: Mapping[str, int]
+    may_wait: bool
+
+
 DEFAULT_USES = (TargetUse(name=BUILT_IN),)
 
 
@@ -67,25 +80,30 @@ def _is_stuck(attempt: Attempt, now: datetime, spill_after: timedelta) -> bool:
     return attempt.phase is AttemptPhase.WAITING and now - attempt.created > spill_after
 
 
-def place(chunks: Iterable[int], free: Sequence[Room], tried: Mapping[int, Counter[str]]) -> list[tuple[int, str]]:
-    """A target for each chunk, as long as there is room; the rest waits.
+def place(
+    chunks: Iterable[int], free: Sequence[Room], tried: Callable[[int], Tried], most: int = NO_LIMIT
+) -> list[tuple[int, str]]:
+    """A target for each chunk, as long as there is room, for `most` of them; the rest waits.
 
-    tried: how often a chunk was tried where, without success so far. Such a chunk goes where that was least often, and
-    rather waits than goes where it was SHUNNED_AFTER times: what one target cannot do another may.
+    A chunk that was tried goes where that was least often, and rather waits for a while than goes where it was
+    SHUNNED_AFTER times: what one target cannot do another may. Those behind it do not wait for it.
     """
     left = {room.target: room.free for room in free}
-    found = []
+    found: list[tuple[int, str]] = []
     for chunk in chunks:
-        target = _target_for(free, left, tried.get(chunk, Counter()))
+        if len(found) >= most or not any(left.values()):
+            break
+        target = _target_for(free, left, tried(chunk))
         if target is not None:
             left[target] -= 1
             found.append((chunk, target))
-        elif not any(left.values()):
-            break
     return found
 
 
-def _target_for(rooms: Sequence[Room], left: Mapping[str, int], times: Counter[str]) -> str | None:
-    able = [room.target for room in rooms if room.is_open or left[room.target]]
-    trusted = [target for target in able if times[target] < SHUNNED_AFTER] or able
-    return min((target for target in trusted if left[target]), key=lambda target: times[target], default=None)
+def _target_for(rooms: Sequence[Room], left: Mapping[str, int], tried: Tried) -> str | None:
+    def times(target: str) -> int:
+        return tried.times.get(target, 0)
+
+    able = [room.target for room in rooms if left[room.target] or (room.is_open and tried.may_wait)]
+    trusted = [target for target in able if times(target) < SHUNNED_AFTER] or able
+    return min((target for target in trusted if left[target]), key=times, default=None)

@@ -13,7 +13,7 @@ from helios_operator.cluster import ApiError
 from helios_operator.manifests.names import attempt_name
 from helios_operator.state import Work
 from tests.unit.operator.api_server import ApiServer, Operator, condition
-from tests.unit.operator.builders import UID, plan_status, render_job
+from tests.unit.operator.builders import NOW, UID, plan_status, render_job, seconds
 
 JOBS = paths.jobs("films")
 FEW = {"kubernetes": {}, "maxConcurrent": 2}
@@ -391,6 +391,34 @@ async def test_a_stop_that_is_refused_keeps_nothing_else_from_being_done(operato
         server.refuse = lambda verb, path: None
         await operator.until(lambda: chunk_job(0) not in server.objects, "the end of the first one")
         await operator.until(lambda: webhook not in str(server.objects[path]["status"]["conditions"]), "no words")
+
+    await operator.works(scenario)
+
+
+async def test_the_only_target_duplicates_its_stragglers(operator: Operator, server: ApiServer):
+    """The last chunk that runs is all that a render asks places for, but for its duplicate."""
+    operator.apply(status={**planned(4), "chunks": {"total": 4}}, execution={"stragglers": {"minimum": "5s"}})
+
+    async def scenario() -> None:
+        await operator.until(lambda: {chunk_job(index) for index in range(4)} <= server.objects.keys(), "the chunks")
+        for index in range(4):
+            job = server.objects[chunk_job(index)]
+            pod = pod_of(job, "")
+            state = pod["status"]["containerStatuses"][0]["state"]
+            began = {"startedAt": NOW.isoformat()}
+            pod["metadata"] |= {"name": f"pod{index}", "uid": f"pod{index}"}
+            if index == 3:
+                pod["status"] |= {"phase": "Running"}
+                state.clear()
+                state["running"] = began
+            else:
+                state["terminated"] |= began | {"finishedAt": (NOW + seconds(2)).isoformat()}
+                operator.controller.children.put_job(ended(job))
+            operator.controller.children.put_pod(pod)
+        server.now = NOW + seconds(60)
+        operator.controller.queue.add(UID)
+        duplicate = f"{JOBS}/{attempt_name(render_job(), Work(Stage.CHUNK, 3), 2)}"
+        await operator.until(lambda: duplicate in server.objects, "the duplicate")
 
     await operator.works(scenario)
 

@@ -1,5 +1,7 @@
 """Places: kept as demands change, the same as dividing them anew; and who is told of places that become free."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,6 +81,8 @@ def test_demands():
     assert [demand.wanted for demand in demands(render_job(), {}).values()] == [1], "not planned yet"
     assert demands(render_job("##", completionTime=NOW), {}) == {}
     assert demands(render_job("..", spec={"suspend": True}), {}) == {}
+    assert demands(replace(render_job(".."), deleting=True), {}) == {}
+    assert demands(render_job("########..", spec=spec, chunks=counts), {}, 1)["one"].wanted == 3, "and a duplicate"
 
 
 def test_what_nobody_can_use_is_no_demand():

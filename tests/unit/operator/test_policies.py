@@ -1,7 +1,6 @@
 """Policies, each by its table."""
 
 import json
-from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -15,28 +14,12 @@ from helios_operator.policies.causes import cause_of
 from helios_operator.policies.deadlines import has_not_started, is_lost, is_over
 from helios_operator.policies.delays import delay
 from helios_operator.policies.fair_share import Demand, shares
-from helios_operator.policies.placement import Room, place, rooms
+from helios_operator.policies.placement import Room, Tried, place, rooms
 from helios_operator.policies.retry import backoff, given_up
 from helios_operator.policies.stop import attempts_to_stop
 from helios_operator.policies.stragglers import patience, stragglers
-from helios_operator.policies.window import chunks_to_start
 from helios_operator.state import PLAN, STITCH, by_work
 from tests.unit.operator.builders import JOB_ID, JOB_PATH, NOW, UID, attempt, retry, seconds, status
-
-
-@pytest.mark.parametrize(
-    ("ready", "active", "window", "started"),
-    [
-        pytest.param([3, 0, 2, 1], 0, 2, [0, 1], id="fills the window from the front"),
-        pytest.param([2, 3], 1, 2, [2], id="one active leaves one place"),
-        pytest.param([2, 3], 2, 2, [], id="a full window starts nothing"),
-        pytest.param([2, 3], 5, 2, [], id="nor does an overfull one"),
-        pytest.param([], 0, 2, [], id="nothing is ready"),
-    ],
-)
-def test_window(ready, active, window, started):
-    assert chunks_to_start(ready, active, window) == started
-
 
 USES = (TargetUse(name="kubernetes", maxConcurrent=2), TargetUse(name="spot"))
 
@@ -62,8 +45,21 @@ def test_nothing_is_taken_from_those_who_hold_more_than_their_share():
     assert [room.free for room in rooms(USES, [], config, NOW)] == [1, 0]
 
 
-def test_placement_is_in_order_of_preference():
-    assert place([4, 5, 6, 7], [Room("a", 1), Room("b", 2)], {}) == [(4, "a"), (5, "b"), (6, "b")]
+def untried(chunk: int) -> Tried:
+    return Tried({}, may_wait=False)
+
+
+@pytest.mark.parametrize(
+    ("most", "placed"),
+    [
+        pytest.param(9, [(4, "a"), (5, "b"), (6, "b")], id="as many as there is room for"),
+        pytest.param(2, [(4, "a"), (5, "b")], id="as many as the window has places"),
+        pytest.param(0, [], id="a full window"),
+        pytest.param(-3, [], id="an overfull one"),
+    ],
+)
+def test_placement_is_in_order_of_preference(most, placed):
+    assert place([4, 5, 6, 7], [Room("a", 1), Room("b", 2)], untried, most) == placed
 
 
 @pytest.mark.parametrize(
@@ -71,7 +67,7 @@ def test_placement_is_in_order_of_preference():
     [
         pytest.param([Room("a", 2), Room("b", 2)], {"a": 1}, [(4, "b"), (5, "a")], id="elsewhere"),
         pytest.param([Room("a", 2), Room("b", 0)], {"a": 1}, [(4, "a"), (5, "a")], id="where there is room"),
-        pytest.param([Room("a", 2), Room("b", 0)], {"a": 2}, [(5, "a")], id="it rather waits"),
+        pytest.param([Room("a", 2), Room("b", 0)], {"a": 2}, [(5, "a"), (6, "a")], id="it rather waits, others do not"),
         pytest.param([Room("a", 2), Room("b", 0, is_open=False)], {"a": 2}, [(4, "a"), (5, "a")], id="nowhere else"),
         pytest.param([Room("a", 2), Room("b", 2)], {"a": 1, "b": 1}, [(4, "a"), (5, "a")], id="tried everywhere"),
         pytest.param([Room("a", 2), Room("b", 2)], {"a": 2, "b": 1}, [(4, "b"), (5, "a")], id="where it was least"),
@@ -79,7 +75,14 @@ def test_placement_is_in_order_of_preference():
     ],
 )
 def test_a_chunk_that_was_tried_in_vain_goes_elsewhere(free, tried, expected):
-    assert place([4, 5], free, {4: Counter(tried)}) == expected
+    waiting = {4: Tried(tried, may_wait=True)}
+    assert place([4, 5, 6], free, lambda chunk: waiting.get(chunk, untried(chunk)), 2) == expected
+
+
+def test_a_chunk_waits_for_another_target_no_longer_than_a_while():
+    impatient = Tried({"a": 2}, may_wait=False)
+    assert place([4], [Room("a", 2), Room("b", 0)], lambda _: impatient) == [(4, "a")]
+    assert place([4], [Room("a", 2), Room("b", 1)], lambda _: impatient) == [(4, "b")]
 
 
 @pytest.mark.parametrize(

@@ -286,6 +286,33 @@ def test_another_try_is_made_elsewhere(chunk_map: str, children: list[Attempt]):
     assert start.target == "spot"
 
 
+def test_what_is_refused_on_one_target_is_tried_on_another():
+    told = RefusedStart(Work(Stage.CHUNK, 0), 2, "spot", False, "not today", NOW - seconds(1))
+    job = replace(render_job(".", spec=ON_TWO), refused=(told,))
+    before = attempt("failed", disrupted=True, age=60, finished=NOW - seconds(30))
+    (start,) = [each for each in decide(job, before, config=TWO_TARGETS).actions if isinstance(each, StartAttempt)]
+    assert start.target == "kubernetes"
+
+
+def test_where_an_attempt_failed_is_on_record():
+    """Its Job is deleted when it did not start, and a new operator has not seen it."""
+    waited = attempt("waiting", age=3600)
+    status = decide(render_job(".", spec=ON_TWO), waited, config=TWO_TARGETS).status
+    assert [status.targets[entry.target or 0].name for entry in status.retries] == ["kubernetes"]
+    again = replace(render_job(".", spec=ON_TWO), status=status)
+    later = reconcile(again, (), (), NOW + seconds(60), TWO_TARGETS)
+    assert [start.target for start in later.actions if isinstance(start, StartAttempt)] == ["spot"]
+    turned = {"execution": {"targets": [*reversed(ON_TWO["execution"]["targets"])]}}
+    changed = reconcile(replace(again, spec=render_job(spec=turned).spec), (), (), NOW + seconds(1), TWO_TARGETS).status
+    assert [changed.targets[entry.target or 0].name for entry in changed.retries] == ["kubernetes"]
+
+
+def test_a_job_that_cannot_be_deleted_is_told_of_while_suspended_too():
+    job = replace(render_job("a", spec={"suspend": True}), unstopped=(("teaser-a1", "a webhook says no"),))
+    told = decide(job, attempt("running")).status.conditions
+    assert all("the Job teaser-a1 cannot be deleted: a webhook says no" in found.message for found in told[:1])
+
+
 @pytest.mark.parametrize(
     ("spec", "changes", "reach"),
     [
@@ -369,7 +396,9 @@ def test_names_that_others_have(observed, children, name, starts, phase, stalled
 
 
 def refused(work: Work, pause: float, *, by_quota: bool = False) -> RefusedStart:
-    return RefusedStart(work, 1, by_quota, "exceeded quota" if by_quota else "not today", NOW + seconds(pause))
+    return RefusedStart(
+        work, 1, "kubernetes", by_quota, "exceeded quota" if by_quota else "not today", NOW + seconds(pause)
+    )
 
 
 @pytest.mark.parametrize(
