@@ -156,6 +156,7 @@ class _Scheduler:
         self.slow = 0
         self._busy = {attempt.work for attempt in self.holding}
         self._taken = {(taken.work, taken.number) for taken in job.taken}
+        self._refusing = {(told.work, told.number): told.target for told in job.refused}
         self._paused = {(told.work, told.number): told.until for told in job.refused if told.until > now}
 
     def starts(self) -> list[StartAttempt]:
@@ -303,9 +304,8 @@ class _Scheduler:
         last, target = self._record.ledger.last(work), self._record.ledger.target(work)
         if target is not None and all(attempt.number != last for attempt in known):
             found[target] += 1
-        for told in self._job.refused:
-            if (told.work, told.number) == (work, self._next_number(work)):
-                found[told.target] += SHUNNED_AFTER
+        if refusing := self._refusing.get((work, self._next_number(work))):
+            found[refusing] += SHUNNED_AFTER
         return found
 
     def _rooms(self, held: Sequence[Attempt]) -> list[Room]:
