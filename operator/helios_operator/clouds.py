@@ -91,7 +91,7 @@ class Clouds:
             raise
 
     def forget(self, name: str) -> None:
-        """A target was of no use: what it is, is looked at again. Its connections end with the calls under way."""
+        """A target was of no use: what it is, is looked at again. Its connections end when a call does."""
         known = self._known.pop(name, None)
         if known is not None:
             self._retired.add(known)

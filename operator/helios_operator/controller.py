@@ -206,7 +206,7 @@ class Controller:
         attempts, invocations = self.children.attempts(uid, job.namespace), self._invocations.attempts(uid)
         config = self._config_for(job, [*attempts, *invocations])
         decision = reconcile(job, attempts, invocations, self._cluster.now, config)
-        self._wants[uid] = decision.reach, decision.slow
+        self._wants[uid] = decision.reach, decision.extra
         wanted = demands(replace(job, status=decision.status), *self._wants[uid])
         wants_more = self._places.grows(uid, wanted)
         self._free(self._places.put(uid, wanted))
@@ -269,7 +269,8 @@ class Controller:
         starts = [each for each in decision.actions if isinstance(each, StartAttempt)]
         for start in starts:
             if is_offload(config.targets[start.target]):
-                self._refused.elsewhere(job.uid, start)
+                if self._refused.elsewhere(job.uid, start):
+                    self.queue.add(job.uid)
                 self._invocations.start(job, start, order(job, start, config))
         await self._start_all(job, [each for each in starts if not is_offload(config.targets[each.target])], config)
         return failed

@@ -338,7 +338,8 @@ class Invocations:
         attempt, target = found.attempt, found.attempt.target
         metrics.INVOCATIONS.labels(target, type(error).__name__).inc()
         by_target = isinstance(error, (*TROUBLE, BadAnswer))
-        self._healths.failed(target, EVERYBODY if by_target else found.owner, _why(error))
+        if attempt.reason != TOO_LONG:  # or that has been noted
+            self._healths.failed(target, EVERYBODY if by_target else found.owner, _why(error))
         if isinstance(error, (TimedOut, OutOfMemory)):
             self._clouds.forget(target)  # somebody may give it more, as they are told to
         if not attempt.is_active:

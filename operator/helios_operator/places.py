@@ -12,11 +12,11 @@ from helios_operator.policies.placement import DEFAULT_USES, NO_LIMIT
 from helios_operator.state import MistakenJob, ObservedJob
 
 
-def demands(job: ObservedJob | MistakenJob, reach: Mapping[str, int], slow: int = 0) -> Mapping[str, Demand]:
+def demands(job: ObservedJob | MistakenJob, reach: Mapping[str, int], extra: int = 0) -> Mapping[str, Demand]:
     """What a RenderJob could use of each of its targets; one whose spec is unclear keeps what it has.
 
-    reach: how many places on a target it could use at most, as far as that is known. slow: how many chunks that run are
-    to be duplicated. What somebody cannot use, for whatever reason, is no demand: it would only keep others from it.
+    reach: how many places on a target it could use at most, as far as that is known. extra: places for duplicates of
+    slow chunks. What somebody cannot use, for whatever reason, is no demand: it would only keep others from it.
     """
     status = job.status
     if status.completionTime is not None:
@@ -26,7 +26,7 @@ def demands(job: ObservedJob | MistakenJob, reach: Mapping[str, int], slow: int 
     if job.spec.suspend or job.deleting:
         return {}
     execution = job.spec.execution
-    wanted = max(1, min(status.chunks.total - status.chunks.done + slow, execution.parallelism))
+    wanted = max(1, min(status.chunks.total - status.chunks.done + extra, execution.parallelism))
     found = {}
     for use in execution.targets or DEFAULT_USES:
         usable = min(wanted, use.maxConcurrent or NO_LIMIT, reach.get(use.name, NO_LIMIT))

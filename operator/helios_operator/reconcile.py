@@ -91,7 +91,7 @@ def reconcile(
         events=tuple(announcements),
         requeue_after=None if record.end or record.film else scheduler.next_look(),
         reach=scheduler.reach(is_blocked=blocked is not None),
-        slow=scheduler.slow,
+        extra=scheduler.extra,
     )
 
 
@@ -141,8 +141,8 @@ def _ending(record: Record) -> Iterator[Announcement]:
 class _Scheduler:
     """What runs next.
 
-    holding: attempts that hold a place: alive, or suspended by a queue; those that are lost hold none. slow: how many
-    chunks are to be duplicated, once it was asked for starts.
+    holding: attempts that hold a place: alive, or suspended by a queue; those that are lost hold none. extra: how
+    many of its places are duplicates', or are to be, once it was asked for starts.
     """
 
     def __init__(
@@ -153,7 +153,8 @@ class _Scheduler:
         self.holding = [
             attempt for attempt in attempts if attempt.is_active and not is_lost(attempt, now, config.terminating_grace)
         ]
-        self.slow = 0
+        self.extra = 0
+        self._waits: list[datetime] = []
         self._busy = {attempt.work for attempt in self.holding}
         self._taken = {(taken.work, taken.number) for taken in job.taken}
         self._refusing = {(told.work, told.number): told.target for told in job.refused}
@@ -287,15 +288,27 @@ class _Scheduler:
         held = [attempt for attempt in self.holding if attempt.work.stage is Stage.CHUNK]
         waiting = [index for index, mark in enumerate(self._record.marks) if mark == WAITING]
         ready = [index for index in waiting if self._is_ready(Work(Stage.CHUNK, index))]
-        due = ready or self._slow_chunks()
-        self.slow = 0 if ready else len(due)
-        placed = place(due, self._rooms(held), self._tried_chunk, execution.parallelism - len(held))
+        free, more = self._rooms(held), execution.parallelism - len(held)
+        self.extra = len(held) - len({attempt.work for attempt in held})
+        placed = place(ready, free, self._tried_chunk, more)
+        if len(placed) == len(ready) or len(placed) < min(more, sum(room.free for room in free)):
+            slow = self._slow_chunks()
+            self.extra += len(slow)
+            placed = place([*ready, *slow], free, self._tried_chunk, more)
+        chosen = {index for index, _ in placed}
+        ends = [self._end_of_waiting(Work(Stage.CHUNK, index)) for index in ready if index not in chosen]
+        self._waits = [end for end in ends if end is not None and end > self._now]
         return [self._start(Work(Stage.CHUNK, index), target) for index, target in placed]
 
     def _tried_chunk(self, index: int) -> Tried:
         work = Work(Stage.CHUNK, index)
+        end = self._end_of_waiting(work)
+        return Tried(self._tried(work), may_wait=end is not None and self._now < end)
+
+    def _end_of_waiting(self, work: Work) -> datetime | None:
+        """How long work that was tried waits for room elsewhere."""
         ends = [attempt.finished for attempt in self._attempts.get(work, ()) if attempt.finished is not None]
-        return Tried(self._tried(work), may_wait=bool(ends) and self._now - max(ends) < self._config.spill_after)
+        return max(ends) + self._config.spill_after if ends else None
 
     def _tried(self, work: Work) -> Counter[str]:
         """How often work was tried where, or still is, without success; a target that refuses it counts as tried."""
@@ -365,7 +378,7 @@ class _Scheduler:
         waits += [attempt.created + start_timeout for attempt in starting]
         waits += [attempt.created + WORTH_TELLING for attempt in starting if not is_waiting_long(attempt, self._now)]
         waits += self._paused.values()
-        waits += self._slow_from()
+        waits += [*self._waits, *self._slow_from()]
         soonest = min(waits, default=self._now + timedelta(minutes=1))
         return min(60.0, max(1.0, (soonest - self._now).total_seconds()))
 

@@ -34,9 +34,9 @@ class RefusedStarts:
         """A RenderJob's refused starts, in order of their work."""
         return tuple(sorted((told for _, told in self._of.get(uid, {}).values()), key=lambda told: told.work))
 
-    def elsewhere(self, uid: str, start: StartAttempt) -> None:
-        """An attempt that was refused is made on a target that asks nobody here."""
-        self._of.get(uid, {}).pop((start.work, start.number), None)
+    def elsewhere(self, uid: str, start: StartAttempt) -> bool:
+        """An attempt is made on a target that asks nobody here. Returns whether it was refused before."""
+        return self._of.get(uid, {}).pop((start.work, start.number), None) is not None
 
     def is_at_limit(self, uid: str) -> bool:
         """Whether all that a RenderJob tried last was refused."""

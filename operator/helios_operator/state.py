@@ -189,8 +189,8 @@ class Decision:
     status: to be written if it differs, before anything else: work may start whose record changes by this very
     status. Stops follow from acknowledged status alone.
     requeue_after: seconds after which time alone may change the decision.
-    reach: how many places for chunks it could use at most, by target, those that it holds included. slow: how many
-    chunks that run are to be duplicated.
+    reach: how many places for chunks it could use at most, by target, those that it holds included. extra: how many
+    of these it has or needs for duplicates.
     """
 
     status: RenderJobStatus
@@ -198,4 +198,4 @@ class Decision:
     events: tuple[Announcement, ...] = ()
     requeue_after: float | None = None
     reach: Mapping[str, int] = field(default_factory=dict)
-    slow: int = 0
+    extra: int = 0

@@ -15,16 +15,19 @@ while [ ! -e calm ]; do ip address add 10.1.1.1/24 dev left; ip address del 10.1
 exec "$0" "$@"
 """
 FILES = 40
+WAITING = """<script>window.__HELIOS_READY__ = Promise.all([...document.querySelectorAll("link")].map(
+  (link) => new Promise((resolve) => { if (link.sheet) resolve(); else link.onload = resolve; })));</script>"""
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("ip") is None, reason="it takes root and ip to make a network")
-def test_files_that_are_lost_with_the_network_are_loaded_again(cli: Cli):
+@pytest.mark.parametrize("script", ["", WAITING], ids=["files", "files that the page waits for"])
+def test_files_that_are_lost_with_the_network_are_loaded_again(cli: Cli, script: str):
     links = "".join(f"<link rel=stylesheet href={number}.css>" for number in range(FILES))
-    name = cli.page(html(links, frames=6))
+    name = cli.page(html(links + script, frames=6))
     for number in range(FILES):
         (cli.folder / name / f"{number}.css").write_text("body { margin: 0 }")
     unrest = ("unshare", "--net", "sh", "-c", UNREST)
-    process = cli.start("render", name, "-o", "out.mp4", "--retries", "9", within=unrest)
+    process = cli.start("render", name, "-o", "out.mp4", "--retries", "9", "--frame-timeout", "5", within=unrest)
     assert process.stderr is not None
     said = []
     try:

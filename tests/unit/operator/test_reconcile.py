@@ -37,6 +37,8 @@ from tests.unit.operator.builders import (
 )
 
 WIDE = {"execution": {"parallelism": 2}}
+TWO_TARGETS = Config(targets={**CONFIG.targets, "spot": RenderTargetSpec(kubernetes=KubernetesTarget())})
+ON_TWO = {"execution": {"targets": [{"name": "kubernetes"}, {"name": "spot"}]}}
 
 
 def decide(job: ObservedJob, *children: Attempt, config: Config = CONFIG) -> Decision:
@@ -259,16 +261,32 @@ def test_a_straggler_gets_one_duplicate():
     assert started(decision) == ["3-a2"]
     both = decide(render_job("###a"), *done, attempt("running", 3, age=61), attempt("running", 3, 2, age=5))
     assert started(both) == []
+    assert both.extra == 1, "for its place"
+
+
+def test_a_duplicate_takes_no_place_from_others():
+    done = [attempt("succeeded", index, age=20) for index in range(3)]
+    both = [attempt("running", 3, age=61), attempt("running", 3, 2, age=5)]
+    slow = decide(render_job("###aa"), *done, *both, attempt("running", 4, age=70))
+    assert (started(slow), slow.extra) == (["4-a2"], 2)
+    failed = [attempt("failed", 4, disrupted=True, finished=NOW - seconds(30))]
+    ready = decide(render_job("###a."), *done, *both, *failed)
+    assert (started(ready), ready.extra) == (["4-a2"], 1)
+
+
+def test_a_chunk_that_waits_for_another_target_keeps_nothing_else_waiting():
+    full = replace(TWO_TARGETS, free={"kubernetes": 5, "spot": 0})
+    done = [attempt("succeeded", index, age=50, finished=NOW - seconds(50)) for index in range(3)]
+    tried = [attempt("failed", 4, number, disrupted=True, finished=NOW - seconds(50)) for number in (1, 2)]
+    waiting = decide(render_job("###a.", spec=ON_TWO), *done, attempt("running", 3, age=500), *tried, config=full)
+    assert started(waiting) == ["3-a2"]
+    assert waiting.requeue_after == 10, "then it waits no more"
 
 
 def test_a_straggler_is_looked_for_when_it_becomes_one():
     done = [attempt("succeeded", index, age=50, finished=NOW - seconds(30)) for index in range(3)]
     assert decide(render_job("###a"), *done, attempt("running", 3, age=35)).requeue_after == 25
     assert decide(render_job("###a"), *done[:2], attempt("running", 3, age=35)).requeue_after == 60, "nothing tells yet"
-
-
-TWO_TARGETS = Config(targets={**CONFIG.targets, "spot": RenderTargetSpec(kubernetes=KubernetesTarget())})
-ON_TWO = {"execution": {"targets": [{"name": "kubernetes"}, {"name": "spot"}]}}
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,15 @@ class Console:
         """Notes what went wrong without the page's doing: it comes before whatever the page makes of it."""
         self._fault = self._fault or fault
 
+    def raise_fault(self) -> None:
+        """Ends whatever is being done if it cannot be right, without the page's doing.
+
+        Raises:
+            HeliosError: what went wrong.
+        """
+        if self._fault is not None:
+            raise self._fault
+
     def raise_errors(self, playhead: Playhead) -> None:
         """Ends the frame if the page did anything wrong.
 
@@ -46,8 +55,7 @@ class Console:
             PageError: names the frame, the first error, and what the console said besides.
             HeliosError: what is not the page's doing.
         """
-        if self._fault is not None:
-            raise self._fault
+        self.raise_fault()
         if not self.errors:
             return
         first, *others = self.errors

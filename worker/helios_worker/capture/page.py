@@ -143,7 +143,9 @@ class Page:
         """
         async with self._watchdog.over(f"drawing frame {self.frame}"):
             self._undrawn = False
-            return await self._capture()
+            picture = await self._capture()
+        self.console.raise_fault()
+        return picture
 
     async def _capture(self) -> bytes:
         compositor, network = self._compositor, self._network

@@ -57,6 +57,7 @@ class Watchdog:
             if await self._session.briefly(self._session.connection.send("Browser.getVersion")) is None:
                 self._session.connection.close(SILENT)
                 raise BrowserGone(f"{step}: {SILENT}") from None
+            self._console.raise_fault()
             # What the network owes may come at another attempt.
             kind = FrameNeverReady if report["requests"] and not report.get("script") else PageHangs
             raise kind(f"{step} was not ready after {self._limit:g} s: {report['summary']}", report) from None
