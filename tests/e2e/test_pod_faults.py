@@ -45,9 +45,8 @@ MISSING_IMAGE = "helios.test/no-such-worker:1"
 def misfortunes(cluster: Cluster, operator: None) -> Iterator[tuple[str, str, str]]:
     """A namespace of RenderJobs that fare badly, and others around it without room for pods, or without a volume."""
     with a_namespace(cluster) as name, a_namespace(cluster) as full, a_namespace(cluster) as no_volume:
-        cluster.apply(
-            render_job(name, "battered", page=SLOW, frames=24, execution={"parallelism": 4, "chunkTimeout": "35s"})
-        )
+        patient = {"parallelism": 4, "chunkTimeout": "35s", "stragglers": {"minimum": "10m"}}  # no duplicate saves one
+        cluster.apply(render_job(name, "battered", page=SLOW, frames=24, execution=patient))
         batter(cluster, name)
         cluster.apply(
             render_target("small", resources={"limits": {"memory": "300Mi"}}),
