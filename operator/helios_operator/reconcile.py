@@ -295,8 +295,9 @@ class _Scheduler:
             slow = self._slow_chunks()
             self.extra += len(slow)
             placed = place([*ready, *slow], free, self._tried_chunk, more)
-        chosen = {index for index, _ in placed}
-        ends = [self._end_of_waiting(Work(Stage.CHUNK, index)) for index in ready if index not in chosen]
+        left = set(ready) - {index for index, _ in placed}
+        tried = [work for work in self._attempts if work.stage is Stage.CHUNK and work.chunk in left]
+        ends = [self._end_of_waiting(work) for work in tried]
         self._waits = [end for end in ends if end is not None and end > self._now]
         return [self._start(Work(Stage.CHUNK, index), target) for index, target in placed]
 
