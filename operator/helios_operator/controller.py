@@ -199,8 +199,13 @@ class Controller:
             await self._tell(job, known.resource_version, refuse(job, self._cluster.now))
             return
         taken = await self._taken.look(job, now)
-        job = replace(job, taken=taken, refused=self._refused.of(uid), at_limit=self._refused.is_at_limit(uid))
-        job = replace(job, unstopped=self._unstopped.get(uid, ()))
+        job = replace(
+            job,
+            taken=taken,
+            refused=self._refused.of(uid),
+            at_limit=self._refused.is_at_limit(uid),
+            unstopped=self._unstopped.get(uid, ()),
+        )
         if uid in self._departed:
             return
         attempts, invocations = self.children.attempts(uid, job.namespace), self._invocations.attempts(uid)

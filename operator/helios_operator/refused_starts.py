@@ -36,7 +36,11 @@ class RefusedStarts:
 
     def elsewhere(self, uid: str, start: StartAttempt) -> bool:
         """An attempt is made on a target that asks nobody here. Returns whether it was refused before."""
-        return self._of.get(uid, {}).pop((start.work, start.number), None) is not None
+        known = self._of.get(uid, {})
+        was_refused = known.pop((start.work, start.number), None) is not None
+        if not known:
+            self._of.pop(uid, None)
+        return was_refused
 
     def is_at_limit(self, uid: str) -> bool:
         """Whether all that a RenderJob tried last was refused."""
@@ -58,11 +62,7 @@ class RefusedStarts:
     def succeeded(self, uid: str, start: StartAttempt) -> bool:
         """A start was not refused. Returns whether it was before."""
         self._at_limit.discard(uid)
-        known = self._of.get(uid, {})
-        was_refused = known.pop((start.work, start.number), None) is not None
-        if not known:
-            self._of.pop(uid, None)
-        return was_refused
+        return self.elsewhere(uid, start)
 
     def forget(self, uid: str) -> None:
         """A RenderJob is gone."""

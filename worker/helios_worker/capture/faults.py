@@ -12,6 +12,7 @@
 
 from typing import Any
 
+from helios_worker.capture.words import plain
 from helios_worker.errors import HeliosError, UserError
 
 REMEDY = "see the report in the job's folder; execution.frameTimeout or --frame-timeout raises the limit"
@@ -31,6 +32,9 @@ class FrameNeverReady(HeliosError):
 
 class NetworkChanged(HeliosError):
     """Chrome gives up what it is loading when an interface or address of the machine comes or goes, from here too."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{plain(url)} was not loaded, for this machine's network changed meanwhile")
 
 
 CHANGED = frozenset({"net::ERR_NETWORK_CHANGED", "net::ERR_NETWORK_IO_SUSPENDED"})

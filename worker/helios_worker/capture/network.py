@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from helios_worker.capture.cdp import EventTable, Message
 from helios_worker.capture.console import Console
 from helios_worker.capture.faults import CHANGED, NetworkChanged
-from helios_worker.capture.words import plain
 
 # Images whose pictures count from the first frame that draws them: each frame of their page is drawn, wanted or not.
 ANIMATED_IMAGES = frozenset({"image/gif", "image/webp", "image/apng", "image/avif"})
@@ -122,8 +121,7 @@ class Network:
     def _on_failed(self, params: Message) -> None:
         request = self._end(params["requestId"])
         if request is not None and params.get("errorText") in CHANGED:
-            said = f"{plain(request.url)} was not loaded, for this machine's network changed meanwhile"
-            self._console.blame(NetworkChanged(said))
+            self._console.blame(NetworkChanged(request.url))
         elif request is not None and params.get("errorText") and not params.get("canceled"):
             reason = params.get("blockedReason") or params["errorText"]
             self._console.complain(f"{request.url} could not be loaded: {reason}", kind="missing file")

@@ -87,7 +87,7 @@ class Page:
             self._watchdog.address = url
             reply = await self._session.command("Page.navigate", {"url": url})
             if reply.get("errorText") in CHANGED:
-                raise NetworkChanged(f"{plain(url)} was not loaded, for this machine's network changed meanwhile")
+                raise NetworkChanged(url)
             if reply.get("errorText"):
                 raise PageError(
                     f"{plain(url)} cannot be opened: {reply['errorText']}", remedy="check the address and the file"
