@@ -42,6 +42,7 @@ def write_sound(path: Path, *, milliseconds: int) -> None:
 MADE: dict[str, Callable[[Path], None]] = {
     "video.mp4": partial(write_counting_video, frames=100, fps=30, codec="libx264"),
     "video.webm": partial(write_counting_video, frames=100, fps=30, codec="libvpx-vp9"),
+    "video-large.mp4": partial(write_counting_video, frames=100, fps=30, codec="libx264", scale=8),
     "video-short.mp4": partial(write_counting_video, frames=24, fps=30, codec="libx264"),
     "sound.wav": partial(write_sound, milliseconds=1175),
     "counting.gif": partial(write_counting_image, frames=12, milliseconds=100),

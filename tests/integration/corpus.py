@@ -283,6 +283,24 @@ PAGES = (
     Page("video-late", _video(lambda t: min(max(Fraction(0), t - 775), Fraction(795))), everywhere=True),
     Page("video-loop", _video(lambda t: (t + 200) % 800)),
     Page("video-canvas", _video(lambda t: t)),
+    Page("video-slow-page", _video(lambda t: t)),
+    Page(
+        "video-clips",
+        {0: lambda at: 30 if 475 <= at.ms < 775 else floor(at.ms * 30 / 1000)},
+        everywhere=True,
+    ),
+    Page(
+        "video-shadow",
+        {0: lambda at: floor(at.ms * 30 / 1000), 1: lambda at: floor(max(Fraction(0), at.ms - 475) * 30 / 1000)},
+    ),
+    Page(
+        "video-playlist",
+        {
+            0: lambda at: floor((at.ms if at.ms < 800 else at.ms - 800) * 30 / 1000),
+            1: lambda at: floor(max(Fraction(0), at.ms - 475) * 30 / 1000),
+            2: elapsed(lambda t: t if t < 800 else t - 800),
+        },
+    ),
     Page(
         "audio-clock",
         {

@@ -56,8 +56,9 @@ FLAGS = (
         "--disable-features=IsolateOrigins,site-per-process,LocalNetworkAccessChecks,Translate,MediaRouter,"
         "OptimizationHints"
     ),
-    "--autoplay-policy=no-user-gesture-required",
     "--allow-pre-commit-input",
+    # or a video plays in real time until its clock takes it over
+    "--autoplay-policy=user-gesture-required",
     # nothing of its own on the network, no questions
     "--disable-background-networking",
     "--disable-component-update",

@@ -124,8 +124,7 @@ class Clocks:
             return until if due is None else min(until, due)
         if kind == "walk":
             return await self._earliest(f"__heliosClock.walk({wish['until']!r})")
-        await self._compositor.update(display=kind != "update")
-        return None
+        return await self._compositor.update(display=kind != "update")
 
     async def _earliest(self, expression: str) -> float | None:
         """When the first timer of the other realms is due after such a step; None where they have none."""

@@ -42,11 +42,15 @@ class Compositor:
         self._origin_tick = self._last_tick = time.monotonic() * 1000 + FIRST_TICK_AHEAD_MS
         await self._begin_frame({})
 
-    async def update(self, *, display: bool) -> None:
-        """One frame while a frame of the film settles. display: whether it is drawn, too."""
+    async def update(self, *, display: bool) -> bool:
+        """One frame while a frame of the film settles. Whether the page has changed since the last.
+
+        display: whether it is drawn, too.
+        """
         drawn = await self._begin_frame({"noDisplayUpdates": not display})
         if drawn["hasDamage"]:
             self.is_still = False  # this frame took the damage that the capture would ask for
+        return bool(drawn["hasDamage"])
 
     async def draw(self) -> None:
         """One frame where nothing new is expected."""

@@ -9,7 +9,6 @@
 
 if (isWindow) {
   const anchors = new Map(); // Animation -> {at, value, rate, last}
-  const closedRoots = new Set();
   const svgs = new Map(); // svg element, nested ones too: each has a timeline -> virtual time at which it came
   const proto = Animation.prototype;
   const currentTime = Object.getOwnPropertyDescriptor(proto, "currentTime");
@@ -25,7 +24,7 @@ if (isWindow) {
 
   function* everyAnimation() {
     yield* getAnimations.call(document);
-    for (const root of closedRoots) yield* rootAnimations.call(root);
+    for (const root of realm.shadowRoots) if (root.mode === "closed") yield* rootAnimations.call(root);
     yield* detached;
   }
 
@@ -177,20 +176,23 @@ if (isWindow) {
     }
   }
 
-  // document.getAnimations() leaves closed shadow roots out.
+  // document.getAnimations() leaves closed shadow roots out, and no query goes into any.
+  const addShadowRoot = (root) => {
+    realm.shadowRoots.add(root);
+    realm.watchMedia(root);
+  };
   patch(
     Element.prototype,
     "attachShadow",
     ((attachShadow) =>
       function (init) {
         const root = attachShadow.call(this, init);
-        if (init && init.mode === "closed") closedRoots.add(root);
+        addShadowRoot(root);
         return root;
       })(Element.prototype.attachShadow),
   );
-  /** For the driver, which finds closed roots written in the markup. */
-  realm.addClosedRoot = (root) => closedRoots.add(root);
-  Object.defineProperty(window, "__heliosClosedRoot", { value: (root) => closedRoots.add(root) });
+  /** For the driver, which finds the roots written in the markup. */
+  Object.defineProperty(window, "__heliosShadowRoot", { value: addShadowRoot });
 
   if (Document.prototype.startViewTransition) {
     patch(

@@ -157,17 +157,19 @@ function createKernel() {
 
   /**
    * One frame of the browser's own: "update" runs layout and events, "draw" also draws. The browser may answer before the
-   * page has had its part of an update, so a native callback, which comes after the events, says that it has.
+   * page has had its part of an update, so a native callback, which comes after the events, says that it has. Resolves to
+   * whether anything changed.
    */
   async function nativeFrame(kind) {
     kernel.fresh = 0;
     let ran = kind !== "update" || !native.requestAnimationFrame;
     if (!ran) native.requestAnimationFrame(() => (ran = true));
-    await ask(kind);
+    const changed = await ask(kind);
     for (let round = 0; round < 20 && !ran; round += 1) {
       await new native.Promise((resolve) => native.setTimeout(resolve, round < 10 ? 0 : 2));
       if (!ran) await ask(kind);
     }
+    return changed;
   }
 
   /** An animation's events are told apart by what the frame before saw of it: its first moment needs a frame too. */
@@ -288,6 +290,16 @@ function createKernel() {
     }
   }
 
+  /** A page with videos is drawn until two drawings in a row change nothing: media.js says why. */
+  async function drawVideos() {
+    let still = 0;
+    for (let round = 0; still < 2 && round < 20; round += 1) {
+      const videos = live().map((realm) => realm.handOverPictures());
+      if (!videos.includes(true)) return;
+      still = (await nativeFrame("draw")) ? 0 : still + 1;
+    }
+  }
+
   async function advance(target, frame) {
     kernel.frame = frame;
     observe(); // what the drawing of the last frame set off, such as an animation's `ready`, belongs to its time
@@ -315,6 +327,7 @@ function createKernel() {
       observe();
     }
     if (kernel.needs.draw) await nativeFrame("draw");
+    await drawVideos();
     await runTimers(kernel.now);
   }
 
@@ -408,6 +421,8 @@ const realm = {
   beganLoading: () => false,
   pending: () => [],
   async showMedia() {},
+  handOverPictures: () => false,
+  shadowRoots: new Set(),
   endMedia() {},
   async settle() {},
 };

@@ -45,7 +45,7 @@ if (isWindow) {
     for (const image of document.images) {
       if (!image.complete && image.loading !== "lazy") waiting.push(`image ${image.currentSrc || image.src}`);
     }
-    return waiting;
+    return [...waiting, ...realm.pendingMedia()];
   };
 
   const smoothed = new WeakSet();
