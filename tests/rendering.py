@@ -69,7 +69,8 @@ class WarmRenderer:
             output=str(out.absolute()),
         )
         store = ArtifactStore(artifacts.absolute().as_uri())
-        driver = Driver(self, Deployment("warm", slots=1), store, _Silent(), retries=0)
+        # As a user does: containers that start beside a test change the network, and a page is loaded again.
+        driver = Driver(self, Deployment("warm", slots=1), store, _Silent(), retries=2)
         return asyncio.run(driver.render(request))
 
 

@@ -294,6 +294,14 @@ PAGES = (
         {0: lambda at: floor(at.ms * 30 / 1000), 1: lambda at: floor(max(Fraction(0), at.ms - 475) * 30 / 1000)},
     ),
     Page(
+        "video-scripted",
+        {
+            0: lambda at: min(23, floor(max(Fraction(0), at.ms - 475) * 30 / 1000)),
+            1: lambda at: floor((at.ms if at.ms < 775 else 2 * at.ms - 775) * 30 / 1000),
+            2: lambda at: 30 if at.frame % 2 else at.frame,
+        },
+    ),
+    Page(
         "video-playlist",
         {
             0: lambda at: floor((at.ms if at.ms < 800 else at.ms - 800) * 30 / 1000),

@@ -15,6 +15,7 @@ import json
 from helios_worker.capture.browser import Browser
 from helios_worker.capture.cdp import EventTable, Message
 from helios_worker.capture.clocks import SETTLE_ROUNDS, Clocks
+from helios_worker.capture.closed_roots import hand_over_closed_roots
 from helios_worker.capture.compositor import Compositor
 from helios_worker.capture.console import Console
 from helios_worker.capture.environment import JOIN, opening_commands
@@ -24,7 +25,6 @@ from helios_worker.capture.playhead import Playhead
 from helios_worker.capture.realms import Realms
 from helios_worker.capture.session import Session
 from helios_worker.capture.settings import Declared, PageSettings
-from helios_worker.capture.shadow_roots import hand_over_shadow_roots
 from helios_worker.capture.watchdog import Watchdog
 from helios_worker.capture.words import plain
 
@@ -94,7 +94,7 @@ class Page:
                 )
             await self._loaded.wait()
             await self._compositor.start()
-            await hand_over_shadow_roots(self._session)
+            await hand_over_closed_roots(self._session)
             await self._network.quiet()
             await self._clocks.begin()
         self.console.raise_errors(self._playhead)

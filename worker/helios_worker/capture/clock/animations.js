@@ -9,6 +9,7 @@
 
 if (isWindow) {
   const anchors = new Map(); // Animation -> {at, value, rate, last}
+  const closedRoots = new Set();
   const svgs = new Map(); // svg element, nested ones too: each has a timeline -> virtual time at which it came
   const proto = Animation.prototype;
   const currentTime = Object.getOwnPropertyDescriptor(proto, "currentTime");
@@ -24,7 +25,7 @@ if (isWindow) {
 
   function* everyAnimation() {
     yield* getAnimations.call(document);
-    for (const root of realm.shadowRoots) if (root.mode === "closed") yield* rootAnimations.call(root);
+    for (const root of closedRoots) yield* rootAnimations.call(root);
     yield* detached;
   }
 
@@ -177,10 +178,10 @@ if (isWindow) {
   }
 
   // document.getAnimations() leaves closed shadow roots out, and no query goes into any.
-  const addShadowRoot = (root) => {
-    realm.shadowRoots.add(root);
+  function addShadowRoot(root) {
+    if (root.mode === "closed") closedRoots.add(root);
     realm.watchMedia(root);
-  };
+  }
   patch(
     Element.prototype,
     "attachShadow",
@@ -191,8 +192,8 @@ if (isWindow) {
         return root;
       })(Element.prototype.attachShadow),
   );
-  /** For the driver, which finds the roots written in the markup. */
-  Object.defineProperty(window, "__heliosShadowRoot", { value: addShadowRoot });
+  /** For the driver, which finds closed roots written in the markup. */
+  Object.defineProperty(window, "__heliosClosedRoot", { value: addShadowRoot });
 
   if (Document.prototype.startViewTransition) {
     patch(

@@ -327,8 +327,8 @@ function createKernel() {
       observe();
     }
     if (kernel.needs.draw) await nativeFrame("draw");
-    await drawVideos();
     await runTimers(kernel.now);
+    await drawVideos();
   }
 
   /**
@@ -337,13 +337,17 @@ function createKernel() {
    * without that order a short poll would starve the longer timer that it waits for.
    */
   async function begin() {
+    for (const realm of live()) realm.findOpenRoots();
     await quiet();
     await runTimers(0);
     observe();
     let loading = 0;
     while (live().some((realm) => realm.notReady())) {
       await new native.Promise((resolve) => native.setTimeout(resolve, 2));
-      for (const realm of live()) realm.runAnimationFrames();
+      for (const realm of live()) {
+        await realm.showMedia({ loaded: true });
+        realm.runAnimationFrames();
+      }
       const timer = queue.reduce((first, next) => (first && loadingDue(first) <= loadingDue(next) ? first : next), null);
       if (timer) {
         queue.splice(queue.indexOf(timer), 1);
@@ -422,7 +426,7 @@ const realm = {
   pending: () => [],
   async showMedia() {},
   handOverPictures: () => false,
-  shadowRoots: new Set(),
+  findOpenRoots() {},
   endMedia() {},
   async settle() {},
 };

@@ -38,6 +38,24 @@ if (isWindow) {
     });
   }
 
+  if (window.AudioContext) {
+    // In a frame of another origin the browser keeps it waiting for a click, which nobody makes.
+    patch(
+      AudioContext.prototype,
+      "resume",
+      ((resume) =>
+        function () {
+          resume.call(this).catch(() => {});
+          return native.Promise.resolve();
+        })(AudioContext.prototype.resume),
+    );
+  }
+
+  realm.showsLive = () => warn("the page shows a live stream in a video, whose time is real: it differs from render to render");
+
+  realm.cannotSeek = (element) =>
+    warn(`the page plays ${element.currentSrc}, whose server sends it only from the start (no Range requests): the film shows its first picture`);
+
   realm.sounds = (element) => {
     if (!element.muted && element.volume > 0) {
       warn(`the page plays ${element.currentSrc || "a media element"}, whose sound is not rendered: the film is silent`);

@@ -1,15 +1,15 @@
-"""Shadow roots written in the markup: no script makes them, so the inspector hands them to the clock."""
+"""Closed shadow roots written in the markup: no script can see them, so the inspector hands them to the clock."""
 
 from helios_worker.capture.cdp import Message
 from helios_worker.capture.session import Session
 
-HAND_OVER = "function () { this.ownerDocument.defaultView.__heliosShadowRoot(this) }"
+HAND_OVER = "function () { this.ownerDocument.defaultView.__heliosClosedRoot(this) }"
 
 
-async def hand_over_shadow_roots(session: Session) -> None:
-    """Tells the clock of each shadow root in the page and its frames, so that it finds what moves within."""
+async def hand_over_closed_roots(session: Session) -> None:
+    """Tells the clock of each closed root in the page and its frames, so that it finds the animations within."""
     document = (await session.command("DOM.getDocument", {"depth": -1, "pierce": True}))["root"]
-    for node in _shadow_roots(document):
+    for node in _closed_roots(document):
         resolved = await session.command("DOM.resolveNode", {"backendNodeId": node})
         await session.command(
             "Runtime.callFunctionOn",
@@ -18,13 +18,12 @@ async def hand_over_shadow_roots(session: Session) -> None:
     await session.command("DOM.disable")
 
 
-def _shadow_roots(node: Message) -> list[int]:
-    """Those of the page's own, not the browser's for its controls."""
+def _closed_roots(node: Message) -> list[int]:
     found: list[int] = []
     pending = [node]
     while pending:
         node = pending.pop()
-        if node.get("shadowRootType") in ("open", "closed"):
+        if node.get("shadowRootType") == "closed":
             found.append(node["backendNodeId"])
         pending.extend(node.get("children", ()))
         pending.extend(node.get("shadowRoots", ()))
