@@ -196,11 +196,17 @@ if (isWindow) {
       takeOver(element, state);
       if (state.connected && !element.isConnected) pause(element); // HTML standard: "when a media element is removed"
       state.connected = element.isConnected;
-      if (state.autoplay && !state.started) play(element);
+      if (state.autoplay && !state.started) begin(element, state);
       const rests = !state.connected && !state.playing && state.callbacks.size === 0;
       if (rests && state.shown !== null && Math.abs(position(element, state) - state.shown) <= SAME) players.delete(element);
     }
   };
+
+  function begin(element, state) {
+    if (!isLive(element)) return play(element);
+    state.started = true;
+    nativePlay.call(element).catch(() => {});
+  }
 
   /** No element plays by itself, whatever its attributes say. */
   function takeOver(element, state) {
