@@ -10,7 +10,8 @@ from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.clouds.s3_server import free_port, program, running
+from tests.clouds.s3_server import program, running
+from tests.ports import free_port
 
 ACCOUNT = "tests"
 KEY = base64.b64encode(b"a key of this test and no other").decode()

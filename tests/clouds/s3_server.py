@@ -13,19 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 KEY, SECRET = "tests", "of-helios"
 BUCKET = "films"
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 LOOPBACK = "127.0.0.1"
-
-
-def free_port(host: str = LOOPBACK) -> int:
-    """One that nobody listens on now."""
-    with socket.create_server((host, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def answers(port: int, host: str = LOOPBACK) -> bool:

@@ -7,7 +7,6 @@ run on a machine, beside a cluster too. Its parts can be ended and started again
 
 import json
 import shutil
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.cluster.binaries import node_programs, tool
 from tests.cluster.commands import run, succeeds
 from tests.cluster.processes import Component, end, marked, start, wait_until
 from tests.cluster.settings import SERVICE_SUBNET
+from tests.ports import free_port
 
 NODE = "fake-node"
 ETCD, API_SERVER = "etcd", "kube-apiserver"
@@ -35,7 +35,7 @@ class ControlPlane:
         self.kubeconfig = folder / "admin.kubeconfig"
         self._etc = folder / "etc"
         self._programs = node_programs()
-        self._etcd, self._etcd_peer, self._port = _free_ports(3)
+        self._etcd, self._etcd_peer, self._port = (free_port() for _ in range(3))
         self._running: dict[str, Component] = {}
 
     @property
@@ -164,15 +164,3 @@ class ControlPlane:
             "--max-requests-inflight=2000",
             "--max-mutating-requests-inflight=1000",
         ]
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports of the loopback device that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

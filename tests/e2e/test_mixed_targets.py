@@ -20,7 +20,7 @@ from tests.clouds.cloud_run_server import PARENT, PROJECT, CloudRunServer
 from tests.clouds.cloud_run_server import REGION as GOOGLE_REGION
 from tests.clouds.http_faults import Answer, Fault, Request
 from tests.clouds.lambda_server import REGION, LambdaServer, throttled
-from tests.clouds.s3_server import BUCKET, free_port, s3_environment, s3_server
+from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.cluster import images
 from tests.cluster.engine import Engine
 from tests.cluster.settings import NODE_ADDRESS
@@ -30,6 +30,7 @@ from tests.e2e.containers import eventually
 from tests.e2e.films import completed, render_job
 from tests.e2e.functions.container import Container, container
 from tests.integration.operator.operator_process import OperatorProcess
+from tests.ports import free_port
 
 FRAMES, UNIT = 72, 3
 CHUNKS = FRAMES // UNIT

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.clouds.s3_server import free_port
 from tests.cluster.engine import Engine
 from tests.e2e.containers import eventually
 from tests.e2e.functions.container import CHUNK, FRAMES, Container, ask_for, container, shows_every_frame
+from tests.ports import free_port
 
 CLOUD_RUN = ["--memory=1500m", "--memory-swap=1500m", "--tmpfs=/tmp:size=512m,mode=1777"]
 
@@ -52,7 +52,10 @@ def service(engine: Engine, image: str, s3: dict[str, str], *arguments: str) -> 
     port = free_port()
     with container(engine, image, CLOUD_RUN, "serve", *arguments, PORT=str(port), **s3) as found:
         served = Service(found, port)
-        eventually(served.listens, f"the service to listen; it said: {found.said}")
+        try:
+            eventually(served.listens, "the service to listen")
+        except AssertionError as late:
+            raise AssertionError(f"{late}: {found.state()}, it said {found.said!r}") from None
         yield served
 
 

@@ -9,9 +9,9 @@ import pytest
 from helios_crds.wire import ExitCode, Payload, Stage
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.store import ArtifactStore
-from tests.clouds.s3_server import free_port
 from tests.integration.entrypoints.functions import Film, Lambda, Service, aws_lambda, service
 from tests.integration.worker.project import MOVING, RESTLESS, page_request
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="session")

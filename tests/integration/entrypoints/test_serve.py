@@ -16,10 +16,10 @@ import orjson
 import pytest
 
 from helios_worker.entrypoints.http_server import BODY_BYTES
-from tests.clouds.s3_server import free_port
 from tests.integration.entrypoints.functions import WORKER, service
 from tests.integration.entrypoints.test_lambda import BAD_PAYLOADS
 from tests.integration.worker.project import is_running, page_request, wait_until
+from tests.ports import free_port
 
 
 def test_a_film_by_requests(served, film, tmp_path):
