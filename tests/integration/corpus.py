@@ -126,13 +126,15 @@ class Page:
         return self.name
 
 
+def _picture(pace: Pace) -> Expected:
+    """The picture of a video of 30 a second, by its current time."""
+    return lambda at: floor(pace(at.ms) * 30 / 1000)
+
+
 def _video(pace: Pace) -> Mapping[int, Expected]:
     """The three lines of a page with a video of 30 pictures a second, by its current time."""
 
-    def picture(at: Moment) -> int:
-        return floor(pace(at.ms) * 30 / 1000)
-
-    return {0: picture, 1: picture, 2: elapsed(pace)}
+    return {0: _picture(pace), 1: _picture(pace), 2: elapsed(pace)}
 
 
 PAGES = (
@@ -286,26 +288,26 @@ PAGES = (
     Page("video-slow-page", _video(lambda t: t)),
     Page(
         "video-clips",
-        {0: lambda at: 30 if 475 <= at.ms < 775 else floor(at.ms * 30 / 1000)},
+        {0: _picture(lambda t: Fraction(1000) if 475 <= t < 775 else t)},
         everywhere=True,
     ),
     Page(
         "video-shadow",
-        {0: lambda at: floor(at.ms * 30 / 1000), 1: lambda at: floor(max(Fraction(0), at.ms - 475) * 30 / 1000)},
+        {0: _picture(lambda t: t), 1: _picture(lambda t: max(Fraction(0), t - 475))},
     ),
     Page(
         "video-scripted",
         {
-            0: lambda at: min(23, floor(max(Fraction(0), at.ms - 475) * 30 / 1000)),
-            1: lambda at: floor((at.ms if at.ms < 775 else 2 * at.ms - 775) * 30 / 1000),
+            0: _picture(lambda t: min(Fraction(799), max(Fraction(0), t - 475))),
+            1: _picture(lambda t: t if t < 775 else 2 * t - 775),
             2: lambda at: 30 if at.frame % 2 else at.frame,
         },
     ),
     Page(
         "video-playlist",
         {
-            0: lambda at: floor((at.ms if at.ms < 800 else at.ms - 800) * 30 / 1000),
-            1: lambda at: floor(max(Fraction(0), at.ms - 475) * 30 / 1000),
+            0: _picture(lambda t: t if t < 800 else t - 800),
+            1: _picture(lambda t: max(Fraction(0), t - 475)),
             2: elapsed(lambda t: t if t < 800 else t - 800),
         },
     ),

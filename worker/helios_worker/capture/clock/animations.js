@@ -182,16 +182,7 @@ if (isWindow) {
     if (root.mode === "closed") closedRoots.add(root);
     realm.watchMedia(root);
   }
-  patch(
-    Element.prototype,
-    "attachShadow",
-    ((attachShadow) =>
-      function (init) {
-        const root = attachShadow.call(this, init);
-        addShadowRoot(root);
-        return root;
-      })(Element.prototype.attachShadow),
-  );
+  after(Element.prototype, "attachShadow", (host, args, root) => addShadowRoot(root));
   /** For the driver, which finds closed roots written in the markup. */
   Object.defineProperty(window, "__heliosClosedRoot", { value: addShadowRoot });
 

@@ -401,6 +401,25 @@ function patch(target, name, replacement) {
   }
 }
 
+/** Has a step follow each call of a method, or each setting of a property, of the page's: step(object, arguments, result). */
+function after(target, name, step) {
+  const { value: method, set } = (target && Object.getOwnPropertyDescriptor(target, name)) || {};
+  if (typeof method === "function") {
+    patch(target, name, function (...args) {
+      const result = method.apply(this, args);
+      step(this, args, result);
+      return result;
+    });
+  } else if (set) {
+    patch(target, name, {
+      set(value) {
+        set.call(this, value);
+        step(this, [value]);
+      },
+    });
+  }
+}
+
 const report = globalThis.reportError ? globalThis.reportError.bind(globalThis) : (error) => native.setTimeout(() => { throw error; });
 
 /** Calls one of the page's callbacks; what it throws is reported as the page's uncaught error. */

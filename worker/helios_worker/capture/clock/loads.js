@@ -5,24 +5,7 @@
 // What this misses (a background image, import()) is waited for at the end of the frame.
 
 {
-  const note = (target, name) => {
-    const method = target && target[name];
-    if (typeof method !== "function") return;
-    patch(target, name, function (...args) {
-      kernel.loads += 1;
-      return method.apply(this, args);
-    });
-  };
-  const noteSetter = (target, name) => {
-    const descriptor = target && Object.getOwnPropertyDescriptor(target, name);
-    if (!descriptor || !descriptor.set) return;
-    patch(target, name, {
-      set(value) {
-        kernel.loads += 1;
-        descriptor.set.call(this, value);
-      },
-    });
-  };
+  const note = (target, name) => after(target, name, () => (kernel.loads += 1));
 
   note(globalThis, "fetch");
   note(globalThis.XMLHttpRequest && XMLHttpRequest.prototype, "send");
@@ -39,7 +22,7 @@
   }
 
   if (isWindow) {
-    for (const name of ["src", "srcset"]) noteSetter(HTMLImageElement.prototype, name);
+    for (const name of ["src", "srcset"]) note(HTMLImageElement.prototype, name);
     let known = "";
     realm.beganLoading = () => {
       const { images, scripts, styleSheets } = document;
@@ -51,14 +34,7 @@
   }
 
   // Messages between realms, which the driver passes to and fro until none is under way.
-  const count = (target) => {
-    const post = target && target.postMessage;
-    if (!post) return;
-    patch(target, "postMessage", function (...args) {
-      kernel.posted += 1;
-      return post.apply(this, args);
-    });
-  };
+  const count = (target) => after(target, "postMessage", () => (kernel.posted += 1));
   count(globalThis.Worker && Worker.prototype);
   count(globalThis.MessagePort && MessagePort.prototype);
   count(globalThis);

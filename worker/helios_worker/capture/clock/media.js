@@ -150,29 +150,11 @@ if (isWindow) {
   function reload(element) {
     Object.assign(player(element), { playing: false, started: false, value: 0, shown: null, picture: undefined });
   }
-  for (const name of ["src", "srcObject"]) {
-    const { set } = own(name);
-    patch(proto, name, {
-      set(value) {
-        reload(this);
-        set.call(this, value);
-      },
-    });
-  }
-  /** Has a method of the page's do something after it. */
-  const after = (target, name, step) => {
-    const method = target[name];
-    patch(target, name, function (...args) {
-      const result = method.apply(this, args);
-      step(this, ...args);
-      return result;
-    });
-  };
-  after(proto, "load", reload);
-  after(Element.prototype, "setAttribute", (element, name) => {
+  for (const name of ["src", "srcObject", "load"]) after(proto, name, reload);
+  after(Element.prototype, "setAttribute", (element, [name]) => {
     if (name === "src" && isMedia(element)) reload(element);
   });
-  after(Element.prototype, "removeAttribute", (element, name) => {
+  after(Element.prototype, "removeAttribute", (element, [name]) => {
     if (name === "autoplay" && isMedia(element)) player(element).autoplay = false;
   });
   for (const { prototype } of [Element, ShadowRoot]) after(prototype, "setHTMLUnsafe", (tree) => realm.findOpenRoots(tree));
