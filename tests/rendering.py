@@ -19,7 +19,7 @@ from helios_operator.adapters.base import Deployment
 from helios_worker.job import JobSpec
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.store import ArtifactStore
-from heliosctl.render import Driver, Outcome
+from heliosctl.local.driver import Driver, Outcome
 
 
 class WarmRenderer:

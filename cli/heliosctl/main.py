@@ -19,7 +19,7 @@ from heliosctl.commands.plan import plan
 from heliosctl.commands.render import render
 from heliosctl.commands.stills import contact_sheet, still
 from heliosctl.commands.verify import verify
-from heliosctl.report import print_failure, print_json, wants_json
+from heliosctl.terminal.report import print_failure, print_json, wants_json
 
 
 class App(typer.Typer):

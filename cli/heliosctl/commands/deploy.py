@@ -14,9 +14,9 @@ from helios_operator.adapters.cloud_run_shapes import CloudRunService
 from helios_operator.adapters.deployed import Deployed
 from helios_operator.adapters.lambda_function import LambdaFunction
 from helios_worker.errors import UserError
-from heliosctl import interrupt
-from heliosctl.options import SaidOptions, takes
-from heliosctl.report import print_json, stderr, stdout
+from heliosctl.arguments.options import SaidOptions, takes
+from heliosctl.terminal import interrupt
+from heliosctl.terminal.report import print_json, stderr, stdout
 
 deploy = typer.Typer(no_args_is_help=True)
 FUNCTION = LambdaFunction("", "")

@@ -7,11 +7,11 @@ import typer
 from rich.text import Text
 
 from helios_crds.wire import ExitCode
-from heliosctl.options import SaidOptions, StoreOptions, takes
-from heliosctl.report import print_json, sentence, stdout
+from heliosctl.arguments.options import SaidOptions, StoreOptions, takes
+from heliosctl.terminal.report import print_json, sentence, stdout
 
 if TYPE_CHECKING:
-    from heliosctl.checks import Check
+    from heliosctl.local.checks import Check
 
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
 
@@ -22,7 +22,7 @@ def doctor(store: StoreOptions, said: SaidOptions) -> None:
 
     The exit code is 0 when it can, and 1 when something is missing.
     """
-    from heliosctl.checks import all_checks
+    from heliosctl.local.checks import all_checks
 
     found: list[Check] = []
     for check in all_checks(store.url):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from helios_worker.errors import UserError
 from helios_worker.store import ArtifactStore
-from heliosctl import interrupt
+from heliosctl.arguments.options import SaidOptions, StoreOptions, WorkerOptions
 from heliosctl.errors import Stopped
-from heliosctl.foreign import CommandJob, read_command_job, run_commands
-from heliosctl.options import SaidOptions, StoreOptions, WorkerOptions
-from heliosctl.progress import progress_for
-from heliosctl.report import print_json, stderr, time_text
+from heliosctl.local.command_jobs import CommandJob, read_command_job, run_commands
+from heliosctl.terminal import interrupt
+from heliosctl.terminal.progress import progress_for
+from heliosctl.terminal.report import print_json, stderr, time_text
 
 
 def is_job_file(source: str) -> bool:

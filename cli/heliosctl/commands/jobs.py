@@ -11,13 +11,13 @@ from rich.table import Table
 from helios_worker.errors import UserError
 from helios_worker.job import Manifest, manifest_key
 from helios_worker.store import ArtifactStore, split_object
-from heliosctl.buckets import check_bucket, open_artifacts
-from heliosctl.catalogue import StoredJob, find_job, list_jobs, remove_jobs, stale_jobs
+from heliosctl.arguments.buckets import check_bucket, open_artifacts
+from heliosctl.arguments.options import SaidOptions, StoreOptions, TargetOptions, WorkerOptions, takes
+from heliosctl.arguments.output import check_output
+from heliosctl.arguments.request import age
 from heliosctl.commands.render import on_targets, tell
-from heliosctl.options import SaidOptions, StoreOptions, TargetOptions, WorkerOptions, takes
-from heliosctl.output import check_output
-from heliosctl.report import local_name, print_json, size_text, stderr, stdout, time_text
-from heliosctl.request import age
+from heliosctl.local.catalogue import StoredJob, find_job, list_jobs, remove_jobs, stale_jobs
+from heliosctl.terminal.report import local_name, print_json, size_text, stderr, stdout, time_text
 
 jobs = typer.Typer(no_args_is_help=True)
 ID = typer.Argument(help="A job's ID, or as much of its beginning as no other job shares.", show_default=False)

@@ -10,10 +10,10 @@ import typer
 
 from helios_worker.errors import UserError
 from helios_worker.store import ArtifactStore, local_path, split_object
-from heliosctl.buckets import FIRST_TOUCH, check_bucket
-from heliosctl.options import SaidOptions, takes
-from heliosctl.report import print_json, print_labelled, stderr
-from heliosctl.request import age
+from heliosctl.arguments.buckets import FIRST_TOUCH, check_bucket
+from heliosctl.arguments.options import SaidOptions, takes
+from heliosctl.arguments.request import age
+from heliosctl.terminal.report import print_json, print_labelled, stderr
 
 PASSING_CREDENTIALS = ("AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 

@@ -10,18 +10,26 @@ from rich.text import Text
 from helios_worker.job import JobSpec
 from helios_worker.machine import cpu_count
 from helios_worker.planning.cut import frame_costs
-from heliosctl import interrupt
-from heliosctl.buckets import open_artifacts
+from heliosctl.arguments.buckets import open_artifacts
+from heliosctl.arguments.options import (
+    EncodeOptions,
+    FilmOptions,
+    PageOptions,
+    SaidOptions,
+    StoreOptions,
+    WorkerOptions,
+    takes,
+)
+from heliosctl.arguments.output import check_output
+from heliosctl.arguments.request import build_request
+from heliosctl.arguments.source import resolve_source
 from heliosctl.commands.render import SOURCE
-from heliosctl.curve import bars
-from heliosctl.options import EncodeOptions, FilmOptions, PageOptions, SaidOptions, StoreOptions, WorkerOptions, takes
-from heliosctl.output import check_output
-from heliosctl.progress import progress_for
-from heliosctl.render import Driver, committed_chunks
-from heliosctl.report import local_name, print_json, stderr, stdout, time_code, time_text
-from heliosctl.request import build_request
-from heliosctl.session import local_workers
-from heliosctl.source import resolve_source
+from heliosctl.local.driver import Driver, committed_chunks
+from heliosctl.local.workers import local_workers
+from heliosctl.terminal import interrupt
+from heliosctl.terminal.curve import bars
+from heliosctl.terminal.progress import progress_for
+from heliosctl.terminal.report import local_name, print_json, stderr, stdout, time_code, time_text
 
 CURVE_COLUMNS = 60
 SHOWN_CHUNKS = 24

@@ -9,12 +9,8 @@ import typer
 
 from helios_worker.errors import UserError
 from helios_worker.store import ArtifactStore, split_object
-from heliosctl import interrupt
-from heliosctl.buckets import check_bucket, open_artifacts
-from heliosctl.catalogue import KEEP, tidy
-from heliosctl.commands.job_file import is_job_file, run_job_file
-from heliosctl.errors import Stopped
-from heliosctl.options import (
+from heliosctl.arguments.buckets import check_bucket, open_artifacts
+from heliosctl.arguments.options import (
     EncodeOptions,
     FilmOptions,
     PageOptions,
@@ -24,14 +20,18 @@ from heliosctl.options import (
     WorkerOptions,
     takes,
 )
-from heliosctl.output import check_output
-from heliosctl.progress import progress_for
-from heliosctl.render import Driver, Outcome, committed_chunks
-from heliosctl.report import print_json, print_labelled, size_text, stderr, time_text
-from heliosctl.request import build_request
-from heliosctl.session import fleet, local_workers
-from heliosctl.source import resolve_source
-from heliosctl.targets import check_store, read_targets
+from heliosctl.arguments.output import check_output
+from heliosctl.arguments.request import build_request
+from heliosctl.arguments.source import resolve_source
+from heliosctl.arguments.targets import check_store, read_targets
+from heliosctl.commands.job_file import is_job_file, run_job_file
+from heliosctl.errors import Stopped
+from heliosctl.local.catalogue import KEEP, tidy
+from heliosctl.local.driver import Driver, Outcome, committed_chunks
+from heliosctl.local.workers import fleet, local_workers
+from heliosctl.terminal import interrupt
+from heliosctl.terminal.progress import progress_for
+from heliosctl.terminal.report import print_json, print_labelled, size_text, stderr, time_text
 
 SOURCE = typer.Argument(
     help="An HTML file, a folder with an index.html, an archive of one (.tar.gz, .zip), an http(s) address, one of "

@@ -9,20 +9,20 @@ from rich.status import Status
 
 from helios_worker.errors import UserError
 from helios_worker.job import JobSpec
-from heliosctl import interrupt
-from heliosctl.buckets import open_artifacts
+from heliosctl.arguments.buckets import open_artifacts
+from heliosctl.arguments.options import FilmOptions, PageOptions, SaidOptions, StoreOptions, takes
+from heliosctl.arguments.output import PICTURE_SUFFIXES, check_output
+from heliosctl.arguments.request import build_request, frame_at
+from heliosctl.arguments.source import resolve_source
 from heliosctl.commands.render import SOURCE
-from heliosctl.options import FilmOptions, PageOptions, SaidOptions, StoreOptions, takes
-from heliosctl.output import PICTURE_SUFFIXES, check_output
-from heliosctl.progress import new_warnings
-from heliosctl.report import print_json, print_labelled, stderr, time_code
-from heliosctl.request import build_request, frame_at
-from heliosctl.source import resolve_source
+from heliosctl.terminal import interrupt
+from heliosctl.terminal.progress import new_warnings
+from heliosctl.terminal.report import print_json, print_labelled, stderr, time_code
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from heliosctl.pictures import Choose
+    from heliosctl.local.stills import Choose
 
 FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
 
@@ -92,8 +92,8 @@ def contact_sheet(
     ] = None,
 ) -> None:
     """Write frames spread over a page's film, or over a film there is, side by side as one PNG."""
-    from heliosctl.pictures import decoded, from_film
-    from heliosctl.sheet import draw_sheet, spread
+    from heliosctl.local.stills import decoded, from_film
+    from heliosctl.terminal.contact_sheet import draw_sheet, spread
 
     target = check_output(output, PICTURE_SUFFIXES)
     images: dict[int, Image.Image]
@@ -121,7 +121,7 @@ def _take(
     source: str, film: FilmOptions, page: PageOptions, store: StoreOptions, choose: "Choose"
 ) -> tuple[JobSpec, dict[int, bytes]]:
     """Frames of a page, with a word on how it goes."""
-    from heliosctl.pictures import from_page
+    from heliosctl.local.stills import from_page
 
     request = build_request(resolve_source(source, store.url, page.entry), film, page)
     console = stderr()

@@ -14,9 +14,9 @@ from helios_worker.errors import UserError
 from helios_worker.job import JobSpec, read_job
 from helios_worker.machine import cpu_count
 from helios_worker.store import ArtifactStore, file_digest, local_path, split_url
-from heliosctl.catalogue import find_job
-from heliosctl.options import SaidOptions, StoreOptions, takes
-from heliosctl.report import print_json, sentence, size_text, stdout
+from heliosctl.arguments.options import SaidOptions, StoreOptions, takes
+from heliosctl.local.catalogue import find_job
+from heliosctl.terminal.report import print_json, sentence, size_text, stdout
 
 if TYPE_CHECKING:
     from helios_worker.verify import VideoReport

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helios_worker.store import ArtifactStore
-from heliosctl.checks import check_artifacts
+from heliosctl.local.checks import check_artifacts
 from tests.clouds.archives import tar_of
 from tests.clouds.gcs_server import gcs_server
 from tests.clouds.s3_server import BUCKET, SECRET, s3_environment, s3_server

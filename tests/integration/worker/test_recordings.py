@@ -16,7 +16,7 @@ import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.store import file_digest
-from heliosctl.catalogue import reach
+from heliosctl.local.catalogue import reach
 from tests.integration.worker.project import MOVING, Project, html
 
 SQUARE = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><rect width="40" height="40" fill="{}"/></svg>'

@@ -18,7 +18,7 @@ from helios_worker.runtime import WorkerRuntime
 from helios_worker.store import ArtifactStore
 from helios_worker.store_access import Patience
 from helios_worker.store_faults import StoreError
-from heliosctl.catalogue import list_jobs, remove_jobs
+from heliosctl.local.catalogue import list_jobs, remove_jobs
 from tests.clouds.faulty import Call, Fault, Faulty, faulty
 from tests.clouds.gcs_server import gcs_server
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server

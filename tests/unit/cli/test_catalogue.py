@@ -8,7 +8,7 @@ import pytest
 from helios_worker.errors import UserError
 from helios_worker.snapshot import Snapshot
 from helios_worker.store import ArtifactStore
-from heliosctl.catalogue import KEEP, TIDIED, find_job, list_jobs, remove_jobs, stale_jobs, tidy
+from heliosctl.local.catalogue import KEEP, TIDIED, find_job, list_jobs, remove_jobs, stale_jobs, tidy
 from tests.unit.cli.builders import commit, files, job, store_job
 
 ONE, TWO = "1" * 20, "12" + "2" * 18

@@ -9,10 +9,10 @@ from helios_crds.request import Composition, RenderRequest
 from helios_crds.wire import Payload, Reply, Stage, chunk_bitmap
 from helios_operator.adapters.base import Deployment
 from helios_worker.store import ArtifactStore
-from heliosctl import render
 from heliosctl.errors import StageFailed
-from heliosctl.progress import Silent
-from heliosctl.render import Driver, worth_another
+from heliosctl.local import driver
+from heliosctl.local.driver import STITCH_ROUNDS, Driver, worth_another
+from heliosctl.terminal.progress import Silent
 from tests.unit.cli.builders import commit, job, store_job
 
 DONE = Reply(exitCode=0, result={"output": "/out.mp4"})
@@ -71,7 +71,7 @@ def store(tmp_path) -> ArtifactStore:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr(render, "BACK_OFF_SECONDS", (0.0,))
+    monkeypatch.setattr(driver, "BACK_OFF_SECONDS", (0.0,))
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ async def test_damage_without_end_ends(make):
     driver, target, _ = make(stitch=[bad(0)] * 9)
     with pytest.raises(StageFailed, match="damaged"):
         await driver.render(REQUEST)
-    assert target.asked.count("stitch") == render.STITCH_ROUNDS
+    assert target.asked.count("stitch") == STITCH_ROUNDS
 
 
 @pytest.mark.parametrize("bitmap", [[0, 2], "0x5", None, {"0": 2}, "8"], ids=str)

@@ -6,8 +6,8 @@ import pytest
 
 from helios_crds.wire import Payload, Reply, Stage
 from helios_operator.adapters.errors import Garbled, TargetError, Throttled, TimedOut, UnknownTarget
-from heliosctl.fleet import LOST_IN_A_ROW, Fleet, NoTargetLeft, Place, choose
-from heliosctl.progress import Silent
+from heliosctl.local.fleet import LOST_IN_A_ROW, Fleet, NoTargetLeft, Place, choose
+from heliosctl.terminal.progress import Silent
 
 DONE = Reply(exitCode=0, result={"frames": 6})
 FAILED = Reply(exitCode=1, stderr="no store there")

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from helios_worker.errors import UserError
-from heliosctl.options import StoreOptions
-from heliosctl.output import PICTURE_SUFFIXES, check_output
-from heliosctl.source import resolve_source
+from heliosctl.arguments.options import StoreOptions
+from heliosctl.arguments.output import PICTURE_SUFFIXES, check_output
+from heliosctl.arguments.source import resolve_source
 
 
 def test_a_relative_output_becomes_absolute_and_its_folder_is_made(tmp_path, monkeypatch):

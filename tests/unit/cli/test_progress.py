@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from helios_crds.wire import Stage
-from heliosctl.progress import LINE_SECONDS, BarProgress, LineProgress, Tally
+from heliosctl.terminal.progress import LINE_SECONDS, BarProgress, LineProgress, Tally
 from tests.unit.cli.builders import job
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from helios_crds.request import RenderRequest
 from helios_worker.errors import UserError
-from heliosctl.options import EncodeOptions, FilmOptions, PageOptions
-from heliosctl.request import build_request, frame_at, read_props, read_range, seconds
+from heliosctl.arguments.options import EncodeOptions, FilmOptions, PageOptions
+from heliosctl.arguments.request import build_request, frame_at, read_props, read_range, seconds
 
 
 def build(

@@ -6,8 +6,8 @@ import yaml
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_worker.errors import UserError
 from helios_worker.store import ArtifactStore
+from heliosctl.arguments.targets import Destination, check_store, read_targets
 from heliosctl.commands.deploy import environment, pairs, target_yaml
-from heliosctl.targets import Destination, check_store, read_targets
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:helios-worker"
 

@@ -8,12 +8,12 @@ from PIL import Image
 
 from helios_crds.wire import Reply
 from helios_worker.errors import UserError
+from heliosctl.arguments.request import age
 from heliosctl.commands.jobs import age_text
-from heliosctl.curve import bars
 from heliosctl.errors import PLAN, Failure, StageFailed, Stopped
-from heliosctl.report import sentence, size_text, time_code, time_text
-from heliosctl.request import age
-from heliosctl.sheet import SHEET_WIDTH, default_columns, draw_sheet, spread
+from heliosctl.terminal.contact_sheet import SHEET_WIDTH, default_columns, draw_sheet, spread
+from heliosctl.terminal.curve import bars
+from heliosctl.terminal.report import sentence, size_text, time_code, time_text
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from math import ceil, sqrt
 
 from PIL import Image, ImageDraw, ImageFont
 
-from heliosctl.report import time_code
+from heliosctl.terminal.report import time_code
 
 SHEET_WIDTH = 1920
 GAP = 12

@@ -12,11 +12,11 @@ from helios_operator.adapters.cloud_run import CloudRunAdapter, CloudRunConfig
 from helios_operator.adapters.errors import TargetError
 from helios_operator.adapters.local import LocalAdapter, LocalConfig
 from helios_worker.machine import cpu_count
+from heliosctl.arguments.options import WorkerOptions
+from heliosctl.arguments.targets import Destination
 from heliosctl.errors import debugging
-from heliosctl.fleet import Fleet, NoTargetLeft, Place
-from heliosctl.options import WorkerOptions
-from heliosctl.progress import Listener
-from heliosctl.targets import Destination
+from heliosctl.local.fleet import Fleet, NoTargetLeft, Place
+from heliosctl.terminal.progress import Listener
 
 
 @asynccontextmanager

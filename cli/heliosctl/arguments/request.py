@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from helios_crds.request import RenderRequest
 from helios_worker.errors import UserError
 from helios_worker.planning.encoder import check_encoder
-from heliosctl.options import TARGET_SECONDS, EncodeOptions, FilmOptions, PageOptions
+from heliosctl.arguments.options import TARGET_SECONDS, EncodeOptions, FilmOptions, PageOptions
 
 OPTIONS = {
     "composition.entry": "--entry",

@@ -14,8 +14,8 @@ from helios_worker.command import CommandFailed, run_command, run_program
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.job import Chunk, JobSpec
 from helios_worker.store import ArtifactStore, file_digest, json_digest
-from heliosctl.progress import Listener
-from heliosctl.render import BACK_OFF_SECONDS
+from heliosctl.local.driver import BACK_OFF_SECONDS
+from heliosctl.terminal.progress import Listener
 
 COUNTED = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".ts")
 

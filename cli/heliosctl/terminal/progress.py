@@ -13,7 +13,7 @@ from rich.text import Text
 
 from helios_crds.wire import Stage
 from helios_worker.job import JobSpec
-from heliosctl.report import print_labelled, sentence, time_text
+from heliosctl.terminal.report import print_labelled, sentence, time_text
 
 LINE_SECONDS = 5.0
 ROOMY_COLUMNS = 90

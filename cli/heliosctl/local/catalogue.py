@@ -13,7 +13,7 @@ from helios_worker.job import PLANS, JobSpec, Manifest, job_key, manifest_key, p
 from helios_worker.recording import recording_keys
 from helios_worker.snapshot import Snapshot
 from helios_worker.store import ArtifactStore, Entry, local_path
-from heliosctl.lock import held_by, sweeping
+from heliosctl.local.lock import held_by, sweeping
 
 if TYPE_CHECKING:
     from helios_worker.stages.stitch import StitchResult

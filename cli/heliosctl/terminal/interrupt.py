@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from helios_crds.wire import ExitCode
 from heliosctl.errors import Stopped
-from heliosctl.report import stderr
+from heliosctl.terminal.report import stderr
 
 T = TypeVar("T")
 EXIT_CODES = {

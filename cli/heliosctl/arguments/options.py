@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import typer
 
 from helios_crds.request import RenderRequest, Video
-from heliosctl import report
+from heliosctl.terminal import report
 
 Group = TypeVar("Group")
 VIDEO = Video()

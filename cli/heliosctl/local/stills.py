@@ -20,7 +20,7 @@ from helios_worker.stages.plan import plan
 from helios_worker.stages.still import stills
 from helios_worker.store import ArtifactStore, local_path
 from helios_worker.workspace import Workspace
-from heliosctl.lock import planning
+from heliosctl.local.lock import planning
 
 Choose = Callable[[int, Fraction], list[int]]
 """From a film's number of frames and its rate to the frames that are wanted."""

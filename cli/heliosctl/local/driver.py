@@ -18,8 +18,8 @@ from helios_operator.adapters.base import Deployment
 from helios_worker.job import JobSpec, committed, read_job
 from helios_worker.store import ArtifactStore
 from heliosctl.errors import PLAN, StageFailed
-from heliosctl.lock import job_lock, planning
-from heliosctl.progress import Listener
+from heliosctl.local.lock import job_lock, planning
+from heliosctl.terminal.progress import Listener
 
 STITCH_ROUNDS = 3
 BACK_OFF_SECONDS = (0.5, 2.0, 5.0)

@@ -20,13 +20,13 @@ from helios_worker.errors import HeliosError
 from helios_worker.machine import cpu_class, cpu_count, memory_limit
 from helios_worker.store import ArtifactStore, free_bytes, local_path
 from helios_worker.verify import verify_video
-from heliosctl.buckets import open_artifacts
+from heliosctl.arguments.buckets import open_artifacts
+from heliosctl.arguments.options import WorkerOptions
 from heliosctl.errors import Failure
-from heliosctl.options import WorkerOptions
-from heliosctl.progress import Silent
-from heliosctl.render import Driver
-from heliosctl.report import local_name, size_text
-from heliosctl.session import local_workers
+from heliosctl.local.driver import Driver
+from heliosctl.local.workers import local_workers
+from heliosctl.terminal.progress import Silent
+from heliosctl.terminal.report import local_name, size_text
 
 LOW_MEMORY, LOW_DISK = 1 << 30, 1 << 30
 PAGE = """<!doctype html><html data-width="64" data-height="64" data-fps="30" data-frames="3">

@@ -15,7 +15,7 @@ from typing import Protocol
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_operator.adapters.errors import BadAnswer, NoRoom, TargetError, Unusable, WorkerLost, as_reply
 from helios_worker.errors import UserError
-from heliosctl.progress import Listener
+from heliosctl.terminal.progress import Listener
 
 FULL_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 LOST_IN_A_ROW = 3
