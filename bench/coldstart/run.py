@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.memory.run import PAGE
 from helios_crds.request import Composition, RenderRequest, Video
-from helios_worker.store import ArtifactStore
+from helios_worker.artifacts.store import ArtifactStore
 
 
 def measure(rounds: int) -> None:

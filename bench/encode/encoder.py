@@ -16,9 +16,9 @@ from functools import partial
 import av
 
 from bench.encode.content import page, stored
-from helios_worker.encode.picture import PictureDecoder
-from helios_worker.encode.settings import EncoderSettings
-from helios_worker.encode.unit import EncodedUnit, StillUnits, UnitEncoder
+from helios_worker.encode.video.picture import PictureDecoder
+from helios_worker.encode.video.settings import EncoderSettings
+from helios_worker.encode.video.unit import EncodedUnit, StillUnits, UnitEncoder
 
 
 def encode(settings: EncoderSettings, frames: Sequence[av.VideoFrame], stills: StillUnits | None = None) -> int:

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from bench.renderers.films import VISUALS, Film
 from bench.renderers.ssim import ssim
 from helios_worker.capture import Browser, Page, PageSettings
-from helios_worker.capture.browser import launch
-from helios_worker.capture.site import Site
-from helios_worker.encode.picture import PictureDecoder
-from helios_worker.encode.settings import EncoderSettings
-from helios_worker.encode.unit import UnitEncoder
+from helios_worker.capture.content.site import Site
+from helios_worker.capture.devtools.process import launch
+from helios_worker.encode.video.picture import PictureDecoder
+from helios_worker.encode.video.settings import EncoderSettings
+from helios_worker.encode.video.unit import UnitEncoder
 
 FRAMES = 60
 SAMPLES = range(3, FRAMES, 6)

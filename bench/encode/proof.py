@@ -11,12 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.encode.content import page, stored
-from helios_worker.encode.concat import concatenate
-from helios_worker.encode.picture import PictureDecoder
-from helios_worker.encode.segment import inspect_segment
-from helios_worker.encode.settings import EncoderSettings
-from helios_worker.encode.unit import UnitEncoder
-from helios_worker.verify import verify_video
+from helios_worker.encode.film.concat import concatenate
+from helios_worker.encode.proof.segment import inspect_segment
+from helios_worker.encode.proof.verify import verify_video
+from helios_worker.encode.video.picture import PictureDecoder
+from helios_worker.encode.video.settings import EncoderSettings
+from helios_worker.encode.video.unit import UnitEncoder
 
 
 def report(name: str, frames: int, work: Callable[[], object]) -> None:

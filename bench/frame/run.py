@@ -26,14 +26,14 @@ from bench.memory.run import family
 from bench.renderers.films import VISUALS, Film
 from helios_crds.request import Chunking, Composition, RenderRequest, Video
 from helios_crds.wire import Payload, Stage
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture import Browser, Page, PageSettings
-from helios_worker.capture.browser import launch
-from helios_worker.capture.site import Site
-from helios_worker.encode.picture import PictureDecoder
-from helios_worker.encode.settings import EncoderSettings, default_unit_frames
-from helios_worker.encode.unit import StillUnits, UnitEncoder
+from helios_worker.capture.content.site import Site
+from helios_worker.capture.devtools.process import launch
+from helios_worker.encode.video.picture import PictureDecoder
+from helios_worker.encode.video.settings import EncoderSettings, default_unit_frames
+from helios_worker.encode.video.unit import StillUnits, UnitEncoder
 from helios_worker.runtime import WorkerRuntime
-from helios_worker.store import ArtifactStore
 
 PARTS = ["page", "browser", "driver", "x264"]
 COLUMNS = [*PARTS, "sum", "chunk", "ratio", "1/1 fps", "1/2 fps", "2/2 fps", "cores", "speed-up"]

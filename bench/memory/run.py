@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from helios_crds.request import Chunking, Composition, RenderRequest, Video
-from helios_worker.store import ArtifactStore
+from helios_worker.artifacts.store import ArtifactStore
 
 PAGE = """<!doctype html><html data-width="640" data-height="360" data-fps="30" data-frames="{frames}">
 <style>body{{margin:0;background:linear-gradient(#102,#245)}}div{{position:absolute;width:80px;height:80px;

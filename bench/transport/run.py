@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.memory.run import family
-from helios_worker.capture.browser import FLAGS, Browser, find_browser, launch
+from helios_worker.capture.devtools.process import FLAGS, Browser, find_browser, launch
 
 PAGE = """<style>body{margin:0;background:linear-gradient(45deg,#102,#345)}div{position:absolute;width:200px;
 height:200px;background:#fc0}</style><div></div><script>function go(n){document.querySelector("div").style.left=n+"px"}

@@ -25,12 +25,12 @@ import orjson
 from pydantic import ValidationError
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_worker.allowed_stores import AllowedStores
+from helios_worker.artifacts.allowed_stores import AllowedStores
+from helios_worker.artifacts.store import ArtifactStore, local_path, split_url
+from helios_worker.capture.browser_pool import Studio
 from helios_worker.capture.faults import FrameNeverReady
-from helios_worker.capture.studio import Studio
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.machine import cpu_count
-from helios_worker.store import ArtifactStore, local_path, split_url
 from helios_worker.trace import mark
 from helios_worker.workspace import Workspace
 
@@ -217,8 +217,8 @@ class WorkerRuntime:
     async def _chunk(self, payload: Payload) -> dict[str, Any]:
         self._place(payload)
         self._studio.launch(0)
-        from helios_worker.command import run_command
-        from helios_worker.job import read_job
+        from helios_worker.jobs.commands import run_command
+        from helios_worker.jobs.spec import read_job
         from helios_worker.stages.chunk import render_chunk
 
         mark("stage imported")
@@ -236,7 +236,7 @@ class WorkerRuntime:
         }
 
     async def _stitch(self, payload: Payload) -> dict[str, Any]:
-        from helios_worker.job import read_job
+        from helios_worker.jobs.spec import read_job
         from helios_worker.stages.stitch import stitch
 
         self._place(payload)

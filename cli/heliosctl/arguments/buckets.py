@@ -1,8 +1,8 @@
 """Buckets on the command line: asked before the work whether they can be reached, so that nobody waits for nothing."""
 
-from helios_worker.store import ArtifactStore, local_path
-from helios_worker.store_access import Patience
-from helios_worker.store_faults import AccessDenied
+from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts.errors import AccessDenied
+from helios_worker.artifacts.store import ArtifactStore, local_path
 
 # A worker in the middle of a render gives a store minutes; somebody at a keyboard has mistyped its address.
 FIRST_TOUCH = Patience(connect=5, stall=10, retry=6, tries=5)

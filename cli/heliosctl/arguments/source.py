@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from helios_worker.archive import SUFFIXES, is_archive
+from helios_worker.artifacts.store import local_path
 from helios_worker.errors import UserError
-from helios_worker.source import BUCKETS, PAGE_SUFFIXES
-from helios_worker.store import local_path
+from helios_worker.sources.archive import SUFFIXES, is_archive
+from helios_worker.sources.fetch import BUCKETS, PAGE_SUFFIXES
 
 NO_SOURCES = (".mp4", ".mov", ".webm", ".json", ".gz", ".7z", ".rar")
 

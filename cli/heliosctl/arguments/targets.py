@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
-from helios_worker.store import ArtifactStore
 
 KINDS = ("lambda", "cloud-run", "local")
 DEFAULT_SLOTS = 100

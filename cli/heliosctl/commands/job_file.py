@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
-from helios_worker.store import ArtifactStore
 from heliosctl.arguments.options import SaidOptions, StoreOptions, WorkerOptions
 from heliosctl.errors import Stopped
 from heliosctl.local.command_jobs import CommandJob, read_command_job, run_commands

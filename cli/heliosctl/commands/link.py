@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from helios_worker.artifacts.store import ArtifactStore, local_path, split_object
 from helios_worker.errors import UserError
-from helios_worker.store import ArtifactStore, local_path, split_object
 from heliosctl.arguments.buckets import FIRST_TOUCH, check_bucket
 from heliosctl.arguments.options import SaidOptions, takes
 from heliosctl.arguments.request import age

@@ -7,9 +7,9 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from helios_worker.job import JobSpec
+from helios_worker.jobs.spec import JobSpec
 from helios_worker.machine import cpu_count
-from helios_worker.planning.cut import frame_costs
+from helios_worker.planning.chunking import frame_costs
 from heliosctl.arguments.buckets import open_artifacts
 from heliosctl.arguments.options import (
     EncodeOptions,

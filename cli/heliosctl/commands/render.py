@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from helios_worker.artifacts.store import ArtifactStore, split_object
 from helios_worker.errors import UserError
-from helios_worker.store import ArtifactStore, split_object
 from heliosctl.arguments.buckets import check_bucket, open_artifacts
 from heliosctl.arguments.options import (
     EncodeOptions,

@@ -8,7 +8,7 @@ import typer
 from rich.status import Status
 
 from helios_worker.errors import UserError
-from helios_worker.job import JobSpec
+from helios_worker.jobs.spec import JobSpec
 from heliosctl.arguments.buckets import open_artifacts
 from heliosctl.arguments.options import FilmOptions, PageOptions, SaidOptions, StoreOptions, takes
 from heliosctl.arguments.output import PICTURE_SUFFIXES, check_output

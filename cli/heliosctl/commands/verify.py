@@ -10,16 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from helios_crds.wire import ExitCode
+from helios_worker.artifacts.store import ArtifactStore, file_digest, local_path, split_url
 from helios_worker.errors import UserError
-from helios_worker.job import JobSpec, read_job
+from helios_worker.jobs.spec import JobSpec, read_job
 from helios_worker.machine import cpu_count
-from helios_worker.store import ArtifactStore, file_digest, local_path, split_url
 from heliosctl.arguments.options import SaidOptions, StoreOptions, takes
 from heliosctl.local.catalogue import find_job
 from heliosctl.terminal.report import print_json, sentence, size_text, stdout
 
 if TYPE_CHECKING:
-    from helios_worker.verify import VideoReport
+    from helios_worker.encode.proof.verify import VideoReport
 
 COLOURS = {(1, 1, 1, 1): "BT.709, limited range", (1, 1, 1, 2): "BT.709, full range"}
 
@@ -41,7 +41,7 @@ def verify(
 
     The exit code is 0 when nothing is wrong, and 1 when something is.
     """
-    from helios_worker.verify import verify_video
+    from helios_worker.encode.proof.verify import verify_video
 
     path = Path(file)
     if not path.is_file():

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from pydantic import ValidationError
 
-from helios_worker.blobs import blob_key
+from helios_worker.artifacts.blobs import blob_key
+from helios_worker.artifacts.recording import recording_keys
+from helios_worker.artifacts.snapshot import Snapshot
+from helios_worker.artifacts.store import ArtifactStore, Entry, local_path
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.job import PLANS, JobSpec, Manifest, job_key, manifest_key, plan_key
-from helios_worker.recording import recording_keys
-from helios_worker.snapshot import Snapshot
-from helios_worker.store import ArtifactStore, Entry, local_path
+from helios_worker.jobs.spec import PLANS, JobSpec, Manifest, job_key, manifest_key, plan_key
 from heliosctl.local.lock import held_by, sweeping
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from typing import Literal
 import av
 
 from helios_crds.request import Chunking, Composition, RenderRequest, Video
-from helios_worker.capture.browser import find_browser
+from helios_worker.artifacts.store import ArtifactStore, free_bytes, local_path
+from helios_worker.capture.devtools.process import find_browser
+from helios_worker.encode.proof.verify import verify_video
 from helios_worker.errors import HeliosError
 from helios_worker.machine import cpu_class, cpu_count, memory_limit
-from helios_worker.store import ArtifactStore, free_bytes, local_path
-from helios_worker.verify import verify_video
 from heliosctl.arguments.buckets import open_artifacts
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.errors import Failure

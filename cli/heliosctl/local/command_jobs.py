@@ -10,10 +10,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from helios_crds.wire import Stage
-from helios_worker.command import CommandFailed, run_command, run_program
+from helios_worker.artifacts.store import ArtifactStore, file_digest, json_digest
 from helios_worker.errors import HeliosError, UserError
-from helios_worker.job import Chunk, JobSpec
-from helios_worker.store import ArtifactStore, file_digest, json_digest
+from helios_worker.jobs.commands import CommandFailed, run_command, run_program
+from helios_worker.jobs.spec import Chunk, JobSpec
 from heliosctl.local.driver import BACK_OFF_SECONDS
 from heliosctl.terminal.progress import Listener
 
@@ -107,7 +107,7 @@ def _commit(job: CommandJob, store: ArtifactStore, chunk: Chunk) -> None:
     if not path.is_file():
         raise CommandFailed(f"chunk {chunk.id}: its command ended well, but {chunk.outputFile} is not there")
     if path.suffix.lower() in COUNTED:
-        from helios_worker.verify import verify_video
+        from helios_worker.encode.proof.verify import verify_video
 
         frames = verify_video(path, decode=False).frames
         if frames != chunk.frameCount:

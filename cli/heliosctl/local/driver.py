@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from helios_crds.request import RenderRequest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_operator.adapters.base import Deployment
-from helios_worker.job import JobSpec, committed, read_job
-from helios_worker.store import ArtifactStore
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.jobs.spec import JobSpec, committed, read_job
 from heliosctl.errors import PLAN, StageFailed
 from heliosctl.local.lock import job_lock, planning
 from heliosctl.terminal.progress import Listener

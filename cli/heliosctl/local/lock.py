@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from helios_worker.store import ArtifactStore, local_path
+from helios_worker.artifacts.store import ArtifactStore, local_path
 
 POLL_SECONDS = 0.2
 

@@ -12,7 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from helios_crds.wire import Stage
-from helios_worker.job import JobSpec
+from helios_worker.jobs.spec import JobSpec
 from heliosctl.terminal.report import print_labelled, sentence, time_text
 
 LINE_SECONDS = 5.0

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from helios_worker.store import ArtifactStore
+from helios_worker.artifacts.store import ArtifactStore
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.cluster import images
 from tests.cluster.engine import Engine

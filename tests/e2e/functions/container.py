@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from helios_worker.store import ArtifactStore
+from helios_worker.artifacts.store import ArtifactStore
 from tests import barcode
 from tests.cluster.engine import Engine
 from tests.e2e.compositions import TICKS_PER_FRAME

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helios_worker.store import ArtifactStore
+from helios_worker.artifacts.store import ArtifactStore
 from heliosctl.local.checks import check_artifacts
 from tests.clouds.archives import tar_of
 from tests.clouds.gcs_server import gcs_server

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from helios_worker.verify import verify_video
+from helios_worker.encode.proof.verify import verify_video
 from tests.integration.cli.conftest import BODY, Cli, html, serve, slow, wait_for
 
 CUT = ("--unit-frames", "10", "--frames-per-chunk", "10")

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from helios_worker.encode.concat import concatenate
-from helios_worker.encode.segment import inspect_segment
+from helios_worker.encode.film.concat import concatenate
+from helios_worker.encode.proof.segment import inspect_segment
+from helios_worker.encode.proof.verify import verify_video
 from helios_worker.errors import CorruptArtifact, CorruptSegment, SegmentMismatch
-from helios_worker.verify import verify_video
 from tests.unit.encode.builders import segment, settings, units
 
 MADE = settings()

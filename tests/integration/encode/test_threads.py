@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from helios_worker.encode.picture import PictureDecoder
-from helios_worker.encode.segment import inspect_segment
-from helios_worker.encode.unit import UnitEncoder
+from helios_worker.encode.proof.segment import inspect_segment
+from helios_worker.encode.video.picture import PictureDecoder
+from helios_worker.encode.video.unit import UnitEncoder
 from tests.unit.encode.builders import jpeg, picture, png, segment, settings
 
 MADE = settings(width=960, height=640, preset="medium")

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from helios_crds.wire import ExitCode, Payload, Stage
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.runtime import WorkerRuntime
-from helios_worker.store import ArtifactStore
 from tests.integration.entrypoints.functions import Film, Lambda, Service, aws_lambda, service
 from tests.integration.worker.project import MOVING, RESTLESS, page_request
 from tests.ports import free_port

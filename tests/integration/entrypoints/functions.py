@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helios_worker.store import ArtifactStore
+from helios_worker.artifacts.store import ArtifactStore
 from tests.clouds.runtime_api import RuntimeApi
 from tests.integration.worker.project import (
     browsers,

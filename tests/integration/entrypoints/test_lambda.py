@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from helios_worker.capture.browser import START_SECONDS
+from helios_worker.capture.devtools.process import START_SECONDS
 from tests.clouds.runtime_api import FunctionError
 from tests.integration.entrypoints.functions import WORKER, aws_lambda, parts
 from tests.integration.worker.project import html, is_running, page_request, wait_until

@@ -17,9 +17,9 @@ import orjson
 
 from helios_crds.request import RenderRequest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_worker.job import JobSpec, manifest_key
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.jobs.spec import JobSpec, manifest_key
 from helios_worker.runtime import WorkerRuntime
-from helios_worker.store import ArtifactStore
 
 UNIT = 6
 MOVING = """<style>body{margin:0;background:#123}div{width:20px;height:20px;background:#fc0;animation:m 2s linear}

@@ -16,9 +16,9 @@ import orjson
 import pytest
 
 from helios_crds.wire import ExitCode, Payload, Stage
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
 from helios_worker.runtime import WorkerRuntime
-from helios_worker.store import ArtifactStore
 from tests.clouds.azure_server import azure_environment, azure_server
 from tests.clouds.gcs_server import gcs_server
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server

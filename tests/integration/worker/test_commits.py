@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from helios_crds.wire import ExitCode, chunks_in
+from helios_worker.artifacts.store import file_digest
+from helios_worker.encode.proof.verify import verify_video
 from helios_worker.runtime import WorkerRuntime
-from helios_worker.store import file_digest
-from helios_worker.verify import verify_video
 from tests.integration.worker.conftest import Hooks
 from tests.integration.worker.project import MOVING, STATEFUL, Project
 

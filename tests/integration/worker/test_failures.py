@@ -294,7 +294,7 @@ def test_nothing_dies_beside_the_browser_in_silence(project: Project, hooks: Hoo
     As a process of its own the one could die and take a frame along, the other a file, and the page would be said to
     have neither. What there is besides pages only makes new ones.
     """
-    monkeypatch.setattr("helios_worker.capture.studio.START_SECONDS", 5.0)
+    monkeypatch.setattr("helios_worker.capture.browser_pool.START_SECONDS", 5.0)
     kinds = set[str]()
 
     def others(browser: int) -> list[int]:
@@ -322,7 +322,7 @@ def test_a_browser_that_died_between_two_chunks_costs_no_attempt(project: Projec
 
 
 def test_a_browser_that_froze_between_two_chunks_is_replaced(project: Project, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("helios_worker.capture.studio.START_SECONDS", 5.0)
+    monkeypatch.setattr("helios_worker.capture.browser_pool.START_SECONDS", 5.0)
     project.plan(MOVING)
     (browser,) = browsers(os.getpid())
     os.kill(browser, signal.SIGSTOP)

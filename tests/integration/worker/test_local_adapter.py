@@ -13,7 +13,7 @@ import pytest
 
 from helios_crds.wire import ExitCode, Payload, Stage
 from helios_operator.adapters.local import LocalAdapter, LocalConfig
-from helios_worker.store import ArtifactStore
+from helios_worker.artifacts.store import ArtifactStore
 from tests.integration.worker.project import (
     RESTLESS,
     browsers,

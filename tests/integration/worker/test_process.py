@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from helios_worker.store import ArtifactStore
+from helios_worker.artifacts.store import ArtifactStore
 from tests.integration.worker.project import (
     MOVING,
     RESTLESS,

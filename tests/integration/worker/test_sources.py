@@ -17,13 +17,13 @@ import pytest
 
 from helios_crds.request import RenderRequest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_worker.archive import BadArchive, Limits
+from helios_worker.artifacts.errors import StoreError
+from helios_worker.artifacts.snapshot import load_snapshot
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
 from helios_worker.runtime import WorkerRuntime
-from helios_worker.snapshot import load_snapshot
-from helios_worker.source import bring
-from helios_worker.store import ArtifactStore
-from helios_worker.store_faults import StoreError
+from helios_worker.sources.archive import BadArchive, Limits
+from helios_worker.sources.fetch import bring
 from tests.clouds.archives import tar_of, zip_of
 from tests.clouds.faulty import Fault, Faulty, faulty
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server

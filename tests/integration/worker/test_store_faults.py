@@ -13,13 +13,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-import helios_worker.store
+import helios_worker.artifacts.store
 from helios_crds.wire import ExitCode, Payload, Stage
+from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts.errors import AccessDenied, BadCredentials, BadEndpoint, NoSuchBucket, StoreError
+from helios_worker.artifacts.store import ArtifactStore, file_digest
 from helios_worker.errors import HeliosError
 from helios_worker.runtime import WorkerRuntime
-from helios_worker.store import ArtifactStore, file_digest
-from helios_worker.store_access import Patience
-from helios_worker.store_faults import AccessDenied, BadCredentials, BadEndpoint, NoSuchBucket, StoreError
 from tests.clouds.faulty import Fault, Faulty, faulty
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.integration.worker.project import MOVING, page_request
@@ -41,7 +41,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
 @pytest.fixture(autouse=True)
 def calm(line: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
     line.calm()
-    monkeypatch.setattr(helios_worker.store, "PAUSES", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(helios_worker.artifacts.store, "PAUSES", (0.01, 0.02, 0.04))
     for name, value in s3_environment(line.url).items():
         monkeypatch.setenv(name, value)
 

@@ -17,10 +17,10 @@ import orjson
 import pytest
 
 from helios_crds.wire import ExitCode
+from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts.errors import BadCredentials
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.runtime import WorkerRuntime
-from helios_worker.store import ArtifactStore
-from helios_worker.store_access import Patience
-from helios_worker.store_faults import BadCredentials
 from tests.clouds.gcs_server import gcs_server
 from tests.clouds.identity import ROLE, Identity, identity
 from tests.clouds.s3_server import BUCKET, KEY, SECRET, s3_environment, s3_server, wait_for

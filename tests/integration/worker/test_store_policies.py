@@ -12,12 +12,12 @@ import orjson
 import pytest
 import yaml
 
-import helios_worker.store
+import helios_worker.artifacts.store
 from helios_crds.wire import ExitCode, Payload, Stage
+from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts.errors import StoreError
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.runtime import WorkerRuntime
-from helios_worker.store import ArtifactStore
-from helios_worker.store_access import Patience
-from helios_worker.store_faults import StoreError
 from heliosctl.local.catalogue import list_jobs, remove_jobs
 from tests.clouds.faulty import Call, Fault, Faulty, faulty
 from tests.clouds.gcs_server import gcs_server
@@ -102,7 +102,7 @@ def asked_of(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[str, set[str]]]:
     """Which store, and the actions that were asked of it."""
-    monkeypatch.setattr(helios_worker.store, "PAUSES", (0.01,))
+    monkeypatch.setattr(helios_worker.artifacts.store, "PAUSES", (0.01,))
     action: Callable[[Call], str] = s3_action if request.param == "s3" else google_action
     server = s3_server(tmp_path / "buckets") if request.param == "s3" else gcs_server(tmp_path)
     with server as upstream:

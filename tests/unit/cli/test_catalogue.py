@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from helios_worker.artifacts.snapshot import Snapshot
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
-from helios_worker.snapshot import Snapshot
-from helios_worker.store import ArtifactStore
 from heliosctl.local.catalogue import KEEP, TIDIED, find_job, list_jobs, remove_jobs, stale_jobs, tidy
 from tests.unit.cli.builders import commit, files, job, store_job
 

@@ -8,7 +8,7 @@ import pytest
 from helios_crds.request import Composition, RenderRequest
 from helios_crds.wire import Payload, Reply, Stage, chunk_bitmap
 from helios_operator.adapters.base import Deployment
-from helios_worker.store import ArtifactStore
+from helios_worker.artifacts.store import ArtifactStore
 from heliosctl.errors import StageFailed
 from heliosctl.local import driver
 from heliosctl.local.driver import STITCH_ROUNDS, Driver, worth_another

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from helios_crds.rendertarget import RenderTargetSpec
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
-from helios_worker.store import ArtifactStore
 from heliosctl.arguments.targets import Destination, check_store, read_targets
 from heliosctl.commands.deploy import environment, pairs, target_yaml
 

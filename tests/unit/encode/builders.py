@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from helios_worker.encode.concat import concatenate
-from helios_worker.encode.picture import PictureDecoder
-from helios_worker.encode.settings import EncoderSettings
-from helios_worker.encode.unit import EncodedUnit, UnitEncoder
+from helios_worker.encode.film.concat import concatenate
+from helios_worker.encode.video.picture import PictureDecoder
+from helios_worker.encode.video.settings import EncoderSettings
+from helios_worker.encode.video.unit import EncodedUnit, UnitEncoder
 
 Rgb = NDArray[np.uint8]
 

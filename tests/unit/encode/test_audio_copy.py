@@ -5,9 +5,9 @@ import av
 import numpy as np
 import pytest
 
-from helios_worker.encode.concat import concatenate
+from helios_worker.encode.film.concat import concatenate
+from helios_worker.encode.proof.verify import verify_video
 from helios_worker.errors import CorruptArtifact
-from helios_worker.verify import verify_video
 from tests.unit.encode.builders import segments, settings, shown_numbers, units
 
 RATE = 48_000

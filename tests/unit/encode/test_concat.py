@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from helios_worker.encode.boxes import read_layout
-from helios_worker.encode.concat import concatenate
-from helios_worker.encode.unit import UnitEncoder
+from helios_worker.encode.film.concat import concatenate
+from helios_worker.encode.mp4.boxes import read_layout
+from helios_worker.encode.video.unit import UnitEncoder
 from helios_worker.errors import CorruptSegment, SegmentMismatch
 from tests.unit.encode.builders import (
     even_groups,

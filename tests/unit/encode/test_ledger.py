@@ -4,7 +4,7 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helios_worker.encode.ledger import Fault, FrameLedger
+from helios_worker.encode.proof.frame_tally import Fault, FrameLedger
 
 
 def faults(frames, window, promised):

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from helios_worker.encode.picture import PictureDecoder
+from helios_worker.encode.video.picture import PictureDecoder
 from helios_worker.errors import BadPicture
 from tests.unit.encode.builders import HEIGHT, WIDTH, Rgb, jpeg, picture, plane, png, settings, webp
 

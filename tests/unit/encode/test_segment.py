@@ -6,9 +6,9 @@ from pathlib import Path
 import av
 import pytest
 
-from helios_worker.encode.segment import inspect_segment
-from helios_worker.encode.settings import EncoderSettings
-from helios_worker.encode.unit import EncodedUnit
+from helios_worker.encode.proof.segment import inspect_segment
+from helios_worker.encode.video.settings import EncoderSettings
+from helios_worker.encode.video.unit import EncodedUnit
 from helios_worker.errors import CorruptSegment, EncodeError, SegmentMismatch
 from tests.unit.encode.builders import segment, settings, shown, shown_numbers, units
 

@@ -4,8 +4,8 @@ import av
 import pytest
 from pydantic import ValidationError
 
-from helios_worker.encode.codecs import CODECS
-from helios_worker.encode.settings import EncoderSettings, default_unit_frames
+from helios_worker.encode.video.codecs import CODECS
+from helios_worker.encode.video.settings import EncoderSettings, default_unit_frames
 from tests.unit.encode.builders import settings
 
 

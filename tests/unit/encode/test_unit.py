@@ -5,10 +5,10 @@ from io import BytesIO
 import av
 import pytest
 
-from helios_worker.encode import codecs
-from helios_worker.encode.picture import PictureDecoder
-from helios_worker.encode.track import open_track
-from helios_worker.encode.unit import EncodedUnit, StillUnits, UnitEncoder
+from helios_worker.encode.mp4.track import open_track
+from helios_worker.encode.video import codecs
+from helios_worker.encode.video.picture import PictureDecoder
+from helios_worker.encode.video.unit import EncodedUnit, StillUnits, UnitEncoder
 from helios_worker.errors import EncodeError
 from tests.unit.encode.builders import jpeg, picture, settings
 
@@ -125,7 +125,7 @@ class TestOptions:
         row = codecs.CODECS["h264"]
         wrong = replace(row, options=lambda settings: row.options(settings) | {"cfr": "18"})
         monkeypatch.setattr(codecs, "CODECS", {"h264": wrong})
-        monkeypatch.setattr("helios_worker.encode.settings.CODECS", {"h264": wrong})
+        monkeypatch.setattr("helios_worker.encode.video.settings.CODECS", {"h264": wrong})
         with pytest.raises(EncodeError, match="knows no option cfr"):
             encode(frames(0))
 

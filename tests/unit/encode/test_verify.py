@@ -5,10 +5,10 @@ from pathlib import Path
 import av
 import pytest
 
-from helios_worker.encode.concat import concatenate
-from helios_worker.encode.proof import MAX_PROBLEMS
+from helios_worker.encode.film.concat import concatenate
+from helios_worker.encode.proof.tracks import MAX_PROBLEMS
+from helios_worker.encode.proof.verify import verify_video
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.verify import verify_video
 from tests.unit.encode.builders import HEIGHT, WIDTH, even_groups, segments, settings, units
 from tests.unit.encode.test_audio_copy import clicks
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from helios_worker.encode.settings import EncoderSettings
-from helios_worker.job import Chunk, Engine, Film, HeliosJob, JobSpec, Manifest, Metadata, chunk_key
+from helios_worker.encode.video.settings import EncoderSettings
+from helios_worker.jobs.spec import Chunk, Engine, Film, HeliosJob, JobSpec, Manifest, Metadata, chunk_key
 
 ENGINE = Engine.model_validate({name: f"some {name}" for name in Engine.model_fields})
 SHA = "ab" * 32

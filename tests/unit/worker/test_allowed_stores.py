@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_worker.allowed_stores import AllowedStores, StoreForbidden
+from helios_worker.artifacts.allowed_stores import AllowedStores, StoreForbidden
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.runtime import WorkerRuntime
-from helios_worker.store import ArtifactStore
 from tests.unit.worker import builders
 
 MEDIA = AllowedStores(["s3://media/artifacts/", "gs://films", "file:///data"])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from helios_worker.blobs import Blobs, blob_key
+from helios_worker.artifacts.blobs import Blobs, blob_key
+from helios_worker.artifacts.store import ArtifactStore, file_digest
 from helios_worker.errors import CorruptBlob
-from helios_worker.store import ArtifactStore, file_digest
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def test_a_blob_is_hashed_once(store, digest, tmp_path, monkeypatch):
         hashed.append(path)
         return file_digest(path)
 
-    monkeypatch.setattr("helios_worker.blobs.file_digest", counted)
+    monkeypatch.setattr("helios_worker.artifacts.blobs.file_digest", counted)
     blobs = Blobs(tmp_path)
     files = {await blobs.file(store, digest, "logo.svg") for _ in range(5)}
     assert [file.read_text() for file in files] == ["<svg/>"]
@@ -85,7 +85,7 @@ async def test_copies_of_past_compositions_make_room(tmp_path, monkeypatch, free
     blobs = Blobs(tmp_path / "scratch")
     copy = await blobs.file(store, digest, "logo.svg")
     (tmp_path / "scratch" / "profile").write_text("somebody else's")
-    monkeypatch.setattr("helios_worker.blobs.free_bytes", lambda path: free)
+    monkeypatch.setattr("helios_worker.artifacts.blobs.free_bytes", lambda path: free)
     blobs.make_room()
     assert copy.exists() is kept
     assert (tmp_path / "scratch" / "profile").exists()

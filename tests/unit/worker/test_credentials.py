@@ -2,7 +2,7 @@
 
 import pytest
 
-from helios_worker.credentials import adopt_secret, without_credentials
+from helios_worker.artifacts.credentials import adopt_secret, without_credentials
 from helios_worker.errors import UserError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from helios_crds.request import Chunking, Composition, RenderRequest
 from helios_worker.errors import UserError
-from helios_worker.job import CostPoint, Film
-from helios_worker.planning.cut import LEAST_SHARE, CostCurve, chunk_bounds, cut_chunks, frame_costs, join_small
+from helios_worker.jobs.spec import CostPoint, Film
+from helios_worker.planning.chunking import LEAST_SHARE, CostCurve, chunk_bounds, cut_chunks, frame_costs, join_small
 from tests.unit.worker.builders import ENGINE, film
 
 COST_BASED = ("count", "targetSeconds")

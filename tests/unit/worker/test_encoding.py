@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from helios_worker.encode.concat import concatenate
-from helios_worker.encode.segment import SegmentInfo, inspect_segment
-from helios_worker.encode.settings import EncoderSettings
-from helios_worker.encoding import ChunkEncoder, cells
+from helios_worker.encode.film.concat import concatenate
+from helios_worker.encode.proof.segment import SegmentInfo, inspect_segment
+from helios_worker.encode.video.settings import EncoderSettings
 from helios_worker.errors import BadPicture, ResourceError
-from helios_worker.shares import Shares
+from helios_worker.rendering.encoder_pool import ChunkEncoder, cells
+from helios_worker.rendering.work_stealing import Shares
 from tests.unit.encode.builders import jpeg, picture, settings, shown_numbers, units
 
 SETTINGS = settings()
@@ -66,7 +66,7 @@ def test_a_picture_that_stands_still_is_proven_once(tmp_path, monkeypatch):
         proofs.append(path)
         return inspect_segment(path, made)
 
-    monkeypatch.setattr("helios_worker.encoding.inspect_segment", counted)
+    monkeypatch.setattr("helios_worker.rendering.encoder_pool.inspect_segment", counted)
 
     async def still() -> ChunkEncoder:
         encoder = ChunkEncoder(SETTINGS, range(4 * UNIT), tmp_path, desks=1, on_frames=lambda count: None)

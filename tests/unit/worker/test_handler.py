@@ -7,7 +7,7 @@ import pytest
 
 from helios_crds.wire import Reply
 from helios_worker.entrypoints.aws_lambda import handler_of
-from helios_worker.entrypoints.seat import Seat
+from helios_worker.entrypoints.supervised_worker import Seat
 from tests.unit.worker.scripted import ScriptedWorker, hanging
 
 EVENT = {"jobPath": "s3://media/jobs/1/job.json", "chunkIndex": 7}

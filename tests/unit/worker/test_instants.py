@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helios_worker.capture.page.seek_path import way_to
 from helios_worker.capture.playhead import instant_ms
-from helios_worker.capture.walk import way_to
 
 RATES = [Fraction(rate) for rate in (1, 10, 12, 15, 24, 25, 30, 48, 50, 60, 90, 100, 120, 144, 240)] + [
     Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120)

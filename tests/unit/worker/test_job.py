@@ -3,9 +3,9 @@
 import orjson
 import pytest
 
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.job import Chunk, JobSpec, chunk_key, committed, manifest_key, read_job
-from helios_worker.store import ArtifactStore
+from helios_worker.jobs.spec import Chunk, JobSpec, chunk_key, committed, manifest_key, read_job
 from tests.unit.worker.builders import ENGINE, chunks, encoder, film, job, manifest
 
 FILM = film(300)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from helios_worker.capture.patience import patience
+from helios_worker.capture.run_timeout import patience
 
 
 async def test_a_step_that_takes_too_long_is_ended():

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_worker.entrypoints import seat as module
-from helios_worker.entrypoints.seat import Seat
+from helios_worker.entrypoints import supervised_worker as module
+from helios_worker.entrypoints.supervised_worker import Seat
 from tests.unit.worker.scripted import ScriptedWorker, hanging
 
 CHUNK = Payload(jobPath="x", chunkIndex=7)

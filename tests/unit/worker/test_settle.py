@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from helios_crds.request import Composition, RenderRequest, Video
-from helios_worker.capture.settings import Declared
+from helios_worker.capture.page.settings import Declared
 from helios_worker.errors import UserError
-from helios_worker.planning.settle import exact_fps, film_of, first_guess
+from helios_worker.planning.film import exact_fps, film_of, first_guess
 from tests.unit.worker.builders import film
 
 PAGE = Declared(width=640, height=360, fps="25", duration=4.0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helios_worker.shares import PIECES_PER_UNIT, Shares
+from helios_worker.rendering.work_stealing import PIECES_PER_UNIT, Shares
 
 
 @st.composite

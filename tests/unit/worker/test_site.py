@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helios_worker.capture.site import Site
+from helios_worker.capture.content.site import Site
 from helios_worker.errors import HeliosError
 
 HOST = "film.composition.localhost"

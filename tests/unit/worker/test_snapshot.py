@@ -8,11 +8,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-import helios_worker.snapshot
-from helios_worker.blobs import Blobs
+import helios_worker.artifacts.snapshot
+from helios_worker.artifacts.blobs import Blobs
+from helios_worker.artifacts.snapshot import UnsteadyFile, load_snapshot, locator, take_snapshot
+from helios_worker.artifacts.store import ArtifactStore, file_digest
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.snapshot import UnsteadyFile, load_snapshot, locator, take_snapshot
-from helios_worker.store import ArtifactStore, file_digest
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_a_missing_page(store, tmp_path):
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_FILES", 2), ("MAX_BYTES", 10)])
 def test_too_much_for_a_composition(store, page, monkeypatch, limit, value):
-    monkeypatch.setattr(helios_worker.snapshot, limit, value)
+    monkeypatch.setattr(helios_worker.artifacts.snapshot, limit, value)
     with pytest.raises(UserError, match=r"holds more than .* too much for a composition; put the page .* of its own"):
         take_snapshot(store, page)
 
@@ -186,7 +186,7 @@ def test_a_file_that_does_not_keep_still_is_named(store, page, monkeypatch, happ
             if path.name == ("film.js" if said.startswith("changed") else "index.html"):
                 happens(script)
 
-    monkeypatch.setattr("helios_worker.snapshot.file_digest", digest_then)
+    monkeypatch.setattr("helios_worker.artifacts.snapshot.file_digest", digest_then)
     with pytest.raises(UnsteadyFile, match=rf"film.js {said}.*run the command again"):
         take_snapshot(store, page)
     monkeypatch.undo()
@@ -198,7 +198,7 @@ def test_a_file_that_may_not_be_read_is_named(store, page, monkeypatch):
     def refuse(path: Path) -> str:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("helios_worker.snapshot.file_digest", refuse)
+    monkeypatch.setattr("helios_worker.artifacts.snapshot.file_digest", refuse)
     with pytest.raises(UserError, match=r"index.html .*may not be read: Permission denied; make it readable"):
         take_snapshot(store, page)
 

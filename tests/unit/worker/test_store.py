@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from helios_worker.artifacts.errors import StoreError, explain
+from helios_worker.artifacts.store import ArtifactStore, file_digest, json_digest, local_path, split_url
 from helios_worker.errors import CorruptArtifact, ResourceError, UserError
-from helios_worker.store import ArtifactStore, file_digest, json_digest, local_path, split_url
-from helios_worker.store_faults import StoreError, explain
 
 
 @pytest.fixture(params=["file", "memory"])

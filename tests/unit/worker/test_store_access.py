@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from obstore.exceptions import GenericError, PermissionDeniedError
 
+from helios_worker.artifacts.access import Patience, client_options
+from helios_worker.artifacts.errors import AccessDenied, Answer, BadCredentials, StoreError, explain, redacted
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
-from helios_worker.store import ArtifactStore
-from helios_worker.store_access import Patience, client_options
-from helios_worker.store_faults import AccessDenied, Answer, BadCredentials, StoreError, explain, redacted
 
 
 def error(text: str, kind: type[Exception] = GenericError) -> Exception:

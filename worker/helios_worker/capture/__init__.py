@@ -14,12 +14,12 @@ Start with `page`, which drives one page from frame to frame. It holds:
 composition's snapshot.
 """
 
-from helios_worker.capture.browser import Browser, BrowserMissing, find_browser
-from helios_worker.capture.cdp import BrowserGone
+from helios_worker.capture.devtools.cdp import BrowserGone
+from helios_worker.capture.devtools.process import Browser, BrowserMissing, find_browser
 from helios_worker.capture.faults import FrameNeverReady, PageError
-from helios_worker.capture.page import Page
+from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.settings import Declared, PageSettings
 from helios_worker.capture.playhead import instant_ms
-from helios_worker.capture.settings import Declared, PageSettings
 
 __all__ = [
     "Browser",

@@ -12,7 +12,7 @@
 
 from typing import Any
 
-from helios_worker.capture.words import plain
+from helios_worker.capture.messages import plain
 from helios_worker.errors import HeliosError, UserError
 
 REMEDY = "see the report in the job's folder; execution.frameTimeout or --frame-timeout raises the limit"

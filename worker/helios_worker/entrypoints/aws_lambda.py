@@ -21,9 +21,9 @@ from typing import Any, Protocol
 import orjson
 
 from helios_crds.wire import ExitCode, Reply
-from helios_worker.allowed_stores import AllowedStores
+from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.entrypoints.payloads import BadPayload, payload_of
-from helios_worker.entrypoints.seat import Seat
+from helios_worker.entrypoints.supervised_worker import Seat
 from helios_worker.runtime import Worker, WorkerRuntime
 
 log = logging.getLogger(__name__)

@@ -24,10 +24,10 @@ from typing import Any, NoReturn
 import orjson
 
 from helios_crds.wire import ExitCode
-from helios_worker.allowed_stores import AllowedStores
+from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.entrypoints.http_server import BODY_BYTES, Server
 from helios_worker.entrypoints.payloads import BadPayload, payload_in
-from helios_worker.entrypoints.seat import Seat
+from helios_worker.entrypoints.supervised_worker import Seat
 from helios_worker.errors import UserError
 from helios_worker.machine import cpu_count
 from helios_worker.runtime import Worker, WorkerRuntime

@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 import orjson
 
 from helios_crds.wire import ExitCode, Reply, Stage
-from helios_worker.credentials import adopt_secret
+from helios_worker.artifacts.credentials import adopt_secret
 from helios_worker.entrypoints.bounds import EXACT, bounded_facts
 from helios_worker.entrypoints.payloads import BadPayload, payload_in, payload_of
 from helios_worker.errors import HeliosError, UserError
@@ -105,7 +105,7 @@ def keep_request(url: str, file: Path, props: Sequence[Path]) -> None:
     Raises:
         UserError: one of the files cannot be read, or is no JSON object.
     """
-    from helios_worker.store import ArtifactStore, split_url
+    from helios_worker.artifacts.store import ArtifactStore, split_url
 
     request = _read_object(file)
     merged: dict[str, object] = {}

@@ -5,7 +5,7 @@ from fractions import Fraction
 from pydantic import ValidationError
 
 from helios_crds.request import RenderRequest
-from helios_worker.encode.settings import EncoderSettings, default_unit_frames
+from helios_worker.encode.video.settings import EncoderSettings, default_unit_frames
 from helios_worker.errors import UserError
 
 FITS_ALWAYS = 64

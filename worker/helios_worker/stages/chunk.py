@@ -17,24 +17,16 @@ from tempfile import TemporaryDirectory
 
 import orjson
 
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.browser_pool import Studio, page_settings
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.studio import Studio, page_settings
-from helios_worker.encode.concat import concatenate
-from helios_worker.encode.segment import inspect_segment
-from helios_worker.encoding import ChunkEncoder
-from helios_worker.engine import check_engine, current_engine
-from helios_worker.job import (
-    SEGMENT_SUFFIX,
-    SEGMENTS,
-    Chunk,
-    JobSpec,
-    Manifest,
-    committed,
-    manifest_key,
-)
-from helios_worker.lane import Lane, Run
-from helios_worker.shares import Shares
-from helios_worker.store import ArtifactStore
+from helios_worker.encode.film.concat import concatenate
+from helios_worker.encode.proof.segment import inspect_segment
+from helios_worker.jobs.spec import SEGMENT_SUFFIX, SEGMENTS, Chunk, JobSpec, Manifest, committed, manifest_key
+from helios_worker.rendering.encoder_pool import ChunkEncoder
+from helios_worker.rendering.engine import check_engine, current_engine
+from helios_worker.rendering.lane import Lane, Run
+from helios_worker.rendering.work_stealing import Shares
 
 OnFrames = Callable[[int], None]
 

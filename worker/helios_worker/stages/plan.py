@@ -16,21 +16,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_crds.request import RenderRequest
 from helios_crds.wire import chunk_bitmap
-from helios_worker.archive import is_archive
-from helios_worker.blobs import blob_key
-from helios_worker.capture.studio import Studio
-from helios_worker.capture.words import plain
-from helios_worker.engine import current_engine
+from helios_worker.artifacts.blobs import blob_key
+from helios_worker.artifacts.recording import is_whole
+from helios_worker.artifacts.snapshot import load_snapshot, take_snapshot
+from helios_worker.artifacts.store import ArtifactStore, json_digest, local_path
+from helios_worker.capture.browser_pool import Studio
+from helios_worker.capture.messages import plain
 from helios_worker.errors import UserError
-from helios_worker.job import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, job_key, manifest_key, plan_key
-from helios_worker.planning.cut import cut_chunks
+from helios_worker.jobs.spec import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, job_key, manifest_key, plan_key
+from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
-from helios_worker.planning.settle import first_guess, settle
-from helios_worker.planning.trial import Trial
-from helios_worker.recording import is_whole
-from helios_worker.snapshot import load_snapshot, take_snapshot
-from helios_worker.source import bring, is_elsewhere
-from helios_worker.store import ArtifactStore, json_digest, local_path
+from helios_worker.planning.film import first_guess, settle
+from helios_worker.planning.seekability import Trial
+from helios_worker.rendering.engine import current_engine
+from helios_worker.sources.archive import is_archive
+from helios_worker.sources.fetch import bring, is_elsewhere
 
 LIVE_TOLD = 5
 

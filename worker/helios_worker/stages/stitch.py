@@ -13,7 +13,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from helios_crds.wire import chunk_bitmap
-from helios_worker.encode.concat import concatenate
+from helios_worker.artifacts.store import ArtifactStore, file_digest, local_path, split_object
+from helios_worker.encode.film.concat import concatenate
+from helios_worker.encode.proof.verify import verify_video
 from helios_worker.errors import (
     CorruptArtifact,
     CorruptSegment,
@@ -22,10 +24,8 @@ from helios_worker.errors import (
     SegmentMismatch,
     UserError,
 )
-from helios_worker.job import Chunk, JobSpec, Manifest, committed, manifest_key
+from helios_worker.jobs.spec import Chunk, JobSpec, Manifest, committed, manifest_key
 from helios_worker.stages.chunk import SeamMismatch
-from helios_worker.store import ArtifactStore, file_digest, local_path, split_object
-from helios_worker.verify import verify_video
 
 
 class StitchResult(BaseModel):

@@ -1,0 +1,154 @@
+"""Opens a store by its address: with which time limits, how often it is asked again, and by which environment.
+
+Credentials are the library's business: it takes them from the environment, or from the identity that the platform
+gives the workload (docs/stores.md). What is decided here is what holds for every store alike.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from obstore.store import ObjectStore, from_url
+
+from helios_worker.artifacts.errors import first_line, is_about_credentials, redacted
+from helios_worker.errors import UserError
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+STALL_VARIABLE, RETRY_VARIABLE = "HELIOS_STORE_STALL_SECONDS", "HELIOS_STORE_RETRY_SECONDS"
+FAMILIES = {"s3": "AWS", "s3a": "AWS", "gs": "GOOGLE", "az": "AZURE", "azure": "AZURE", "abfs": "AZURE"}
+TOGGLES = ("allow_http", "allow_invalid_certificates")
+CLIENT_TEXTS = ("proxy_url", "proxy_ca_certificate", "proxy_excludes", "user_agent")
+REQUEST_MINUTES = 60
+REMEDY = "name a folder, or a bucket by an address such as s3://bucket/prefix, gs://… or az://…"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a store is given, in seconds.
+
+    connect: for a connection. stall: for an answer, and between two parts of one.
+    retry: after so long no request is made again. tries: of one request. pause: before the second, at most; later
+    ones double it, up to 20 s.
+    """
+
+    connect: float = 10.0
+    stall: float = 60.0
+    retry: float = 150.0
+    tries: int = 16
+    pause: float = 0.4
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Patience":
+        """The usual one, with what HELIOS_STORE_STALL_SECONDS and HELIOS_STORE_RETRY_SECONDS say.
+
+        Raises:
+            UserError: one of them is no number above 0.
+        """
+        usual = cls()
+        stall = _seconds(environment, STALL_VARIABLE, usual.stall)
+        return cls(
+            connect=min(usual.connect, stall), stall=stall, retry=_seconds(environment, RETRY_VARIABLE, usual.retry)
+        )
+
+    @property
+    def retries(self) -> "RetryConfig":
+        """For obstore: it repeats what had no answer, 429 and from 500 on; a wait is drawn from a doubling range."""
+        return {
+            "max_retries": self.tries - 1,
+            "retry_timeout": timedelta(seconds=self.retry),
+            "backoff": {
+                "init_backoff": timedelta(seconds=self.pause / 2),
+                "max_backoff": timedelta(seconds=20),
+                "base": 2,
+            },
+        }
+
+
+def open_store(url: str, patience: Patience) -> ObjectStore:
+    """A store of obstore's. Nothing is asked of it yet.
+
+    url: as ArtifactStore takes it; a local folder is there already.
+
+    Raises:
+        UserError: it is no address of a store, or carries what belongs into the environment.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UserError(f"{url.rstrip('/')} is no artifact store: {error}", remedy=REMEDY) from error
+    if parts.scheme in ("file", "memory"):
+        return from_url(url)
+    _check_address(parts)
+    options = client_options(parts.scheme, os.environ, patience)
+    try:
+        return from_url(url, client_options=options, retry_config=patience.retries)
+    except Exception as error:
+        said = redacted(first_line(error))
+        if is_about_credentials(error):
+            raise UserError(
+                f"{url} cannot be opened with these credentials: {said}",
+                remedy="correct the variables that docs/stores.md lists",
+            ) from None
+        raise UserError(f"{url.rstrip('/')} is no artifact store: {said}", remedy=REMEDY) from None
+
+
+def client_options(scheme: str, environment: Mapping[str, str], patience: Patience) -> "ClientConfig":
+    """The HTTP client's options. The library takes its own from the environment only where it is given none."""
+    family = FAMILIES.get(scheme, "AWS")
+    options: ClientConfig = {
+        "connect_timeout": timedelta(seconds=patience.connect),
+        "read_timeout": timedelta(seconds=patience.stall),
+        # of a whole request with its body: long, for a stall is seen by itself
+        "timeout": timedelta(minutes=REQUEST_MINUTES),
+    }
+    for name in TOGGLES:
+        if environment.get(f"{family}_{name.upper()}", "").lower() in ("1", "true", "yes", "on"):
+            options[name] = True  # type: ignore[literal-required]
+    for name in CLIENT_TEXTS:
+        if value := environment.get(f"{family}_{name.upper()}"):
+            options[name] = value  # type: ignore[literal-required]
+    if bundle := environment.get("AWS_CA_BUNDLE") if family == "AWS" else environment.get(f"{family}_CA_BUNDLE"):
+        options["root_certificate"] = _certificates(bundle)
+    return options
+
+
+def _check_address(parts: SplitResult) -> None:
+    """Refuses secrets in an address, which would be shown wherever the address is."""
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    if parts.scheme in FAMILIES and parts.scheme != "abfs" and "@" in parts.netloc:
+        raise UserError(
+            f"the address of the store {shown} carries a user or a key before an @",
+            remedy="set credentials in the environment, and leave them out of the address",
+        )
+    if parts.scheme in FAMILIES and (parts.query or parts.fragment):
+        raise UserError(
+            f"the address of the store {shown} carries options after a ? or #",
+            remedy="set them in the environment: docs/stores.md lists the variables",
+        )
+
+
+def _certificates(bundle: str) -> bytes:
+    try:
+        return Path(bundle).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"the certificates in {bundle} cannot be read: {error.strerror}",
+            remedy="correct the variable that names it",
+        ) from error
+
+
+def _seconds(environment: Mapping[str, str], name: str, usual: float) -> float:
+    text = environment.get(name, "")
+    try:
+        value = float(text) if text else usual
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise UserError(f"{name} is {text}, which is no number of seconds above 0", remedy="set it like 60")
+    return value

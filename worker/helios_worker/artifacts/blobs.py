@@ -1,0 +1,76 @@
+"""The bytes of compositions on this machine, each proven before its first use.
+
+A blob that is not what its name says would show as a mistake of the page: a picture that is missing, a script
+that does not parse. It is found here instead, and taken out of the store, so that the next plan puts it again.
+"""
+
+import asyncio
+from pathlib import Path
+
+from helios_worker.artifacts.store import ArtifactStore, file_digest, free_bytes
+from helios_worker.errors import CorruptBlob
+
+BLOBS = "blobs"
+
+
+def blob_key(digest: str) -> str:
+    """Where the bytes of this SHA-256 are in a store."""
+    return f"{BLOBS}/{digest}"
+
+
+class Blobs:
+    """Blobs as local files. One is hashed once, and again only if its file has been touched.
+
+    scratch: folder for copies from a remote store.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._proven: dict[Path, tuple[int, int, int]] = {}
+
+    async def file(self, store: ArtifactStore, digest: str, name: str) -> Path:
+        """A blob's file, to be read only.
+
+        name: what the composition calls it.
+
+        Raises:
+            CorruptBlob: it is missing, cannot be read, or has been altered.
+        """
+        return await asyncio.to_thread(self._file, store, digest, name)
+
+    def make_room(self) -> None:
+        """Removes the copies once they take more than half of what they and the folder's free space come to.
+
+        Nobody may be using them. A worker that stays warm would fill its folder with compositions of the past.
+        """
+        copies = list(self._scratch.glob(f"{BLOBS}_*"))
+        if sum(copy.stat().st_size for copy in copies) > free_bytes(self._scratch):
+            for copy in copies:
+                copy.unlink()
+                self._proven.pop(copy, None)
+
+    def _file(self, store: ArtifactStore, digest: str, name: str) -> Path:
+        key, damage = blob_key(digest), ""
+        for _ in range(2):  # a copy may be bad where the object is not
+            file = store.file(key, self._scratch)
+            if file is None:
+                break
+            try:
+                identity = _identity(file)
+                if self._proven.get(file) == identity or file_digest(file) == digest:
+                    self._proven[file] = identity
+                    return file
+                damage = f"altered ({identity[1]} bytes there)"
+                file.unlink(missing_ok=True)
+            except FileNotFoundError:
+                break
+            except OSError as error:
+                raise CorruptBlob(name, store.url + key, f"unreadable: {error.strerror}") from error
+        if damage:
+            store.delete(key)
+        raise CorruptBlob(name, store.url + key, damage or "missing")
+
+
+def _identity(file: Path) -> tuple[int, int, int]:
+    found = file.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,185 @@
+"""Snapshots: a composition's files, content-addressed, so that every chunk sees the same bytes.
+
+A snapshot is a small JSON object, `snapshots/<digest>.json`, that names each file's SHA-256; the bytes are
+under `blobs/`. Files that several compositions share are stored once.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from helios_worker.artifacts.blobs import BLOBS, Blobs, blob_key
+from helios_worker.artifacts.errors import StoreError
+from helios_worker.artifacts.store import ArtifactStore, file_digest, json_digest
+from helios_worker.capture.content.site import Locate
+from helios_worker.errors import CorruptArtifact, HeliosError, UserError
+
+MAX_FILES = 20_000
+MAX_BYTES = 4 << 30
+SKIPPED_FOLDERS = frozenset({"__pycache__"})
+
+
+class UnsteadyFile(HeliosError):
+    """A file of the composition went away, changed or could not be read while it was taken into the snapshot."""
+
+
+class Snapshot(BaseModel):
+    """entry: the page's path within. files: SHA-256 by path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    entry: str
+    files: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Of everything in it."""
+        return json_digest(self.model_dump())
+
+    @property
+    def key(self) -> str:
+        """Where it is in a store."""
+        return f"snapshots/{self.digest}.json"
+
+
+def take_snapshot(
+    store: ArtifactStore, page: Path, *, folder: Path | None = None, exclude: frozenset[Path] = frozenset()
+) -> Snapshot:
+    """Stores a page with the folder around it.
+
+    page: the page's file. folder: the composition's, which the page lies in; by default the one right around it.
+    exclude: files and folders that are no part of it, such as the output.
+
+    Hidden files are left out, unless the page itself is one. Symbolic links are followed within the folder only;
+    the page may be a link to anywhere.
+
+    Raises:
+        UserError: the page is missing, or its folder holds more than a composition should.
+        UnsteadyFile: a file went away or changed meanwhile, or cannot be read.
+    """
+    if not page.is_file():
+        raise UserError(f"there is no page {page}", remedy="name an HTML file, or a folder with an index.html")
+    top = folder or page.parent
+    root, entry = top.resolve(), page.relative_to(top)
+    excluded = {item.resolve() for item in exclude}
+    if page.resolve() in excluded:
+        raise UserError(f"the output would overwrite the page {page}", remedy="choose another output")
+    if root in excluded:
+        raise UserError(
+            f"the artifact folder {root} is the composition's own, which would then hold its own artifacts",
+            remedy="choose another one with --artifacts",
+        )
+    files: dict[str, str] = {}
+    total = 0
+    found = _walk(root, excluded)
+    for path in dict.fromkeys([root / entry, *islice(found, MAX_FILES + 1)]):
+        total += _stat(path).st_size
+        if len(files) >= MAX_FILES or total > MAX_BYTES:
+            raise UserError(
+                f"{root} holds more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB, too much for a composition",
+                remedy="put the page and what it uses into a folder of its own",
+            )
+        files[path.relative_to(root).as_posix()] = _store_file(store, path)
+    snapshot = Snapshot(entry=entry.as_posix(), files=dict(sorted(files.items())))
+    store.put(snapshot.key, orjson.dumps(snapshot.model_dump()))
+    return snapshot
+
+
+def load_snapshot(store: ArtifactStore, digest: str) -> Snapshot:
+    """Reads a snapshot back.
+
+    Raises:
+        CorruptArtifact: it is not in the store, or not what its name says.
+    """
+    found = store.get_json(f"snapshots/{digest}.json")
+    if found is None:
+        raise CorruptArtifact(f"the snapshot {digest} is not in {store.url}", remedy="plan the job again")
+    try:
+        snapshot = Snapshot.model_validate(found)
+    except ValidationError:
+        snapshot = None
+    if snapshot is None or snapshot.digest != digest:
+        raise CorruptArtifact(f"the snapshot {digest} in {store.url} has been altered", remedy="plan the job again")
+    return snapshot
+
+
+def locator(store: ArtifactStore, snapshot: Snapshot, blobs: Blobs) -> Locate:
+    """Where a snapshot's files are on this machine, fetched and proven when first asked for."""
+
+    async def locate(path: str) -> Path | None:
+        digest = snapshot.files.get(path) or snapshot.files.get(f"{path}/index.html".lstrip("/"))
+        if digest is None:
+            return None
+        return await blobs.file(store, digest, path or snapshot.entry)
+
+    return locate
+
+
+def _store_file(store: ArtifactStore, path: Path) -> str:
+    """Stores a file and returns its SHA-256, of the very bytes that are stored."""
+    before = _stat(path)
+    try:
+        digest = file_digest(path)
+        store.put_content(BLOBS, path, digest=digest)
+    except OSError as error:
+        raise _unsteady(path, error) from error
+    except StoreError:
+        _stat(path)  # the store's trouble, or the file's
+        raise
+    after = _stat(path)
+    if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
+        store.delete(blob_key(digest))  # it may hold the new bytes under the old ones' name
+        raise UnsteadyFile(
+            f"{path} changed while the plan read it", remedy="run the command again when nothing writes to the folder"
+        )
+    return digest
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise _unsteady(path, error) from error
+
+
+def _unsteady(path: Path, error: OSError) -> HeliosError:
+    if isinstance(error, PermissionError):
+        return UserError(
+            f"{path} belongs to the composition's folder and may not be read: {error.strerror}",
+            remedy="make it readable, or keep it elsewhere",
+        )
+    if isinstance(error, FileNotFoundError):
+        return UnsteadyFile(
+            f"{path} went away while the plan took the composition's files",
+            remedy="run the command again when nothing removes files from the folder",
+        )
+    return UnsteadyFile(
+        f"{path} could not be read while the plan took the composition's files: {error.strerror or error}",
+        remedy="make it readable, or keep it elsewhere, and run the command again",
+    )
+
+
+def _walk(root: Path, exclude: set[Path]) -> Iterator[Path]:
+    """The files of a folder, in order."""
+
+    def is_wanted(path: Path) -> bool:
+        target = path.resolve()
+        return not path.name.startswith(".") and target not in exclude and target.is_relative_to(root)
+
+    def goes_round(path: Path) -> bool:
+        return path.is_symlink() and path.resolve() in {around.resolve() for around in path.parents}
+
+    for folder, folders, names in os.walk(root, followlinks=True):
+        here = Path(folder)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in SKIPPED_FOLDERS and is_wanted(here / name) and not goes_round(here / name)
+        )
+        for name in sorted(names):
+            if is_wanted(here / name) and (here / name).is_file():
+                yield here / name

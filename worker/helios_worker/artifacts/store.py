@@ -1,0 +1,350 @@
+"""The artifact store: objects by key, in a folder or a bucket, with commits that only the first can make.
+
+One class over obstore, by the URL's scheme: file, s3, gs, az, memory. Content is stored under its own
+SHA-256, so storing it twice is harmless, and a commit is a put-if-absent, so the first valid one wins.
+"""
+
+import hashlib
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, unquote, urlsplit
+
+import obstore
+import orjson
+from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, PreconditionError
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from helios_worker.artifacts.access import Patience, open_store
+from helios_worker.artifacts.errors import Answer, StoreError, explain
+from helios_worker.errors import CorruptArtifact, HeliosError, UserError
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+
+Found = TypeVar("Found")
+PAUSES = (0.2, 1.0, 4.0)
+"""Seconds before what a server refused for the moment is tried again; the library's own repeats are beside these."""
+PART_BYTES, MAX_PARTS, PARALLEL_PARTS = 5 << 20, 9_000, 3
+"""Of a multipart upload. Small and few at once: obstore's clock for silence runs while a part is being sent, too, and a
+line of 2 Mbit/s brings three of these through within the minute that Patience gives."""
+SIGNED_DAYS = 7
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object in a listing. size in bytes. tag: of this content, by which a change is seen; "" for none."""
+
+    key: str
+    size: int
+    modified: datetime
+    tag: str = ""
+
+
+class ArtifactStore:
+    """Objects under one URL. Calls block: from a coroutine, use asyncio.to_thread."""
+
+    def __init__(self, url: str, *, patience: Patience | None = None) -> None:
+        """Opens a store; a local folder is made if need be.
+
+        url: file:///folder, s3://bucket/prefix, gs://…, az://…, or memory:///.
+        patience: by default the environment's.
+        """
+        self.url = url.rstrip("/") + "/"
+        local = local_path(self.url)
+        if local is not None:
+            _make_folder(local)
+        self._local = local
+        address = local.as_uri() if local is not None else self.url
+        self._patience = patience or Patience.of(os.environ)
+        self._store = open_store(address, self._patience)
+
+    def get(self, key: str) -> bytes | None:
+        """An object's bytes, or None where there is none."""
+        return self._ask(f"reading {self.url}{key}", lambda: bytes(obstore.get(self._store, key).bytes()))
+
+    def get_json(self, key: str) -> Any | None:
+        """A JSON object, or None where there is none.
+
+        Raises:
+            CorruptArtifact: what is there is no JSON.
+        """
+        data = self.get(key)
+        if data is None:
+            return None
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise CorruptArtifact(f"{self.url}{key} is not JSON ({len(data)} bytes): {error}") from error
+
+    def put(self, key: str, data: bytes | Path, *, kind: str = "") -> None:
+        """Writes an object, whole or not at all.
+
+        kind: media type that a bucket tells whoever fetches it.
+        """
+        size = data.stat().st_size if isinstance(data, Path) else len(data)
+
+        def write() -> None:
+            obstore.put(
+                self._store,
+                key,
+                data,
+                attributes={"Content-Type": kind} if kind and self._local is None else None,
+                chunk_size=max(PART_BYTES, size // MAX_PARTS + 1),
+                max_concurrency=PARALLEL_PARTS,
+            )
+            if self._local is None and isinstance(data, Path):
+                self._check_size(key, size)
+
+        self._insist(f"writing {self.url}{key}", write)
+
+    def _check_size(self, key: str, size: int) -> None:
+        try:
+            there = self._size(key)
+        except PermissionDeniedError:  # who may only write has to trust the answer to that
+            return
+        if there != size:
+            raise StoreError(
+                f"writing {self.url}{key}: {size} bytes were sent, {there} are there", remedy="run the same again"
+            )
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Writes an object only if there is none. False: somebody else's is there.
+
+        Where an answer was lost, the object that is in the way may be this very one: then it is True.
+        """
+        doing = f"creating {self.url}{key}"
+        started = time.monotonic()
+        for pause in (*PAUSES, None):
+            fault: HeliosError = StoreError(
+                f"{doing}: others keep writing it and taking it away", remedy="run the same again later"
+            )
+            try:
+                obstore.put(self._store, key, data, mode="create", use_multipart=False)
+                return True
+            except (AlreadyExistsError, PreconditionError):
+                pass
+            except Exception as error:
+                fault = explain(doing, error)
+                answer = Answer.of(error)
+                if not (answer.is_passing or answer.is_lost):
+                    raise fault from None
+            there = self.get(key)
+            if there is not None:
+                return there == data
+            if pause is None or time.monotonic() - started > self._patience.retry:
+                break
+            _rest(pause)
+        raise fault
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+        return self.size(key) is not None
+
+    def size(self, key: str) -> int | None:
+        """An object's bytes, or None where there is none."""
+        return self._ask(f"looking for {self.url}{key}", lambda: self._size(key))
+
+    def _size(self, key: str) -> int | None:
+        return int(obstore.head(self._store, key)["size"])
+
+    def delete(self, key: str) -> None:
+        """Removes an object; one that is gone already is no error."""
+        self._ask(f"removing {self.url}{key}", lambda: obstore.delete(self._store, key))
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys under a prefix that ends in a slash."""
+        return [entry.key for entry in self.entries(prefix)]
+
+    def entries(self, prefix: str, *, limit: int | None = None) -> list[Entry]:
+        """The objects under a prefix that ends in a slash; "" for all.
+
+        limit: no more than about so many; what comes after is not asked for.
+        """
+
+        def read() -> list[Entry]:
+            found: list[Entry] = []
+            for batch in obstore.list(self._store, prefix or None):
+                found += [
+                    Entry(each["path"], each["size"], each["last_modified"], each["e_tag"] or "") for each in batch
+                ]
+                if limit is not None and len(found) >= limit:
+                    break
+            return found
+
+        return self._ask(f"listing {self.url}{prefix}", read) or []
+
+    def put_content(self, folder: str, path: Path, *, suffix: str = "", digest: str | None = None) -> tuple[str, str]:
+        """Stores a file under its own SHA-256.
+
+        Returns:
+            Its key, `folder/<sha256><suffix>`, and the digest.
+        """
+        digest = digest or file_digest(path)
+        key = f"{folder}/{digest}{suffix}"
+        if self.size(key) != path.stat().st_size:
+            self.put(key, path)
+        return key, digest
+
+    def file(self, key: str, scratch: Path) -> Path | None:
+        """An object as a local file, to be read only: the store's own where it has one, else a copy in `scratch`."""
+        if self._local is not None:
+            path = self._local / key.lstrip("/")
+            return path if path.is_file() and ".." not in key.split("/") else None
+        copy = scratch / key.replace("/", "_")
+        return copy if copy.is_file() or self.fetch(key, copy) else None
+
+    def fetch(self, key: str, copy: Path, *, tag: str = "") -> bool:
+        """Writes an object to a file, whole or not at all. False: there is none.
+
+        tag: of the content that is wanted, as in a listing; another one is an error.
+        """
+        doing = f"reading {self.url}{key}"
+
+        def read() -> bool:
+            response = obstore.get(self._store, key)
+            there = response.meta["e_tag"]
+            if tag and there and there != tag:
+                raise StoreError(f"{doing}: it changed meanwhile", remedy="run it again when nothing writes there")
+            save(response, copy, doing)
+            return True
+
+        return bool(self._ask(doing, read))
+
+    def signed_url(self, key: str, expires: timedelta) -> str:
+        """An address under which anybody may fetch an object for a time.
+
+        Raises:
+            UserError: the store is no bucket, or the time is too long.
+            StoreError: the credentials cannot sign.
+        """
+        if not isinstance(self._store, S3Store | GCSStore | AzureStore):
+            raise UserError(
+                f"{self.url}{key} is in no bucket, and only buckets give out links",
+                remedy="name an object such as s3://media/out/film.mp4",
+            )
+        if not timedelta(0) < expires <= timedelta(days=SIGNED_DAYS):
+            raise UserError(f"a link lasts for more than nothing and at most {SIGNED_DAYS} days")
+        doing = f"signing a link to {self.url}{key}"
+        store = self._store
+        link = self._insist(doing, lambda: obstore.sign(store, "GET", key, expires))
+        # obstore 0.12 does not encode what it signs, but for S3: the store would refuse such a link.
+        path = urlsplit(link).path
+        if not path.endswith("/" + quote(key, safe="/~")) or (isinstance(store, AzureStore) and "%" in path):
+            raise UserError(
+                f"{doing}: its name has characters that a link to this kind of store cannot have",
+                remedy="name it with letters, digits, -, _ and .",
+            )
+        return link
+
+    def _ask(self, doing: str, call: Callable[[], Found]) -> Found | None:
+        """What a call finds; None where there is no such object."""
+
+        def look() -> Found | None:
+            try:
+                return call()
+            except FileNotFoundError as error:
+                if Answer.of(error).is_missing_object:
+                    return None
+                raise
+
+        return self._insist(doing, look)
+
+    def _insist(self, doing: str, call: Callable[[], Found]) -> Found:
+        """Calls until it works or fails for good.
+
+        Raises:
+            HeliosError: in words. The library's own error is not chained, for it quotes what was signed.
+        """
+        for pause in PAUSES:
+            try:
+                return call()
+            except Exception as error:
+                if not Answer.of(error).is_passing:
+                    raise explain(doing, error) from None
+            _rest(pause)
+        try:
+            return call()
+        except Exception as error:
+            raise explain(doing, error) from None
+
+
+def _rest(seconds: float) -> None:
+    time.sleep(seconds * random.uniform(0.5, 1.0))
+
+
+def save(response: "GetResult", copy: Path, doing: str) -> None:
+    """Writes what is fetched to a file, whole or not at all: under a name of its own, whoever else fetches it too."""
+    size = response.meta["size"]
+    with tempfile.NamedTemporaryFile(dir=copy.parent, prefix=".fetched-", delete=False) as file:
+        partial = Path(file.name)
+        try:
+            for block in response:
+                file.write(block)
+            file.close()
+            if (written := partial.stat().st_size) != size:
+                raise StoreError(f"{doing}: only {written} of {size} bytes came", remedy="run the same again")
+            partial.replace(copy)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def split_object(url: str) -> tuple[str, str]:
+    """The URL of the folder that an object is in, and its name there."""
+    folder, _, name = url.rpartition("/")
+    return folder, name
+
+
+def split_url(url: str, marker: str) -> tuple[str, str]:
+    """The store's URL and the key of an object whose key starts with `marker`, such as `jobs/`."""
+    place = url.rfind(f"/{marker}")
+    if place < 0:
+        raise UserError(f"{url or 'nothing'} does not lie in an artifact store: there is no {marker} in it")
+    return url[: place + 1], url[place + 1 :]
+
+
+def local_path(url: str) -> Path | None:
+    """The path of a file:// URL or of a plain path; None for any other scheme."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # http://[…
+        return None
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    if not parts.scheme:
+        return Path(url).absolute()
+    return None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def json_digest(value: Any) -> str:
+    """SHA-256 of a JSON value in its one canonical form: sorted keys, no spaces."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the artifact folder {path} cannot be made: {error.strerror}",
+            remedy="choose another one with --artifacts",
+        ) from error
+
+
+def free_bytes(path: Path) -> int:
+    """Space left on the file system of a path, in bytes."""
+    return shutil.disk_usage(path).free

@@ -1,0 +1,246 @@
+"""Records what the network answers a page while it is planned, and answers in its place while it is rendered.
+
+The browser still makes every request itself: origin, redirects, CORS and workers are as on the live page. Each
+one is held by DevTools' Fetch domain for as long as it takes to look its answer up.
+"""
+
+import asyncio
+import base64
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from helios_worker.artifacts.blobs import Blobs
+from helios_worker.artifacts.recording import (
+    Answer,
+    Recording,
+    asked,
+    drop_late_answer,
+    keep_late_answer,
+    late_answer,
+    store_body,
+    store_recording,
+)
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.content.site import HOST_SUFFIX
+from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
+from helios_worker.capture.devtools.session import Session
+from helios_worker.errors import CorruptBlob, HeliosError
+
+if TYPE_CHECKING:
+    from helios_worker.capture.page.page import Page
+
+METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+STREAMS = ("text/event-stream", "multipart/x-mixed-replace")
+# The browser closes its pipe on a message of 100 MB; in base64 that is 75.
+MAX_BODY = 64 << 20
+# What a page can tell an answer by, without what differs from one to the next (dates, cookies, ages).
+KEPT_HEADERS = re.compile(
+    r"content-(?:type|language|disposition|security-policy)|location|refresh|link|access-control-.*|cross-origin-.*"
+    r"|origin-agent-cluster|timing-allow-origin|x-frame-options|x-content-type-options|referrer-policy"
+    r"|permissions-policy|document-policy",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+
+
+class Recorder:
+    """The network of one page's address.
+
+    faults: what kept an answer from the page that it should have had.
+    live: requests that went to the network and cannot be kept.
+    foreign: what a passive recorder heard being asked of other hosts.
+    passive: it only listens.
+    """
+
+    def __init__(
+        self,
+        store: ArtifactStore,
+        blobs: Blobs,
+        faults: list[HeliosError],
+        recording: Recording | None = None,
+        *,
+        passive: bool = False,
+    ) -> None:
+        self.faults = faults
+        self.live: dict[str, None] = {}
+        self.foreign: dict[str, None] = {}
+        self.passive = passive
+        self._store = store
+        self._blobs = blobs
+        self._answers = dict(recording.answers) if recording is not None else {}
+        self._sealed = recording.digest if recording is not None else ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def attach(self, page: "Page") -> None:
+        """Takes over a fresh page's network, in all its frames and workers."""
+        session = page.session
+
+        def listen(method: str, params: Message) -> None:
+            if method == "Network.requestWillBeSent" and is_foreign(params["request"]["url"]):
+                self.foreign[params["request"]["url"]] = None
+
+        def take(method: str, params: Message) -> None:
+            if method == "Fetch.requestPaused":
+                task = asyncio.create_task(self._handle(_Paused(session, params)))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+        if self.passive:
+            session.listen(listen)
+            return
+        session.listen(take)
+        for method in ("Network.clearBrowserCache", "Network.clearBrowserCookies"):
+            await session.command(method)
+        await session.command("Fetch.enable", {"patterns": [{"urlPattern": "http*"}]})
+
+    async def seal(self) -> str:
+        """Ends what belongs to the recording itself; its digest. Later answers are kept beside it."""
+        recording = await asyncio.to_thread(store_recording, self._store, self._answers)
+        self._sealed = recording.digest
+        return self._sealed
+
+    async def _handle(self, paused: "_Paused") -> None:
+        try:
+            await self._answer(paused)
+        except (BrowserGone, CommandRefused):
+            pass  # the page was closed, or wants it no more
+        except Exception as error:  # whatever it is, the page must not wait for it
+            if not isinstance(error, HeliosError):
+                error = HeliosError(f"{paused.name}: {type(error).__name__}: {error}")
+            self.faults.append(error)
+            await paused.fail()
+
+    async def _answer(self, paused: "_Paused") -> None:
+        if paused.method not in METHODS or not is_foreign(paused.url):
+            if is_foreign(paused.url):
+                self.live[paused.name] = None
+            await paused.go_on()
+            return
+        answer = await self._known(paused.name)
+        if answer is None and not paused.has_response:
+            await paused.go_on(intercept_response=True)
+            return
+        if answer is None:
+            answer = await self._take(paused)
+        if answer is None:
+            self.live[paused.name] = None
+            await paused.go_on()
+            return
+        await paused.fulfil(answer, await self._body(paused, answer))
+
+    async def _known(self, request: str) -> Answer | None:
+        if request in self._answers or not self._sealed:
+            return self._answers.get(request)
+        answer = await asyncio.to_thread(late_answer, self._store, self._sealed, request)
+        if answer is not None:
+            self._answers[request] = answer
+        return answer
+
+    async def _take(self, paused: "_Paused") -> Answer | None:
+        """Keeps the network's answer, or somebody's who was first. None: it is not one to be kept."""
+        headers = paused.response_headers
+        status = paused.status
+        # What fails may succeed at another attempt; a mistake that shows only later may have been mended by then.
+        if status >= (400 if self._sealed else 500) or status in (0, 304, 408, 429):
+            return None
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        length = headers.get("content-length", "")
+        if kind in STREAMS or (length.isdecimal() and int(length) > MAX_BODY):
+            return None
+        body = b"" if 300 <= status < 400 else await paused.read()
+        if status == 206:
+            status = 200
+            if headers.get("content-range") != f"bytes 0-{len(body) - 1}/{len(body)}":
+                return None
+        if len(body) > MAX_BODY:
+            return None
+        answer = Answer(
+            status=status,
+            headers=tuple(sorted((k, v) for k, v in headers.items() if KEPT_HEADERS.fullmatch(k))),
+            body=await asyncio.to_thread(store_body, self._store, body),
+        )
+        if self._sealed:
+            answer = await asyncio.to_thread(keep_late_answer, self._store, self._sealed, paused.name, answer)
+        return self._answers.setdefault(paused.name, answer)
+
+    async def _body(self, paused: "_Paused", answer: Answer) -> bytes:
+        if not answer.body:
+            return b""
+        try:
+            file = await self._blobs.file(self._store, answer.body, paused.url)
+        except CorruptBlob:
+            self._answers.pop(paused.name, None)
+            if self._sealed:
+                await asyncio.to_thread(drop_late_answer, self._store, self._sealed, paused.name)
+            raise
+        return await asyncio.to_thread(file.read_bytes)
+
+
+class _Paused:
+    """A request that the browser holds until it is told what to do with it."""
+
+    def __init__(self, session: Session, params: Message) -> None:
+        self.method: str = params["request"]["method"]
+        self.url: str = params["request"]["url"]
+        self.name = asked(self.method, self.url)
+        self.status: int = params.get("responseStatusCode", 0)
+        self.has_response = "responseStatusCode" in params or "responseErrorReason" in params
+        self._session = session
+        self._id = params["requestId"]
+        self._headers = {name.lower(): value for name, value in params["request"]["headers"].items()}
+        self._response = params.get("responseHeaders", [])
+
+    @property
+    def response_headers(self) -> dict[str, str]:
+        """By lower-case name; several of one name are joined, as HTTP allows."""
+        joined: dict[str, str] = {}
+        for header in self._response:
+            name = header["name"].lower()
+            joined[name] = f"{joined[name]}, {header['value']}" if name in joined else header["value"]
+        return joined
+
+    async def go_on(self, *, intercept_response: bool = False) -> None:
+        """Leaves it to the network."""
+        options = {"interceptResponse": True} if intercept_response else {}
+        await self._send("Fetch.continueRequest", **options)
+
+    async def read(self) -> bytes:
+        """The whole body of the response."""
+        reply = await self._send("Fetch.getResponseBody")
+        return base64.b64decode(reply["body"]) if reply["base64Encoded"] else str(reply["body"]).encode()
+
+    async def fulfil(self, answer: Answer, body: bytes) -> None:
+        """Answers it; a part of the body, if that is what is asked for."""
+        status, headers = answer.status, [*answer.headers, ("cache-control", "no-store")]
+        wanted = _RANGE.fullmatch(self._headers.get("range", ""))
+        if status == 200 and wanted is not None and int(wanted[1]) < len(body):
+            first, last = int(wanted[1]), min(int(wanted[2] or len(body)), len(body) - 1)
+            headers += [("accept-ranges", "bytes"), ("content-range", f"bytes {first}-{last}/{len(body)}")]
+            status, body = 206, body[first : last + 1]
+        if status < 300 or status >= 400:
+            headers.append(("content-length", str(len(body))))
+        await self._send(
+            "Fetch.fulfillRequest",
+            responseCode=status,
+            responseHeaders=[{"name": name, "value": value} for name, value in headers],
+            body=base64.b64encode(body).decode(),
+        )
+
+    async def fail(self) -> None:
+        """Refuses it; the page sees a network error."""
+        with suppress(BrowserGone, CommandRefused):
+            await self._send("Fetch.failRequest", errorReason="Failed")
+
+    async def _send(self, method: str, **params: Any) -> Message:
+        return await self._session.command(method, {"requestId": self._id, **params})
+
+
+def is_foreign(url: str) -> bool:
+    """Whether a URL is on the network, and not of a composition's own site.
+
+    >>> is_foreign("http://4f2a.composition.localhost/a.js"), is_foreign("https://cdn.example/a.js")
+    (False, True)
+    """
+    found = re.match(r"https?://([^/:?#]+)", url)
+    return found is not None and not found[1].endswith(HOST_SUFFIX)

@@ -1,0 +1,1 @@
+"""The browser: its process, the DevTools pipe, sessions, and the compositor that draws when told to."""

@@ -1,0 +1,111 @@
+"""Commands to one page, over its browser's connection."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Handler, Message
+from helios_worker.capture.devtools.process import Browser
+from helios_worker.capture.messages import exception_text
+from helios_worker.capture.playhead import Playhead
+from helios_worker.errors import HeliosError
+
+# How long a browser in good health may take to answer at most.
+ANSWER_SECONDS = 3.0
+SILENT = "the browser does not answer"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Realm:
+    """Where a virtual clock runs: in the page, or in a worker (its session) or a frame of another origin (its context).
+
+    session, context: as the DevTools protocol numbers them; both None is the page.
+    """
+
+    session: str | None = None
+    context: int | None = None
+
+
+PAGE = Realm()
+
+
+class Session:
+    """One page's session. The crash of its process ends whatever it is asked next.
+
+    playhead: for messages, which name the frame.
+    """
+
+    def __init__(self, browser: Browser, target: str, number: str, playhead: Playhead) -> None:
+        self.connection = browser.connection
+        self.crashed: str | None = None
+        self._target = target
+        self._number = number
+        self._playhead = playhead
+
+    @classmethod
+    async def attach(cls, browser: Browser, width: int, height: int, playhead: Playhead) -> "Session":
+        """The session of a new blank page of this size, which draws only when it is told to."""
+        created = await browser.connection.send(
+            "Target.createTarget",
+            {"url": "about:blank", "enableBeginFrameControl": True, "width": width, "height": height},
+        )
+        target = created["targetId"]
+        attached = await browser.connection.send("Target.attachToTarget", {"targetId": target, "flatten": True})
+        return cls(browser, target, attached["sessionId"], playhead)
+
+    def listen(self, handler: Handler) -> None:
+        """Calls `handler(method, params)` on each event of the page's."""
+        self.connection.listen(self._number, handler)
+
+    async def command(self, method: str, params: Message | None = None) -> Message:
+        """The result of a command to the page.
+
+        Raises:
+            BrowserGone: the browser or the page's process ended.
+            CommandRefused: the browser answered with an error.
+        """
+        if self.crashed is not None:
+            raise BrowserGone(f"frame {self._playhead.frame}: {self.crashed}")
+        return await self.connection.send(method, params, self._number)
+
+    def post(self, method: str, params: Message | None = None) -> None:
+        """Sends a command whose result nobody waits for."""
+        self.connection.post(method, params, self._number)
+
+    async def evaluate(self, expression: str, realm: Realm = PAGE) -> Any:
+        """The JSON value of an expression, or of the promise that it is.
+
+        Raises:
+            CommandRefused: the realm has ended.
+            HeliosError: the expression threw.
+        """
+        params: Message = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        if realm.context is not None:
+            params["contextId"] = realm.context
+        reply = await self.connection.send("Runtime.evaluate", params, realm.session or self._number)
+        if "exceptionDetails" in reply:
+            thrown = exception_text(reply["exceptionDetails"])
+            raise HeliosError(f"frame {self._playhead.frame}: {expression}: {thrown}")
+        return reply["result"].get("value")
+
+    async def briefly(self, answer: Awaitable[T]) -> T | None:
+        """What a browser in good health answers at once; None where it does not, or refuses."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except (TimeoutError, HeliosError):
+            return None
+
+    async def close(self) -> None:
+        """Closes the page; a browser that is gone already is no error."""
+        self.connection.forget(self._number)
+        with contextlib.suppress(BrowserGone, CommandRefused):
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self.connection.send("Target.closeTarget", {"targetId": self._target})
+            except TimeoutError:
+                self.connection.close(SILENT)

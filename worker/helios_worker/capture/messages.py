@@ -1,0 +1,36 @@
+"""What a page does wrong, in words that its author knows: their own files and lines, none of ours."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from helios_worker.capture.content.site import HOST_SUFFIX
+
+LONGEST = 500
+_OURS = re.compile(rf"https?://[\w-]+{re.escape(HOST_SUFFIX)}(?::\d+)?/([^\s\"')]*)")
+_PLACE = re.compile(r"(?:https?|file|blob):[^\s()]+:\d+:\d+")
+
+
+def plain(text: str) -> str:
+    """Without the hosts that compositions are served under: a file of theirs by its path alone.
+
+    >>> plain("http://4f2a.composition.localhost/img/a.png was answered with 404")
+    'img/a.png was answered with 404'
+    """
+    short = _OURS.sub(lambda found: found.group(1) or "the page", text)
+    return short if len(short) <= LONGEST else f"{short[: LONGEST - 1]}…"
+
+
+def exception_text(details: Mapping[str, Any]) -> str:
+    """An uncaught exception in one line: what was thrown, and the place of the page's that threw it.
+
+    details: Runtime.ExceptionDetails of the DevTools protocol.
+    """
+    exception = details.get("exception", {})
+    thrown = str(exception.get("description") or exception.get("value") or details.get("text", ""))
+    message, _, stack = thrown.partition("\n    at ")
+    place = _PLACE.search(stack)
+    if place is not None:
+        return plain(f"{message.strip()} ({place.group()})")
+    url = details.get("url")
+    return plain(f"{message.strip()} ({url}:{details['lineNumber'] + 1})" if url else message.strip())

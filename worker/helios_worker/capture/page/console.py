@@ -1,0 +1,90 @@
+"""What a page writes to its console, and what it does wrong."""
+
+from collections import deque
+from typing import Literal
+
+from helios_worker.capture.devtools.cdp import EventTable, Message
+from helios_worker.capture.faults import PageError
+from helios_worker.capture.messages import exception_text, plain
+from helios_worker.capture.playhead import Playhead
+from helios_worker.errors import HeliosError
+
+LINES_KEPT = 40
+LINES_TOLD = 5
+
+
+class Console:
+    """The last lines a page wrote, and its errors since it was opened.
+
+    page_errors: "fail" counts what the page does wrong as errors, "warn" as warnings.
+    """
+
+    def __init__(self, page_errors: Literal["fail", "warn"]) -> None:
+        self.lines: deque[str] = deque(maxlen=LINES_KEPT)
+        self.errors: list[str] = []
+        self.warnings: set[str] = set()
+        self._fault: HeliosError | None = None
+        self._page_errors = page_errors
+
+    def complain(self, text: str, *, kind: str) -> None:
+        """Notes something that the page does wrong."""
+        line = f"{kind}: {plain(text)}"
+        self.lines.append(line)
+        if self._page_errors == "fail":
+            self.errors.append(line)
+        else:
+            self.warnings.add(line)
+
+    def blame(self, fault: HeliosError) -> None:
+        """Notes what went wrong without the page's doing: it comes before whatever the page makes of it."""
+        self._fault = self._fault or fault
+
+    def raise_fault(self) -> None:
+        """Ends whatever is being done if it cannot be right, without the page's doing.
+
+        Raises:
+            HeliosError: what went wrong.
+        """
+        if self._fault is not None:
+            raise self._fault
+
+    def raise_errors(self, playhead: Playhead) -> None:
+        """Ends the frame if the page did anything wrong.
+
+        Raises:
+            PageError: names the frame, the first error, and what the console said besides.
+            HeliosError: what is not the page's doing.
+        """
+        self.raise_fault()
+        if not self.errors:
+            return
+        first, *others = self.errors
+        more = f" (and {len(others)} more)" if others else ""
+        said = [line for line in self.lines if line not in self.errors][-LINES_TOLD:]
+        console = "".join(f"\n    console {line}" for line in said)
+        at = f"at frame {playhead.frame} (t = {playhead.frame_ms / 1000:.3f} s)"
+        raise PageError(
+            f"the page failed {'while loading' if playhead.frame < 0 else at}: {first}{more}{console}",
+            remedy="mend the page, or render with --page-errors warn",
+        )
+
+    @property
+    def events(self) -> EventTable:
+        """What the console hears of the browser."""
+        return {
+            "Runtime.consoleAPICalled": self._on_call,
+            "Runtime.exceptionThrown": self._on_exception,
+            "Log.entryAdded": self._on_log,
+        }
+
+    def _on_call(self, params: Message) -> None:
+        text = " ".join(str(a.get("value", a.get("description", ""))) for a in params.get("args", []))
+        self.lines.append(plain(f"{params['type']}: {text}"))
+
+    def _on_log(self, params: Message) -> None:
+        entry = params["entry"]
+        if entry["source"] != "network":  # those are complained about by name
+            self.lines.append(plain(f"{entry['level']}: {entry['text']} {entry.get('url', '')}"))
+
+    def _on_exception(self, params: Message) -> None:
+        self.complain(exception_text(params["exceptionDetails"]), kind="uncaught error")

@@ -1,0 +1,127 @@
+"""Which of a page's requests are unanswered, and which went wrong."""
+
+import asyncio
+from dataclasses import dataclass
+
+from helios_worker.capture.devtools.cdp import EventTable, Message
+from helios_worker.capture.faults import CHANGED, NetworkChanged
+from helios_worker.capture.page.console import Console
+
+# Images whose pictures count from the first frame that draws them: each frame of their page is drawn, wanted or not.
+ANIMATED_IMAGES = frozenset({"image/gif", "image/webp", "image/apng", "image/avif"})
+# Requests that never end, or that nothing on the picture waits for.
+UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", "CSPViolationReport"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """One that is under way. is_file: not so for a frame as a whole, which loads until its last file is there."""
+
+    url: str
+    is_file: bool
+
+
+class Network:
+    """The requests of a page with its frames and workers. What cannot be had is complained about to the console.
+
+    seen: how many there have been, to tell whether a step of the page asked for more.
+    has_animated_images: whether one of the answers was an image that may be animated.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.seen = 0
+        self.has_animated_images = False
+        self._console = console
+        self._pending: dict[str, Request] = {}
+        self._unawaited: set[str] = set()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a request is unanswered."""
+        return bool(self._pending)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody need wait: no request is unanswered, or nobody is left to answer."""
+        return self._quiet.is_set()
+
+    async def quiet(self) -> None:
+        """Until every request is answered."""
+        await self._quiet.wait()
+
+    def abandon(self) -> None:
+        """The browser is gone: whoever waits for an answer must not wait for ever."""
+        self._quiet.set()
+
+    def ignore(self, url: str) -> None:
+        """No frame waits for this file, such as one that the clock hands to the page itself."""
+        self._unawaited.add(url)
+        for number, request in tuple(self._pending.items()):
+            if request.url in self._unawaited:
+                self._end(number)
+
+    def unanswered(self, address: str) -> list[str]:
+        """What is being fetched; a frame that loads only where it is not one of its files that is late.
+
+        address: of the page, which is named only where nothing else is.
+        """
+        urls = [request.url for request in self._pending.values() if request.is_file]
+        files = [url for url in urls if url != address]
+        return files or urls or [request.url for request in self._pending.values()]
+
+    @property
+    def events(self) -> EventTable:
+        """What the network hears of the browser."""
+        return {
+            "Network.requestWillBeSent": self._on_request,
+            "Network.responseReceived": self._on_response,
+            "Network.loadingFinished": self._on_finished,
+            "Network.loadingFailed": self._on_failed,
+            "Page.frameStartedNavigating": self._on_frame_navigating,
+            "Page.frameStoppedLoading": self._on_frame_done,
+            "Page.frameDetached": self._on_frame_done,
+        }
+
+    def _begin(self, number: str, request: Request) -> None:
+        self.seen += 1
+        self._pending[number] = request
+        self._quiet.clear()
+
+    def _end(self, number: str) -> Request | None:
+        request = self._pending.pop(number, None)
+        if not self._pending:
+            self._quiet.set()
+        return request
+
+    def _on_request(self, params: Message) -> None:
+        url = params["request"]["url"]
+        if params.get("type") not in UNENDING and url not in self._unawaited:
+            self._begin(params["requestId"], Request(url, is_file=True))
+
+    def _on_frame_navigating(self, params: Message) -> None:
+        """A frame loads from here until Page.frameStoppedLoading, a srcdoc one too, which asks for no file."""
+        self._begin(f"frame {params['frameId']}", Request(params["url"], is_file=False))
+
+    def _on_frame_done(self, params: Message) -> None:
+        self._end(f"frame {params['frameId']}")
+
+    def _on_response(self, params: Message) -> None:
+        status = params["response"]["status"]
+        url = params["response"]["url"]
+        if status >= 400 and not url.endswith("/favicon.ico"):
+            self._console.complain(f"{url} was answered with {status}", kind="missing file")
+        if params["response"].get("mimeType") in ANIMATED_IMAGES:
+            self.has_animated_images = True
+
+    def _on_finished(self, params: Message) -> None:
+        self._end(params["requestId"])
+
+    def _on_failed(self, params: Message) -> None:
+        request = self._end(params["requestId"])
+        if request is not None and params.get("errorText") in CHANGED:
+            self._console.blame(NetworkChanged(request.url))
+        elif request is not None and params.get("errorText") and not params.get("canceled"):
+            reason = params.get("blockedReason") or params["errorText"]
+            self._console.complain(f"{request.url} could not be loaded: {reason}", kind="missing file")

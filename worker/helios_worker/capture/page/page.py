@@ -1,0 +1,211 @@
+"""One page under the virtual clock, driven from frame to frame.
+
+    page = await Page.open(browser, PageSettings(width=1280, height=720, fps=Fraction(30)))
+    await page.load("http://teaser.composition.localhost/index.html")
+    await page.show(75)                 # the page is at t = 75 / fps, everything settled
+    picture = await page.capture()      # and this is how it looks
+
+A page only goes forward; an earlier frame takes a fresh page. What the page itself does wrong (an uncaught
+error, a missing file) ends the frame with a PageError that names frame, cause and console lines.
+"""
+
+import asyncio
+import json
+
+from helios_worker.capture.devtools.cdp import EventTable, Message
+from helios_worker.capture.devtools.compositor import Compositor
+from helios_worker.capture.devtools.process import Browser
+from helios_worker.capture.devtools.session import Session
+from helios_worker.capture.faults import CHANGED, NetworkChanged, PageError
+from helios_worker.capture.messages import plain
+from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
+from helios_worker.capture.page.closed_roots import hand_over_closed_roots
+from helios_worker.capture.page.console import Console
+from helios_worker.capture.page.environment import JOIN, opening_commands
+from helios_worker.capture.page.network import Network
+from helios_worker.capture.page.realms import Realms
+from helios_worker.capture.page.settings import Declared, PageSettings
+from helios_worker.capture.page.watchdog import Watchdog
+from helios_worker.capture.playhead import Playhead
+
+
+class Page:
+    """See the module's docstring. One page belongs to one task at a time."""
+
+    def __init__(self, session: Session, playhead: Playhead, settings: PageSettings) -> None:
+        self.settings = settings
+        self.console = Console(settings.page_errors)
+        self._session = session
+        self._playhead = playhead
+        self._network = Network(self.console)
+        self._realms = Realms(session, playhead, settings.seed, self._on_event)
+        self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
+        self._clocks = Clocks(session, playhead, self._network, self._realms, self._compositor)
+        self._watchdog = Watchdog(
+            session, playhead, self._network, self.console, self._compositor, settings.frame_timeout
+        )
+        self._loaded = asyncio.Event()
+        self._undrawn = True  # since the frame that the page shows, or since it was loaded
+        self._last_picture: bytes | None = None
+        self._events: EventTable = {
+            **self.console.events,
+            **self._network.events,
+            **self._realms.events,
+            **self._watchdog.events,
+            "Page.loadEventFired": self._on_loaded,
+            "Page.javascriptDialogOpening": self._on_dialog,
+            "Runtime.bindingCalled": self._on_binding,
+            "Inspector.targetCrashed": self._on_crashed,
+            "Inspector.detached": self._on_gone,
+        }
+
+    @property
+    def frame(self) -> int:
+        """The frame that the page shows; -1 before the first."""
+        return self._playhead.frame
+
+    # -- opening and loading -------------------------------------------------------------------------------
+
+    @classmethod
+    async def open(cls, browser: Browser, settings: PageSettings) -> "Page":
+        """A blank page with the clock in place."""
+        playhead = Playhead(settings.fps)
+        session = await Session.attach(browser, settings.width, settings.height, playhead)
+        page = cls(session, playhead, settings)
+        session.listen(page._on_event)
+        await asyncio.gather(*(session.command(method, params) for method, params in opening_commands(settings)))
+        return page
+
+    async def load(self, url: str) -> None:
+        """Navigates and brings the page to the brink of frame 0: loaded, settled, its ready promise kept.
+
+        Raises:
+            PageError: the page is missing, threw, or asked for a file that is not there.
+            FrameNeverReady: it did not load within the limit.
+        """
+        async with self._watchdog.over("loading"):
+            self._watchdog.address = url
+            reply = await self._session.command("Page.navigate", {"url": url})
+            if reply.get("errorText") in CHANGED:
+                raise NetworkChanged(url)
+            if reply.get("errorText"):
+                raise PageError(
+                    f"{plain(url)} cannot be opened: {reply['errorText']}", remedy="check the address and the file"
+                )
+            await self._loaded.wait()
+            await self._compositor.start()
+            await hand_over_closed_roots(self._session)
+            await self._network.quiet()
+            await self._clocks.begin()
+        self.console.raise_errors(self._playhead)
+
+    @property
+    def session(self) -> Session:
+        """For what listens to the page or answers its requests."""
+        return self._session
+
+    async def declared(self) -> Declared:
+        """Size, rate and length as the page declares them.
+
+        Raises:
+            PageError: something declared is no number.
+        """
+        return Declared.parse(await self._session.evaluate("__heliosClock.declared()"))
+
+    async def close(self) -> None:
+        """Closes the page; a browser that is gone already is no error."""
+        await self._session.close()
+
+    # -- frames --------------------------------------------------------------------------------------------
+
+    async def show(self, frame: int) -> None:
+        """Moves the page forward to a frame, whatever the distance, and lets it settle.
+
+        Raises:
+            PageError: the page threw on the way, or asked for a file that is not there.
+            FrameNeverReady: the frame did not settle within the limit.
+        """
+        if frame <= self.frame:
+            raise ValueError(f"a page goes forward only: at frame {self.frame}, asked for {frame}")
+        async with self._watchdog.over(f"frame {frame}"):
+            if self._network.has_animated_images and self._undrawn:
+                await self._compositor.draw_at_capture()
+            self._undrawn = True
+            self._playhead.move(frame)
+            await self._clocks.advance()
+        self.console.raise_errors(self._playhead)
+
+    async def capture(self) -> bytes:
+        """The picture of the frame that the page shows: JPEG or PNG bytes, equal for equal pictures.
+
+        A page that stands still is not captured again: after two equal pictures a frame without a picture
+        asks the compositor for damage first.
+        """
+        async with self._watchdog.over(f"drawing frame {self.frame}"):
+            self._undrawn = False
+            picture = await self._capture()
+        self.console.raise_fault()
+        return picture
+
+    async def _capture(self) -> bytes:
+        compositor, network = self._compositor, self._network
+        if compositor.is_still and self._last_picture is not None:
+            seen = network.seen
+            changed = await compositor.draw_at_capture()
+            if not changed and seen == network.seen:
+                return self._last_picture
+        for _ in range(SETTLE_ROUNDS):
+            seen = network.seen
+            picture = await compositor.picture()
+            if network.seen != seen:
+                # Drawing asked for something (a background, a lazy image): it belongs on this frame.
+                await self._clocks.rest()
+                continue
+            picture = picture or self._last_picture
+            if picture is None:
+                continue
+            if picture == self._last_picture:
+                if not compositor.is_still:
+                    await compositor.draw()
+                compositor.is_still = True
+                return picture
+            compositor.is_still = False
+            self._last_picture = picture
+            return picture
+        raise PageError(
+            f"frame {self.frame}: the page asks for new files each time it is drawn",
+            remedy="load them before frame 0, or declare window.__HELIOS_READY__",
+        )
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def _on_event(self, method: str, params: Message) -> None:
+        handler = self._events.get(method)
+        if handler is not None:
+            handler(params)
+
+    def _on_loaded(self, params: Message) -> None:
+        self._loaded.set()
+
+    def _on_dialog(self, params: Message) -> None:
+        self.console.lines.append(f"{params['type']}() was answered by itself: {params['message']}"[:500])
+        self._session.post("Page.handleJavaScriptDialog", {"accept": True})
+
+    def _on_binding(self, params: Message) -> None:
+        if params["name"] == JOIN:
+            self._realms.join(params["executionContextId"])
+            return
+        warning = json.loads(params["payload"])
+        self.console.warnings.add(warning["text"])
+        if "ignore" in warning:
+            self._network.ignore(warning["ignore"])
+
+    def _on_crashed(self, params: Message) -> None:
+        self._session.crashed = "the page's process crashed (out of memory?)"
+        self._session.connection.close(self._session.crashed)
+
+    def _on_gone(self, params: Message) -> None:
+        """The browser is gone: whoever waits for the page alone must not wait for ever."""
+        self._session.crashed = self._session.crashed or params["reason"]
+        self._network.abandon()
+        self._loaded.set()

@@ -1,0 +1,121 @@
+"""Ends a step that takes too long, and finds out what it was waiting for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from helios_worker.capture.devtools.cdp import BrowserGone, EventTable, Message
+from helios_worker.capture.devtools.compositor import Compositor
+from helios_worker.capture.devtools.session import SILENT, Session
+from helios_worker.capture.faults import FrameNeverReady, PageHangs
+from helios_worker.capture.messages import plain
+from helios_worker.capture.page.console import Console
+from helios_worker.capture.page.network import Network
+from helios_worker.capture.playhead import Playhead
+from helios_worker.capture.run_timeout import patience
+
+STACK_LINES = 8
+EXAMPLES_TOLD = 3
+
+
+class Watchdog:
+    """Over the steps of one page. limit: of each, in seconds in which this process runs. address: of the page."""
+
+    def __init__(
+        self,
+        session: Session,
+        playhead: Playhead,
+        network: Network,
+        console: Console,
+        compositor: Compositor,
+        limit: float,
+    ) -> None:
+        self.address = ""
+        self._session = session
+        self._playhead = playhead
+        self._network = network
+        self._console = console
+        self._compositor = compositor
+        self._limit = limit
+        self._scripts: dict[str, str] = {}  # the page's own, by the debugger's number
+        self._stack: asyncio.Future[list[Message]] | None = None
+
+    @asynccontextmanager
+    async def over(self, step: str) -> AsyncIterator[None]:
+        """Around a step, named for messages.
+
+        Raises:
+            FrameNeverReady: it took longer than the limit; says what it waits for.
+            BrowserGone: it did, and nothing else is answered either.
+        """
+        try:
+            async with patience(self._limit):
+                yield
+        except TimeoutError:
+            report = await self._report(step)
+            if await self._session.briefly(self._session.connection.send("Browser.getVersion")) is None:
+                self._session.connection.close(SILENT)
+                raise BrowserGone(f"{step}: {SILENT}") from None
+            self._console.raise_fault()
+            # What the network owes may come at another attempt.
+            kind = FrameNeverReady if report["requests"] and not report.get("script") else PageHangs
+            raise kind(f"{step} was not ready after {self._limit:g} s: {report['summary']}", report) from None
+
+    async def _report(self, step: str) -> dict[str, Any]:
+        """What the page is waiting for: requests, the page's own pending things, timers, or a script in a loop."""
+        session = self._session
+        report: dict[str, Any] = {
+            "while": step,
+            "frame": self._playhead.frame,
+            "requests": self._network.unanswered(self.address),
+            "console": list(self._console.lines),
+            "errors": list(self._console.errors),
+        }
+        waiting = await session.briefly(session.evaluate("__heliosClock.waiting()"))
+        if waiting is not None:
+            report.update(pending=waiting["pending"], timers=waiting["timers"])
+            report["screenshot"] = await session.briefly(self._compositor.picture_for_report())
+        else:
+            report["script"] = await session.briefly(self._script_stack())
+        report["summary"] = summary(report)
+        return report
+
+    async def _script_stack(self) -> list[str]:
+        """Where the running script is: the one command that reaches a page that does not return to its loop."""
+        self._stack = asyncio.get_running_loop().create_future()
+        await self._session.command("Debugger.pause")
+        lines = []
+        for call in await self._stack:
+            url = self._scripts.get(call["location"]["scriptId"])
+            if url:
+                lines.append(f"{call['functionName'] or 'script'} ({url}:{call['location']['lineNumber'] + 1})")
+        return lines[:STACK_LINES]
+
+    @property
+    def events(self) -> EventTable:
+        """What the watchdog hears of the browser."""
+        return {"Debugger.scriptParsed": self._on_script, "Debugger.paused": self._on_paused}
+
+    def _on_script(self, params: Message) -> None:
+        if params["url"]:
+            self._scripts[params["scriptId"]] = params["url"]
+
+    def _on_paused(self, params: Message) -> None:
+        if self._stack is None:  # a `debugger` statement
+            self._session.post("Debugger.resume")
+        elif not self._stack.done():
+            self._stack.set_result(params["callFrames"])
+
+
+def summary(report: Mapping[str, Any]) -> str:
+    """What a stuck page waits for, in one line."""
+    if report.get("script"):
+        return plain(f"a script does not return: {report['script'][0]}")
+    if "pending" not in report:
+        return "the page does not answer: a script of it does not return"
+    waits = [f"request {url}" for url in report["requests"][:EXAMPLES_TOLD]] + list(report["pending"])[:EXAMPLES_TOLD]
+    if not waits:
+        timers = report.get("timers", [])[:EXAMPLES_TOLD]
+        waits = [f"timer {timer['kind']} due at {timer['due']:.0f} ms: {timer['callback']}" for timer in timers]
+    return plain("waiting for " + "; ".join(waits)) if waits else "the page does not come to rest"

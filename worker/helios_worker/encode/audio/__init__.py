@@ -1,0 +1,1 @@
+"""Audio tracks; today they are copied."""

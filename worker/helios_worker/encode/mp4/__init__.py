@@ -1,0 +1,1 @@
+"""MP4 as a container: boxes, tracks, parameter sets, the output file."""

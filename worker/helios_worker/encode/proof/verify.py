@@ -1,0 +1,184 @@
+"""Proof that a video file is what it claims: every frame there, in order, decodable, sound in step.
+
+Reads any file that FFmpeg opens, so other renderers' files are judged by the same rules. It does not stop at
+the first problem, and it names frames and times.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+from av.container import InputContainer
+from pydantic import BaseModel, ConfigDict
+
+from helios_worker.encode.mp4.boxes import read_layout
+from helios_worker.encode.mp4.parameters import ColorTags
+from helios_worker.encode.mp4.track import open_input
+from helios_worker.encode.proof.tracks import AudioProof, Problems, VideoProof, is_mp4
+from helios_worker.errors import CorruptArtifact, UserError
+
+
+class AudioReport(BaseModel):
+    """An audio track. sample_rate in Hz; start and end in seconds of the film."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    codec: str
+    sample_rate: int
+    channels: int
+    start: float
+    end: float
+
+
+class VideoReport(BaseModel):
+    """What a file holds.
+
+    frames: decoded frames, or packets if it was not decoded. duration: seconds of video. faststart: the index
+    comes first, so that the film plays while it loads; None for other containers than MP4.
+    problems: one sentence each; empty for a sound file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    codec: str
+    width: int
+    height: int
+    fps: Fraction
+    frames: int
+    duration: float
+    pixel_format: str
+    color: ColorTags
+    keyframes: int
+    faststart: bool | None
+    audio: AudioReport | None
+    decoded: bool
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify_video(
+    path: Path,
+    *,
+    frames: int | None = None,
+    fps: Fraction | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    decode: bool = True,
+    threads: int = 1,
+) -> VideoReport:
+    """Read a whole video file; report what it is and what is wrong with it.
+
+    frames, fps, width, height: what it should be, where known.
+    decode: also decode every frame; without it damage inside packets goes unseen.
+    threads: of the decoder.
+    Raises UserError if there is no such file and CorruptArtifact if no video can be found in it.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is no file")
+    try:
+        with open_input(path) as container:
+            if not container.streams.video or container.streams.video[0].codec_context is None:
+                raise CorruptArtifact(f"{path} holds no video of a known codec")
+            check = _Check(container, path, fps, threads if decode else None)
+            return check.run(frames, {"width": width, "height": height, "fps": fps})
+    except av.FFmpegError as error:
+        raise CorruptArtifact(f"{path} is no readable video ({error.strerror})") from error
+
+
+class _Check:
+    """One pass over one file."""
+
+    def __init__(self, container: InputContainer, path: Path, fps: Fraction | None, threads: int | None) -> None:
+        self._container = container
+        self._path = path
+        self._stream = container.streams.video[0]
+        self._decoding = threads is not None
+        # Not the average rate: one lost frame would change it, and put every other frame off the grid.
+        self._fps = self._stream.guessed_rate or fps or Fraction(1)
+        self._problems = Problems(self._fps)
+        self._video = VideoProof(self._stream, self._fps, self._problems, threads)
+        self._sound = container.streams.audio[0] if container.streams.audio else None
+        self._audio = AudioProof(self._sound, self._problems, decode=self._decoding) if self._sound else None
+
+    def run(self, frames: int | None, wanted: dict[str, int | Fraction | None]) -> VideoReport:
+        self._read()
+        self._video.finish()
+        counted = self._video.decoded if self._decoding else self._video.packets
+        context = self._stream.codec_context
+        found = {
+            "width": context.width,
+            "height": context.height,
+            "fps": self._fps,
+        }
+        for name, value in wanted.items():
+            if value is not None and found[name] != value:
+                self._problems.add(f"{name} {found[name]}, not {value}")
+        if frames is not None and counted != frames:
+            self._problems.add(f"{counted} frames, not {frames}")
+        self._check_durations(self._video.packets / self._fps)
+        faststart = self._check_boxes()
+        return VideoReport(
+            codec=context.name,
+            width=context.width,
+            height=context.height,
+            fps=self._fps,
+            frames=counted,
+            duration=float(counted / self._fps),
+            pixel_format=context.pix_fmt or "unknown",
+            color=ColorTags.of(context),
+            keyframes=self._video.keyframes,
+            faststart=faststart,
+            audio=self._audio_report(),
+            decoded=self._decoding,
+            problems=self._problems.words(),
+        )
+
+    def _audio_report(self) -> AudioReport | None:
+        if self._sound is None or self._audio is None:
+            return None
+        return AudioReport(
+            codec=self._sound.codec_context.name,
+            sample_rate=self._sound.sample_rate,
+            channels=self._sound.channels,
+            start=float(self._audio.start),
+            end=float(self._audio.end),
+        )
+
+    def _read(self) -> None:
+        streams = [self._stream, *self._container.streams.audio[:1]]
+        try:
+            for packet in self._container.demux(streams):
+                if not packet.size:  # the demuxer's own end marker
+                    continue
+                if packet.stream.type == "video":
+                    self._video.add(cast("av.Packet[av.VideoStream]", packet))
+                elif self._audio is not None:
+                    self._audio.add(cast("av.Packet[av.AudioStream]", packet))
+        except av.FFmpegError as error:
+            where = self._problems.where(self._video.packets)
+            self._problems.add(f"reading stops at {where}: {error.strerror}")
+
+    def _check_durations(self, video_end: Fraction) -> None:
+        time_base = self._stream.time_base
+        if self._stream.duration is not None and time_base:
+            declared = self._stream.duration * time_base
+            if abs(declared - video_end) > max(time_base, 1 / self._fps / 2):
+                self._problems.add(f"the index says {float(declared):.3f} s, the frames last {float(video_end):.3f} s")
+        if self._audio is not None and abs(self._audio.end - video_end) > self._audio.longest_packet:
+            self._problems.add(
+                f"the audio ends at {float(self._audio.end):.3f} s, the video at {float(video_end):.3f} s"
+            )
+
+    def _check_boxes(self) -> bool | None:
+        if not is_mp4(self._container):
+            return None
+        layout = read_layout(self._path)
+        if not layout.is_whole:
+            promised = layout.boxes[-1].end if layout.boxes else 0
+            self._problems.add(f"the file has {layout.size} bytes, its boxes say {promised}")
+        return layout.is_faststart

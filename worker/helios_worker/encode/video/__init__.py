@@ -1,0 +1,1 @@
+"""From captured pictures to encoded video: settings, codecs, colour conversion, encode units."""

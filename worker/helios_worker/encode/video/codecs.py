@@ -1,0 +1,108 @@
+"""The codec table: one row for each video codec that a job may ask for.
+
+A row says which encoder makes it, in which pixel formats, from which captured pictures, and how settings
+become encoder options. Nothing else in this package names a codec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from helios_worker.encode.video.settings import EncoderSettings
+
+Capture = Literal["jpeg", "png", "webp"]
+
+LOSSLESS: Final[frozenset[Capture]] = frozenset({"png", "webp"})
+ANY_CAPTURE: Final[frozenset[Capture]] = LOSSLESS | {"jpeg"}
+
+X264_PRESETS: Final = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+)
+
+X264_PARAMS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "open-gop": "0",  # every unit stands alone
+        "cpu-independent": "1",  # same pixels with AVX-512, AVX2 and SSE2; costs nothing measurable
+        "chromaloc": "1",  # pictures arrive with chroma in the centre of its four pixels: see `picture`
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """A way to store pixels.
+
+    chroma: pixels across and down that share one chroma sample; sizes must be multiples of them.
+    captures: captured picture formats that carry enough for it.
+    """
+
+    chroma: tuple[int, int]
+    captures: frozenset[Capture]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One row of the table.
+
+    encoder: FFmpeg's name of the encoder; the decoder is found by the stream.
+    mp4_tag: sample entry in the MP4 file.
+    formats: pixel formats it can encode, by FFmpeg's name.
+    presets: speed names, fastest first.
+    crf: lowest and highest constant rate factor.
+    max_side: largest width or height in pixels.
+    thread_type: how the encoder splits its work; part of what shapes the bytes.
+    options: settings to encoder options. FFmpeg refuses no unknown one by itself, so `UnitEncoder` checks
+    that
+        all were taken; x264 ignores unknown names inside `x264-params`, so those are constants and tested.
+    """
+
+    name: str
+    encoder: str
+    mp4_tag: str
+    formats: Mapping[str, PixelFormat]
+    presets: tuple[str, ...]
+    crf: tuple[int, int]
+    max_side: int
+    thread_type: Literal["FRAME", "SLICE"]
+    options: Callable[[EncoderSettings], dict[str, str]]
+
+
+def _x264_options(settings: EncoderSettings) -> dict[str, str]:
+    return {
+        "crf": str(settings.crf),
+        "preset": settings.preset,
+        "x264-params": ":".join(f"{name}={value}" for name, value in X264_PARAMS.items()),
+    }
+
+
+CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
+    {
+        codec.name: codec
+        for codec in (
+            Codec(
+                name="h264",
+                encoder="libx264",
+                mp4_tag="avc1",
+                formats=MappingProxyType({"yuv420p": PixelFormat(chroma=(2, 2), captures=ANY_CAPTURE)}),
+                presets=X264_PRESETS,
+                crf=(0, 51),
+                max_side=16384,
+                thread_type="FRAME",
+                options=_x264_options,
+            ),
+        )
+    }
+)

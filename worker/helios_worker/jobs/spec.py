@@ -1,0 +1,248 @@
+"""job.json: what the plan settled, and all that a chunk or the stitch needs to know.
+
+A superset of upstream Helios' file: id, metadata and chunks are its own, what is ours is under `helios`. A
+file made by Helios itself, whose chunks carry a `command`, is a JobSpec with `helios` unset.
+"""
+
+from fractions import Fraction
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from helios_worker.artifacts.store import ArtifactStore, json_digest, split_url
+from helios_worker.encode.video.settings import EncoderSettings
+from helios_worker.errors import CorruptArtifact
+
+JOB_FORMAT = 1
+SEGMENTS, SEGMENT_SUFFIX = "segments", ".mp4"
+PLANS = "plans/"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Metadata(_Model):
+    """The whole film. duration in seconds."""
+
+    totalFrames: int
+    fps: float
+    width: int
+    height: int
+    duration: float
+
+
+class Chunk(_Model):
+    """A run of frames that is rendered as one piece.
+
+    key: the chunk's cache key; see chunk_key. cost: estimated seconds of work on one processor.
+    """
+
+    id: int
+    startFrame: int
+    frameCount: int
+    outputFile: str
+    command: str | None = None
+    key: str = ""
+    cost: float | None = None
+
+    @property
+    def end(self) -> int:
+        """The frame after the last."""
+        return self.startFrame + self.frameCount
+
+
+class Engine(_Model):
+    """What the pixels and bytes depend on besides the page: part of every cache key, and never guessed."""
+
+    package: str
+    browser: str
+    codec: str
+    fonts: str
+    cpu: str
+
+
+class Film(_Model):
+    """Everything that shapes the frames; its digest is the job's.
+
+    snapshot: digest of the composition's files; empty when the page is fetched from where it is.
+    url: the page's address when there is no snapshot.
+    recording: digest of what the network answered; empty when the page asks nothing of it.
+    first, end: the frames rendered, of a film of `frames`.
+    """
+
+    snapshot: str = ""
+    entry: str = "index.html"
+    url: str = ""
+    recording: str = ""
+    props: Any = None
+    seed: int = 0
+    frames: int
+    first: int
+    end: int
+    capture: Literal["jpeg", "png"]
+    quality: int
+    stateful: bool
+    page_errors: Literal["fail", "warn"]
+    encoder: EncoderSettings
+
+
+class CostPoint(_Model):
+    """Measured at a frame: seconds to move the page there and to take its picture."""
+
+    frame: int
+    seconds: float
+
+
+class HeliosJob(_Model):
+    """Our part of job.json.
+
+    plan: digest of what was planned, whatever the output; "" in the plan itself.
+    """
+
+    format: int = JOB_FORMAT
+    plan: str = ""
+    engine: Engine
+    film: Film
+    frameTimeout: float = 30.0
+    output: str | None = None
+    warnings: tuple[str, ...] = ()
+    costs: tuple[CostPoint, ...] = ()
+
+
+class JobSpec(BaseModel):
+    """The whole file. What upstream adds beyond the design's fields is kept and not looked at."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    metadata: Metadata
+    chunks: tuple[Chunk, ...] = Field(min_length=1)
+    mergeCommand: str | None = None
+    assetsUrl: str | None = None
+    helios: HeliosJob | None = None
+
+    @property
+    def ours(self) -> HeliosJob:
+        """Our part.
+
+        Raises:
+            CorruptArtifact: the job was not planned by this package.
+        """
+        if self.helios is None:
+            raise CorruptArtifact(f"job {self.id} has no part of ours: its chunks run as commands only")
+        return self.helios
+
+    @property
+    def fps(self) -> Fraction:
+        """The exact rate."""
+        return self.ours.film.encoder.fps
+
+
+class Manifest(_Model):
+    """A chunk's commit: there is a valid one, or the chunk is not done.
+
+    segment: key of the video file in the store; sha256, bytes: of it.
+    firstPicture: SHA-256 of the captured picture of the first frame; nextPicture: of the frame after the last,
+    which the next chunk starts with; None at the end of the film.
+    seconds: real time by part. worker: who made it.
+    """
+
+    key: str
+    startFrame: int
+    frameCount: int
+    segment: str
+    sha256: str
+    bytes: int
+    firstPicture: str
+    nextPicture: str | None
+    engine: Engine
+    seconds: dict[str, float] = {}
+    worker: str = ""
+
+
+def chunk_key(engine: Engine, film: Film, start: int, count: int) -> str:
+    """The cache key of a chunk: the same key means the same bytes.
+
+    The film's length beyond the chunk is no part of it, but whether the film goes on is: the picture at the
+    seam is rendered with the chunk.
+    """
+    shaping = film.model_dump(mode="json", exclude={"first", "end", "frames"})
+    return json_digest(
+        {
+            "format": JOB_FORMAT,
+            "engine": engine.model_dump(),
+            "film": shaping,
+            "start": start,
+            "count": count,
+            "goesOn": start + count < film.end,
+        }
+    )[:40]
+
+
+def plan_key(plan: str) -> str:
+    """Where a plan is in the store."""
+    return f"{PLANS}{plan}.json"
+
+
+def job_key(job_id: str) -> str:
+    """Where a job is in the store."""
+    return f"jobs/{job_id}/job.json"
+
+
+def manifest_key(key: str) -> str:
+    """Where a chunk's manifest is in the store."""
+    return f"chunks/{key}.json"
+
+
+def committed(store: ArtifactStore, chunk: Chunk) -> Manifest | None:
+    """The chunk's manifest, if it is there, whole and about this chunk.
+
+    What only looks like one is removed: a commit is made where there is none, so it would be in the way for ever.
+    """
+    data = store.get(manifest_key(chunk.key))
+    if data is None:
+        return None
+    try:
+        manifest = Manifest.model_validate_json(data)
+    except ValidationError:
+        manifest = None
+    if manifest is not None and _is_about(manifest, chunk):
+        return manifest
+    store.delete(manifest_key(chunk.key))
+    return None
+
+
+def _is_about(manifest: Manifest, chunk: Chunk) -> bool:
+    return (manifest.key, manifest.startFrame, manifest.frameCount, manifest.segment) == (
+        chunk.key,
+        chunk.startFrame,
+        chunk.frameCount,
+        segment_key(manifest.sha256),
+    )
+
+
+def segment_key(sha256: str) -> str:
+    """Where a segment of this digest is in the store."""
+    return f"{SEGMENTS}/{sha256}{SEGMENT_SUFFIX}"
+
+
+def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
+    """The job at a URL and the store it lies in.
+
+    Raises:
+        CorruptArtifact: there is no such job, or it cannot be understood.
+    """
+    root, key = split_url(job_path, "jobs/")
+    store = ArtifactStore(root)
+    data = store.get(key)
+    if data is None:
+        raise CorruptArtifact(f"there is no job at {job_path}", remedy="plan it again")
+    try:
+        return store, JobSpec.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
+        raise CorruptArtifact(
+            f"{job_path} is no job: {field}{first['msg']}", remedy="remove it and plan it again"
+        ) from error

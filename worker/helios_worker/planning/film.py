@@ -1,0 +1,135 @@
+"""Size, rate and length: the request's word first, then the page's own."""
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+
+from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, Video
+from helios_worker.capture.browser_pool import Studio, page_settings
+from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.settings import Declared
+from helios_worker.errors import UserError
+from helios_worker.jobs.spec import Film
+from helios_worker.planning.encoder import encoder_settings
+
+FALLBACK_SIZE = (1920, 1080)
+
+
+async def settle(request: RenderRequest, draft: Film, address: str, studio: Studio) -> tuple[Film, Page, list[str]]:
+    """The film by the request first and the page's own word second, and the page open at that size.
+
+    Raises:
+        UserError: neither says how long the film is, or what they say cannot be rendered.
+    """
+    settings = replace(page_settings(draft, request.frameTimeout), fps=Fraction(request.video.fps or 30))
+    for _ in range(2):
+        page = await studio.blank(0, settings, address)
+        try:
+            with studio.blaming(address):
+                await page.load(address)
+                declared = await page.declared()
+            film, warnings = film_of(request, declared, draft)
+        except BaseException:
+            await page.close()
+            raise
+        wanted = page_settings(film, request.frameTimeout)
+        if wanted == settings:
+            return film, page, [*warnings, *page.console.warnings]
+        await page.close()
+        settings = wanted
+    raise UserError(
+        f"the page declares another size each time it is opened: {film.encoder.width}x{film.encoder.height} at last",
+        remedy="give --width and --height",
+    )
+
+
+def film_of(request: RenderRequest, declared: Declared, draft: Film) -> tuple[Film, list[str]]:
+    """The film that request and page agree on."""
+    video, warnings = request.video, []
+    fps_text = video.fps or declared.fps
+    if fps_text is None:
+        fps_text = "30"
+        warnings.append("neither the request nor the page gives a frame rate; 30 is used")
+    fps = exact_fps(fps_text)
+    width, height = video.width or declared.width, video.height or declared.height
+    if width is None or height is None:
+        width, height = width or FALLBACK_SIZE[0], height or FALLBACK_SIZE[1]
+        warnings.append(f"neither the request nor the page gives a size; {width}x{height} is used")
+    lengths = (video.frames, _frames(video.duration, fps), declared.frames, _frames(declared.duration, fps))
+    frames = next((length for length in lengths if length is not None), None)
+    if frames is None:
+        raise UserError(
+            "how long is the film? Neither the request nor the page says",
+            remedy='give --duration 10 or --frames 300, or write data-duration="10" on the page\'s <html>',
+        )
+    if not 0 < frames <= MAX_FRAMES:
+        raise UserError(f"a film of {frames} frames cannot be rendered: 1 to {MAX_FRAMES} can be")
+    first, end = frame_range(video, fps, frames)
+    encoder = encoder_settings(request, width, height, fps)
+    return draft.model_copy(update={"frames": frames, "first": first, "end": end, "encoder": encoder}), warnings
+
+
+def frame_range(video: Video, fps: Fraction, frames: int) -> tuple[int, int]:
+    """The first frame to be rendered and the one after the last, of a film of `frames`.
+
+    Raises:
+        UserError: the film ends before the range does, or no frame lies in it.
+    """
+    first, end = video.range or (0, None)
+    if video.rangeSeconds is not None:
+        start, stop = (_frames(second, fps) for second in video.rangeSeconds)
+        first, end = start or 0, stop
+    end = frames if end is None else end
+    if end > frames or first >= frames:
+        raise UserError(
+            f"the range {first}:{end} does not lie within the film of {frames} frames ({float(frames / fps):g} s)",
+            remedy="choose a range within it",
+        )
+    if first >= end:
+        raise UserError(f"no frame lies in the range: it is {first}:{end}", remedy="choose a longer range")
+    return first, end
+
+
+def exact_fps(text: str) -> Fraction:
+    """A declared rate, exact: 30, "30.0", "30000/1001", and 29.97 and its kin as what they stand for.
+
+    A long decimal is the quotient that a script computed: 58.8235294117647 is 1000/17.
+
+    Raises:
+        UserError: it is no rate, or out of range.
+    """
+    try:
+        fps = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise UserError(
+            f"the page declares a frame rate of {text!r}", remedy='write data-fps="30" or "30000/1001"'
+        ) from None
+    if "/" not in text:
+        rates = (Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120) if fps != whole)
+        fps = next((rate for rate in rates if abs(fps - rate) < Fraction(1, 200)), fps.limit_denominator(1001))
+    if not 0 < fps <= MAX_FPS:
+        raise UserError(
+            f"{text} frames per second cannot be rendered", remedy=f"choose a rate above 0 and up to {MAX_FPS}"
+        )
+    return fps
+
+
+def _frames(duration: float | None, fps: Fraction) -> int | None:
+    return None if duration is None else round(Fraction(str(duration)) * fps)
+
+
+def first_guess(request: RenderRequest, html: str) -> tuple[int, int]:
+    """The size to open the page at: most pages write theirs plainly, which saves opening them twice."""
+
+    def attribute(name: str) -> int | None:
+        found = re.search(rf'\bdata-{name}\s*=\s*"?(\d{{2,4}})\b', html)
+        return int(found.group(1)) if found else None
+
+    width = request.video.width or attribute("width") or FALLBACK_SIZE[0]
+    height = request.video.height or attribute("height") or FALLBACK_SIZE[1]
+    # What cannot be encoded is refused once the page has been heard, with its own numbers.
+    return (
+        (width + width % 2, height + height % 2)
+        if not (request.video.width or request.video.height)
+        else (width, height)
+    )

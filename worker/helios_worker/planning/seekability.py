@@ -1,0 +1,112 @@
+"""A page on trial: whether a jump shows the same frame as a walk, and what frames cost."""
+
+import hashlib
+import time
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from helios_crds.request import Chunking
+from helios_worker.capture.browser_pool import Studio, page_settings
+from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.seek_path import pictures, way_to
+from helios_worker.errors import UserError
+from helios_worker.jobs.spec import CostPoint, Film
+from helios_worker.planning.chunking import DEFAULT_TARGET_SECONDS
+
+# Frames that are compared, jumped to against walked to: early ones, where pages start up, and a second on.
+COMPARED = (1, 9, 24, 41)
+COST_SAMPLES = 8
+COST_SECONDS = 1.5
+
+
+@dataclass
+class Trial:
+    """A page on trial: walked and jumped through a few of its frames."""
+
+    film: Film
+    address: str
+    studio: Studio
+    frame_timeout: float
+
+    def __post_init__(self) -> None:
+        self.warnings: list[str] = []
+        self._costs: list[CostPoint] = []
+
+    async def needs_history(self, seeking: str, page: Page) -> bool:
+        """Whether frames depend on the frames before them.
+
+        seeking: "Seekable" and "Stateful" are taken at their word. page: a fresh one, to be walked.
+
+        Raises:
+            UserError: two identical walks differ, so that no two renders would agree.
+        """
+        if seeking != "Auto":
+            return seeking == "Stateful"
+        compared = [frame for frame in COMPARED if frame < self.film.frames]
+        if not compared:
+            return False
+        walked = await self._digests(page, compared, stateful=True)
+        async with self.studio.page(0, self.address, page.settings) as fresh:
+            jumped = await self._digests(fresh, compared[-2:], stateful=False)
+        if all(walked[frame] == digest for frame, digest in jumped.items()):
+            return False
+        async with self.studio.page(0, self.address, page.settings) as fresh:
+            again = await self._digests(fresh, compared, stateful=True)
+        differing = [frame for frame in compared if walked[frame] != again[frame]]
+        if differing:
+            raise UserError(
+                f"the page is not repeatable: frames {', '.join(map(str, differing))} differ between two equal runs",
+                remedy="look for what the clock cannot rule: answers from the network, a SharedWorker, live media",
+            )
+        self.warnings.append(
+            "the page keeps state from frame to frame, so each chunk walks through all the frames before it"
+        )
+        return True
+
+    async def _digests(self, page: Page, frames: list[int], *, stateful: bool) -> dict[int, str]:
+        found = {}
+        for frame in frames:
+            for stop in way_to(frame, at=page.frame, stateful=stateful):
+                await page.show(stop)
+            started = time.perf_counter()
+            await page.show(frame)
+            picture = await page.capture()
+            self._costs.append(CostPoint(frame=frame, seconds=time.perf_counter() - started))
+            found[frame] = hashlib.sha256(picture).hexdigest()
+        return found
+
+    async def costs(self, stateful: bool, chunking: Chunking) -> list[CostPoint]:
+        """Seconds per frame at places spread over the film, where they may decide where it is cut.
+
+        The first picture of a page is left out: it is dearer than the rest.
+        """
+        measured = {point.frame: point for point in self._costs[1:]}
+        if not stateful and self._is_worth_sampling(chunking, list(measured.values())):
+            settings = replace(page_settings(self.film, self.frame_timeout), page_errors="warn")
+            deadline = time.perf_counter() + COST_SECONDS
+            async with self.studio.page(0, self.address, settings) as page:
+                for frame in spread(self.film.first, self.film.end, COST_SAMPLES):
+                    if time.perf_counter() > deadline:
+                        break
+                    async for _ in pictures(page, range(frame - 1, frame), stateful=False):
+                        pass
+                    started = time.perf_counter()
+                    await page.show(frame)
+                    await page.capture()
+                    measured[frame] = CostPoint(frame=frame, seconds=time.perf_counter() - started)
+        return sorted(measured.values(), key=lambda point: point.frame)
+
+    def _is_worth_sampling(self, chunking: Chunking, known: list[CostPoint]) -> bool:
+        frames = self.film.end - self.film.first
+        if chunking.frames is not None or frames <= 4 * COMPARED[-1]:
+            return False
+        if chunking.count is not None:
+            return chunking.count > 1
+        target = chunking.targetSeconds or DEFAULT_TARGET_SECONDS
+        # Of a film of one or two chunks the compared frames tell enough; sampling is a tenth of its work.
+        return not known or frames * fmean(point.seconds for point in known) > 2 * target
+
+
+def spread(first: int, end: int, count: int) -> list[int]:
+    """`count` frames spread evenly over a run, without its ends."""
+    return sorted({first + (2 * k + 1) * (end - first) // (2 * count) for k in range(count)})

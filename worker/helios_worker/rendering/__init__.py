@@ -1,0 +1,1 @@
+"""A chunk's frames at work: lanes of browsers, work stealing between them, the pool of encoders, the engine."""

@@ -1,0 +1,44 @@
+"""What renders on this machine, and whether it is what a job was planned with."""
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from helios_worker.errors import UserError
+from helios_worker.jobs.spec import Engine
+from helios_worker.machine import cpu_class, fonts_digest, package_version
+
+if TYPE_CHECKING:
+    from helios_worker.capture.browser_pool import Studio
+
+
+class OtherEngine(UserError):
+    """A worker would render other pixels than the job's chunks have: commits under its keys would lie."""
+
+
+async def current_engine(studio: "Studio") -> Engine:
+    """Package, browser, encoder library, fonts and processor class of this worker."""
+    return Engine(
+        package=package_version(),
+        browser=await studio.version(),
+        codec=f"PyAV {version('av')}",
+        fonts=fonts_digest(),
+        cpu=cpu_class(),
+    )
+
+
+def check_engine(planned: Engine, here: Engine) -> None:
+    """Refuses to render a job that was planned with other software or fonts.
+
+    Another processor class is let through and recorded in the manifest: in a mixed cluster it may differ in
+    the last bits, and the stitch says so.
+
+    Raises:
+        OtherEngine: names what differs.
+    """
+    theirs, ours = planned.model_dump(exclude={"cpu"}), here.model_dump(exclude={"cpu"})
+    differing = [f"{name} {theirs[name]} there, {ours[name]} here" for name in theirs if theirs[name] != ours[name]]
+    if differing:
+        raise OtherEngine(
+            f"the job was planned with other software: {'; '.join(differing)}",
+            remedy="use one image for all workers, or render the page again, which plans a new job",
+        )

@@ -1,0 +1,79 @@
+"""A lane: one browser at work on its share of a chunk's frames."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from helios_worker.capture.browser_pool import Studio
+from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.seek_path import pictures
+from helios_worker.capture.page.settings import PageSettings
+from helios_worker.jobs.spec import Film
+from helios_worker.rendering.work_stealing import Shares
+from helios_worker.trace import mark
+
+Put = Callable[[int, bytes], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The frames [first, end) as a lane captured them in a row.
+
+    picture, following: SHA-256 of the first frame's picture and of the one after the last, which is captured too
+    unless the film ends there: whoever starts with that frame must have seen the same.
+    """
+
+    first: int
+    end: int
+    picture: str
+    following: str | None
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The browser `number` of the studio, and what it is to open."""
+
+    number: int
+    film: Film
+    studio: Studio
+    address: str
+    settings: PageSettings
+
+    async def capture(self, shares: Shares, put: Put) -> list[Run]:
+        """Captures what falls to this lane, in one page for as long as the way leads forward.
+
+        put: takes each frame's picture, and waits when there are too many.
+        """
+        runs: list[Run] = []
+        frames = shares.take(self.number)
+        while frames is not None:
+            async with self.studio.page(self.number, self.address, self.settings) as page:
+                while frames is not None and frames.start > page.frame:
+                    run, frames = await self._capture_run(page, frames, shares, put)
+                    runs.append(run)
+        return runs
+
+    async def _capture_run(self, page: Page, frames: range, shares: Shares, put: Put) -> tuple[Run, range | None]:
+        """Captures adjacent pieces, beginning with `frames`; also gives the piece that follows elsewhere."""
+        first = end = frames.start
+        digest = ""
+        piece: range | None = frames
+        while piece is not None and piece.start == end:
+            async for frame, picture in pictures(page, piece, stateful=self.film.stateful):
+                if frame == first:
+                    mark("first picture")
+                    digest = digest_of(picture)
+                await put(frame, picture)
+            end = piece.stop
+            piece = shares.take(self.number)
+        return Run(first, end, digest, await self._following(page, end)), piece
+
+    async def _following(self, page: Page, frame: int) -> str | None:
+        seam = range(frame, min(frame + 1, self.film.end))
+        digests = [digest_of(picture) async for _, picture in pictures(page, seam, stateful=self.film.stateful)]
+        return digests[0] if digests else None
+
+
+def digest_of(picture: bytes) -> str:
+    """SHA-256, by which two captures of a frame are compared."""
+    return hashlib.sha256(picture).hexdigest()
