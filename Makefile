@@ -97,7 +97,7 @@ cluster-status: ## Show the cluster's components, nodes and pods
 
 clean: ## Remove the environment, caches and renders
 	@rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache dist out tests/node_modules .pytest-kind
-	@find crds worker operator cli tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find crds worker adapters operator cli tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- how the environment is made --------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ define install
 	@echo "Installing requirements/$(1).txt into .venv"
 	@$(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements/$(1).txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m compileall -q crds worker operator cli
+	@$(BIN)/python -m compileall -q crds worker adapters operator cli
 	@touch $@
 endef
 

@@ -15,13 +15,13 @@ from helios_crds.renderjob import RenderJobSpec
 from helios_crds.renderjob_status import PlanStatus, RenderJobStatus
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
-from helios_operator import paths
-from helios_operator.cluster import Cluster, Object
-from helios_operator.config import Config, Store
-from helios_operator.controller import STARTERS
+from helios_operator.control.controller import STARTERS
+from helios_operator.kube import paths
+from helios_operator.kube.client import Cluster, Object
+from helios_operator.kube.reflector import Watcher
 from helios_operator.manifests.job import attempt_job
-from helios_operator.state import PLAN, STITCH, ObservedJob, StartAttempt, Work
-from helios_operator.watcher import Watcher
+from helios_operator.model.config import Config, Store
+from helios_operator.model.state import PLAN, STITCH, ObservedJob, StartAttempt, Work
 
 WINDOW = 500
 

@@ -11,11 +11,11 @@ from typing import Any
 from helios_crds.renderjob import RenderJobSpec
 from helios_crds.renderjob_status import PlanStatus, RenderJobStatus
 from helios_crds.wire import Stage
-from helios_operator.cache import Children
-from helios_operator.config import Config
+from helios_operator.decide.reconcile import reconcile
 from helios_operator.manifests.job import attempt_job
-from helios_operator.reconcile import reconcile
-from helios_operator.state import ObservedJob, StartAttempt, Work
+from helios_operator.model.config import Config
+from helios_operator.model.state import ObservedJob, StartAttempt, Work
+from helios_operator.observed.children import Children
 
 LARGEST = 10_000
 JOB = "0" * 16

@@ -8,9 +8,9 @@ import sys
 
 import kopf
 
-from helios_operator import logs
-from helios_operator.config import Config, Store
-from helios_operator.handlers import Setup, register
+from helios_operator.app import logs
+from helios_operator.app.handlers import Setup, register
+from helios_operator.model.config import Config, Store
 
 NESTING = 30_000
 """How deep calls may nest. The API server takes props that nest 10,000 deep: with Python's own limit of 1,000 a single

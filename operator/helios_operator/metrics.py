@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from helios_operator.state import MistakenJob, ObservedJob
+from helios_operator.model.state import MistakenJob, ObservedJob
 
 REGISTRY = CollectorRegistry()
 

@@ -90,11 +90,20 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile
     return ZipFile(path)
 
 
+PACKAGES = (
+    "crds/helios_crds",
+    "worker/helios_worker",
+    "adapters/helios_adapters",
+    "operator/helios_operator",
+    "cli/heliosctl",
+)
+
+
 def test_wheel_contains_all_that_the_packages_hold(repository, wheel):
     """Scripts and pages that the worker injects are data files, easily forgotten by a build."""
     if shutil.which("git") is None or not (repository / ".git").exists():
         pytest.skip("not a git checkout, so there is no list of files to compare with")
-    for package in ("crds/helios_crds", "worker/helios_worker", "operator/helios_operator", "cli/heliosctl"):
+    for package in PACKAGES:
         tracked = subprocess.run(
             ["git", "ls-files", package], cwd=repository, capture_output=True, text=True, check=True
         ).stdout.split()
@@ -107,7 +116,7 @@ def test_wheel_contains_all_that_the_packages_hold(repository, wheel):
 def test_wheel_contains_nothing_else(wheel):
     tops = {name.partition("/")[0] for name in wheel.namelist()}
     info = {top for top in tops if top.endswith(".dist-info")}
-    assert tops - info == {"helios_crds", "helios_worker", "helios_operator", "heliosctl"}
+    assert tops - info == {package.partition("/")[2] for package in PACKAGES}
     assert not [name for name in wheel.namelist() if name.endswith(".pyc")]
 
 

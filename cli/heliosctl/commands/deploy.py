@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
+from helios_adapters.aws.function import LambdaFunction
+from helios_adapters.deployed import Deployed
+from helios_adapters.google.job import CloudRunJobConfig, CloudRunJobs
+from helios_adapters.google.resources import CloudRunService
+from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
 from helios_crds.base import API_VERSION
-from helios_operator.adapters.aws_lambda import LambdaAdapter, LambdaConfig
-from helios_operator.adapters.cloud_run import CloudRunAdapter, CloudRunConfig
-from helios_operator.adapters.cloud_run_jobs import CloudRunJobConfig, CloudRunJobs
-from helios_operator.adapters.cloud_run_shapes import CloudRunService
-from helios_operator.adapters.deployed import Deployed
-from helios_operator.adapters.lambda_function import LambdaFunction
 from helios_worker.errors import UserError
 from heliosctl.arguments.options import SaidOptions, takes
 from heliosctl.terminal import interrupt

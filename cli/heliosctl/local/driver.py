@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from helios_adapters.base import Deployment
 from helios_crds.request import RenderRequest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_operator.adapters.base import Deployment
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.jobs.spec import JobSpec, committed, read_job
 from heliosctl.errors import PLAN, StageFailed

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from helios_adapters.errors import BadAnswer, NoRoom, TargetError, Unusable, WorkerLost, as_reply
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_operator.adapters.errors import BadAnswer, NoRoom, TargetError, Unusable, WorkerLost, as_reply
 from helios_worker.errors import UserError
 from heliosctl.terminal.progress import Listener
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from helios_operator.adapters.aws_lambda import LambdaAdapter, LambdaConfig
-from helios_operator.adapters.base import Deployment
-from helios_operator.adapters.cloud_run import CloudRunAdapter, CloudRunConfig
-from helios_operator.adapters.errors import TargetError
-from helios_operator.adapters.local import LocalAdapter, LocalConfig
+from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
+from helios_adapters.base import Deployment
+from helios_adapters.errors import TargetError
+from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
+from helios_adapters.local import LocalAdapter, LocalConfig
 from helios_worker.machine import cpu_count
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.arguments.targets import Destination

@@ -5,11 +5,11 @@ from datetime import timedelta
 from helios_crds.durations import parse_duration
 from helios_crds.rendertarget import KubernetesTarget, PodSettings
 from helios_crds.wire import ExitCode, Stage
-from helios_operator.config import Config
 from helios_operator.manifests.names import RENDER, TARGET, attempt_labels, attempt_name, owner_reference
 from helios_operator.manifests.pod import CONTAINER, pod_template
 from helios_operator.manifests.request import Manifest
-from helios_operator.state import ObservedJob, StartAttempt
+from helios_operator.model.config import Config
+from helios_operator.model.state import ObservedJob, StartAttempt
 
 # A Job that vanished before its result was on record would run again: an operator that is away needs some time.
 SHORTEST_TTL = timedelta(minutes=10)

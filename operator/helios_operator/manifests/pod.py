@@ -5,11 +5,11 @@ from datetime import timedelta
 from helios_crds.mapping import COMPOSITION_FOLDER
 from helios_crds.rendertarget import PodSettings
 from helios_crds.wire import SECRET_PREFIX, Stage
-from helios_operator.config import Config
-from helios_operator.locations import uses_own_store
 from helios_operator.manifests.names import REQUEST, attempt_labels, page_name
 from helios_operator.manifests.request import Manifest, request_text, request_url
-from helios_operator.state import ObservedJob, StartAttempt
+from helios_operator.model.config import Config
+from helios_operator.model.locations import uses_own_store
+from helios_operator.model.state import ObservedJob, StartAttempt
 
 CONTAINER = "worker"
 USER = 10001  # the image's

@@ -4,10 +4,10 @@ import hashlib
 from typing import Any
 
 from helios_crds.mapping import INLINE_ENTRY, render_request
-from helios_operator.config import Config
-from helios_operator.locations import output_url, store_url
 from helios_operator.manifests.names import MANAGED_BY, MANAGER, labels, owner_reference, page_name
-from helios_operator.state import ObservedJob
+from helios_operator.model.config import Config
+from helios_operator.model.locations import output_url, store_url
+from helios_operator.model.state import ObservedJob
 
 Manifest = dict[str, Any]
 

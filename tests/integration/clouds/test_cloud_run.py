@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from helios_adapters import errors
+from helios_adapters.connect import connect
+from helios_adapters.google.resources import CloudRunService
+from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
+from helios_adapters.replies import ANSWER_BYTES
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Payload
-from helios_operator.adapters import errors
-from helios_operator.adapters.cloud_run import CloudRunAdapter, CloudRunConfig
-from helios_operator.adapters.cloud_run_shapes import CloudRunService
-from helios_operator.adapters.of_target import connect
-from helios_operator.adapters.replies import ANSWER_BYTES
 from tests.clouds.cloud_run_server import ACCOUNT, PROJECT, REGION, CloudRunServer, api_error
 from tests.clouds.http_faults import Answer, Fault, Request, json_answer
 from tests.integration.clouds.conftest import Scripted

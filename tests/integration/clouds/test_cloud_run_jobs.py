@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from helios_adapters import errors
+from helios_adapters.connect import connect
+from helios_adapters.google.job import CloudRunJobConfig, CloudRunJobs
+from helios_adapters.google.resources import CloudRunService
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_operator.adapters import errors
-from helios_operator.adapters.cloud_run_jobs import CloudRunJobConfig, CloudRunJobs
-from helios_operator.adapters.cloud_run_shapes import CloudRunService
-from helios_operator.adapters.of_target import connect
 from tests.clouds.cloud_run_server import PROJECT, REGION, CloudRunServer
 from tests.integration.clouds.conftest import without_identity
 

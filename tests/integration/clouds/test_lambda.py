@@ -6,13 +6,13 @@ import urllib.request
 
 import pytest
 
+from helios_adapters import errors
+from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
+from helios_adapters.aws.function import LambdaFunction
+from helios_adapters.connect import connect
+from helios_adapters.replies import ANSWER_BYTES
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Payload
-from helios_operator.adapters import errors
-from helios_operator.adapters.aws_lambda import LambdaAdapter, LambdaConfig
-from helios_operator.adapters.lambda_function import LambdaFunction
-from helios_operator.adapters.of_target import connect
-from helios_operator.adapters.replies import ANSWER_BYTES
 from tests.clouds.http_faults import Answer, Fault, json_answer
 from tests.clouds.lambda_server import ACCOUNT, REGION, ROLE, LambdaServer, function_error, refused, throttled
 from tests.integration.clouds.conftest import Scripted, without_identity

@@ -12,12 +12,12 @@ import botocore.session
 import pytest
 import yaml
 
+from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
+from helios_adapters.aws.function import LambdaFunction
+from helios_adapters.google.job import CloudRunJobConfig, CloudRunJobs
+from helios_adapters.google.resources import CloudRunService
+from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
 from helios_crds.wire import Payload
-from helios_operator.adapters.aws_lambda import LambdaAdapter, LambdaConfig
-from helios_operator.adapters.cloud_run import CloudRunAdapter, CloudRunConfig
-from helios_operator.adapters.cloud_run_jobs import CloudRunJobConfig, CloudRunJobs
-from helios_operator.adapters.cloud_run_shapes import CloudRunService
-from helios_operator.adapters.lambda_function import LambdaFunction
 from tests.clouds.cloud_run_server import PROJECT, CloudRunServer
 from tests.clouds.cloud_run_server import REGION as GOOGLE_REGION
 from tests.clouds.http_faults import Request

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from kubernetes.aio.client import ApiClient, Configuration, CoordinationV1Api
 
-from helios_operator.leadership import LEASE_SECONDS, lead
+from helios_operator.kube.leader_election import LEASE_SECONDS, lead
 from tests.cluster.control_plane import ControlPlane
 
 

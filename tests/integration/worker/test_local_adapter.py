@@ -11,8 +11,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from helios_adapters.local import LocalAdapter, LocalConfig
 from helios_crds.wire import ExitCode, Payload, Stage
-from helios_operator.adapters.local import LocalAdapter, LocalConfig
 from helios_worker.artifacts.store import ArtifactStore
 from tests.integration.worker.project import (
     RESTLESS,
@@ -193,7 +193,7 @@ async def test_a_worker_that_closes_its_output_and_stays_is_ended(tmp_path: Path
     mute.write_text("#!/bin/sh\nread payload\nexec sleep 60 >/dev/null 2>/dev/null\n")
     mute.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(mute))
-    monkeypatch.setattr("helios_operator.adapters.local.END_SECONDS", 0.5)
+    monkeypatch.setattr("helios_adapters.local.END_SECONDS", 0.5)
     adapter = LocalAdapter()
     await adapter.deploy(LocalConfig())
     reply = await asyncio.wait_for(adapter.invoke(Payload(jobPath="x")), 10)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from helios_adapters.base import Deployment
 from helios_crds.request import Composition, RenderRequest
 from helios_crds.wire import Payload, Reply, Stage, chunk_bitmap
-from helios_operator.adapters.base import Deployment
 from helios_worker.artifacts.store import ArtifactStore
 from heliosctl.errors import StageFailed
 from heliosctl.local import driver

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from helios_adapters.errors import Garbled, TargetError, Throttled, TimedOut, UnknownTarget
 from helios_crds.wire import Payload, Reply, Stage
-from helios_operator.adapters.errors import Garbled, TargetError, Throttled, TimedOut, UnknownTarget
 from heliosctl.local.fleet import LOST_IN_A_ROW, Fleet, NoTargetLeft, Place, choose
 from heliosctl.terminal.progress import Silent
 

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from helios_crds.base import API_VERSION
-from helios_operator import paths
-from helios_operator.cluster import ApiError, Object
-from helios_operator.config import Config
-from helios_operator.controller import Controller
+from helios_operator.control.controller import Controller
+from helios_operator.kube import paths
+from helios_operator.kube.client import ApiError, Object
+from helios_operator.model.config import Config
 from tests.unit.operator.builders import NOW, UID
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from helios_crds.renderjob import RenderJobSpec
 from helios_crds.renderjob_status import PlanStatus, RenderJobStatus, Retry
 from helios_crds.wire import Stage
-from helios_operator.config import Config
-from helios_operator.state import Attempt, AttemptPhase, ObservedJob, Work
+from helios_operator.model.config import Config
+from helios_operator.model.state import Attempt, AttemptPhase, ObservedJob, Work
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 UID = "0a1b2c3d-0000-4000-8000-000000000000"

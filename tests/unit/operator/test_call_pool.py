@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from helios_operator.adapters.errors import NoRoom
-from helios_operator.adapters.threads import CallPool
+from helios_adapters.call_pool import CallPool
+from helios_adapters.errors import NoRoom
 
 
 async def over(pool: CallPool) -> None:
@@ -78,7 +78,7 @@ async def test_an_error_that_nobody_waits_for_is_nobodys(caplog):
 def test_a_process_ends_while_a_call_hangs():
     program = """
 import asyncio, threading
-from helios_operator.adapters.threads import CallPool
+from helios_adapters.call_pool import CallPool
 async def main():
     try:
         async with asyncio.timeout(0.05):

@@ -10,13 +10,9 @@ from typing import Any
 
 import pytest
 
-from helios_crds.renderjob_status import TargetStatus
-from helios_crds.rendertarget import RenderTargetSpec, TargetPrice
-from helios_crds.wire import Payload, Reply, Stage
-from helios_operator import invocations
-from helios_operator.adapters.cloud_run_jobs import CloudRunJobs
-from helios_operator.adapters.deployed import Deployed
-from helios_operator.adapters.errors import (
+from helios_adapters import health
+from helios_adapters.deployed import Deployed
+from helios_adapters.errors import (
     AccessDenied,
     ConnectionLost,
     Crashed,
@@ -27,17 +23,21 @@ from helios_operator.adapters.errors import (
     Throttled,
     TimedOut,
 )
-from helios_operator.clouds import Clouds
-from helios_operator.config import Config, Store
-from helios_operator.invocations import Invocations, Order, message_of
-from helios_operator.policies import health
-from helios_operator.policies.budget import affordable, invocation_cost
-from helios_operator.policies.health import Health
-from helios_operator.policies.homes import homes
-from helios_operator.policies.placement import Room, within_budget
-from helios_operator.reconcile import reconcile
-from helios_operator.state import Attempt, AttemptPhase, StartAttempt, Work
-from helios_operator.tallies import Tallies
+from helios_adapters.google.job import CloudRunJobs
+from helios_adapters.health import Health
+from helios_crds.renderjob_status import TargetStatus
+from helios_crds.rendertarget import RenderTargetSpec, TargetPrice
+from helios_crds.wire import Payload, Reply, Stage
+from helios_operator.decide.policies.budget import affordable, invocation_cost
+from helios_operator.decide.policies.eligibility import homes
+from helios_operator.decide.policies.placement import Room, within_budget
+from helios_operator.decide.reconcile import reconcile
+from helios_operator.model.config import Config, Store
+from helios_operator.model.state import Attempt, AttemptPhase, StartAttempt, Work
+from helios_operator.model.target_usage import Tallies
+from helios_operator.offload import invocations
+from helios_operator.offload.connections import Clouds
+from helios_operator.offload.invocations import Invocations, Order, message_of
 from tests.unit.operator.builders import JOB_ID, NOW, UID, attempt, plan_status, render_job, seconds
 
 LAMBDA = RenderTargetSpec.model_validate(
@@ -385,7 +385,7 @@ async def test_a_target_is_looked_at_now_and_then(monkeypatch, trouble, memory):
     clouds = Clouds(connect)
     async with clouds.using("lambda", LAMBDA), clouds.using("lambda", LAMBDA):
         assert len(made) == 1
-        monkeypatch.setattr("helios_operator.clouds.AGE_SECONDS", -1)
+        monkeypatch.setattr("helios_operator.offload.connections.AGE_SECONDS", -1)
         if memory is None:
             with pytest.raises(AccessDenied):
                 async with clouds.using("lambda", LAMBDA):

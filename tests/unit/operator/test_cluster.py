@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from kubernetes.aio.client import ApiClient, Configuration
 
-from helios_operator.cluster import ApiError, Cluster
+from helios_operator.kube.client import ApiError, Cluster
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -109,7 +109,7 @@ async def test_a_step_of_our_clock_is_no_time(monkeypatch: pytest.MonkeyPatch):
 
     async with serving(whole("{}", Date="Thu, 01 Jan 2026 12:00:00 GMT")) as (cluster, _):
         await cluster.get("/api/v1/pods")
-        monkeypatch.setattr("helios_operator.cluster.datetime", Stepped)
+        monkeypatch.setattr("helios_operator.kube.client.datetime", Stepped)
         assert abs(cluster.now - datetime(2026, 1, 1, 12, tzinfo=UTC)) < timedelta(minutes=1)
 
 

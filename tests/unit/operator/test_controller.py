@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from helios_crds.wire import Stage
-from helios_operator import controller, paths, progress, refused_starts, taken_names
-from helios_operator.cluster import ApiError
+from helios_operator.control import controller, status_rate_limit
+from helios_operator.kube import paths
+from helios_operator.kube.client import ApiError
 from helios_operator.manifests.names import attempt_name
-from helios_operator.state import Work
+from helios_operator.model.state import Work
+from helios_operator.observed import name_conflicts, rejected_starts
 from tests.unit.operator.api_server import ApiServer, Operator, condition
 from tests.unit.operator.builders import NOW, UID, plan_status, render_job, seconds
 
@@ -24,7 +26,7 @@ STALLED = ("True", "NameTaken")
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passes follow each other at once."""
     monkeypatch.setattr(controller, "write_interval", lambda chunks: 0.01)
-    monkeypatch.setattr(taken_names, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(name_conflicts, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(controller, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(controller, "GATHERING", 0.01)
     monkeypatch.setattr(controller, "AFTER_ERROR", 0.05)
@@ -199,8 +201,8 @@ async def test_nothing_is_kept_of_news_about_what_is_gone(operator: Operator):
 
 
 async def test_progress_waits_for_its_turn(operator: Operator, server: ApiServer, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(progress, "BURST", 0)
-    monkeypatch.setattr(progress, "RATE", 1 / 60)
+    monkeypatch.setattr(status_rate_limit, "BURST", 0)
+    monkeypatch.setattr(status_rate_limit, "RATE", 1 / 60)
     operator.apply("before", uid="0a000000-0000-4000-8000-000000000000", status={**planned(1), "chunks": {"total": 1}})
     operator.apply(status={**planned(4), "chunks": {"total": 4}})
 
@@ -324,7 +326,7 @@ async def test_starts_that_are_refused_are_told_and_tried_again(
         return [told.until > server.now for told in operator.controller._refused.of(UID)] == [True, True]
 
     async def later(is_so: Callable[[], bool], what: str) -> None:
-        server.now += refused_starts.LONGEST_PAUSE
+        server.now += rejected_starts.LONGEST_PAUSE
         operator.controller.queue.add(UID)
         await operator.until(is_so, what)
 

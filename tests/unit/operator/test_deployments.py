@@ -6,12 +6,12 @@ import sys
 import pytest
 from google.cloud import run_v2
 
+from helios_adapters.aws.function import LambdaFunction, differences
+from helios_adapters.connect import connect
+from helios_adapters.errors import BadSettings, MissingExtra
+from helios_adapters.google.identity import checked_address
+from helios_adapters.google.resources import CloudRunService, memory_of, serving, shape_job, shape_service
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_operator.adapters.cloud_run_shapes import CloudRunService, memory_of, serving, shape_job, shape_service
-from helios_operator.adapters.errors import BadSettings, MissingExtra
-from helios_operator.adapters.google_identity import checked_address
-from helios_operator.adapters.lambda_function import LambdaFunction, differences
-from helios_operator.adapters.of_target import connect
 
 WANTED = LambdaFunction("image:1", "arn:aws:iam::1:role/r", environment={"A": "1"})
 THERE = {
@@ -155,7 +155,7 @@ async def test_without_its_library_a_target_names_the_extra_to_install(monkeypat
 
 def test_the_clouds_libraries_are_imported_when_they_are_needed():
     program = """
-import sys, heliosctl.main, helios_operator.adapters.of_target
+import sys, heliosctl.main, helios_adapters.connect
 late = {"boto3", "botocore", "google.auth", "google.cloud", "aiohttp", "requests"}
 print(sorted(late & set(sys.modules)))
 """

@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from helios_crds.wire import Stage
-from helios_operator import events
-from helios_operator.cluster import ApiError
-from helios_operator.events import Recorder
-from helios_operator.policies.gathering import Failure, announcements
-from helios_operator.state import Announcement, Work
+from helios_operator.control import event_recorder
+from helios_operator.control.event_recorder import Recorder
+from helios_operator.decide.policies.failure_events import Failure, announcements
+from helios_operator.kube.client import ApiError
+from helios_operator.model.state import Announcement, Work
 from tests.unit.operator.api_server import ApiServer
 from tests.unit.operator.builders import NOW, render_job, seconds
 
@@ -23,7 +23,7 @@ def failed(chunk: int, number: int = 1, said: str = "404") -> Announcement:
 async def write(recorder: Recorder) -> None:
     """Lets what is pending be written."""
     running = asyncio.create_task(recorder.run())
-    for _ in range(2 * events.MAX_PENDING):
+    for _ in range(2 * event_recorder.MAX_PENDING):
         await asyncio.sleep(0)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -66,7 +66,7 @@ async def test_errors_and_floods_end_nothing(server: ApiServer, recorder: Record
         raise ApiError(0, "Unreachable", "")
 
     server.refuse = refuse
-    for index in range(events.MAX_PENDING + 5):
+    for index in range(event_recorder.MAX_PENDING + 5):
         recorder.say(JOB, failed(index))
     await write(recorder)
     server.refuse = lambda verb, path: None
@@ -76,7 +76,7 @@ async def test_errors_and_floods_end_nothing(server: ApiServer, recorder: Record
 
 
 async def test_what_is_known_is_bounded(server: ApiServer, recorder: Recorder, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(events, "MAX_KNOWN", 2)
+    monkeypatch.setattr(event_recorder, "MAX_KNOWN", 2)
     for chunk in (0, 1, 0, 2, 0, 1):
         recorder.say(JOB, failed(chunk))
     await write(recorder)

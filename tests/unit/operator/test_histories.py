@@ -19,10 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage, chunk_bitmap
-from helios_operator.config import Store
-from helios_operator.policies.deadlines import is_lost
-from helios_operator.reconcile import reconcile
-from helios_operator.state import PLAN, STITCH, Attempt, AttemptPhase, StartAttempt, StopAttempt, TakenName, Work
+from helios_operator.decide.policies.deadlines import is_lost
+from helios_operator.decide.reconcile import reconcile
+from helios_operator.model.config import Store
+from helios_operator.model.state import PLAN, STITCH, Attempt, AttemptPhase, StartAttempt, StopAttempt, TakenName, Work
 from tests.unit.operator.builders import CONFIG, JOB_ID, NOW, render_job, seconds
 
 PARALLELISM = 3

@@ -7,12 +7,12 @@ import pytest
 from aiohttp import web
 from kubernetes.aio.client import ApiClient, Configuration
 
-from helios_operator import leadership
+from helios_operator.kube import leader_election
 
 
 async def test_a_call_that_hangs_ends(monkeypatch: pytest.MonkeyPatch):
     """The library looks at its deadline between calls only, and the client waits for five minutes."""
-    monkeypatch.setattr(leadership, "CALL_SECONDS", 0.1)
+    monkeypatch.setattr(leader_election, "CALL_SECONDS", 0.1)
 
     async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -21,7 +21,7 @@ async def test_a_call_that_hangs_ends(monkeypatch: pytest.MonkeyPatch):
     server = await asyncio.start_server(silence, "127.0.0.1", 0)
     address: Any = server.sockets[0].getsockname()
     async with server, ApiClient(Configuration(host=f"http://127.0.0.1:{address[1]}")) as client, asyncio.timeout(30):
-        lock = leadership._Lock("lease", "default", "me", client)
+        lock = leader_election._Lock("lease", "default", "me", client)
         assert (await lock.get("lease", "default"))[0] is False
         await lock.release()
 
@@ -29,7 +29,7 @@ async def test_a_call_that_hangs_ends(monkeypatch: pytest.MonkeyPatch):
 async def test_work_ends_before_the_lease_does(monkeypatch: pytest.MonkeyPatch):
     """However long calls hang: another operator may take the Lease when it has run out."""
     for name, seconds in {"LEASE_SECONDS": 3, "RENEW_SECONDS": 2, "RETRY_SECONDS": 1, "CALL_SECONDS": 60}.items():
-        monkeypatch.setattr(leadership, name, seconds)
+        monkeypatch.setattr(leader_election, name, seconds)
     begun, ended, clock = asyncio.Event(), list[float](), asyncio.get_running_loop().time
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -53,8 +53,8 @@ async def test_work_ends_before_the_lease_does(monkeypatch: pytest.MonkeyPatch):
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     before = clock()
     async with ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")) as client:
-        with pytest.raises(leadership.LeadershipLost):
-            await leadership.lead(client, "default", "lease", work)
+        with pytest.raises(leader_election.LeadershipLost):
+            await leader_election.lead(client, "default", "lease", work)
     await runner.cleanup()
     assert begun.is_set()
     assert ended[0] - before < 8, "it went on until a call had ended"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from helios_operator import lister as module
-from helios_operator.cluster import ApiError
-from helios_operator.lister import Collected, Lister
+from helios_operator.kube import resync as module
+from helios_operator.kube.client import ApiError
+from helios_operator.kube.resync import Collected, Lister
 
 
 class Server:

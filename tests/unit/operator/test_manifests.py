@@ -6,11 +6,11 @@ import pytest
 
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
-from helios_operator.config import Config
 from helios_operator.manifests.job import attempt_job
 from helios_operator.manifests.names import REQUEST, attempt_labels, attempt_name, read_labels
 from helios_operator.manifests.request import artifact_claim, page_config_map
-from helios_operator.state import PLAN, STITCH, StartAttempt, Work
+from helios_operator.model.config import Config
+from helios_operator.model.state import PLAN, STITCH, StartAttempt, Work
 from tests.unit.operator.builders import CONFIG, JOB_PATH, render_job
 
 CHUNK = Work(Stage.CHUNK, 42)

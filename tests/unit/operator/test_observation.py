@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from helios_crds.wire import Stage
-from helios_operator.cache import Children
+from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.manifests.job import attempt_job
-from helios_operator.observe import attempt, owner_uid, render_job
-from helios_operator.state import AttemptPhase, MistakenJob, ObservedJob, StartAttempt, Work
-from helios_operator.work_queue import WorkQueue
+from helios_operator.model.state import AttemptPhase, MistakenJob, ObservedJob, StartAttempt, Work
+from helios_operator.observed.children import Children
+from helios_operator.observed.parse import attempt, owner_uid, render_job
 from tests.unit.operator import builders
 
 MADE, LATER = "2026-01-01T12:00:00Z", "2026-01-01T12:30:00Z"

@@ -7,18 +7,18 @@ import pytest
 
 from helios_crds.renderjob import Retries, Stragglers, TargetUse
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_operator import reasons
-from helios_operator.config import Config
-from helios_operator.policies import results
-from helios_operator.policies.causes import cause_of
-from helios_operator.policies.deadlines import has_not_started, is_lost, is_over
-from helios_operator.policies.delays import delay
-from helios_operator.policies.fair_share import Demand, shares
-from helios_operator.policies.placement import Room, Tried, place, rooms
-from helios_operator.policies.retry import backoff, given_up
-from helios_operator.policies.stop import attempts_to_stop
-from helios_operator.policies.stragglers import patience, stragglers
-from helios_operator.state import PLAN, STITCH, by_work
+from helios_operator.control.fair_share import Demand, shares
+from helios_operator.decide.policies import worker_results
+from helios_operator.decide.policies.deadlines import has_not_started, is_lost, is_over
+from helios_operator.decide.policies.delays import delay
+from helios_operator.decide.policies.failure_causes import cause_of
+from helios_operator.decide.policies.placement import Room, Tried, place, rooms
+from helios_operator.decide.policies.retry import backoff, given_up
+from helios_operator.decide.policies.stop import attempts_to_stop
+from helios_operator.decide.policies.stragglers import patience, stragglers
+from helios_operator.model import reasons
+from helios_operator.model.config import Config
+from helios_operator.model.state import PLAN, STITCH, by_work
 from tests.unit.operator.builders import JOB_ID, JOB_PATH, NOW, UID, attempt, retry, seconds, status
 
 USES = (TargetUse(name="kubernetes", maxConcurrent=2), TargetUse(name="spot"))
@@ -275,7 +275,7 @@ def plan_message(**changes: object) -> str:
 
 
 def test_a_plan_is_read():
-    found = results.plan_result(plan_message(warnings=["a\nb"] * 20), "file:///artifacts/")
+    found = worker_results.plan_result(plan_message(warnings=["a\nb"] * 20), "file:///artifacts/")
     assert found is not None
     plan, marks = found
     assert (plan.frames, plan.chunks, plan.cached, marks) == (300, 5, 2, "=.=..")
@@ -305,7 +305,7 @@ def test_a_plan_is_read():
     ],
 )
 def test_no_plan(message):
-    assert results.plan_result(message, "file:///artifacts/") is None
+    assert worker_results.plan_result(message, "file:///artifacts/") is None
 
 
 @pytest.mark.parametrize(
@@ -320,14 +320,14 @@ def test_no_plan(message):
     ],
 )
 def test_bad_chunks(message, bad):
-    assert results.bad_chunks(message, 5) == bad
+    assert worker_results.bad_chunks(message, 5) == bad
 
 
 def test_a_film_that_lies_about_its_length_is_kept_without_its_claims():
     message = json.dumps({"sha256": "ab" * 32, "bytes": 7, "frames": 300})
-    assert results.film_result(message, "s3://a/b.mp4", 300).bytes == 7
-    assert results.film_result(message, "s3://a/b.mp4", 299).sha256 == ""
-    assert results.film_result("garbage", "s3://a/b.mp4", 300).url == "s3://a/b.mp4"
+    assert worker_results.film_result(message, "s3://a/b.mp4", 300).bytes == 7
+    assert worker_results.film_result(message, "s3://a/b.mp4", 299).sha256 == ""
+    assert worker_results.film_result("garbage", "s3://a/b.mp4", 300).url == "s3://a/b.mp4"
 
 
 @pytest.mark.parametrize(
@@ -348,9 +348,9 @@ def test_a_film_that_lies_about_its_length_is_kept_without_its_claims():
     ],
 )
 def test_words(message, exit_code, words):
-    assert results.words(message, exit_code) == words
+    assert worker_results.words(message, exit_code) == words
 
 
 def test_long_words_keep_their_end():
-    assert len(results.words("x" * 3000 + "the end", 1)) == results.MAX_TEXT
-    assert results.words("x" * 3000 + "the end", 1).endswith("the end")
+    assert len(worker_results.words("x" * 3000 + "the end", 1)) == worker_results.MAX_TEXT
+    assert worker_results.words("x" * 3000 + "the end", 1).endswith("the end")

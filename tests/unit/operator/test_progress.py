@@ -1,6 +1,6 @@
 """Turns to write progress: in order, and never far away."""
 
-from helios_operator.progress import BURST, LONGEST, RATE, Turns
+from helios_operator.control.status_rate_limit import BURST, LONGEST, RATE, Turns
 
 
 def test_a_few_write_at_once_and_thousands_in_turn():

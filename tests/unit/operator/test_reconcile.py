@@ -9,10 +9,10 @@ import pytest
 from helios_crds.renderjob_status import MAX_RETRY_ENTRIES, PlanStatus, RenderJobStatus
 from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
 from helios_crds.wire import Stage
-from helios_operator.config import Config
-from helios_operator.policies.placement import NO_LIMIT
-from helios_operator.reconcile import reconcile
-from helios_operator.state import (
+from helios_operator.decide.policies.placement import NO_LIMIT
+from helios_operator.decide.reconcile import reconcile
+from helios_operator.model.config import Config
+from helios_operator.model.state import (
     PLAN,
     STITCH,
     Attempt,

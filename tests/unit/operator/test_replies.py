@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from helios_adapters.errors import Garbled, NotOurWorker, Oversized, WorkerLost, quoted
+from helios_adapters.replies import ANSWER_BYTES, CUT, SAID_CHARACTERS, bounded, lambda_reply, worker_reply
 from helios_crds.wire import RESULT_BYTES, Reply
-from helios_operator.adapters.errors import Garbled, NotOurWorker, Oversized, WorkerLost, quoted
-from helios_operator.adapters.replies import ANSWER_BYTES, CUT, SAID_CHARACTERS, bounded, lambda_reply, worker_reply
 
 WHERE = "function f in eu-west-1"
 

@@ -7,10 +7,10 @@ from botocore import exceptions as boto
 from google.api_core import exceptions as core
 from google.auth import exceptions as auth
 
+from helios_adapters import errors
+from helios_adapters.aws.errors import aws_error, function_error, image_fault
+from helios_adapters.google.errors import google_error, not_started, service_reply
 from helios_crds.wire import ExitCode
-from helios_operator.adapters import errors
-from helios_operator.adapters.aws_errors import aws_error, function_error, image_fault
-from helios_operator.adapters.google_errors import google_error, not_started, service_reply
 
 WHERE = "the target"
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from helios_operator import paths
-from helios_operator import targets as module
-from helios_operator.cluster import ApiError
-from helios_operator.targets import Targets, target_status
+from helios_operator.control import render_targets as module
+from helios_operator.control.render_targets import Targets, target_status
+from helios_operator.kube import paths
+from helios_operator.kube.client import ApiError
 from tests.unit.operator.api_server import ApiServer, condition
 from tests.unit.operator.builders import NOW, seconds
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from helios_operator import watcher
-from helios_operator.cluster import ApiError
-from helios_operator.watcher import Pace, Watcher
+from helios_operator.kube import reflector
+from helios_operator.kube.client import ApiError
+from helios_operator.kube.reflector import Pace, Watcher
 
 Event = tuple[str, dict[str, Any]]
 
@@ -17,7 +17,7 @@ Event = tuple[str, dict[str, Any]]
 def test_pauses_grow_and_start_again():
     pace = Pace()
     assert [pace.pause(0.0) for _ in range(9)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
-    assert pace.pause(watcher.ALIVE) == 0.0
+    assert pace.pause(reflector.ALIVE) == 0.0
     assert pace.pause(0.0) == 0.1
 
 
@@ -61,8 +61,8 @@ def gaps(times: list[float]) -> list[float]:
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(watcher, "LONGEST_PAUSE", 0.08)
+    monkeypatch.setattr(reflector, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(reflector, "LONGEST_PAUSE", 0.08)
 
 
 LEAST = (0.01, 0.02, 0.04, 0.08, 0.08)

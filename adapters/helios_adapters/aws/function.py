@@ -1,0 +1,155 @@
+"""An AWS Lambda function of the worker's image, made or brought to what is wanted.
+
+Nothing is called that changes anything unless something differs. What others added, environment variables and tags,
+stays. An image is compared by its address: give one with a digest, or a tag that never moves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from helios_adapters.deployed import changed
+from helios_adapters.errors import AccessDenied, BadSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import GetFunctionResponseTypeDef
+
+COMMAND = ("lambda",)
+"""What the worker's image is started with."""
+WAIT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class LambdaFunction:
+    """What a function is to be like.
+
+    image: address in ECR, in the function's region. role: ARN of its execution role. memory: MiB, 128 to 10,240; a
+    processor for each 1,769. storage: MiB of /tmp, 512 to 10,240. timeout: seconds, at most 900. architecture:
+    x86_64 or arm64. reserved_concurrency: of the account's, for this function alone; None leaves it as it is.
+    """
+
+    image: str
+    role: str
+    memory: int = 3538
+    storage: int = 2048
+    timeout: int = 900
+    environment: Mapping[str, str] = field(default_factory=dict)
+    architecture: str = "x86_64"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    reserved_concurrency: int | None = None
+
+
+def ensure_function(
+    client: "LambdaClient", name: str, wanted: LambdaFunction, where: str
+) -> tuple[str, tuple[str, ...]]:
+    """Makes or updates a function and waits until it can be invoked. Blocks, for minutes where an image is new.
+
+    Returns:
+        Its ARN, and what was changed.
+
+    Raises:
+        BadSettings, AccessDenied: the function there cannot become ours, or not all of it may be seen.
+        botocore's errors: as they come.
+    """
+    try:
+        found = client.get_function(FunctionName=name)
+    except client.exceptions.ResourceNotFoundException:
+        try:
+            return _create(client, name, wanted)
+        except client.exceptions.ResourceConflictException:  # somebody else was faster
+            found = client.get_function(FunctionName=name)
+    return _update(client, name, wanted, found, where)
+
+
+def _create(client: "LambdaClient", name: str, wanted: LambdaFunction) -> tuple[str, tuple[str, ...]]:
+    made = client.create_function(
+        FunctionName=name,
+        PackageType="Image",
+        Code={"ImageUri": wanted.image},
+        ImageConfig={"Command": list(COMMAND)},
+        Role=wanted.role,
+        MemorySize=wanted.memory,
+        EphemeralStorage={"Size": wanted.storage},
+        Timeout=wanted.timeout,
+        Environment={"Variables": dict(wanted.environment)},
+        Architectures=[wanted.architecture],  # type: ignore[list-item]  # Lambda itself refuses another one
+        Tags=dict(wanted.tags),
+    )
+    _wait(client, "function_active_v2", name)
+    changes = ["created"]
+    if wanted.reserved_concurrency is not None:
+        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=wanted.reserved_concurrency)
+        changes.append(f"reserved concurrency {wanted.reserved_concurrency}")
+    return made["FunctionArn"], tuple(changes)
+
+
+def _update(
+    client: "LambdaClient", name: str, wanted: LambdaFunction, found: "GetFunctionResponseTypeDef", where: str
+) -> tuple[str, tuple[str, ...]]:
+    there = found["Configuration"]
+    if there.get("PackageType") != "Image":
+        raise BadSettings(
+            "there is a function of that name that is no image", where=where, remedy="choose another name"
+        )
+    if wanted.tags and "TagsError" in found:
+        raise AccessDenied("its tags cannot be seen", where=where, remedy="allow lambda:ListTags")
+    if there.get("State") == "Pending":
+        _wait(client, "function_active_v2", name)
+    if there.get("LastUpdateStatus") == "InProgress":
+        _wait(client, "function_updated_v2", name)
+    settings, changes = differences(wanted, there)
+    if settings:
+        client.update_function_configuration(FunctionName=name, **settings)
+        _wait(client, "function_updated_v2", name)
+    image, architectures = found.get("Code", {}).get("ImageUri", ""), there.get("Architectures", [])
+    if image != wanted.image or architectures != [wanted.architecture]:
+        client.update_function_code(
+            FunctionName=name,
+            ImageUri=wanted.image,
+            Architectures=[wanted.architecture],  # type: ignore[list-item]
+        )
+        _wait(client, "function_updated_v2", name)
+        changes.append(
+            changed("image", f"{image} ({', '.join(architectures)})", f"{wanted.image} ({wanted.architecture})")
+        )
+    tags = {key: value for key, value in wanted.tags.items() if found.get("Tags", {}).get(key) != value}
+    if tags:
+        client.tag_resource(Resource=there["FunctionArn"], Tags=tags)
+        changes.append(f"tags {', '.join(sorted(tags))}")
+    reserved = found.get("Concurrency", {}).get("ReservedConcurrentExecutions")
+    if wanted.reserved_concurrency is not None and reserved != wanted.reserved_concurrency:
+        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=wanted.reserved_concurrency)
+        changes.append(changed("reserved concurrency", reserved or "none", wanted.reserved_concurrency))
+    return there["FunctionArn"], tuple(changes)
+
+
+def differences(wanted: LambdaFunction, there: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Arguments for UpdateFunctionConfiguration that bring a function's settings to what is wanted, and in words."""
+    settings: dict[str, Any] = {}
+    changes: list[str] = []
+
+    def compare(argument: str, what: str, before: object, after: object, value: object) -> None:
+        if before != after:
+            settings[argument] = value
+            changes.append(changed(what, before, after))
+
+    command = there.get("ImageConfigResponse", {}).get("ImageConfig", {}).get("Command", [])
+    compare("ImageConfig", "command", command, list(COMMAND), {"Command": list(COMMAND)})
+    compare("Role", "role", there.get("Role"), wanted.role, wanted.role)
+    compare("MemorySize", "memory", f"{there.get('MemorySize')} MiB", f"{wanted.memory} MiB", wanted.memory)
+    storage = f"{there.get('EphemeralStorage', {}).get('Size')} MiB"
+    compare("EphemeralStorage", "storage", storage, f"{wanted.storage} MiB", {"Size": wanted.storage})
+    compare("Timeout", "timeout", f"{there.get('Timeout')} s", f"{wanted.timeout} s", wanted.timeout)
+    variables = there.get("Environment", {}).get("Variables", {})
+    merged = {**variables, **wanted.environment}
+    if merged != variables:
+        # Values may be secrets: names only.
+        settings["Environment"] = {"Variables": merged}
+        names = sorted(name for name in merged if merged[name] != variables.get(name))
+        changes.append(f"environment {', '.join(names)}")
+    return settings, changes
+
+
+def _wait(client: "LambdaClient", waiter: Any, name: str) -> None:
+    client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT_SECONDS})

@@ -1,0 +1,1 @@
+"""Google Cloud Run: services and jobs."""

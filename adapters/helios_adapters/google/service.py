@@ -1,0 +1,258 @@
+"""A Cloud Run service as a target: one POST for each payload, with an identity token of ours.
+
+The service stays private: who may call it is for the project's policy to say. A call that is cancelled here ends its
+connection; the worker may go on with it, and its commit is as good as any.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from helios_adapters.call_pool import CallPool
+from helios_adapters.deployed import Deployed
+from helios_adapters.errors import (
+    AccessDenied,
+    BadSettings,
+    ConnectionLost,
+    Garbled,
+    MissingExtra,
+    NoRoom,
+    NotReady,
+    TargetError,
+    TimedOut,
+    quoted,
+)
+from helios_adapters.google.errors import google_error, not_started, service_reply
+from helios_adapters.google.identity import IdTokens, api_clients, checked_address
+from helios_adapters.google.resources import CloudRunService, memory_of, shape_service
+from helios_adapters.replies import ANSWER_BYTES
+from helios_crds.wire import Payload, Reply
+
+if TYPE_CHECKING:
+    import aiohttp
+
+T = TypeVar("T")
+
+MAX_TIMEOUT = 3600
+MARGIN_SECONDS = 30
+"""How much longer than a request may take its answer is waited for: a cold start is not part of its timeout."""
+CONTROL_SECONDS = 60
+DEPLOY_SECONDS = 600
+CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class CloudRunConfig:
+    """Which service, and how many payloads it is given at once.
+
+    url: its address, for one that is there and of which nothing else need be known; or name, region and project.
+    audience: of the token; None for the address. service: what it is to be like; None: it is taken as it is.
+    margin: seconds that an answer is waited for beyond the service's own timeout.
+    """
+
+    url: str = ""
+    name: str = ""
+    region: str = ""
+    project: str = ""
+    audience: str | None = None
+    slots: int = 100
+    service: CloudRunService | None = None
+    margin: float = MARGIN_SECONDS
+
+    @property
+    def where(self) -> str:
+        """For people: which service."""
+        if self.name:
+            return f"Cloud Run service {self.name} in {self.region} of {self.project}"
+        return f"Cloud Run service {self.url}"
+
+
+@dataclass
+class _Open:
+    """What invoke needs. Made by deploy."""
+
+    config: CloudRunConfig
+    url: str
+    audience: str
+    seconds: float
+    session: "aiohttp.ClientSession"
+    tokens: IdTokens
+    calls: CallPool
+    refreshing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    active: int = 0
+
+
+class CloudRunAdapter:
+    """Deploys and invokes one service."""
+
+    def __init__(self) -> None:
+        self._open: _Open | None = None
+
+    async def deploy(self, config: CloudRunConfig) -> Deployed:
+        """Makes the service ready, or finds out where it is and how long a request may take.
+
+        Raises:
+            TargetError: why it cannot be invoked.
+        """
+        await self.close()
+        where = config.where
+        calls = CallPool(4, where)
+        if config.url:
+            found = _Found(config.url, MAX_TIMEOUT, ())
+        else:
+            wait = DEPLOY_SECONDS if config.service is not None else CONTROL_SECONDS
+            found = await calls.run(lambda: translated(lambda: _ensure(config), where, wait))
+        url = checked_address(found.url, where)
+        audience = config.audience or url
+        tokens = IdTokens(audience, where)
+        self._open = _Open(config, url, audience, found.timeout + config.margin, _session(where), tokens, calls)
+        return Deployed(name=where, slots=config.slots, address=url, changes=found.changes, memory=found.memory)
+
+    async def invoke(self, payload: Payload) -> Reply:
+        """Has the service do one stage.
+
+        Raises:
+            NoRoom, Unusable, WorkerLost, BadAnswer: see adapters.errors.
+        """
+        target = self._open
+        assert target is not None, "deploy comes first"
+        where = target.config.where
+        if target.active >= target.config.slots:
+            raise NoRoom(f"{target.active} requests are under way, and no more are made at once", where=where)
+        target.active += 1
+        try:
+            token = await self._token(target)
+            status, headers, body = await _post(target, payload.model_dump_json().encode(), token)
+        finally:
+            target.active -= 1
+        try:
+            return service_reply(status, headers, body, where, target.audience)
+        except AccessDenied:
+            target.tokens.forget()
+            raise
+
+    async def close(self) -> None:
+        """Ends all connections, and with them what is under way."""
+        if self._open is not None:
+            await self._open.session.close()
+            self._open = None
+
+    async def _token(self, target: _Open) -> str:
+        async with target.refreshing:
+            return await target.calls.run(lambda: translated(target.tokens.token, target.config.where, CONTROL_SECONDS))
+
+
+@dataclass(frozen=True)
+class _Found:
+    url: str
+    timeout: float
+    changes: tuple[str, ...]
+    memory: float = 0.0
+
+
+def translated(call: Callable[[], T], where: str, seconds: float) -> T:
+    """A call of Google's libraries; what it raises is one of our errors."""
+    try:
+        return call()
+    except TargetError:
+        raise
+    except Exception as error:
+        raise google_error(error, where, seconds=seconds) from error
+
+
+def _session(where: str) -> "aiohttp.ClientSession":
+    try:
+        import aiohttp
+    except ModuleNotFoundError:
+        raise MissingExtra("gcp", where=where) from None
+    # An answer that is packed could be much larger than it looks, so none is asked for and none is unpacked.
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        auto_decompress=False,
+        headers={"Accept-Encoding": "identity"},
+        trust_env=True,
+    )
+
+
+async def _post(target: _Open, data: bytes, token: str) -> tuple[int, dict[str, str], bytes]:
+    import aiohttp
+
+    where, seconds = target.config.where, target.seconds
+    try:
+        async with target.session.post(
+            target.url,
+            data=data,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
+            allow_redirects=False,
+        ) as response:
+            body = bytearray()
+            while len(body) <= ANSWER_BYTES and (part := await response.content.read(ANSWER_BYTES)):
+                body += part
+            return response.status, dict(response.headers), bytes(body)
+    except aiohttp.InvalidURL as error:
+        raise BadSettings(f"{quoted(str(error))} is no address", where=where) from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise ConnectionLost(f"no connection within {CONNECT_SECONDS} s", where=where) from error
+    except TimeoutError as error:
+        raise TimedOut(f"no whole answer within {seconds:g} s", where=where) from error
+    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+        raise ConnectionLost(quoted(str(error) or type(error).__name__), where=where) from error
+    except aiohttp.ClientError as error:
+        raise Garbled(f"no HTTP: {quoted(str(error))}", where=where) from error
+
+
+def _ensure(config: CloudRunConfig) -> _Found:
+    where = config.where
+    (client,) = api_clients(where, "ServicesClient")
+    from google.api_core.exceptions import AlreadyExists, NotFound
+
+    parent = f"projects/{config.project}/locations/{config.region}"
+    name = f"{parent}/services/{config.name}"
+    changes: tuple[str, ...] = ()
+    try:
+        service = client.get_service(name=name, timeout=CONTROL_SECONDS)
+    except NotFound:
+        if config.service is None:
+            raise
+        service = _new_service()
+        shape_service(service, config.service)
+        changes = ("created",)
+        try:
+            operation = client.create_service(parent=parent, service=service, service_id=config.name)
+            service = operation.result(timeout=DEPLOY_SECONDS)
+        except AlreadyExists:  # somebody else was faster
+            service, changes = client.get_service(name=name, timeout=CONTROL_SECONDS), ()
+    if config.service is not None and not changes:
+        changes = shape_service(service, config.service)
+        if changes:
+            service = client.update_service(service=service).result(timeout=DEPLOY_SECONDS)
+    check_ready(service, where)
+    return _Found(
+        service.uri, service.template.timeout.total_seconds() or MAX_TIMEOUT, changes, memory_of(service.template)
+    )
+
+
+def check_ready(resource: Any, where: str) -> None:
+    """Passes a service or job that is up.
+
+    Raises:
+        NotReady: it is being changed.
+        BadImage, BadSettings: it could not be brought up; the message is Cloud Run's.
+    """
+    from google.cloud import run_v2
+
+    condition = resource.terminal_condition
+    if condition.state == run_v2.Condition.State.CONDITION_FAILED:
+        reason = condition.reason.name if "reason" in condition else ""
+        reason = condition.revision_reason.name if "revision_reason" in condition else reason
+        raise not_started(condition.message or "it is not ready", reason, where)
+    if resource.reconciling:
+        raise NotReady("it is being changed", where=where, retry_after=5.0)
+
+
+def _new_service() -> Any:
+    from google.cloud import run_v2
+
+    return run_v2.Service(ingress=run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL)

@@ -1,0 +1,172 @@
+"""The local adapter: workers as processes of this machine, with the very payload that the clouds get.
+
+Each worker stays warm between payloads and dies with its driver: its standard input ends.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from helios_adapters.base import Deployment
+from helios_crds.wire import ExitCode, Payload, Reply
+
+LINE_BYTES = 1 << 24
+END_SECONDS = 5
+OnFrames = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class LocalConfig:
+    """workers: processes. lanes: browsers in each; None: one for each processor.
+
+    on_frames: told the chunk and how many more of its frames are encoded.
+    on_line: told each line that a worker writes to its log.
+    """
+
+    workers: int = 1
+    lanes: int | None = None
+    workspace: Path | None = None
+    on_frames: OnFrames = lambda chunk, count: None
+    on_line: Callable[[str], None] = lambda line: None
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: asyncio.subprocess.Process
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=30))
+    listener: asyncio.Task[None] | None = None
+    killed: bool = False
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process.returncode is None and not self.killed
+
+
+class LocalAdapter:
+    """A pool of `helios-worker lines` processes; a dead one is replaced when it is next needed."""
+
+    def __init__(self) -> None:
+        self._config = LocalConfig()
+        self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
+        self._workers: set[_Worker] = set()
+        self._closed = False
+
+    async def deploy(self, config: LocalConfig) -> Deployment:
+        """Makes room for `config.workers` workers and starts the first, so that it warms up at once."""
+        self._config = config
+        self._closed = False
+        self._idle = asyncio.Queue()
+        self._idle.put_nowait(await self._start())
+        for _ in range(config.workers - 1):
+            self._idle.put_nowait(None)
+        return Deployment(name="local", slots=config.workers)
+
+    async def invoke(self, payload: Payload) -> Reply:
+        """One stage on the next free worker."""
+        worker = await self._idle.get()
+        try:
+            if self._closed:
+                return Reply(exitCode=ExitCode.RETRYABLE, stderr="the local workers have been stopped")
+            if worker is None or not worker.is_alive:
+                worker = await self._start()
+            return await self._ask(worker, payload)
+        except asyncio.CancelledError:
+            if worker is not None:
+                _end(worker)
+            raise
+        finally:
+            self._idle.put_nowait(worker)
+
+    async def close(self) -> None:
+        """Ends every worker: politely by closing its input, then by force. What still waits gets a retryable reply."""
+        self._closed = True
+        workers = tuple(self._workers)
+        for worker in workers:
+            if worker.process.stdin is not None:
+                worker.process.stdin.close()
+        for worker in workers:
+            await _ended(worker)
+            if worker.listener is not None:
+                await worker.listener
+        self._workers.clear()
+
+    async def _start(self) -> _Worker:
+        arguments = [sys.executable, "-m", "helios_worker.entrypoints.process", "lines", "--allow-commands"]
+        if self._config.lanes is not None:
+            arguments += ["--lanes", str(self._config.lanes)]
+        if self._config.workspace is not None:
+            arguments += ["--workspace", str(self._config.workspace)]
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=LINE_BYTES,
+            start_new_session=True,
+        )
+        worker = _Worker(process)
+        worker.listener = asyncio.create_task(_listen(worker, self._config.on_line))
+        self._workers.add(worker)
+        return worker
+
+    async def _ask(self, worker: _Worker, payload: Payload) -> Reply:
+        stdin, stdout = worker.process.stdin, worker.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            stdin.write(payload.model_dump_json().encode() + b"\n")
+            await stdin.drain()
+            while line := await stdout.readline():
+                message = json.loads(line)
+                if "reply" in message:
+                    return Reply.model_validate(message["reply"])
+                self._config.on_frames(payload.chunkIndex, int(message["frames"]))
+        except (ConnectionError, ValueError, TypeError, KeyError) as error:
+            _end(worker)
+            await _ended(worker)
+            return _died(worker, f"its answer could not be read ({error})")
+        return _died(worker, _ending(await _ended(worker)))
+
+
+async def _listen(worker: _Worker, on_line: Callable[[str], None]) -> None:
+    """Keeps the last lines a worker said, for the case that it dies without a reply."""
+    assert worker.process.stderr is not None
+    while line := await worker.process.stderr.readline():
+        text = line.decode(errors="replace").rstrip()
+        worker.said.append(text)
+        on_line(text)
+
+
+async def _ended(worker: _Worker) -> int:
+    """The exit code of a worker that is about to end; it is killed if it takes its time."""
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            return await worker.process.wait()
+    except TimeoutError:
+        _end(worker)
+        return await worker.process.wait()
+
+
+def _died(worker: _Worker, how: str) -> Reply:
+    said = "\n".join(list(worker.said)[-5:])
+    return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"the worker died: {how}" + (f"\n{said}" if said else ""))
+
+
+def _ending(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "it was killed (was there too little memory?)"
+    return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with code {code}"
+
+
+def _end(worker: _Worker) -> None:
+    if worker.is_alive:
+        worker.killed = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker.process.pid, signal.SIGKILL)

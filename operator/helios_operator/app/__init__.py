@@ -1,0 +1,1 @@
+"""The program: kopf's handlers, what feeds the controller, logs."""

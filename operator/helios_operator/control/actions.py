@@ -1,0 +1,116 @@
+"""A decision carried out: status first, then Jobs. Each step may be the last one that happens."""
+
+from typing import Any
+
+import structlog
+
+from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.wire import Stage
+from helios_operator import metrics
+from helios_operator.kube import paths
+from helios_operator.kube.client import ApiError, Cluster
+from helios_operator.manifests.job import attempt_job
+from helios_operator.manifests.request import artifact_claim, page_config_map
+from helios_operator.model.config import Config
+from helios_operator.model.locations import uses_own_store
+from helios_operator.model.state import AnyJob, ObservedJob, StartAttempt, StopAttempt, TakenName
+from helios_operator.observed.children import Children
+from helios_operator.observed.parse import owner_uid
+
+log = structlog.stdlib.get_logger(__name__)
+Object = dict[str, Any]
+
+
+class NameTaken(Exception):
+    """A child's name is held by an object that is not ours; it is left alone."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name}")
+        self.kind = kind
+        self.name = name
+
+
+class Actions:
+    """Writes for RenderJobs; what the API server answers goes into the cache at once."""
+
+    def __init__(self, cluster: Cluster, children: Children) -> None:
+        self._cluster = cluster
+        self._children = children
+
+    async def write_status(self, job: AnyJob, status: RenderJobStatus, resource_version: str) -> Object:
+        """Replaces the status, if the RenderJob is still what was looked at.
+
+        Raises:
+            ApiError: 409, if it is not.
+        """
+        fields = status.model_dump(mode="json")
+        body = {"metadata": {"resourceVersion": resource_version, "uid": job.uid}, "status": fields}
+        return await self._cluster.patch(f"{paths.render_jobs(job.namespace)}/{job.name}/status", body)
+
+    async def find(self, job: AnyJob) -> Object | None:
+        """A RenderJob as it is now; None if it is gone, even if another has its name."""
+        try:
+            found = await self._cluster.get(f"{paths.render_jobs(job.namespace)}/{job.name}")
+        except ApiError as error:
+            if error.reason != "NotFound":  # a path that is not served yet is a 404 without a reason
+                raise
+            return None
+        return found if found["metadata"]["uid"] == job.uid else None
+
+    async def start(self, job: ObservedJob, start: StartAttempt, config: Config) -> None:
+        """Creates an attempt's Job, and before a plan what it reads.
+
+        Raises:
+            NameTaken: another owner has the name.
+        """
+        if start.work.stage is Stage.PLAN:
+            await self._prepare(job, config)
+        body = await self._create(paths.jobs(job.namespace), attempt_job(job, start, config), job)
+        self._children.expect_job(body)
+        metrics.STARTED.labels(start.work.stage, start.target).inc()
+        log.info("started", **about(job), work=str(start.work), attempt=start.number, target=start.target)
+
+    async def stop(self, job: ObservedJob, stop: StopAttempt) -> None:
+        """Deletes an attempt's Job with its pod."""
+        await self._cluster.delete(f"{paths.jobs(job.namespace)}/{stop.name}", stop.uid)
+        metrics.STOPPED.inc()
+        log.info("stopped", **about(job), name=stop.name, why=stop.why)
+
+    async def _prepare(self, job: ObservedJob, config: Config) -> None:
+        if job.spec.composition.inline is not None:
+            await self._create(paths.core("configmaps", job.namespace), page_config_map(job), job)
+        if config.store.claim and not uses_own_store(job):
+            claims = paths.core("persistentvolumeclaims", job.namespace)
+            try:
+                await self._cluster.create(claims, artifact_claim(job.namespace, config))
+            except ApiError as error:
+                if error.reason != "AlreadyExists":
+                    raise
+
+    async def _create(self, path: str, body: Object, job: ObservedJob) -> Object:
+        """Creates a child, or finds the one that an earlier life of ours created."""
+        try:
+            return await self._cluster.create(path, body)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+        name = body["metadata"]["name"]
+        found = await self._cluster.get(f"{path}/{name}")
+        if owner_uid(found) != job.uid:
+            raise NameTaken(body["kind"], name)
+        return found
+
+    async def is_free(self, job: ObservedJob, taken: TakenName) -> bool:
+        """Whether a name that was taken is free by now, or ours."""
+        path = paths.jobs(job.namespace) if taken.kind == "Job" else paths.core("configmaps", job.namespace)
+        try:
+            return owner_uid(await self._cluster.get(f"{path}/{taken.name}")) == job.uid
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return True
+
+
+def about(job: AnyJob) -> dict[str, str]:
+    """What every line of the log about a RenderJob says."""
+    return {"render_job": f"{job.namespace}/{job.name}"}

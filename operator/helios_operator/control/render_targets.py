@@ -1,0 +1,157 @@
+"""RenderTargets: which there are, which can be used, and what their status says of it."""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from helios_crds.rendertarget import RenderTargetSpec, RenderTargetStatus
+from helios_operator import metrics
+from helios_operator.decide.conditions import condition
+from helios_operator.kube import paths
+from helios_operator.kube.client import ApiError, Cluster
+from helios_operator.kube.tombstones import Departed
+from helios_operator.kube.work_queue import WorkQueue
+from helios_operator.model import reasons
+from helios_operator.model.config import built_in_targets
+from helios_operator.observed import parse
+from helios_operator.observed.children import version
+
+log = structlog.stdlib.get_logger(__name__)
+Object = dict[str, Any]
+AFTER_ERROR = 5.0
+NOT_OURS = frozenset({403, 404, 409})
+
+
+def read_target(body: Object) -> tuple[RenderTargetSpec | None, str, str]:
+    """A RenderTarget's spec, None where it does not follow the schema, with reason and message for people."""
+    try:
+        spec = RenderTargetSpec.model_validate(body.get("spec"))
+    except ValidationError as error:
+        return None, reasons.INVALID_SPEC, f"{parse.mistake(error)}; no RenderJob can use this target until then"
+    return spec, reasons.USABLE, ""
+
+
+def target_status(body: Object, now: datetime, resting: str = "") -> RenderTargetStatus:
+    """The status that a RenderTarget ought to have; equal to the one it has if nothing is to be written.
+
+    resting: why it is left alone for a while; "" if it is not.
+    """
+    try:
+        before = RenderTargetStatus.model_validate(body.get("status") or {})
+    except ValidationError:
+        before = RenderTargetStatus()
+    _, reason, message = read_target(body)
+    if resting and reason == reasons.USABLE:
+        reason, message = reasons.TARGET_RESTING, resting
+    usable, generation = reason == reasons.USABLE, body["metadata"].get("generation", 0)
+    told = {found.type: found for found in before.conditions}
+    expected = (reason, message) if not usable else (reasons.AS_EXPECTED, "")
+    found = [
+        (reasons.READY, usable, reason, message),
+        (reasons.RECONCILING, False, reason, message),
+        (reasons.STALLED, not usable, *expected),
+    ]
+    conditions = [
+        condition(told.get(kind), kind, truth, why, text, generation, now) for kind, truth, why, text in found
+    ]
+    return RenderTargetStatus(observedGeneration=generation, conditions=conditions)
+
+
+class Targets:
+    """RenderTargets as they were last heard of. A name whose spec cannot be read has none, the built-in one's too.
+
+    resting: which are left alone for a while, and why.
+    """
+
+    def __init__(self, cluster: Cluster, resting: Callable[[], Mapping[str, str]] = dict) -> None:
+        self._cluster = cluster
+        self._resting = resting
+        self._bodies: dict[str, Object] = {}
+        self._specs: dict[str, RenderTargetSpec] = {}
+        self._departed = Departed()
+        self._due = WorkQueue()
+
+    def put(self, body: Object) -> bool:
+        """A RenderTarget is new or has changed. Returns whether that matters to RenderJobs."""
+        name = body["metadata"]["name"]
+        known = self._bodies.get(name)
+        if body["metadata"]["uid"] in self._departed or (known is not None and version(known) >= version(body)):
+            return False
+        self._bodies[name] = body
+        self._due.add(name)
+        if known is not None and known.get("spec") == body.get("spec"):
+            return False
+        spec, _, message = read_target(body)
+        if spec is None:
+            log.warning("this RenderTarget cannot be used", target=name, error=message)
+            self._specs.pop(name, None)
+        else:
+            self._specs[name] = spec
+        return True
+
+    def drop(self, name: str, uid: str) -> bool:
+        """A RenderTarget is gone; another may have its name by now. Returns whether that matters to RenderJobs."""
+        self._departed.add(uid)
+        known = self._bodies.get(name)
+        if known is None or known["metadata"]["uid"] != uid:
+            return False
+        self._specs.pop(name, None)
+        del self._bodies[name]
+        return True
+
+    def keep(self, uids: Collection[str], at: int) -> bool:
+        """Drops what a list of all lacks, unless it is newer. Returns whether that matters to RenderJobs."""
+        metas = [body["metadata"] for body in self._bodies.values() if version(body) <= at]
+        gone = [meta for meta in metas if meta["uid"] not in uids]
+        for meta in gone:
+            self.drop(meta["name"], meta["uid"])
+        return bool(gone)
+
+    def look_at(self, name: str) -> None:
+        """A target may rest, or rest no more."""
+        if name in self._bodies:
+            self._due.add(name)
+
+    def usable(self) -> Mapping[str, RenderTargetSpec]:
+        """Specs by name. What somebody made of the built-in target counts, even if it cannot be read."""
+        built_in = {name: spec for name, spec in built_in_targets().items() if name not in self._bodies}
+        return {**built_in, **self._specs}
+
+    async def run(self) -> None:
+        """Writes their status until it is cancelled."""
+        while True:
+            name = await self._due.take()
+            try:
+                await self._write(name)
+            except ApiError as error:
+                metrics.API_ERRORS.labels(error.status or error.reason).inc()
+                log.info("a RenderTarget's status was not written", target=name, error=str(error))
+                # Without the right (an operator of one namespace has none) or against newer news: not again.
+                if error.status not in NOT_OURS:
+                    self._due.add(name, AFTER_ERROR)
+            except Exception:
+                log.exception("a RenderTarget's status was not written", target=name)
+            finally:
+                self._due.done(name)
+
+    async def _write(self, name: str) -> None:
+        body = self._bodies.get(name)
+        if body is None:
+            return
+        resting = self._resting().get(name, "")
+        wanted = target_status(body, self._cluster.now, resting).model_dump(mode="json")
+        if wanted == _normal(body.get("status")):
+            return
+        meta = {key: body["metadata"][key] for key in ("resourceVersion", "uid")}
+        self.put(await self._cluster.patch(f"{paths.TARGETS}/{name}/status", {"metadata": meta, "status": wanted}))
+
+
+def _normal(status: Any) -> Any:
+    """A status as we would write it, if it can be read."""
+    try:
+        return RenderTargetStatus.model_validate(status).model_dump(mode="json")
+    except ValidationError:
+        return None

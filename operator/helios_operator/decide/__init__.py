@@ -1,0 +1,1 @@
+"""Decisions, pure: an observation in, a decision out. No I/O, no clock."""

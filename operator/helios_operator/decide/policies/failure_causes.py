@@ -1,0 +1,83 @@
+"""Why an attempt failed: in one word, and in words that say what can be done about it."""
+
+from dataclasses import dataclass
+
+from helios_crds.rendertarget import RenderTargetSpec
+from helios_crds.wire import ExitCode, Stage
+from helios_operator.decide.policies.worker_results import MAX_TEXT, clean, words
+from helios_operator.model import reasons
+from helios_operator.model.state import Attempt, AttemptPhase
+
+# The kubelet's words. The exit code says nothing of memory where the kernel killed a browser and left its worker.
+OUT_OF_MEMORY = "OOMKilled"
+EVICTED = "Evicted"
+TOO_LONG = "DeadlineExceeded"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """reason: for programs. message: for people."""
+
+    reason: str
+    message: str
+
+
+def not_started(attempt: Attempt, limit: str) -> Cause:
+    """A pod that waited for too long. limit: as the spec writes it."""
+    text = f"the pod did not start within {limit}: {attempt.waiting or 'no reason is known'}"
+    return Cause(reasons.START_TIMEOUT, clean(text, MAX_TEXT))
+
+
+def cause_of(attempt: Attempt, target: RenderTargetSpec | None) -> Cause:
+    """What became of an attempt that ended without a result.
+
+    target: where it ran, if that is still known.
+    """
+    if attempt.phase is AttemptPhase.SUCCEEDED:
+        return Cause(reasons.RESULT_MISSING, "it ended well but left no result that can be used")
+    said = words(attempt.message, attempt.exit_code)
+    if attempt.exit_code == ExitCode.USER_ERROR:
+        return Cause(reasons.WORKER_FAILED, said)
+    if attempt.reason == OUT_OF_MEMORY:
+        return Cause(reasons.OUT_OF_RESOURCES, _out_of_memory(attempt.target, _limit(target, "memory")))
+    if attempt.reason == EVICTED:
+        return Cause(reasons.OUT_OF_RESOURCES, f"its node evicted the pod: {said.rstrip('. ')}{_storage(attempt)}")
+    if attempt.reason == TOO_LONG:
+        return Cause(reasons.DEADLINE_EXCEEDED, _too_long(attempt))
+    return Cause(_by_exit_code(attempt.exit_code), said)
+
+
+def _out_of_memory(target: str, limit: str) -> str:
+    if not limit:
+        return (
+            "it was killed because its node ran out of memory (OOMKilled): "
+            f"set resources.requests.memory and limits.memory of the RenderTarget {target}"
+        )
+    return (
+        f"it was killed for using more memory than its limit of {limit} (OOMKilled): raise resources.limits.memory "
+        f"of the RenderTarget {target}, or lower its limits.cpu, for each CPU runs a browser"
+    )
+
+
+def _storage(attempt: Attempt) -> str:
+    if "ephemeral" not in attempt.message:
+        return ""
+    return f"; raise resources.limits.ephemeral-storage of the RenderTarget {attempt.target}"
+
+
+def _too_long(attempt: Attempt) -> str:
+    allowed = f" ({attempt.allowed.total_seconds():g} s)" if attempt.allowed else ""
+    giver = "execution.chunkTimeout let it" if attempt.work.stage is Stage.CHUNK else f"a {attempt.work.stage} may"
+    return f"it ran for longer than {giver}{allowed}, and was stopped"
+
+
+def _limit(target: RenderTargetSpec | None, resource: str) -> str:
+    pod = target.kubernetes.pod if target is not None and target.kubernetes is not None else None
+    limits = (pod.resources.limits if pod is not None and pod.resources is not None else None) or {}
+    return str(limits.get(resource, ""))
+
+
+def _by_exit_code(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 128:
+        return reasons.WORKER_KILLED
+    return reasons.OUT_OF_RESOURCES if exit_code == ExitCode.EXHAUSTED else reasons.WORKER_FAILED

@@ -1,0 +1,182 @@
+"""Calls to the API server, in plain JSON, and what its answers mean."""
+
+import contextlib
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from aiohttp import ClientError
+from kubernetes.aio.client import ApiClient
+
+from helios_operator import metrics
+from helios_operator.kube import paths
+
+Object = dict[str, Any]
+MERGE_PATCH = "application/merge-patch+json"
+PAGE = 500
+MAX_RETRY_AFTER = 60.0
+
+
+class ApiError(Exception):
+    """The API server refused, or was not reached.
+
+    status: of HTTP; 0 where there was no answer, or none that can be read. reason: in one word, such as
+    AlreadyExists. retry_after: seconds for which the API server does not want to be asked again.
+    """
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+
+class Cluster:
+    """One API server. Its clock is told by its answers, so that ours may be wrong."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self._told, self._told_at = datetime.now(UTC), time.monotonic()
+
+    @property
+    def now(self) -> datetime:
+        """The time by the API server's clock, to about a second, whatever becomes of ours."""
+        return self._told + timedelta(seconds=time.monotonic() - self._told_at)
+
+    async def create(self, path: str, body: Object) -> Object:
+        """Creates an object in a collection."""
+        return await self._call("POST", path, body=body)
+
+    async def get(self, path: str) -> Object:
+        """Reads an object."""
+        return await self._call("GET", path)
+
+    async def patch(self, path: str, body: Object) -> Object:
+        """Merges into an object; a stale resourceVersion in the body is a 409."""
+        return await self._call("PATCH", path, body=body, content_type=MERGE_PATCH)
+
+    async def delete(self, path: str, uid: str) -> None:
+        """Deletes an object with what it owns, if it still has this UID; one that is gone is no error."""
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self._call("DELETE", path, body=options)
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise
+
+    async def pages(self, path: str, selector: str) -> AsyncIterator[tuple[list[Object], str]]:
+        """All objects that a label selector matches, page by page, each with the resourceVersion that they are of."""
+        query = {"labelSelector": selector, "limit": str(PAGE)}
+        following = None
+        while following != "":
+            page = await self._call("GET", path, query=query | ({"continue": following} if following else {}))
+            yield page.get("items") or [], page["metadata"]["resourceVersion"]
+            following = page["metadata"].get("continue") or ""
+
+    async def watch(self, path: str, selector: str, since: str) -> AsyncGenerator[tuple[str, Object], None]:
+        """Events after a resourceVersion, until the connection ends.
+
+        Raises:
+            ApiError: 410, when what was missed is not kept any more.
+        """
+        query = {"labelSelector": selector, "resourceVersion": since, "watch": "true", "allowWatchBookmarks": "true"}
+        response = await self._send("GET", path, query=query, timeout=330)
+        try:
+            buffer = b""
+            async for data in response.response.content.iter_any():
+                *lines, buffer = (buffer + data).split(b"\n")
+                for line in filter(None, lines):
+                    event = _object(line)
+                    if event.get("type") == "ERROR":
+                        raise _error(event["object"].get("code", 500), line)
+                    yield event["type"], event["object"]
+        except (ClientError, OSError) as error:
+            raise _unreachable(error) from error
+        finally:
+            response.response.close()
+
+    async def _call(self, method: str, path: str, **given: Any) -> Object:
+        response = await self._send(method, path, **given)
+        try:
+            return _object(await response.response.read())
+        except (ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(error) from error
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        content_type: str = "application/json",
+        timeout: float = 30,  # noqa: ASYNC109 - the client's, of the connection
+    ) -> Any:
+        request = await self._client.param_serialize(
+            method=method,
+            resource_path=path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        metrics.REQUESTS.labels(method, paths.resource_of(path)).inc()
+        try:
+            response: Any = await self._client.call_api(*request, _request_timeout=timeout)
+            self._set_clock(response.headers.get("Date"))
+            if not 200 <= response.status < 300:
+                raise _error(response.status, await response.response.read(), response.headers.get("Retry-After"))
+        except (ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(error) from error
+        return response
+
+    def _set_clock(self, date: str | None) -> None:
+        with contextlib.suppress(TypeError, ValueError):  # none, or none that can be read, by a proxy
+            self._told, self._told_at = parsedate_to_datetime(date or "").astimezone(UTC), time.monotonic()
+
+
+async def tell_all(cluster: Cluster, path: str, selector: str, tell: Callable[[Object], None]) -> tuple[set[str], str]:
+    """Tells of every object, a page at a time: all of them at once would be gigabytes.
+
+    Returns their UIDs, and the resourceVersion that they are of.
+    """
+    found: set[str] = set()
+    at = "0"
+    async for page, at in cluster.pages(path, selector):  # noqa: B007 - the last one's
+        for body in page:
+            found.add(body["metadata"]["uid"])
+            tell(body)
+    return found, at
+
+
+def _unreachable(error: BaseException) -> ApiError:
+    return ApiError(0, "Unreachable", str(error) or type(error).__name__)
+
+
+def _object(data: bytes) -> Object:
+    """An answer's JSON object.
+
+    Raises:
+        ApiError: it is cut off, or comes from something that is no API server.
+    """
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(0, "Unreadable", f"{error} in an answer of {len(data)} bytes") from error
+    if not isinstance(found, dict):
+        raise ApiError(0, "Unreadable", f"an answer of {len(data)} bytes is no object")
+    return found
+
+
+def _error(status: int, body: bytes, retry_after: str | None = None) -> ApiError:
+    seconds = min(MAX_RETRY_AFTER, float(retry_after)) if retry_after and retry_after.isdecimal() else 0.0
+    try:
+        told = json.loads(body)
+        told = told.get("object", told)
+        return ApiError(status, str(told.get("reason", "")), str(told.get("message", ""))[:1000], seconds)
+    except (ValueError, AttributeError, RecursionError):
+        return ApiError(status, "", body[:200].decode(errors="replace"), seconds)

@@ -1,0 +1,1 @@
+"""What everything else speaks of, as plain data: no I/O, no Kubernetes types."""

@@ -1,0 +1,34 @@
+"""Where a RenderJob's artifacts and film are."""
+
+import hashlib
+
+from helios_operator.model.config import Config
+from helios_operator.model.state import ObservedJob
+
+MAX_FILE_NAME = 200
+
+
+def store_url(job: ObservedJob, config: Config) -> str:
+    """URL of the artifact store, with a slash at its end."""
+    given = job.spec.artifacts.url if job.spec.artifacts else None
+    return (given or config.store.url).rstrip("/") + "/"
+
+
+def uses_own_store(job: ObservedJob) -> bool:
+    """Whether the artifacts lie where the job says, rather than the operator."""
+    return job.spec.artifacts is not None and job.spec.artifacts.url is not None
+
+
+def output_url(job: ObservedJob, config: Config) -> str:
+    """URL of the film."""
+    if job.spec.output is not None:
+        return job.spec.output.url
+    return f"{store_url(job, config)}out/{job.namespace}/{_file_name(job.name)}.mp4"
+
+
+def _file_name(name: str) -> str:
+    """A RenderJob's name may have 253 characters, a file's 255 bytes, and an upload adds some until it is whole."""
+    if len(name) <= MAX_FILE_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: MAX_FILE_NAME - 13]}-{digest}"

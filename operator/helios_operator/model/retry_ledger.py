@@ -1,0 +1,83 @@
+"""What is remembered of failed attempts: the status' retries, by piece of work."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+
+from helios_crds.renderjob_status import Retry
+from helios_operator.model.state import Attempt, Work
+
+
+class Ledger:
+    """The entries of a status, to be amended; a piece of work that never failed has none.
+
+    An attempt is settled when its number is not above its work's entry: it counts for nothing more, and is
+    stopped if it still runs.
+    """
+
+    def __init__(self, entries: Iterable[Retry], targets: Sequence[str] = ()) -> None:
+        """targets: the names that the entries' places are of."""
+        self._entries = {Work(entry.stage, entry.chunk): entry for entry in entries}
+        self._targets = {
+            work: targets[entry.target]
+            for work, entry in self._entries.items()
+            if entry.target is not None and entry.target < len(targets)
+        }
+
+    @property
+    def entries(self) -> Mapping[Work, Retry]:
+        """By work."""
+        return MappingProxyType(self._entries)
+
+    def settles(self, attempt: Attempt) -> bool:
+        """Whether an attempt counts for nothing more."""
+        return attempt.number <= self.last(attempt.work)
+
+    def last(self, work: Work) -> int:
+        """Number of the last settled attempt; 0 if none is."""
+        entry = self._entries.get(work)
+        return entry.attempt if entry else 0
+
+    def target(self, work: Work) -> str | None:
+        """Where the last settled attempt failed, as far as that is on record."""
+        return self._targets.get(work)
+
+    def failures(self, work: Work) -> int:
+        """Counted failures."""
+        entry = self._entries.get(work)
+        return entry.failures if entry else 0
+
+    def not_before(self, work: Work) -> datetime | None:
+        """When the next attempt may start; None: at once."""
+        entry = self._entries.get(work)
+        return entry.notBefore if entry else None
+
+    def record(
+        self, work: Work, attempt: int, reason: str, not_before: datetime | None, target: str | None = None
+    ) -> int:
+        """Settles a failed attempt. Returns the failures of this work, with this one."""
+        if target is not None:
+            self._targets[work] = target
+        failures = self.failures(work) + 1
+        self._entries[work] = Retry(
+            stage=work.stage,
+            chunk=work.chunk,
+            attempt=max(attempt, self.last(work)),
+            failures=failures,
+            notBefore=not_before,
+            reason=reason,
+        )
+        return failures
+
+    def forget(self, work: Work) -> None:
+        """Drops the entry of work that is done."""
+        self._entries.pop(work, None)
+        self._targets.pop(work, None)
+
+    def to_status(self, targets: Sequence[str]) -> list[Retry]:
+        """The entries as the status holds them, in order. targets: the names that their places are of."""
+        places = {name: place for place, name in enumerate(targets)}
+        return [
+            entry.model_copy(update={"target": places.get(self._targets.get(work, ""))})
+            for work, entry in sorted(self._entries.items())
+        ]

@@ -1,0 +1,1 @@
+"""From the API server's objects to what a decision is made of."""

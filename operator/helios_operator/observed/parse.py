@@ -1,0 +1,280 @@
+"""From the API server's objects to what reconcile works on. Untrusted: an object that makes no sense is skipped."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from helios_crds.renderjob import Composition, RenderJobSpec
+from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.wire import RESULT_BYTES, ExitCode
+from helios_operator.decide.policies.failure_causes import OUT_OF_MEMORY
+from helios_operator.decide.policies.worker_results import clean
+from helios_operator.manifests.names import TARGET, UID, is_owner_reference, read_labels
+from helios_operator.manifests.pod import CONTAINER
+from helios_operator.model.config import BUILT_IN
+from helios_operator.model.state import Attempt, AttemptPhase, MistakenJob, ObservedJob
+
+Object = Mapping[str, Any]
+MAX_MISTAKES, MAX_FIELD, MAX_WHY = 3, 120, 200
+SIGKILLED = 137
+_ENDED = RenderJobSpec(composition=Composition(url="file:///"))
+
+
+def render_job(body: Object) -> ObservedJob | MistakenJob:
+    """A RenderJob as reconcile sees it. A status that cannot be read counts as none: the render starts over.
+
+    One that has ended is kept by the thousand, and of it that it has: neither its page nor its conditions matter.
+    """
+    meta = body["metadata"]
+    try:
+        status = RenderJobStatus.model_validate(body.get("status") or {})
+    except ValidationError:
+        status = RenderJobStatus()
+    who = (meta["name"], meta["namespace"], meta["uid"], meta.get("generation", 0))
+    if status.completionTime is not None:
+        return ObservedJob(*who, _ENDED, RenderJobStatus(phase=status.phase, completionTime=status.completionTime))
+    try:
+        spec = RenderJobSpec.model_validate(body.get("spec"))
+    except ValidationError as error:
+        return MistakenJob(*who, mistake(error), status)
+    return ObservedJob(*who, spec, status, deleting="deletionTimestamp" in meta)
+
+
+def mistake(error: ValidationError) -> str:
+    """Which fields of a spec are wrong, and why: the first few."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    told = [
+        f"{clean('.'.join(['spec', *map(str, item['loc'])]), MAX_FIELD)}: {clean(item['msg'], MAX_WHY)}"
+        for item in found[:MAX_MISTAKES]
+    ]
+    rest = len(found) - len(told)
+    return "; ".join(told) + (f"; and {rest} more" if rest else "")
+
+
+def owner_uid(body: Object) -> str | None:
+    """UID of the RenderJob that a child belongs to; None unless label and ownerReference agree.
+
+    The garbage collector takes children whose owner is not there, so nobody can make up a RenderJob.
+    """
+    meta = body["metadata"]
+    labelled = (meta.get("labels") or {}).get(UID)
+    owners = [owner.get("uid") for owner in meta.get("ownerReferences") or () if is_owner_reference(owner)]
+    return labelled if labelled and labelled in owners else None
+
+
+def job_of_pod(pod: Object) -> str | None:
+    """UID of the Job that a pod belongs to."""
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return next((owner.get("uid") for owner in owners if owner.get("kind") == "Job" and owner.get("controller")), None)
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether a pod has come to its end, by its phase, which does not go back."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def container_times(pod: Object) -> tuple[datetime | None, datetime | None]:
+    """When the worker started and when it ended, by its kubelet."""
+    state = _container_state(pod)
+    ended = state.get("terminated") or {}
+    return _time((state.get("running") or ended).get("startedAt")), _time(ended.get("finishedAt"))
+
+
+def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
+    """A Job with its pods as an attempt; None where its labels are not ours.
+
+    Of several pods, which the Job controller makes after a disruption, the youngest counts.
+    """
+    meta, status = job["metadata"], job.get("status") or {}
+    told = read_labels(meta.get("labels") or {})
+    if told is None:
+        return None
+    pod = max(pods, key=lambda pod: pod["metadata"].get("creationTimestamp") or "", default=None)
+    made: Object = pod["metadata"] if pod is not None else {}
+    state = _container_state(pod)
+    ended = state.get("terminated") or {}
+    running = state.get("running") or {}
+    # An evicted pod's container may be said to be about to start: the pod's own phase does not go back.
+    pod_ended = bool(ended) or (pod is not None and has_ended(pod))
+    is_running = bool(running) or ((pod or {}).get("status") or {}).get("phase") == "Running"
+    is_disrupted = _is_disrupted(pod, ended)
+    # One that was taken away is replaced, unless a quota or an admission rule will not have another.
+    is_replaced = pod_ended and is_disrupted and _terminating_since(pod) is None
+    phase = _phase(job, (is_running or pod_ended) and not is_replaced)
+    is_gone = is_replaced and phase is AttemptPhase.WAITING
+    if pod is not None and not pod_ended and phase in (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED):
+        phase = AttemptPhase.RUNNING  # the Job's news came before the pod's, which has the exit code and message
+    return Attempt(
+        name=meta["name"],
+        uid=meta["uid"],
+        work=told[0],
+        number=told[1],
+        target=(meta.get("annotations") or {}).get(TARGET, BUILT_IN),
+        phase=phase,
+        # A pod that replaces a disrupted one waits from its own creation, not from its Job's; so does one to come.
+        created=(_time_of_end(pod, ended) if is_gone else None)
+        or _time(made.get("creationTimestamp"))
+        or _time(status.get("startTime"))
+        or _time(meta["creationTimestamp"])
+        or _time_of_finish(job)
+        or _EPOCH,
+        started=_time((running or ended).get("startedAt")),
+        finished=_time(ended.get("finishedAt")) or _time_of_finish(job),
+        allowed=_time_allowed(job),
+        exit_code=ended.get("exitCode"),
+        reason=_reason(pod, ended),
+        message=str(_pod_words(pod) or ended.get("message") or "")[:RESULT_BYTES],
+        waiting=_why_waiting(meta["name"], None if is_gone else pod, state),
+        leaving="" if is_gone else _why_leaving(pod, has_ended=bool(ended)),
+        silent=_is_silent(pod),
+        disrupted=is_disrupted,
+        stopping="deletionTimestamp" in meta,
+        terminating_since=_terminating_since(pod),
+    )
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def _phase(job: Object, has_started: bool) -> AttemptPhase:
+    if _is_true(job, "Complete") or _is_true(job, "SuccessCriteriaMet"):
+        return AttemptPhase.SUCCEEDED
+    if _is_true(job, "Failed"):
+        return AttemptPhase.FAILED
+    if (job.get("spec") or {}).get("suspend"):
+        return AttemptPhase.QUEUED
+    return AttemptPhase.RUNNING if has_started else AttemptPhase.WAITING
+
+
+def _item(body: Object | None, kind: str, status: str) -> Object | None:
+    found = ((body or {}).get("status") or {}).get("conditions") or ()
+    return next((item for item in found if item.get("type") == kind and item.get("status") == status), None)
+
+
+def _condition(body: Object | None, kind: str) -> Object | None:
+    return _item(body, kind, "True")
+
+
+def _says_no(body: Object | None, kind: str) -> bool:
+    return _item(body, kind, "False") is not None
+
+
+def _is_true(body: Object, kind: str) -> bool:
+    return _condition(body, kind) is not None
+
+
+def _container_state(pod: Object | None) -> Object:
+    statuses = ((pod or {}).get("status") or {}).get("containerStatuses") or ()
+    return next((item.get("state") or {} for item in statuses if item.get("name") == CONTAINER), {})
+
+
+def _reason(pod: Object | None, ended: Object) -> str:
+    """The kubelet's word for how it ended: Evicted and DeadlineExceeded are the pod's, OOMKilled the container's."""
+    status = (pod or {}).get("status") or {}
+    return clean(str(status.get("reason") or ended.get("reason") or ""), 63)
+
+
+def _pod_words(pod: Object | None) -> str | None:
+    """What the kubelet says of the pod as a whole, such as that its volume grew too large.
+
+    The container then has nothing to add but that it could not be located.
+    """
+    told = ((pod or {}).get("status") or {}).get("message")
+    return str(told) if told else None
+
+
+def _is_disrupted(pod: Object | None, ended: Object) -> bool:
+    """Whether the pod was taken away: by the cluster, which says so, or by somebody who deleted it."""
+    if _condition(pod, "DisruptionTarget") is not None:
+        return True
+    if _terminating_since(pod) is None or ended.get("reason") == OUT_OF_MEMORY:
+        return False
+    return ended.get("exitCode") in (None, ExitCode.TERMINATED, SIGKILLED)
+
+
+def _why_leaving(pod: Object | None, *, has_ended: bool) -> str:
+    """Why a pod is being taken away, in the words of whoever does; empty if it is not."""
+    disruption = _condition(pod, "DisruptionTarget")
+    if disruption is not None:
+        return _told(disruption)
+    if _terminating_since(pod) is not None:
+        return "it was deleted"
+    # The kubelet gives its verdict first, and the container its time to end.
+    return "" if has_ended else _told((pod or {}).get("status") or {})
+
+
+def _is_silent(pod: Object | None) -> bool:
+    """Whether the pod's node is not heard of: somebody else than its kubelet, which says both, says not ready."""
+    return _says_no(pod, "Ready") and _condition(pod, "ContainersReady") is not None
+
+
+def _why_waiting(job: str, pod: Object | None, state: Object) -> str:
+    """Why a pod does not start, in the kubelet's or the scheduler's words; where they have none, what there is."""
+    if pod is None:
+        return f"there is no pod: a quota or an admission rule may refuse it, see `kubectl events --for job/{job}`"
+    why = state.get("waiting") or {}
+    if why.get("message"):
+        return _told(why)
+    unscheduled = _item(pod, "PodScheduled", "False")
+    if unscheduled is not None:
+        return _told(unscheduled)
+    return _told(why) + _what_is_missing(pod)
+
+
+def _what_is_missing(pod: Object) -> str:
+    """What a pod on its node waits for. The kubelet says that in events only, and names the volume there."""
+    if _says_no(pod, "PodReadyToStartContainers"):
+        named = ", ".join(_volumes((pod.get("spec") or {}).get("volumes") or ()))
+        name = pod["metadata"].get("name", "")
+        return f": one of its volumes is not there ({named}), see `kubectl events --for pod/{name}`"
+    if _condition(pod, "PodReadyToStartContainers") is not None:
+        return ": its image is being pulled"
+    return ""
+
+
+def _volumes(volumes: Iterable[Object]) -> Iterator[str]:
+    """What of a pod's volumes somebody else has to provide."""
+    for volume in volumes:
+        if claim := volume.get("persistentVolumeClaim"):
+            yield f"claim {claim.get('claimName')}"
+        for source in (volume, *((volume.get("projected") or {}).get("sources") or ())):
+            if found := source.get("configMap"):
+                yield f"ConfigMap {found.get('name')}"
+
+
+def _told(item: Object) -> str:
+    """A reason and a message in one line."""
+    return clean(": ".join(str(item[key]) for key in ("reason", "message") if item.get(key)), 500)
+
+
+def _terminating_since(pod: Object | None) -> datetime | None:
+    """A pod's deletion time lies at the end of its grace period."""
+    return _time(((pod or {}).get("metadata") or {}).get("deletionTimestamp"))
+
+
+def _time_of_end(pod: Object | None, ended: Object) -> datetime | None:
+    """When a pod that was taken away came to its end; its container may never have been."""
+    disruption = _condition(pod, "DisruptionTarget") or {}
+    return _time(ended.get("finishedAt")) or _time(disruption.get("lastTransitionTime"))
+
+
+def _time_allowed(job: Object) -> timedelta | None:
+    """The deadline that its pods were made with; the RenderJob's may have been changed since."""
+    template = (job.get("spec") or {}).get("template") or {}
+    seconds = (template.get("spec") or {}).get("activeDeadlineSeconds")
+    return timedelta(seconds=seconds) if isinstance(seconds, int) else None
+
+
+def _time_of_finish(job: Object) -> datetime | None:
+    status = job.get("status") or {}
+    failed = _condition(job, "Failed") or {}
+    return _time(status.get("completionTime")) or _time(failed.get("lastTransitionTime"))
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")) if isinstance(text, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Work on targets outside of the cluster: connections, invocations, their health and cost."""

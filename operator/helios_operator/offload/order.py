@@ -1,0 +1,23 @@
+"""What a target outside of the cluster is asked to do for an attempt."""
+
+import json
+
+from helios_crds.wire import Payload, Stage
+from helios_operator.manifests.job import time_limit
+from helios_operator.manifests.request import request_text, request_url
+from helios_operator.model.config import Config
+from helios_operator.model.state import ObservedJob, StartAttempt
+from helios_operator.offload.invocations import Order
+
+
+def order(job: ObservedJob, start: StartAttempt, config: Config) -> Order:
+    """The payload, with the request itself where there is no pod to bring it to the plan, and how long it may take."""
+    stage = start.work.stage
+    if stage is Stage.PLAN:
+        request = json.loads(request_text(job, config))
+        payload = Payload(jobPath=request_url(job, config), stage=stage, attempt=start.number, request=request)
+    else:
+        assert job.status.plan is not None
+        path = job.status.plan.jobPath
+        payload = Payload(jobPath=path, chunkIndex=start.work.chunk, stage=stage, attempt=start.number)
+    return Order(config.targets[start.target], payload, time_limit(job, stage, config))
