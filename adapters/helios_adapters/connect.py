@@ -1,7 +1,7 @@
 """From a RenderTarget's spec to an adapter that can be invoked."""
 
 from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
-from helios_adapters.deployed import Deployed
+from helios_adapters.base import Deployed
 from helios_adapters.google.job import CloudRunJobConfig, CloudRunJobs
 from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
 from helios_crds.rendertarget import RenderTargetSpec

@@ -26,7 +26,8 @@ from pydantic import ValidationError
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
-from helios_worker.artifacts.store import ArtifactStore, local_path, split_url
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import local_path, split_url
 from helios_worker.capture.browser_pool import Studio
 from helios_worker.capture.faults import FrameNeverReady
 from helios_worker.errors import HeliosError, UserError
@@ -218,7 +219,7 @@ class WorkerRuntime:
         self._place(payload)
         self._studio.launch(0)
         from helios_worker.jobs.commands import run_command
-        from helios_worker.jobs.spec import read_job
+        from helios_worker.jobs.commits import read_job
         from helios_worker.stages.chunk import render_chunk
 
         mark("stage imported")
@@ -236,7 +237,7 @@ class WorkerRuntime:
         }
 
     async def _stitch(self, payload: Payload) -> dict[str, Any]:
-        from helios_worker.jobs.spec import read_job
+        from helios_worker.jobs.commits import read_job
         from helios_worker.stages.stitch import stitch
 
         self._place(payload)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from helios_adapters.aws.errors import aws_error, function_error, image_fault
 from helios_adapters.aws.function import WAIT_SECONDS, LambdaFunction, ensure_function
+from helios_adapters.base import Deployed
 from helios_adapters.call_pool import CallPool
-from helios_adapters.deployed import Deployed
 from helios_adapters.errors import MissingExtra, NotReady, TargetError, TimedOut
 from helios_adapters.replies import ANSWER_BYTES, lambda_reply
 from helios_crds.wire import Payload, Reply

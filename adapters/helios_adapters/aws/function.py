@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from helios_adapters.deployed import changed
+from helios_adapters.base import changed
 from helios_adapters.errors import AccessDenied, BadSettings
 
 if TYPE_CHECKING:

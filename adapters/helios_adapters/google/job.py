@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
+from helios_adapters.base import Deployed
 from helios_adapters.call_pool import CallPool
-from helios_adapters.deployed import Deployed
 from helios_adapters.errors import (
     Crashed,
     NoRoom,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from helios_adapters.deployed import changed
+from helios_adapters.base import changed
 
 if TYPE_CHECKING:
     from google.cloud import run_v2

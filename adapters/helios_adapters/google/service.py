@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from helios_adapters.base import Deployed
 from helios_adapters.call_pool import CallPool
-from helios_adapters.deployed import Deployed
 from helios_adapters.errors import (
     AccessDenied,
     BadSettings,

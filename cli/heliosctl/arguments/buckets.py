@@ -2,7 +2,8 @@
 
 from helios_worker.artifacts.access import Patience
 from helios_worker.artifacts.errors import AccessDenied
-from helios_worker.artifacts.store import ArtifactStore, local_path
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import local_path
 
 # A worker in the middle of a render gives a store minutes; somebody at a keyboard has mistyped its address.
 FIRST_TOUCH = Patience(connect=5, stall=10, retry=6, tries=5)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from helios_worker.artifacts.store import local_path
+from helios_worker.artifacts.urls import local_path
 from helios_worker.errors import UserError
 from helios_worker.sources.archive import SUFFIXES, is_archive
 from helios_worker.sources.fetch import BUCKETS, PAGE_SUFFIXES

@@ -8,7 +8,7 @@ import typer
 
 from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
 from helios_adapters.aws.function import LambdaFunction
-from helios_adapters.deployed import Deployed
+from helios_adapters.base import Deployed
 from helios_adapters.google.job import CloudRunJobConfig, CloudRunJobs
 from helios_adapters.google.resources import CloudRunService
 from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig

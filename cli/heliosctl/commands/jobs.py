@@ -8,9 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from helios_worker.artifacts.store import ArtifactStore, split_object
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import split_object
 from helios_worker.errors import UserError
-from helios_worker.jobs.spec import Manifest, manifest_key
+from helios_worker.jobs.layout import manifest_key
+from helios_worker.jobs.spec import Manifest
 from heliosctl.arguments.buckets import check_bucket, open_artifacts
 from heliosctl.arguments.options import SaidOptions, StoreOptions, TargetOptions, WorkerOptions, takes
 from heliosctl.arguments.output import check_output

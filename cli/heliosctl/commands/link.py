@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from helios_worker.artifacts.store import ArtifactStore, local_path, split_object
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.errors import UserError
 from heliosctl.arguments.buckets import FIRST_TOUCH, check_bucket
 from heliosctl.arguments.options import SaidOptions, takes

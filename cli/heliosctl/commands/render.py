@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from helios_worker.artifacts.store import ArtifactStore, split_object
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import split_object
 from helios_worker.errors import UserError
 from heliosctl.arguments.buckets import check_bucket, open_artifacts
 from heliosctl.arguments.options import (

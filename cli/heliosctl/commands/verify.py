@@ -10,9 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from helios_crds.wire import ExitCode
-from helios_worker.artifacts.store import ArtifactStore, file_digest, local_path, split_url
+from helios_worker.artifacts.digests import file_digest
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import local_path, split_url
 from helios_worker.errors import UserError
-from helios_worker.jobs.spec import JobSpec, read_job
+from helios_worker.jobs.commits import read_job
+from helios_worker.jobs.spec import JobSpec
 from helios_worker.machine import cpu_count
 from heliosctl.arguments.options import SaidOptions, StoreOptions, takes
 from heliosctl.local.catalogue import find_job

@@ -10,9 +10,11 @@ from pydantic import ValidationError
 from helios_worker.artifacts.blobs import blob_key
 from helios_worker.artifacts.recording import recording_keys
 from helios_worker.artifacts.snapshot import Snapshot
-from helios_worker.artifacts.store import ArtifactStore, Entry, local_path
+from helios_worker.artifacts.store import ArtifactStore, Entry
+from helios_worker.artifacts.urls import local_path
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.jobs.spec import PLANS, JobSpec, Manifest, job_key, manifest_key, plan_key
+from helios_worker.jobs.layout import PLANS, job_key, manifest_key, plan_key
+from helios_worker.jobs.spec import JobSpec, Manifest
 from heliosctl.local.lock import held_by, sweeping
 
 if TYPE_CHECKING:

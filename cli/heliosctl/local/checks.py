@@ -15,7 +15,8 @@ from typing import Literal
 import av
 
 from helios_crds.request import Chunking, Composition, RenderRequest, Video
-from helios_worker.artifacts.store import ArtifactStore, free_bytes, local_path
+from helios_worker.artifacts.store import ArtifactStore, free_bytes
+from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.devtools.process import find_browser
 from helios_worker.encode.proof.verify import verify_video
 from helios_worker.errors import HeliosError

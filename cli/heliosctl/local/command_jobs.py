@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from helios_crds.wire import Stage
-from helios_worker.artifacts.store import ArtifactStore, file_digest, json_digest
+from helios_worker.artifacts.digests import file_digest, json_digest
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.jobs.commands import CommandFailed, run_command, run_program
 from helios_worker.jobs.spec import Chunk, JobSpec

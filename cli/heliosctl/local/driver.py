@@ -16,7 +16,8 @@ from helios_adapters.base import Deployment
 from helios_crds.request import RenderRequest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.jobs.spec import JobSpec, committed, read_job
+from helios_worker.jobs.commits import committed, read_job
+from helios_worker.jobs.spec import JobSpec
 from heliosctl.errors import PLAN, StageFailed
 from heliosctl.local.lock import job_lock, planning
 from heliosctl.terminal.progress import Listener

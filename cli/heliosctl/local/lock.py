@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from helios_worker.artifacts.store import ArtifactStore, local_path
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import local_path
 
 POLL_SECONDS = 0.2
 

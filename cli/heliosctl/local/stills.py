@@ -13,10 +13,12 @@ from av.container import InputContainer
 from PIL import Image
 
 from helios_crds.request import RenderRequest
-from helios_worker.artifacts.store import ArtifactStore, local_path
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import Studio
 from helios_worker.errors import CorruptArtifact
-from helios_worker.jobs.spec import JobSpec, read_job
+from helios_worker.jobs.commits import read_job
+from helios_worker.jobs.spec import JobSpec
 from helios_worker.stages.plan import plan
 from helios_worker.stages.still import stills
 from helios_worker.workspace import Workspace

@@ -13,11 +13,12 @@ from kubernetes.aio.client import ApiClient
 from helios_crds.base import GROUP, VERSION
 from helios_crds.definitions import RENDER_JOBS, RENDER_TARGETS
 from helios_operator import metrics
+from helios_operator.app.sources import watch_jobs, watch_pods
 from helios_operator.control.controller import Controller
 from helios_operator.kube import paths
 from helios_operator.kube.client import PAGE, Cluster
 from helios_operator.kube.leader_election import lead
-from helios_operator.kube.reflector import Watcher, watch_jobs, watch_pods
+from helios_operator.kube.reflector import Watcher
 from helios_operator.kube.resync import Collected, Lister
 from helios_operator.model.config import Config
 

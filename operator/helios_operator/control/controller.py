@@ -18,16 +18,14 @@ from helios_operator.control.event_recorder import Recorder
 from helios_operator.control.render_targets import Targets
 from helios_operator.control.status_rate_limit import Turns
 from helios_operator.decide.invalid_spec import refuse
+from helios_operator.decide.policies.blockers import MAX_SAID
 from helios_operator.decide.policies.eligibility import is_offload
-from helios_operator.decide.policies.placement import DEFAULT_USES
-from helios_operator.decide.policies.refusals import MAX_SAID
 from helios_operator.decide.policies.status_urgency import is_urgent
-from helios_operator.decide.policies.worker_results import clean
 from helios_operator.decide.reconcile import reconcile
 from helios_operator.kube.client import ApiError, Cluster
 from helios_operator.kube.tombstones import Departed
 from helios_operator.kube.work_queue import WorkQueue
-from helios_operator.model.config import Config
+from helios_operator.model.config import DEFAULT_USES, Config
 from helios_operator.model.state import (
     AnyJob,
     Attempt,
@@ -38,6 +36,7 @@ from helios_operator.model.state import (
     StopAttempt,
     TakenName,
 )
+from helios_operator.model.text import clean
 from helios_operator.observed import parse
 from helios_operator.observed.children import Children, holds_place, version
 from helios_operator.observed.name_conflicts import LOOK_AGAIN, TakenNames

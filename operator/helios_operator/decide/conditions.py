@@ -6,9 +6,9 @@ from typing import Literal
 
 from helios_crds.base import Condition
 from helios_crds.renderjob_status import Phase
-from helios_operator.decide.policies.retry import GivenUp
 from helios_operator.decide.record import Record
 from helios_operator.model import reasons
+from helios_operator.model.problem import GivenUp
 
 Truth = Literal["True", "False", "Unknown"]
 MAX_MESSAGE = 1024

@@ -15,11 +15,12 @@ from helios_operator.decide.policies import worker_results
 from helios_operator.decide.policies.deadlines import has_not_started, is_lost
 from helios_operator.decide.policies.failure_causes import Cause, cause_of, not_started
 from helios_operator.decide.policies.failure_events import Failure, announcements
-from helios_operator.decide.policies.retry import GivenUp, backoff, given_up
+from helios_operator.decide.policies.retry import backoff, given_up
 from helios_operator.model import reasons
 from helios_operator.model.chunk_map import ACTIVE, DONE, GIVEN_UP, RENDERED, WAITING
 from helios_operator.model.config import Config
 from helios_operator.model.locations import output_url, store_url
+from helios_operator.model.problem import GivenUp
 from helios_operator.model.retry_ledger import Ledger
 from helios_operator.model.state import PLAN, STITCH, Announcement, Attempt, AttemptPhase, ObservedJob, Work, by_work
 from helios_operator.model.target_usage import Tallies

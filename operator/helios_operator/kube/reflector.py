@@ -10,8 +10,6 @@ from contextlib import aclosing
 
 import structlog
 
-from helios_operator.control.controller import Controller
-from helios_operator.kube import paths
 from helios_operator.kube.client import ApiError, Cluster, tell_all
 from helios_operator.manifests.names import SELECTOR
 from helios_operator.observed.children import Object
@@ -88,36 +86,3 @@ class Watcher:
                         if kind != "BOOKMARK":
                             self._on_event(kind, body)
                 await asyncio.sleep(self._pace.pause(clock() - began))
-
-
-def watch_jobs(cluster: Cluster, controller: Controller, namespace: str, on_gap: Callable[[], None]) -> Watcher:
-    """Keeps the controller's Jobs."""
-    children, queue = controller.children, controller.queue
-
-    def on_listed(uids: set[str], at: int) -> None:
-        for owner in children.keep_jobs(uids, at):
-            queue.add(owner)
-
-    def on_event(kind: str, body: Object) -> None:
-        gone = kind == "DELETED"
-        owner = children.drop_job(body["metadata"]["uid"]) if gone else children.put_job(body)
-        if owner is not None:
-            queue.add(owner)
-
-    return Watcher(cluster, paths.jobs(namespace), on_event, on_listed, on_gap)
-
-
-def watch_pods(cluster: Cluster, controller: Controller, namespace: str) -> Watcher:
-    """Keeps the controller's pods."""
-    children, queue = controller.children, controller.queue
-
-    def on_listed(uids: set[str], at: int) -> None:
-        for owner in children.keep_pods(uids):
-            queue.add(owner)
-
-    def on_event(kind: str, body: Object) -> None:
-        owner = children.drop_pod(body) if kind == "DELETED" else children.put_pod(body)
-        if owner is not None:
-            queue.add(owner)
-
-    return Watcher(cluster, paths.core("pods", namespace), on_event, on_listed)

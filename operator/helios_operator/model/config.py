@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from helios_crds.renderjob import TargetUse
 from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
 
 BUILT_IN = "kubernetes"
@@ -61,3 +62,9 @@ class Config:
     spill_after: timedelta = timedelta(minutes=1)
     plan_timeout: timedelta = timedelta(minutes=30)
     stitch_timeout: timedelta = timedelta(hours=2)
+
+
+NO_LIMIT = 1 << 30
+
+
+DEFAULT_USES = (TargetUse(name=BUILT_IN),)

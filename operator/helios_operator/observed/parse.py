@@ -10,11 +10,11 @@ from helios_crds.renderjob import Composition, RenderJobSpec
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import RESULT_BYTES, ExitCode
 from helios_operator.decide.policies.failure_causes import OUT_OF_MEMORY
-from helios_operator.decide.policies.worker_results import clean
 from helios_operator.manifests.names import TARGET, UID, is_owner_reference, read_labels
 from helios_operator.manifests.pod import CONTAINER
 from helios_operator.model.config import BUILT_IN
 from helios_operator.model.state import Attempt, AttemptPhase, MistakenJob, ObservedJob
+from helios_operator.model.text import clean
 
 Object = Mapping[str, Any]
 MAX_MISTAKES, MAX_FIELD, MAX_WHY = 3, 120, 200

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from helios_adapters.base import Deployed
 from helios_adapters.connect import CloudTarget, connect
-from helios_adapters.deployed import Deployed
 from helios_adapters.errors import TargetError, Unusable
 from helios_crds.rendertarget import RenderTargetSpec
 

@@ -33,22 +33,21 @@ from helios_adapters.errors import (
 )
 from helios_adapters.google.job import CloudRunJobs
 from helios_crds.renderjob_status import TargetStatus
-from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import RESULT_BYTES, ExitCode, Payload, Reply, Stage
 from helios_operator import metrics
 from helios_operator.decide.policies.budget import invocation_cost
 from helios_operator.decide.policies.failure_causes import TOO_LONG
-from helios_operator.decide.policies.worker_results import clean
 from helios_operator.model.state import Attempt, AttemptPhase, ObservedJob, StartAttempt
+from helios_operator.model.text import clean
+from helios_operator.offload.billing import MAX_BILLS, _Bill
 from helios_operator.offload.connections import Clouds
+from helios_operator.offload.order import Order
 from helios_operator.offload.target_health import EVERYBODY, Healths
 
 log = structlog.stdlib.get_logger(__name__)
 POLL, LONGEST_POLL = 2.0, 30.0
 GIVEN_UP = 600.0
 """Seconds for which an execution that nobody waits for is looked for in vain."""
-MAX_BILLS = 16
-"""Statuses with costs whose writing is not known to have come to something, for each RenderJob."""
 MAX_WORDS = 1000
 MAX_WHY = 300
 # The target's own trouble. A chunk that has it again and again, while others are done there, is to blame as well.
@@ -66,23 +65,6 @@ class _Invocation:
     attempt: Attempt
     memory: float = 0.0
     task: asyncio.Task[None] | None = None
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be invoked. limit: after which an attempt counts as failed."""
-
-    spec: RenderTargetSpec
-    payload: Payload
-    limit: timedelta
-
-
-@dataclass(frozen=True)
-class _Bill:
-    """Costs in a status that was, or will be, written. targets: the status' part; uids: of the attempts in it."""
-
-    targets: Sequence[TargetStatus]
-    uids: frozenset[str]
 
 
 class Invocations:

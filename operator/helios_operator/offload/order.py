@@ -1,13 +1,24 @@
 """What a target outside of the cluster is asked to do for an attempt."""
 
 import json
+from dataclasses import dataclass
+from datetime import timedelta
 
+from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Payload, Stage
 from helios_operator.manifests.job import time_limit
 from helios_operator.manifests.request import request_text, request_url
 from helios_operator.model.config import Config
 from helios_operator.model.state import ObservedJob, StartAttempt
-from helios_operator.offload.invocations import Order
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be invoked. limit: after which an attempt counts as failed."""
+
+    spec: RenderTargetSpec
+    payload: Payload
+    limit: timedelta
 
 
 def order(job: ObservedJob, start: StartAttempt, config: Config) -> Order:

@@ -18,7 +18,8 @@ import orjson
 from helios_crds.request import RenderRequest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.jobs.spec import JobSpec, manifest_key
+from helios_worker.jobs.layout import manifest_key
+from helios_worker.jobs.spec import JobSpec
 from helios_worker.runtime import WorkerRuntime
 
 UNIT = 6

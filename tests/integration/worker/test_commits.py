@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from helios_crds.wire import ExitCode, chunks_in
-from helios_worker.artifacts.store import file_digest
+from helios_worker.artifacts.digests import file_digest
 from helios_worker.encode.proof.verify import verify_video
 from helios_worker.runtime import WorkerRuntime
 from tests.integration.worker.conftest import Hooks

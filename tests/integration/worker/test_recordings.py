@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from helios_worker.artifacts.store import file_digest
+from helios_worker.artifacts.digests import file_digest
 from heliosctl.local.catalogue import reach
 from tests.integration.worker.project import MOVING, Project, html
 

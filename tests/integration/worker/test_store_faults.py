@@ -16,8 +16,9 @@ import pytest
 import helios_worker.artifacts.store
 from helios_crds.wire import ExitCode, Payload, Stage
 from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts.digests import file_digest
 from helios_worker.artifacts.errors import AccessDenied, BadCredentials, BadEndpoint, NoSuchBucket, StoreError
-from helios_worker.artifacts.store import ArtifactStore, file_digest
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import HeliosError
 from helios_worker.runtime import WorkerRuntime
 from tests.clouds.faulty import Fault, Faulty, faulty

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.encode.video.settings import EncoderSettings
-from helios_worker.jobs.spec import Chunk, Engine, Film, HeliosJob, JobSpec, Manifest, Metadata, manifest_key
+from helios_worker.jobs.layout import manifest_key
+from helios_worker.jobs.spec import Chunk, Engine, Film, HeliosJob, JobSpec, Manifest, Metadata
 
 ENGINE = Engine.model_validate({name: f"some {name}" for name in Engine.model_fields})
 

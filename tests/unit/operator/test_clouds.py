@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from helios_adapters import health
-from helios_adapters.deployed import Deployed
+from helios_adapters.base import Deployed
 from helios_adapters.errors import (
     AccessDenied,
     ConnectionLost,
@@ -37,7 +37,8 @@ from helios_operator.model.state import Attempt, AttemptPhase, StartAttempt, Wor
 from helios_operator.model.target_usage import Tallies
 from helios_operator.offload import invocations
 from helios_operator.offload.connections import Clouds
-from helios_operator.offload.invocations import Invocations, Order, message_of
+from helios_operator.offload.invocations import Invocations, message_of
+from helios_operator.offload.order import Order
 from tests.unit.operator.builders import JOB_ID, NOW, UID, attempt, plan_status, render_job, seconds
 
 LAMBDA = RenderTargetSpec.model_validate(

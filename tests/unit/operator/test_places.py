@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helios_crds.renderjob_status import ChunkCounts, TargetStatus
-from helios_operator.control.capacity import Places, demands
-from helios_operator.control.fair_share import Demand, shares
+from helios_operator.control.capacity import Demand, Places, demands, shares
 from helios_operator.model.state import MistakenJob
 from tests.unit.operator.builders import NOW, render_job, status
 

@@ -7,7 +7,7 @@ import pytest
 
 from helios_crds.renderjob import Retries, Stragglers, TargetUse
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_operator.control.fair_share import Demand, shares
+from helios_operator.control.capacity import Demand, shares
 from helios_operator.decide.policies import worker_results
 from helios_operator.decide.policies.deadlines import has_not_started, is_lost, is_over
 from helios_operator.decide.policies.delays import delay

@@ -9,9 +9,8 @@ import pytest
 from helios_crds.renderjob_status import MAX_RETRY_ENTRIES, PlanStatus, RenderJobStatus
 from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
 from helios_crds.wire import Stage
-from helios_operator.decide.policies.placement import NO_LIMIT
 from helios_operator.decide.reconcile import reconcile
-from helios_operator.model.config import Config
+from helios_operator.model.config import NO_LIMIT, Config
 from helios_operator.model.state import (
     PLAN,
     STITCH,

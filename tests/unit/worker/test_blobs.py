@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from helios_worker.artifacts.blobs import Blobs, blob_key
-from helios_worker.artifacts.store import ArtifactStore, file_digest
+from helios_worker.artifacts.digests import file_digest
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import CorruptBlob
 
 

@@ -5,7 +5,9 @@ import pytest
 
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.jobs.spec import Chunk, JobSpec, chunk_key, committed, manifest_key, read_job
+from helios_worker.jobs.commits import committed, read_job
+from helios_worker.jobs.layout import manifest_key
+from helios_worker.jobs.spec import Chunk, JobSpec, chunk_key
 from tests.unit.worker.builders import ENGINE, chunks, encoder, film, job, manifest
 
 FILM = film(300)

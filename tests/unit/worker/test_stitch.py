@@ -5,9 +5,10 @@ import pytest
 from helios_crds.wire import chunks_in
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.faults import PageError
-from helios_worker.jobs.spec import manifest_key
-from helios_worker.stages.chunk import SeamMismatch, first_cause
-from helios_worker.stages.stitch import BadChunks, check_seams, discard, gather, output_error
+from helios_worker.jobs.layout import manifest_key
+from helios_worker.rendering.seams import SeamMismatch, check_seams
+from helios_worker.stages.chunk import first_cause
+from helios_worker.stages.stitch import BadChunks, discard, gather, output_error
 from tests.unit.worker.builders import ENGINE, SHA, chunks, job, manifest
 
 CHUNKS = chunks(0, 60, 120, 150)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from helios_worker.artifacts.digests import file_digest, json_digest
 from helios_worker.artifacts.errors import StoreError, explain
-from helios_worker.artifacts.store import ArtifactStore, file_digest, json_digest, local_path, split_url
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import local_path, split_url
 from helios_worker.errors import CorruptArtifact, ResourceError, UserError
 
 

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
-from helios_worker.artifacts.store import local_path
+from helios_worker.artifacts.urls import local_path
 from helios_worker.errors import UserError
 
 VARIABLE = "HELIOS_ALLOWED_STORES"

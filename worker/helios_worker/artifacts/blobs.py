@@ -7,7 +7,8 @@ that does not parse. It is found here instead, and taken out of the store, so th
 import asyncio
 from pathlib import Path
 
-from helios_worker.artifacts.store import ArtifactStore, file_digest, free_bytes
+from helios_worker.artifacts.digests import file_digest
+from helios_worker.artifacts.store import ArtifactStore, free_bytes
 from helios_worker.errors import CorruptBlob
 
 BLOBS = "blobs"

@@ -12,7 +12,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_worker.artifacts.blobs import blob_key
-from helios_worker.artifacts.store import ArtifactStore, json_digest
+from helios_worker.artifacts.digests import json_digest
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import CorruptArtifact
 
 FOLDER = "recordings/"

@@ -13,8 +13,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_worker.artifacts.blobs import BLOBS, Blobs, blob_key
+from helios_worker.artifacts.digests import file_digest, json_digest
 from helios_worker.artifacts.errors import StoreError
-from helios_worker.artifacts.store import ArtifactStore, file_digest, json_digest
+from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.content.site import Locate
 from helios_worker.errors import CorruptArtifact, HeliosError, UserError
 

@@ -4,7 +4,6 @@ One class over obstore, by the URL's scheme: file, s3, gs, az, memory. Content i
 SHA-256, so storing it twice is harmless, and a commit is a put-if-absent, so the first valid one wins.
 """
 
-import hashlib
 import os
 import random
 import shutil
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import obstore
 import orjson
@@ -23,7 +22,9 @@ from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, Precon
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from helios_worker.artifacts.access import Patience, open_store
+from helios_worker.artifacts.digests import file_digest
 from helios_worker.artifacts.errors import Answer, StoreError, explain
+from helios_worker.artifacts.urls import local_path
 from helios_worker.errors import CorruptArtifact, HeliosError, UserError
 
 if TYPE_CHECKING:
@@ -295,44 +296,6 @@ def save(response: "GetResult", copy: Path, doing: str) -> None:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-
-
-def split_object(url: str) -> tuple[str, str]:
-    """The URL of the folder that an object is in, and its name there."""
-    folder, _, name = url.rpartition("/")
-    return folder, name
-
-
-def split_url(url: str, marker: str) -> tuple[str, str]:
-    """The store's URL and the key of an object whose key starts with `marker`, such as `jobs/`."""
-    place = url.rfind(f"/{marker}")
-    if place < 0:
-        raise UserError(f"{url or 'nothing'} does not lie in an artifact store: there is no {marker} in it")
-    return url[: place + 1], url[place + 1 :]
-
-
-def local_path(url: str) -> Path | None:
-    """The path of a file:// URL or of a plain path; None for any other scheme."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # http://[…
-        return None
-    if parts.scheme == "file":
-        return Path(unquote(parts.path))
-    if not parts.scheme:
-        return Path(url).absolute()
-    return None
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def json_digest(value: Any) -> str:
-    """SHA-256 of a JSON value in its one canonical form: sorted keys, no spaces."""
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _make_folder(path: Path) -> None:

@@ -175,18 +175,3 @@ class Studio:
                 yield page
         finally:
             await page.close()
-
-
-def page_settings(film: "Film", frame_timeout: float) -> PageSettings:
-    """How a film's page is opened."""
-    return PageSettings(
-        width=film.encoder.width,
-        height=film.encoder.height,
-        fps=film.encoder.fps,
-        props=film.props,
-        seed=film.seed,
-        picture=film.capture,
-        quality=film.quality,
-        frame_timeout=frame_timeout,
-        page_errors=film.page_errors,
-    )

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from helios_worker.capture.content.site import HOST_SUFFIX
+HOST_SUFFIX = ".composition.localhost"
+
 
 LONGEST = 500
 _OURS = re.compile(rf"https?://[\w-]+{re.escape(HOST_SUFFIX)}(?::\d+)?/([^\s\"')]*)")

@@ -105,7 +105,8 @@ def keep_request(url: str, file: Path, props: Sequence[Path]) -> None:
     Raises:
         UserError: one of the files cannot be read, or is no JSON object.
     """
-    from helios_worker.artifacts.store import ArtifactStore, split_url
+    from helios_worker.artifacts.store import ArtifactStore
+    from helios_worker.artifacts.urls import split_url
 
     request = _read_object(file)
     merged: dict[str, object] = {}

@@ -7,15 +7,13 @@ file made by Helios itself, whose chunks carry a `command`, is a JobSpec with `h
 from fractions import Fraction
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from helios_worker.artifacts.store import ArtifactStore, json_digest, split_url
+from helios_worker.artifacts.digests import json_digest
 from helios_worker.encode.video.settings import EncoderSettings
 from helios_worker.errors import CorruptArtifact
 
 JOB_FORMAT = 1
-SEGMENTS, SEGMENT_SUFFIX = "segments", ".mp4"
-PLANS = "plans/"
 
 
 class _Model(BaseModel):
@@ -178,71 +176,3 @@ def chunk_key(engine: Engine, film: Film, start: int, count: int) -> str:
             "goesOn": start + count < film.end,
         }
     )[:40]
-
-
-def plan_key(plan: str) -> str:
-    """Where a plan is in the store."""
-    return f"{PLANS}{plan}.json"
-
-
-def job_key(job_id: str) -> str:
-    """Where a job is in the store."""
-    return f"jobs/{job_id}/job.json"
-
-
-def manifest_key(key: str) -> str:
-    """Where a chunk's manifest is in the store."""
-    return f"chunks/{key}.json"
-
-
-def committed(store: ArtifactStore, chunk: Chunk) -> Manifest | None:
-    """The chunk's manifest, if it is there, whole and about this chunk.
-
-    What only looks like one is removed: a commit is made where there is none, so it would be in the way for ever.
-    """
-    data = store.get(manifest_key(chunk.key))
-    if data is None:
-        return None
-    try:
-        manifest = Manifest.model_validate_json(data)
-    except ValidationError:
-        manifest = None
-    if manifest is not None and _is_about(manifest, chunk):
-        return manifest
-    store.delete(manifest_key(chunk.key))
-    return None
-
-
-def _is_about(manifest: Manifest, chunk: Chunk) -> bool:
-    return (manifest.key, manifest.startFrame, manifest.frameCount, manifest.segment) == (
-        chunk.key,
-        chunk.startFrame,
-        chunk.frameCount,
-        segment_key(manifest.sha256),
-    )
-
-
-def segment_key(sha256: str) -> str:
-    """Where a segment of this digest is in the store."""
-    return f"{SEGMENTS}/{sha256}{SEGMENT_SUFFIX}"
-
-
-def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
-    """The job at a URL and the store it lies in.
-
-    Raises:
-        CorruptArtifact: there is no such job, or it cannot be understood.
-    """
-    root, key = split_url(job_path, "jobs/")
-    store = ArtifactStore(root)
-    data = store.get(key)
-    if data is None:
-        raise CorruptArtifact(f"there is no job at {job_path}", remedy="plan it again")
-    try:
-        return store, JobSpec.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
-        raise CorruptArtifact(
-            f"{job_path} is no job: {field}{first['msg']}", remedy="remove it and plan it again"
-        ) from error

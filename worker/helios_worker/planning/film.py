@@ -5,12 +5,13 @@ from dataclasses import replace
 from fractions import Fraction
 
 from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, Video
-from helios_worker.capture.browser_pool import Studio, page_settings
+from helios_worker.capture.browser_pool import Studio
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import Declared
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import Film
 from helios_worker.planning.encoder import encoder_settings
+from helios_worker.rendering.page_settings import page_settings
 
 FALLBACK_SIZE = (1920, 1080)
 

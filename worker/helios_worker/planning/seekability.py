@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from helios_crds.request import Chunking
-from helios_worker.capture.browser_pool import Studio, page_settings
+from helios_worker.capture.browser_pool import Studio
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.seek_path import pictures, way_to
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import CostPoint, Film
 from helios_worker.planning.chunking import DEFAULT_TARGET_SECONDS
+from helios_worker.rendering.page_settings import page_settings
 
 # Frames that are compared, jumped to against walked to: early ones, where pages start up, and a second on.
 COMPARED = (1, 9, 24, 41)

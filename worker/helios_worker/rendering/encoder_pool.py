@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from helios_worker.artifacts.store import file_digest
+from helios_worker.artifacts.digests import file_digest
 from helios_worker.encode.mp4.output import write_errors
 from helios_worker.encode.proof.segment import inspect_segment
 from helios_worker.encode.video.picture import PictureDecoder

@@ -18,7 +18,8 @@ from obstore.store import HTTPStore
 from helios_worker.artifacts.access import Patience
 from helios_worker.artifacts.errors import StoreError, explain, redacted
 from helios_worker.artifacts.snapshot import MAX_BYTES, MAX_FILES
-from helios_worker.artifacts.store import ArtifactStore, Entry, local_path, save, split_object
+from helios_worker.artifacts.store import ArtifactStore, Entry, save
+from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.errors import UserError
 from helios_worker.sources.archive import Limits, is_archive, pages, unpack
 

@@ -18,29 +18,21 @@ from tempfile import TemporaryDirectory
 import orjson
 
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.capture.browser_pool import Studio, page_settings
+from helios_worker.capture.browser_pool import Studio
 from helios_worker.capture.faults import PageError
 from helios_worker.encode.film.concat import concatenate
 from helios_worker.encode.proof.segment import inspect_segment
-from helios_worker.jobs.spec import SEGMENT_SUFFIX, SEGMENTS, Chunk, JobSpec, Manifest, committed, manifest_key
+from helios_worker.jobs.commits import committed
+from helios_worker.jobs.layout import SEGMENT_SUFFIX, SEGMENTS, manifest_key
+from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
 from helios_worker.rendering.encoder_pool import ChunkEncoder
 from helios_worker.rendering.engine import check_engine, current_engine
 from helios_worker.rendering.lane import Lane, Run
+from helios_worker.rendering.page_settings import page_settings
+from helios_worker.rendering.seams import SeamMismatch
 from helios_worker.rendering.work_stealing import Shares
 
 OnFrames = Callable[[int], None]
-
-
-class SeamMismatch(PageError):
-    """Two renderers that met at a frame saw different pictures of it: the page depends on its history."""
-
-    def __init__(self, frame: int) -> None:
-        super().__init__(
-            f"frame {frame} looks different when the page jumps to it than when it walks there: "
-            "the page keeps state from frame to frame",
-            remedy="render with --seeking Stateful",
-        )
-        self.frame = frame
 
 
 async def render_chunk(

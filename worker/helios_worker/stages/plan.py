@@ -17,13 +17,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from helios_crds.request import RenderRequest
 from helios_crds.wire import chunk_bitmap
 from helios_worker.artifacts.blobs import blob_key
+from helios_worker.artifacts.digests import json_digest
 from helios_worker.artifacts.recording import is_whole
 from helios_worker.artifacts.snapshot import load_snapshot, take_snapshot
-from helios_worker.artifacts.store import ArtifactStore, json_digest, local_path
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import Studio
 from helios_worker.capture.messages import plain
 from helios_worker.errors import UserError
-from helios_worker.jobs.spec import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata, job_key, manifest_key, plan_key
+from helios_worker.jobs.layout import job_key, manifest_key, plan_key
+from helios_worker.jobs.spec import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.film import first_guess, settle

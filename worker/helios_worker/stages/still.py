@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.capture.browser_pool import Studio, page_settings
+from helios_worker.capture.browser_pool import Studio
 from helios_worker.capture.page.seek_path import way_to
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
+from helios_worker.rendering.page_settings import page_settings
 
 
 async def stills(

@@ -13,7 +13,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from helios_crds.wire import chunk_bitmap
-from helios_worker.artifacts.store import ArtifactStore, file_digest, local_path, split_object
+from helios_worker.artifacts.digests import file_digest
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.encode.film.concat import concatenate
 from helios_worker.encode.proof.verify import verify_video
 from helios_worker.errors import (
@@ -24,8 +26,10 @@ from helios_worker.errors import (
     SegmentMismatch,
     UserError,
 )
-from helios_worker.jobs.spec import Chunk, JobSpec, Manifest, committed, manifest_key
-from helios_worker.stages.chunk import SeamMismatch
+from helios_worker.jobs.commits import committed
+from helios_worker.jobs.layout import manifest_key
+from helios_worker.jobs.spec import JobSpec, Manifest
+from helios_worker.rendering.seams import check_seams
 
 
 class StitchResult(BaseModel):
@@ -136,21 +140,6 @@ def discard(job: JobSpec, store: ArtifactStore, problems: dict[int, str]) -> Bad
             store.delete(manifest_key(manifest.key))
             store.delete(manifest.segment)
     return BadChunks(problems)
-
-
-def check_seams(chunks: tuple[Chunk, ...], manifests: list[Manifest]) -> tuple[str, ...]:
-    """Compares the pictures at every join.
-
-    Returns:
-        Warnings: joins of chunks from different processor classes cannot be compared.
-    """
-    classes = {manifest.engine.cpu for manifest in manifests}
-    for chunk, before, after in zip(chunks[1:], manifests, manifests[1:], strict=False):
-        if before.engine == after.engine and before.nextPicture != after.firstPicture:
-            raise SeamMismatch(chunk.startFrame)
-    if len(classes) > 1:
-        return (f"chunks come from different processors ({', '.join(sorted(classes))}): joins were not compared",)
-    return ()
 
 
 def publish(partial: Path, target: Path | None, output: str) -> None:

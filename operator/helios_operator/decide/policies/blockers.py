@@ -1,14 +1,16 @@
 """What keeps a render from running until somebody changes it: unknown targets, places out of bounds, no workers."""
 
+from collections.abc import Sequence
+
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator.decide.policies.eligibility import homes, needs_bucket
-from helios_operator.decide.policies.placement import DEFAULT_USES
-from helios_operator.decide.policies.retry import GivenUp
 from helios_operator.model import reasons
-from helios_operator.model.config import Config
+from helios_operator.model.config import DEFAULT_USES, Config
 from helios_operator.model.locations import output_url, store_url
-from helios_operator.model.state import ObservedJob
+from helios_operator.model.problem import GivenUp
+from helios_operator.model.state import ObservedJob, RefusedStart, TakenName
+from helios_operator.model.text import clean
 
 STAGES = (Stage.CHUNK, Stage.PLAN, Stage.STITCH)
 
@@ -74,3 +76,26 @@ def _is_allowed(url: str, target: RenderTargetSpec, config: Config) -> bool:
 def _is_within(url: str, prefix: str) -> bool:
     """A prefix ends at a slash: s3://media does not let anybody into s3://media-private."""
     return url.rstrip("/") + "/" == prefix.rstrip("/") + "/" or url.startswith(prefix.rstrip("/") + "/")
+
+
+def names_taken(taken: Sequence[TakenName]) -> GivenUp | None:
+    """The obstacle that they are; None if there are none."""
+    if not taken:
+        return None
+    more = f" ({len(taken) - 1} more names are taken as well)" if len(taken) > 1 else ""
+    text = f"{taken[0].kind} {taken[0].name} is there already and belongs to somebody else: remove or rename it{more}"
+    return GivenUp(reasons.NAME_TAKEN, text, taken[0].work)
+
+
+MAX_SAID = 600
+
+
+def starts_refused(refused: Sequence[RefusedStart]) -> GivenUp | None:
+    """The obstacle that they are; None if there are none."""
+    if not refused:
+        return None
+    first = refused[0]
+    more = f" ({len(refused) - 1} more starts are refused as well)" if len(refused) > 1 else ""
+    text = f"the API server refuses to start {first.work}, and is asked again from time to time: "
+    reason = reasons.QUOTA_EXCEEDED if first.by_quota else reasons.START_REFUSED
+    return GivenUp(reason, f"{text}{clean(first.message, MAX_SAID)}{more}", first.work)

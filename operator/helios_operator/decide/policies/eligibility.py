@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
-from helios_operator.decide.policies.placement import DEFAULT_USES
-from helios_operator.model.config import BUILT_IN, Config
+from helios_operator.model.config import BUILT_IN, DEFAULT_USES, Config
 from helios_operator.model.locations import store_url
 from helios_operator.model.state import ObservedJob
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import ExitCode, Stage
-from helios_operator.decide.policies.worker_results import MAX_TEXT, clean, words
+from helios_operator.decide.policies.worker_results import MAX_TEXT, words
 from helios_operator.model import reasons
 from helios_operator.model.state import Attempt, AttemptPhase
+from helios_operator.model.text import clean
 
 # The kubelet's words. The exit code says nothing of memory where the kernel killed a browser and left its worker.
 OUT_OF_MEMORY = "OOMKilled"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from helios_crds.renderjob import TargetUse
-from helios_operator.model.config import BUILT_IN, Config
+from helios_operator.model.config import NO_LIMIT, Config
 from helios_operator.model.state import Attempt, AttemptPhase
 
 
@@ -22,7 +22,6 @@ class Room:
     is_open: bool = True
 
 
-NO_LIMIT = 1 << 30
 SHUNNED_AFTER = 2
 
 
@@ -35,9 +34,6 @@ class Tried:
 
     times: Mapping[str, int]
     may_wait: bool
-
-
-DEFAULT_USES = (TargetUse(name=BUILT_IN),)
 
 
 def rooms(

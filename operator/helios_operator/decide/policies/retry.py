@@ -1,12 +1,12 @@
 """When a failed piece of work is tried again, and when it is given up."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import timedelta
 
 from helios_crds.renderjob import Retries
 from helios_crds.wire import ExitCode
 from helios_operator.model import reasons
+from helios_operator.model.problem import GivenUp
 from helios_operator.model.state import Work
 
 
@@ -19,15 +19,6 @@ def backoff(uid: str, work: Work, failures: int, first: timedelta, longest: time
     full = min(first * (1 << min(failures - 1, 20)), longest)
     digest = hashlib.sha256(f"{uid}/{work.stage}/{work.chunk}/{failures}".encode()).digest()
     return full * (1 - int.from_bytes(digest[:4]) / 2**33)
-
-
-@dataclass(frozen=True)
-class GivenUp:
-    """Why a render ends without a film. work: the piece that failed, if it was one."""
-
-    reason: str
-    message: str
-    work: Work | None = None
 
 
 def given_up(

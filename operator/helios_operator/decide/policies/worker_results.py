@@ -4,8 +4,6 @@ Nothing here raises. What does not look as it should is as if it were not there.
 """
 
 import json
-import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -15,13 +13,10 @@ from helios_crds.renderjob_status import MAX_WARNINGS, Film, PlanStatus
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
 from helios_crds.wire import RESULT_BYTES, chunks_in
 from helios_operator.model.chunk_map import CACHED, WAITING
+from helios_operator.model.text import clean
 
 MAX_TEXT = 600
 MAX_WARNING = 200
-_TERMINAL = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")  # colours and cursor movements
-# Characters that do not show, and turn the direction of what does: all but those that join letters and emoji.
-_UNSEEN = frozenset({"Cf", "Cn", "Co", "Cs"})
-_JOINERS = frozenset({"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"})
 _Count = Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -111,17 +106,3 @@ def words(message: str, exit_code: int | None) -> str:
     said = facts(message).get("message")
     text = said if isinstance(said, str) and said.strip() else message
     return clean(text, MAX_TEXT) or ("the pod was killed" if exit_code is None else f"exit code {exit_code}")
-
-
-def clean(text: str, limit: int) -> str:
-    """One printable line of at most `limit` characters; of a longer one the end, where the error is."""
-    plain = _TERMINAL.sub("", text).encode(errors="replace").decode()
-    line = " ".join("".join(map(_shown, plain)).split())
-    return line if len(line) <= limit else f"…{line[1 - limit :]}"
-
-
-def _shown(character: str) -> str:
-    category = unicodedata.category(character)
-    if category == "Cc":
-        return " "
-    return "" if category in _UNSEEN and character not in _JOINERS else character

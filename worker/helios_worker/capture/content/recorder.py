@@ -22,9 +22,9 @@ from helios_worker.artifacts.recording import (
     store_recording,
 )
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.capture.content.site import HOST_SUFFIX
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.devtools.session import Session
+from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.errors import CorruptBlob, HeliosError
 
 if TYPE_CHECKING:

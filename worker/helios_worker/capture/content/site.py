@@ -16,9 +16,9 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.errors import HeliosError
 
-HOST_SUFFIX = ".composition.localhost"
 HEADERS = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*", "Accept-Ranges": "bytes"}
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 Locate = Callable[[str], Awaitable[Path | None]]

@@ -1,0 +1,42 @@
+"""What feeds the controller: Jobs and pods."""
+
+from collections.abc import Callable
+
+from helios_operator.control.controller import Controller
+from helios_operator.kube import paths
+from helios_operator.kube.client import Cluster
+from helios_operator.kube.reflector import Watcher
+from helios_operator.observed.children import Object
+
+
+def watch_jobs(cluster: Cluster, controller: Controller, namespace: str, on_gap: Callable[[], None]) -> Watcher:
+    """Keeps the controller's Jobs."""
+    children, queue = controller.children, controller.queue
+
+    def on_listed(uids: set[str], at: int) -> None:
+        for owner in children.keep_jobs(uids, at):
+            queue.add(owner)
+
+    def on_event(kind: str, body: Object) -> None:
+        gone = kind == "DELETED"
+        owner = children.drop_job(body["metadata"]["uid"]) if gone else children.put_job(body)
+        if owner is not None:
+            queue.add(owner)
+
+    return Watcher(cluster, paths.jobs(namespace), on_event, on_listed, on_gap)
+
+
+def watch_pods(cluster: Cluster, controller: Controller, namespace: str) -> Watcher:
+    """Keeps the controller's pods."""
+    children, queue = controller.children, controller.queue
+
+    def on_listed(uids: set[str], at: int) -> None:
+        for owner in children.keep_pods(uids):
+            queue.add(owner)
+
+    def on_event(kind: str, body: Object) -> None:
+        owner = children.drop_pod(body) if kind == "DELETED" else children.put_pod(body)
+        if owner is not None:
+            queue.add(owner)
+
+    return Watcher(cluster, paths.core("pods", namespace), on_event, on_listed)

@@ -1,0 +1,57 @@
+"""What is committed of a job."""
+
+from pydantic import ValidationError
+
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import split_url
+from helios_worker.errors import CorruptArtifact
+from helios_worker.jobs.layout import manifest_key, segment_key
+from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
+
+
+def committed(store: ArtifactStore, chunk: Chunk) -> Manifest | None:
+    """The chunk's manifest, if it is there, whole and about this chunk.
+
+    What only looks like one is removed: a commit is made where there is none, so it would be in the way for ever.
+    """
+    data = store.get(manifest_key(chunk.key))
+    if data is None:
+        return None
+    try:
+        manifest = Manifest.model_validate_json(data)
+    except ValidationError:
+        manifest = None
+    if manifest is not None and _is_about(manifest, chunk):
+        return manifest
+    store.delete(manifest_key(chunk.key))
+    return None
+
+
+def _is_about(manifest: Manifest, chunk: Chunk) -> bool:
+    return (manifest.key, manifest.startFrame, manifest.frameCount, manifest.segment) == (
+        chunk.key,
+        chunk.startFrame,
+        chunk.frameCount,
+        segment_key(manifest.sha256),
+    )
+
+
+def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
+    """The job at a URL and the store it lies in.
+
+    Raises:
+        CorruptArtifact: there is no such job, or it cannot be understood.
+    """
+    root, key = split_url(job_path, "jobs/")
+    store = ArtifactStore(root)
+    data = store.get(key)
+    if data is None:
+        raise CorruptArtifact(f"there is no job at {job_path}", remedy="plan it again")
+    try:
+        return store, JobSpec.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
+        raise CorruptArtifact(
+            f"{job_path} is no job: {field}{first['msg']}", remedy="remove it and plan it again"
+        ) from error

@@ -1,0 +1,31 @@
+"""Seams: where frames change hands, both sides show the same picture."""
+
+from helios_worker.capture.faults import PageError
+from helios_worker.jobs.spec import Chunk, Manifest
+
+
+class SeamMismatch(PageError):
+    """Two renderers that met at a frame saw different pictures of it: the page depends on its history."""
+
+    def __init__(self, frame: int) -> None:
+        super().__init__(
+            f"frame {frame} looks different when the page jumps to it than when it walks there: "
+            "the page keeps state from frame to frame",
+            remedy="render with --seeking Stateful",
+        )
+        self.frame = frame
+
+
+def check_seams(chunks: tuple[Chunk, ...], manifests: list[Manifest]) -> tuple[str, ...]:
+    """Compares the pictures at every join.
+
+    Returns:
+        Warnings: joins of chunks from different processor classes cannot be compared.
+    """
+    classes = {manifest.engine.cpu for manifest in manifests}
+    for chunk, before, after in zip(chunks[1:], manifests, manifests[1:], strict=False):
+        if before.engine == after.engine and before.nextPicture != after.firstPicture:
+            raise SeamMismatch(chunk.startFrame)
+    if len(classes) > 1:
+        return (f"chunks come from different processors ({', '.join(sorted(classes))}): joins were not compared",)
+    return ()
