@@ -41,13 +41,13 @@ from typing import Any
 from unittest import mock
 
 import structlog
+from helios_operator.adapters.deployed import Deployed
+from helios_operator.clouds import Clouds
+from helios_operator.config import Config, Store
 
 # --- what depends on the layout: names of modules, and how the controller is made, told and run ----------------------
 from helios_operator import controller as control
 from helios_operator import paths
-from helios_operator.adapters.deployed import Deployed
-from helios_operator.clouds import Clouds
-from helios_operator.config import Config, Store
 
 OURS = ("helios_crds", "helios_operator", "helios_adapters", "heliosctl", "helios_worker")
 FORMER_MODEL = ("config", "ledger", "locations", "marks", "reasons", "state", "tallies")

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from helios_crds.text import one_line
 from helios_crds.wire import Stage
 from helios_operator import metrics
 from helios_operator.control.actions import Actions, NameTaken, about
@@ -36,7 +37,6 @@ from helios_operator.model.state import (
     StopAttempt,
     TakenName,
 )
-from helios_operator.model.text import clean
 from helios_operator.observed import parse
 from helios_operator.observed.children import Children, holds_place, version
 from helios_operator.observed.name_conflicts import LOOK_AGAIN, TakenNames
@@ -288,7 +288,7 @@ class Controller:
                 await self._actions.stop(job, stop)
             except ApiError as error:
                 failed.append((stop, error))
-        refused = {stop.name: clean(error.message, MAX_SAID) for stop, error in failed if is_refusal(error)}
+        refused = {stop.name: one_line(error.message, MAX_SAID) for stop, error in failed if is_refusal(error)}
         if refused.keys() != dict(self._unstopped.pop(job.uid, ())).keys():
             log.info("which stops are refused has changed", **about(job), refused=refused)
             self.queue.add(job.uid)

@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from helios_crds.renderjob import Composition, RenderJobSpec
 from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, ExitCode
 from helios_operator.decide.policies.failure_causes import OUT_OF_MEMORY
 from helios_operator.manifests.names import TARGET, UID, is_owner_reference, read_labels
 from helios_operator.manifests.pod import CONTAINER
 from helios_operator.model.config import BUILT_IN
 from helios_operator.model.state import Attempt, AttemptPhase, MistakenJob, ObservedJob
-from helios_operator.model.text import clean
 
 Object = Mapping[str, Any]
 MAX_MISTAKES, MAX_FIELD, MAX_WHY = 3, 120, 200
@@ -46,7 +46,7 @@ def mistake(error: ValidationError) -> str:
     """Which fields of a spec are wrong, and why: the first few."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     told = [
-        f"{clean('.'.join(['spec', *map(str, item['loc'])]), MAX_FIELD)}: {clean(item['msg'], MAX_WHY)}"
+        f"{one_line('.'.join(['spec', *map(str, item['loc'])]), MAX_FIELD)}: {one_line(item['msg'], MAX_WHY)}"
         for item in found[:MAX_MISTAKES]
     ]
     rest = len(found) - len(told)
@@ -173,7 +173,7 @@ def _container_state(pod: Object | None) -> Object:
 def _reason(pod: Object | None, ended: Object) -> str:
     """The kubelet's word for how it ended: Evicted and DeadlineExceeded are the pod's, OOMKilled the container's."""
     status = (pod or {}).get("status") or {}
-    return clean(str(status.get("reason") or ended.get("reason") or ""), 63)
+    return one_line(str(status.get("reason") or ended.get("reason") or ""), 63)
 
 
 def _pod_words(pod: Object | None) -> str | None:
@@ -246,7 +246,7 @@ def _volumes(volumes: Iterable[Object]) -> Iterator[str]:
 
 def _told(item: Object) -> str:
     """A reason and a message in one line."""
-    return clean(": ".join(str(item[key]) for key in ("reason", "message") if item.get(key)), 500)
+    return one_line(": ".join(str(item[key]) for key in ("reason", "message") if item.get(key)), 500)
 
 
 def _terminating_since(pod: Object | None) -> datetime | None:

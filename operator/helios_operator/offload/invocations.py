@@ -33,12 +33,12 @@ from helios_adapters.errors import (
 )
 from helios_adapters.google.job import CloudRunJobs
 from helios_crds.renderjob_status import TargetStatus
+from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, ExitCode, Payload, Reply, Stage
 from helios_operator import metrics
 from helios_operator.decide.policies.budget import invocation_cost
 from helios_operator.decide.policies.failure_causes import TOO_LONG
 from helios_operator.model.state import Attempt, AttemptPhase, ObservedJob, StartAttempt
-from helios_operator.model.text import clean
 from helios_operator.offload.billing import MAX_BILLS, _Bill
 from helios_operator.offload.connections import Clouds
 from helios_operator.offload.order import Order
@@ -297,7 +297,7 @@ class Invocations:
             self._done[attempt.target] += 1
             self._healths.succeeded(attempt.target, found.owner)
         elif attempt.is_active and reply.exitCode not in HANDED_BACK:
-            self._healths.failed(attempt.target, found.owner, clean(reply.stderr, MAX_WHY))
+            self._healths.failed(attempt.target, found.owner, one_line(reply.stderr, MAX_WHY))
         if attempt.is_active or is_done:  # what was given up and ends well is as good as any
             found.attempt = replace(
                 attempt,
@@ -379,7 +379,7 @@ def message_of(reply: Reply, stage: Stage) -> str:
         return "" if stage is Stage.CHUNK else _json(reply.result or {})
     bad = (reply.result or {}).get("badChunks")
     said: dict[str, Any] = {"badChunks": bad} if isinstance(bad, str) else {}
-    words = clean(reply.stderr, MAX_WORDS)
+    words = one_line(reply.stderr, MAX_WORDS)
     while len(whole := _json({**said, "message": words}).encode(errors="replace")) > RESULT_BYTES and words:
         words = words[: len(words) // 2]
     return whole.decode()
@@ -396,4 +396,4 @@ def _key(found: _Invocation) -> str:
 
 
 def _why(error: TargetError) -> str:
-    return clean(str(error), MAX_WHY)
+    return one_line(str(error), MAX_WHY)

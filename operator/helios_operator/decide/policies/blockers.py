@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from helios_crds.rendertarget import RenderTargetSpec
+from helios_crds.text import one_line
 from helios_crds.wire import Stage
 from helios_operator.decide.policies.eligibility import homes, needs_bucket
 from helios_operator.model import reasons
@@ -10,7 +11,6 @@ from helios_operator.model.config import DEFAULT_USES, Config
 from helios_operator.model.locations import output_url, store_url
 from helios_operator.model.problem import GivenUp
 from helios_operator.model.state import ObservedJob, RefusedStart, TakenName
-from helios_operator.model.text import clean
 
 STAGES = (Stage.CHUNK, Stage.PLAN, Stage.STITCH)
 
@@ -98,4 +98,4 @@ def starts_refused(refused: Sequence[RefusedStart]) -> GivenUp | None:
     more = f" ({len(refused) - 1} more starts are refused as well)" if len(refused) > 1 else ""
     text = f"the API server refuses to start {first.work}, and is asked again from time to time: "
     reason = reasons.QUOTA_EXCEEDED if first.by_quota else reasons.START_REFUSED
-    return GivenUp(reason, f"{text}{clean(first.message, MAX_SAID)}{more}", first.work)
+    return GivenUp(reason, f"{text}{one_line(first.message, MAX_SAID)}{more}", first.work)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from helios_crds.rendertarget import RenderTargetSpec
+from helios_crds.text import one_line
 from helios_crds.wire import ExitCode, Stage
 from helios_operator.decide.policies.worker_results import MAX_TEXT, words
 from helios_operator.model import reasons
 from helios_operator.model.state import Attempt, AttemptPhase
-from helios_operator.model.text import clean
 
 # The kubelet's words. The exit code says nothing of memory where the kernel killed a browser and left its worker.
 OUT_OF_MEMORY = "OOMKilled"
@@ -26,7 +26,7 @@ class Cause:
 def not_started(attempt: Attempt, limit: str) -> Cause:
     """A pod that waited for too long. limit: as the spec writes it."""
     text = f"the pod did not start within {limit}: {attempt.waiting or 'no reason is known'}"
-    return Cause(reasons.START_TIMEOUT, clean(text, MAX_TEXT))
+    return Cause(reasons.START_TIMEOUT, one_line(text, MAX_TEXT))
 
 
 def cause_of(attempt: Attempt, target: RenderTargetSpec | None) -> Cause:

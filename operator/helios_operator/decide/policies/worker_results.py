@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from helios_crds.renderjob_status import MAX_WARNINGS, Film, PlanStatus
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
+from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, chunks_in
 from helios_operator.model.chunk_map import CACHED, WAITING
-from helios_operator.model.text import clean
 
 MAX_TEXT = 600
 MAX_WARNING = 200
@@ -71,7 +71,7 @@ def plan_result(message: str, store_url: str) -> tuple[PlanStatus, str] | None:
         chunks=said.chunks,
         cached=marks.count(CACHED),
         stateful=said.stateful,
-        warnings=[clean(text, MAX_WARNING) for text in said.warnings[:MAX_WARNINGS]],
+        warnings=[one_line(text, MAX_WARNING) for text in said.warnings[:MAX_WARNINGS]],
     )
     return plan, marks
 
@@ -105,4 +105,4 @@ def words(message: str, exit_code: int | None) -> str:
     """What a failed worker said, for people."""
     said = facts(message).get("message")
     text = said if isinstance(said, str) and said.strip() else message
-    return clean(text, MAX_TEXT) or ("the pod was killed" if exit_code is None else f"exit code {exit_code}")
+    return one_line(text, MAX_TEXT) or ("the pod was killed" if exit_code is None else f"exit code {exit_code}")

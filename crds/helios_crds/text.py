@@ -1,0 +1,37 @@
+"""Text from strangers (workers, clouds, pages, the API server), made safe to show in a terminal, log or status."""
+
+import re
+import unicodedata
+
+# Control sequences of terminals (ECMA-48), whole: those that only a bell or ST ends (titles, links, device control),
+# those with parameters (colours, cursor movements), and short escapes. One that never ends is taken to its line's end.
+_SEQUENCE = re.compile(
+    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\r\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+# Characters that do not show or turn the direction of what does; but for those that join letters and emoji.
+_UNSEEN = frozenset({"Cf", "Cn", "Co", "Cs"})
+_JOINERS = frozenset({"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"})
+
+
+def one_line(text: str, limit: int, *, keep_start: bool = False) -> str:
+    r"""One printable line of at most `limit` characters.
+
+    keep_start: of a longer one the start is kept, not the end, where an error's cause usually is.
+
+    >>> one_line("\x1b]0;owned\x07\x1b[31mred\x1b[0m\nalert", 80)
+    'red alert'
+    """
+    plain = _SEQUENCE.sub("", text).encode(errors="replace").decode()
+    line = " ".join("".join(map(_shown, plain)).split())
+    if len(line) <= limit:
+        return line
+    return f"{line[: limit - 1]}…" if keep_start else f"…{line[len(line) - limit + 1 :]}"
+
+
+def _shown(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cc":
+        return " "
+    return "" if category in _UNSEEN and character not in _JOINERS else character
