@@ -288,6 +288,11 @@ class RenderTargetSpec(ApiModel):
     )
     price: TargetPrice | None = Field(default=None, description="What running there costs.")
 
+    @property
+    def is_offload(self) -> bool:
+        """Whether it runs outside of the cluster."""
+        return self.kubernetes is None
+
 
 class RenderTargetStatus(StatusModel):
     """What the operator knows of a target."""
