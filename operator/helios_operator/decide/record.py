@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from helios_crds.durations import parse_duration
-from helios_crds.renderjob_status import MAX_RETRY_ENTRIES, Film, PlanStatus
+from helios_crds.renderjob_status import MAX_RETRY_ENTRIES, FilmStatus, PlanStatus
 from helios_crds.wire import Stage
 from helios_operator.decide.policies import worker_results
 from helios_operator.decide.policies.deadlines import has_not_started, is_lost
@@ -38,7 +38,7 @@ class Record:
     marks: list[str]
     ledger: Ledger
     failures: int
-    film: Film | None
+    film: FilmStatus | None
     tallies: Tallies
     end: GivenUp | None = None
     events: list[Announcement] = field(default_factory=list)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from helios_crds.renderjob_status import ChunkCounts, Film, RenderJobStatus, TargetStatus
+from helios_crds.renderjob_status import ChunkCounts, FilmStatus, RenderJobStatus, TargetStatus
 from helios_crds.wire import Stage
 from helios_operator.decide.conditions import conditions, phase_of
 from helios_operator.decide.record import Record
@@ -69,7 +69,7 @@ def _status(
         failures=record.failures,
         retries=record.ledger.to_status([target.name for target in targets]),
         targets=targets,
-        output=record.film or Film(url=output_url(job, config)[:2200]),
+        output=record.film or FilmStatus(url=output_url(job, config)[:2200]),
         conditions=found,
     )
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helios_crds.request import Chunking, Composition, RenderRequest
+from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import CostPoint, Film
 from helios_worker.planning.chunking import LEAST_SHARE, CostCurve, chunk_bounds, cut_chunks, frame_costs, join_small
@@ -17,7 +17,7 @@ COST_BASED = ("count", "targetSeconds")
 
 
 def asked(**chunking: object) -> RenderRequest:
-    return RenderRequest(composition=Composition(url="page"), chunking=Chunking.model_validate(chunking))
+    return RenderRequest(composition=CompositionRequest(url="page"), chunking=ChunkingRequest.model_validate(chunking))
 
 
 def points(*pairs: tuple[int, float]) -> list[CostPoint]:

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 from pydantic import ValidationError
 
-from helios_crds.request import Composition, RenderRequest, Video
+from helios_crds.request import CompositionRequest, RenderRequest, VideoRequest
 from helios_worker.capture.page.settings import Declared
 from helios_worker.errors import UserError
 from helios_worker.planning.film import exact_fps, film_of, first_guess
@@ -15,7 +15,7 @@ PAGE = Declared(width=640, height=360, fps="25", duration=4.0)
 
 
 def asked(**video: object) -> RenderRequest:
-    return RenderRequest(composition=Composition(url="page"), video=Video.model_validate(video))
+    return RenderRequest(composition=CompositionRequest(url="page"), video=VideoRequest.model_validate(video))
 
 
 def settled(request: RenderRequest, declared: Declared = PAGE):

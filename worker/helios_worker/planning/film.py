@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 
-from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, Video
+from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, VideoRequest
 from helios_worker.capture.browser_pool import Studio
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import Declared
@@ -70,7 +70,7 @@ def film_of(request: RenderRequest, declared: Declared, draft: Film) -> tuple[Fi
     return draft.model_copy(update={"frames": frames, "first": first, "end": end, "encoder": encoder}), warnings
 
 
-def frame_range(video: Video, fps: Fraction, frames: int) -> tuple[int, int]:
+def frame_range(video: VideoRequest, fps: Fraction, frames: int) -> tuple[int, int]:
     """The first frame to be rendered and the one after the last, of a film of `frames`.
 
     Raises:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from helios_crds.request import Chunking
+from helios_crds.request import ChunkingRequest
 from helios_worker.capture.browser_pool import Studio
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.seek_path import pictures, way_to
@@ -76,7 +76,7 @@ class Trial:
             found[frame] = hashlib.sha256(picture).hexdigest()
         return found
 
-    async def costs(self, stateful: bool, chunking: Chunking) -> list[CostPoint]:
+    async def costs(self, stateful: bool, chunking: ChunkingRequest) -> list[CostPoint]:
         """Seconds per frame at places spread over the film, where they may decide where it is cut.
 
         The first picture of a page is left out: it is dearer than the rest.
@@ -97,7 +97,7 @@ class Trial:
                     measured[frame] = CostPoint(frame=frame, seconds=time.perf_counter() - started)
         return sorted(measured.values(), key=lambda point: point.frame)
 
-    def _is_worth_sampling(self, chunking: Chunking, known: list[CostPoint]) -> bool:
+    def _is_worth_sampling(self, chunking: ChunkingRequest, known: list[CostPoint]) -> bool:
         frames = self.film.end - self.film.first
         if chunking.frames is not None or frames <= 4 * COMPARED[-1]:
             return False
