@@ -38,7 +38,7 @@ def link(
     if local_path(url) is not None or not name or not urlsplit(url).path.strip("/"):
         raise UserError(f"{url} is no object in a bucket", remedy="name one, such as s3://media/out/film.mp4")
     check_bucket(place)  # a missing object is told without a word on its bucket
-    store = ArtifactStore(place, patience=FIRST_TOUCH)
+    store = ArtifactStore(place, timeouts=FIRST_TOUCH)
     if store.size(name) is None:
         raise UserError(f"there is no {url}", remedy="correct its address, or render it first")
     signed = store.signed_url(name, lasts)

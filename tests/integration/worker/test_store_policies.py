@@ -14,7 +14,7 @@ import yaml
 
 import helios_worker.artifacts.store
 from helios_crds.wire import ExitCode, Payload, Stage
-from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.errors import StoreError
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.runtime import WorkerRuntime
@@ -112,7 +112,7 @@ def asked_of(
             for name, value in {**variables, "GOOGLE_BASE_URL": line.url}.items():
                 monkeypatch.setenv(name, value)
             (tmp_path / "scratch").mkdir()
-            store = ArtifactStore(f"{request.param}://{BUCKET}/a", patience=Patience(retry=5, tries=2, pause=0.04))
+            store = ArtifactStore(f"{request.param}://{BUCKET}/a", timeouts=StoreTimeouts(retry=5, tries=2, pause=0.04))
             everything(store, line, tmp_path / "scratch")
             yield request.param, {action(call) for call in line.calls}
 

@@ -21,9 +21,9 @@ import orjson
 from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, PreconditionError
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from helios_worker.artifacts.access import Patience, open_store
+from helios_worker.artifacts.access import StoreTimeouts, open_store
 from helios_worker.artifacts.digests import file_digest
-from helios_worker.artifacts.errors import Answer, StoreError, explain
+from helios_worker.artifacts.errors import StoreError, StoreResponse, explain
 from helios_worker.artifacts.urls import local_path
 from helios_worker.errors import CorruptArtifact, HeliosError, UserError
 
@@ -35,7 +35,7 @@ PAUSES = (0.2, 1.0, 4.0)
 """Seconds before what a server refused for the moment is tried again; the library's own repeats are beside these."""
 PART_BYTES, MAX_PARTS, PARALLEL_PARTS = 5 << 20, 9_000, 3
 """Of a multipart upload. Small and few at once: obstore's clock for silence runs while a part is being sent, too, and a
-line of 2 Mbit/s brings three of these through within the minute that Patience gives."""
+line of 2 Mbit/s brings three of these through within the minute that StoreTimeouts gives."""
 SIGNED_DAYS = 7
 
 
@@ -52,11 +52,11 @@ class Entry:
 class ArtifactStore:
     """Objects under one URL. Calls block: from a coroutine, use asyncio.to_thread."""
 
-    def __init__(self, url: str, *, patience: Patience | None = None) -> None:
+    def __init__(self, url: str, *, timeouts: StoreTimeouts | None = None) -> None:
         """Opens a store; a local folder is made if need be.
 
         url: file:///folder, s3://bucket/prefix, gs://…, az://…, or memory:///.
-        patience: by default the environment's.
+        timeouts: by default the environment's.
         """
         self.url = url.rstrip("/") + "/"
         local = local_path(self.url)
@@ -64,8 +64,8 @@ class ArtifactStore:
             _make_folder(local)
         self._local = local
         address = local.as_uri() if local is not None else self.url
-        self._patience = patience or Patience.of(os.environ)
-        self._store = open_store(address, self._patience)
+        self._timeouts = timeouts or StoreTimeouts.of(os.environ)
+        self._store = open_store(address, self._timeouts)
 
     def get(self, key: str) -> bytes | None:
         """An object's bytes, or None where there is none."""
@@ -134,13 +134,13 @@ class ArtifactStore:
                 pass
             except Exception as error:
                 fault = explain(doing, error)
-                answer = Answer.of(error)
-                if not (answer.is_passing or answer.is_lost):
+                response = StoreResponse.of(error)
+                if not (response.is_passing or response.is_lost):
                     raise fault from None
             there = self.get(key)
             if there is not None:
                 return there == data
-            if pause is None or time.monotonic() - started > self._patience.retry:
+            if pause is None or time.monotonic() - started > self._timeouts.retry:
                 break
             _rest(pause)
         raise fault
@@ -252,7 +252,7 @@ class ArtifactStore:
             try:
                 return call()
             except FileNotFoundError as error:
-                if Answer.of(error).is_missing_object:
+                if StoreResponse.of(error).is_missing_object:
                     return None
                 raise
 
@@ -268,7 +268,7 @@ class ArtifactStore:
             try:
                 return call()
             except Exception as error:
-                if not Answer.of(error).is_passing:
+                if not StoreResponse.of(error).is_passing:
                     raise explain(doing, error) from None
             _rest(pause)
         try:

@@ -22,10 +22,10 @@ from helios_worker.errors import HeliosError
 from helios_worker.trace import mark
 
 if TYPE_CHECKING:
-    from helios_worker.jobs.spec import Film
+    from helios_worker.jobs.spec import FilmSpec
 
 
-class Studio:
+class BrowserPool:
     """Browsers by number, started when first needed and again when they have died.
 
     lanes: how many a chunk may use at once.
@@ -96,7 +96,7 @@ class Studio:
         """Of the browser, such as HeadlessChrome/156.0.8078.79."""
         return (await self.browser(0)).version
 
-    async def address(self, store: ArtifactStore, film: "Film") -> str:
+    async def address(self, store: ArtifactStore, film: "FilmSpec") -> str:
         """Where the browsers find the film's page, with what the network answers it as recorded."""
         address, faults = film.url, list[HeliosError]()
         if film.snapshot:

@@ -5,18 +5,20 @@ from dataclasses import replace
 from fractions import Fraction
 
 from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, VideoRequest
-from helios_worker.capture.browser_pool import Studio
+from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import Declared
 from helios_worker.errors import UserError
-from helios_worker.jobs.spec import Film
+from helios_worker.jobs.spec import FilmSpec
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.rendering.page_settings import page_settings
 
 FALLBACK_SIZE = (1920, 1080)
 
 
-async def settle(request: RenderRequest, draft: Film, address: str, studio: Studio) -> tuple[Film, Page, list[str]]:
+async def open_film(
+    request: RenderRequest, draft: FilmSpec, address: str, browsers: BrowserPool
+) -> tuple[FilmSpec, Page, list[str]]:
     """The film by the request first and the page's own word second, and the page open at that size.
 
     Raises:
@@ -24,12 +26,12 @@ async def settle(request: RenderRequest, draft: Film, address: str, studio: Stud
     """
     settings = replace(page_settings(draft, request.frameTimeout), fps=Fraction(request.video.fps or 30))
     for _ in range(2):
-        page = await studio.blank(0, settings, address)
+        page = await browsers.blank(0, settings, address)
         try:
-            with studio.blaming(address):
+            with browsers.blaming(address):
                 await page.load(address)
                 declared = await page.declared()
-            film, warnings = film_of(request, declared, draft)
+            film, warnings = resolve_film(request, declared, draft)
         except BaseException:
             await page.close()
             raise
@@ -44,7 +46,7 @@ async def settle(request: RenderRequest, draft: Film, address: str, studio: Stud
     )
 
 
-def film_of(request: RenderRequest, declared: Declared, draft: Film) -> tuple[Film, list[str]]:
+def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) -> tuple[FilmSpec, list[str]]:
     """The film that request and page agree on."""
     video, warnings = request.video, []
     fps_text = video.fps or declared.fps

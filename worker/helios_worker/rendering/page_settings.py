@@ -1,10 +1,10 @@
 """How a page is opened for a job."""
 
 from helios_worker.capture.page.settings import PageSettings
-from helios_worker.jobs.spec import Film
+from helios_worker.jobs.spec import FilmSpec
 
 
-def page_settings(film: Film, frame_timeout: float) -> PageSettings:
+def page_settings(film: FilmSpec, frame_timeout: float) -> PageSettings:
     """How a film's page is opened."""
     return PageSettings(
         width=film.encoder.width,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.recording import (
-    Answer,
+    RecordedResponse,
     Recording,
     asked,
     drop_late_answer,
@@ -129,7 +129,7 @@ class Recorder:
             return
         await paused.fulfil(answer, await self._body(paused, answer))
 
-    async def _known(self, request: str) -> Answer | None:
+    async def _known(self, request: str) -> RecordedResponse | None:
         if request in self._answers or not self._sealed:
             return self._answers.get(request)
         answer = await asyncio.to_thread(late_answer, self._store, self._sealed, request)
@@ -137,7 +137,7 @@ class Recorder:
             self._answers[request] = answer
         return answer
 
-    async def _take(self, paused: "_Paused") -> Answer | None:
+    async def _take(self, paused: "_Paused") -> RecordedResponse | None:
         """Keeps the network's answer, or somebody's who was first. None: it is not one to be kept."""
         headers = paused.response_headers
         status = paused.status
@@ -155,7 +155,7 @@ class Recorder:
                 return None
         if len(body) > MAX_BODY:
             return None
-        answer = Answer(
+        answer = RecordedResponse(
             status=status,
             headers=tuple(sorted((k, v) for k, v in headers.items() if KEPT_HEADERS.fullmatch(k))),
             body=await asyncio.to_thread(store_body, self._store, body),
@@ -164,7 +164,7 @@ class Recorder:
             answer = await asyncio.to_thread(keep_late_answer, self._store, self._sealed, paused.name, answer)
         return self._answers.setdefault(paused.name, answer)
 
-    async def _body(self, paused: "_Paused", answer: Answer) -> bytes:
+    async def _body(self, paused: "_Paused", answer: RecordedResponse) -> bytes:
         if not answer.body:
             return b""
         try:
@@ -210,7 +210,7 @@ class _Paused:
         reply = await self._send("Fetch.getResponseBody")
         return base64.b64decode(reply["body"]) if reply["base64Encoded"] else str(reply["body"]).encode()
 
-    async def fulfil(self, answer: Answer, body: bytes) -> None:
+    async def fulfil(self, answer: RecordedResponse, body: bytes) -> None:
         """Answers it; a part of the body, if that is what is asked for."""
         status, headers = answer.status, [*answer.headers, ("cache-control", "no-store")]
         wanted = _RANGE.fullmatch(self._headers.get("range", ""))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest
 from helios_worker.errors import UserError
-from helios_worker.jobs.spec import CostPoint, Film
+from helios_worker.jobs.spec import CostPoint, FilmSpec
 from helios_worker.planning.chunking import LEAST_SHARE, CostCurve, chunk_bounds, cut_chunks, frame_costs, join_small
 from tests.unit.worker.builders import ENGINE, film
 
@@ -25,7 +25,7 @@ def points(*pairs: tuple[int, float]) -> list[CostPoint]:
 
 
 @st.composite
-def films(draw: st.DrawFn) -> Film:
+def films(draw: st.DrawFn) -> FilmSpec:
     frames = draw(st.integers(1, 3000))
     first = draw(st.integers(0, frames - 1))
     return film(frames, first=first, end=draw(st.integers(first + 1, frames)), unit=draw(st.integers(1, 200)))
