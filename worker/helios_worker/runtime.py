@@ -126,7 +126,7 @@ class WorkerRuntime:
         started = time.monotonic()
         self._told = None
         try:
-            self._browsers.make_room()
+            self._browsers.compositions.make_room()
             result = self._runner.run(self._interruptible(job))
         except (Exception, asyncio.CancelledError) as error:
             told: Reply | None = self._told  # meanwhile, by another thread

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, VideoRequest
 from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import Declared
 from helios_worker.errors import UserError
@@ -17,7 +18,7 @@ FALLBACK_SIZE = (1920, 1080)
 
 
 async def open_film(
-    request: RenderRequest, draft: FilmSpec, address: str, browsers: BrowserPool
+    request: RenderRequest, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool
 ) -> tuple[FilmSpec, Page, list[str]]:
     """The film by the request first and the page's own word second, and the page open at that size.
 
@@ -26,10 +27,10 @@ async def open_film(
     """
     settings = replace(page_settings(draft, request.frameTimeout), fps=Fraction(request.video.fps or 30))
     for _ in range(2):
-        page = await browsers.blank(0, settings, address)
+        page = await browsers.blank(0, settings, composition)
         try:
-            with browsers.blaming(address):
-                await page.load(address)
+            with composition.blaming():
+                await page.load(composition.address)
                 declared = await page.declared()
             film, warnings = resolve_film(request, declared, draft)
         except BaseException:

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from helios_crds.request import ChunkingRequest
 from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.seek_path import pictures, seek_path
 from helios_worker.errors import UserError
@@ -25,7 +26,7 @@ class SeekabilityProbe:
     """Plays a page through a few of its frames, jumps to the same frames, and compares the pictures."""
 
     film: FilmSpec
-    address: str
+    composition: OpenComposition
     browsers: BrowserPool
     frame_timeout: float
 
@@ -47,11 +48,11 @@ class SeekabilityProbe:
         if not compared:
             return False
         walked = await self._digests(page, compared, stateful=True)
-        async with self.browsers.page(0, self.address, page.settings) as fresh:
+        async with self.browsers.page(0, self.composition, page.settings) as fresh:
             jumped = await self._digests(fresh, compared[-2:], stateful=False)
         if all(walked[frame] == digest for frame, digest in jumped.items()):
             return False
-        async with self.browsers.page(0, self.address, page.settings) as fresh:
+        async with self.browsers.page(0, self.composition, page.settings) as fresh:
             again = await self._digests(fresh, compared, stateful=True)
         differing = [frame for frame in compared if walked[frame] != again[frame]]
         if differing:
@@ -85,7 +86,7 @@ class SeekabilityProbe:
         if not stateful and self._is_worth_sampling(chunking, list(measured.values())):
             settings = replace(page_settings(self.film, self.frame_timeout), page_errors="warn")
             deadline = time.perf_counter() + COST_SECONDS
-            async with self.browsers.page(0, self.address, settings) as page:
+            async with self.browsers.page(0, self.composition, settings) as page:
                 for frame in spread(self.film.first, self.film.end, COST_SAMPLES):
                     if time.perf_counter() > deadline:
                         break

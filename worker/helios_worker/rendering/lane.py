@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.seek_path import pictures
 from helios_worker.capture.page.settings import PageSettings
@@ -36,7 +37,7 @@ class Lane:
     number: int
     film: FilmSpec
     browsers: BrowserPool
-    address: str
+    composition: OpenComposition
     settings: PageSettings
 
     async def capture(self, queue: WorkStealingQueue, put: Put) -> list[Run]:
@@ -47,7 +48,7 @@ class Lane:
         runs: list[Run] = []
         frames = queue.take(self.number)
         while frames is not None:
-            async with self.browsers.page(self.number, self.address, self.settings) as page:
+            async with self.browsers.page(self.number, self.composition, self.settings) as page:
                 while frames is not None and frames.start > page.frame:
                     run, frames = await self._capture_run(page, frames, queue, put)
                     runs.append(run)

@@ -27,7 +27,7 @@ from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
 from helios_worker.rendering.encoder_pool import ChunkEncoder
 from helios_worker.rendering.engine import check_engine, current_engine
 from helios_worker.rendering.lane import Lane, Run
-from helios_worker.rendering.page_settings import page_settings
+from helios_worker.rendering.page_settings import open_composition, page_settings
 from helios_worker.rendering.seams import SeamMismatch
 from helios_worker.rendering.work_stealing import WorkStealingQueue
 
@@ -98,9 +98,11 @@ async def render_segment(
 ) -> list[Run]:
     """Captures and encodes a chunk's frames into one video file, every frame of it decoded once as proof."""
     film = job.ours.film
-    address = await browsers.address(store, film)
+    composition = await open_composition(browsers.compositions, store, film)
     settings = page_settings(film, job.ours.frameTimeout)
-    lanes = [Lane(number, film, browsers, address, settings) for number in range(min(browsers.lanes, chunk.frameCount))]
+    lanes = [
+        Lane(number, film, browsers, composition, settings) for number in range(min(browsers.lanes, chunk.frameCount))
+    ]
     whole = range(chunk.startFrame, chunk.end)
     queue = WorkStealingQueue(whole, lanes=len(lanes), unit=film.encoder.unit_frames, stealing=not film.stateful)
     encoder = ChunkEncoder(film.encoder, whole, segment.parent, slots=len(lanes), on_frames=on_frames)

@@ -32,6 +32,7 @@ from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.film import first_guess, open_film
 from helios_worker.planning.seekability import SeekabilityProbe
 from helios_worker.rendering.engine import current_engine
+from helios_worker.rendering.page_settings import open_composition
 from helios_worker.sources.archive import is_archive
 from helios_worker.sources.fetch import bring, is_elsewhere
 
@@ -157,16 +158,16 @@ async def make_plan(
         page_errors=request.composition.pageErrors,
         encoder=encoder_settings(request, *first_guess(request, await _page_text(store, snapshot)), Fraction(30)),
     )
-    address = await browsers.address(store, draft)
-    recorder = browsers.record(store, address, passive=bool(snapshot))
-    film, page, warnings = await open_film(request, draft, address, browsers)
+    composition = await open_composition(browsers.compositions, store, draft)
+    recorder = composition.record(passive=bool(snapshot))
+    film, page, warnings = await open_film(request, draft, composition, browsers)
     if recorder.passive and recorder.foreign:  # a folder's page that asks other hosts: once more, for the record
         await page.close()
-        recorder = browsers.record(store, address, passive=False)
-        film, page, warnings = await open_film(request, draft, address, browsers)
+        recorder = composition.record(passive=False)
+        film, page, warnings = await open_film(request, draft, composition, browsers)
     try:
-        probe = SeekabilityProbe(film, address, browsers, request.frameTimeout)
-        with browsers.blaming(address):
+        probe = SeekabilityProbe(film, composition, browsers, request.frameTimeout)
+        with composition.blaming():
             stateful = await probe.needs_history(request.composition.seeking, page)
             recording = "" if recorder.passive else await recorder.seal()
             film = film.model_copy(update={"stateful": stateful, "recording": recording})

@@ -8,7 +8,7 @@ from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.page.seek_path import seek_path
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
-from helios_worker.rendering.page_settings import page_settings
+from helios_worker.rendering.page_settings import open_composition, page_settings
 
 
 async def stills(
@@ -26,8 +26,8 @@ async def stills(
     if outside:
         raise UserError(f"there is no frame {outside[0]}", remedy=f"the film has frames 0 to {film.frames - 1}")
     settings = replace(page_settings(film, job.ours.frameTimeout), picture="png")
-    address = await browsers.address(store, film)
-    async with browsers.page(0, address, settings) as page:
+    composition = await open_composition(browsers.compositions, store, film)
+    async with browsers.page(0, composition, settings) as page:
         for frame in wanted:
             for stop in seek_path(frame, at=page.frame, stateful=film.stateful):
                 await page.show(stop)

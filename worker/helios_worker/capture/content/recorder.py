@@ -7,8 +7,9 @@ one is held by DevTools' Fetch domain for as long as it takes to look its answer
 import asyncio
 import base64
 import re
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.recording import (
@@ -27,9 +28,6 @@ from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.errors import CorruptBlob, HeliosError
 
-if TYPE_CHECKING:
-    from helios_worker.capture.page.page import Page
-
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAMS = ("text/event-stream", "multipart/x-mixed-replace")
 # The browser closes its pipe on a message of 100 MB; in base64 that is 75.
@@ -45,24 +43,24 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 class Recorder:
-    """The network of one page's address.
+    """Records or replays the network for the pages of one composition.
 
-    faults: what kept an answer from the page that it should have had.
-    live: requests that went to the network and cannot be kept.
-    foreign: what a passive recorder heard being asked of other hosts.
-    passive: it only listens.
+    on_fault: called with what kept a recorded answer from a page.
+    live: requests that went to the network and whose answers cannot be kept.
+    foreign: requests to other hosts, as a passive recorder saw them.
+    passive: whether the recorder only listens.
     """
 
     def __init__(
         self,
         store: ArtifactStore,
         blobs: Blobs,
-        faults: list[HeliosError],
+        on_fault: Callable[[HeliosError], None],
         recording: Recording | None = None,
         *,
         passive: bool = False,
     ) -> None:
-        self.faults = faults
+        self._on_fault = on_fault
         self.live: dict[str, None] = {}
         self.foreign: dict[str, None] = {}
         self.passive = passive
@@ -72,9 +70,8 @@ class Recorder:
         self._sealed = recording.digest if recording is not None else ""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def attach(self, page: "Page") -> None:
+    async def attach(self, session: Session) -> None:
         """Takes over a fresh page's network, in all its frames and workers."""
-        session = page.session
 
         def listen(method: str, params: Message) -> None:
             if method == "Network.requestWillBeSent" and is_foreign(params["request"]["url"]):
@@ -108,7 +105,7 @@ class Recorder:
         except Exception as error:  # whatever it is, the page must not wait for it
             if not isinstance(error, HeliosError):
                 error = HeliosError(f"{paused.name}: {type(error).__name__}: {error}")
-            self.faults.append(error)
+            self._on_fault(error)
             await paused.fail()
 
     async def _answer(self, paused: "_Paused") -> None:
