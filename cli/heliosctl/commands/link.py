@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from helios_worker.artifacts.links import signed_url
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.errors import UserError
@@ -41,7 +42,7 @@ def link(
     store = ArtifactStore(place, timeouts=FIRST_TOUCH)
     if store.size(name) is None:
         raise UserError(f"there is no {url}", remedy="correct its address, or render it first")
-    signed = store.signed_url(name, lasts)
+    signed = signed_url(place, name, lasts, timeouts=FIRST_TOUCH)
     if said.as_json:
         print_json({"url": signed, "expires": (datetime.now(UTC) + lasts).isoformat(timespec="seconds")})
         return

@@ -13,8 +13,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-import helios_worker.artifacts.store
+from helios_crds.backoff import Backoff
 from helios_crds.wire import ExitCode, Payload, Stage
+from helios_worker.artifacts import retry
 from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.digests import file_digest
 from helios_worker.artifacts.errors import AccessDenied, BadCredentials, BadEndpoint, NoSuchBucket, StoreError
@@ -42,7 +43,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
 @pytest.fixture(autouse=True)
 def calm(line: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
     line.calm()
-    monkeypatch.setattr(helios_worker.artifacts.store, "PAUSES", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(retry, "BACKOFF", Backoff(base=0.01))
     for name, value in s3_environment(line.url).items():
         monkeypatch.setenv(name, value)
 
