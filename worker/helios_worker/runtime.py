@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import orjson
 from pydantic import ValidationError
 
+from helios_crds.text import printable_lines
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.artifacts.store import ArtifactStore
@@ -173,7 +174,7 @@ class WorkerRuntime:
                 return Reply(exitCode=ExitCode.EXHAUSTED, stderr=f"{problem}; give the workspace more room")
             case _:  # a defect of ours: worth another attempt, and the whole trace
                 log.error("stage %s failed", job.stage, exc_info=error)
-                return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"{type(error).__name__}: {error}")
+                return Reply(exitCode=ExitCode.RETRYABLE, stderr=printable_lines(f"{type(error).__name__}: {error}"))
 
     def _stage(self, payload: Payload) -> Coroutine[Any, Any, dict[str, Any]]:
         match payload.stage:
@@ -262,7 +263,7 @@ class WorkerRuntime:
         result: dict[str, Any] = {"error": type(error).__name__, "remedy": error.remedy, **error.facts}
         if isinstance(error, FrameNeverReady):
             result["report"] = self._keep_report(payload, error)
-        return Reply(exitCode=error.exit_code, stderr=str(error), result=result)
+        return Reply(exitCode=error.exit_code, stderr=printable_lines(str(error)), result=result)
 
     def _keep_report(self, payload: Payload, error: FrameNeverReady) -> str | None:
         """Stores the report of a stuck frame, and its picture, beside the job."""

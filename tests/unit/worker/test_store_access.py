@@ -104,6 +104,15 @@ def test_azures_sentence_ends_before_its_request():
     assert str(StoreResponse.of(error(text))) == "403 A: Denied"
 
 
+def test_nothing_that_a_store_says_controls_a_terminal():
+    attack = "\x1b]0;owned\x07\x1b[2J&#27;gone\r\n&#x202e;txt"
+    text = f"... status code: 403 ... <Error><Code>A</Code><Message>{attack}</Message></Error>"
+    assert str(StoreResponse.of(error(text))) == "403 A: gone txt"
+    raw = explain("reading s3://b/k", error("Generic S3 error: \x1b]0;owned\x07\x1b[31mred\nsecond"))
+    assert "red second" in str(raw)
+    assert str(raw).isprintable()
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [

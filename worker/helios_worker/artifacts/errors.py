@@ -17,10 +17,12 @@ import os
 import re
 from dataclasses import dataclass
 
+from helios_crds.text import one_line
 from helios_worker.errors import HeliosError, ResourceError, UserError
 
 DOCUMENT = "docs/stores.md"
 MAX_SENTENCE = 300
+MAX_LINE = 2000
 
 
 class StoreError(HeliosError):
@@ -223,7 +225,7 @@ def is_about_credentials(error: BaseException) -> bool:
 
 def first_line(error: BaseException) -> str:
     """What happened, without the library's own debug lines and the server's XML."""
-    return re.split(r"\n\nDebug source|:? *<", str(error), maxsplit=1)[0].strip()
+    return one_line(re.split(r"\n\nDebug source|:? *<", str(error), maxsplit=1)[0], MAX_LINE, keep_start=True)
 
 
 def redacted(text: str) -> str:
@@ -239,5 +241,5 @@ def redacted(text: str) -> str:
 
 def _clean(sentence: str) -> str:
     said = re.split(r"\s*RequestId:", sentence, maxsplit=1)[0]
-    plain = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", said)).split()).rstrip(".")
-    return redacted(plain)[:MAX_SENTENCE]
+    plain = one_line(html.unescape(re.sub(r"<[^>]*>", " ", said)), MAX_SENTENCE, keep_start=True)
+    return redacted(plain.rstrip("."))
