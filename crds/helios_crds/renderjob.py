@@ -81,7 +81,7 @@ class ConfigMapSource(ApiModel):
 SOURCES = ("url", "inline", "configMap", "jobSpec")
 
 
-class Composition(ApiModel):
+class CompositionSpec(ApiModel):
     """The page with a time axis."""
 
     model_config = ConfigDict(
@@ -137,7 +137,7 @@ Preset = Literal[
 ]
 
 
-class Video(ApiModel):
+class VideoSpec(ApiModel):
     """The picture. What is left out, the page declares."""
 
     model_config = ConfigDict(
@@ -201,7 +201,7 @@ class Audio(ApiModel):
     )
 
 
-class Chunking(ApiModel):
+class ChunkingSpec(ApiModel):
     """How the film is cut into pieces that are rendered in parallel, always on the encoder's unit grid."""
 
     model_config = ConfigDict(
@@ -312,10 +312,10 @@ class RenderJobSpec(ApiModel):
         json_schema_extra=immutable(*FROZEN, why="it shapes the film; apply the change under another name")
     )
 
-    composition: Composition = Field(description="The page to be rendered: exactly one source, and its props.")
-    video: Video | None = Field(default=None, description="Size, rate, length and encoding of the picture.")
+    composition: CompositionSpec = Field(description="The page to be rendered: exactly one source, and its props.")
+    video: VideoSpec | None = Field(default=None, description="Size, rate, length and encoding of the picture.")
     audio: Audio | None = Field(default=None, description="The sound.")
-    chunking: Chunking | None = Field(
+    chunking: ChunkingSpec | None = Field(
         default=None, description="How the film is cut; by default into chunks of about equal work."
     )
     execution: Execution = Field(default=Execution(), description="Where and how it is rendered.")

@@ -71,7 +71,7 @@ class TargetStatus(StatusModel):
     )
 
 
-class Film(StatusModel):
+class FilmStatus(StatusModel):
     """The finished film."""
 
     url: str = Field(max_length=2200, description="Where it is, or will be.")
@@ -110,7 +110,7 @@ class RenderJobStatus(StatusModel):
         description="The targets' parts.",
         json_schema_extra=listed("name"),
     )
-    output: Film | None = Field(default=None, description="The film.")
+    output: FilmStatus | None = Field(default=None, description="The film.")
     conditions: list[Condition] = Field(
         default_factory=list,
         max_length=16,

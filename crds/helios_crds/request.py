@@ -1,6 +1,6 @@
 """What a user asks for: a composition, a video, how to cut it, where to put it.
 
-The same models that a RenderJob's spec is made of; the command line fills them from its options. Field
+The command line fills these models from its options, the operator from a RenderJob's spec (`mapping`). Field
 names are the API's.
 """
 
@@ -39,7 +39,7 @@ def check_fps(value: str) -> str:
 Fps = Annotated[str, BeforeValidator(_fps_text), AfterValidator(check_fps)]
 
 
-class Composition(_Model):
+class CompositionRequest(_Model):
     """The page.
 
     url: a page, a folder or an archive: a local path, file://, s3://, gs://, az://, http:// or https://.
@@ -58,7 +58,7 @@ class Composition(_Model):
     pageErrors: Literal["fail", "warn"] = "fail"
 
 
-class Video(_Model):
+class VideoRequest(_Model):
     """The picture. What is left out, the page declares.
 
     duration: seconds; frames: their number; one of the two at most.
@@ -95,7 +95,7 @@ class Video(_Model):
         return self
 
 
-class Chunking(_Model):
+class ChunkingRequest(_Model):
     """How the film is cut, always on the encoder's unit grid; one of the three at most.
 
     frames: of each chunk, at least. count: of chunks, at most. targetSeconds: estimated work in each.
@@ -115,8 +115,8 @@ class Chunking(_Model):
 class RenderRequest(_Model):
     """All of it. frameTimeout: seconds of real time after which one frame counts as stuck."""
 
-    composition: Composition
-    video: Video = Video()
-    chunking: Chunking = Chunking()
+    composition: CompositionRequest
+    video: VideoRequest = VideoRequest()
+    chunking: ChunkingRequest = ChunkingRequest()
     frameTimeout: float = Field(default=30.0, gt=0)
     output: str | None = None

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 import typer
 
-from helios_crds.request import RenderRequest, Video
+from helios_crds.request import RenderRequest, VideoRequest
 from heliosctl.terminal import report
 
 Group = TypeVar("Group")
-VIDEO = Video()
+VIDEO = VideoRequest()
 # Less than a cluster's 60: a short film would be one chunk, and nothing of it would be kept when it is stopped.
 TARGET_SECONDS = 20.0
 

@@ -15,7 +15,7 @@ from PIL import Image
 from helios_crds.request import RenderRequest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
-from helios_worker.capture.browser_pool import Studio
+from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.errors import CorruptArtifact
 from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.spec import JobSpec
@@ -29,14 +29,14 @@ Choose = Callable[[int, Fraction], list[int]]
 
 
 @asynccontextmanager
-async def studio_here() -> AsyncIterator[Studio]:
+async def browsers_here() -> AsyncIterator[BrowserPool]:
     """One browser in this process."""
     workspace = Workspace(Path(tempfile.gettempdir()))
-    studio = Studio(workspace.path, lanes=1)
+    browsers = BrowserPool(workspace.path, lanes=1)
     try:
-        yield studio
+        yield browsers
     finally:
-        await studio.stop()
+        await browsers.stop()
         workspace.close()
 
 
@@ -47,15 +47,15 @@ async def from_page(
 
     on_picture: told the plan, and how many pictures are there, from 0 on.
     """
-    async with studio_here() as studio:
+    async with browsers_here() as browsers:
         root = local_path(store.url)
         async with planning(store):
-            found = await plan(request, store, studio, exclude=[root] if root is not None else [])
+            found = await plan(request, store, browsers, exclude=[root] if root is not None else [])
         _, job = await asyncio.to_thread(read_job, found.jobPath)
         on_picture(job, 0)
         taken: dict[int, bytes] = {}
         film = job.ours.film
-        async for frame, picture in stills(job, store, studio, choose(film.frames, film.encoder.fps)):
+        async for frame, picture in stills(job, store, browsers, choose(film.frames, film.encoder.fps)):
             taken[frame] = picture
             on_picture(job, len(taken))
     return job, taken
