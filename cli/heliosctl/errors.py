@@ -1,6 +1,5 @@
 """How a command fails: one message that names cause and remedy, one exit code, text for people or JSON."""
 
-import os
 import traceback
 from dataclasses import dataclass
 from typing import Any
@@ -19,15 +18,15 @@ class StageFailed(HeliosError):
     """
 
     def __init__(self, what: str, reply: Reply, attempts: int = 1) -> None:
-        said = reply.stderr.strip() or "it gave no reason"
+        reason = reply.stderr.strip() or "it gave no reason"
         result = reply.result or {}
         remedy = str(result.get("remedy", ""))
-        said = said.removesuffix(f"; {remedy}")
+        reason = reason.removesuffix(f"; {remedy}")
         # The user's own mistake stands for itself; where it shows matters only if that is a chunk.
         if not (what == PLAN and reply.exitCode == ExitCode.USER_ERROR):
             tried = f", {attempts} times" if attempts > 1 else ""
-            said = f"{what} failed{tried}: {said}"
-        super().__init__(said, remedy=remedy)
+            reason = f"{what} failed{tried}: {reason}"
+        super().__init__(reason, remedy=remedy)
         self.reply = reply
 
     @property
@@ -106,8 +105,3 @@ class Failure:
 def traceback_text(error: BaseException) -> str:
     """The whole trace, for --debug."""
     return "".join(traceback.format_exception(error))
-
-
-def debugging() -> bool:
-    """Whether --debug or HELIOS_DEBUG=1 was given."""
-    return os.environ.get("HELIOS_DEBUG", "") not in ("", "0")

@@ -19,7 +19,8 @@ from heliosctl.commands.plan import plan
 from heliosctl.commands.render import render
 from heliosctl.commands.stills import contact_sheet, still
 from heliosctl.commands.verify import verify
-from heliosctl.terminal.report import print_failure, print_json, wants_json
+from heliosctl.switches import wants_json
+from heliosctl.terminal.report import print_failure, print_json
 
 
 class App(typer.Typer):
@@ -32,11 +33,11 @@ class App(typer.Typer):
         except typer.Abort:
             code = ExitCode.INTERRUPTED
         except Exception as error:
-            code = ExitCode.USER_ERROR if _told_usage(error) else print_failure(error)
+            code = ExitCode.USER_ERROR if _print_usage_error(error) else print_failure(error)
         sys.exit(code if isinstance(code, int) else ExitCode.DONE)
 
 
-def _told_usage(error: Exception) -> bool:
+def _print_usage_error(error: Exception) -> bool:
     """Tells of an error in the command line itself, as typer would; False if it is another kind of error."""
     message = getattr(error, "format_message", None)
     if message is None:
@@ -75,8 +76,8 @@ def heliosctl(
 
 
 app.command(rich_help_panel="Films")(render)
-app.command(rich_help_panel="Pictures")(still)
-app.command("contact-sheet", rich_help_panel="Pictures")(contact_sheet)
+app.command(rich_help_panel="Stills")(still)
+app.command("contact-sheet", rich_help_panel="Stills")(contact_sheet)
 app.command(rich_help_panel="Films")(plan)
 app.command(rich_help_panel="Films")(verify)
 app.command(rich_help_panel="Films")(link)

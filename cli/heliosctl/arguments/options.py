@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import typer
 
 from helios_crds.request import RenderRequest, Video
-from heliosctl.terminal import report
+from heliosctl.switches import set_debug, set_json
 
 Group = TypeVar("Group")
 VIDEO = Video()
@@ -27,11 +27,11 @@ def _option(panel: str, name: str, text: str, metavar: str | None = None, **more
     return typer.Option(name, help=text, metavar=metavar, rich_help_panel=panel, **more)
 
 
-_film = partial(_option, "The film")
-_look = partial(_option, "Quality")
-_page = partial(_option, "The page")
-_work = partial(_option, "The work")
-_said = partial(_option, "What is said")
+_film = partial(_option, "Film")
+_quality = partial(_option, "Quality")
+_page = partial(_option, "Page")
+_work = partial(_option, "Chunks and workers")
+_reporting = partial(_option, "Reporting")
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,16 @@ class EncodeOptions:
             "A:B",
         ),
     ] = None
-    crf: Annotated[int, _look("--crf", "0 (lossless) to 51. Lower looks better and takes more space.", "N")] = VIDEO.crf
+    crf: Annotated[int, _quality("--crf", "0 (lossless) to 51. Lower looks better and takes more space.", "N")] = (
+        VIDEO.crf
+    )
     preset: Annotated[
-        str, _look("--preset", "Of x264, ultrafast to veryslow. Slower ones make smaller files.", "NAME")
+        str, _quality("--preset", "Of x264, ultrafast to veryslow. Slower ones make smaller files.", "NAME")
     ] = VIDEO.preset
     capture: Annotated[
-        Literal["jpeg", "png"], _look("--capture", "How frames leave the browser: jpeg is fast, png exact.")
+        Literal["jpeg", "png"], _quality("--capture", "How frames leave the browser: jpeg is fast, png exact.")
     ] = VIDEO.capture
-    quality: Annotated[int, _look("--quality", "Of JPEG captures, 1 to 100.", "N")] = VIDEO.quality
+    quality: Annotated[int, _quality("--quality", "Of JPEG captures, 1 to 100.", "N")] = VIDEO.quality
     chunks: Annotated[int | None, _work("--chunks", "Cut the film into this many chunks at most.", "N")] = None
     frames_per_chunk: Annotated[
         int | None,
@@ -190,30 +192,24 @@ class TargetOptions:
     ] = None
 
 
-def _debug(value: bool) -> bool:
-    if value:
-        os.environ["HELIOS_DEBUG"] = "1"
-    return value
-
-
-def _json(value: bool) -> bool:
-    report.set_json(value)
-    return value
-
-
 @dataclass(frozen=True)
-class SaidOptions:
+class ReportingOptions:
     """What is written to standard output and standard error."""
 
     as_json: Annotated[
         bool,
-        _said(
-            "--json", "One JSON object on standard output at the end, also for an error.", callback=_json, is_eager=True
+        _reporting(
+            "--json",
+            "One JSON object on standard output at the end, also for an error.",
+            callback=set_json,
+            is_eager=True,
         ),
     ] = False
     debug: Annotated[
         bool,
-        _said("--debug", "The workers' logs, and a traceback where something failed.", callback=_debug, is_eager=True),
+        _reporting(
+            "--debug", "The workers' logs, and a traceback where something failed.", callback=set_debug, is_eager=True
+        ),
     ] = False
 
 

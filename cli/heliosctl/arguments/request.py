@@ -110,8 +110,8 @@ def one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][:2])
     problem = first["msg"]
-    for said, plain in PLAIN.items():
-        problem = problem.replace(said, plain)
+    for models_words, plain in PLAIN.items():
+        problem = problem.replace(models_words, plain)
     option = OPTIONS.get(field)
     if option is None:
         return problem

@@ -14,7 +14,7 @@ from helios_adapters.google.resources import CloudRunService
 from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
 from helios_crds.base import API_VERSION
 from helios_worker.errors import UserError
-from heliosctl.arguments.options import SaidOptions, takes
+from heliosctl.arguments.options import ReportingOptions, takes
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.report import print_json, stderr, stdout
 
@@ -40,12 +40,12 @@ def about() -> None:
 
 
 @deploy.command("lambda")
-@takes(said=SaidOptions)
+@takes(reporting=ReportingOptions)
 def deploy_lambda(
     name: Annotated[str, NAME],
     image: Annotated[str, typer.Option("--image", help="The worker's image in ECR, in the function's region.")],
     role: Annotated[str, typer.Option("--role", help="ARN of the role that workers have.")],
-    said: SaidOptions,
+    reporting: ReportingOptions,
     region: Annotated[str | None, typer.Option("--region", show_default="of your AWS configuration")] = None,
     memory: Annotated[int, typer.Option("--memory", help="MiB; a processor for each 1769.")] = FUNCTION.memory,
     storage: Annotated[int, typer.Option("--storage", help="MiB of /tmp.")] = FUNCTION.storage,
@@ -76,24 +76,24 @@ def deploy_lambda(
         tags=pairs(tag, "--tag"),
         reserved_concurrency=reserved_concurrency,
     )
-    done = _wait(
+    done = _run(
         LambdaAdapter().deploy(LambdaConfig(name, region, slots=slots, function=function)),
         f"Deploying the Lambda function {name}; a new image takes a minute or two.",
     )
     found = done.address.split(":")[3]
     spec = {"lambda": {"functionName": name, "region": found}}
     manifest = target_yaml(name, spec, slots, stores)
-    _tell(done, name, manifest, f"--target lambda={name}@{found}:{slots}", said)
+    _print_deployed(done, name, manifest, f"--target lambda={name}@{found}:{slots}", reporting)
 
 
 @deploy.command("cloud-run")
-@takes(said=SaidOptions)
+@takes(reporting=ReportingOptions)
 def deploy_cloud_run(
     name: Annotated[str, NAME],
     image: Annotated[str, typer.Option("--image", help="The worker's image in Artifact Registry.")],
     region: Annotated[str, typer.Option("--region", help="Such as europe-west1.")],
     project: Annotated[str, typer.Option("--project", help="ID of the project.", envvar="GOOGLE_CLOUD_PROJECT")],
-    said: SaidOptions,
+    reporting: ReportingOptions,
     account: Annotated[
         str, typer.Option("--service-account", help="Whose rights workers have.", show_default="the project's default")
     ] = SERVICE.service_account,
@@ -133,10 +133,10 @@ def deploy_cloud_run(
         call = CloudRunJobs().deploy(CloudRunJobConfig(name, region, project, slots=slots, job=wanted))
     else:
         call = _deploy_service(CloudRunConfig(name=name, region=region, project=project, slots=slots, service=wanted))
-    done = _wait(call, f"Deploying the Cloud Run {kind} {name}; a new image takes a minute.")
+    done = _run(call, f"Deploying the Cloud Run {kind} {name}; a new image takes a minute.")
     spec = {"cloudRun": {kind: name, "region": region, "project": project}}
     manifest = target_yaml(name, spec, slots, stores)
-    _tell(done, name, manifest, "" if is_job else f"--target cloud-run={done.address}:{slots}", said)
+    _print_deployed(done, name, manifest, "" if is_job else f"--target cloud-run={done.address}:{slots}", reporting)
 
 
 def pairs(given: list[str] | None, option: str) -> dict[str, str]:
@@ -185,13 +185,13 @@ async def _deploy_service(config: CloudRunConfig) -> Deployed:
         await adapter.close()
 
 
-def _wait(call: Coroutine[Any, Any, Deployed], line: str) -> Deployed:
+def _run(call: Coroutine[Any, Any, Deployed], line: str) -> Deployed:
     stderr().print(line, markup=False, soft_wrap=True)
     return interrupt.run(call)
 
 
-def _tell(done: Deployed, name: str, manifest: str, target: str, said: SaidOptions) -> None:
-    if said.as_json:
+def _print_deployed(done: Deployed, name: str, manifest: str, target: str, reporting: ReportingOptions) -> None:
+    if reporting.as_json:
         print_json(
             {
                 "name": name,

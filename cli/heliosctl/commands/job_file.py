@@ -5,7 +5,7 @@ from pathlib import Path
 
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
-from heliosctl.arguments.options import SaidOptions, StoreOptions, WorkerOptions
+from heliosctl.arguments.options import ReportingOptions, StoreOptions, WorkerOptions
 from heliosctl.errors import Stopped
 from heliosctl.local.command_jobs import CommandJob, read_command_job, run_commands
 from heliosctl.terminal import interrupt
@@ -19,7 +19,7 @@ def is_job_file(source: str) -> bool:
 
 
 def run_job_file(
-    source: str, output: str | None, workers: WorkerOptions, store: StoreOptions, said: SaidOptions
+    source: str, output: str | None, workers: WorkerOptions, store: StoreOptions, reporting: ReportingOptions
 ) -> None:
     """Runs a job's commands, as many at once as there are workers, and its merge command."""
     started = time.monotonic()
@@ -36,7 +36,7 @@ def run_job_file(
         ) from None
     elapsed = time.monotonic() - started
     chunks = len(job.spec.chunks)
-    if said.as_json:
+    if reporting.as_json:
         print_json(
             {
                 "jobId": job.spec.id,

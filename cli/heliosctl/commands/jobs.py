@@ -14,10 +14,10 @@ from helios_worker.errors import UserError
 from helios_worker.jobs.layout import manifest_key
 from helios_worker.jobs.spec import Manifest
 from heliosctl.arguments.buckets import check_bucket, open_artifacts
-from heliosctl.arguments.options import SaidOptions, StoreOptions, TargetOptions, WorkerOptions, takes
+from heliosctl.arguments.options import ReportingOptions, StoreOptions, TargetOptions, WorkerOptions, takes
 from heliosctl.arguments.output import check_output
 from heliosctl.arguments.request import age
-from heliosctl.commands.render import on_targets, tell
+from heliosctl.commands.render import drive, print_outcome
 from heliosctl.local.catalogue import StoredJob, find_job, list_jobs, remove_jobs, stale_jobs
 from heliosctl.terminal.report import local_name, print_json, size_text, stderr, stdout, time_text
 
@@ -32,11 +32,11 @@ def about() -> None:
 
 
 @jobs.command("list")
-@takes(store=StoreOptions, said=SaidOptions)
-def show_list(store: StoreOptions, said: SaidOptions) -> None:
+@takes(store=StoreOptions, reporting=ReportingOptions)
+def show_list(store: StoreOptions, reporting: ReportingOptions) -> None:
     """List the jobs, the one used last first."""
     found = list_jobs(open_artifacts(store.url))
-    if said.as_json:
+    if reporting.as_json:
         print_json({"jobs": [_as_json(job, store) for job in found]})
         return
     console = stdout()
@@ -54,7 +54,7 @@ def show_list(store: StoreOptions, said: SaidOptions) -> None:
             age_text(now - job.used),
             job.state + (", kept" if job.kept else ""),
             f"{len(job.done)}/{len(job.job.chunks)}",
-            _film(job),
+            _film_text(job),
             size_text(job.final.bytes) if job.final else "",
             local_name((job.job.helios.output if job.job.helios else None) or ""),
         )
@@ -62,13 +62,13 @@ def show_list(store: StoreOptions, said: SaidOptions) -> None:
 
 
 @jobs.command("show")
-@takes(store=StoreOptions, said=SaidOptions)
-def show(job_id: Annotated[str, ID], store: StoreOptions, said: SaidOptions) -> None:
+@takes(store=StoreOptions, reporting=ReportingOptions)
+def show(job_id: Annotated[str, ID], store: StoreOptions, reporting: ReportingOptions) -> None:
     """Show one job: what it makes, which chunks are there, and what they took."""
     artifacts = open_artifacts(store.url)
     job = find_job(artifacts, job_id)
     manifests = _manifests(artifacts, job)
-    if said.as_json:
+    if reporting.as_json:
         chunks = {index: manifest.model_dump(mode="json") for index, manifest in manifests.items()}
         print_json({**_as_json(job, store), "manifests": chunks, "warnings": list(job.job.ours.warnings)})
         return
@@ -79,7 +79,7 @@ def show(job_id: Annotated[str, ID], store: StoreOptions, said: SaidOptions) -> 
     grid.add_row(
         "State", f"{job.state}, {len(job.done)} of {len(job.job.chunks)} chunks" + (", kept" if job.kept else "")
     )
-    grid.add_row("Film", _film(job))
+    grid.add_row("Film", _film_text(job))
     grid.add_row("Output", local_name(job.job.ours.output or "none: it was planned only"))
     if job.final is not None:
         grid.add_row("SHA-256", job.final.sha256)
@@ -96,9 +96,13 @@ def show(job_id: Annotated[str, ID], store: StoreOptions, said: SaidOptions) -> 
 
 
 @jobs.command("resume")
-@takes(workers=WorkerOptions, targets=TargetOptions, store=StoreOptions, said=SaidOptions)
+@takes(workers=WorkerOptions, targets=TargetOptions, store=StoreOptions, reporting=ReportingOptions)
 def resume(
-    job_id: Annotated[str, ID], workers: WorkerOptions, targets: TargetOptions, store: StoreOptions, said: SaidOptions
+    job_id: Annotated[str, ID],
+    workers: WorkerOptions,
+    targets: TargetOptions,
+    store: StoreOptions,
+    reporting: ReportingOptions,
 ) -> None:
     """Finish a job whose command line is gone: render what is missing, and join it."""
     started = time.monotonic()
@@ -109,16 +113,16 @@ def resume(
         raise UserError(f"job {job.job.id} was planned without an output", remedy="heliosctl render with -o")
     check_output(output)
     check_bucket(split_object(output)[0])
-    outcome = on_targets(artifacts, workers, targets, lambda driver: driver.finish(job.path(artifacts)))
-    tell(outcome, time.monotonic() - started, output, said)
+    outcome = drive(artifacts, workers, targets, lambda driver: driver.finish(job.path(artifacts)))
+    print_outcome(outcome, time.monotonic() - started, output, reporting)
 
 
 @jobs.command("rm")
-@takes(store=StoreOptions, said=SaidOptions)
+@takes(store=StoreOptions, reporting=ReportingOptions)
 def remove(
     job_ids: Annotated[list[str], ID],
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
 ) -> None:
     """Forget jobs, and remove the chunks and files that no other job needs. Films that were made stay."""
     artifacts = open_artifacts(store.url)
@@ -127,14 +131,14 @@ def remove(
         if job.driver is not None:
             raise UserError(f"job {job.job.id} is being rendered by pid {job.driver}", remedy="stop that one first")
     count, size = remove_jobs(artifacts, found)
-    _tell_removed([job.job.id for job in found], count, size, said)
+    _print_removed([job.job.id for job in found], count, size, reporting)
 
 
 @jobs.command("prune")
-@takes(store=StoreOptions, said=SaidOptions)
+@takes(store=StoreOptions, reporting=ReportingOptions)
 def prune(
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     older_than: Annotated[
         str, typer.Option("--older-than", help="Last used so long ago: 12h, 7d or 4w.", metavar="AGE")
     ] = "30d",
@@ -145,15 +149,17 @@ def prune(
     before = datetime.now(UTC) - age(older_than, option="--older-than")
     found = stale_jobs(artifacts, before)
     if dry_run:
-        if said.as_json:
+        if reporting.as_json:
             print_json({"jobs": [job.job.id for job in found]})
             return
         for job in found:
-            stdout().print(f"{job.job.id[:10]}  {_film(job)}  {local_name(job.job.ours.output or '')}", markup=False)
+            stdout().print(
+                f"{job.job.id[:10]}  {_film_text(job)}  {local_name(job.job.ours.output or '')}", markup=False
+            )
         stderr().print(f"{len(found)} jobs would be removed.")
         return
     count, size = remove_jobs(artifacts, found, older=before)
-    _tell_removed([job.job.id for job in found], count, size, said)
+    _print_removed([job.job.id for job in found], count, size, reporting)
 
 
 def age_text(since: timedelta) -> str:
@@ -169,7 +175,7 @@ def age_text(since: timedelta) -> str:
     return "just now"
 
 
-def _film(job: StoredJob) -> str:
+def _film_text(job: StoredJob) -> str:
     metadata = job.job.metadata
     return f"{metadata.width}×{metadata.height}, {metadata.fps:g} fps, {time_text(metadata.duration)}"
 
@@ -203,8 +209,8 @@ def _as_json(job: StoredJob, store: StoreOptions) -> dict[str, Any]:
     }
 
 
-def _tell_removed(ids: list[str], count: int, size: int, said: SaidOptions) -> None:
-    if said.as_json:
+def _print_removed(ids: list[str], count: int, size: int, reporting: ReportingOptions) -> None:
+    if reporting.as_json:
         print_json({"jobs": ids, "objects": count, "bytes": size})
         return
     what = "1 job" if len(ids) == 1 else f"{len(ids)} jobs"

@@ -12,19 +12,19 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.errors import UserError
 from heliosctl.arguments.buckets import FIRST_TOUCH, check_bucket
-from heliosctl.arguments.options import SaidOptions, takes
+from heliosctl.arguments.options import ReportingOptions, takes
 from heliosctl.arguments.request import age
 from heliosctl.terminal.report import print_json, print_labelled, stderr
 
 PASSING_CREDENTIALS = ("AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
-@takes(said=SaidOptions)
+@takes(reporting=ReportingOptions)
 def link(
     url: Annotated[
         str, typer.Argument(help="A film in a bucket, such as s3://media/out/film.mp4.", show_default=False)
     ],
-    said: SaidOptions,
+    reporting: ReportingOptions,
     expires: Annotated[
         str, typer.Option("--expires", help="How long it lasts: 30m, 12h or 7d, which is the longest.", metavar="TIME")
     ] = "1h",
@@ -42,7 +42,7 @@ def link(
     if store.size(name) is None:
         raise UserError(f"there is no {url}", remedy="correct its address, or render it first")
     signed = store.signed_url(name, lasts)
-    if said.as_json:
+    if reporting.as_json:
         print_json({"url": signed, "expires": (datetime.now(UTC) + lasts).isoformat(timespec="seconds")})
         return
     sys.stdout.write(f"{signed}\n")

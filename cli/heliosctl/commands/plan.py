@@ -15,7 +15,7 @@ from heliosctl.arguments.options import (
     EncodeOptions,
     FilmOptions,
     PageOptions,
-    SaidOptions,
+    ReportingOptions,
     StoreOptions,
     WorkerOptions,
     takes,
@@ -35,14 +35,14 @@ CURVE_COLUMNS = 60
 SHOWN_CHUNKS = 24
 
 
-@takes(film=FilmOptions, encode=EncodeOptions, page=PageOptions, store=StoreOptions, said=SaidOptions)
+@takes(film=FilmOptions, encode=EncodeOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
 def plan(
     source: Annotated[str, SOURCE],
     film: FilmOptions,
     encode: EncodeOptions,
     page: PageOptions,
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     output: Annotated[
         str | None,
         typer.Option(
@@ -66,7 +66,7 @@ def plan(
 
     job_path, job = interrupt.run(make())
     cached = committed_chunks(artifacts, job)
-    if said.as_json:
+    if reporting.as_json:
         print_json(as_json(job, job_path, cached))
     else:
         show(stdout(), job, job_path, cached)

@@ -15,7 +15,7 @@ from heliosctl.arguments.options import (
     EncodeOptions,
     FilmOptions,
     PageOptions,
-    SaidOptions,
+    ReportingOptions,
     StoreOptions,
     TargetOptions,
     WorkerOptions,
@@ -51,7 +51,7 @@ OUTPUT = typer.Option("--output", "-o", help="The film to be written, such as ou
     workers=WorkerOptions,
     targets=TargetOptions,
     store=StoreOptions,
-    said=SaidOptions,
+    reporting=ReportingOptions,
 )
 def render(
     source: Annotated[str, SOURCE],
@@ -61,7 +61,7 @@ def render(
     workers: WorkerOptions,
     targets: TargetOptions,
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     output: Annotated[str | None, OUTPUT] = None,
     keep: Annotated[
         bool,
@@ -69,7 +69,7 @@ def render(
             "--keep",
             help="Keep this job's chunks until `jobs rm`. Without it the default artifact store, and no other, "
             "forgets jobs that were not used for 30 days.",
-            rich_help_panel="The work",
+            rich_help_panel="Chunks and workers",
         ),
     ] = False,
 ) -> None:
@@ -82,7 +82,7 @@ def render(
     """
     started = time.monotonic()
     if is_job_file(source):
-        run_job_file(source, output, workers, store, said)
+        run_job_file(source, output, workers, store, reporting)
         return
     if output is None:
         raise UserError("where is the film to be written?", remedy="give -o out.mp4")
@@ -90,15 +90,15 @@ def render(
     request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
     artifacts = open_artifacts(store.url)
     check_bucket(split_object(target)[0])
-    outcome = on_targets(artifacts, workers, targets, lambda driver: driver.render(request))
+    outcome = drive(artifacts, workers, targets, lambda driver: driver.render(request))
     if keep:
         artifacts.put(f"jobs/{outcome.job.id}/{KEEP}", b"")
     if store.is_default:
         tidy(artifacts, datetime.now(UTC))
-    tell(outcome, time.monotonic() - started, output, said)
+    print_outcome(outcome, time.monotonic() - started, output, reporting)
 
 
-def on_targets(
+def drive(
     store: ArtifactStore, workers: WorkerOptions, targets: TargetOptions, work: Callable[[Driver], Awaitable[Outcome]]
 ) -> Outcome:
     """Has a driver render with workers of this machine or of the targets that were named, showing progress.
@@ -111,7 +111,7 @@ def on_targets(
     destinations = read_targets(targets.target) if targets.target is not None else []
     check_store(destinations, store)
 
-    async def drive() -> Outcome:
+    async def run() -> Outcome:
         with progress_for(stderr()) as progress:
             at_work = fleet(destinations, workers, progress) if destinations else local_workers(workers, progress)
             async with at_work as (adapter, deployment):
@@ -119,12 +119,14 @@ def on_targets(
                 return await work(drivers[0])
 
     try:
-        return interrupt.run(drive())
+        return interrupt.run(run())
     except Stopped as stopped:
-        raise Stopped(stopped.stop_code, kept(store, drivers), remedy="run the same command again to go on") from None
+        raise Stopped(
+            stopped.stop_code, what_is_kept(store, drivers), remedy="run the same command again to go on"
+        ) from None
 
 
-def kept(store: ArtifactStore, drivers: list[Driver]) -> str:
+def what_is_kept(store: ArtifactStore, drivers: list[Driver]) -> str:
     """What a stopped render leaves."""
     job = drivers[0].job if drivers else None
     if job is None:
@@ -132,12 +134,12 @@ def kept(store: ArtifactStore, drivers: list[Driver]) -> str:
     return f"{len(committed_chunks(store, job))} of {len(job.chunks)} chunks are finished and kept"
 
 
-def tell(outcome: Outcome, elapsed: float, shown: str, said: SaidOptions) -> None:
+def print_outcome(outcome: Outcome, elapsed: float, shown: str, reporting: ReportingOptions) -> None:
     """Where the film is, how long and large it is, and how long it took."""
     job, stitched = outcome.job, outcome.stitched
     encoder = job.ours.film.encoder
     rendered = sum(chunk.frameCount for chunk in job.chunks if chunk.id not in outcome.cached)
-    if said.as_json:
+    if reporting.as_json:
         print_json(
             {
                 "output": stitched["output"],

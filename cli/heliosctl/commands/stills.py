@@ -10,8 +10,8 @@ from rich.status import Status
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
 from heliosctl.arguments.buckets import open_artifacts
-from heliosctl.arguments.options import FilmOptions, PageOptions, SaidOptions, StoreOptions, takes
-from heliosctl.arguments.output import PICTURE_SUFFIXES, check_output
+from heliosctl.arguments.options import FilmOptions, PageOptions, ReportingOptions, StoreOptions, takes
+from heliosctl.arguments.output import STILL_SUFFIXES, check_output
 from heliosctl.arguments.request import build_request, frame_at
 from heliosctl.arguments.source import resolve_source
 from heliosctl.commands.render import SOURCE
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
 
 
-@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, said=SaidOptions)
+@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
 def still(
     source: Annotated[str, SOURCE],
     film: FilmOptions,
     page: PageOptions,
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     output: Annotated[
         str,
         typer.Option(
@@ -46,12 +46,12 @@ def still(
     ] = "0",
 ) -> None:
     """Write one frame of a page as an exact PNG."""
-    target = check_output(output, PICTURE_SUFFIXES)
-    job, taken = _take(source, film, page, store, lambda frames, fps: [frame_at(at, fps, option="--at")])
-    ((number, png),) = taken.items()
+    target = check_output(output, STILL_SUFFIXES)
+    job, pngs = _render_stills(source, film, page, store, lambda frames, fps: [frame_at(at, fps, option="--at")])
+    ((number, png),) = pngs.items()
     Path(target).write_bytes(png)
     encoder = job.ours.film.encoder
-    if said.as_json:
+    if reporting.as_json:
         print_json(
             {
                 "output": target,
@@ -62,10 +62,10 @@ def still(
             }
         )
         return
-    _tell(f"{output}: frame {number} ({time_code(number, encoder.fps)}), {encoder.width}×{encoder.height}")
+    _print_line(f"{output}: frame {number} ({time_code(number, encoder.fps)}), {encoder.width}×{encoder.height}")
 
 
-@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, said=SaidOptions)
+@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
 def contact_sheet(
     source: Annotated[
         str, typer.Argument(help="A page, as for render, or a film such as out.mp4.", show_default=False)
@@ -73,7 +73,7 @@ def contact_sheet(
     film: FilmOptions,
     page: PageOptions,
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     output: Annotated[
         str,
         typer.Option(
@@ -95,7 +95,7 @@ def contact_sheet(
     from heliosctl.local.stills import decoded, from_film
     from heliosctl.terminal.contact_sheet import draw_sheet, spread
 
-    target = check_output(output, PICTURE_SUFFIXES)
+    target = check_output(output, STILL_SUFFIXES)
     images: dict[int, Image.Image]
 
     def choose(frames: int, fps: Fraction) -> list[int]:
@@ -106,18 +106,18 @@ def contact_sheet(
             raise UserError(f"there is no film {source}")
         fps, images = from_film(Path(source), choose)
     else:
-        job, taken = _take(source, film, page, store, choose)
+        job, pngs = _render_stills(source, film, page, store, choose)
         fps = job.ours.film.encoder.fps
-        images = {number: decoded(png) for number, png in taken.items()}
+        images = {number: decoded(png) for number, png in pngs.items()}
     sheet = draw_sheet(images, fps, columns)
     sheet.save(target)
-    if said.as_json:
+    if reporting.as_json:
         print_json({"output": target, "frames": sorted(images), "width": sheet.width, "height": sheet.height})
         return
-    _tell(f"{output}: {len(images)} frames, {sheet.width}×{sheet.height}")
+    _print_line(f"{output}: {len(images)} frames, {sheet.width}×{sheet.height}")
 
 
-def _take(
+def _render_stills(
     source: str, film: FilmOptions, page: PageOptions, store: StoreOptions, choose: "Choose"
 ) -> tuple[JobSpec, dict[int, bytes]]:
     """Frames of a page, with a word on how it goes."""
@@ -127,14 +127,14 @@ def _take(
     console = stderr()
     with Status("Planning", console=console) as status:
 
-        def on_picture(job: JobSpec, count: int) -> None:
+        def on_still(job: JobSpec, count: int) -> None:
             if count == 0:
                 for warning in new_warnings(job, set()):
                     print_labelled(console, "Warning", warning)
             status.update(f"Taking picture {count + 1}")
 
-        return interrupt.run(from_page(request, open_artifacts(store.url), choose, on_picture))
+        return interrupt.run(from_page(request, open_artifacts(store.url), choose, on_still))
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     stderr().print(line, markup=False, soft_wrap=True)

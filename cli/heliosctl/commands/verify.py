@@ -17,7 +17,7 @@ from helios_worker.errors import UserError
 from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.machine import cpu_count
-from heliosctl.arguments.options import SaidOptions, StoreOptions, takes
+from heliosctl.arguments.options import ReportingOptions, StoreOptions, takes
 from heliosctl.local.catalogue import find_job
 from heliosctl.terminal.report import print_json, sentence, size_text, stdout
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 COLOURS = {(1, 1, 1, 1): "BT.709, limited range", (1, 1, 1, 2): "BT.709, full range"}
 
 
-@takes(store=StoreOptions, said=SaidOptions)
+@takes(store=StoreOptions, reporting=ReportingOptions)
 def verify(
     file: Annotated[str, typer.Argument(help="A film: any file that FFmpeg reads.", show_default=False)],
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     plan: Annotated[
         str | None,
         typer.Option("--plan", help="The job it was made by: its ID, or job.json's path or URL.", metavar="JOB"),
@@ -60,7 +60,7 @@ def verify(
         decode=not no_decode,
         threads=cpu_count(),
     )
-    if said.as_json:
+    if reporting.as_json:
         print_json(_as_json(file, path, report, job))
     else:
         _show(stdout(), file, path, report, planned=job is not None)

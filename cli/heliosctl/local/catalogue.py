@@ -101,16 +101,16 @@ def remove_jobs(store: ArtifactStore, removed: list[StoredJob], *, older: dateti
     with sweeping(store):
         gone = {job.job.id for job in removed}
         kept = [job for job in list_jobs(store) if job.job.id not in gone]
-        needed = {key for job in kept for key in reach(store, job.job)}
-        doomed = {key for job in removed for key in reach(store, job.job)} - needed
+        needed = {key for job in kept for key in keys_of(store, job.job)}
+        unneeded = {key for job in removed for key in keys_of(store, job.job)} - needed
         sizes = {entry.key: entry for folder in SWEPT for entry in store.entries(folder)}
         if older is not None:
-            doomed |= {key for key, entry in sizes.items() if entry.modified < older and key not in needed}
+            unneeded |= {key for key, entry in sizes.items() if entry.modified < older and key not in needed}
         # Jobs first: one that is there has everything it names.
         order = [entry for job_id in sorted(gone) for entry in store.entries(f"jobs/{job_id}/")]
         if older is not None:
             order += _unreadable(store, gone | {job.job.id for job in kept}, older)
-        order += [sizes[key] for key in sorted(doomed) if key in sizes]
+        order += [sizes[key] for key in sorted(unneeded) if key in sizes]
         for entry in order:
             store.delete(entry.key)
         _remove_empty_folders(store, gone)
@@ -124,7 +124,7 @@ def _unreadable(store: ArtifactStore, known: set[str], older: datetime) -> list[
     return [entry for entry in entries if entry.key.split("/")[1] not in young]
 
 
-def reach(store: ArtifactStore, job: JobSpec) -> set[str]:
+def keys_of(store: ArtifactStore, job: JobSpec) -> set[str]:
     """The keys of everything that a job names, directly or not."""
     if job.helios is None:
         return set()

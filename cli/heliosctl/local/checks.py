@@ -46,7 +46,7 @@ class Check:
 
 def all_checks(store_url: str) -> Iterator[Check]:
     """Every check, the cheap ones first. A check that fails by an error is a line of its own too."""
-    looks: tuple[tuple[str, Callable[[], Check]], ...] = (
+    checks: tuple[tuple[str, Callable[[], Check]], ...] = (
         ("heliosctl", check_package),
         ("browser", check_browser),
         ("encoder", check_encoder),
@@ -57,9 +57,9 @@ def all_checks(store_url: str) -> Iterator[Check]:
         ("artifacts", lambda: check_artifacts(store_url)),
         ("trial render", check_render),
     )
-    for name, look in looks:
+    for name, check in checks:
         try:
-            yield look()
+            yield check()
         except (HeliosError, OSError, subprocess.SubprocessError, av.FFmpegError) as error:
             failure = Failure.of(error)
             yield Check(name, "fail", failure.message, failure.remedy)
@@ -73,10 +73,12 @@ def check_package() -> Check:
 def check_browser() -> Check:
     """The headless shell and its version."""
     path = find_browser()
-    said = subprocess.run([str(path), "--version"], check=False, capture_output=True, text=True, timeout=20)
-    if said.returncode != 0:
-        return Check("browser", "fail", f"{path} does not start: {said.stderr.strip()[-300:]}", "install it again")
-    return Check("browser", "ok", f"{said.stdout.strip()} ({path})")
+    version_call = subprocess.run([str(path), "--version"], check=False, capture_output=True, text=True, timeout=20)
+    if version_call.returncode != 0:
+        return Check(
+            "browser", "fail", f"{path} does not start: {version_call.stderr.strip()[-300:]}", "install it again"
+        )
+    return Check("browser", "ok", f"{version_call.stdout.strip()} ({path})")
 
 
 def check_encoder() -> Check:
@@ -95,8 +97,8 @@ def check_fonts() -> Check:
     program = shutil.which("fc-list")
     if program is None:
         return Check("fonts", "ok", "cannot be counted: fc-list is not installed")
-    said = subprocess.run([program, ":", "family"], check=False, capture_output=True, text=True, timeout=20)
-    listed = said.stdout.splitlines()
+    listing = subprocess.run([program, ":", "family"], check=False, capture_output=True, text=True, timeout=20)
+    listed = listing.stdout.splitlines()
     families = {line.split(",")[0] for line in listed if line.strip()}
     if not families:
         return Check("fonts", "warn", "there are none: text will be boxes", "install some, such as fonts-dejavu")

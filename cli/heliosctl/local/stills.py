@@ -29,35 +29,35 @@ Choose = Callable[[int, Fraction], list[int]]
 
 
 @asynccontextmanager
-async def studio_here() -> AsyncIterator[Studio]:
+async def browser_here() -> AsyncIterator[Studio]:
     """One browser in this process."""
     workspace = Workspace(Path(tempfile.gettempdir()))
-    studio = Studio(workspace.path, lanes=1)
+    browser = Studio(workspace.path, lanes=1)
     try:
-        yield studio
+        yield browser
     finally:
-        await studio.stop()
+        await browser.stop()
         workspace.close()
 
 
 async def from_page(
-    request: RenderRequest, store: ArtifactStore, choose: Choose, on_picture: Callable[[JobSpec, int], None]
+    request: RenderRequest, store: ArtifactStore, choose: Choose, on_still: Callable[[JobSpec, int], None]
 ) -> tuple[JobSpec, dict[int, bytes]]:
     """The plan of a page's film, and the PNGs of the frames that are chosen, by number.
 
-    on_picture: told the plan, and how many pictures are there, from 0 on.
+    on_still: told the plan, and how many pictures are there, from 0 on.
     """
-    async with studio_here() as studio:
+    async with browser_here() as browser:
         root = local_path(store.url)
         async with planning(store):
-            found = await plan(request, store, studio, exclude=[root] if root is not None else [])
+            found = await plan(request, store, browser, exclude=[root] if root is not None else [])
         _, job = await asyncio.to_thread(read_job, found.jobPath)
-        on_picture(job, 0)
+        on_still(job, 0)
         taken: dict[int, bytes] = {}
         film = job.ours.film
-        async for frame, picture in stills(job, store, studio, choose(film.frames, film.encoder.fps)):
-            taken[frame] = picture
-            on_picture(job, len(taken))
+        async for frame, png in stills(job, store, browser, choose(film.frames, film.encoder.fps)):
+            taken[frame] = png
+            on_still(job, len(taken))
     return job, taken
 
 

@@ -1,6 +1,5 @@
 """What a command says at its end: a sentence for people, or one JSON object on standard output."""
 
-import os
 import sys
 from fractions import Fraction
 from typing import Any
@@ -10,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from heliosctl.errors import Failure, debugging, traceback_text
+from heliosctl.errors import Failure, traceback_text
+from heliosctl.switches import debugging, wants_json
 
-JSON_VARIABLE = "HELIOS_JSON"
 PIPED_WIDTH = 1000  # so that no line of a table is folded for a program that reads it
 LABEL_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan", "stopped": "bold yellow"}
 
@@ -26,17 +25,6 @@ def stdout() -> Console:
     """Where results for people go."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
-
-
-def set_json(wanted: bool) -> bool:
-    """Has results and errors printed as JSON; set as soon as --json is read, for errors in other options too."""
-    os.environ[JSON_VARIABLE] = "1" if wanted else ""
-    return wanted
-
-
-def wants_json() -> bool:
-    """Whether results and errors are JSON on standard output."""
-    return bool(os.environ.get(JSON_VARIABLE))
 
 
 def print_json(value: dict[str, Any]) -> None:

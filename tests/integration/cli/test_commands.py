@@ -21,7 +21,7 @@ def bar(picture: Image.Image) -> int:
     return row.index(ORANGE)
 
 
-# -- pictures ----------------------------------------------------------------------------------------------
+# -- stills ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("at", "frame", "column"), [("30", 30, 70), ("1.5s", 45, 105), ("0", 0, 0)])
@@ -185,7 +185,7 @@ WRITE = "import sys; open(sys.argv[1], 'w').write('x'); open('log', 'a').write(s
 MERGE = "import sys; open('film.bin', 'w').write(''.join(open(name).read() for name in sys.argv[1:]))"
 
 
-def foreign_job(folder: Path, *commands: str, merge: str | None) -> None:
+def command_job(folder: Path, *commands: str, merge: str | None) -> None:
     """A job.json as Helios writes it, three frames in each chunk."""
     chunks = [
         {"id": index, "startFrame": 3 * index, "frameCount": 3, "outputFile": f"{index}.bin", "command": command}
@@ -202,7 +202,7 @@ def python(code: str, *arguments: str) -> str:
 
 def test_a_job_of_helios_runs_by_its_own_commands(cli: Cli):
     writes = [python(WRITE, f"{index}.bin") for index in range(3)]
-    foreign_job(cli.folder, *writes, merge=python(MERGE, "0.bin", "1.bin", "2.bin"))
+    command_job(cli.folder, *writes, merge=python(MERGE, "0.bin", "1.bin", "2.bin"))
     first = cli.run("render", "job.json", "--json")
     assert first.code == 0, first.err
     assert (first.report["chunks"], first.report["cachedChunks"]) == (3, 0)
@@ -225,7 +225,7 @@ def test_a_job_of_helios_runs_by_its_own_commands(cli: Cli):
     ],
 )
 def test_a_command_that_fails(cli: Cli, command: str, code: int, said: str):
-    foreign_job(cli.folder, command, merge=None)
+    command_job(cli.folder, command, merge=None)
     done = cli.run("render", "job.json", "--retries", "0")
     assert done.code == code, done.err
     assert said in done.err
@@ -233,7 +233,7 @@ def test_a_command_that_fails(cli: Cli, command: str, code: int, said: str):
 
 
 def test_a_stopped_command_is_ended(cli: Cli):
-    foreign_job(cli.folder, python("import time; open('on', 'w'); time.sleep(600)"), merge=None)
+    command_job(cli.folder, python("import time; open('on', 'w'); time.sleep(600)"), merge=None)
     process = cli.start("render", "job.json")
     wait_for((cli.folder / "on").exists, "the command")
     process.send_signal(signal.SIGINT)

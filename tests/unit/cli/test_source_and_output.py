@@ -7,7 +7,7 @@ import pytest
 
 from helios_worker.errors import UserError
 from heliosctl.arguments.options import StoreOptions
-from heliosctl.arguments.output import PICTURE_SUFFIXES, check_output
+from heliosctl.arguments.output import STILL_SUFFIXES, check_output
 from heliosctl.arguments.source import resolve_source
 
 
@@ -39,9 +39,9 @@ def test_an_output_that_cannot_be_is_refused(output, message, tmp_path, monkeypa
         check_output(output)
 
 
-def test_pictures_are_png(tmp_path):
-    with pytest.raises(UserError, match="pictures are PNG"):
-        check_output(str(tmp_path / "still.jpg"), PICTURE_SUFFIXES)
+def test_stills_are_png(tmp_path):
+    with pytest.raises(UserError, match="stills are PNG"):
+        check_output(str(tmp_path / "still.jpg"), STILL_SUFFIXES)
 
 
 def test_sources_that_are_elsewhere_are_taken_as_they_are(tmp_path, monkeypatch):
