@@ -1,7 +1,7 @@
 """`heliosctl`: the commands and the one way they end.
 
-Whatever happens, a user reads one message, and the exit code says whether another attempt makes sense:
-0 done, 1 try again, 64 the input is wrong, 75 something ran out, 130 and 143 stopped by a signal.
+Every failure is one message, and the exit code says whether another attempt makes sense: 0 done, 1 try again, 64 the
+input is wrong, 75 memory, disk or time ran out, 130 and 143 stopped by a signal.
 """
 
 import sys
@@ -24,7 +24,7 @@ from heliosctl.terminal.report import print_failure, print_json
 
 
 class App(typer.Typer):
-    """A typer app whose errors are told by print_failure, and whose usage errors exit 64."""
+    """A typer app that prints errors by print_failure, and ends with 64 after a usage error."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the command line and ends the process with its exit code."""
@@ -38,7 +38,7 @@ class App(typer.Typer):
 
 
 def _print_usage_error(error: Exception) -> bool:
-    """Tells of an error in the command line itself, as typer would; False if it is another kind of error."""
+    """Prints an error in the command line itself, as typer would. False: it is another kind of error."""
     message = getattr(error, "format_message", None)
     if message is None:
         return False
@@ -69,10 +69,10 @@ app = App(
 @app.callback()
 def heliosctl(
     show_version: Annotated[
-        bool, typer.Option("--version", help="Show the version and end.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Web pages with a time axis, rendered to exact video in parallel chunks."""
+    """Render web pages to exact video, in parallel chunks."""
 
 
 app.command(rich_help_panel="Films")(render)

@@ -29,10 +29,10 @@ def check_fps(value: str) -> str:
     if not numerator.isdecimal() or (slash and not denominator.isdecimal()):
         raise ValueError(f"{value!r} is not exact: write 30, or a fraction such as 30000/1001 for 29.97")
     if int(denominator or 1) == 0 or not 0 < Fraction(int(numerator), int(denominator or 1)) <= MAX_FPS:
-        raise ValueError(f"{value!r} is out of range: above 0 and at most {MAX_FPS} frames per second")
+        raise ValueError(f"{value!r} is out of range: write a rate above 0 and at most {MAX_FPS} frames per second")
     fps = Fraction(int(numerator), int(denominator or 1))
     if max(fps.numerator, fps.denominator) >= 10**9:
-        raise ValueError(f"{value!r} has too many digits: nine above and below the line are enough")
+        raise ValueError(f"{value!r} has too many digits: use at most nine in the numerator and in the denominator")
     return str(fps)
 
 
@@ -91,7 +91,7 @@ class Video(_Model):
         for limits in filter(None, (self.range, self.rangeSeconds)):
             start, end = limits
             if start < 0 or (end is not None and end <= start):
-                raise ValueError(f"the range {start}:{'' if end is None else end} holds no frame")
+                raise ValueError(f"the range {start}:{'' if end is None else end} contains no frames")
         return self
 
 

@@ -1,4 +1,4 @@
-"""`heliosctl doctor`: whether this machine can render."""
+"""`heliosctl doctor`: checks that this machine can render."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold 
 def doctor(store: StoreOptions, reporting: ReportingOptions) -> None:
     """Check that this machine can render: browser, encoder, fonts, limits, disk, and a render of three frames.
 
-    The exit code is 0 when it can, and 1 when something is missing.
+    The exit code is 0 if it can, and 1 if something is missing.
     """
     from heliosctl.local.checks import all_checks
 

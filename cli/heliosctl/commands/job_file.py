@@ -1,4 +1,4 @@
-"""`heliosctl render job.json`: a job that Helios itself wrote, run by its own commands."""
+"""`heliosctl render job.json`: runs a job whose chunks are commands, as the Helios renderer writes it."""
 
 import time
 from pathlib import Path
@@ -26,13 +26,14 @@ def run_job_file(
     job = read_command_job(Path(source))
     if output is not None:
         raise UserError(
-            f"{source} says by its own commands where its film is written", remedy="leave out -o, or render the page"
+            f"-o cannot be used with {source}: the job's own commands decide where the film goes",
+            remedy="leave out -o, or render the page",
         )
     try:
         interrupt.run(_run(job, ArtifactStore(store.url), workers))
     except Stopped as stopped:
         raise Stopped(
-            stopped.stop_code, "finished chunks are kept", remedy="run the same command again to go on"
+            stopped.stop_code, "finished chunks are kept", remedy="run the same command again to continue"
         ) from None
     elapsed = time.monotonic() - started
     chunks = len(job.spec.chunks)

@@ -1,4 +1,4 @@
-"""`heliosctl jobs`: what the artifact store remembers, and how to finish or forget it."""
+"""`heliosctl jobs`: lists, shows, finishes and removes the jobs in the artifact store."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -22,19 +22,19 @@ from heliosctl.local.catalogue import StoredJob, find_job, list_jobs, remove_job
 from heliosctl.terminal.report import local_name, print_json, size_text, stderr, stdout, time_text
 
 jobs = typer.Typer(no_args_is_help=True)
-ID = typer.Argument(help="A job's ID, or as much of its beginning as no other job shares.", show_default=False)
+ID = typer.Argument(help="Job ID, or its first characters.", show_default=False, metavar="ID")
 MAP_WIDTH = 100
 
 
 @jobs.callback()
 def about() -> None:
-    """List, finish and forget the jobs that are kept in the artifact store."""
+    """List, finish and remove the jobs in the artifact store."""
 
 
 @jobs.command("list")
 @takes(store=StoreOptions, reporting=ReportingOptions)
 def show_list(store: StoreOptions, reporting: ReportingOptions) -> None:
-    """List the jobs, the one used last first."""
+    """List jobs, most recently used first."""
     found = list_jobs(open_artifacts(store.url))
     if reporting.as_json:
         print_json({"jobs": [_as_json(job, store) for job in found]})
@@ -64,7 +64,7 @@ def show_list(store: StoreOptions, reporting: ReportingOptions) -> None:
 @jobs.command("show")
 @takes(store=StoreOptions, reporting=ReportingOptions)
 def show(job_id: Annotated[str, ID], store: StoreOptions, reporting: ReportingOptions) -> None:
-    """Show one job: what it makes, which chunks are there, and what they took."""
+    """Show one job: its film, which chunks are finished, and how long they took."""
     artifacts = open_artifacts(store.url)
     job = find_job(artifacts, job_id)
     manifests = _manifests(artifacts, job)
@@ -80,14 +80,14 @@ def show(job_id: Annotated[str, ID], store: StoreOptions, reporting: ReportingOp
         "State", f"{job.state}, {len(job.done)} of {len(job.job.chunks)} chunks" + (", kept" if job.kept else "")
     )
     grid.add_row("Film", _film_text(job))
-    grid.add_row("Output", local_name(job.job.ours.output or "none: it was planned only"))
+    grid.add_row("Output", local_name(job.job.ours.output or "none (planned only)"))
     if job.final is not None:
         grid.add_row("SHA-256", job.final.sha256)
     grid.add_row("Segments", f"{size_text(sum(manifest.bytes for manifest in manifests.values()))}")
     spent = sum(manifest.seconds.get("render", 0.0) for manifest in manifests.values())
-    grid.add_row("Rendering took", time_text(spent))
+    grid.add_row("Render time", time_text(spent))
     grid.add_row("Made by", f"{job.job.ours.engine.package}, {job.job.ours.engine.browser}, {job.job.ours.engine.cpu}")
-    grid.add_row("File", local_name(job.path(artifacts)))
+    grid.add_row("Job file", local_name(job.path(artifacts)))
     console = stdout()
     console.print(grid)
     _print_map(console, job)
@@ -104,13 +104,13 @@ def resume(
     store: StoreOptions,
     reporting: ReportingOptions,
 ) -> None:
-    """Finish a job whose command line is gone: render what is missing, and join it."""
+    """Finish an interrupted job by its ID: render the missing chunks, then join the film."""
     started = time.monotonic()
     artifacts = open_artifacts(store.url)
     job = find_job(artifacts, job_id)
     output = job.job.ours.output
     if output is None:
-        raise UserError(f"job {job.job.id} was planned without an output", remedy="heliosctl render with -o")
+        raise UserError(f"job {job.job.id} was planned without an output", remedy="run heliosctl render with -o")
     check_output(output)
     check_bucket(split_object(output)[0])
     outcome = drive(artifacts, workers, targets, lambda driver: driver.finish(job.path(artifacts)))
@@ -124,12 +124,12 @@ def remove(
     store: StoreOptions,
     reporting: ReportingOptions,
 ) -> None:
-    """Forget jobs, and remove the chunks and files that no other job needs. Films that were made stay."""
+    """Remove jobs, and the chunks and files that no other job needs. Finished films stay."""
     artifacts = open_artifacts(store.url)
     found = [find_job(artifacts, job_id) for job_id in job_ids]
     for job in found:
         if job.driver is not None:
-            raise UserError(f"job {job.job.id} is being rendered by pid {job.driver}", remedy="stop that one first")
+            raise UserError(f"job {job.job.id} is being rendered by pid {job.driver}", remedy="stop that process first")
     count, size = remove_jobs(artifacts, found)
     _print_removed([job.job.id for job in found], count, size, reporting)
 
@@ -140,11 +140,11 @@ def prune(
     store: StoreOptions,
     reporting: ReportingOptions,
     older_than: Annotated[
-        str, typer.Option("--older-than", help="Last used so long ago: 12h, 7d or 4w.", metavar="AGE")
+        str, typer.Option("--older-than", help="Remove jobs not used for this long: 12h, 7d or 4w.", metavar="AGE")
     ] = "30d",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs, but remove nothing.")] = False,
 ) -> None:
-    """Forget the jobs that nobody used for a while, and remove what no job needs. Films that were made stay."""
+    """Remove jobs that were not used for a while, and files that no job needs. Finished films stay."""
     artifacts = open_artifacts(store.url)
     before = datetime.now(UTC) - age(older_than, option="--older-than")
     found = stale_jobs(artifacts, before)
@@ -163,7 +163,7 @@ def prune(
 
 
 def age_text(since: timedelta) -> str:
-    """A time ago, in its largest unit.
+    """How long ago, in the largest unit that fits.
 
     >>> age_text(timedelta(minutes=90))
     '1 h ago'
@@ -186,9 +186,9 @@ def _manifests(store: ArtifactStore, job: StoredJob) -> dict[int, Manifest]:
 
 
 def _print_map(console: Console, job: StoredJob) -> None:
-    """One character for each chunk: # is there, . is missing."""
+    """One character for each chunk: # is finished, . is missing."""
     line = "".join("#" if chunk.id in job.done else "." for chunk in job.job.chunks)
-    console.print("Chunks (# there, . missing)", style="bold")
+    console.print("Chunks (# finished, . missing)", style="bold")
     for start in range(0, len(line), MAP_WIDTH):
         console.print(f"{start:>6}  {line[start : start + MAP_WIDTH]}", markup=False, soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""`heliosctl still` and `heliosctl contact-sheet`: frames as pictures."""
+"""`heliosctl still` and `heliosctl contact-sheet`: frames as PNG files."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -36,16 +36,16 @@ def still(
     reporting: ReportingOptions,
     output: Annotated[
         str,
-        typer.Option(
-            "--output", "-o", help="The picture to be written, such as still.png.", metavar="OUT", show_default=False
-        ),
+        typer.Option("--output", "-o", help="Output file, such as still.png.", metavar="OUT", show_default=False),
     ],
     at: Annotated[
         str,
-        typer.Option("--at", help="Which frame: its number, such as 75, or its time, such as 2.5s.", metavar="N|TIME"),
+        typer.Option(
+            "--at", help="Frame to write: its number, such as 75, or its time, such as 2.5s.", metavar="N|TIME"
+        ),
     ] = "0",
 ) -> None:
-    """Write one frame of a page as an exact PNG."""
+    """Write one frame of a page as a lossless PNG."""
     target = check_output(output, STILL_SUFFIXES)
     job, pngs = _render_stills(source, film, page, store, lambda frames, fps: [frame_at(at, fps, option="--at")])
     ((number, png),) = pngs.items()
@@ -68,7 +68,10 @@ def still(
 @takes(film=FilmOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
 def contact_sheet(
     source: Annotated[
-        str, typer.Argument(help="A page, as for render, or a film such as out.mp4.", show_default=False)
+        str,
+        typer.Argument(
+            help="A page, as for render, or an existing film such as out.mp4.", show_default=False, metavar="SOURCE"
+        ),
     ],
     film: FilmOptions,
     page: PageOptions,
@@ -76,22 +79,22 @@ def contact_sheet(
     reporting: ReportingOptions,
     output: Annotated[
         str,
-        typer.Option(
-            "--output", "-o", help="The picture to be written, such as sheet.png.", metavar="OUT", show_default=False
-        ),
+        typer.Option("--output", "-o", help="Output file, such as sheet.png.", metavar="OUT", show_default=False),
     ],
     count: Annotated[
         int,
         typer.Option(
-            "--count", "-n", help="How many frames, from the first to the last.", min=1, max=1000, metavar="N"
+            "--count", "-n", help="Number of frames, spread from the first to the last.", min=1, max=1000, metavar="N"
         ),
     ] = 20,
     columns: Annotated[
         int | None,
-        typer.Option("--columns", help="Side by side.", min=1, max=100, metavar="N", show_default="by the shape"),
+        typer.Option(
+            "--columns", help="Number of columns.", min=1, max=100, metavar="N", show_default="to fit a wide screen"
+        ),
     ] = None,
 ) -> None:
-    """Write frames spread over a page's film, or over a film there is, side by side as one PNG."""
+    """Write frames spread over a page or an existing film as one PNG."""
     from heliosctl.local.stills import decoded, from_film
     from heliosctl.terminal.contact_sheet import draw_sheet, spread
 
@@ -103,7 +106,7 @@ def contact_sheet(
 
     if source.lower().endswith(FILM_SUFFIXES):
         if not Path(source).is_file():
-            raise UserError(f"there is no film {source}")
+            raise UserError(f"film {source} not found", remedy="check its path")
         fps, images = from_film(Path(source), choose)
     else:
         job, pngs = _render_stills(source, film, page, store, choose)
@@ -120,7 +123,7 @@ def contact_sheet(
 def _render_stills(
     source: str, film: FilmOptions, page: PageOptions, store: StoreOptions, choose: "Choose"
 ) -> tuple[JobSpec, dict[int, bytes]]:
-    """Frames of a page, with a word on how it goes."""
+    """Frames of a page as PNG bytes by number; shows progress."""
     from heliosctl.local.stills import from_page
 
     request = build_request(resolve_source(source, store.url, page.entry), film, page)
@@ -131,7 +134,7 @@ def _render_stills(
             if count == 0:
                 for warning in new_warnings(job, set()):
                     print_labelled(console, "Warning", warning)
-            status.update(f"Taking picture {count + 1}")
+            status.update(f"Rendering still {count + 1}")
 
         return interrupt.run(from_page(request, open_artifacts(store.url), choose, on_still))
 

@@ -127,12 +127,12 @@ def reply(code: int, stderr: str, **result: object) -> Reply:
         ),
         pytest.param(
             StageFailed("chunk 3", reply(75, "the disk is full", error="ResourceError"), 3),
-            Failure("ResourceError", "chunk 3 failed, 3 times: the disk is full", "", 75),
+            Failure("ResourceError", "chunk 3 failed 3 times: the disk is full", "", 75),
             id="a chunk is named with its attempts",
         ),
         pytest.param(
             StageFailed("chunk 3", reply(1, "")),
-            Failure("WorkerFailed", "chunk 3 failed: it gave no reason", "", 1),
+            Failure("WorkerFailed", "chunk 3 failed: no reason given", "", 1),
             id="a worker that said nothing",
         ),
         pytest.param(Stopped(143, "all is kept"), Failure("Stopped", "all is kept", "", 143), id="a signal"),
