@@ -26,12 +26,12 @@ def spread(count: int, frames: int) -> list[int]:
 
 
 def default_columns(count: int, aspect: float) -> int:
-    """So many that the sheet comes out about 16:9, rather wider than higher."""
+    """The number of columns that makes the sheet about 16:9."""
     return max(1, min(count, ceil(sqrt(count * 16 / 9 / aspect) - 1e-9)))
 
 
 def draw_sheet(stills: Mapping[int, Image.Image], fps: Fraction, columns: int | None = None) -> Image.Image:
-    """One picture of them all, 1920 pixels wide, in the order of their numbers."""
+    """The contact sheet: 1920 pixels wide, stills in the order of their frame numbers."""
     first = next(iter(stills.values()))
     aspect = first.width / first.height
     columns = columns or default_columns(len(stills), aspect)

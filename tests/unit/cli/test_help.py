@@ -1,8 +1,8 @@
 """What --help shows: every command and option is described, and names arrive as they are written."""
 
 from collections.abc import Iterator
+from typing import Any
 
-import click
 import pytest
 import typer.main
 from typer.testing import CliRunner
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from heliosctl.main import app
 
 
-def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, command in getattr(group, "commands", {}).items():
         yield (*path, name), command
         yield from commands(command, (*path, name))
