@@ -295,6 +295,11 @@ class RenderTargetSpec(ApiModel):
     )
     price: TargetPrice | None = Field(default=None, description="What running chunks there costs.")
 
+    @property
+    def is_offload(self) -> bool:
+        """Whether it runs outside of the cluster."""
+        return self.kubernetes is None
+
 
 class RenderTargetStatus(StatusModel):
     """The target's state, as the operator sees it."""

@@ -38,7 +38,9 @@ from helios_crds.wire import RESULT_BYTES, ExitCode, Payload, Reply, Stage
 from helios_operator import metrics
 from helios_operator.decide.policies.budget import invocation_cost
 from helios_operator.decide.policies.failure_causes import TOO_LONG
-from helios_operator.model.state import Attempt, AttemptPhase, ObservedJob, StartAttempt
+from helios_operator.model.decision import StartAttempt
+from helios_operator.model.observation import ObservedJob
+from helios_operator.model.state import Attempt, AttemptPhase
 from helios_operator.offload.billing import MAX_BILLS, _Bill
 from helios_operator.offload.connections import Clouds
 from helios_operator.offload.order import Order
