@@ -14,8 +14,8 @@ from helios_adapters.local import LocalAdapter, LocalConfig
 from helios_worker.machine import cpu_count
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.arguments.targets import Destination
-from heliosctl.errors import debugging
 from heliosctl.local.fleet import Fleet, NoTargetLeft, Place
+from heliosctl.switches import debugging
 from heliosctl.terminal.progress import Listener
 
 
