@@ -17,7 +17,7 @@ import pytest
 
 from helios_worker.entrypoints.http_server import BODY_BYTES
 from tests.integration.entrypoints.functions import WORKER, service
-from tests.integration.entrypoints.test_lambda import BAD_PAYLOADS
+from tests.integration.entrypoints.test_lambda_entrypoint import BAD_PAYLOADS
 from tests.integration.worker.project import is_running, page_request, wait_until
 from tests.ports import free_port
 
