@@ -34,7 +34,7 @@ from helios_operator.decide.policies.placement import Room, within_budget
 from helios_operator.decide.reconcile import reconcile
 from helios_operator.model.config import Config, Store
 from helios_operator.model.state import Attempt, AttemptPhase, StartAttempt, Work
-from helios_operator.model.target_usage import Tallies
+from helios_operator.model.target_usage import TargetUsage
 from helios_operator.offload import invocations
 from helios_operator.offload.connections import Clouds
 from helios_operator.offload.invocations import Invocations, message_of
@@ -140,7 +140,7 @@ def test_within_budget(left: int | None, expected: list[int]):
 
 
 def test_tallies_add_up():
-    tallies = Tallies(
+    tallies = TargetUsage(
         [TargetStatus(name="lambda", done=1, invocations=1, cost="0.25"), TargetStatus(name="old", done=2)]
     )
     tallies.done("lambda")
@@ -155,7 +155,7 @@ def test_tallies_add_up():
 
 @pytest.mark.parametrize("cost", ["NaN", "-5", "Infinity", "1e999999999", "a lot", ""])
 def test_a_cost_that_somebody_wrote_is_none(cost: str):
-    assert Tallies([TargetStatus(name="lambda", cost=cost)]).spent() == (Decimal(0), 0)
+    assert TargetUsage([TargetStatus(name="lambda", cost=cost)]).spent() == (Decimal(0), 0)
 
 
 @pytest.mark.parametrize(
