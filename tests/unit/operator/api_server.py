@@ -5,6 +5,7 @@ It stands where a real one would make a test of single writes slow and its fault
 
 import asyncio
 import copy
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -80,6 +81,9 @@ class Operator:
     def __init__(self, server: ApiServer, config: Config | None = None) -> None:
         self.server = server
         self.controller = Controller(server, config or Config())  # type: ignore[arg-type]
+        self._passes: Counter[str] = Counter()
+        self._done = self.controller.queue.done
+        self.controller.queue.done = self._count  # type: ignore[method-assign]
 
     def apply(self, name: str = "teaser", *, uid: str = UID, status: Any = None, **spec: Any) -> str:
         """A RenderJob, new or changed. Returns its path."""
@@ -104,6 +108,18 @@ class Operator:
                 return
             await asyncio.sleep(0.01)
         raise AssertionError(f"not seen: {what}")
+
+    async def looks(self, *uids: str) -> None:
+        """Has the controller look at RenderJobs, and waits until it has: what it would have done of it is done."""
+        for uid in uids or (UID,):
+            for _ in range(2):  # the first may have been under way already
+                before = self._passes[uid]
+                self.controller.queue.add(uid)
+                await self.until(lambda uid=uid, before=before: self._passes[uid] > before, f"a look at {uid}")
+
+    def _count(self, uid: str) -> None:
+        self._passes[uid] += 1
+        self._done(uid)
 
     async def works(self, during: Callable[[], Awaitable[None]]) -> None:
         """Runs the controller while something goes on."""
