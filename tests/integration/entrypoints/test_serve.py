@@ -168,6 +168,7 @@ def test_a_client_that_stops_sending_is_waited_for_by_nobody_else(served, film):
         connection.sendall(post(b"{", length=200))
         film.is_rendered_by(served.ask)
         assert connection.getsockname()[1] in served.clients()
+        assert served.process.poll() is None
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ async def test_an_invalid_spec_is_a_condition_and_others_carry_on(operator: Oper
         operator.apply(execution={"parallelism": 1})
         await operator.until(lambda: server.objects[path]["status"]["phase"] == "Rendering", "the repaired render")
         assert condition(server.objects[path], "Stalled")[0] == "False"
-        assert chunk_job(0) in server.objects
+        await operator.until(lambda: chunk_job(0) in server.objects, "its first chunk")
 
     await operator.works(scenario)
     assert not server.written("delete", "")
