@@ -4,7 +4,6 @@ import importlib.metadata
 import re
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ MODULES = [
 
 @pytest.fixture(scope="module")
 def command_line(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The module path of an environment that has what requirements/cli.txt pins, and this checkout; nothing else."""
+    """The folders of an environment that has what requirements/cli.txt pins, and this checkout; nothing else."""
     packages = tmp_path_factory.mktemp("cli")
     pinned = re.findall(r"^([A-Za-z0-9_.-]+)==", (repository / "requirements/cli.txt").read_text(), re.MULTILINE)
     assert "pydantic" in pinned
@@ -32,12 +31,12 @@ def command_line(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
             if source.exists() and not (packages / top).exists():
                 (packages / top).symlink_to(source)
     sources = [str(repository / folder) for folder in ("crds", "worker", "adapters", "operator", "cli")]
-    return [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload", str(packages), *sources]
+    return [str(packages), *sources]
 
 
 def run(path: list[str], code: str) -> subprocess.CompletedProcess[str]:
-    """Runs Python without site-packages."""
-    start = f"import sys; sys.path[:] = {path!r}; "
+    """Runs Python without site-packages: the standard library, and these folders."""
+    start = f"import sys; sys.path += {path!r}; "
     return subprocess.run([sys.executable, "-I", "-S", "-c", start + code], capture_output=True, text=True, check=False)
 
 

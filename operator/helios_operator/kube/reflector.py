@@ -75,10 +75,8 @@ class Reflector:
                 await asyncio.sleep(self._pace.pause(clock() - began))
 
     async def _follow(self) -> None:
-        found, at = await tell_all(
-            self._client, self._path, self._selector, lambda body: self._on_event("MODIFIED", body)
-        )
-        self._on_listed(found, int(at))
+        uids, at = await tell_all(self._client, self._path, self._selector, partial(self._on_event, "MODIFIED"))
+        self._on_listed(uids, int(at))
         self.synced.set()
         clock = asyncio.get_running_loop().time
         async with asyncio.timeout(RELIST):

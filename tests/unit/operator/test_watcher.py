@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from helios_crds.backoff import Backoff
 from helios_operator.kube import reflector
 from helios_operator.kube.client import ApiError
 from helios_operator.kube.reflector import Pace, Reflector
@@ -61,8 +62,7 @@ def gaps(times: list[float]) -> list[float]:
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reflector, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(reflector, "LONGEST_PAUSE", 0.08)
+    monkeypatch.setattr(reflector, "PAUSE", Backoff(base=0.01, cap=0.08))
 
 
 LEAST = (0.01, 0.02, 0.04, 0.08, 0.08)
