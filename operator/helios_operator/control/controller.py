@@ -41,7 +41,7 @@ from helios_operator.observed import parse
 from helios_operator.observed.children import Children, holds_place, version
 from helios_operator.observed.name_conflicts import LOOK_AGAIN, TakenNames
 from helios_operator.observed.rejected_starts import RefusedStarts, is_refusal
-from helios_operator.offload.connections import Clouds
+from helios_operator.offload.connections import Connections
 from helios_operator.offload.invocations import Invocations
 from helios_operator.offload.order import order
 
@@ -71,7 +71,7 @@ class _Known:
 class Controller:
     """Everything between the events and the API server. `children` is filled before `run` is called."""
 
-    def __init__(self, cluster: Cluster, config: Config, clouds: Clouds | None = None) -> None:
+    def __init__(self, cluster: Cluster, config: Config, connections: Connections | None = None) -> None:
         self.children = Children(on_room=lambda target: self._free([target]))
         self.queue = WorkQueue()
         self._cluster = cluster
@@ -86,7 +86,7 @@ class Controller:
         self._freed = WorkQueue()
         self._render_jobs: dict[str, _Known] = {}
         self._departed = Departed()
-        self._invocations = Invocations(clouds or Clouds(), lambda: cluster.now, self.queue.add, self._gained)
+        self._invocations = Invocations(connections or Connections(), lambda: cluster.now, self.queue.add, self._gained)
         self._targets = Targets(cluster, self._invocations.resting)
         self._last_pass: dict[str, float] = {}
         self._turns = Turns()
