@@ -17,8 +17,8 @@ from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator.control.controller import STARTERS
 from helios_operator.kube import paths
-from helios_operator.kube.client import Cluster, Object
-from helios_operator.kube.reflector import Watcher
+from helios_operator.kube.client import Client, Object
+from helios_operator.kube.reflector import Reflector
 from helios_operator.manifests.job import attempt_job
 from helios_operator.model.config import Config, Store
 from helios_operator.model.state import PLAN, STITCH, ObservedJob, StartAttempt, Work
@@ -29,14 +29,14 @@ WINDOW = 500
 class BareLoop:
     """Creates Jobs and hears when they are complete."""
 
-    def __init__(self, cluster: Cluster, config: Config) -> None:
+    def __init__(self, cluster: Client, config: Config) -> None:
         self._cluster, self._config = cluster, config
         self._ended: dict[str, asyncio.Event] = {}
         self._places = asyncio.Semaphore(STARTERS)
 
     async def run(self, jobs: Sequence[ObservedJob], target: str) -> None:
         """Renders them all."""
-        watcher = Watcher(self._cluster, paths.jobs(), self._hear, lambda uids, at: None)
+        watcher = Reflector(self._cluster, paths.jobs(), self._hear, lambda uids, at: None)
         follow = asyncio.create_task(watcher.run())
         try:
             await asyncio.gather(*(self._render(job, target) for job in jobs))
@@ -93,4 +93,4 @@ async def bare(kubeconfig: Path, renders: Sequence[Mapping[str, Object]], target
         for render in renders
     ]
     async with ApiClient() as client:
-        await BareLoop(Cluster(client), config).run(jobs, name)
+        await BareLoop(Client(client), config).run(jobs, name)

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from helios_operator.model.state import MistakenJob, ObservedJob
+from helios_operator.model.state import InvalidJob, ObservedJob
 
 REGISTRY = CollectorRegistry()
 
@@ -55,7 +55,7 @@ API_ERRORS = Counter(
 class Renders(Collector):
     """RenderJobs by phase and their chunks by state, counted when asked. jobs: gives every RenderJob as it is known."""
 
-    def __init__(self, jobs: Callable[[], Sequence[ObservedJob | MistakenJob]]) -> None:
+    def __init__(self, jobs: Callable[[], Sequence[ObservedJob | InvalidJob]]) -> None:
         self._jobs = jobs
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -78,7 +78,7 @@ def _family(name: str, text: str, label: str, counts: Mapping[str, int]) -> Gaug
     return family
 
 
-def serve(port: int, jobs: Callable[[], Sequence[ObservedJob | MistakenJob]]) -> None:
+def serve(port: int, jobs: Callable[[], Sequence[ObservedJob | InvalidJob]]) -> None:
     """Answers scrapes on all addresses, in a thread."""
     REGISTRY.register(Renders(jobs))
     start_http_server(port, registry=REGISTRY)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from helios_operator.model.config import DEFAULT_USES, NO_LIMIT
-from helios_operator.model.state import MistakenJob, ObservedJob
+from helios_operator.model.state import InvalidJob, ObservedJob
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Demand:
 
 
 def shares(demands: Iterable[Demand], capacity: int) -> Mapping[str, int]:
-    """Places for each RenderJob, at most what it wants; the sum is at most the capacity.
+    """Capacity for each RenderJob, at most what it wants; the sum is at most the capacity.
 
     Nothing is taken away from running chunks: who holds more than its share starts no more.
     """
@@ -38,7 +38,7 @@ def shares(demands: Iterable[Demand], capacity: int) -> Mapping[str, int]:
     return granted
 
 
-def demands(job: ObservedJob | MistakenJob, reach: Mapping[str, int], extra: int = 0) -> Mapping[str, Demand]:
+def demands(job: ObservedJob | InvalidJob, reach: Mapping[str, int], extra: int = 0) -> Mapping[str, Demand]:
     """What a RenderJob could use of each of its targets; one whose spec is unclear keeps what it has.
 
     reach: how many places on a target it could use at most, as far as that is known. extra: places for duplicates of
@@ -47,7 +47,7 @@ def demands(job: ObservedJob | MistakenJob, reach: Mapping[str, int], extra: int
     status = job.status
     if status.completionTime is not None:
         return {}
-    if isinstance(job, MistakenJob):
+    if isinstance(job, InvalidJob):
         return {held.name: Demand(job.uid, 0, held.active) for held in status.targets if held.active}
     if job.spec.suspend or job.deleting:
         return {}
@@ -61,7 +61,7 @@ def demands(job: ObservedJob | MistakenJob, reach: Mapping[str, int], extra: int
     return found
 
 
-class Places:
+class Capacity:
     """Demands of all RenderJobs, by target, and who was given less than it wanted."""
 
     def __init__(self) -> None:

@@ -14,33 +14,33 @@ from helios_crds.text import one_line
 from helios_crds.wire import Stage
 from helios_operator import metrics
 from helios_operator.control.actions import Actions, NameTaken, about
-from helios_operator.control.capacity import Places, demands
-from helios_operator.control.event_recorder import Recorder
+from helios_operator.control.capacity import Capacity, demands
+from helios_operator.control.event_recorder import EventRecorder
 from helios_operator.control.render_targets import Targets
-from helios_operator.control.status_rate_limit import Turns
+from helios_operator.control.status_rate_limit import StatusRateLimit
 from helios_operator.decide.invalid_spec import refuse
 from helios_operator.decide.policies.blockers import MAX_SAID
 from helios_operator.decide.policies.eligibility import is_offload
 from helios_operator.decide.policies.status_urgency import is_urgent
 from helios_operator.decide.reconcile import reconcile
-from helios_operator.kube.client import ApiError, Cluster
-from helios_operator.kube.tombstones import Departed
+from helios_operator.kube.client import ApiError, Client
+from helios_operator.kube.tombstones import Tombstones
 from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.model.config import DEFAULT_USES, Config
 from helios_operator.model.state import (
-    AnyJob,
     Attempt,
     Decision,
-    MistakenJob,
+    InvalidJob,
+    JobRef,
+    NameConflict,
     ObservedJob,
     StartAttempt,
     StopAttempt,
-    TakenName,
 )
 from helios_operator.observed import parse
 from helios_operator.observed.children import Children, holds_place, version
-from helios_operator.observed.name_conflicts import LOOK_AGAIN, TakenNames
-from helios_operator.observed.rejected_starts import RefusedStarts, is_refusal
+from helios_operator.observed.name_conflicts import LOOK_AGAIN, NameConflicts
+from helios_operator.observed.rejected_starts import RejectedStarts, is_refusal
 from helios_operator.offload.connections import Connections
 from helios_operator.offload.invocations import Invocations
 from helios_operator.offload.order import order
@@ -65,31 +65,31 @@ class _Known:
 
     resource_version: str
     version: int
-    job: ObservedJob | MistakenJob
+    job: ObservedJob | InvalidJob
 
 
 class Controller:
     """Everything between the events and the API server. `children` is filled before `run` is called."""
 
-    def __init__(self, cluster: Cluster, config: Config, connections: Connections | None = None) -> None:
+    def __init__(self, client: Client, config: Config, connections: Connections | None = None) -> None:
         self.children = Children(on_room=lambda target: self._free([target]))
         self.queue = WorkQueue()
-        self._cluster = cluster
+        self._client = client
         self._config = config
-        self._actions = Actions(cluster, self.children)
-        self._events = Recorder(cluster)
-        self._taken = TakenNames(self._actions.is_free)
-        self._refused = RefusedStarts()
+        self._actions = Actions(client, self.children)
+        self._events = EventRecorder(client)
+        self._taken = NameConflicts(self._actions.is_free)
+        self._refused = RejectedStarts()
         self._unstopped: dict[str, tuple[tuple[str, str], ...]] = {}
-        self._places = Places()
+        self._places = Capacity()
         self._wants: dict[str, tuple[Mapping[str, int], int]] = {}
         self._freed = WorkQueue()
         self._render_jobs: dict[str, _Known] = {}
-        self._departed = Departed()
-        self._invocations = Invocations(connections or Connections(), lambda: cluster.now, self.queue.add, self._gained)
-        self._targets = Targets(cluster, self._invocations.resting)
+        self._departed = Tombstones()
+        self._invocations = Invocations(connections or Connections(), lambda: client.now, self.queue.add, self._gained)
+        self._targets = Targets(client, self._invocations.resting)
         self._last_pass: dict[str, float] = {}
-        self._turns = Turns()
+        self._turns = StatusRateLimit()
         self._starting: Counter[str] = Counter()
         self._starters = asyncio.Semaphore(STARTERS)
 
@@ -146,7 +146,7 @@ class Controller:
         for uid in self._render_jobs:
             self.queue.add(uid)
 
-    def render_jobs(self) -> list[ObservedJob | MistakenJob]:
+    def render_jobs(self) -> list[ObservedJob | InvalidJob]:
         """Every RenderJob as it is known; may be called from any thread."""
         return [known.job for known in list(self._render_jobs.values())]
 
@@ -195,8 +195,8 @@ class Controller:
             return
         self._last_pass[uid] = now
         asked = self.queue.answer(uid)
-        if isinstance(job, MistakenJob):
-            await self._tell(job, known.resource_version, refuse(job, self._cluster.now))
+        if isinstance(job, InvalidJob):
+            await self._tell(job, known.resource_version, refuse(job, self._client.now))
             return
         taken = await self._taken.look(job, now)
         job = replace(
@@ -210,7 +210,7 @@ class Controller:
             return
         attempts, invocations = self.children.attempts(uid, job.namespace), self._invocations.attempts(uid)
         config = self._config_for(job, [*attempts, *invocations])
-        decision = reconcile(job, attempts, invocations, self._cluster.now, config)
+        decision = reconcile(job, attempts, invocations, self._client.now, config)
         self._wants[uid] = decision.reach, decision.extra
         wanted = demands(replace(job, status=decision.status), *self._wants[uid])
         wants_more = self._places.grows(uid, wanted)
@@ -234,7 +234,7 @@ class Controller:
         if failed is not None:
             raise failed
 
-    async def _tell(self, job: ObservedJob | MistakenJob, resource_version: str, decision: Decision) -> None:
+    async def _tell(self, job: ObservedJob | InvalidJob, resource_version: str, decision: Decision) -> None:
         """The status is written before anything that follows from it is done: a stale look ends here, at a 409.
 
         Progress, from which nothing follows, waits for its turn, and what is announced with it.
@@ -258,7 +258,7 @@ class Controller:
         for said in decision.events:
             self._events.say(job, said)
 
-    async def _look_afresh(self, job: AnyJob) -> None:
+    async def _look_afresh(self, job: JobRef) -> None:
         """A status was refused because the RenderJob is not what it was: no event may ever tell, so it is read."""
         found = await self._actions.find(job)
         if found is None:
@@ -313,7 +313,7 @@ class Controller:
                 if outcome is not None and not is_refusal(outcome):
                     raise outcome
             if len(refused) == len(batch):
-                self._refused.add(job.uid, starts[first + TOGETHER :], refused[-1], self._cluster.now)
+                self._refused.add(job.uid, starts[first + TOGETHER :], refused[-1], self._client.now)
                 self._refused.stop_at(job.uid)
                 return
         if len(starts) > STARTS_A_PASS:
@@ -325,7 +325,7 @@ class Controller:
         if is_refusal(outcome):
             log.warning("a start is refused", **about(job), work=str(start.work), error=str(outcome))
             metrics.API_ERRORS.labels(outcome.status).inc()
-            self._refused.add(job.uid, [start], outcome, self._cluster.now)
+            self._refused.add(job.uid, [start], outcome, self._client.now)
             self.queue.add(job.uid)
         elif outcome is None and self._refused.succeeded(job.uid, start):
             self.queue.add(job.uid)
@@ -337,7 +337,7 @@ class Controller:
                 await self._actions.start(job, start, config)
         except NameTaken as error:
             log.warning("a name is taken", **about(job), name=str(error))
-            taken = TakenName(error.kind, error.name, start.work, start.number)
+            taken = NameConflict(error.kind, error.name, start.work, start.number)
             self._taken.add(job.uid, taken, asyncio.get_running_loop().time())
             self.queue.add(job.uid)
 

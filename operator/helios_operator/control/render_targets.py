@@ -11,8 +11,8 @@ from helios_crds.rendertarget import RenderTargetSpec, RenderTargetStatus
 from helios_operator import metrics
 from helios_operator.decide.conditions import condition
 from helios_operator.kube import paths
-from helios_operator.kube.client import ApiError, Cluster
-from helios_operator.kube.tombstones import Departed
+from helios_operator.kube.client import ApiError, Client
+from helios_operator.kube.tombstones import Tombstones
 from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.model import reasons
 from helios_operator.model.config import built_in_targets
@@ -66,12 +66,12 @@ class Targets:
     resting: which are left alone for a while, and why.
     """
 
-    def __init__(self, cluster: Cluster, resting: Callable[[], Mapping[str, str]] = dict) -> None:
-        self._cluster = cluster
+    def __init__(self, client: Client, resting: Callable[[], Mapping[str, str]] = dict) -> None:
+        self._client = client
         self._resting = resting
         self._bodies: dict[str, Object] = {}
         self._specs: dict[str, RenderTargetSpec] = {}
-        self._departed = Departed()
+        self._departed = Tombstones()
         self._due = WorkQueue()
 
     def put(self, body: Object) -> bool:
@@ -142,11 +142,11 @@ class Targets:
         if body is None:
             return
         resting = self._resting().get(name, "")
-        wanted = target_status(body, self._cluster.now, resting).model_dump(mode="json")
+        wanted = target_status(body, self._client.now, resting).model_dump(mode="json")
         if wanted == _normal(body.get("status")):
             return
         meta = {key: body["metadata"][key] for key in ("resourceVersion", "uid")}
-        self.put(await self._cluster.patch(f"{paths.TARGETS}/{name}/status", {"metadata": meta, "status": wanted}))
+        self.put(await self._client.patch(f"{paths.TARGETS}/{name}/status", {"metadata": meta, "status": wanted}))
 
 
 def _normal(status: Any) -> Any:

@@ -8,7 +8,7 @@ from helios_crds.base import Condition
 from helios_crds.renderjob_status import Phase
 from helios_operator.decide.record import Record
 from helios_operator.model import reasons
-from helios_operator.model.problem import GivenUp
+from helios_operator.model.problem import Problem
 
 Truth = Literal["True", "False", "Unknown"]
 MAX_MESSAGE = 1024
@@ -49,7 +49,7 @@ def phase_of(record: Record, *, suspended: bool, blocked: bool) -> Phase:
 def conditions(
     record: Record,
     phase: Phase,
-    obstacle: GivenUp | None,
+    obstacle: Problem | None,
     before: Iterable[Condition],
     generation: int,
     now: datetime,
@@ -91,7 +91,7 @@ def _rendered(record: Record, reason: str, message: str) -> tuple[str, str]:
     return (reasons.CHUNKS_RENDERED, "") if record.is_rendered else (reason, message)
 
 
-def _stalled(trouble: GivenUp | None) -> tuple[bool, str, str]:
+def _stalled(trouble: Problem | None) -> tuple[bool, str, str]:
     return (True, trouble.reason, trouble.message) if trouble else (False, reasons.AS_EXPECTED, "")
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from helios_operator.decide.conditions import refused
 from helios_operator.model import reasons
-from helios_operator.model.state import Announcement, Decision, MistakenJob
+from helios_operator.model.state import Announcement, Decision, InvalidJob
 
 
-def refuse(job: MistakenJob, now: datetime) -> Decision:
+def refuse(job: InvalidJob, now: datetime) -> Decision:
     """The status that names the mistake. What runs goes on, what is on record stays; one that ended is left alone."""
     if job.status.completionTime is not None:
         return Decision(status=job.status)

@@ -20,7 +20,7 @@ from helios_operator.decide.status import _Hindrance, _status
 from helios_operator.model import reasons
 from helios_operator.model.config import Config
 from helios_operator.model.locations import output_url
-from helios_operator.model.problem import GivenUp
+from helios_operator.model.problem import Problem
 from helios_operator.model.state import (
     Announcement,
     Attempt,
@@ -73,14 +73,14 @@ def _end_if_hopeless(job: ObservedJob, record: Record, now: datetime, config: Co
     limit = job.spec.execution.activeDeadline
     if not job.spec.suspend and is_over(job.status.startTime, now, parse_duration(limit) if limit else None):
         text = f"the render did not finish within execution.activeDeadline ({limit})"
-        record.end = GivenUp(reasons.DEADLINE_EXCEEDED, text)
+        record.end = Problem(reasons.DEADLINE_EXCEEDED, text)
     if record.plan is None:
         try:
             render_request(job.spec, output_url(job, config))
         except UnusableSpec as error:
-            record.end = GivenUp(error.reason, str(error))
+            record.end = Problem(error.reason, str(error))
         except ValueError as error:
-            record.end = GivenUp(reasons.INVALID_SPEC, str(error))
+            record.end = Problem(reasons.INVALID_SPEC, str(error))
 
 
 def _hindering(before: RenderJobStatus, after: RenderJobStatus) -> Iterator[Announcement]:

@@ -20,10 +20,10 @@ from helios_operator.model import reasons
 from helios_operator.model.chunk_map import ACTIVE, DONE, GIVEN_UP, RENDERED, WAITING
 from helios_operator.model.config import Config
 from helios_operator.model.locations import output_url, store_url
-from helios_operator.model.problem import GivenUp
-from helios_operator.model.retry_ledger import Ledger
+from helios_operator.model.problem import Problem
+from helios_operator.model.retry_ledger import RetryLedger
 from helios_operator.model.state import PLAN, STITCH, Announcement, Attempt, AttemptPhase, ObservedJob, Work, by_work
-from helios_operator.model.target_usage import Tallies
+from helios_operator.model.target_usage import TargetUsage
 
 
 @dataclass
@@ -36,11 +36,11 @@ class Record:
 
     plan: PlanStatus | None
     marks: list[str]
-    ledger: Ledger
+    ledger: RetryLedger
     failures: int
     film: Film | None
-    tallies: Tallies
-    end: GivenUp | None = None
+    tallies: TargetUsage
+    end: Problem | None = None
     events: list[Announcement] = field(default_factory=list)
 
     @classmethod
@@ -51,7 +51,10 @@ class Record:
         it, or the store is another one now. The render is then planned again.
         """
         status, plan = job.status, job.status.plan
-        ledger, tallies = Ledger(status.retries, [target.name for target in status.targets]), Tallies(status.targets)
+        ledger, tallies = (
+            RetryLedger(status.retries, [target.name for target in status.targets]),
+            TargetUsage(status.targets),
+        )
         if (
             plan is None
             or plan.jobPath != worker_results.job_path(store, plan.jobId)

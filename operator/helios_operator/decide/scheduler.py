@@ -19,16 +19,16 @@ from helios_operator.decide.record import Record
 from helios_operator.model import reasons
 from helios_operator.model.chunk_map import WAITING
 from helios_operator.model.config import DEFAULT_USES, NO_LIMIT, Config
-from helios_operator.model.problem import GivenUp
+from helios_operator.model.problem import Problem
 from helios_operator.model.state import (
     PLAN,
     STITCH,
     Attempt,
     AttemptPhase,
+    NameConflict,
     ObservedJob,
-    RefusedStart,
+    RejectedStart,
     StartAttempt,
-    TakenName,
     Work,
     by_work,
 )
@@ -62,17 +62,17 @@ class _Scheduler:
             return self._start_alone(PLAN)
         return self._start_alone(STITCH) if self._record.is_rendered else self._start_chunks()
 
-    def missed(self) -> list[TakenName]:
+    def missed(self) -> list[NameConflict]:
         """Names that others have and that the work needs which is due."""
         due = set(self._due()) - self._busy if self._job.taken else set()
         return [taken for taken in self._job.taken if taken.work in due and self._is_taken(taken.work)]
 
-    def refused(self) -> list[RefusedStart]:
+    def refused(self) -> list[RejectedStart]:
         """Refused starts that the work needs which is due: nothing else is known of them until they are tried again."""
         due = set(self._due()) - self._busy if self._job.refused else set()
         return [told for told in self._job.refused if told.work in due and told.number == self._next_number(told.work)]
 
-    def has_others(self, refused: Sequence[RefusedStart]) -> bool:
+    def has_others(self, refused: Sequence[RejectedStart]) -> bool:
         """Whether something runs, or will, whose name is free and that is not refused, nor too dear."""
         if self.holding:
             return True
@@ -81,7 +81,7 @@ class _Scheduler:
             return False
         return any(not (self._is_taken(work) or work in barred) for work in self._due())
 
-    def budget_reached(self) -> GivenUp | None:
+    def budget_reached(self) -> Problem | None:
         """The obstacle that a budget is once it is reached; none while what is due may run where it costs nothing."""
         due = next(self._due(), None)
         if due is None or self._affordable() != 0 or self._holds_priced():
@@ -89,7 +89,7 @@ class _Scheduler:
         if not set(homes(self._job, due.stage, self._config)) <= self._priced():
             return None
         text = "is used up: raise it, or name a target without a price"
-        return GivenUp(reasons.BUDGET_REACHED, f"execution.budget ({self._job.spec.execution.budget}) {text}")
+        return Problem(reasons.BUDGET_REACHED, f"execution.budget ({self._job.spec.execution.budget}) {text}")
 
     def notes(self) -> list[str]:
         """What keeps this job from having more done."""

@@ -11,7 +11,7 @@ from helios_operator.decide.record import Record
 from helios_operator.model.chunk_map import ACTIVE, CACHED, DONE, GIVEN_UP
 from helios_operator.model.config import DEFAULT_USES, Config
 from helios_operator.model.locations import output_url
-from helios_operator.model.problem import GivenUp
+from helios_operator.model.problem import Problem
 from helios_operator.model.state import (
     Attempt,
     ObservedJob,
@@ -23,7 +23,7 @@ from helios_operator.model.state import (
 class _Hindrance:
     """What somebody has to change, if anything. total: nothing can go on meanwhile."""
 
-    obstacle: GivenUp | None
+    obstacle: Problem | None
     total: bool
 
     @property

@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 import structlog
 
-from helios_operator.kube.client import ApiError, Cluster, tell_all
+from helios_operator.kube.client import ApiError, Client, tell_all
 from helios_operator.manifests.names import SELECTOR
 from helios_operator.observed.children import Object
 
@@ -35,7 +35,7 @@ class Pace:
         return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._short - 1, 20)))
 
 
-class Watcher:
+class Reflector:
     """Follows one resource. `synced` is set after the first list.
 
     on_event: told of every object, also of those listed, as MODIFIED. on_listed: told the UIDs of all that there are
@@ -44,14 +44,14 @@ class Watcher:
 
     def __init__(
         self,
-        cluster: Cluster,
+        client: Client,
         path: str,
         on_event: Callable[[str, Object], None],
         on_listed: Callable[[set[str], int], None],
         on_gap: Callable[[], None] = lambda: None,
     ) -> None:
         self.synced = asyncio.Event()
-        self._cluster = cluster
+        self._client = client
         self._path = path
         self._on_event = on_event
         self._on_listed = on_listed
@@ -73,14 +73,14 @@ class Watcher:
                 await asyncio.sleep(self._pace.pause(clock() - began))
 
     async def _follow(self) -> None:
-        found, at = await tell_all(self._cluster, self._path, SELECTOR, lambda body: self._on_event("MODIFIED", body))
+        found, at = await tell_all(self._client, self._path, SELECTOR, lambda body: self._on_event("MODIFIED", body))
         self._on_listed(found, int(at))
         self.synced.set()
         clock = asyncio.get_running_loop().time
         async with asyncio.timeout(RELIST):
             while True:
                 began = clock()
-                async with aclosing(self._cluster.watch(self._path, SELECTOR, at)) as events:
+                async with aclosing(self._client.watch(self._path, SELECTOR, at)) as events:
                     async for kind, body in events:
                         at = body["metadata"]["resourceVersion"]
                         if kind != "BOOKMARK":

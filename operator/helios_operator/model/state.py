@@ -81,7 +81,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class TakenName:
+class NameConflict:
     """A child's name that an object has which is not ours. work, number: the attempt that cannot start for it."""
 
     kind: str
@@ -91,7 +91,7 @@ class TakenName:
 
 
 @dataclass(frozen=True)
-class RefusedStart:
+class RejectedStart:
     """An attempt that the API server will not have. by_quota: for a quota; message: its words. until: of the pause."""
 
     work: Work
@@ -103,7 +103,7 @@ class RefusedStart:
 
 
 @dataclass(frozen=True)
-class AnyJob:
+class JobRef:
     """A RenderJob, whatever its spec says."""
 
     name: str
@@ -113,7 +113,7 @@ class AnyJob:
 
 
 @dataclass(frozen=True)
-class MistakenJob(AnyJob):
+class InvalidJob(JobRef):
     """A RenderJob whose spec does not follow the schema. mistake: which field, and why. status: as below."""
 
     mistake: str
@@ -121,7 +121,7 @@ class MistakenJob(AnyJob):
 
 
 @dataclass(frozen=True)
-class ObservedJob(AnyJob):
+class ObservedJob(JobRef):
     """A RenderJob as the API server last told.
 
     status: as it was last written and acknowledged. taken: children's names that were found to be somebody else's.
@@ -132,8 +132,8 @@ class ObservedJob(AnyJob):
     spec: RenderJobSpec
     status: RenderJobStatus
     deleting: bool = False
-    taken: tuple[TakenName, ...] = ()
-    refused: tuple[RefusedStart, ...] = ()
+    taken: tuple[NameConflict, ...] = ()
+    refused: tuple[RejectedStart, ...] = ()
     at_limit: bool = False
     unstopped: tuple[tuple[str, str], ...] = ()
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from helios_crds.wire import Stage
-from helios_operator.kube.tombstones import Departed
+from helios_operator.kube.tombstones import Tombstones
 from helios_operator.model.state import Attempt, AttemptPhase
 from helios_operator.observed import parse, trim
 
@@ -77,7 +77,7 @@ class Children:
         self._early: dict[str, dict[str, Object]] = defaultdict(dict)
         self._held: Counter[str] = Counter()
         self._on_room = on_room
-        self._departed = Departed()
+        self._departed = Tombstones()
 
     def put_job(self, body: Object) -> str | None:
         """Takes a Job as it is now. Returns the UID of its RenderJob; None if it is nobody's or older news."""
@@ -182,7 +182,7 @@ class Children:
         return [attempt for attempt in found if attempt is not None]
 
     def held(self, target: str) -> int:
-        """Places on a target that chunks of all RenderJobs hold."""
+        """Capacity on a target that chunks of all RenderJobs hold."""
         return self._held[target]
 
     def _forget_early(self, job: str, pod: str) -> None:

@@ -5,20 +5,20 @@ No event tells of them, for only objects with our labels are watched.
 
 from collections.abc import Awaitable, Callable
 
-from helios_operator.model.state import ObservedJob, TakenName
+from helios_operator.model.state import NameConflict, ObservedJob
 
 LOOK_AGAIN = 30.0
 LOOKS = 20
 
 
-class TakenNames:
+class NameConflicts:
     """By RenderJob. is_free: asks the API server whether a RenderJob may have a name now."""
 
-    def __init__(self, is_free: Callable[[ObservedJob, TakenName], Awaitable[bool]]) -> None:
+    def __init__(self, is_free: Callable[[ObservedJob, NameConflict], Awaitable[bool]]) -> None:
         self._is_free = is_free
-        self._looked: dict[str, dict[TakenName, float]] = {}
+        self._looked: dict[str, dict[NameConflict, float]] = {}
 
-    def add(self, uid: str, taken: TakenName, now: float) -> None:
+    def add(self, uid: str, taken: NameConflict, now: float) -> None:
         """A name was found taken. now: of the event loop's clock."""
         self._looked.setdefault(uid, {})[taken] = now
 
@@ -26,7 +26,7 @@ class TakenNames:
         """A RenderJob is gone."""
         self._looked.pop(uid, None)
 
-    async def look(self, job: ObservedJob, now: float) -> tuple[TakenName, ...]:
+    async def look(self, job: ObservedJob, now: float) -> tuple[NameConflict, ...]:
         """The names that are taken, after another look at some whose last one was a while ago.
 
         Raises:

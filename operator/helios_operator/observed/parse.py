@@ -14,7 +14,7 @@ from helios_operator.decide.policies.failure_causes import OUT_OF_MEMORY
 from helios_operator.manifests.names import TARGET, UID, is_owner_reference, read_labels
 from helios_operator.manifests.pod import CONTAINER
 from helios_operator.model.config import BUILT_IN
-from helios_operator.model.state import Attempt, AttemptPhase, MistakenJob, ObservedJob
+from helios_operator.model.state import Attempt, AttemptPhase, InvalidJob, ObservedJob
 
 Object = Mapping[str, Any]
 MAX_MISTAKES, MAX_FIELD, MAX_WHY = 3, 120, 200
@@ -22,7 +22,7 @@ SIGKILLED = 137
 _ENDED = RenderJobSpec(composition=Composition(url="file:///"))
 
 
-def render_job(body: Object) -> ObservedJob | MistakenJob:
+def render_job(body: Object) -> ObservedJob | InvalidJob:
     """A RenderJob as reconcile sees it. A status that cannot be read counts as none: the render starts over.
 
     One that has ended is kept by the thousand, and of it that it has: neither its page nor its conditions matter.
@@ -38,7 +38,7 @@ def render_job(body: Object) -> ObservedJob | MistakenJob:
     try:
         spec = RenderJobSpec.model_validate(body.get("spec"))
     except ValidationError as error:
-        return MistakenJob(*who, mistake(error), status)
+        return InvalidJob(*who, mistake(error), status)
     return ObservedJob(*who, spec, status, deleting="deletionTimestamp" in meta)
 
 

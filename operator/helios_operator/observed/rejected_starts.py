@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 from helios_operator.decide.policies.retry import backoff
 from helios_operator.kube.client import ApiError
-from helios_operator.model.state import RefusedStart, StartAttempt, Work
+from helios_operator.model.state import RejectedStart, StartAttempt, Work
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=1)
 # 401: our own rights are being renewed; 408, 409, 410, 429: another moment, another answer.
@@ -23,14 +23,14 @@ def is_refusal(outcome: BaseException | None) -> TypeGuard[ApiError]:
     return isinstance(outcome, ApiError) and 400 <= outcome.status < 500 and outcome.status not in PASSING
 
 
-class RefusedStarts:
+class RejectedStarts:
     """By RenderJob, as long as it is not known that they succeed."""
 
     def __init__(self) -> None:
-        self._of: dict[str, dict[tuple[Work, int], tuple[int, RefusedStart]]] = {}
+        self._of: dict[str, dict[tuple[Work, int], tuple[int, RejectedStart]]] = {}
         self._at_limit: set[str] = set()
 
-    def of(self, uid: str) -> tuple[RefusedStart, ...]:
+    def of(self, uid: str) -> tuple[RejectedStart, ...]:
         """A RenderJob's refused starts, in order of their work."""
         return tuple(sorted((told for _, told in self._of.get(uid, {}).values()), key=lambda told: told.work))
 
@@ -57,7 +57,7 @@ class RefusedStarts:
             key = start.work, start.number
             times = known[key][0] + 1 if key in known else 1
             until = now + backoff(uid, start.work, times, FIRST_PAUSE, LONGEST_PAUSE)
-            known[key] = times, RefusedStart(*key, start.target, QUOTA in error.message, error.message, until)
+            known[key] = times, RejectedStart(*key, start.target, QUOTA in error.message, error.message, until)
 
     def succeeded(self, uid: str, start: StartAttempt) -> bool:
         """A start was not refused. Returns whether it was before."""

@@ -11,13 +11,13 @@ import pytest
 from aiohttp import web
 from kubernetes.aio.client import ApiClient, Configuration
 
-from helios_operator.kube.client import ApiError, Cluster
+from helios_operator.kube.client import ApiError, Client
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[tuple[Cluster, Callable[[], int]]]:
+async def serving(answer: Answer) -> AsyncIterator[tuple[Client, Callable[[], int]]]:
     """A client of a server. With the number of its connections that are in use."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
@@ -31,7 +31,7 @@ async def serving(answer: Answer) -> AsyncIterator[tuple[Cluster, Callable[[], i
         return len(manager.connector._acquired)  # nothing public says it
 
     try:
-        yield Cluster(client), in_use
+        yield Client(client), in_use
     finally:
         await client.close()
         await runner.cleanup()
@@ -113,7 +113,7 @@ async def test_a_step_of_our_clock_is_no_time(monkeypatch: pytest.MonkeyPatch):
         assert abs(cluster.now - datetime(2026, 1, 1, 12, tzinfo=UTC)) < timedelta(minutes=1)
 
 
-async def read(cluster: Cluster) -> None:
+async def read(cluster: Client) -> None:
     async with aclosing(cluster.watch("/api/v1/pods", "", "1")) as events:
         async for _ in events:
             pass

@@ -22,7 +22,16 @@ from helios_crds.wire import Stage, chunk_bitmap
 from helios_operator.decide.policies.deadlines import is_lost
 from helios_operator.decide.reconcile import reconcile
 from helios_operator.model.config import Store
-from helios_operator.model.state import PLAN, STITCH, Attempt, AttemptPhase, StartAttempt, StopAttempt, TakenName, Work
+from helios_operator.model.state import (
+    PLAN,
+    STITCH,
+    Attempt,
+    AttemptPhase,
+    NameConflict,
+    StartAttempt,
+    StopAttempt,
+    Work,
+)
 from tests.unit.operator.builders import CONFIG, JOB_ID, NOW, render_job, seconds
 
 PARALLELISM = 3
@@ -122,7 +131,7 @@ class Render(RuleBasedStateMachine):
 
     def _start(self, start: StartAttempt) -> None:
         name = f"{start.work}-a{start.number}"
-        taken = TakenName("Job", name, start.work, start.number)
+        taken = NameConflict("Job", name, start.work, start.number)
         assert taken not in self.job.taken, "a name that is known to be taken was tried"
         if name in self.foreign and name not in self.jobs:
             self.job = replace(self.job, taken=(*self.job.taken, taken))

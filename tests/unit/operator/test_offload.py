@@ -13,7 +13,7 @@ from helios_operator.decide.policies.eligibility import homes
 from helios_operator.decide.policies.placement import Room, within_budget
 from helios_operator.decide.reconcile import reconcile
 from helios_operator.model.config import Config, Store
-from helios_operator.model.target_usage import Tallies
+from helios_operator.model.target_usage import TargetUsage
 from tests.unit.operator.builders import JOB_ID, NOW, attempt, plan_status, render_job
 
 LAMBDA = RenderTargetSpec.model_validate(
@@ -61,7 +61,7 @@ def test_within_budget(left: int | None, expected: list[int]):
 
 
 def test_tallies_add_up():
-    tallies = Tallies(
+    tallies = TargetUsage(
         [TargetStatus(name="lambda", done=1, invocations=1, cost="0.25"), TargetStatus(name="old", done=2)]
     )
     tallies.done("lambda")
@@ -76,7 +76,7 @@ def test_tallies_add_up():
 
 @pytest.mark.parametrize("cost", ["NaN", "-5", "Infinity", "1e999999999", "a lot", ""])
 def test_a_cost_that_somebody_wrote_is_none(cost: str):
-    assert Tallies([TargetStatus(name="lambda", cost=cost)]).spent() == (Decimal(0), 0)
+    assert TargetUsage([TargetStatus(name="lambda", cost=cost)]).spent() == (Decimal(0), 0)
 
 
 @pytest.mark.parametrize(

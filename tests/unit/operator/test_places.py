@@ -1,4 +1,4 @@
-"""Places: kept as demands change, the same as dividing them anew; and who is told of places that become free."""
+"""Capacity: kept as demands change, the same as dividing them anew; and who is told of places that become free."""
 
 from dataclasses import replace
 
@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helios_crds.renderjob_status import ChunkCounts, TargetStatus
-from helios_operator.control.capacity import Demand, Places, demands, shares
-from helios_operator.model.state import MistakenJob
+from helios_operator.control.capacity import Capacity, Demand, demands, shares
+from helios_operator.model.state import InvalidJob
 from tests.unit.operator.builders import NOW, render_job, status
 
 UIDS, TARGETS = "abcdefghij", ("one", "two")
@@ -21,7 +21,7 @@ CHANGES = st.tuples(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(CHANGES, max_size=40), st.integers(0, 40))
 def test_shares_are_those_of_dividing_anew(changes, capacity):
-    places = Places()
+    places = Capacity()
     known: dict[str, dict[str, Demand]] = {}
     given_before: dict[tuple[str, str], int] = {}
     due: set[str] = set()
@@ -44,7 +44,7 @@ def test_shares_are_those_of_dividing_anew(changes, capacity):
 
 
 def test_a_thousand_who_want_alike():
-    places = Places()
+    places = Capacity()
     for index in range(1000):
         places.put(f"{index:04}", {"one": Demand(f"{index:04}", 0, 10)})
     given_places = [places.give(f"{index:04}", "one", 1500, MANY) for index in range(1000)]
@@ -52,7 +52,7 @@ def test_a_thousand_who_want_alike():
 
 
 def test_who_got_enough_is_not_told():
-    places = Places()
+    places = Capacity()
     for uid, wanted in (("a", 5), ("b", 5), ("c", 1)):
         places.put(uid, {"one": Demand(uid, 0, wanted)})
     assert [places.give(uid, "one", 6, MANY) for uid in "abc"] == [3, 2, 1]
@@ -64,7 +64,7 @@ def test_who_got_enough_is_not_told():
 
 
 def test_who_cannot_have_its_share_yet_waits_for_it():
-    places = Places()
+    places = Capacity()
     for uid in "ab":
         places.put(uid, {"one": Demand(uid, 0, 6)})
     assert places.give("a", "one", 6, 6) == 3, "it holds all six"
@@ -89,7 +89,7 @@ def test_what_nobody_can_use_is_no_demand():
     job = render_job("." * 10, spec=spec, chunks=ChunkCounts(total=10))
     wanted = demands(job, {"one": 5, "two": 1, "three": 0})
     assert {name: demand.wanted for name, demand in wanted.items()} == {"one": 3, "two": 1}
-    places = Places()
+    places = Capacity()
     places.put(job.uid, wanted)
     assert not places.grows(job.uid, wanted)
     assert places.grows(job.uid, demands(job, {"one": 5, "two": 2, "three": 0}))
@@ -98,5 +98,5 @@ def test_what_nobody_can_use_is_no_demand():
 
 def test_a_mistaken_job_keeps_what_it_has():
     held = [TargetStatus(name="one", active=3), TargetStatus(name="two")]
-    job = MistakenJob("teaser", "films", "u", 1, "a mistake", status("aaa", targets=held))
+    job = InvalidJob("teaser", "films", "u", 1, "a mistake", status("aaa", targets=held))
     assert demands(job, {}) == {"one": Demand("u", 0, 3)}

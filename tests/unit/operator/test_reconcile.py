@@ -16,11 +16,11 @@ from helios_operator.model.state import (
     STITCH,
     Attempt,
     Decision,
+    NameConflict,
     ObservedJob,
-    RefusedStart,
+    RejectedStart,
     StartAttempt,
     StopAttempt,
-    TakenName,
     Work,
 )
 from tests.unit.operator.builders import (
@@ -304,7 +304,7 @@ def test_another_try_is_made_elsewhere(chunk_map: str, children: list[Attempt]):
 
 
 def test_what_is_refused_on_one_target_is_tried_on_another():
-    told = RefusedStart(Work(Stage.CHUNK, 0), 2, "spot", False, "not today", NOW - seconds(1))
+    told = RejectedStart(Work(Stage.CHUNK, 0), 2, "spot", False, "not today", NOW - seconds(1))
     job = replace(render_job(".", spec=ON_TWO), refused=(told,))
     before = attempt("failed", disrupted=True, age=60, finished=NOW - seconds(30))
     (start,) = [each for each in decide(job, before, config=TWO_TARGETS).actions if isinstance(each, StartAttempt)]
@@ -380,8 +380,8 @@ FINISHED = [attempt("succeeded", index, age=20) for index in range(3)]
 CHUNKS = [Work(Stage.CHUNK, index) for index in range(4)]
 
 
-def taken(work: Work, number: int = 1) -> TakenName:
-    return TakenName("Job", f"{work}-a{number}", work, number)
+def taken(work: Work, number: int = 1) -> NameConflict:
+    return NameConflict("Job", f"{work}-a{number}", work, number)
 
 
 @pytest.mark.parametrize(
@@ -412,8 +412,8 @@ def test_names_that_others_have(observed, children, name, starts, phase, stalled
     assert decide(replace(job, status=decision.status), *children).events == ()
 
 
-def refused(work: Work, pause: float, *, by_quota: bool = False) -> RefusedStart:
-    return RefusedStart(
+def refused(work: Work, pause: float, *, by_quota: bool = False) -> RejectedStart:
+    return RejectedStart(
         work, 1, "kubernetes", by_quota, "exceeded quota" if by_quota else "not today", NOW + seconds(pause)
     )
 

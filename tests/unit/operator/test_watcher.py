@@ -9,7 +9,7 @@ import pytest
 
 from helios_operator.kube import reflector
 from helios_operator.kube.client import ApiError
-from helios_operator.kube.reflector import Pace, Watcher
+from helios_operator.kube.reflector import Pace, Reflector
 
 Event = tuple[str, dict[str, Any]]
 
@@ -47,7 +47,7 @@ class Server:
 async def follow(server: Server) -> list[Event]:
     """Watches until there were six watches."""
     seen: list[Event] = []
-    found = Watcher(server, "/jobs", lambda kind, body: seen.append((kind, body)), lambda uids, at: None)  # type: ignore[arg-type]
+    found = Reflector(server, "/jobs", lambda kind, body: seen.append((kind, body)), lambda uids, at: None)  # type: ignore[arg-type]
     running = asyncio.create_task(found.run())
     await asyncio.wait_for(server.enough.wait(), 10)
     running.cancel()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from helios_crds.renderjob import Retries
 from helios_crds.wire import ExitCode
 from helios_operator.model import reasons
-from helios_operator.model.problem import GivenUp
+from helios_operator.model.problem import Problem
 from helios_operator.model.state import Work
 
 
@@ -23,18 +23,18 @@ def backoff(uid: str, work: Work, failures: int, first: timedelta, longest: time
 
 def given_up(
     work: Work, exit_code: int | None, failures: int, total: int, limits: Retries, said: str
-) -> GivenUp | None:
+) -> Problem | None:
     """Whether a failure is the last one.
 
     failures: of this piece of work, this one included; total: of all. said: the worker's own words.
     """
     if exit_code == ExitCode.USER_ERROR:
-        return GivenUp(reasons.INPUT_INVALID, f"{work}: {said}", work)
+        return Problem(reasons.INPUT_INVALID, f"{work}: {said}", work)
     if failures > limits.perChunk:
         often, last = ("", "") if failures == 1 else (f" {failures} times", " the last time:")
         text = f"{work} failed{often} and is not tried again (execution.retries.perChunk is {limits.perChunk}):"
-        return GivenUp(reasons.RETRIES_EXHAUSTED, f"{text}{last} {said}", work)
+        return Problem(reasons.RETRIES_EXHAUSTED, f"{text}{last} {said}", work)
     if total > limits.total:
         text = f"{total} attempts failed and no more is made (execution.retries.total is {limits.total}):"
-        return GivenUp(reasons.TOO_MANY_FAILURES, f"{text} the last was {work}: {said}", work)
+        return Problem(reasons.TOO_MANY_FAILURES, f"{text} the last was {work}: {said}", work)
     return None
