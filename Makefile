@@ -33,13 +33,14 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: system-packages $(STAMPS)/cli ## Install what rendering needs: system packages as root on Debian, then .venv
+	@$(if $(filter setup,$(MAKECMDGOALS)),echo "Installed. To call heliosctl by its name: source $(BIN)/activate")
 
 setup-dev: system-packages-tests system-packages-s3 system-packages-azure $(STAMPS)/dev tests/node_modules/.package-lock.json ## Install what the checks and tests need too
 
 demo: setup ## Render the example to out/demo.mp4
 	@mkdir -p out
 	@$(BIN)/heliosctl render $(DEMO) -o out/demo.mp4
-	@echo "The film is $(CURDIR)/out/demo.mp4"
+	@echo "The film is in $(CURDIR)/out/demo.mp4"
 
 test: setup-dev lint types system-packages-cluster ## Run every check and every test (PYTEST_ARGS="-k seek -x" narrows the tests)
 	@scripts/test.sh $(BIN)/python "$(CLUSTER_ARGS)" $(PYTEST_ARGS)

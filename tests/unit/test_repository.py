@@ -142,6 +142,21 @@ def test_links_between_documents_lead_somewhere(repository):
     assert broken == []
 
 
+def test_files_that_documents_name_exist(repository):
+    """By the end of their path, such as `control/controller.py`: modules move, and documents have to follow."""
+    if shutil.which("git") is None or not (repository / ".git").exists():
+        pytest.skip("not a git checkout, so there is no list of files to look in")
+    tracked = subprocess.run(["git", "ls-files"], cwd=repository, capture_output=True, text=True, check=True).stdout
+    missing = [
+        f"{document.relative_to(repository)}: {name}"
+        for document in documents(repository)
+        if document.name != "architecture.md"
+        for name in re.findall(r"`([a-zA-Z0-9_./-]+\.(?:py|js))`", document.read_text())
+        if not re.search(rf"(^|/){re.escape(name)}$", tracked, flags=re.MULTILINE)
+    ]
+    assert missing == []
+
+
 def test_every_decision_is_listed(repository):
     decisions = repository / "docs/decisions"
     listed = re.findall(r"\((\d{4}-[a-z0-9-]+\.md)\)", (decisions / "README.md").read_text())

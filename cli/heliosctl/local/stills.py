@@ -1,4 +1,4 @@
-"""Frames as pictures, from a page or from a film, for stills and contact sheets."""
+"""Stills: single frames of a page or of an existing film, also for contact sheets."""
 
 import asyncio
 import tempfile
@@ -15,7 +15,7 @@ from PIL import Image
 from helios_crds.request import RenderRequest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
-from helios_worker.capture.browser_pool import Studio
+from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.errors import CorruptArtifact
 from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.spec import JobSpec
@@ -25,53 +25,53 @@ from helios_worker.workspace import Workspace
 from heliosctl.local.lock import planning
 
 Choose = Callable[[int, Fraction], list[int]]
-"""From a film's number of frames and its rate to the frames that are wanted."""
+"""Given a film's number of frames and its rate, the frames to take."""
 
 
 @asynccontextmanager
-async def studio_here() -> AsyncIterator[Studio]:
+async def browsers_here() -> AsyncIterator[BrowserPool]:
     """One browser in this process."""
     workspace = Workspace(Path(tempfile.gettempdir()))
-    studio = Studio(workspace.path, lanes=1)
+    browsers = BrowserPool(workspace.path, lanes=1)
     try:
-        yield studio
+        yield browsers
     finally:
-        await studio.stop()
+        await browsers.stop()
         workspace.close()
 
 
 async def from_page(
-    request: RenderRequest, store: ArtifactStore, choose: Choose, on_picture: Callable[[JobSpec, int], None]
+    request: RenderRequest, store: ArtifactStore, choose: Choose, on_still: Callable[[JobSpec, int], None]
 ) -> tuple[JobSpec, dict[int, bytes]]:
-    """The plan of a page's film, and the PNGs of the frames that are chosen, by number.
+    """The plan of a page's film, and the chosen frames as PNG bytes, by number.
 
-    on_picture: told the plan, and how many pictures are there, from 0 on.
+    on_still: called with the plan and the number of stills so far, first with 0.
     """
-    async with studio_here() as studio:
+    async with browsers_here() as browsers:
         root = local_path(store.url)
         async with planning(store):
-            found = await plan(request, store, studio, exclude=[root] if root is not None else [])
+            found = await plan(request, store, browsers, exclude=[root] if root is not None else [])
         _, job = await asyncio.to_thread(read_job, found.jobPath)
-        on_picture(job, 0)
+        on_still(job, 0)
         taken: dict[int, bytes] = {}
         film = job.ours.film
-        async for frame, picture in stills(job, store, studio, choose(film.frames, film.encoder.fps)):
-            taken[frame] = picture
-            on_picture(job, len(taken))
+        async for frame, png in stills(job, store, browsers, choose(film.frames, film.encoder.fps)):
+            taken[frame] = png
+            on_still(job, len(taken))
     return job, taken
 
 
 def from_film(path: Path, choose: Choose) -> tuple[Fraction, dict[int, Image.Image]]:
-    """The rate of a film, and the frames of it that are chosen, by number.
+    """The rate of a film, and its chosen frames, by number.
 
     Raises:
-        CorruptArtifact: it is no film, or a frame of it cannot be decoded.
+        CorruptArtifact: it is not a film, or a frame of it cannot be decoded.
     """
     taken: dict[int, Image.Image] = {}
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise CorruptArtifact(f"{path} holds no video")
+                raise CorruptArtifact(f"{path} contains no video")
             stream = container.streams.video[0]
             fps = stream.guessed_rate or stream.average_rate or Fraction(25)
             start = stream.start_time or 0
@@ -90,7 +90,7 @@ def from_film(path: Path, choose: Choose) -> tuple[Fraction, dict[int, Image.Ima
                     raise CorruptArtifact(f"{path}: frame {number} cannot be decoded")
                 taken[number] = shown.to_image()  # type: ignore[no-untyped-call]
     except av.FFmpegError as error:
-        raise CorruptArtifact(f"{path} is no readable video ({error.strerror})") from error
+        raise CorruptArtifact(f"{path} is not a readable video ({error.strerror})") from error
     return fps, taken
 
 

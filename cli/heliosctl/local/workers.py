@@ -21,8 +21,8 @@ from helios_adapters import (
 from helios_worker.machine import cpu_count
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.arguments.targets import Destination
-from heliosctl.errors import debugging
 from heliosctl.local.fleet import Fleet, NoTargetLeft, Target
+from heliosctl.switches import debugging
 from heliosctl.terminal.progress import Listener
 
 

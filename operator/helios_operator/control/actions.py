@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 
 from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator import metrics
 from helios_operator.kube import paths
@@ -12,8 +13,9 @@ from helios_operator.kube.client import ApiError, Client
 from helios_operator.manifests.job import attempt_job
 from helios_operator.manifests.request import artifact_claim, page_config_map
 from helios_operator.model.config import Config
+from helios_operator.model.decision import StartAttempt, StopAttempt
 from helios_operator.model.locations import uses_own_store
-from helios_operator.model.state import JobRef, NameConflict, ObservedJob, StartAttempt, StopAttempt
+from helios_operator.model.observation import JobRef, NameConflict, ObservedJob
 from helios_operator.observed.children import Children
 from helios_operator.observed.parse import owner_uid
 
@@ -57,7 +59,7 @@ class Actions:
             return None
         return found if found["metadata"]["uid"] == job.uid else None
 
-    async def start(self, job: ObservedJob, start: StartAttempt, config: Config) -> None:
+    async def start(self, job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, config: Config) -> None:
         """Creates an attempt's Job, and before a plan what it reads.
 
         Raises:
@@ -65,7 +67,7 @@ class Actions:
         """
         if start.work.stage is Stage.PLAN:
             await self._prepare(job, config)
-        body = await self._create(paths.jobs(job.namespace), attempt_job(job, start, config), job)
+        body = await self._create(paths.jobs(job.namespace), attempt_job(job, start, target, config), job)
         self._children.expect_job(body)
         metrics.STARTED.labels(start.work.stage, start.target).inc()
         log.info("started", **about(job), work=str(start.work), attempt=start.number, target=start.target)
@@ -100,11 +102,11 @@ class Actions:
             raise NameTaken(body["kind"], name)
         return found
 
-    async def is_free(self, job: ObservedJob, taken: NameConflict) -> bool:
+    async def is_free(self, job: ObservedJob, conflict: NameConflict) -> bool:
         """Whether a name that was taken is free by now, or ours."""
-        path = paths.jobs(job.namespace) if taken.kind == "Job" else paths.core("configmaps", job.namespace)
+        path = paths.jobs(job.namespace) if conflict.kind == "Job" else paths.core("configmaps", job.namespace)
         try:
-            return owner_uid(await self._client.get(f"{path}/{taken.name}")) == job.uid
+            return owner_uid(await self._client.get(f"{path}/{conflict.name}")) == job.uid
         except ApiError as error:
             if error.status != 404:
                 raise

@@ -16,7 +16,8 @@ from helios_operator import metrics
 from helios_operator.kube import paths
 from helios_operator.kube.client import ApiError, Client
 from helios_operator.manifests.names import KIND, MANAGER
-from helios_operator.model.state import Announcement, JobRef
+from helios_operator.model.decision import Announcement
+from helios_operator.model.observation import JobRef
 
 log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]

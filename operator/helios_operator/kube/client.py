@@ -180,3 +180,9 @@ def _error(status: int, body: bytes, retry_after: str | None = None) -> ApiError
         return ApiError(status, str(told.get("reason", "")), str(told.get("message", ""))[:1000], seconds)
     except (ValueError, AttributeError, RecursionError):
         return ApiError(status, "", body[:200].decode(errors="replace"), seconds)
+
+
+def version(body: Object) -> int:
+    """An object's resourceVersion; comparable within one resource of one API server."""
+    text = body["metadata"].get("resourceVersion") or "0"
+    return int(text) if text.isdecimal() else 0

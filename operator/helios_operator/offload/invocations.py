@@ -6,7 +6,7 @@ done meanwhile is found in the store. Only where a target names what it runs is 
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
@@ -16,14 +16,16 @@ import structlog
 
 from helios_adapters import EVERYBODY, Call, CloudAdapter, OutOfMemory, TargetError, TimedOut, Unusable
 from helios_crds.renderjob_status import TargetStatus
+from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import ExitCode, Reply
 from helios_operator import metrics
 from helios_operator.decide.policies.budget import invocation_cost
-from helios_operator.decide.policies.eligibility import is_offload
 from helios_operator.decide.policies.failure_causes import TOO_LONG
 from helios_operator.model.config import Config
+from helios_operator.model.decision import Decision, StartAttempt
 from helios_operator.model.invoked import Invoked
-from helios_operator.model.state import Action, Attempt, AttemptPhase, ObservedJob, StartAttempt, StopAttempt
+from helios_operator.model.observation import ObservedJob
+from helios_operator.model.state import Attempt, AttemptPhase
 from helios_operator.offload.billing import Bills
 from helios_operator.offload.connections import Connections
 from helios_operator.offload.order import Order, order
@@ -120,18 +122,22 @@ class Invocations:
 
     # --- what is done -----------------------------------------------------------------------------------------
 
-    def carry_out(self, job: ObservedJob, actions: Iterable[Action], config: Config) -> list[Action]:
-        """Starts and stops what is not the cluster's. Returns the actions that are."""
-        left: list[Action] = []
-        for action in actions:
-            if isinstance(action, StopAttempt):
-                if not self.stop(job.uid, action.uid):
-                    left.append(action)
-            elif is_offload(config.targets[action.target]):
-                self.start(job, action, order(job, action, config))
+    def carry_out(
+        self, job: ObservedJob, decision: Decision, targets: Mapping[str, RenderTargetSpec], config: Config
+    ) -> Decision:
+        """Stops and starts what is not the cluster's. Returns the decision with what is left to do.
+
+        job: with the status that was written.
+        """
+        stops = tuple(stop for stop in decision.stops if not self.stop(job.uid, stop.uid))
+        starts = []
+        for start in decision.starts:
+            target = targets[start.target]
+            if target.is_offload:
+                self.start(job, start, order(job, start, target, config))
             else:
-                left.append(action)
-        return left
+                starts.append(start)
+        return replace(decision, stops=stops, starts=tuple(starts))
 
     def start(self, job: ObservedJob, start: StartAttempt, order: Order) -> None:
         """Begins an attempt, unless it is under way already."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from helios_adapters import Deployment
-from helios_crds.request import Composition, RenderRequest
+from helios_crds.request import CompositionRequest, RenderRequest
 from helios_crds.wire import Payload, Reply, Stage, chunk_bitmap
 from helios_worker.artifacts.store import ArtifactStore
 from heliosctl.errors import StageFailed
@@ -21,7 +21,7 @@ WRONG = Reply(exitCode=64, stderr="the page is wrong; mend it", result={"error":
 FULL = Reply(exitCode=75, stderr="the disk is full", result={"error": "ResourceError"})
 STUCK = Reply(exitCode=1, stderr="frame 3 was not ready", result={"error": "FrameNeverReady"})
 SEAM = Reply(exitCode=64, stderr="frame 60 looks different", result={"error": "SeamMismatch"})
-REQUEST = RenderRequest(composition=Composition(url="/page.html"), output="/out.mp4")
+REQUEST = RenderRequest(composition=CompositionRequest(url="/page.html"), output="/out.mp4")
 
 
 def bad(*chunks: int) -> Reply:
@@ -127,7 +127,7 @@ async def test_the_users_mistake_is_not_tried_again(make):
 
 async def test_after_so_many_attempts_it_fails_for_good(make):
     driver, target, _ = make(retries=2, plan=[DIED] * 5)
-    with pytest.raises(StageFailed, match="the plan failed, 3 times: the worker died"):
+    with pytest.raises(StageFailed, match="the plan failed 3 times: the worker died"):
         await driver.render(REQUEST)
     assert target.asked == ["plan"] * 3
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from helios_crds.request import Chunking, Composition, RenderRequest, Video
+from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
 
 
 def request(**changes: object) -> RenderRequest:
@@ -37,7 +37,7 @@ def test_a_page_is_all_that_is_needed():
     ],
 )
 def test_rates(given_fps, kept):
-    assert Video(fps=given_fps).fps == kept
+    assert VideoRequest(fps=given_fps).fps == kept
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def test_rates(given_fps, kept):
         ({"video": {"duration": float("nan")}}, "video.duration", "finite number"),
         ({"video": {"duration": 1, "frames": 3}}, "video", "give duration or frames, not both"),
         ({"video": {"range": [0, 3], "rangeSeconds": [0, 1]}}, "video", "give range or rangeSeconds, not both"),
-        ({"video": {"range": [5, 5]}}, "video", "the range 5:5 holds no frame"),
-        ({"video": {"range": [-1, 5]}}, "video", "the range -1:5 holds no frame"),
-        ({"video": {"range": [-1, None]}}, "video", "the range -1: holds no frame"),
-        ({"video": {"rangeSeconds": [2.5, 1]}}, "video", "the range 2.5:1.0 holds no frame"),
+        ({"video": {"range": [5, 5]}}, "video", "the range 5:5 contains no frames"),
+        ({"video": {"range": [-1, 5]}}, "video", "the range -1:5 contains no frames"),
+        ({"video": {"range": [-1, None]}}, "video", "the range -1: contains no frames"),
+        ({"video": {"rangeSeconds": [2.5, 1]}}, "video", "the range 2.5:1.0 contains no frames"),
         ({"video": {"quality": 0}}, "video.quality", "greater than or equal to 1"),
         ({"video": {"capture": "webp"}}, "video.capture", "'jpeg' or 'png'"),
         ({"video": {"unitFrames": 0}}, "video.unitFrames", "greater than or equal to 1"),
@@ -98,7 +98,7 @@ def test_a_request_survives_the_wire():
 def test_a_rate_that_is_taken_is_exact(numerator, denominator):
     text = f"{numerator}/{denominator}"
     try:
-        fps = Video(fps=text).fps
+        fps = VideoRequest(fps=text).fps
     except ValidationError:
         assert not 0 < Fraction(text) <= 240
         return
@@ -107,6 +107,6 @@ def test_a_rate_that_is_taken_is_exact(numerator, denominator):
 
 
 def test_models_do_not_change():
-    for model in (Composition(url="x"), Video(), Chunking(), request()):
+    for model in (CompositionRequest(url="x"), VideoRequest(), ChunkingRequest(), request()):
         with pytest.raises(ValidationError, match="frozen"):
             model.output = "y"  # type: ignore[union-attr, misc]

@@ -7,9 +7,10 @@ import pytest
 from helios_crds.wire import Stage
 from helios_operator.control import event_recorder
 from helios_operator.control.event_recorder import EventRecorder
-from helios_operator.decide.policies.failure_events import Failure, announcements
+from helios_operator.decide.policies.failure_events import Failure, failure_events
 from helios_operator.kube.client import ApiError
-from helios_operator.model.state import Announcement, Work
+from helios_operator.model.decision import Announcement
+from helios_operator.model.state import Work
 from tests.unit.operator.api_server import ApiServer
 from tests.unit.operator.builders import NOW, render_job, seconds
 
@@ -17,7 +18,7 @@ JOB = render_job()
 
 
 def failed(chunk: int, number: int = 1, said: str = "404") -> Announcement:
-    return next(announcements([Failure(Work(Stage.CHUNK, chunk), number, "WorkerFailed", said)]))
+    return next(failure_events([Failure(Work(Stage.CHUNK, chunk), number, "WorkerFailed", said)]))
 
 
 async def write(recorder: EventRecorder) -> None:
@@ -87,6 +88,6 @@ async def test_what_is_known_is_bounded(server: ApiServer, recorder: EventRecord
 def test_two_hundred_alike_are_one():
     same = [Failure(Work(Stage.CHUNK, index), 1, "WorkerFailed", "404") for index in range(200)]
     other = Failure(Work(Stage.CHUNK, 7), 2, "WorkerKilled", "the pod was killed")
-    first, second = announcements([other, *reversed(same)])
+    first, second = failure_events([other, *reversed(same)])
     assert (first.message, first.times) == ("200 chunks failed, first: chunk 0, attempt 1: 404", 200)
     assert (second.message, second.times) == ("chunk 7, attempt 2: the pod was killed", 1)

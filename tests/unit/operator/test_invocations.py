@@ -27,9 +27,10 @@ from helios_adapters.google.job_api import JobApi
 from helios_crds.renderjob_status import TargetStatus
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Payload, Reply, Stage
-from helios_operator.model.config import Config
+from helios_operator.model.config import Config, built_in_targets
+from helios_operator.model.decision import Decision, StartAttempt, StopAttempt
 from helios_operator.model.invoked import Invoked
-from helios_operator.model.state import Attempt, AttemptPhase, StartAttempt, StopAttempt, Work
+from helios_operator.model.state import Attempt, AttemptPhase, Work
 from helios_operator.offload.connections import Connections
 from helios_operator.offload.invocations import Invocations
 from helios_operator.offload.order import Order
@@ -516,12 +517,15 @@ async def test_a_call_ends_with_the_operator(make):
 
 
 async def test_what_is_not_the_clusters_is_carried_out_and_the_rest_handed_back(make):
-    world = make(DONE)
-    config = Config(targets={**Config().targets, "lambda": LAMBDA})
-    film = render_job("....")
-    starts = [StartAttempt(Work(Stage.CHUNK, chunk), 1, name) for chunk, name in enumerate(("lambda", "kubernetes"))]
-    assert world.invocations.carry_out(film, starts, config) == starts[1:]
+    world, film = make(DONE), render_job("....")
+    targets = {**built_in_targets(), "lambda": LAMBDA}
+    starts = tuple(
+        StartAttempt(Work(Stage.CHUNK, chunk), 1, name) for chunk, name in enumerate(("lambda", "kubernetes"))
+    )
+    left = world.invocations.carry_out(film, Decision(film.status, starts=starts), targets, Config())
+    assert left == Decision(film.status, starts=starts[1:])
     (found,) = world.attempts
-    stops = [StopAttempt(found.name, found.uid, "why"), StopAttempt("a Job", "its UID", "why")]
-    assert world.invocations.carry_out(film, stops, config) == stops[1:]
+    stops = StopAttempt(found.name, found.uid, "why"), StopAttempt("a Job", "its UID", "why")
+    left = world.invocations.carry_out(film, Decision(film.status, stops=stops), targets, Config())
+    assert left == Decision(film.status, stops=stops[1:])
     assert world.attempts[0].stopping

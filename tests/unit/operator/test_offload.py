@@ -8,13 +8,13 @@ import pytest
 from helios_crds.renderjob_status import TargetStatus
 from helios_crds.rendertarget import RenderTargetSpec, TargetPrice
 from helios_crds.wire import Stage
-from helios_operator.decide.policies.budget import affordable, invocation_cost
-from helios_operator.decide.policies.eligibility import homes
-from helios_operator.decide.policies.placement import Room, within_budget
+from helios_operator.decide.policies.budget import Budget, affordable, invocation_cost
+from helios_operator.decide.policies.eligibility import eligibility
+from helios_operator.decide.policies.placement import Slots, within_budget
 from helios_operator.decide.reconcile import reconcile
-from helios_operator.model.config import Config, Store
+from helios_operator.model.config import Config, Store, built_in_targets
 from helios_operator.model.target_usage import TargetUsage
-from tests.unit.operator.builders import JOB_ID, NOW, attempt, plan_status, render_job
+from tests.unit.operator.builders import JOB_ID, attempt, observe, plan_status, render_job
 
 LAMBDA = RenderTargetSpec.model_validate(
     {"lambda": {"functionName": "f", "region": "eu-west-1"}, "price": {"perGiBSecond": "0.5", "perRequest": "0.25"}}
@@ -23,7 +23,7 @@ RUN = {"region": "europe-west1", "project": "media-1"}
 SERVICE = RenderTargetSpec.model_validate({"cloudRun": {"service": "worker", **RUN}})
 JOB = RenderTargetSpec.model_validate({"cloudRun": {"job": "worker", **RUN}})
 BUCKET = Store(url="s3://media/", claim="")
-TARGETS = {**Config().targets, "lambda": LAMBDA, "service": SERVICE, "job": JOB}
+TARGETS = {**built_in_targets(), "lambda": LAMBDA, "service": SERVICE, "job": JOB}
 
 # --- money ------------------------------------------------------------------------------------------------------------
 
@@ -56,8 +56,9 @@ def test_affordable(budget: str | None, spent: str, ended: int, active: int, exp
     [(None, [9, 9, 9]), (12, [9, 9, 3]), (4, [4, 9, 0]), (0, [0, 9, 0])],
 )
 def test_within_budget(left: int | None, expected: list[int]):
-    free = [Room(name, 9) for name in ("lambda", "kubernetes", "service")]
-    assert [room.free for room in within_budget(free, {"lambda", "service"}, left)] == expected
+    budget = None if left is None else Budget(frozenset({"lambda", "service"}), 0, left)
+    free = [Slots(name, 9) for name in ("lambda", "kubernetes", "service")]
+    assert [slots.free for slots in within_budget(free, budget)] == expected
 
 
 def test_tallies_add_up():
@@ -98,12 +99,13 @@ def test_a_budget_that_is_used_up_stalls_whatever_is_due(chunk_map: str, cost: s
     if chunk_map:
         plan = plan_status(len(chunk_map)).model_copy(update={"jobPath": f"s3://media/jobs/{JOB_ID}/job.json"})
         job = replace(job, status=job.status.model_copy(update={"plan": plan, "chunkMap": chunk_map}))
-    decision = reconcile(job, (), (), NOW, Config(store=BUCKET, targets=TARGETS))
+    config = Config(store=BUCKET)
+    decision = reconcile(observe(job, config=config, targets=TARGETS), config)
     stalled = next(found for found in decision.status.conditions if found.type == "Stalled")
-    assert (decision.actions, stalled.status, stalled.reason) == ((), "True", "BudgetReached")
+    assert (decision.starts, decision.stops, stalled.status, stalled.reason) == ((), (), "True", "BudgetReached")
 
 
-# --- homes ------------------------------------------------------------------------------------------------------------
+# --- eligibility -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -117,11 +119,13 @@ def test_a_budget_that_is_used_up_stalls_whatever_is_due(chunk_map: str, cost: s
         pytest.param(["job", "service"], {"inline": "<p>"}, Stage.CHUNK, ["job", "service"], id="a chunk has none"),
     ],
 )
-def test_homes(targets: list[str], source: dict[str, str], stage: Stage, expected: list[str]):
+def test_eligibility(targets: list[str], source: dict[str, str], stage: Stage, expected: list[str]):
     spec = {"composition": source, "execution": {"targets": [{"name": name} for name in targets]}}
-    assert homes(render_job(spec=spec), stage, Config(store=BUCKET, targets=TARGETS)) == expected
+    observation = observe(render_job(spec=spec), config=Config(store=BUCKET), targets=TARGETS)
+    assert eligibility(observation).targets[stage] == expected
 
 
 def test_a_volume_cannot_be_reached_from_outside():
     job = render_job(spec={"execution": {"targets": [{"name": "lambda"}, {"name": "kubernetes"}]}})
-    assert homes(job, Stage.CHUNK, Config(targets=TARGETS)) == ["kubernetes"]
+    found = eligibility(observe(job, targets=TARGETS))
+    assert (found.targets[Stage.CHUNK], found.without_store) == (["kubernetes"], ["lambda"])

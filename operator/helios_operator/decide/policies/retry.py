@@ -1,8 +1,8 @@
 """When a failed piece of work is tried again, and when it is given up."""
 
-import hashlib
 from datetime import timedelta
 
+from helios_crds.backoff import Backoff, chance_of
 from helios_crds.renderjob import Retries
 from helios_crds.wire import ExitCode
 from helios_operator.model import reasons
@@ -10,15 +10,13 @@ from helios_operator.model.problem import Problem
 from helios_operator.model.state import Work
 
 
-def backoff(uid: str, work: Work, failures: int, first: timedelta, longest: timedelta) -> timedelta:
-    """Doubles with each failure up to the longest; jitter takes off up to a half.
+def retry_delay(uid: str, work: Work, failures: int, backoff: Backoff) -> timedelta:
+    """How long failed work waits for its next attempt.
 
-    The jitter comes from a hash of what is retried, so that the same observation gives the same decision, and
-    chunks that failed together do not return together.
+    The jitter follows from a hash of what is retried: the same observation gives the same decision, and chunks that
+    failed together do not return together.
     """
-    full = min(first * (1 << min(failures - 1, 20)), longest)
-    digest = hashlib.sha256(f"{uid}/{work.stage}/{work.chunk}/{failures}".encode()).digest()
-    return full * (1 - int.from_bytes(digest[:4]) / 2**33)
+    return backoff.delay(failures, chance_of(f"{uid}/{work.stage}/{work.chunk}/{failures}"))
 
 
 def given_up(

@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import Stage
 from helios_operator.model.chunk_map import RENDERED
+from helios_operator.model.decision import StopAttempt
 from helios_operator.model.retry_ledger import RetryLedger
-from helios_operator.model.state import Attempt, StopAttempt
+from helios_operator.model.state import Attempt
 
 
 def attempts_to_stop(status: RenderJobStatus, attempts: Iterable[Attempt], *, suspended: bool) -> list[StopAttempt]:
     """Active attempts that nobody needs.
 
-    status: as acknowledged by the API server, so that nothing is deleted whose result is not on record.
+    status: as acknowledged by the API server, so that nothing is deleted whose result is not on record yet.
     """
     ledger = RetryLedger(status.retries)
     return [
