@@ -47,7 +47,7 @@ class Server:
 async def follow(server: Server) -> list[Event]:
     """Watches until there were six watches."""
     seen: list[Event] = []
-    found = Reflector(server, "/jobs", lambda kind, body: seen.append((kind, body)), lambda uids, at: None)  # type: ignore[arg-type]
+    found = Reflector(server, "/jobs", "ours", lambda kind, body: seen.append((kind, body)), lambda uids, at: None)  # type: ignore[arg-type]
     running = asyncio.create_task(found.run())
     await asyncio.wait_for(server.enough.wait(), 10)
     running.cancel()
