@@ -1,221 +1,49 @@
-"""Targets out of the cluster: how they are, what they cost, what they can run, and what calls to them come to."""
+"""Calls of targets outside of the cluster: what they come to as attempts, and what they cost."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from helios_adapters import health
-from helios_adapters.base import Deployed
-from helios_adapters.errors import (
-    AccessDenied,
+from helios_adapters import (
+    CloudAdapter,
+    CloudRunJobAdapter,
     ConnectionLost,
     Crashed,
-    Garbled,
+    Deployment,
     OutOfMemory,
     ProviderFailed,
     TargetError,
-    Throttled,
     TimedOut,
+    Unseen,
 )
-from helios_adapters.google.job import CloudRunJobs
-from helios_adapters.health import Health
+from helios_adapters.errors import AccessDenied, Garbled, Throttled
+from helios_adapters.google import job
+from helios_adapters.google.job_api import JobApi
 from helios_crds.renderjob_status import TargetStatus
-from helios_crds.rendertarget import RenderTargetSpec, TargetPrice
+from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Payload, Reply, Stage
-from helios_operator.decide.policies.budget import Budget, affordable, invocation_cost
-from helios_operator.decide.policies.eligibility import eligibility
-from helios_operator.decide.policies.placement import Slots, within_budget
-from helios_operator.decide.reconcile import reconcile
-from helios_operator.model.config import Config, Store, built_in_targets
-from helios_operator.model.decision import StartAttempt
+from helios_operator.model.config import Config, built_in_targets
+from helios_operator.model.decision import Decision, StartAttempt, StopAttempt
+from helios_operator.model.invoked import Invoked
 from helios_operator.model.state import Attempt, AttemptPhase, Work
-from helios_operator.model.target_usage import TargetUsage
-from helios_operator.offload import invocations
-from helios_operator.offload.connections import Clouds
-from helios_operator.offload.invocations import Invocations, message_of
+from helios_operator.offload.connections import Connections
+from helios_operator.offload.invocations import Invocations
 from helios_operator.offload.order import Order
-from tests.unit.operator.builders import JOB_ID, NOW, UID, attempt, observe, plan_status, render_job, seconds
+from helios_operator.offload.outcome import message_of
+from tests.unit.operator.builders import NOW, UID, render_job, seconds
 
 LAMBDA = RenderTargetSpec.model_validate(
     {"lambda": {"functionName": "f", "region": "eu-west-1"}, "price": {"perGiBSecond": "0.5", "perRequest": "0.25"}}
 )
-RUN = {"region": "europe-west1", "project": "media-1"}
-SERVICE = RenderTargetSpec.model_validate({"cloudRun": {"service": "worker", **RUN}})
-JOB = RenderTargetSpec.model_validate({"cloudRun": {"job": "worker", **RUN}})
-BUCKET = Store(url="s3://media/", claim="")
-TARGETS = {**built_in_targets(), "lambda": LAMBDA, "service": SERVICE, "job": JOB}
-
-# --- health -----------------------------------------------------------------------------------------------------------
-
-
-def after(*steps: Callable[[Health], Health]) -> Health:
-    found = Health()
-    for step in steps:
-        found = step(found)
-    return found
-
-
-def failed(at: float = 0) -> Callable[[Health], Health]:
-    return lambda known: health.after_failure(known, "503", NOW + seconds(at))
-
-
-def full(active: int, at: float = 0, retry_after: float | None = None) -> Callable[[Health], Health]:
-    return lambda known: health.after_refusal(known, active, retry_after, NOW + seconds(at))
-
-
-@pytest.mark.parametrize(
-    ("known", "at", "active", "expected"),
-    [
-        pytest.param(after(), 0, 3, 7, id="nothing is known: its limit counts"),
-        pytest.param(after(*[failed()] * 4), 0, 0, 7, id="four failures in a row are bad luck"),
-        pytest.param(after(*[failed()] * 5), 9, 0, 0, id="five are not: it rests"),
-        pytest.param(after(*[failed()] * 5), 10, 0, 1, id="one chunk tries it after its rest"),
-        pytest.param(after(*[failed()] * 5), 10, 1, 0, id="and no other beside it"),
-        pytest.param(after(*[failed()] * 9), 10, 0, 1, id="those that failed with it make its rest no longer"),
-        pytest.param(after(*[failed()] * 5, failed(10)), 29, 0, 0, id="the next rest is twice as long"),
-        pytest.param(after(*[failed()] * 5, failed(10)), 30, 0, 1, id="and ends"),
-        pytest.param(after(*[failed()] * 5, health.after_success), 1, 0, 7, id="one that is done ends it at once"),
-        pytest.param(after(full(3)), 0.5, 3, 0, id="a full target is left alone for a second"),
-        pytest.param(after(full(3)), 1, 2, 1, id="then it gets what it had when it was full"),
-        pytest.param(after(full(3), health.after_success), 1, 2, 2, id="and one more for each that it has done"),
-        pytest.param(after(full(0)), 1, 0, 1, id="at least one"),
-        pytest.param(after(full(3), full(3, at=1)), 2.5, 0, 0, id="twice in a row: two seconds"),
-        pytest.param(after(full(199), full(120), full(50)), 1, 0, 7, id="the last one refused of a burst knows best"),
-        pytest.param(after(full(9), full(3)), 1, 0, 3, id="how much it takes"),
-        pytest.param(after(full(3, retry_after=20)), 19, 0, 0, id="as long as it asks"),
-        pytest.param(after(full(3, retry_after=86_400)), 60, 0, 3, id="but a minute at most"),
-    ],
-)
-def test_room(known: Health, at: float, active: int, expected: int):
-    assert health.room(known, 7, active, NOW + seconds(at)) == expected
-
-
-def test_a_rest_is_never_longer_than_ten_minutes():
-    known, now = Health(), NOW
-    for _ in range(40):
-        known = health.after_unusable(known, "denied", now)
-        assert known.until is not None
-        assert known.until - now <= timedelta(minutes=10)
-        now = known.until
-
-
-# --- money ------------------------------------------------------------------------------------------------------------
-
-
-def test_what_an_invocation_costs():
-    assert invocation_cost(LAMBDA.price, memory=2, seconds=3) == Decimal("3.25")
-    assert invocation_cost(TargetPrice(perRequest="0.0000002"), memory=2, seconds=3) == Decimal("0.000000")
-    assert invocation_cost(None, memory=2, seconds=3) == 0
-
-
-@pytest.mark.parametrize(
-    ("budget", "spent", "ended", "active", "expected"),
-    [
-        pytest.param(None, "9", 1, 5, None, id="no budget"),
-        pytest.param("1", "0", 0, 0, 4, id="nobody knows yet what one costs: a few"),
-        pytest.param("1", "0", 0, 3, 1, id="those that are active are of them"),
-        pytest.param("1", "0.2", 2, 0, 8, id="what is left by what one costs"),
-        pytest.param("1", "0.2", 2, 5, 3, id="less those that are active"),
-        pytest.param("1", "0.95", 9, 0, 0, id="none that would pass it"),
-        pytest.param("1", "1", 9, 0, 0, id="used up"),
-        pytest.param("0", "0", 0, 0, 0, id="nothing is to be spent"),
-    ],
-)
-def test_affordable(budget: str | None, spent: str, ended: int, active: int, expected: int | None):
-    assert affordable(Decimal(budget) if budget else None, Decimal(spent), ended, active) == expected
-
-
-@pytest.mark.parametrize(
-    ("left", "expected"),
-    [(None, [9, 9, 9]), (12, [9, 9, 3]), (4, [4, 9, 0]), (0, [0, 9, 0])],
-)
-def test_within_budget(left: int | None, expected: list[int]):
-    budget = None if left is None else Budget(frozenset({"lambda", "service"}), 0, left)
-    free = [Slots(name, 9) for name in ("lambda", "kubernetes", "service")]
-    assert [slots.free for slots in within_budget(free, budget)] == expected
-
-
-def test_tallies_add_up():
-    tallies = TargetUsage(
-        [TargetStatus(name="lambda", done=1, invocations=1, cost="0.25"), TargetStatus(name="old", done=2)]
-    )
-    tallies.done("lambda")
-    tallies.failed("kubernetes")
-    tallies.ended(attempt("succeeded", target="lambda", cost=Decimal("0.5")))
-    assert tallies.spent() == (Decimal("0.75"), 2)
-    told = {found.name: found for found in tallies.to_status(["lambda", "kubernetes"], ["lambda", "lambda"])}
-    assert list(told) == ["lambda", "kubernetes", "old"]
-    assert (told["lambda"].active, told["lambda"].done, told["lambda"].cost) == (2, 2, "0.75")
-    assert (told["kubernetes"].failed, told["old"].done) == (1, 2)
-
-
-@pytest.mark.parametrize("cost", ["NaN", "-5", "Infinity", "1e999999999", "a lot", ""])
-def test_a_cost_that_somebody_wrote_is_none(cost: str):
-    assert TargetUsage([TargetStatus(name="lambda", cost=cost)]).spent() == (Decimal(0), 0)
-
-
-@pytest.mark.parametrize(
-    ("chunk_map", "cost"),
-    [
-        pytest.param("", "1", id="before the plan"),
-        pytest.param("#.", "1.2", id="chunks"),
-        pytest.param("##", "1.2", id="stitch"),
-    ],
-)
-def test_a_budget_that_is_used_up_stalls_whatever_is_due(chunk_map: str, cost: str):
-    job = render_job(
-        spec={
-            "composition": {"url": "s3://media/page/"},
-            "execution": {"targets": [{"name": "lambda"}], "budget": "1.00"},
-        },
-        targets=[TargetStatus(name="lambda", invocations=2, cost=cost)],
-    )
-    if chunk_map:
-        plan = plan_status(len(chunk_map)).model_copy(update={"jobPath": f"s3://media/jobs/{JOB_ID}/job.json"})
-        job = replace(job, status=job.status.model_copy(update={"plan": plan, "chunkMap": chunk_map}))
-    config = Config(store=BUCKET)
-    decision = reconcile(observe(job, config=config, targets=TARGETS), config)
-    stalled = next(found for found in decision.status.conditions if found.type == "Stalled")
-    assert (decision.starts, decision.stops, stalled.status, stalled.reason) == ((), (), "True", "BudgetReached")
-
-
-# --- eligibility -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("targets", "source", "stage", "expected"),
-    [
-        pytest.param(["lambda", "kubernetes"], {"inline": "<p>"}, Stage.PLAN, ["kubernetes"], id="files need a pod"),
-        pytest.param(["lambda"], {"inline": "<p>"}, Stage.PLAN, ["kubernetes"], id="one of the built-in target's"),
-        pytest.param(["lambda"], {"url": "s3://media/a/"}, Stage.PLAN, ["lambda"], id="a bucket's page needs none"),
-        pytest.param(["job"], {"url": "s3://media/a/"}, Stage.PLAN, ["kubernetes"], id="a job tells no result"),
-        pytest.param(["job", "service"], {"inline": "<p>"}, Stage.STITCH, ["service"], id="a film's neither"),
-        pytest.param(["job", "service"], {"inline": "<p>"}, Stage.CHUNK, ["job", "service"], id="a chunk has none"),
-    ],
-)
-def test_eligibility(targets: list[str], source: dict[str, str], stage: Stage, expected: list[str]):
-    spec = {"composition": source, "execution": {"targets": [{"name": name} for name in targets]}}
-    observation = observe(render_job(spec=spec), config=Config(store=BUCKET), targets=TARGETS)
-    assert eligibility(observation).targets[stage] == expected
-
-
-def test_a_volume_cannot_be_reached_from_outside():
-    job = render_job(spec={"execution": {"targets": [{"name": "lambda"}, {"name": "kubernetes"}]}})
-    found = eligibility(observe(job, targets=TARGETS))
-    assert (found.targets[Stage.CHUNK], found.without_store) == (["kubernetes"], ["lambda"])
-
-
-# --- calls ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class Scripted:
+class Scripted(CloudAdapter[Any]):
     """A cloud that does what a test says, one answer after the other; the last one for ever."""
 
     answers: list[Reply | TargetError]
@@ -223,7 +51,10 @@ class Scripted:
     payloads: list[Payload] = field(default_factory=list)
     closed: bool = False
 
-    async def invoke(self, payload: Payload) -> Reply:
+    async def deploy(self, config: object) -> Deployment:
+        return Deployment("f", 10)
+
+    async def invoke(self, payload: Payload, key: str = "") -> Reply:
         self.payloads.append(payload)
         await self.release.wait()
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -239,24 +70,34 @@ class World:
     """Invocations over a scripted cloud."""
 
     def __init__(self, *answers: Reply | TargetError) -> None:
-        self.cloud = Scripted(list(answers))
-        self.news: list[str] = []
+        self.cloud: Any = Scripted(list(answers))
+        self.finished: list[str] = []
         self.roomy: list[str] = []
         self.connected = 0
-        self.invocations = Invocations(Clouds(self._connect), lambda: NOW, self.news.append, self.roomy.append)
+        self.invocations = Invocations(Connections(self._connect), lambda: NOW, self.finished.append, self.roomy.append)
 
-    async def _connect(self, spec: RenderTargetSpec) -> tuple[Any, Deployed]:
+    async def _connect(self, spec: RenderTargetSpec) -> tuple[Any, Deployment]:
         self.connected += 1
-        return self.cloud, Deployed("f", 10, memory=2)
+        return self.cloud, Deployment("f", 10, memory=2)
 
-    def start(self, chunk: int = 0, number: int = 1, *, limit: float = 60, target: str = "lambda") -> None:
+    def start(
+        self, chunk: int = 0, number: int = 1, *, limit: float = 60, target: str = "lambda", age: float = 60
+    ) -> None:
+        """age: seconds from the render's start to now, when this operator began."""
         payload = Payload(jobPath="s3://media/jobs/1/job.json", chunkIndex=chunk, attempt=number)
         start = StartAttempt(Work(Stage.CHUNK, chunk), number, target)
-        self.invocations.start(render_job("...."), start, Order(LAMBDA, payload, seconds(limit)))
+        film = render_job("....", startTime=NOW - seconds(age))
+        self.invocations.start(film, start, Order(LAMBDA, payload, seconds(limit)))
 
     @property
-    def attempts(self) -> list[Attempt]:
-        return self.invocations.attempts(UID)
+    def attempts(self) -> tuple[Attempt, ...]:
+        return self.observe().attempts
+
+    def observe(self, owner: str = UID, limit: int = 9) -> Invoked:
+        return self.invocations.observe(owner, {"lambda": limit})
+
+    def free(self, owner: str = UID) -> int:
+        return self.observe(owner).free["lambda"]
 
     async def asked(self) -> None:
         """The cloud has been asked for something."""
@@ -264,11 +105,11 @@ class World:
             while not self.cloud.payloads:  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0)
 
-    async def over(self, target: str = "lambda") -> None:
+    async def over(self) -> None:
         """Everything that was called has answered."""
         self.cloud.release.set()
         async with asyncio.timeout(5):
-            while self.invocations.active(target):  # noqa: ASYNC110 - nothing tells
+            while self.observe().calls:  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0)
 
 
@@ -293,13 +134,13 @@ async def test_one_that_is_done(make):
     world.start()
     world.start()  # once more, by the same decision
     assert [found.phase for found in world.attempts] == [AttemptPhase.RUNNING]
-    assert world.invocations.active("lambda") == 1
+    assert world.free("another") == 8, "it takes a slot"
     await world.over()
     (found,) = world.attempts
     assert (found.phase, found.exit_code, len(world.cloud.payloads)) == (AttemptPhase.SUCCEEDED, 0, 1)
     assert found.cost is not None
     assert found.cost >= Decimal("0.25")
-    assert world.news == [UID]
+    assert world.finished == [UID]
     assert "lambda" in world.roomy
     status = [TargetStatus(name="lambda", invocations=1)]
     world.invocations.bill(UID, status)
@@ -358,11 +199,11 @@ async def test_an_outage_of_two_targets_is_no_chunks_failure_either(make):
     world = make(DONE)
     for chunk in range(3):
         world.start(chunk, target="other")
-    await world.over("other")
+    await world.over()
     world.cloud.answers = [ProviderFailed("503", where="f")]
     for number in range(1, 17):
         world.start(chunk=9, number=number, target=("lambda", "other")[number % 2])
-        await world.over(("lambda", "other")[number % 2])
+        await world.over()
     assert all(found.disrupted for found in world.attempts if found.work.chunk == 9)
 
 
@@ -382,26 +223,26 @@ async def test_what_a_target_has_is_looked_at_again_when_it_was_too_little(make,
 async def test_a_target_is_looked_at_now_and_then(monkeypatch, trouble, memory):
     made: list[Scripted] = []
 
-    async def connect(spec: RenderTargetSpec) -> tuple[Any, Deployed]:
+    async def connect(spec: RenderTargetSpec) -> tuple[Any, Deployment]:
         if made and trouble is not None:
             raise trouble
         made.append(Scripted([DONE]))
-        return made[-1], Deployed("f", 10, memory=len(made))
+        return made[-1], Deployment("f", 10, memory=len(made))
 
-    clouds = Clouds(connect)
-    async with clouds.using("lambda", LAMBDA), clouds.using("lambda", LAMBDA):
+    connections = Connections(connect)
+    async with connections.using("lambda", LAMBDA), connections.using("lambda", LAMBDA):
         assert len(made) == 1
         monkeypatch.setattr("helios_operator.offload.connections.AGE_SECONDS", -1)
         if memory is None:
             with pytest.raises(AccessDenied):
-                async with clouds.using("lambda", LAMBDA):
+                async with connections.using("lambda", LAMBDA):
                     pass
         else:
-            async with clouds.using("lambda", LAMBDA) as (_, deployed):
-                assert deployed.memory == memory
+            async with connections.using("lambda", LAMBDA) as (_, deployment):
+                assert deployment.memory == memory
         assert not made[0].closed, "it is at work still"
     assert made[0].closed is (memory == 2)
-    await clouds.close()
+    await connections.close()
     assert all(each.closed for each in made)
 
 
@@ -430,9 +271,9 @@ async def test_a_page_that_fails_rests_the_target_for_its_own_render_alone(make)
     for chunk in range(5):
         world.start(chunk)
         await world.over()
-    assert world.invocations.room("lambda", UID, 9) == 0
-    assert "rests" in world.invocations.resting(UID)["lambda"]
-    assert world.invocations.room("lambda", "another", 9) == 9
+    assert world.free() == 0
+    assert "rests" in world.observe().resting["lambda"]
+    assert world.free("another") == 9
     assert world.invocations.resting() == {}
 
 
@@ -440,9 +281,9 @@ async def test_a_target_that_has_changed_is_given_another_chance(make):
     world = make(AccessDenied("may not", where="f"))
     world.start()
     await world.over()
-    assert world.invocations.room("lambda", UID, 9) == 0
+    assert world.free() == 0
     world.invocations.forget_target("lambda")
-    assert world.invocations.room("lambda", UID, 9) == 9
+    assert world.free() == 9
 
 
 async def test_one_that_nobody_wants_before_it_is_asked_for_is_not_asked_for(make):
@@ -466,19 +307,19 @@ async def test_no_room_costs_no_attempt(make):
     world = make(Throttled("too many", where="f"), DONE)
     world.start()
     await world.over()
-    assert world.attempts == []
-    assert world.invocations.room("lambda", UID, 9) == 0
+    assert world.attempts == ()
+    assert world.free() == 0
 
 
 async def test_a_target_that_cannot_be_used_rests_and_is_looked_at_again(make):
     world = make(AccessDenied("may not", where="function f", remedy="allow lambda:InvokeFunction"), DONE)
     world.start()
     await world.over()
-    assert world.attempts == []
+    assert world.attempts == ()
     said = world.invocations.resting()["lambda"]
     assert "may not" in said
     assert "allow lambda:InvokeFunction" in said
-    assert world.invocations.room("lambda", UID, 9) == 0
+    assert world.free() == 0
     world.start()
     await world.over()
     assert world.connected == 2
@@ -493,7 +334,7 @@ async def test_one_that_takes_too_long_fails_and_keeps_its_place(make):
             await asyncio.sleep(0)
     (found,) = world.attempts
     assert (found.phase, found.reason) == (AttemptPhase.FAILED, "DeadlineExceeded")
-    assert world.invocations.active("lambda") == 1
+    assert world.free("another") == 8, "it takes a slot"
     await world.over()
     assert world.attempts[0].phase is AttemptPhase.SUCCEEDED, "it ended well after all"
 
@@ -505,7 +346,7 @@ async def test_one_that_is_stopped_is_nobodys_failure_and_keeps_its_place(make):
     assert not world.invocations.stop(UID, "a Job's")
     (found,) = world.attempts
     assert (found.is_active, found.stopping, found.disrupted) == (False, True, True)
-    assert world.invocations.active("lambda") == 1
+    assert world.free("another") == 8, "it takes a slot"
     await world.over()
     assert world.attempts[0].stopping
 
@@ -515,30 +356,44 @@ async def test_a_render_that_is_gone_leaves_nothing_but_places(make):
     world.start()
     await world.asked()
     world.invocations.forget(UID)
-    assert world.attempts == []
-    assert (world.invocations.active("lambda"), world.invocations.calls(UID)) == (1, 1)
+    assert world.attempts == ()
+    assert (world.free("another"), world.observe().calls) == (8, 1)
     await world.over()
-    assert world.attempts == []
-    assert world.invocations.calls(UID) == 0
+    assert world.attempts == ()
+    assert world.observe().calls == 0
 
 
-class Executions(CloudRunJobs):
-    """A job whose executions go on until they are cancelled, which does not work at first."""
+class Job(JobApi):
+    """A job whose executions go on until they are cancelled, which does not work at first.
 
-    def __init__(self, *refusals: TargetError) -> None:
-        super().__init__()
+    known: executions of a predecessor, by key. unseen: how often an execution cannot be looked at.
+    """
+
+    def __init__(self, *refusals: TargetError, known: dict[str, str] | None = None, unseen: int = 0) -> None:
+        super().__init__("", "job")
         self.refusals = list(refusals)
-        self.begun = self.tries = 0
+        self.known = known or {}
+        self.unseen = unseen
+        self.sought: list[str] = []
+        self.begun: list[str] = []
+        self.tries = self.looks = 0
         self.cancelled = False
+        self.exit_code: int | None = None
 
-    async def find(self, keys: Collection[str]) -> dict[str, str]:
-        return {}
+    async def find(self, key: str) -> str | None:
+        self.sought.append(key)
+        return self.known.get(key)
 
     async def begin(self, payload: Payload, key: str) -> str:
-        self.begun += 1
+        self.begun.append(key)
         return "executions/1"
 
     async def outcome(self, name: str) -> Reply | None:
+        self.looks += 1
+        if self.looks <= self.unseen:
+            raise Unseen("503", where="job")
+        if self.exit_code is not None:
+            return Reply(exitCode=self.exit_code)
         return Reply(exitCode=143) if self.cancelled else None
 
     async def cancel(self, name: str) -> None:
@@ -548,18 +403,108 @@ class Executions(CloudRunJobs):
         self.cancelled = True
 
 
-async def test_an_execution_is_cancelled_however_often_that_fails(make, monkeypatch):
-    monkeypatch.setattr(invocations, "POLL", 0.01)
-    world = make()
-    jobs = world.cloud = Executions(*(kind("503", where="job") for kind in (ProviderFailed, ConnectionLost, Throttled)))
-    world.start()
+async def until(is_so: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
-        while not jobs.begun:  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0)
-        world.invocations.stop(UID, world.attempts[0].uid)
-        while world.invocations.active("lambda"):  # noqa: ASYNC110 - nothing tells
+        while not is_so():  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
-    assert (jobs.begun, jobs.tries, jobs.cancelled) == (1, 4, True)
+
+
+def running(make: Callable[..., World], api: Job, poll: float = 0.01) -> World:
+    world = make()
+    world.cloud = CloudRunJobAdapter(api, poll)
+    return world
+
+
+async def test_an_execution_is_cancelled_however_often_that_fails(make):
+    api = Job(*(kind("503", where="job") for kind in (ProviderFailed, ConnectionLost, Throttled)))
+    world = running(make, api)
+    world.start()
+    await until(lambda: api.begun)
+    world.invocations.stop(UID, world.attempts[0].uid)
+    await until(lambda: not world.observe().calls)
+    assert (len(api.begun), api.tries, api.cancelled) == (1, 4, True)
+    assert world.attempts[0].cost is not None, "it has cost what it took"
+
+
+async def test_an_execution_that_takes_too_long_is_cancelled_and_counts_if_it_ends_well_first(make):
+    api = Job(ProviderFailed("503", where="job"))
+    world = running(make, api)
+    world.start(limit=0.05)
+    await until(lambda: api.tries)
+    assert (world.attempts[0].phase, world.attempts[0].reason) == (AttemptPhase.FAILED, "DeadlineExceeded")
+    api.exit_code = 0
+    await until(lambda: not world.observe().calls)
+    assert world.attempts[0].phase is AttemptPhase.SUCCEEDED
+
+
+async def test_an_execution_that_cannot_be_looked_at_is_still_under_way(make):
+    api = Job(unseen=5)
+    world = running(make, api, poll=0.001)
+    world.start()
+    await until(lambda: api.looks > 6)
+    assert world.attempts[0].is_active
+    api.exit_code = 0
+    await until(lambda: not world.observe().calls)
+    assert world.attempts[0].phase is AttemptPhase.SUCCEEDED
+
+
+async def test_one_that_was_stopped_and_cannot_be_looked_at_is_given_up_at_last(make, monkeypatch):
+    monkeypatch.setattr(job, "UNSEEN_SECONDS", 0.05)
+    api = Job(unseen=10**6)
+    world = running(make, api)
+    world.start()
+    await until(lambda: api.looks)
+    world.invocations.stop(UID, world.attempts[0].uid)
+    await until(lambda: not world.observe().calls)
+    (found,) = world.attempts
+    assert (found.stopping, found.cost is not None, world.free()) == (True, True, 9)
+
+
+async def test_what_a_predecessor_began_is_resumed_once(make):
+    key = f"{UID}/chunk-0-a1"
+    api = Job(known={key: "executions/7"})
+    world = running(make, api)
+    world.start()
+    await until(lambda: api.looks)
+    assert (api.sought, api.begun) == ([key], [])
+    api.exit_code = 0
+    await until(lambda: not world.observe().calls)
+    assert world.attempts[0].phase is AttemptPhase.SUCCEEDED
+    world.start(chunk=1)
+    await until(lambda: not world.observe().calls)
+    assert api.begun == [f"{UID}/chunk-1-a1"], "nothing of it was under way, so it was begun"
+
+
+async def test_what_this_operator_began_itself_is_not_looked_for(make):
+    api = Job()
+    world = running(make, api)
+    world.start(age=-1)
+    await until(lambda: api.begun)
+    assert api.sought == []
+
+
+async def test_what_could_not_be_begun_is_looked_for_once_only(make):
+    api = Job()
+    world = running(make, api)
+    full = Throttled("quota", where="job")
+
+    async def begin(payload: Payload, key: str) -> str:
+        raise full
+
+    api.begin = begin  # type: ignore[method-assign]
+    for _ in range(2):
+        world.start()
+        await until(lambda: not world.observe().calls)
+    assert api.sought == [f"{UID}/chunk-0-a1"]
+
+
+async def test_executions_go_on_when_the_operator_ends(make):
+    api = Job()
+    world = running(make, api)
+    world.start()
+    await until(lambda: api.looks)
+    await world.invocations.close()
+    assert (api.tries, api.cancelled) == (0, False)
 
 
 async def test_a_call_ends_with_the_operator(make):
@@ -569,3 +514,18 @@ async def test_a_call_ends_with_the_operator(make):
     before = len(asyncio.all_tasks())
     await world.invocations.close()
     assert len(asyncio.all_tasks()) == before - 2, "the call, and what waits for it"
+
+
+async def test_what_is_not_the_clusters_is_carried_out_and_the_rest_handed_back(make):
+    world, film = make(DONE), render_job("....")
+    targets = {**built_in_targets(), "lambda": LAMBDA}
+    starts = tuple(
+        StartAttempt(Work(Stage.CHUNK, chunk), 1, name) for chunk, name in enumerate(("lambda", "kubernetes"))
+    )
+    left = world.invocations.carry_out(film, Decision(film.status, starts=starts), targets, Config())
+    assert left == Decision(film.status, starts=starts[1:])
+    (found,) = world.attempts
+    stops = StopAttempt(found.name, found.uid, "why"), StopAttempt("a Job", "its UID", "why")
+    left = world.invocations.carry_out(film, Decision(film.status, stops=stops), targets, Config())
+    assert left == Decision(film.status, stops=stops[1:])
+    assert world.attempts[0].stopping
