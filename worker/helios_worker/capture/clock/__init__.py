@@ -13,7 +13,8 @@ PARTS = (
     *("native", "patching"),
     *("queue", "driver", "steps", "kernel", "realm"),
     *("time", "timers", "frames", "loads", "random", "animations", "limits"),
-    *("media", "page"),
+    *("playback", "media_api", "media_elements", "pictures", "media"),
+    "page",
 )
 # 2026-01-01T00:00:00Z: what Date.now() says at frame 0.
 EPOCH_MS = 1_767_225_600_000
