@@ -1,4 +1,5 @@
 // What eslint checks in our JavaScript. `make lint` runs it from the root of the repository.
+// eslint 10 would need Node 20.19, which Debian 12 does not have.
 
 import js from "@eslint/js";
 import globals from "globals";
