@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from helios_adapters.base import Deployment
-from helios_crds.request import Chunking, Composition, RenderRequest, Video
+from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
 from helios_crds.wire import Payload, Reply, Stage
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.jobs.spec import JobSpec
@@ -63,9 +63,9 @@ class WarmRenderer:
         Raises StageFailed: a stage failed for good; its message is what the user would read.
         """
         request = RenderRequest(
-            composition=Composition(url=str(source), props=props),
-            video=Video(width=width, height=height, fps=fps, duration=duration, unitFrames=unit_frames),
-            chunking=Chunking(frames=frames_per_chunk, count=chunks),
+            composition=CompositionRequest(url=str(source), props=props),
+            video=VideoRequest(width=width, height=height, fps=fps, duration=duration, unitFrames=unit_frames),
+            chunking=ChunkingRequest(frames=frames_per_chunk, count=chunks),
             output=str(out.absolute()),
         )
         store = ArtifactStore(artifacts.absolute().as_uri())

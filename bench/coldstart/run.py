@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from bench.memory.run import PAGE
-from helios_crds.request import Composition, RenderRequest, Video
+from helios_crds.request import CompositionRequest, RenderRequest, VideoRequest
 from helios_worker.artifacts.store import ArtifactStore
 
 
@@ -30,7 +30,9 @@ def measure(rounds: int) -> None:
         page.write_text(PAGE.format(frames=1))
         for number in range(rounds + 1):
             store = ArtifactStore(f"{folder}/artifacts-{number}")
-            request = RenderRequest(composition=Composition(url=str(page)), video=Video(), output=f"{folder}/o.mp4")
+            request = RenderRequest(
+                composition=CompositionRequest(url=str(page)), video=VideoRequest(), output=f"{folder}/o.mp4"
+            )
             store.put("requests/bench.json", request.model_dump_json().encode())
             planned = subprocess.run(
                 [*worker, "plan", f"{store.url}requests/bench.json"], capture_output=True, check=True, text=True

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from bench.memory.run import family
 from bench.renderers.films import VISUALS, Film
-from helios_crds.request import Chunking, Composition, RenderRequest, Video
+from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
 from helios_crds.wire import Payload, Stage
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture import Browser, Page, PageSettings
@@ -126,9 +126,9 @@ def _chunk(film: Film, folder: Path, preset: str, lanes: int) -> tuple[float, fl
     page = film.write_page(VISUALS / "plain.html", folder / "page")
     store = ArtifactStore(str(folder / "artifacts"))
     request = RenderRequest(
-        composition=Composition(url=str(page), seeking="Seekable"),
-        video=Video(preset=preset),
-        chunking=Chunking(count=1),
+        composition=CompositionRequest(url=str(page), seeking="Seekable"),
+        video=VideoRequest(preset=preset),
+        chunking=ChunkingRequest(count=1),
         output=str(folder / "out.mp4"),
     )
     store.put("requests/bench.json", request.model_dump_json().encode())

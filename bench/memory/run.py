@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from helios_crds.request import Chunking, Composition, RenderRequest, Video
+from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
 from helios_worker.artifacts.store import ArtifactStore
 
 PAGE = """<!doctype html><html data-width="640" data-height="360" data-fps="30" data-frames="{frames}">
@@ -62,7 +62,10 @@ def measure(frames: int) -> dict[str, float]:
         page.write_text(PAGE.format(frames=frames))
         store = ArtifactStore(f"{folder}/artifacts")
         request = RenderRequest(
-            composition=Composition(url=str(page)), video=Video(), chunking=Chunking(count=1), output=f"{folder}/o.mp4"
+            composition=CompositionRequest(url=str(page)),
+            video=VideoRequest(),
+            chunking=ChunkingRequest(count=1),
+            output=f"{folder}/o.mp4",
         )
         store.put("requests/bench.json", request.model_dump_json().encode())
         worker = [sys.executable, "-m", "helios_worker.entrypoints.process"]

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from helios_crds.durations import parse_duration
-from helios_crds.renderjob import MAX_INLINE, RenderJobSpec
-from helios_crds.renderjob import Composition as CompositionSpec
-from helios_crds.request import Chunking, Composition, RenderRequest, Video
+from helios_crds.renderjob import MAX_INLINE, CompositionSpec, RenderJobSpec
+from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
 
 COMPOSITION_FOLDER = "/helios/composition"
 INLINE_ENTRY = "index.html"
@@ -42,7 +41,7 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
             "PropsTooDeep", f"spec.composition.props are nested more than {MAX_DEPTH} levels deep: make them flatter"
         )
     return RenderRequest(
-        composition=Composition(
+        composition=CompositionRequest(
             url=_source_url(source),
             entry=INLINE_ENTRY if source.inline is not None else source.entry,
             props=source.props,
@@ -83,20 +82,20 @@ def _source_url(source: CompositionSpec) -> str:
     return source.url if source.url is not None else f"file://{COMPOSITION_FOLDER}"
 
 
-def _video(spec: RenderJobSpec) -> Video:
+def _video(spec: RenderJobSpec) -> VideoRequest:
     if spec.video is None:
-        return Video()
+        return VideoRequest()
     given = spec.video.model_dump(exclude_none=True)
     if spec.video.duration is not None:
         given["duration"] = parse_duration(spec.video.duration).total_seconds()
-    return Video.model_validate(given)
+    return VideoRequest.model_validate(given)
 
 
-def _chunking(spec: RenderJobSpec) -> Chunking:
+def _chunking(spec: RenderJobSpec) -> ChunkingRequest:
     if spec.chunking is None:
-        return Chunking()
+        return ChunkingRequest()
     target = spec.chunking.targetDuration
-    return Chunking(
+    return ChunkingRequest(
         frames=spec.chunking.frames,
         count=spec.chunking.count,
         targetSeconds=None if target is None else parse_duration(target).total_seconds(),

@@ -81,7 +81,7 @@ class ConfigMapSource(ApiModel):
 SOURCES = ("url", "inline", "configMap", "jobSpec")
 
 
-class Composition(ApiModel):
+class CompositionSpec(ApiModel):
     """The page to render."""
 
     model_config = ConfigDict(
@@ -141,7 +141,7 @@ Preset = Literal[
 ]
 
 
-class Video(ApiModel):
+class VideoSpec(ApiModel):
     """Size, rate, length and encoding of the picture. The page declares what is left out."""
 
     model_config = ConfigDict(
@@ -210,7 +210,7 @@ class Audio(ApiModel):
     )
 
 
-class Chunking(ApiModel):
+class ChunkingSpec(ApiModel):
     """How the film is divided into chunks, which are rendered in parallel and start on key frames."""
 
     model_config = ConfigDict(
@@ -335,10 +335,10 @@ class RenderJobSpec(ApiModel):
         json_schema_extra=immutable(*FROZEN, why="it shapes the film; apply the change under another name")
     )
 
-    composition: Composition = Field(description="The page to render: exactly one source, and its props.")
-    video: Video | None = Field(default=None, description="Size, rate, length and encoding of the picture.")
+    composition: CompositionSpec = Field(description="The page to render: exactly one source, and its props.")
+    video: VideoSpec | None = Field(default=None, description="Size, rate, length and encoding of the picture.")
     audio: Audio | None = Field(default=None, description="Sound of the film.")
-    chunking: Chunking | None = Field(
+    chunking: ChunkingSpec | None = Field(
         default=None, description="How the film is divided. Defaults to chunks of about equal work."
     )
     execution: Execution = Field(default=Execution(), description="Where and how chunks run.")

@@ -78,7 +78,7 @@ class TargetStatus(StatusModel):
     )
 
 
-class Film(StatusModel):
+class FilmStatus(StatusModel):
     """The finished film."""
 
     url: str = Field(max_length=2200, description="Where the film is, or will be.")
@@ -117,7 +117,7 @@ class RenderJobStatus(StatusModel):
         description="Each target's share of this render.",
         json_schema_extra=listed("name"),
     )
-    output: Film | None = Field(default=None, description="The film.")
+    output: FilmStatus | None = Field(default=None, description="The film.")
     conditions: list[Condition] = Field(
         default_factory=list,
         max_length=16,

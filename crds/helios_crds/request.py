@@ -39,7 +39,7 @@ def check_fps(value: str) -> str:
 Fps = Annotated[str, BeforeValidator(_fps_text), AfterValidator(check_fps)]
 
 
-class Composition(_Model):
+class CompositionRequest(_Model):
     """The page.
 
     url: a page, a folder or an archive: a local path, file://, s3://, gs://, az://, http:// or https://.
@@ -58,7 +58,7 @@ class Composition(_Model):
     pageErrors: Literal["fail", "warn"] = "fail"
 
 
-class Video(_Model):
+class VideoRequest(_Model):
     """Size, rate, length and encoding of the picture. The page declares what is left out.
 
     duration: seconds; frames: their number; at most one of the two.
@@ -95,7 +95,7 @@ class Video(_Model):
         return self
 
 
-class Chunking(_Model):
+class ChunkingRequest(_Model):
     """How the film is divided into chunks, which start on key frames; at most one of the three.
 
     frames: per chunk, rounded up to the next key frame. count: most chunks. targetSeconds: estimated work per chunk.
@@ -115,8 +115,8 @@ class Chunking(_Model):
 class RenderRequest(_Model):
     """The whole request. frameTimeout: seconds of real time to wait for one frame before it counts as stuck."""
 
-    composition: Composition
-    video: Video = Video()
-    chunking: Chunking = Chunking()
+    composition: CompositionRequest
+    video: VideoRequest = VideoRequest()
+    chunking: ChunkingRequest = ChunkingRequest()
     frameTimeout: float = Field(default=30.0, gt=0)
     output: str | None = None

@@ -23,11 +23,24 @@ def one_line(text: str, limit: int, *, keep_start: bool = False) -> str:
     >>> one_line("\x1b]0;owned\x07\x1b[31mred\x1b[0m\nalert", 80)
     'red alert'
     """
-    plain = _SEQUENCE.sub("", text).encode(errors="replace").decode()
-    line = " ".join("".join(map(_shown, plain)).split())
+    line = " ".join(_printable(text).split())
     if len(line) <= limit:
         return line
     return f"{line[: limit - 1]}…" if keep_start else f"…{line[len(line) - limit + 1 :]}"
+
+
+def printable_lines(text: str) -> str:
+    r"""The same for a text of several lines, which keeps them, their indentation and its length.
+
+    >>> printable_lines("failed:\n    \x1b[2Jlog: done\r")
+    'failed:\n    log: done'
+    """
+    return "\n".join(_printable(line).rstrip() for line in text.split("\n"))
+
+
+def _printable(text: str) -> str:
+    plain = _SEQUENCE.sub("", text).encode(errors="replace").decode()
+    return "".join(map(_shown, plain))
 
 
 def _shown(character: str) -> str:

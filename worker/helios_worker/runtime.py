@@ -24,11 +24,12 @@ from typing import Any, Protocol
 import orjson
 from pydantic import ValidationError
 
+from helios_crds.text import printable_lines
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_url
-from helios_worker.capture.browser_pool import Studio
+from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.faults import FrameNeverReady
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.machine import cpu_count
@@ -102,16 +103,16 @@ class WorkerRuntime:
         self._told: Reply | None = None
         self._runner = asyncio.Runner()
         self._scratch = Workspace(self._workspace)
-        self._studio = Studio(self._scratch.path, lanes or cpu_count())
+        self._browsers = BrowserPool(self._scratch.path, lanes or cpu_count())
 
     def initialize(self) -> None:
         """Starts the first browser, so that the first stage finds it warm."""
-        self._runner.run(self._studio.start())
+        self._runner.run(self._browsers.start())
 
     def close(self) -> None:
         """Ends the browsers and removes the workspace's temporary files."""
         try:
-            self._runner.run(self._studio.stop())
+            self._runner.run(self._browsers.stop())
             self._runner.close()
         finally:
             self._scratch.close()
@@ -126,7 +127,7 @@ class WorkerRuntime:
         started = time.monotonic()
         self._told = None
         try:
-            self._studio.make_room()
+            self._browsers.compositions.make_room()
             result = self._runner.run(self._interruptible(job))
         except (Exception, asyncio.CancelledError) as error:
             told: Reply | None = self._told  # meanwhile, by another thread
@@ -153,7 +154,7 @@ class WorkerRuntime:
 
     def kill(self) -> None:
         """Kills the browsers, for a stage that hangs on one and does not hear `stop`. For any thread."""
-        self._studio.kill()
+        self._browsers.kill()
 
     async def _interruptible(self, payload: Payload) -> dict[str, Any]:
         self._under_way = asyncio.current_task()
@@ -173,7 +174,7 @@ class WorkerRuntime:
                 return Reply(exitCode=ExitCode.EXHAUSTED, stderr=f"{problem}; give the workspace more room")
             case _:  # a defect of ours: worth another attempt, and the whole trace
                 log.error("stage %s failed", job.stage, exc_info=error)
-                return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"{type(error).__name__}: {error}")
+                return Reply(exitCode=ExitCode.RETRYABLE, stderr=printable_lines(f"{type(error).__name__}: {error}"))
 
     def _stage(self, payload: Payload) -> Coroutine[Any, Any, dict[str, Any]]:
         match payload.stage:
@@ -208,16 +209,16 @@ class WorkerRuntime:
             self._allowed.check(request.output, "the output")
         if payload.request is not None:
             await asyncio.to_thread(store.put, key, data)
-        self._studio.launch(0)
+        self._browsers.launch(0)
         from helios_worker.stages.plan import plan
 
         places = (local_path(place) for place in (root, request.output) if place)
         exclude = [path for path in places if path is not None]
-        return (await plan(request, store, self._studio, exclude=exclude)).model_dump()
+        return (await plan(request, store, self._browsers, exclude=exclude)).model_dump()
 
     async def _chunk(self, payload: Payload) -> dict[str, Any]:
         self._place(payload)
-        self._studio.launch(0)
+        self._browsers.launch(0)
         from helios_worker.jobs.commands import run_command
         from helios_worker.jobs.commits import read_job
         from helios_worker.stages.chunk import render_chunk
@@ -228,7 +229,7 @@ class WorkerRuntime:
             raise UserError(f"the job has {len(job.chunks)} chunks; there is no chunk {payload.chunkIndex}")
         if job.helios is None:
             return await run_command(job.chunks[payload.chunkIndex], self._workspace, allowed=self._allow_commands)
-        manifest, cached = await render_chunk(job, payload.chunkIndex, store, self._studio, on_frames=self._on_frames)
+        manifest, cached = await render_chunk(job, payload.chunkIndex, store, self._browsers, on_frames=self._on_frames)
         return {
             "chunk": payload.chunkIndex,
             "cached": cached,
@@ -262,7 +263,7 @@ class WorkerRuntime:
         result: dict[str, Any] = {"error": type(error).__name__, "remedy": error.remedy, **error.facts}
         if isinstance(error, FrameNeverReady):
             result["report"] = self._keep_report(payload, error)
-        return Reply(exitCode=error.exit_code, stderr=str(error), result=result)
+        return Reply(exitCode=error.exit_code, stderr=printable_lines(str(error)), result=result)
 
     def _keep_report(self, payload: Payload, error: FrameNeverReady) -> str | None:
         """Stores the report of a stuck frame, and its picture, beside the job."""

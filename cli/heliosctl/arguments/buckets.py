@@ -1,12 +1,12 @@
 """Buckets on the command line: checked before the render, so that a mistyped address costs seconds."""
 
-from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.errors import AccessDenied
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
 
 # A worker in the middle of a render gives a store minutes; somebody at a keyboard has mistyped its address.
-FIRST_TOUCH = Patience(connect=5, stall=10, retry=6, tries=5)
+FIRST_TOUCH = StoreTimeouts(connect=5, stall=10, retry=6, tries=5)
 NOTHING = ".helios/nothing"
 """A key that never exists: only the bucket's answer matters."""
 
@@ -22,7 +22,7 @@ def check_bucket(url: str) -> None:
     if local_path(url) is not None or url.startswith("memory:"):
         return
     try:
-        ArtifactStore(url, patience=FIRST_TOUCH).get(NOTHING)
+        ArtifactStore(url, timeouts=FIRST_TOUCH).get(NOTHING)
     except AccessDenied:
         return
 

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 import typer
 
-from helios_crds.request import RenderRequest, Video
+from helios_crds.request import RenderRequest, VideoRequest
 from heliosctl.switches import set_debug, set_json
 
 Group = TypeVar("Group")
-VIDEO = Video()
+VIDEO = VideoRequest()
 # Less than a cluster's 60: a short film would be one chunk, and Ctrl-C would lose all of it.
 TARGET_SECONDS = 20.0
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from helios_worker.artifacts.links import signed_url
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.errors import UserError
@@ -39,10 +40,10 @@ def link(
     if local_path(url) is not None or not name or not urlsplit(url).path.strip("/"):
         raise UserError(f"{url} is not a file in a bucket", remedy="name one, such as s3://media/out/film.mp4")
     check_bucket(place)  # the store's answer for a missing file does not say that its bucket is missing
-    store = ArtifactStore(place, patience=FIRST_TOUCH)
+    store = ArtifactStore(place, timeouts=FIRST_TOUCH)
     if store.size(name) is None:
         raise UserError(f"{url} not found", remedy="check the address, or render the film first")
-    signed = store.signed_url(name, lasts)
+    signed = signed_url(place, name, lasts, timeouts=FIRST_TOUCH)
     if reporting.as_json:
         print_json({"url": signed, "expires": (datetime.now(UTC) + lasts).isoformat(timespec="seconds")})
         return

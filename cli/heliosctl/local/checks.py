@@ -14,7 +14,7 @@ from typing import Literal
 
 import av
 
-from helios_crds.request import Chunking, Composition, RenderRequest, Video
+from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
 from helios_worker.artifacts.store import ArtifactStore, free_bytes
 from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.devtools.process import find_browser
@@ -174,7 +174,10 @@ def check_render() -> Check:
         (folder / "page" / "index.html").write_text(PAGE)
         output = folder / "out.mp4"
         request = RenderRequest(
-            composition=Composition(url=str(folder / "page")), video=Video(), chunking=Chunking(), output=str(output)
+            composition=CompositionRequest(url=str(folder / "page")),
+            video=VideoRequest(),
+            chunking=ChunkingRequest(),
+            output=str(output),
         )
         seconds = asyncio.run(_render(request, folder / "artifacts"))
         report = verify_video(output, frames=3, width=64, height=64)

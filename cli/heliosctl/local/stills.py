@@ -15,7 +15,7 @@ from PIL import Image
 from helios_crds.request import RenderRequest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
-from helios_worker.capture.browser_pool import Studio
+from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.errors import CorruptArtifact
 from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.spec import JobSpec
@@ -29,14 +29,14 @@ Choose = Callable[[int, Fraction], list[int]]
 
 
 @asynccontextmanager
-async def browser_here() -> AsyncIterator[Studio]:
+async def browsers_here() -> AsyncIterator[BrowserPool]:
     """One browser in this process."""
     workspace = Workspace(Path(tempfile.gettempdir()))
-    browser = Studio(workspace.path, lanes=1)
+    browsers = BrowserPool(workspace.path, lanes=1)
     try:
-        yield browser
+        yield browsers
     finally:
-        await browser.stop()
+        await browsers.stop()
         workspace.close()
 
 
@@ -47,15 +47,15 @@ async def from_page(
 
     on_still: called with the plan and the number of stills so far, first with 0.
     """
-    async with browser_here() as browser:
+    async with browsers_here() as browsers:
         root = local_path(store.url)
         async with planning(store):
-            found = await plan(request, store, browser, exclude=[root] if root is not None else [])
+            found = await plan(request, store, browsers, exclude=[root] if root is not None else [])
         _, job = await asyncio.to_thread(read_job, found.jobPath)
         on_still(job, 0)
         taken: dict[int, bytes] = {}
         film = job.ours.film
-        async for frame, png in stills(job, store, browser, choose(film.frames, film.encoder.fps)):
+        async for frame, png in stills(job, store, browsers, choose(film.frames, film.encoder.fps)):
             taken[frame] = png
             on_still(job, len(taken))
     return job, taken

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from helios_crds.renderjob_status import ChunkCounts, Film, RenderJobStatus
+from helios_crds.renderjob_status import ChunkCounts, FilmStatus, RenderJobStatus
 from helios_crds.wire import Stage
 from helios_operator.decide.conditions import conditions, phase_of
 from helios_operator.model.chunk_map import ACTIVE, CACHED, DONE, GIVEN_UP
@@ -55,7 +55,7 @@ def status_of(
         failures=record.failures,
         retries=record.ledger.to_status([target.name for target in targets]),
         targets=targets,
-        output=record.film or Film(url=observation.output[:MAX_URL]),
+        output=record.film or FilmStatus(url=observation.output[:MAX_URL]),
         conditions=conditions(
             record, phase, problem, job.status.conditions, job.generation, now, "" if ended else delay
         ),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from helios_crds.renderjob_status import Film, PlanStatus, RenderJobStatus
+from helios_crds.renderjob_status import FilmStatus, PlanStatus, RenderJobStatus
 from helios_operator.model.chunk_map import ACTIVE, RENDERED, WAITING
 from helios_operator.model.decision import Announcement
 from helios_operator.model.locations import job_path
@@ -23,7 +23,7 @@ class RenderRecord:
     marks: list[str]
     ledger: RetryLedger
     failures: int
-    film: Film | None
+    film: FilmStatus | None
     usage: TargetUsage
     end: Problem | None = None
     events: list[Announcement] = field(default_factory=list)

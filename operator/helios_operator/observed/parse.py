@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from helios_crds.renderjob import Composition, RenderJobSpec
+from helios_crds.renderjob import CompositionSpec, RenderJobSpec
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, ExitCode
@@ -20,7 +20,7 @@ from helios_operator.model.state import Attempt, AttemptPhase
 Object = Mapping[str, Any]
 MAX_ERRORS, MAX_FIELD, MAX_WHY = 3, 120, 200
 SIGKILLED = 137
-_ENDED = RenderJobSpec(composition=Composition(url="file:///"))
+_ENDED = RenderJobSpec(composition=CompositionSpec(url="file:///"))
 
 
 def render_job(body: Object) -> ObservedJob | InvalidJob:

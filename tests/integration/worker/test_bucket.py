@@ -16,6 +16,7 @@ import orjson
 import pytest
 
 from helios_crds.wire import ExitCode, Payload, Stage
+from helios_worker.artifacts.links import signed_url
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
 from helios_worker.runtime import WorkerRuntime
@@ -117,7 +118,7 @@ def test_a_link_gives_the_object_to_anybody(store: ArtifactStore, tmp_path: Path
     film = tmp_path / "film.mp4"
     film.write_bytes(os.urandom(100_000))
     store.put("out/film-1.0_a.mp4", film, kind="video/mp4")
-    with urllib.request.urlopen(store.signed_url("out/film-1.0_a.mp4", timedelta(hours=1))) as answer:
+    with urllib.request.urlopen(signed_url(store.url, "out/film-1.0_a.mp4", timedelta(hours=1))) as answer:
         assert answer.read() == film.read_bytes()
         assert answer.headers["Content-Type"] == "video/mp4"
 
@@ -129,7 +130,7 @@ def test_a_link_works_or_is_not_given(store: ArtifactStore, key: str):
     store.put(key, b"film")
     link = None
     with suppress(UserError):
-        link = store.signed_url(key, timedelta(hours=1))
+        link = signed_url(store.url, key, timedelta(hours=1))
     if link is None:
         assert not store.url.startswith("s3://")
         return

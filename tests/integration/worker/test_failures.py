@@ -196,6 +196,43 @@ def test_an_error_at_frame_40(project: Project, throw: str, said: str):
     assert project.store.keys("chunks/") == []
 
 
+ATTACK = r"\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b1m\u202etxt\r\nexit 0"
+"""A window's title, a cleared screen, colours, text that runs backwards, and a line of its own."""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param(f'<script>console.log("{ATTACK}"); nothing()</script>', "log: redtxt exit 0", id="console"),
+        pytest.param(f'<script>throw new Error("{ATTACK}")</script>', "Error: redtxt exit 0 (", id="error"),
+        pytest.param(f'<script>throw "{ATTACK}"</script>', "uncaught error: redtxt exit 0", id="string"),
+        pytest.param(f'<script>alert("{ATTACK}"); nothing()</script>', "itself: redtxt exit 0", id="dialog"),
+        pytest.param(
+            f'<script>document.documentElement.dataset.width = "{ATTACK}"</script>', '"redtxt exit 0"', id="size"
+        ),
+        pytest.param(
+            f'<script>document.documentElement.dataset.duration = "{ATTACK}"; '
+            "delete document.documentElement.dataset.frames</script>",
+            '"redtxt exit 0"',
+            id="length",
+        ),
+    ],
+)
+def test_nothing_that_a_page_says_controls_a_terminal(project: Project, body: str, said: str):
+    reply = project.try_plan(body)
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert said in reply.stderr
+    for line in (*reply.stderr.split("\n"), str(reply.result)):
+        assert line.isprintable()
+
+
+def test_nor_what_it_is_only_warned_of(project: Project):
+    body = f'<script>Promise.reject(new Error("{ATTACK}"))</script>{MOVING}'
+    warnings = project.plan(body, composition={"pageErrors": "warn"})["warnings"]
+    assert any("redtxt exit 0" in warning for warning in warnings)
+    assert all(warning.isprintable() for warning in warnings)
+
+
 def test_errors_that_are_only_warned_of(project: Project):
     body = '<script>console.log("hello"); undefinedFunction()</script><img src="missing.png">'
     plan = project.plan(body, composition={"pageErrors": "warn"})

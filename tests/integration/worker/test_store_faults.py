@@ -13,9 +13,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-import helios_worker.artifacts.store
+from helios_crds.backoff import Backoff
 from helios_crds.wire import ExitCode, Payload, Stage
-from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts import retry
+from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.digests import file_digest
 from helios_worker.artifacts.errors import AccessDenied, BadCredentials, BadEndpoint, NoSuchBucket, StoreError
 from helios_worker.artifacts.store import ArtifactStore
@@ -26,7 +27,7 @@ from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.integration.worker.project import MOVING, page_request
 
 # Few tries and short pauses; what is no fault may take its time, as on a busy machine.
-HASTY = Patience(connect=10, stall=20, retry=120, tries=3, pause=0.04)
+HASTY = StoreTimeouts(connect=10, stall=20, retry=120, tries=3, pause=0.04)
 STALL = 2.0
 LARGE = 20_000_000
 prefixes = count()
@@ -42,7 +43,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
 @pytest.fixture(autouse=True)
 def calm(line: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
     line.calm()
-    monkeypatch.setattr(helios_worker.artifacts.store, "PAUSES", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(retry, "BACKOFF", Backoff(base=0.01))
     for name, value in s3_environment(line.url).items():
         monkeypatch.setenv(name, value)
 
@@ -50,13 +51,13 @@ def calm(line: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def store(calm: None) -> ArtifactStore:
     """A part of the bucket that no other test uses, and a store that is given few tries."""
-    return ArtifactStore(f"s3://{BUCKET}/tests/{next(prefixes)}", patience=HASTY)
+    return ArtifactStore(f"s3://{BUCKET}/tests/{next(prefixes)}", timeouts=HASTY)
 
 
 @pytest.fixture
 def impatient(store: ArtifactStore) -> ArtifactStore:
     """The same part, by a store that waits for STALL seconds only."""
-    return ArtifactStore(store.url, patience=replace(HASTY, stall=STALL))
+    return ArtifactStore(store.url, timeouts=replace(HASTY, stall=STALL))
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_a_refusal_is_said_once_and_what_to_do(
 
 
 def test_a_missing_bucket_is_the_users_to_mend(calm: None, tmp_path: Path):
-    store = ArtifactStore("s3://nobody/x", patience=HASTY)
+    store = ArtifactStore("s3://nobody/x", timeouts=HASTY)
     asked = [
         lambda: store.get("key"),
         lambda: store.put("key", b""),
@@ -177,7 +178,7 @@ def test_a_missing_bucket_is_the_users_to_mend(calm: None, tmp_path: Path):
 @pytest.mark.parametrize(("variable", "code"), [("SECRET_ACCESS_KEY", "SignatureDoesNotMatch"), ("ACCESS_KEY_ID", "X")])
 def test_wrong_credentials_are_said_to_be_that(calm: None, monkeypatch: pytest.MonkeyPatch, variable: str, code: str):
     monkeypatch.setenv(f"AWS_{variable}", "guessed-by-me")
-    store = ArtifactStore(f"s3://{BUCKET}/x", patience=HASTY)
+    store = ArtifactStore(f"s3://{BUCKET}/x", timeouts=HASTY)
     for ask in (lambda: store.get("key"), lambda: store.put("key", b""), lambda: store.create("key", b"")):
         with pytest.raises(BadCredentials, match=rf"s3://films/x/key: the credentials are not accepted \(40\d {code}"):
             ask()
@@ -186,7 +187,7 @@ def test_wrong_credentials_are_said_to_be_that(calm: None, monkeypatch: pytest.M
 def test_no_error_tells_what_was_signed(line: Faulty, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch):
     """The server's answer quotes key and signature, and a trace would show it."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "guessed-by-me")
-    wrong = ArtifactStore(store.url, patience=HASTY)
+    wrong = ArtifactStore(store.url, timeouts=HASTY)
     line.when(
         refusal("InternalError", 500, "lost guessed-by-me at http://h/x?X-Amz-Signature=abc"), times=-1, holding="sick"
     )
@@ -200,7 +201,7 @@ def test_no_error_tells_what_was_signed(line: Faulty, store: ArtifactStore, monk
 
 def test_nobody_there(calm: None, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    store = ArtifactStore(f"s3://{BUCKET}/x", patience=HASTY)
+    store = ArtifactStore(f"s3://{BUCKET}/x", timeouts=HASTY)
     with pytest.raises(
         StoreError, match=r"nothing listens there \(connection refused\), 3 times; check that the store"
     ):
@@ -211,7 +212,7 @@ def test_nobody_there(calm: None, monkeypatch: pytest.MonkeyPatch):
 
 def test_nothing_goes_in_the_clear_unless_told_so(calm: None, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("AWS_ALLOW_HTTP")
-    store = ArtifactStore(f"s3://{BUCKET}/x", patience=HASTY)
+    store = ArtifactStore(f"s3://{BUCKET}/x", timeouts=HASTY)
     with pytest.raises(BadEndpoint, match=r"begins with http://, .* AWS_ALLOW_HTTP=true"):
         store.get("key")
 

@@ -17,7 +17,7 @@ import orjson
 import pytest
 
 from helios_crds.wire import ExitCode
-from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.errors import BadCredentials
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.runtime import WorkerRuntime
@@ -26,7 +26,7 @@ from tests.clouds.identity import ROLE, Identity, identity
 from tests.clouds.s3_server import BUCKET, KEY, SECRET, s3_environment, s3_server, wait_for
 from tests.integration.worker.project import browsers
 
-HASTY = Patience(connect=10, stall=20, retry=60, tries=2, pause=0.04)
+HASTY = StoreTimeouts(connect=10, stall=20, retry=60, tries=2, pause=0.04)
 WORKER = str(Path(sys.executable).with_name("helios-worker"))
 prefixes = count()
 
@@ -48,7 +48,7 @@ def no_keys(address: str, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch
 
 
 def opened() -> ArtifactStore:
-    return ArtifactStore(f"s3://{BUCKET}/{next(prefixes)}", patience=HASTY)
+    return ArtifactStore(f"s3://{BUCKET}/{next(prefixes)}", timeouts=HASTY)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_googles_metadata_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with gcs_server(tmp_path) as google:
         for name, value in google.identity().items():
             monkeypatch.setenv(name, value)
-        store = ArtifactStore("gs://films/x", patience=HASTY)
+        store = ArtifactStore("gs://films/x", timeouts=HASTY)
         assert store.create("key", b"1")
         assert store.get("key") == b"1"
         assert len(google.tokens) == 1

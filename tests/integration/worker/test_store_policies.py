@@ -12,10 +12,12 @@ import orjson
 import pytest
 import yaml
 
-import helios_worker.artifacts.store
+from helios_crds.backoff import Backoff
 from helios_crds.wire import ExitCode, Payload, Stage
-from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts import retry
+from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.errors import StoreError
+from helios_worker.artifacts.links import signed_url
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.runtime import WorkerRuntime
 from heliosctl.local.catalogue import list_jobs, remove_jobs
@@ -94,7 +96,7 @@ def everything(store: ArtifactStore, line: Faulty, scratch: Path) -> None:
     with suppress(StoreError):
         store.put("films/broken.mp4", film)
     remove_jobs(store, list_jobs(store))
-    store.signed_url("films/large.mp4", timedelta(hours=1))
+    signed_url(store.url, "films/large.mp4", timedelta(hours=1))
 
 
 @pytest.fixture(params=["s3", "gs"])
@@ -102,7 +104,8 @@ def asked_of(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[str, set[str]]]:
     """Which store, and the actions that were asked of it."""
-    monkeypatch.setattr(helios_worker.artifacts.store, "PAUSES", (0.01,))
+    monkeypatch.setattr(retry, "BACKOFF", Backoff(base=0.01))
+    monkeypatch.setattr(retry, "REPEATS", 1)
     action: Callable[[Call], str] = s3_action if request.param == "s3" else google_action
     server = s3_server(tmp_path / "buckets") if request.param == "s3" else gcs_server(tmp_path)
     with server as upstream:
@@ -112,7 +115,7 @@ def asked_of(
             for name, value in {**variables, "GOOGLE_BASE_URL": line.url}.items():
                 monkeypatch.setenv(name, value)
             (tmp_path / "scratch").mkdir()
-            store = ArtifactStore(f"{request.param}://{BUCKET}/a", patience=Patience(retry=5, tries=2, pause=0.04))
+            store = ArtifactStore(f"{request.param}://{BUCKET}/a", timeouts=StoreTimeouts(retry=5, tries=2, pause=0.04))
             everything(store, line, tmp_path / "scratch")
             yield request.param, {action(call) for call in line.calls}
 

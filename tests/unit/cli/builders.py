@@ -5,7 +5,7 @@ from pathlib import Path
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.encode.video.settings import EncoderSettings
 from helios_worker.jobs.layout import manifest_key
-from helios_worker.jobs.spec import Chunk, Engine, Film, HeliosJob, JobSpec, Manifest, Metadata
+from helios_worker.jobs.spec import Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Manifest, Metadata
 
 ENGINE = Engine.model_validate({name: f"some {name}" for name in Engine.model_fields})
 
@@ -21,7 +21,7 @@ def job(
     output: str | None = "/out.mp4",
 ) -> JobSpec:
     """A planned film of 160×90 at 30 fps. prefix: of its chunks' keys."""
-    film = Film(
+    film = FilmSpec(
         snapshot=snapshot,
         url="" if snapshot else "http://example.org/",
         frames=frames,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from helios_adapters.base import Deployment
-from helios_crds.request import Composition, RenderRequest
+from helios_crds.request import CompositionRequest, RenderRequest
 from helios_crds.wire import Payload, Reply, Stage, chunk_bitmap
 from helios_worker.artifacts.store import ArtifactStore
 from heliosctl.errors import StageFailed
@@ -21,7 +21,7 @@ WRONG = Reply(exitCode=64, stderr="the page is wrong; mend it", result={"error":
 FULL = Reply(exitCode=75, stderr="the disk is full", result={"error": "ResourceError"})
 STUCK = Reply(exitCode=1, stderr="frame 3 was not ready", result={"error": "FrameNeverReady"})
 SEAM = Reply(exitCode=64, stderr="frame 60 looks different", result={"error": "SeamMismatch"})
-REQUEST = RenderRequest(composition=Composition(url="/page.html"), output="/out.mp4")
+REQUEST = RenderRequest(composition=CompositionRequest(url="/page.html"), output="/out.mp4")
 
 
 def bad(*chunks: int) -> Reply:

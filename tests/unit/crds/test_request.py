@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from helios_crds.request import Chunking, Composition, RenderRequest, Video
+from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
 
 
 def request(**changes: object) -> RenderRequest:
@@ -37,7 +37,7 @@ def test_a_page_is_all_that_is_needed():
     ],
 )
 def test_rates(given_fps, kept):
-    assert Video(fps=given_fps).fps == kept
+    assert VideoRequest(fps=given_fps).fps == kept
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_request_survives_the_wire():
 def test_a_rate_that_is_taken_is_exact(numerator, denominator):
     text = f"{numerator}/{denominator}"
     try:
-        fps = Video(fps=text).fps
+        fps = VideoRequest(fps=text).fps
     except ValidationError:
         assert not 0 < Fraction(text) <= 240
         return
@@ -107,6 +107,6 @@ def test_a_rate_that_is_taken_is_exact(numerator, denominator):
 
 
 def test_models_do_not_change():
-    for model in (Composition(url="x"), Video(), Chunking(), request()):
+    for model in (CompositionRequest(url="x"), VideoRequest(), ChunkingRequest(), request()):
         with pytest.raises(ValidationError, match="frozen"):
             model.output = "y"  # type: ignore[union-attr, misc]

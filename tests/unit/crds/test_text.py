@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helios_crds.text import one_line
+from helios_crds.text import one_line, printable_lines
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,8 @@ def test_nothing_of_it_controls_a_terminal(text, limit):
     line = one_line(text, limit)
     assert len(line) <= limit
     assert line == "" or line.isprintable() or "\u200d" in line or "\u200c" in line
+
+
+def test_lines_and_their_indentation_are_kept():
+    text = "the page failed\n    console \x1b]0;owned\x07log: \x1b[31mred\x1b[0m\r\n\x1b]0;never ends\nnext"
+    assert printable_lines(text) == "the page failed\n    console log: red\n\nnext"

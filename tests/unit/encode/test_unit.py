@@ -123,7 +123,7 @@ class TestRules:
 class TestOptions:
     def test_an_option_that_ffmpeg_does_not_take_is_an_error(self, monkeypatch):
         row = codecs.CODECS["h264"]
-        wrong = replace(row, options=lambda settings: row.options(settings) | {"cfr": "18"})
+        wrong = replace(row, options=lambda crf, preset: row.options(crf, preset) | {"cfr": "18"})
         monkeypatch.setattr(codecs, "CODECS", {"h264": wrong})
         monkeypatch.setattr("helios_worker.encode.video.settings.CODECS", {"h264": wrong})
         with pytest.raises(EncodeError, match="knows no option cfr"):

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from helios_worker.encode.video.settings import EncoderSettings
-from helios_worker.jobs.spec import Chunk, Engine, Film, HeliosJob, JobSpec, Manifest, Metadata, chunk_key
+from helios_worker.jobs.spec import Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Manifest, Metadata, chunk_key
 
 ENGINE = Engine.model_validate({name: f"some {name}" for name in Engine.model_fields})
 SHA = "ab" * 32
@@ -18,7 +18,7 @@ def encoder(**changes: Any) -> EncoderSettings:
     return EncoderSettings.model_validate(values | changes)
 
 
-def film(frames: int = 300, *, first: int = 0, end: int | None = None, unit: int = 60, **changes: Any) -> Film:
+def film(frames: int = 300, *, first: int = 0, end: int | None = None, unit: int = 60, **changes: Any) -> FilmSpec:
     values = {
         "snapshot": "5" * 64,
         "frames": frames,
@@ -30,14 +30,14 @@ def film(frames: int = 300, *, first: int = 0, end: int | None = None, unit: int
         "page_errors": "fail",
         "encoder": encoder(unit_frames=unit),
     }
-    return Film(**(values | changes))
+    return FilmSpec(**(values | changes))
 
 
 def chunk(start: int, end: int, index: int = 0, key: str = "") -> Chunk:
     return Chunk(id=index, startFrame=start, frameCount=end - start, outputFile=f"segment-{index:05d}.mp4", key=key)
 
 
-def chunks(*bounds: int, of: Film | None = None) -> tuple[Chunk, ...]:
+def chunks(*bounds: int, of: FilmSpec | None = None) -> tuple[Chunk, ...]:
     """Chunks between consecutive bounds, with their keys."""
     whole = of or film(bounds[-1])
     return tuple(

@@ -7,7 +7,7 @@ import pytest
 
 from helios_crds.wire import Reply
 from helios_worker.entrypoints.aws_lambda import handler_of
-from helios_worker.entrypoints.supervised_worker import Seat
+from helios_worker.entrypoints.supervised_worker import SupervisedWorker
 from tests.unit.worker.scripted import ScriptedWorker, hanging
 
 EVENT = {"jobPath": "s3://media/jobs/1/job.json", "chunkIndex": 7}
@@ -24,7 +24,7 @@ class Call:
 
 
 def handled(worker: ScriptedWorker, event: Any = EVENT, **call: int) -> tuple[int, dict[str, Any]]:
-    response = handler_of(Seat(lambda: worker))(event, Call(**call))
+    response = handler_of(SupervisedWorker(lambda: worker))(event, Call(**call))
     assert response.keys() == {"statusCode", "body"}
     return response["statusCode"], json.loads(response["body"])
 

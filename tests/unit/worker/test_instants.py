@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helios_worker.capture.page.seek_path import way_to
+from helios_worker.capture.page.seek_path import seek_path
 from helios_worker.capture.playhead import instant_ms
 
 RATES = [Fraction(rate) for rate in (1, 10, 12, 15, 24, 25, 30, 48, 50, 60, 90, 100, 120, 144, 240)] + [
@@ -65,11 +65,11 @@ def test_time_moves_on_from_frame_to_frame(frame, fps):
     ],
 )
 def test_way_to(target, at, stateful, stops):
-    assert way_to(target, at=at, stateful=stateful) == stops
+    assert seek_path(target, at=at, stateful=stateful) == stops
 
 
 @given(st.integers(0, 5000), st.integers(-1, 5000), st.booleans())
 def test_a_way_goes_forward_and_stops_short_of_its_target(target, at, stateful):
-    stops = way_to(target, at=at, stateful=stateful)
+    stops = seek_path(target, at=at, stateful=stateful)
     assert stops == sorted(set(stops))
     assert all(at < stop < target for stop in stops)

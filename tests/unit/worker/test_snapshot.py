@@ -11,8 +11,9 @@ import pytest
 import helios_worker.artifacts.snapshot
 from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.digests import file_digest
-from helios_worker.artifacts.snapshot import UnsteadyFile, load_snapshot, locator, take_snapshot
+from helios_worker.artifacts.snapshot import UnsteadyFile, load_snapshot, take_snapshot
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.content.composition import locator
 from helios_worker.errors import CorruptArtifact, UserError
 
 

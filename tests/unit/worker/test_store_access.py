@@ -1,12 +1,12 @@
-"""How a store is opened: by which environment, with how much patience, and what its errors become."""
+"""How a store is opened: by which environment, with which timeouts, and what its errors become."""
 
 from datetime import timedelta
 
 import pytest
 from obstore.exceptions import GenericError, PermissionDeniedError
 
-from helios_worker.artifacts.access import Patience, client_options
-from helios_worker.artifacts.errors import AccessDenied, Answer, BadCredentials, StoreError, explain, redacted
+from helios_worker.artifacts.access import StoreTimeouts, client_options
+from helios_worker.artifacts.errors import AccessDenied, BadCredentials, StoreError, StoreResponse, explain, redacted
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
 
@@ -16,8 +16,8 @@ def error(text: str, kind: type[Exception] = GenericError) -> Exception:
 
 
 def test_patience_is_the_environments():
-    assert Patience.of({}) == Patience()
-    told = Patience.of({"HELIOS_STORE_STALL_SECONDS": "2.5", "HELIOS_STORE_RETRY_SECONDS": "600"})
+    assert StoreTimeouts.of({}) == StoreTimeouts()
+    told = StoreTimeouts.of({"HELIOS_STORE_STALL_SECONDS": "2.5", "HELIOS_STORE_RETRY_SECONDS": "600"})
     assert (told.connect, told.stall, told.retry) == (2.5, 2.5, 600)
     assert told.retries["retry_timeout"] == timedelta(minutes=10)
 
@@ -25,7 +25,7 @@ def test_patience_is_the_environments():
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e9"])
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(UserError, match=f"HELIOS_STORE_RETRY_SECONDS is {text}, which is no number of seconds"):
-        Patience.of({"HELIOS_STORE_RETRY_SECONDS": text})
+        StoreTimeouts.of({"HELIOS_STORE_RETRY_SECONDS": text})
 
 
 @pytest.mark.parametrize(
@@ -41,16 +41,16 @@ def test_what_is_no_time_is_refused(text):
 )
 def test_what_the_environment_says_of_the_line(scheme, environment, options):
     """obstore itself looks there only where it is given no options at all, and it is given time limits."""
-    found = client_options(scheme, environment, Patience())
+    found = client_options(scheme, environment, StoreTimeouts())
     assert {name: value for name, value in found.items() if "timeout" not in name} == options
     assert found["read_timeout"] == timedelta(seconds=60)
 
 
 def test_certificates_of_ones_own(tmp_path):
     (tmp_path / "ca.pem").write_bytes(b"certificates")
-    assert client_options("s3", {"AWS_CA_BUNDLE": str(tmp_path / "ca.pem")}, Patience())["root_certificate"]
+    assert client_options("s3", {"AWS_CA_BUNDLE": str(tmp_path / "ca.pem")}, StoreTimeouts())["root_certificate"]
     with pytest.raises(UserError, match=r"the certificates in .*gone.pem cannot be read: No such file"):
-        client_options("s3", {"AWS_CA_BUNDLE": str(tmp_path / "gone.pem")}, Patience())
+        client_options("s3", {"AWS_CA_BUNDLE": str(tmp_path / "gone.pem")}, StoreTimeouts())
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ S3_REFUSAL = (
 
 
 def test_of_an_answer_its_status_code_and_sentence():
-    answer = Answer.of(error(S3_REFUSAL, PermissionDeniedError))
+    answer = StoreResponse.of(error(S3_REFUSAL, PermissionDeniedError))
     assert str(answer) == "403 AccessDenied: User: arn:aws:iam::1:user/a is not authorized & so on"
     assert not answer.is_lost
     assert not answer.is_passing
@@ -101,7 +101,16 @@ def test_of_an_answer_its_status_code_and_sentence():
 
 def test_azures_sentence_ends_before_its_request():
     text = "status code: 403 Forbidden: <Error><Code>A</Code><Message>Denied.\nRequestId:1\nTime:2</Message></Error>"
-    assert str(Answer.of(error(text))) == "403 A: Denied"
+    assert str(StoreResponse.of(error(text))) == "403 A: Denied"
+
+
+def test_nothing_that_a_store_says_controls_a_terminal():
+    attack = "\x1b]0;owned\x07\x1b[2J&#27;gone\r\n&#x202e;txt"
+    text = f"... status code: 403 ... <Error><Code>A</Code><Message>{attack}</Message></Error>"
+    assert str(StoreResponse.of(error(text))) == "403 A: gone txt"
+    raw = explain("reading s3://b/k", error("Generic S3 error: \x1b]0;owned\x07\x1b[31mred\nsecond"))
+    assert "red second" in str(raw)
+    assert str(raw).isprintable()
 
 
 @pytest.mark.parametrize(

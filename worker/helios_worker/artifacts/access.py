@@ -29,7 +29,7 @@ REMEDY = "name a folder, or a bucket by an address such as s3://bucket/prefix, g
 
 
 @dataclass(frozen=True)
-class Patience:
+class StoreTimeouts:
     """How long a store is given, in seconds.
 
     connect: for a connection. stall: for an answer, and between two parts of one.
@@ -44,7 +44,7 @@ class Patience:
     pause: float = 0.4
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> "Patience":
+    def of(cls, environment: Mapping[str, str]) -> "StoreTimeouts":
         """The usual one, with what HELIOS_STORE_STALL_SECONDS and HELIOS_STORE_RETRY_SECONDS say.
 
         Raises:
@@ -70,7 +70,7 @@ class Patience:
         }
 
 
-def open_store(url: str, patience: Patience) -> ObjectStore:
+def open_store(url: str, timeouts: StoreTimeouts) -> ObjectStore:
     """A store of obstore's. Nothing is asked of it yet.
 
     url: as ArtifactStore takes it; a local folder is there already.
@@ -85,9 +85,9 @@ def open_store(url: str, patience: Patience) -> ObjectStore:
     if parts.scheme in ("file", "memory"):
         return from_url(url)
     _check_address(parts)
-    options = client_options(parts.scheme, os.environ, patience)
+    options = client_options(parts.scheme, os.environ, timeouts)
     try:
-        return from_url(url, client_options=options, retry_config=patience.retries)
+        return from_url(url, client_options=options, retry_config=timeouts.retries)
     except Exception as error:
         said = redacted(first_line(error))
         if is_about_credentials(error):
@@ -98,12 +98,12 @@ def open_store(url: str, patience: Patience) -> ObjectStore:
         raise UserError(f"{url.rstrip('/')} is no artifact store: {said}", remedy=REMEDY) from None
 
 
-def client_options(scheme: str, environment: Mapping[str, str], patience: Patience) -> "ClientConfig":
+def client_options(scheme: str, environment: Mapping[str, str], timeouts: StoreTimeouts) -> "ClientConfig":
     """The HTTP client's options. The library takes its own from the environment only where it is given none."""
     family = FAMILIES.get(scheme, "AWS")
     options: ClientConfig = {
-        "connect_timeout": timedelta(seconds=patience.connect),
-        "read_timeout": timedelta(seconds=patience.stall),
+        "connect_timeout": timedelta(seconds=timeouts.connect),
+        "read_timeout": timedelta(seconds=timeouts.stall),
         # of a whole request with its body: long, for a stall is seen by itself
         "timeout": timedelta(minutes=REQUEST_MINUTES),
     }

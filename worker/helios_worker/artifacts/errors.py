@@ -1,6 +1,6 @@
 """What a store's refusals mean, in words: what happened, where, and what to do about it.
 
-The library's own texts quote the server's answers, and those quote key IDs and what was signed. So of an answer only
+The library's own texts quote the server's answers, and those quote key IDs and what was signed. So of a response only
 its status, its code and its one sentence are passed on, and never the library's text as it is.
 
 ::
@@ -17,10 +17,12 @@ import os
 import re
 from dataclasses import dataclass
 
+from helios_crds.text import one_line
 from helios_worker.errors import HeliosError, ResourceError, UserError
 
 DOCUMENT = "docs/stores.md"
 MAX_SENTENCE = 300
+MAX_LINE = 2000
 
 
 class StoreError(HeliosError):
@@ -94,7 +96,7 @@ _CAUSES = (
 
 
 @dataclass(frozen=True)
-class Answer:
+class StoreResponse:
     """What a server said: its status (0: nothing), a code and a sentence.
 
     tries: how often it was asked. is_lost: it may have done what it was asked, and nobody heard.
@@ -107,8 +109,8 @@ class Answer:
     is_lost: bool
 
     @classmethod
-    def of(cls, error: BaseException) -> "Answer":
-        """The answer that an error of obstore's quotes."""
+    def of(cls, error: BaseException) -> "StoreResponse":
+        """The response that an error of obstore's quotes."""
         text = str(error)
         status = re.search(r"status code: (\d{3})|\bstatus: (\d{3})", text)
         code = re.search(r"<Code>\s*(\w+)\s*</Code>", text)
@@ -144,14 +146,16 @@ def explain(doing: str, error: BaseException) -> HeliosError:
     """
     if isinstance(error, HeliosError):
         return error
-    text, answer = str(error), Answer.of(error)
+    text, response = str(error), StoreResponse.of(error)
     if re.search(r"os error (28|122)\b|No space left|Disk quota", text):
         return ResourceError(f"{doing}: the disk is full", remedy="free some space and run the same command again")
-    if answer.code in MISSING_BUCKETS:
-        return NoSuchBucket(f"{doing}: there is no such bucket ({answer})", remedy="create it, or correct its address")
-    if answer.code in OTHER_REGIONS or "Received redirect without LOCATION" in text:
+    if response.code in MISSING_BUCKETS:
+        return NoSuchBucket(
+            f"{doing}: there is no such bucket ({response})", remedy="create it, or correct its address"
+        )
+    if response.code in OTHER_REGIONS or "Received redirect without LOCATION" in text:
         return BadEndpoint(
-            f"{doing}: the bucket is in another region or at another address ({str(answer) or 301})",
+            f"{doing}: the bucket is in another region or at another address ({str(response) or 301})",
             remedy="set AWS_REGION to the bucket's, and AWS_ENDPOINT_URL if it is not Amazon's",
         )
     if "BadScheme" in text:
@@ -159,50 +163,50 @@ def explain(doing: str, error: BaseException) -> HeliosError:
             f"{doing}: the store's address begins with http://, which would send everything in the clear",
             remedy="use https://, or allow it with AWS_ALLOW_HTTP=true (GOOGLE_ALLOW_HTTP, AZURE_ALLOW_HTTP)",
         )
-    about_credentials = _about_credentials(doing, error, answer)
+    about_credentials = _about_credentials(doing, error, response)
     if about_credentials is not None:
         return about_credentials
-    if answer.status == 403:
+    if response.status == 403:
         return AccessDenied(
-            f"{doing}: access denied ({answer})",
+            f"{doing}: access denied ({response})",
             remedy=f"give the identity that asks the rights that {DOCUMENT} lists",
         )
-    return _out_of_order(doing, error, answer)
+    return _out_of_order(doing, error, response)
 
 
-def _about_credentials(doing: str, error: BaseException, answer: Answer) -> HeliosError | None:
-    if answer.code in EXPIRED:
+def _about_credentials(doing: str, error: BaseException, response: StoreResponse) -> HeliosError | None:
+    if response.code in EXPIRED:
         return BadCredentials(
-            f"{doing}: the credentials have expired ({answer})",
+            f"{doing}: the credentials have expired ({response})",
             remedy="renew them and run the same again: what is stored already is kept",
         )
-    if answer.code == "RequestTimeTooSkewed":
-        return BadCredentials(f"{doing}: this machine's clock is wrong ({answer})", remedy="set the clock")
+    if response.code == "RequestTimeTooSkewed":
+        return BadCredentials(f"{doing}: this machine's clock is wrong ({response})", remedy="set the clock")
     if is_about_credentials(error):
         said = re.sub(r"^Generic \w+ error: ", "", redacted(first_line(error)))
-        why = _cause(str(error)) or str(answer) or said
+        why = _cause(str(error)) or str(response) or said
         return BadCredentials(
             f"{doing}: no credentials could be had ({why})",
             remedy=f"set them in the environment or give the workload an identity: {DOCUMENT} says how",
         )
-    if answer.code in WRONG_CREDENTIALS or answer.status == 401:
+    if response.code in WRONG_CREDENTIALS or response.status == 401:
         return BadCredentials(
-            f"{doing}: the credentials are not accepted ({answer})",
+            f"{doing}: the credentials are not accepted ({response})",
             remedy=f"check them: {DOCUMENT} lists the variables",
         )
     return None
 
 
-def _out_of_order(doing: str, error: BaseException, answer: Answer) -> HeliosError:
+def _out_of_order(doing: str, error: BaseException, response: StoreResponse) -> HeliosError:
     cause = _cause(str(error))
-    tried = f", {answer.tries} times" if answer.tries > 1 else ""
-    if answer.status >= 500 or answer.status == 429:
+    tried = f", {response.tries} times" if response.tries > 1 else ""
+    if response.status >= 500 or response.status == 429:
         return StoreError(
-            f"{doing}: the store is down or overloaded ({answer}){tried}", remedy="run the same again later"
+            f"{doing}: the store is down or overloaded ({response}){tried}", remedy="run the same again later"
         )
     if cause:
         return StoreError(f"{doing}: {cause}{tried}", remedy="check that the store is there and can be reached")
-    what = str(answer) or redacted(first_line(error))
+    what = str(response) or redacted(first_line(error))
     return StoreError(f"{doing}: {what}{tried}", remedy="check that the store is there and may be written to")
 
 
@@ -221,7 +225,7 @@ def is_about_credentials(error: BaseException) -> bool:
 
 def first_line(error: BaseException) -> str:
     """What happened, without the library's own debug lines and the server's XML."""
-    return re.split(r"\n\nDebug source|:? *<", str(error), maxsplit=1)[0].strip()
+    return one_line(re.split(r"\n\nDebug source|:? *<", str(error), maxsplit=1)[0], MAX_LINE, keep_start=True)
 
 
 def redacted(text: str) -> str:
@@ -237,5 +241,5 @@ def redacted(text: str) -> str:
 
 def _clean(sentence: str) -> str:
     said = re.split(r"\s*RequestId:", sentence, maxsplit=1)[0]
-    plain = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", said)).split()).rstrip(".")
-    return redacted(plain)[:MAX_SENTENCE]
+    plain = one_line(html.unescape(re.sub(r"<[^>]*>", " ", said)), MAX_SENTENCE, keep_start=True)
+    return redacted(plain.rstrip("."))

@@ -21,7 +21,7 @@ FOLDER = "recordings/"
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Answer(BaseModel):
+class RecordedResponse(BaseModel):
     """What a server said. body: SHA-256 of the bytes, "" for none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,7 +36,7 @@ class Recording(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    answers: dict[str, Answer]
+    answers: dict[str, RecordedResponse]
 
     @property
     def digest(self) -> str:
@@ -68,7 +68,7 @@ def store_body(store: ArtifactStore, body: bytes) -> str:
     return digest
 
 
-def store_recording(store: ArtifactStore, answers: dict[str, Answer]) -> Recording:
+def store_recording(store: ArtifactStore, answers: dict[str, RecordedResponse]) -> Recording:
     """Stores what has been answered so far."""
     recording = Recording(answers=dict(sorted(answers.items())))
     store.put(recording.key, orjson.dumps(recording.model_dump(mode="json")))
@@ -89,17 +89,17 @@ def load_recording(store: ArtifactStore, digest: str) -> Recording:
     return recording
 
 
-def late_answer(store: ArtifactStore, digest: str, request: str) -> Answer | None:
+def late_answer(store: ArtifactStore, digest: str, request: str) -> RecordedResponse | None:
     """The answer to a request that the plan did not see, if anybody has asked it."""
-    return _read(store, _late_key(digest, request), Answer)
+    return _read(store, _late_key(digest, request), RecordedResponse)
 
 
-def keep_late_answer(store: ArtifactStore, digest: str, request: str, answer: Answer) -> Answer:
+def keep_late_answer(store: ArtifactStore, digest: str, request: str, answer: RecordedResponse) -> RecordedResponse:
     """Keeps an answer for everybody; somebody else's, if they were first."""
     key = _late_key(digest, request)
     if store.create(key, orjson.dumps(answer.model_dump(mode="json"))):
         return answer
-    return _read(store, key, Answer) or answer
+    return _read(store, key, RecordedResponse) or answer
 
 
 def drop_late_answer(store: ArtifactStore, digest: str, request: str) -> None:
@@ -121,7 +121,7 @@ def recording_keys(store: ArtifactStore, digest: str) -> set[str]:
     keys = {key}
     for late in store.keys(f"{FOLDER}{digest}/"):
         keys.add(late)
-        answer = _read(store, late, Answer)
+        answer = _read(store, late, RecordedResponse)
         answers += [answer] if answer is not None else []
     return keys | {blob_key(answer.body) for answer in answers if answer.body}
 

@@ -12,11 +12,10 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from helios_worker.artifacts.blobs import BLOBS, Blobs, blob_key
+from helios_worker.artifacts.blobs import BLOBS, blob_key
 from helios_worker.artifacts.digests import file_digest, json_digest
 from helios_worker.artifacts.errors import StoreError
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.capture.content.site import Locate
 from helios_worker.errors import CorruptArtifact, HeliosError, UserError
 
 MAX_FILES = 20_000
@@ -106,18 +105,6 @@ def load_snapshot(store: ArtifactStore, digest: str) -> Snapshot:
     if snapshot is None or snapshot.digest != digest:
         raise CorruptArtifact(f"the snapshot {digest} in {store.url} has been altered", remedy="plan the job again")
     return snapshot
-
-
-def locator(store: ArtifactStore, snapshot: Snapshot, blobs: Blobs) -> Locate:
-    """Where a snapshot's files are on this machine, fetched and proven when first asked for."""
-
-    async def locate(path: str) -> Path | None:
-        digest = snapshot.files.get(path) or snapshot.files.get(f"{path}/index.html".lstrip("/"))
-        if digest is None:
-            return None
-        return await blobs.file(store, digest, path or snapshot.entry)
-
-    return locate
 
 
 def _store_file(store: ArtifactStore, path: Path) -> str:

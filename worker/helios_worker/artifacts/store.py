@@ -5,38 +5,31 @@ SHA-256, so storing it twice is harmless, and a commit is a put-if-absent, so th
 """
 
 import os
-import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any
 
 import obstore
 import orjson
 from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, PreconditionError
-from obstore.store import AzureStore, GCSStore, S3Store
 
-from helios_worker.artifacts.access import Patience, open_store
+from helios_worker.artifacts.access import StoreTimeouts, open_store
 from helios_worker.artifacts.digests import file_digest
-from helios_worker.artifacts.errors import Answer, StoreError, explain
+from helios_worker.artifacts.errors import StoreError, StoreResponse, explain
+from helios_worker.artifacts.retry import ask, insist, tries
 from helios_worker.artifacts.urls import local_path
-from helios_worker.errors import CorruptArtifact, HeliosError, UserError
+from helios_worker.errors import CorruptArtifact, HeliosError
 
 if TYPE_CHECKING:
     from obstore import GetResult
 
-Found = TypeVar("Found")
-PAUSES = (0.2, 1.0, 4.0)
-"""Seconds before what a server refused for the moment is tried again; the library's own repeats are beside these."""
 PART_BYTES, MAX_PARTS, PARALLEL_PARTS = 5 << 20, 9_000, 3
 """Of a multipart upload. Small and few at once: obstore's clock for silence runs while a part is being sent, too, and a
-line of 2 Mbit/s brings three of these through within the minute that Patience gives."""
-SIGNED_DAYS = 7
+line of 2 Mbit/s brings three of these through within the minute that StoreTimeouts gives."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +45,11 @@ class Entry:
 class ArtifactStore:
     """Objects under one URL. Calls block: from a coroutine, use asyncio.to_thread."""
 
-    def __init__(self, url: str, *, patience: Patience | None = None) -> None:
+    def __init__(self, url: str, *, timeouts: StoreTimeouts | None = None) -> None:
         """Opens a store; a local folder is made if need be.
 
         url: file:///folder, s3://bucket/prefix, gs://…, az://…, or memory:///.
-        patience: by default the environment's.
+        timeouts: by default the environment's.
         """
         self.url = url.rstrip("/") + "/"
         local = local_path(self.url)
@@ -64,12 +57,12 @@ class ArtifactStore:
             _make_folder(local)
         self._local = local
         address = local.as_uri() if local is not None else self.url
-        self._patience = patience or Patience.of(os.environ)
-        self._store = open_store(address, self._patience)
+        self._timeouts = timeouts or StoreTimeouts.of(os.environ)
+        self._store = open_store(address, self._timeouts)
 
     def get(self, key: str) -> bytes | None:
         """An object's bytes, or None where there is none."""
-        return self._ask(f"reading {self.url}{key}", lambda: bytes(obstore.get(self._store, key).bytes()))
+        return ask(f"reading {self.url}{key}", lambda: bytes(obstore.get(self._store, key).bytes()))
 
     def get_json(self, key: str) -> Any | None:
         """A JSON object, or None where there is none.
@@ -104,7 +97,7 @@ class ArtifactStore:
             if self._local is None and isinstance(data, Path):
                 self._check_size(key, size)
 
-        self._insist(f"writing {self.url}{key}", write)
+        insist(f"writing {self.url}{key}", write)
 
     def _check_size(self, key: str, size: int) -> None:
         try:
@@ -123,7 +116,7 @@ class ArtifactStore:
         """
         doing = f"creating {self.url}{key}"
         started = time.monotonic()
-        for pause in (*PAUSES, None):
+        for is_last in tries():
             fault: HeliosError = StoreError(
                 f"{doing}: others keep writing it and taking it away", remedy="run the same again later"
             )
@@ -134,15 +127,14 @@ class ArtifactStore:
                 pass
             except Exception as error:
                 fault = explain(doing, error)
-                answer = Answer.of(error)
-                if not (answer.is_passing or answer.is_lost):
+                response = StoreResponse.of(error)
+                if not (response.is_passing or response.is_lost):
                     raise fault from None
             there = self.get(key)
             if there is not None:
                 return there == data
-            if pause is None or time.monotonic() - started > self._patience.retry:
+            if is_last or time.monotonic() - started > self._timeouts.retry:
                 break
-            _rest(pause)
         raise fault
 
     def exists(self, key: str) -> bool:
@@ -151,14 +143,14 @@ class ArtifactStore:
 
     def size(self, key: str) -> int | None:
         """An object's bytes, or None where there is none."""
-        return self._ask(f"looking for {self.url}{key}", lambda: self._size(key))
+        return ask(f"looking for {self.url}{key}", lambda: self._size(key))
 
     def _size(self, key: str) -> int | None:
         return int(obstore.head(self._store, key)["size"])
 
     def delete(self, key: str) -> None:
         """Removes an object; one that is gone already is no error."""
-        self._ask(f"removing {self.url}{key}", lambda: obstore.delete(self._store, key))
+        ask(f"removing {self.url}{key}", lambda: obstore.delete(self._store, key))
 
     def keys(self, prefix: str) -> list[str]:
         """The keys under a prefix that ends in a slash."""
@@ -180,7 +172,7 @@ class ArtifactStore:
                     break
             return found
 
-        return self._ask(f"listing {self.url}{prefix}", read) or []
+        return ask(f"listing {self.url}{prefix}", read) or []
 
     def put_content(self, folder: str, path: Path, *, suffix: str = "", digest: str | None = None) -> tuple[str, str]:
         """Stores a file under its own SHA-256.
@@ -217,68 +209,7 @@ class ArtifactStore:
             save(response, copy, doing)
             return True
 
-        return bool(self._ask(doing, read))
-
-    def signed_url(self, key: str, expires: timedelta) -> str:
-        """An address under which anybody may fetch an object for a time.
-
-        Raises:
-            UserError: the store is no bucket, or the time is too long.
-            StoreError: the credentials cannot sign.
-        """
-        if not isinstance(self._store, S3Store | GCSStore | AzureStore):
-            raise UserError(
-                f"{self.url}{key} is in no bucket, and only buckets give out links",
-                remedy="name an object such as s3://media/out/film.mp4",
-            )
-        if not timedelta(0) < expires <= timedelta(days=SIGNED_DAYS):
-            raise UserError(f"a link lasts for more than nothing and at most {SIGNED_DAYS} days")
-        doing = f"signing a link to {self.url}{key}"
-        store = self._store
-        link = self._insist(doing, lambda: obstore.sign(store, "GET", key, expires))
-        # obstore 0.12 does not encode what it signs, but for S3: the store would refuse such a link.
-        path = urlsplit(link).path
-        if not path.endswith("/" + quote(key, safe="/~")) or (isinstance(store, AzureStore) and "%" in path):
-            raise UserError(
-                f"{doing}: its name has characters that a link to this kind of store cannot have",
-                remedy="name it with letters, digits, -, _ and .",
-            )
-        return link
-
-    def _ask(self, doing: str, call: Callable[[], Found]) -> Found | None:
-        """What a call finds; None where there is no such object."""
-
-        def look() -> Found | None:
-            try:
-                return call()
-            except FileNotFoundError as error:
-                if Answer.of(error).is_missing_object:
-                    return None
-                raise
-
-        return self._insist(doing, look)
-
-    def _insist(self, doing: str, call: Callable[[], Found]) -> Found:
-        """Calls until it works or fails for good.
-
-        Raises:
-            HeliosError: in words. The library's own error is not chained, for it quotes what was signed.
-        """
-        for pause in PAUSES:
-            try:
-                return call()
-            except Exception as error:
-                if not Answer.of(error).is_passing:
-                    raise explain(doing, error) from None
-            _rest(pause)
-        try:
-            return call()
-        except Exception as error:
-            raise explain(doing, error) from None
-
-
-def _rest(seconds: float) -> None:
-    time.sleep(seconds * random.uniform(0.5, 1.0))
+        return bool(ask(doing, read))
 
 
 def save(response: "GetResult", copy: Path, doing: str) -> None:

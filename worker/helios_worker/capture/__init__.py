@@ -4,13 +4,13 @@
 
 Start with `page`, which drives one page from frame to frame. It holds:
 
-- `session`: commands to the page; `cdp` speaks to the browser, `browser` starts and ends it.
+- `session`: commands to the page; `cdp` speaks to the browser, `process` starts and ends it.
 - `clocks`: moves the virtual clocks, `clock/`, that are injected into every realm; `realms` knows which there are.
 - `compositor`: has the browser draw.
 - `network`, `console`: which requests are unanswered; what the page wrote and did wrong.
 - `watchdog`: ends a step that takes too long and says what it waited for.
 
-`walk` chooses the frames on the way to a frame, `studio` keeps browsers warm, and `site` serves them the
+`seek_path` chooses the frames on the way to a frame, `browser_pool` keeps browsers warm, and `site` serves them the
 composition's snapshot.
 """
 

@@ -4,22 +4,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from helios_crds.text import one_line
+
 HOST_SUFFIX = ".composition.localhost"
-
-
 LONGEST = 500
 _OURS = re.compile(rf"https?://[\w-]+{re.escape(HOST_SUFFIX)}(?::\d+)?/([^\s\"')]*)")
 _PLACE = re.compile(r"(?:https?|file|blob):[^\s()]+:\d+:\d+")
 
 
 def plain(text: str) -> str:
-    """Without the hosts that compositions are served under: a file of theirs by its path alone.
+    """A text of the page's as one printable line: its own files by their paths, without the hosts that serve them.
 
     >>> plain("http://4f2a.composition.localhost/img/a.png was answered with 404")
     'img/a.png was answered with 404'
     """
-    short = _OURS.sub(lambda found: found.group(1) or "the page", text)
-    return short if len(short) <= LONGEST else f"{short[: LONGEST - 1]}…"
+    return one_line(_OURS.sub(lambda url: url.group(1) or "the page", text), LONGEST, keep_start=True)
 
 
 def exception_text(details: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ TICKS = 20
 
 
 @asynccontextmanager
-async def patience(limit: float) -> AsyncIterator[None]:
+async def run_timeout(limit: float) -> AsyncIterator[None]:
     """As asyncio.timeout, but of the time in which this process ran.
 
     limit: in seconds. It is counted in TICKS parts, and one that comes late counts as one: so a process that is

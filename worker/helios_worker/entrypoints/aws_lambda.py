@@ -4,7 +4,7 @@
     handler({"jobPath": "s3://…/job.json", "chunkIndex": 7}, context)
 
 Lambda calls one handler at a time, freezes the machine between two calls, and kills it at the call's deadline. So the
-browser stays warm, and a stage that would not be done in time is answered before: see Seat.
+browser stays warm, and a stage that would not be done in time is answered before: see SupervisedWorker.
 """
 
 import logging
@@ -23,7 +23,7 @@ import orjson
 from helios_crds.wire import ExitCode, Reply
 from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.entrypoints.payloads import BadPayload, payload_of
-from helios_worker.entrypoints.supervised_worker import Seat
+from helios_worker.entrypoints.supervised_worker import SupervisedWorker
 from helios_worker.runtime import Worker, WorkerRuntime
 
 log = logging.getLogger(__name__)
@@ -66,11 +66,11 @@ def create_aws_handler(
     def make_worker() -> Worker:
         return WorkerRuntime(workspace_dir, lanes=lanes, allowed_stores=allowed)
 
-    return handler_of(Seat(make_worker))
+    return handler_of(SupervisedWorker(make_worker))
 
 
-def handler_of(seat: Seat) -> Handler:
-    """The handler over a seat."""
+def handler_of(worker: SupervisedWorker) -> Handler:
+    """The handler that passes events to a worker."""
 
     def handler(event: Any, context: Context) -> dict[str, Any]:
         try:
@@ -78,8 +78,8 @@ def handler_of(seat: Seat) -> Handler:
         except BadPayload as error:
             return _response(400, {"message": str(error)})
         try:
-            with _told_to_stop(seat):
-                reply = seat.ask(payload, seconds=context.get_remaining_time_in_millis() / 1000)
+            with _told_to_stop(worker):
+                reply = worker.ask(payload, seconds=context.get_remaining_time_in_millis() / 1000)
             return _response(200 if reply.exitCode == ExitCode.DONE else 500, _body(reply))
         except Exception as error:
             log.exception("the worker failed")
@@ -127,12 +127,12 @@ def _body(reply: Reply) -> dict[str, Any]:
 
 
 @contextmanager
-def _told_to_stop(seat: Seat) -> Iterator[None]:
+def _told_to_stop(worker: SupervisedWorker) -> Iterator[None]:
     """Hands the stage back when Lambda ends the function. Between two calls, SIGTERM just ends the process."""
     if threading.current_thread() is not threading.main_thread():  # of another program, whose signals are its own
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: seat.stop())
+    before = signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     try:
         yield
     finally:

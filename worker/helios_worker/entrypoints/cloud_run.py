@@ -27,7 +27,7 @@ from helios_crds.wire import ExitCode
 from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.entrypoints.http_server import BODY_BYTES, Server
 from helios_worker.entrypoints.payloads import BadPayload, payload_in
-from helios_worker.entrypoints.supervised_worker import Seat
+from helios_worker.entrypoints.supervised_worker import SupervisedWorker
 from helios_worker.errors import UserError
 from helios_worker.machine import cpu_count
 from helios_worker.runtime import Worker, WorkerRuntime
@@ -48,24 +48,24 @@ REFUSING_THREADS = 4
 """Requests that are answered beside those that hold a place: refusals, and whether the server is well."""
 POLL_SECONDS = 0.05
 
-Answer = tuple[HTTPStatus, dict[str, Any]]
+HttpResponse = tuple[HTTPStatus, dict[str, Any]]
 
 
 class CloudRunServer:
     """Places for renders behind an HTTP server.
 
-    port: where it listens. seats: one for each render at a time.
+    port: where it listens. workers: one for each render at a time.
     seconds: how long one may take, None for ever.
     """
 
-    def __init__(self, seats: list[Seat], *, host: str, port: int, seconds: float | None = None) -> None:
+    def __init__(self, workers: list[SupervisedWorker], *, host: str, port: int, seconds: float | None = None) -> None:
         """Binds the port. Raises OSError when that is taken."""
-        self._all = seats
-        self._free = list(seats)
+        self._workers = workers
+        self._free = list(workers)
         self._lock = threading.Lock()
         self._seconds = seconds
         self._stopping = False
-        self._server = Server(self._application, host=host, port=port, threads=len(seats) + REFUSING_THREADS)
+        self._server = Server(self._application, host=host, port=port, threads=len(workers) + REFUSING_THREADS)
         self.port = self._server.port
 
     def start(self) -> None:
@@ -84,18 +84,18 @@ class CloudRunServer:
         self._stopping = True
         end = time.monotonic() + grace
         over = end - grace * CLOSE_SHARE
-        self._while_busy(end - grace * HAND_BACK_SHARE, lambda seat: None)
-        self._while_busy(over - grace * SEND_SHARE, Seat.stop)
-        self._while_busy(max(over, time.monotonic() + grace * CLOSE_SHARE / 2), Seat.give_up)
+        self._while_busy(end - grace * HAND_BACK_SHARE, lambda worker: None)
+        self._while_busy(over - grace * SEND_SHARE, SupervisedWorker.stop)
+        self._while_busy(max(over, time.monotonic() + grace * CLOSE_SHARE / 2), SupervisedWorker.give_up)
         self._server.close()
-        closed = [seat.close(max(0.0, end - time.monotonic())) for seat in self._all]
+        closed = [worker.close(max(0.0, end - time.monotonic())) for worker in self._workers]
         return all(closed)
 
-    def _while_busy(self, until: float, act: Callable[[Seat], None]) -> None:
-        """Does something to each taken seat, again and again, until all is answered or it is so late."""
+    def _while_busy(self, until: float, act: Callable[[SupervisedWorker], None]) -> None:
+        """Calls `act` on each busy worker, again and again, until none is busy or the time `until` has come."""
         while self._is_busy():
-            for seat in self._taken():
-                act(seat)
+            for worker in self._busy():
+                act(worker)
             if time.monotonic() >= until:
                 return
             time.sleep(POLL_SECONDS)
@@ -115,7 +115,7 @@ class CloudRunServer:
         start_response(f"{status.value} {status.phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [data]
 
-    def _answer(self, environ: dict[str, Any]) -> Answer:
+    def _answer(self, environ: dict[str, Any]) -> HttpResponse:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         if path in HEALTH:
             return self._health() if method in ("GET", "HEAD") else _refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET only")
@@ -134,31 +134,31 @@ class CloudRunServer:
         except BadPayload as error:
             return _refused(HTTPStatus.BAD_REQUEST, str(error))
         with self._lock:
-            seat = self._free.pop() if self._free and not self._stopping else None
-        if seat is None:
+            worker = self._free.pop() if self._free and not self._stopping else None
+        if worker is None:
             why = "this worker is being stopped" if self._stopping else "every place is taken; ask again, or elsewhere"
             return _refused(HTTPStatus.TOO_MANY_REQUESTS, why)
         try:
-            reply = seat.ask(payload, seconds=self._seconds)
+            reply = worker.ask(payload, seconds=self._seconds)
             return HTTPStatus.OK, reply.model_dump(exclude=None if reply.result is not None else {"result"})
         finally:
             with self._lock:
-                self._free.append(seat)
+                self._free.append(worker)
 
-    def _health(self) -> Answer:
+    def _health(self) -> HttpResponse:
         if self._stopping:
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "this worker is being stopped")
-        return HTTPStatus.OK, {"places": len(self._all), "free": len(self._free)}
+        return HTTPStatus.OK, {"places": len(self._workers), "free": len(self._free)}
 
-    def _taken(self) -> list[Seat]:
+    def _busy(self) -> list[SupervisedWorker]:
         with self._lock:
-            return [seat for seat in self._all if seat not in self._free]
+            return [worker for worker in self._workers if worker not in self._free]
 
     def _is_busy(self) -> bool:
-        return bool(self._taken()) or self._server.has_unsent()
+        return bool(self._busy()) or self._server.has_unsent()
 
 
-def _refused(status: HTTPStatus, message: str) -> Answer:
+def _refused(status: HTTPStatus, message: str) -> HttpResponse:
     return status, {"message": message}
 
 
@@ -191,12 +191,12 @@ def create_cloud_run_server(
         return WorkerRuntime(workspace_dir, lanes=share, allowed_stores=allowed)
 
     listen = _port_of(os.environ) if port is None else port
-    seats = _seats(make_worker, concurrency)
+    workers = _supervised_workers(make_worker, concurrency)
     try:
-        return CloudRunServer(seats, host=host, port=listen, seconds=seconds)
+        return CloudRunServer(workers, host=host, port=listen, seconds=seconds)
     except OSError as error:
-        for seat in seats:
-            seat.close(CLOSE_SECONDS)
+        for worker in workers:
+            worker.close(CLOSE_SECONDS)
         raise UserError(
             f"port {listen} cannot be listened on: {error.strerror or error}", remedy="set PORT to another one"
         ) from error
@@ -209,16 +209,16 @@ def _port_of(environment: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _seats(make_worker: Callable[[], Worker], count: int) -> list[Seat]:
-    """So many seats, made side by side, or none."""
+def _supervised_workers(make_worker: Callable[[], Worker], count: int) -> list[SupervisedWorker]:
+    """Starts `count` workers at the same time. When one fails, the others are closed and its error is raised."""
     with ThreadPoolExecutor(count) as makers:
-        made = [makers.submit(Seat, make_worker) for _ in range(count)]
-    failed = next((error for error in (seat.exception() for seat in made) if error), None)
+        made = [makers.submit(SupervisedWorker, make_worker) for _ in range(count)]
+    failed = next((error for error in (future.exception() for future in made) if error), None)
     if failed is None:
-        return [seat.result() for seat in made]
-    for seat in made:
-        if seat.exception() is None:
-            seat.result().close(CLOSE_SECONDS)
+        return [future.result() for future in made]
+    for future in made:
+        if future.exception() is None:
+            future.result().close(CLOSE_SECONDS)
     raise failed
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from helios_crds.text import one_line
 from helios_crds.wire import Payload
 
 NAME_CHARACTERS = 100
@@ -42,5 +43,5 @@ def problem(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     if not first["loc"] and first["type"].startswith("model"):  # pydantic tells of our classes here
         return "bad payload: it must be a JSON object"
-    where = "".join(f"{str(part)[:NAME_CHARACTERS]}: " for part in first["loc"])
+    where = "".join(f"{one_line(str(part), NAME_CHARACTERS, keep_start=True)}: " for part in first["loc"])
     return f"bad payload: {where}{first['msg'].removeprefix('Value error, ')}"

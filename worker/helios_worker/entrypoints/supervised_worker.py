@@ -1,7 +1,7 @@
 """A worker in a thread of its own, so that whoever asks it can give up waiting: at a deadline, or when told to stop.
 
-seat = Seat(lambda: WorkerRuntime("/tmp"))       # its browser runs when this returns
-reply = seat.ask(payload, seconds=55)            # within 55 s, whatever happens
+worker = SupervisedWorker(lambda: WorkerRuntime("/tmp"))    # its browser runs when this returns
+reply = worker.ask(payload, seconds=55)                     # within 55 s, whatever happens
 """
 
 import logging
@@ -23,10 +23,10 @@ HEARD_SHARE = 0.6
 STOPPED = "the worker was told to stop; ask for it again"
 
 
-class Seat:
+class SupervisedWorker:
     """One stage at a time. A worker that does not come to its end is left behind, and the next stage gets another.
 
-    make_worker: called in the seat's thread, for a worker belongs to the thread that made it.
+    make_worker: called in the worker's own thread, since a worker belongs to the thread that made it.
     """
 
     def __init__(self, make_worker: Callable[[], Worker]) -> None:
@@ -35,7 +35,7 @@ class Seat:
         self._taken: tuple[ThreadPoolExecutor, Worker] | None = None
         self._answer = Future[Reply]()
         self._stopped: Future[Reply] | None = None
-        self._seated()
+        self._running()
 
     def ask(self, payload: Payload, *, seconds: float | None = None) -> Reply:
         """The reply to a payload, cut to what callers take.
@@ -44,7 +44,7 @@ class Seat:
         a resource: it may fit on a larger machine, or in smaller chunks.
         """
         due = None if seconds is None else time.monotonic() + seconds
-        thread, worker = self._seated()
+        thread, worker = self._running()
         self._answer = answer = Future[Reply]()
         stage = thread.submit(worker.process, payload)
         stage.add_done_callback(lambda done: _settle(answer, done))
@@ -86,7 +86,7 @@ class Seat:
             return False
         return True
 
-    def _seated(self) -> tuple[ThreadPoolExecutor, Worker]:
+    def _running(self) -> tuple[ThreadPoolExecutor, Worker]:
         if self._taken is None:
             thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
             self._taken = thread, thread.submit(self._warm).result()

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from helios_crds.text import printable_lines
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.jobs.spec import Chunk
 
@@ -71,7 +72,7 @@ async def run_program(command: str, folder: Path, *, what: str) -> str:
         os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         raise
-    said = output.decode(errors="replace")[-SAID_CHARACTERS:]
+    said = printable_lines(output.decode(errors="replace"))[-SAID_CHARACTERS:]
     if process.returncode != 0:
         raise CommandFailed(f"{what}: its command ended with {process.returncode}: {said.strip()}")
     return said

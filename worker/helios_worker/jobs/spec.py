@@ -60,7 +60,7 @@ class Engine(_Model):
     cpu: str
 
 
-class Film(_Model):
+class FilmSpec(_Model):
     """Everything that shapes the frames; its digest is the job's.
 
     snapshot: digest of the composition's files; empty when the page is fetched from where it is.
@@ -101,7 +101,7 @@ class HeliosJob(_Model):
     format: int = JOB_FORMAT
     plan: str = ""
     engine: Engine
-    film: Film
+    film: FilmSpec
     frameTimeout: float = 30.0
     output: str | None = None
     warnings: tuple[str, ...] = ()
@@ -159,7 +159,7 @@ class Manifest(_Model):
     worker: str = ""
 
 
-def chunk_key(engine: Engine, film: Film, start: int, count: int) -> str:
+def chunk_key(engine: Engine, film: FilmSpec, start: int, count: int) -> str:
     """The cache key of a chunk: the same key means the same bytes.
 
     The film's length beyond the chunk is no part of it, but whether the film goes on is: the picture at the

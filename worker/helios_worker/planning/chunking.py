@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from helios_crds.request import MAX_CHUNKS, RenderRequest
 from helios_worker.errors import UserError
-from helios_worker.jobs.spec import Chunk, CostPoint, Engine, Film, chunk_key
+from helios_worker.jobs.spec import Chunk, CostPoint, Engine, FilmSpec, chunk_key
 
 DEFAULT_TARGET_SECONDS = 60.0
 # x264 veryfast takes about 25 ms for a 1080p frame on one processor here; only its share beside capture counts.
@@ -15,7 +15,7 @@ ENCODE_SECONDS_PER_MEGAPIXEL = 0.012
 LEAST_SHARE = 0.25
 
 
-def cut_chunks(film: Film, costs: list[CostPoint], request: RenderRequest, engine: Engine) -> list[Chunk]:
+def cut_chunks(film: FilmSpec, costs: list[CostPoint], request: RenderRequest, engine: Engine) -> list[Chunk]:
     """The film's chunks, in order, each cut on the unit grid."""
     bounds = chunk_bounds(film, costs, request)
     curve = frame_costs(film, costs)
@@ -32,7 +32,7 @@ def cut_chunks(film: Film, costs: list[CostPoint], request: RenderRequest, engin
     ]
 
 
-def chunk_bounds(film: Film, costs: list[CostPoint], request: RenderRequest) -> list[int]:
+def chunk_bounds(film: FilmSpec, costs: list[CostPoint], request: RenderRequest) -> list[int]:
     """Where chunks begin, and the end of the last.
 
     Raises:
@@ -47,7 +47,7 @@ def chunk_bounds(film: Film, costs: list[CostPoint], request: RenderRequest) -> 
     return bounds
 
 
-def _bounds(film: Film, costs: list[CostPoint], request: RenderRequest) -> list[int]:
+def _bounds(film: FilmSpec, costs: list[CostPoint], request: RenderRequest) -> list[int]:
     unit, chunking = film.encoder.unit_frames, request.chunking
     inner = range(-(-(film.first + 1) // unit) * unit, film.end, unit)
     if chunking.count is not None:
@@ -62,7 +62,7 @@ def _bounds(film: Film, costs: list[CostPoint], request: RenderRequest) -> list[
     return _cuts(film, inner, curve, max(chunking.targetSeconds or DEFAULT_TARGET_SECONDS, total / MAX_CHUNKS))
 
 
-def _cuts(film: Film, inner: range, curve: "CostCurve", target: float) -> list[int]:
+def _cuts(film: FilmSpec, inner: range, curve: "CostCurve", target: float) -> list[int]:
     """Cuts where the work done so far passes a multiple of the target: errors do not add up from chunk to chunk.
 
     One unit may be dearer than several targets; the multiples within it are skipped.
@@ -124,7 +124,7 @@ class CostCurve:
         )
 
 
-def frame_costs(film: Film, costs: list[CostPoint]) -> CostCurve:
+def frame_costs(film: FilmSpec, costs: list[CostPoint]) -> CostCurve:
     """The film's cost curve from its samples."""
     megapixels = film.encoder.width * film.encoder.height / 1e6
     return CostCurve(tuple(costs), ENCODE_SECONDS_PER_MEGAPIXEL * megapixels)

@@ -35,10 +35,10 @@ def encoder_settings(request: RenderRequest, width: int, height: int, fps: Fract
             unit_frames=request.video.unitFrames or default_unit_frames(fps),
         )
     except ValidationError as error:
-        raise UserError(_words(error)) from None
+        raise UserError(_message(error)) from None
 
 
-def _words(error: ValidationError) -> str:
+def _message(error: ValidationError) -> str:
     """The first thing that is wrong; a message of our own names the field itself."""
     first = error.errors()[0]
     if first["type"] == "value_error":

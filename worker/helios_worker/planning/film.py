@@ -4,19 +4,22 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 
-from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, Video
-from helios_worker.capture.browser_pool import Studio
+from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, VideoRequest
+from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import Declared
 from helios_worker.errors import UserError
-from helios_worker.jobs.spec import Film
+from helios_worker.jobs.spec import FilmSpec
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.rendering.page_settings import page_settings
 
 FALLBACK_SIZE = (1920, 1080)
 
 
-async def settle(request: RenderRequest, draft: Film, address: str, studio: Studio) -> tuple[Film, Page, list[str]]:
+async def open_film(
+    request: RenderRequest, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool
+) -> tuple[FilmSpec, Page, list[str]]:
     """The film by the request first and the page's own word second, and the page open at that size.
 
     Raises:
@@ -24,12 +27,12 @@ async def settle(request: RenderRequest, draft: Film, address: str, studio: Stud
     """
     settings = replace(page_settings(draft, request.frameTimeout), fps=Fraction(request.video.fps or 30))
     for _ in range(2):
-        page = await studio.blank(0, settings, address)
+        page = await browsers.blank(0, settings, composition)
         try:
-            with studio.blaming(address):
-                await page.load(address)
+            with composition.blaming():
+                await page.load(composition.address)
                 declared = await page.declared()
-            film, warnings = film_of(request, declared, draft)
+            film, warnings = resolve_film(request, declared, draft)
         except BaseException:
             await page.close()
             raise
@@ -44,7 +47,7 @@ async def settle(request: RenderRequest, draft: Film, address: str, studio: Stud
     )
 
 
-def film_of(request: RenderRequest, declared: Declared, draft: Film) -> tuple[Film, list[str]]:
+def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) -> tuple[FilmSpec, list[str]]:
     """The film that request and page agree on."""
     video, warnings = request.video, []
     fps_text = video.fps or declared.fps
@@ -70,7 +73,7 @@ def film_of(request: RenderRequest, declared: Declared, draft: Film) -> tuple[Fi
     return draft.model_copy(update={"frames": frames, "first": first, "end": end, "encoder": encoder}), warnings
 
 
-def frame_range(video: Video, fps: Fraction, frames: int) -> tuple[int, int]:
+def frame_range(video: VideoRequest, fps: Fraction, frames: int) -> tuple[int, int]:
     """The first frame to be rendered and the one after the last, of a film of `frames`.
 
     Raises:

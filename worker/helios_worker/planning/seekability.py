@@ -1,16 +1,17 @@
-"""A page on trial: whether a jump shows the same frame as a walk, and what frames cost."""
+"""Probes a page: whether jumping to a frame shows what playing up to it shows, and what frames cost."""
 
 import hashlib
 import time
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from helios_crds.request import Chunking
-from helios_worker.capture.browser_pool import Studio
+from helios_crds.request import ChunkingRequest
+from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
-from helios_worker.capture.page.seek_path import pictures, way_to
+from helios_worker.capture.page.seek_path import pictures, seek_path
 from helios_worker.errors import UserError
-from helios_worker.jobs.spec import CostPoint, Film
+from helios_worker.jobs.spec import CostPoint, FilmSpec
 from helios_worker.planning.chunking import DEFAULT_TARGET_SECONDS
 from helios_worker.rendering.page_settings import page_settings
 
@@ -21,12 +22,12 @@ COST_SECONDS = 1.5
 
 
 @dataclass
-class Trial:
-    """A page on trial: walked and jumped through a few of its frames."""
+class SeekabilityProbe:
+    """Plays a page through a few of its frames, jumps to the same frames, and compares the pictures."""
 
-    film: Film
-    address: str
-    studio: Studio
+    film: FilmSpec
+    composition: OpenComposition
+    browsers: BrowserPool
     frame_timeout: float
 
     def __post_init__(self) -> None:
@@ -47,11 +48,11 @@ class Trial:
         if not compared:
             return False
         walked = await self._digests(page, compared, stateful=True)
-        async with self.studio.page(0, self.address, page.settings) as fresh:
+        async with self.browsers.page(0, self.composition, page.settings) as fresh:
             jumped = await self._digests(fresh, compared[-2:], stateful=False)
         if all(walked[frame] == digest for frame, digest in jumped.items()):
             return False
-        async with self.studio.page(0, self.address, page.settings) as fresh:
+        async with self.browsers.page(0, self.composition, page.settings) as fresh:
             again = await self._digests(fresh, compared, stateful=True)
         differing = [frame for frame in compared if walked[frame] != again[frame]]
         if differing:
@@ -67,7 +68,7 @@ class Trial:
     async def _digests(self, page: Page, frames: list[int], *, stateful: bool) -> dict[int, str]:
         found = {}
         for frame in frames:
-            for stop in way_to(frame, at=page.frame, stateful=stateful):
+            for stop in seek_path(frame, at=page.frame, stateful=stateful):
                 await page.show(stop)
             started = time.perf_counter()
             await page.show(frame)
@@ -76,7 +77,7 @@ class Trial:
             found[frame] = hashlib.sha256(picture).hexdigest()
         return found
 
-    async def costs(self, stateful: bool, chunking: Chunking) -> list[CostPoint]:
+    async def costs(self, stateful: bool, chunking: ChunkingRequest) -> list[CostPoint]:
         """Seconds per frame at places spread over the film, where they may decide where it is cut.
 
         The first picture of a page is left out: it is dearer than the rest.
@@ -85,7 +86,7 @@ class Trial:
         if not stateful and self._is_worth_sampling(chunking, list(measured.values())):
             settings = replace(page_settings(self.film, self.frame_timeout), page_errors="warn")
             deadline = time.perf_counter() + COST_SECONDS
-            async with self.studio.page(0, self.address, settings) as page:
+            async with self.browsers.page(0, self.composition, settings) as page:
                 for frame in spread(self.film.first, self.film.end, COST_SAMPLES):
                     if time.perf_counter() > deadline:
                         break
@@ -97,7 +98,7 @@ class Trial:
                     measured[frame] = CostPoint(frame=frame, seconds=time.perf_counter() - started)
         return sorted(measured.values(), key=lambda point: point.frame)
 
-    def _is_worth_sampling(self, chunking: Chunking, known: list[CostPoint]) -> bool:
+    def _is_worth_sampling(self, chunking: ChunkingRequest, known: list[CostPoint]) -> bool:
         frames = self.film.end - self.film.first
         if chunking.frames is not None or frames <= 4 * COMPARED[-1]:
             return False

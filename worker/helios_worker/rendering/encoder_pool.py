@@ -73,7 +73,7 @@ class EncodeUnit:
             self.changed.notify_all()
 
 
-class Desk:
+class EncoderSlot:
     """What one encoder at a time works with, kept from unit to unit."""
 
     def __init__(self, settings: EncoderSettings) -> None:
@@ -93,8 +93,8 @@ class ChunkEncoder:
             group.create_task(encoder.run())
             ...                                # lanes: await encoder.put(frame, picture)
 
-    desks: how many units are encoded at once, each in a thread; at least the number of lanes. Then no lane waits
-    for a unit that has no desk while those that have one wait for pictures: a unit begun but not captured to its
+    slots: how many units are encoded at once, each in a thread; at least the number of lanes. Then no lane waits
+    for a unit that has no slot while those that have one wait for pictures: a unit begun but not captured to its
     end is the one that some lane is at.
     on_frames: told how many more frames are encoded.
     """
@@ -105,7 +105,7 @@ class ChunkEncoder:
         frames: range,
         folder: Path,
         *,
-        desks: int,
+        slots: int,
         on_frames: Callable[[int], None],
     ) -> None:
         self._settings = settings
@@ -115,7 +115,7 @@ class ChunkEncoder:
             for start, stop in cells(frames, settings.unit_frames)
         ]
         self._first_cell = frames.start // settings.unit_frames
-        self._desk_count = desks
+        self._slots = slots
         self._proven: set[str] = set()
 
     async def put(self, frame: int, picture: bytes) -> None:
@@ -128,21 +128,21 @@ class ChunkEncoder:
         Raises:
             BadPicture, EncodeError, CorruptSegment: as soon as one unit fails.
         """
-        desks: asyncio.Queue[Desk] = asyncio.Queue()
-        for _ in range(self._desk_count):
-            desks.put_nowait(Desk(self._settings))
-        with ThreadPoolExecutor(max_workers=self._desk_count, thread_name_prefix="encode") as threads:
+        slots: asyncio.Queue[EncoderSlot] = asyncio.Queue()
+        for _ in range(self._slots):
+            slots.put_nowait(EncoderSlot(self._settings))
+        with ThreadPoolExecutor(max_workers=self._slots, thread_name_prefix="encode") as threads:
             async with TaskGroup() as group:
                 for unit in self.units:
-                    group.create_task(self._encode(unit, desks, threads))
+                    group.create_task(self._encode(unit, slots, threads))
 
-    async def _encode(self, unit: EncodeUnit, desks: asyncio.Queue[Desk], threads: ThreadPoolExecutor) -> None:
+    async def _encode(self, unit: EncodeUnit, slots: asyncio.Queue[EncoderSlot], threads: ThreadPoolExecutor) -> None:
         await unit.batch()
-        async with borrowed(desks) as desk:
-            encoder = UnitEncoder(self._settings, stills=desk.stills)
+        async with borrowed(slots) as slot:
+            encoder = UnitEncoder(self._settings, stills=slot.stills)
             while unit.next < unit.end:
                 pictures = await unit.batch()
-                await in_thread(threads, desk.encode, encoder, pictures)
+                await in_thread(threads, slot.encode, encoder, pictures)
                 await unit.encoded(len(pictures))
                 self._on_frames(len(pictures))
             await in_thread(threads, self._finish, unit, encoder)
@@ -171,13 +171,13 @@ def cells(frames: range, unit: int) -> list[tuple[int, int]]:
 
 
 @asynccontextmanager
-async def borrowed(desks: asyncio.Queue[Desk]) -> AsyncIterator[Desk]:
-    """A desk, as soon as one is free."""
-    desk = await desks.get()
+async def borrowed(slots: asyncio.Queue[EncoderSlot]) -> AsyncIterator[EncoderSlot]:
+    """A slot, as soon as one is free."""
+    slot = await slots.get()
     try:
-        yield desk
+        yield slot
     finally:
-        desks.put_nowait(desk)
+        slots.put_nowait(slot)
 
 
 async def in_thread(threads: ThreadPoolExecutor, work: Callable[..., object], *args: object) -> None:

@@ -8,18 +8,18 @@ from helios_worker.jobs.spec import Engine
 from helios_worker.machine import cpu_class, fonts_digest, package_version
 
 if TYPE_CHECKING:
-    from helios_worker.capture.browser_pool import Studio
+    from helios_worker.capture.browser_pool import BrowserPool
 
 
 class OtherEngine(UserError):
     """A worker would render other pixels than the job's chunks have: commits under its keys would lie."""
 
 
-async def current_engine(studio: "Studio") -> Engine:
+async def current_engine(browsers: "BrowserPool") -> Engine:
     """Package, browser, encoder library, fonts and processor class of this worker."""
     return Engine(
         package=package_version(),
-        browser=await studio.version(),
+        browser=await browsers.version(),
         codec=f"PyAV {version('av')}",
         fonts=fonts_digest(),
         cpu=cpu_class(),

@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from helios_worker.capture.browser_pool import Studio
+from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.seek_path import pictures
 from helios_worker.capture.page.settings import PageSettings
-from helios_worker.jobs.spec import Film
-from helios_worker.rendering.work_stealing import Shares
+from helios_worker.jobs.spec import FilmSpec
+from helios_worker.rendering.work_stealing import WorkStealingQueue
 from helios_worker.trace import mark
 
 Put = Callable[[int, bytes], Awaitable[None]]
@@ -31,29 +32,31 @@ class Run:
 
 @dataclass(frozen=True)
 class Lane:
-    """The browser `number` of the studio, and what it is to open."""
+    """The browser with this number in the pool, and the page that it opens."""
 
     number: int
-    film: Film
-    studio: Studio
-    address: str
+    film: FilmSpec
+    browsers: BrowserPool
+    composition: OpenComposition
     settings: PageSettings
 
-    async def capture(self, shares: Shares, put: Put) -> list[Run]:
+    async def capture(self, queue: WorkStealingQueue, put: Put) -> list[Run]:
         """Captures what falls to this lane, in one page for as long as the way leads forward.
 
         put: takes each frame's picture, and waits when there are too many.
         """
         runs: list[Run] = []
-        frames = shares.take(self.number)
+        frames = queue.take(self.number)
         while frames is not None:
-            async with self.studio.page(self.number, self.address, self.settings) as page:
+            async with self.browsers.page(self.number, self.composition, self.settings) as page:
                 while frames is not None and frames.start > page.frame:
-                    run, frames = await self._capture_run(page, frames, shares, put)
+                    run, frames = await self._capture_run(page, frames, queue, put)
                     runs.append(run)
         return runs
 
-    async def _capture_run(self, page: Page, frames: range, shares: Shares, put: Put) -> tuple[Run, range | None]:
+    async def _capture_run(
+        self, page: Page, frames: range, queue: WorkStealingQueue, put: Put
+    ) -> tuple[Run, range | None]:
         """Captures adjacent pieces, beginning with `frames`; also gives the piece that follows elsewhere."""
         first = end = frames.start
         digest = ""
@@ -65,7 +68,7 @@ class Lane:
                     digest = digest_of(picture)
                 await put(frame, picture)
             end = piece.stop
-            piece = shares.take(self.number)
+            piece = queue.take(self.number)
         return Run(first, end, digest, await self._following(page, end)), piece
 
     async def _following(self, page: Page, frame: int) -> str | None:

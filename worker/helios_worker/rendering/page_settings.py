@@ -1,11 +1,13 @@
-"""How a page is opened for a job."""
+"""How a job's page is opened: from the film in job.json to what the capture room asks for."""
 
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.content.composition import Compositions, OpenComposition
 from helios_worker.capture.page.settings import PageSettings
-from helios_worker.jobs.spec import Film
+from helios_worker.jobs.spec import FilmSpec
 
 
-def page_settings(film: Film, frame_timeout: float) -> PageSettings:
-    """How a film's page is opened."""
+def page_settings(film: FilmSpec, frame_timeout: float) -> PageSettings:
+    """The settings of a film's page. frame_timeout: seconds after which a frame counts as stuck."""
     return PageSettings(
         width=film.encoder.width,
         height=film.encoder.height,
@@ -16,4 +18,15 @@ def page_settings(film: Film, frame_timeout: float) -> PageSettings:
         quality=film.quality,
         frame_timeout=frame_timeout,
         page_errors=film.page_errors,
+    )
+
+
+async def open_composition(compositions: Compositions, store: ArtifactStore, film: FilmSpec) -> OpenComposition:
+    """A film's composition, with what the network answers it as recorded.
+
+    Raises:
+        CorruptArtifact: part of it is missing from the store or has been altered.
+    """
+    return await compositions.open(
+        store, snapshot=film.snapshot, entry=film.entry, url=film.url, recording=film.recording
     )

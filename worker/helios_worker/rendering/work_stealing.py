@@ -20,7 +20,7 @@ class _Share:
         return self.end - self.first
 
 
-class Shares:
+class WorkStealingQueue:
     """Deals a run of frames to lanes numbered from 0.
 
     unit: frames of an encode unit. Shares begin on its grid where there are units enough, for a unit that two

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import obstore
 from obstore.store import HTTPStore
 
-from helios_worker.artifacts.access import Patience
+from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.errors import StoreError, explain, redacted
 from helios_worker.artifacts.snapshot import MAX_BYTES, MAX_FILES
 from helios_worker.artifacts.store import ArtifactStore, Entry, save
@@ -94,17 +94,17 @@ def _archive(url: str, folder: Path) -> Path:
 def _download(url: str, copy: Path) -> None:
     """Fetches a file from the web. Its address may be signed, so what follows a ? is never shown."""
     doing = f"fetching {redacted(url)}"
-    patience = Patience.of(os.environ)
+    timeouts = StoreTimeouts.of(os.environ)
     try:
         store = HTTPStore.from_url(
             url,
             client_options={
                 "allow_http": url.startswith("http://"),
-                "connect_timeout": timedelta(seconds=patience.connect),
-                "read_timeout": timedelta(seconds=patience.stall),
+                "connect_timeout": timedelta(seconds=timeouts.connect),
+                "read_timeout": timedelta(seconds=timeouts.stall),
                 "timeout": timedelta(hours=1),
             },
-            retry_config=patience.retries,
+            retry_config=timeouts.retries,
         )
         response = obstore.get(store, "")
         if response.meta["size"] > MAX_BYTES:

@@ -1,9 +1,8 @@
 """Renders one chunk: captures its frames, encodes them, proves the segment and commits it.
 
-A chunk is a run of whole encode units. Its lanes, one browser each, share its frames out between them
-(`shares`) and hand their pictures to the encoders of the units they belong to (`encoding`). The segment is stored
-under its own SHA-256 and then committed by creating the chunk's manifest, if nobody has: the first valid commit
-wins, and losing to it is success.
+A chunk is a run of whole encode units. Its lanes, one browser each, divide its frames between them (`work_stealing`)
+and pass each picture to the encoder of its unit (`encoder_pool`). The segment is stored under its own SHA-256. Creating
+the chunk's manifest commits it. The first valid commit wins, and losing to it is success.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from tempfile import TemporaryDirectory
 import orjson
 
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.capture.browser_pool import Studio
+from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.faults import PageError
 from helios_worker.encode.film.concat import concatenate
 from helios_worker.encode.proof.segment import inspect_segment
@@ -28,9 +27,9 @@ from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
 from helios_worker.rendering.encoder_pool import ChunkEncoder
 from helios_worker.rendering.engine import check_engine, current_engine
 from helios_worker.rendering.lane import Lane, Run
-from helios_worker.rendering.page_settings import page_settings
+from helios_worker.rendering.page_settings import open_composition, page_settings
 from helios_worker.rendering.seams import SeamMismatch
-from helios_worker.rendering.work_stealing import Shares
+from helios_worker.rendering.work_stealing import WorkStealingQueue
 
 OnFrames = Callable[[int], None]
 
@@ -39,7 +38,7 @@ async def render_chunk(
     job: JobSpec,
     index: int,
     store: ArtifactStore,
-    studio: Studio,
+    browsers: BrowserPool,
     *,
     on_frames: OnFrames = lambda count: None,
 ) -> tuple[Manifest, bool]:
@@ -61,12 +60,12 @@ async def render_chunk(
         on_frames(chunk.frameCount)
         return manifest, True
 
-    engine = await current_engine(studio)
+    engine = await current_engine(browsers)
     check_engine(job.ours.engine, engine)
     started = time.monotonic()
-    with TemporaryDirectory(prefix="helios-chunk-", dir=studio.scratch) as folder:
+    with TemporaryDirectory(prefix="helios-chunk-", dir=browsers.scratch) as folder:
         segment = Path(folder) / "segment.mp4"
-        runs = await render_segment(job, chunk, store, studio, segment, on_frames)
+        runs = await render_segment(job, chunk, store, browsers, segment, on_frames)
         rendered = time.monotonic()
         info = await asyncio.to_thread(inspect_segment, segment, film.encoder, decode=False)
         key, _ = await asyncio.to_thread(
@@ -95,20 +94,22 @@ async def render_chunk(
 
 
 async def render_segment(
-    job: JobSpec, chunk: Chunk, store: ArtifactStore, studio: Studio, segment: Path, on_frames: OnFrames
+    job: JobSpec, chunk: Chunk, store: ArtifactStore, browsers: BrowserPool, segment: Path, on_frames: OnFrames
 ) -> list[Run]:
     """Captures and encodes a chunk's frames into one video file, every frame of it decoded once as proof."""
     film = job.ours.film
-    address = await studio.address(store, film)
+    composition = await open_composition(browsers.compositions, store, film)
     settings = page_settings(film, job.ours.frameTimeout)
-    lanes = [Lane(number, film, studio, address, settings) for number in range(min(studio.lanes, chunk.frameCount))]
+    lanes = [
+        Lane(number, film, browsers, composition, settings) for number in range(min(browsers.lanes, chunk.frameCount))
+    ]
     whole = range(chunk.startFrame, chunk.end)
-    shares = Shares(whole, lanes=len(lanes), unit=film.encoder.unit_frames, stealing=not film.stateful)
-    encoder = ChunkEncoder(film.encoder, whole, segment.parent, desks=len(lanes), on_frames=on_frames)
+    queue = WorkStealingQueue(whole, lanes=len(lanes), unit=film.encoder.unit_frames, stealing=not film.stateful)
+    encoder = ChunkEncoder(film.encoder, whole, segment.parent, slots=len(lanes), on_frames=on_frames)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(encoder.run())
-            captures = [group.create_task(lane.capture(shares, encoder.put)) for lane in lanes]
+            captures = [group.create_task(lane.capture(queue, encoder.put)) for lane in lanes]
     except BaseExceptionGroup as errors:
         raise first_cause(errors) from None
     runs = sorted((run for task in captures for run in task.result()), key=lambda run: run.first)

@@ -22,16 +22,17 @@ from helios_worker.artifacts.recording import is_whole
 from helios_worker.artifacts.snapshot import load_snapshot, take_snapshot
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
-from helios_worker.capture.browser_pool import Studio
+from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.messages import plain
 from helios_worker.errors import UserError
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
-from helios_worker.jobs.spec import Chunk, Engine, Film, HeliosJob, JobSpec, Metadata
+from helios_worker.jobs.spec import Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Metadata
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
-from helios_worker.planning.film import first_guess, settle
-from helios_worker.planning.seekability import Trial
+from helios_worker.planning.film import first_guess, open_film
+from helios_worker.planning.seekability import SeekabilityProbe
 from helios_worker.rendering.engine import current_engine
+from helios_worker.rendering.page_settings import open_composition
 from helios_worker.sources.archive import is_archive
 from helios_worker.sources.fetch import bring, is_elsewhere
 
@@ -56,7 +57,7 @@ class PlanResult(BaseModel):
 
 
 async def plan(
-    request: RenderRequest, store: ArtifactStore, studio: Studio, *, exclude: Iterable[Path] = ()
+    request: RenderRequest, store: ArtifactStore, browsers: BrowserPool, *, exclude: Iterable[Path] = ()
 ) -> PlanResult:
     """Writes job.json for a request, or finds the one that is there.
 
@@ -65,12 +66,12 @@ async def plan(
     Raises:
         UserError: the request or the page is wrong; the message says what to change.
     """
-    engine = await current_engine(studio)
-    snapshot, url = await resolve(request, store, studio.scratch, exclude)
+    engine = await current_engine(browsers)
+    snapshot, url = await resolve(request, store, browsers.scratch, exclude)
     # Whether a page on the network is still what it was shows only when it is opened.
     planned = None if url else await asyncio.to_thread(_existing, store, plan_key(plan_id(request, engine, snapshot)))
     if planned is None:
-        planned = await make_plan(request, store, studio, engine, snapshot, url)
+        planned = await make_plan(request, store, browsers, engine, snapshot, url)
         planned = await asyncio.to_thread(_commit, store, plan_key(planned.id), planned)
     job = await asyncio.to_thread(_commit, store, *job_of(planned, request.output))
     cached = await asyncio.to_thread(stored_chunks, store, job.chunks)
@@ -136,13 +137,13 @@ def job_of(planned: JobSpec, output: str | None) -> tuple[str, JobSpec]:
 async def make_plan(
     request: RenderRequest,
     store: ArtifactStore,
-    studio: Studio,
+    browsers: BrowserPool,
     engine: Engine,
     snapshot: str,
     url: str,
 ) -> JobSpec:
     """Opens the page, settles the film and cuts it; a job without an output."""
-    draft = Film(
+    draft = FilmSpec(
         snapshot=snapshot,
         entry=(await asyncio.to_thread(load_snapshot, store, snapshot)).entry if snapshot else "",
         url=url,
@@ -157,21 +158,21 @@ async def make_plan(
         page_errors=request.composition.pageErrors,
         encoder=encoder_settings(request, *first_guess(request, await _page_text(store, snapshot)), Fraction(30)),
     )
-    address = await studio.address(store, draft)
-    recorder = studio.record(store, address, passive=bool(snapshot))
-    film, page, warnings = await settle(request, draft, address, studio)
+    composition = await open_composition(browsers.compositions, store, draft)
+    recorder = composition.record(passive=bool(snapshot))
+    film, page, warnings = await open_film(request, draft, composition, browsers)
     if recorder.passive and recorder.foreign:  # a folder's page that asks other hosts: once more, for the record
         await page.close()
-        recorder = studio.record(store, address, passive=False)
-        film, page, warnings = await settle(request, draft, address, studio)
+        recorder = composition.record(passive=False)
+        film, page, warnings = await open_film(request, draft, composition, browsers)
     try:
-        trial = Trial(film, address, studio, request.frameTimeout)
-        with studio.blaming(address):
-            stateful = await trial.needs_history(request.composition.seeking, page)
+        probe = SeekabilityProbe(film, composition, browsers, request.frameTimeout)
+        with composition.blaming():
+            stateful = await probe.needs_history(request.composition.seeking, page)
             recording = "" if recorder.passive else await recorder.seal()
             film = film.model_copy(update={"stateful": stateful, "recording": recording})
-            costs = await trial.costs(stateful, request.chunking)
-        warnings += [*trial.warnings, *sorted(page.console.warnings)]
+            costs = await probe.costs(stateful, request.chunking)
+        warnings += [*probe.warnings, *sorted(page.console.warnings)]
     finally:
         await page.close()
     warnings += live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())])

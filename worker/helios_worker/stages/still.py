@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.capture.browser_pool import Studio
-from helios_worker.capture.page.seek_path import way_to
+from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.page.seek_path import seek_path
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
-from helios_worker.rendering.page_settings import page_settings
+from helios_worker.rendering.page_settings import open_composition, page_settings
 
 
 async def stills(
-    job: JobSpec, store: ArtifactStore, studio: Studio, frames: Iterable[int]
+    job: JobSpec, store: ArtifactStore, browsers: BrowserPool, frames: Iterable[int]
 ) -> AsyncIterator[tuple[int, bytes]]:
     """Each frame's number and its PNG, in ascending order, whatever the film's own way of capture.
 
@@ -26,10 +26,10 @@ async def stills(
     if outside:
         raise UserError(f"there is no frame {outside[0]}", remedy=f"the film has frames 0 to {film.frames - 1}")
     settings = replace(page_settings(film, job.ours.frameTimeout), picture="png")
-    address = await studio.address(store, film)
-    async with studio.page(0, address, settings) as page:
+    composition = await open_composition(browsers.compositions, store, film)
+    async with browsers.page(0, composition, settings) as page:
         for frame in wanted:
-            for stop in way_to(frame, at=page.frame, stateful=film.stateful):
+            for stop in seek_path(frame, at=page.frame, stateful=film.stateful):
                 await page.show(stop)
             await page.show(frame)
             yield frame, await page.capture()

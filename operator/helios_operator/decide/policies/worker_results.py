@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from helios_crds.renderjob_status import MAX_WARNINGS, Film, PlanStatus
+from helios_crds.renderjob_status import MAX_WARNINGS, FilmStatus, PlanStatus
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
 from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, chunks_in
@@ -77,15 +77,15 @@ def plan_result(message: str, store_url: str) -> tuple[PlanStatus, str] | None:
     return plan, marks
 
 
-def film_result(message: str, url: str, frames: int) -> Film:
+def film_result(message: str, url: str, frames: int) -> FilmStatus:
     """The film that a stitch published; without digest and size where the message does not say, or lies."""
     try:
         said = _FilmMessage.model_validate(facts(message))
     except ValidationError:
-        return Film(url=url)
+        return FilmStatus(url=url)
     if said.frames != frames:
-        return Film(url=url)
-    return Film(url=url, sha256=said.sha256, bytes=said.bytes, frames=said.frames)
+        return FilmStatus(url=url)
+    return FilmStatus(url=url, sha256=said.sha256, bytes=said.bytes, frames=said.frames)
 
 
 def bad_chunks(message: str, chunks: int) -> list[int]:

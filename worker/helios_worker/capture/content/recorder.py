@@ -7,12 +7,13 @@ one is held by DevTools' Fetch domain for as long as it takes to look its answer
 import asyncio
 import base64
 import re
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.recording import (
-    Answer,
+    RecordedResponse,
     Recording,
     asked,
     drop_late_answer,
@@ -26,9 +27,6 @@ from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Mess
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.errors import CorruptBlob, HeliosError
-
-if TYPE_CHECKING:
-    from helios_worker.capture.page.page import Page
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAMS = ("text/event-stream", "multipart/x-mixed-replace")
@@ -45,24 +43,24 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 class Recorder:
-    """The network of one page's address.
+    """Records or replays the network for the pages of one composition.
 
-    faults: what kept an answer from the page that it should have had.
-    live: requests that went to the network and cannot be kept.
-    foreign: what a passive recorder heard being asked of other hosts.
-    passive: it only listens.
+    on_fault: called with what kept a recorded answer from a page.
+    live: requests that went to the network and whose answers cannot be kept.
+    foreign: requests to other hosts, as a passive recorder saw them.
+    passive: whether the recorder only listens.
     """
 
     def __init__(
         self,
         store: ArtifactStore,
         blobs: Blobs,
-        faults: list[HeliosError],
+        on_fault: Callable[[HeliosError], None],
         recording: Recording | None = None,
         *,
         passive: bool = False,
     ) -> None:
-        self.faults = faults
+        self._on_fault = on_fault
         self.live: dict[str, None] = {}
         self.foreign: dict[str, None] = {}
         self.passive = passive
@@ -72,9 +70,8 @@ class Recorder:
         self._sealed = recording.digest if recording is not None else ""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def attach(self, page: "Page") -> None:
+    async def attach(self, session: Session) -> None:
         """Takes over a fresh page's network, in all its frames and workers."""
-        session = page.session
 
         def listen(method: str, params: Message) -> None:
             if method == "Network.requestWillBeSent" and is_foreign(params["request"]["url"]):
@@ -108,7 +105,7 @@ class Recorder:
         except Exception as error:  # whatever it is, the page must not wait for it
             if not isinstance(error, HeliosError):
                 error = HeliosError(f"{paused.name}: {type(error).__name__}: {error}")
-            self.faults.append(error)
+            self._on_fault(error)
             await paused.fail()
 
     async def _answer(self, paused: "_Paused") -> None:
@@ -129,7 +126,7 @@ class Recorder:
             return
         await paused.fulfil(answer, await self._body(paused, answer))
 
-    async def _known(self, request: str) -> Answer | None:
+    async def _known(self, request: str) -> RecordedResponse | None:
         if request in self._answers or not self._sealed:
             return self._answers.get(request)
         answer = await asyncio.to_thread(late_answer, self._store, self._sealed, request)
@@ -137,7 +134,7 @@ class Recorder:
             self._answers[request] = answer
         return answer
 
-    async def _take(self, paused: "_Paused") -> Answer | None:
+    async def _take(self, paused: "_Paused") -> RecordedResponse | None:
         """Keeps the network's answer, or somebody's who was first. None: it is not one to be kept."""
         headers = paused.response_headers
         status = paused.status
@@ -155,7 +152,7 @@ class Recorder:
                 return None
         if len(body) > MAX_BODY:
             return None
-        answer = Answer(
+        answer = RecordedResponse(
             status=status,
             headers=tuple(sorted((k, v) for k, v in headers.items() if KEPT_HEADERS.fullmatch(k))),
             body=await asyncio.to_thread(store_body, self._store, body),
@@ -164,7 +161,7 @@ class Recorder:
             answer = await asyncio.to_thread(keep_late_answer, self._store, self._sealed, paused.name, answer)
         return self._answers.setdefault(paused.name, answer)
 
-    async def _body(self, paused: "_Paused", answer: Answer) -> bytes:
+    async def _body(self, paused: "_Paused", answer: RecordedResponse) -> bytes:
         if not answer.body:
             return b""
         try:
@@ -210,7 +207,7 @@ class _Paused:
         reply = await self._send("Fetch.getResponseBody")
         return base64.b64decode(reply["body"]) if reply["base64Encoded"] else str(reply["body"]).encode()
 
-    async def fulfil(self, answer: Answer, body: bytes) -> None:
+    async def fulfil(self, answer: RecordedResponse, body: bytes) -> None:
         """Answers it; a part of the body, if that is what is asked for."""
         status, headers = answer.status, [*answer.headers, ("cache-control", "no-store")]
         wanted = _RANGE.fullmatch(self._headers.get("range", ""))

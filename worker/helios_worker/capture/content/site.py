@@ -51,14 +51,18 @@ class Site:
             await asyncio.wait([self._accepting])
         self._socket.close()
 
+    def address(self, name: str) -> str:
+        """The base address of the composition that is mounted under `name`, ending in a slash."""
+        return f"http://{name}{HOST_SUFFIX}/"
+
     def mount(self, name: str, locate: Locate, on_fault: OnFault = lambda error: None) -> str:
         """Serves a composition under `name`; returns its base address, ending in a slash.
 
         locate: from a path within the composition to a local file, or None where there is none.
-        on_fault: told when `locate` fails, which is not the page's mistake though the page sees a 500.
+        on_fault: called when `locate` fails, which is not the page's mistake though the page sees a 500.
         """
         self._mounts[name] = (locate, on_fault)
-        return f"http://{name}{HOST_SUFFIX}/"
+        return self.address(name)
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()

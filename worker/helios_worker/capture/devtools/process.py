@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from helios_crds.text import one_line
 from helios_worker.artifacts.credentials import without_credentials
 from helios_worker.capture.devtools.cdp import BrowserGone, Connection
 from helios_worker.errors import HeliosError
@@ -88,6 +89,7 @@ CANDIDATES = (
 )
 START_SECONDS = 30.0
 DEATH_SECONDS = 2.0
+LOG_CHARACTERS = 1000
 
 
 class BrowserMissing(HeliosError):
@@ -185,10 +187,12 @@ class Browser:
                 version = await connection.send("Browser.getVersion")
         except (BrowserGone, TimeoutError) as error:
             connection.close("the browser did not start")
-            said = launched.log.read_text(errors="replace").strip().splitlines()[-5:]
+            said = one_line(
+                " | ".join(launched.log.read_text(errors="replace").strip().splitlines()[-5:]), LOG_CHARACTERS
+            )
             _end(launched.pid)
             launched.folder.cleanup()
-            raise BrowserGone(f"{launched.executable} did not start: {' | '.join(said) or error}") from error
+            raise BrowserGone(f"{launched.executable} did not start: {said or error}") from error
         return cls(launched, connection, version["product"])
 
     @property

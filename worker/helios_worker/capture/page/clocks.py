@@ -11,6 +11,7 @@ import orjson
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
 from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.session import PAGE, Realm, Session
+from helios_worker.capture.messages import plain
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.playhead import Playhead
@@ -92,7 +93,7 @@ class Clocks:
             if reply is None:
                 return None
             if reply["state"] == "error":
-                raise HeliosError(f"frame {self._playhead.frame}: the clock failed: {reply['message']}")
+                raise HeliosError(f"frame {self._playhead.frame}: the clock failed: {plain(reply['message'])}")
             self._realms.note_made(realm, reply["workers"])
             if realm is PAGE:
                 self._playhead.clock_ms = reply["now"]

@@ -188,7 +188,7 @@ class Page:
         self._loaded.set()
 
     def _on_dialog(self, params: Message) -> None:
-        self.console.lines.append(f"{params['type']}() was answered by itself: {params['message']}"[:500])
+        self.console.lines.append(plain(f"{params['type']}() was answered by itself: {params['message']}"))
         self._session.post("Page.handleJavaScriptDialog", {"accept": True})
 
     def _on_binding(self, params: Message) -> None:
@@ -196,7 +196,7 @@ class Page:
             self._realms.join(params["executionContextId"])
             return
         warning = json.loads(params["payload"])
-        self.console.warnings.add(warning["text"])
+        self.console.warnings.add(plain(warning["text"]))
         if "ignore" in warning:
             self._network.ignore(warning["ignore"])
 

@@ -10,12 +10,12 @@ LEAD_IN = (0, 1)
 RUN_UP = (2, 1)
 
 
-def way_to(target: int, *, at: int = -1, stateful: bool) -> list[int]:
+def seek_path(target: int, *, at: int = -1, stateful: bool) -> list[int]:
     """The frames to show, uncaptured, between frame `at` (-1: a fresh page) and `target`.
 
-    >>> way_to(75, stateful=False)
+    >>> seek_path(75, stateful=False)
     [0, 1, 73, 74]
-    >>> way_to(3, stateful=True)
+    >>> seek_path(3, stateful=True)
     [0, 1, 2]
     """
     if stateful:
@@ -26,7 +26,7 @@ def way_to(target: int, *, at: int = -1, stateful: bool) -> list[int]:
 
 async def pictures(page: Page, frames: range, *, stateful: bool) -> AsyncIterator[tuple[int, bytes]]:
     """Each frame's number and picture, after the way to the first of them."""
-    for frame in way_to(frames.start, at=page.frame, stateful=stateful) if frames else ():
+    for frame in seek_path(frames.start, at=page.frame, stateful=stateful) if frames else ():
         await page.show(frame)
     for frame in frames:
         await page.show(frame)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from helios_worker.capture.faults import PageError
+from helios_worker.capture.messages import plain
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,14 @@ def _number(name: str, value: Any) -> int | None:
             return int(number)
     except (ValueError, OverflowError):
         pass
-    raise PageError(f'the page declares data-{name}="{value}"', remedy="write a whole number above 0")
+    raise PageError(f'the page declares data-{name}="{plain(str(value))}"', remedy="write a whole number above 0")
 
 
 def _seconds(value: Any) -> float | None:
     """Seconds from 12, "12", "1.5s" or "800ms"."""
     found = None if value is None else re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(ms|s|)\s*", str(value))
     if value is not None and (found is None or float(found.group(1)) == 0):
-        raise PageError(f'the page declares data-duration="{value}"', remedy='write seconds, such as "12" or "1.5s"')
+        raise PageError(
+            f'the page declares data-duration="{plain(str(value))}"', remedy='write seconds, such as "12" or "1.5s"'
+        )
     return None if found is None else float(found.group(1)) / (1000 if found.group(2) == "ms" else 1)

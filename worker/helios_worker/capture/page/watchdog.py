@@ -13,7 +13,7 @@ from helios_worker.capture.messages import plain
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.playhead import Playhead
-from helios_worker.capture.run_timeout import patience
+from helios_worker.capture.run_timeout import run_timeout
 
 STACK_LINES = 8
 EXAMPLES_TOLD = 3
@@ -50,7 +50,7 @@ class Watchdog:
             BrowserGone: it did, and nothing else is answered either.
         """
         try:
-            async with patience(self._limit):
+            async with run_timeout(self._limit):
                 yield
         except TimeoutError:
             report = await self._report(step)

@@ -12,7 +12,7 @@ class Fault:
     repeated: bool = False
 
 
-class FrameLedger:
+class FrameTally:
     """Ticks off frame numbers as they come and tells which are missing or come twice, in constant memory.
 
     window: how many frames may be ahead of their turn; 0 if they come in order.

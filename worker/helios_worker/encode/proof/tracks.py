@@ -10,7 +10,7 @@ import av
 from av.container import Container
 
 from helios_worker.encode.proof.decode import ProvingDecoder
-from helios_worker.encode.proof.frame_tally import Fault, FrameLedger
+from helios_worker.encode.proof.frame_tally import Fault, FrameTally
 
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
@@ -40,7 +40,7 @@ class Problems:
             self._more += 1
 
     def add_faults(self, faults: Iterable[Fault], missing: str) -> None:
-        """Note what a ledger found. missing: how to call frames that did not come."""
+        """Note what a tally found. missing: how to call frames that did not come."""
         for fault in faults:
             what = "is shown twice" if fault.repeated else missing
             self.add(f"{self.where(fault.first, fault.last)} {what}")
@@ -50,7 +50,7 @@ class Problems:
         frames = f"frame {first}" if last in (None, first) else f"frames {first} to {last}"
         return f"{frames} ({float(first / self._fps):.3f} s)"
 
-    def words(self) -> tuple[str, ...]:
+    def messages(self) -> tuple[str, ...]:
         """All that was noted, in order."""
         more = [f"and {self._more} more"] if self._more else []
         return (*self._first, *more)
@@ -71,8 +71,8 @@ class VideoProof:
         self._stream = stream
         self._fps = fps
         self._problems = problems
-        self._packet_ledger = FrameLedger(REORDER_WINDOW)
-        self._decoded_ledger = FrameLedger(0)
+        self._packet_tally = FrameTally(REORDER_WINDOW)
+        self._decoded_tally = FrameTally(0)
         self._packet_faults: list[Fault] = []
         self._decoded_faults: list[Fault] = []
         self._last_dts: int | None = None
@@ -88,7 +88,7 @@ class VideoProof:
         if self.packets == 0 and not packet.is_keyframe:
             self._problems.add("the video does not start with a key frame")
         if not packet.is_discard:  # else an edit list cuts it away
-            _keep(self._packet_faults, self._packet_ledger.add(self._frame(packet.pts)))
+            _keep(self._packet_faults, self._packet_tally.add(self._frame(packet.pts)))
         self.keyframes += packet.is_keyframe
         self.packets += 1
         self._decode(packet)
@@ -96,13 +96,13 @@ class VideoProof:
     def finish(self) -> None:
         """Flush the decoder and note what never came."""
         promised = self._stream.frames
-        _keep(self._packet_faults, self._packet_ledger.finish(promised))
+        _keep(self._packet_faults, self._packet_tally.finish(promised))
         self._problems.add_faults(self._packet_faults, "missing")
         if promised and promised != self.packets:
             self._problems.add(f"{self.packets} packets, but the index promises {promised}")
         if self._decoder is not None:
             self._decode(None)
-            _keep(self._decoded_faults, self._decoded_ledger.finish(self.packets))
+            _keep(self._decoded_faults, self._decoded_tally.finish(self.packets))
             lost = [fault for fault in self._decoded_faults if fault not in self._packet_faults]
             self._problems.add_faults(lost, "not decoded")
             for error in self._decoder.errors:
@@ -113,7 +113,7 @@ class VideoProof:
             return
         for pts in self._decoder.feed(packet):
             self.decoded += 1
-            _keep(self._decoded_faults, self._decoded_ledger.add(self._frame(pts)))
+            _keep(self._decoded_faults, self._decoded_tally.add(self._frame(pts)))
 
     def _frame(self, pts: int | None) -> int:
         """The nearest frame number; a container may round times to its own ticks, but not further."""

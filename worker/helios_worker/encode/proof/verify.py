@@ -135,7 +135,7 @@ class _Check:
             faststart=faststart,
             audio=self._audio_report(),
             decoded=self._decoding,
-            problems=self._problems.words(),
+            problems=self._problems.messages(),
         )
 
     def _audio_report(self) -> AudioReport | None:

@@ -4,15 +4,10 @@ A row says which encoder makes it, in which pixel formats, from which captured p
 become encoder options. Nothing else in this package names a codec.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
-
-if TYPE_CHECKING:
-    from helios_worker.encode.video.settings import EncoderSettings
+from typing import Final, Literal
 
 Capture = Literal["jpeg", "png", "webp"]
 
@@ -64,9 +59,9 @@ class Codec:
     crf: lowest and highest constant rate factor.
     max_side: largest width or height in pixels.
     thread_type: how the encoder splits its work; part of what shapes the bytes.
-    options: settings to encoder options. FFmpeg refuses no unknown one by itself, so `UnitEncoder` checks
-    that
-        all were taken; x264 ignores unknown names inside `x264-params`, so those are constants and tested.
+    options: from crf and preset to the encoder's options. FFmpeg does not refuse an option that it does not know, so
+        `UnitEncoder` checks that all were taken. x264 ignores unknown names inside `x264-params`, so those are
+        constants, and tested.
     """
 
     name: str
@@ -77,13 +72,13 @@ class Codec:
     crf: tuple[int, int]
     max_side: int
     thread_type: Literal["FRAME", "SLICE"]
-    options: Callable[[EncoderSettings], dict[str, str]]
+    options: Callable[[int, str], dict[str, str]]
 
 
-def _x264_options(settings: EncoderSettings) -> dict[str, str]:
+def _x264_options(crf: int, preset: str) -> dict[str, str]:
     return {
-        "crf": str(settings.crf),
-        "preset": settings.preset,
+        "crf": str(crf),
+        "preset": preset,
         "x264-params": ":".join(f"{name}={value}" for name, value in X264_PARAMS.items()),
     }
 

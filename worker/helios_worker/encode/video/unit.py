@@ -167,7 +167,7 @@ def _add_encoder(container: OutputContainer, settings: EncoderSettings) -> av.Vi
     context.codec_tag = row.mp4_tag
     context.colorspace, context.color_trc = BT709_LIMITED.matrix, BT709_LIMITED.transfer
     context.color_primaries, context.color_range = BT709_LIMITED.primaries, BT709_LIMITED.range
-    context.options = row.options(settings)
+    context.options = row.options(settings.crf, settings.preset)
     context.open()
     if context.options:  # what FFmpeg did not take is still there after opening
         raise EncodeError(f"{row.encoder} knows no option {', '.join(context.options)}")

@@ -12,7 +12,7 @@ from helios_worker.encode.proof.segment import SegmentInfo, inspect_segment
 from helios_worker.encode.video.settings import EncoderSettings
 from helios_worker.errors import BadPicture, ResourceError
 from helios_worker.rendering.encoder_pool import ChunkEncoder, cells
-from helios_worker.rendering.work_stealing import Shares
+from helios_worker.rendering.work_stealing import WorkStealingQueue
 from tests.unit.encode.builders import jpeg, picture, settings, shown_numbers, units
 
 SETTINGS = settings()
@@ -28,11 +28,11 @@ def captured(frame: int) -> bytes:
 async def encode(frames: range, folder: Path, *, lanes: int, seed: int) -> ChunkEncoder:
     """Lanes that capture at speeds of their own, as a chunk's do."""
     dice = random.Random(seed)
-    encoder = ChunkEncoder(SETTINGS, frames, folder, desks=lanes, on_frames=lambda count: None)
-    shares = Shares(frames, lanes=lanes, unit=UNIT)
+    encoder = ChunkEncoder(SETTINGS, frames, folder, slots=lanes, on_frames=lambda count: None)
+    queue = WorkStealingQueue(frames, lanes=lanes, unit=UNIT)
 
     async def lane(number: int) -> None:
-        while (piece := shares.take(number)) is not None:
+        while (piece := queue.take(number)) is not None:
             for frame in piece:
                 for _ in range(dice.randrange(4)):
                     await asyncio.sleep(0)
@@ -69,7 +69,7 @@ def test_a_picture_that_stands_still_is_proven_once(tmp_path, monkeypatch):
     monkeypatch.setattr("helios_worker.rendering.encoder_pool.inspect_segment", counted)
 
     async def still() -> ChunkEncoder:
-        encoder = ChunkEncoder(SETTINGS, range(4 * UNIT), tmp_path, desks=1, on_frames=lambda count: None)
+        encoder = ChunkEncoder(SETTINGS, range(4 * UNIT), tmp_path, slots=1, on_frames=lambda count: None)
         async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
             group.create_task(encoder.run())
             for frame in range(4 * UNIT):
@@ -82,7 +82,7 @@ def test_a_picture_that_stands_still_is_proven_once(tmp_path, monkeypatch):
 
 
 async def fail(folder: Path, pictures: dict[int, bytes]) -> None:
-    encoder = ChunkEncoder(SETTINGS, range(3 * UNIT), folder, desks=2, on_frames=lambda count: None)
+    encoder = ChunkEncoder(SETTINGS, range(3 * UNIT), folder, slots=2, on_frames=lambda count: None)
     async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
         group.create_task(encoder.run())
         for frame in range(3 * UNIT):

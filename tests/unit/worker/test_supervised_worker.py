@@ -6,7 +6,7 @@ import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.entrypoints import supervised_worker as module
-from helios_worker.entrypoints.supervised_worker import Seat
+from helios_worker.entrypoints.supervised_worker import SupervisedWorker
 from tests.unit.worker.scripted import ScriptedWorker, hanging
 
 CHUNK = Payload(jobPath="x", chunkIndex=7)
@@ -14,10 +14,10 @@ CHUNK = Payload(jobPath="x", chunkIndex=7)
 
 def test_a_worker_is_warm_before_it_is_asked_and_stays():
     worker = ScriptedWorker()
-    seat = Seat(lambda: worker)
+    supervised = SupervisedWorker(lambda: worker)
     assert worker.seen == ["initialize"]
-    assert [seat.ask(CHUNK).exitCode, seat.ask(CHUNK, seconds=60).exitCode] == [0, 0]
-    assert seat.close(5)
+    assert [supervised.ask(CHUNK).exitCode, supervised.ask(CHUNK, seconds=60).exitCode] == [0, 0]
+    assert supervised.close(5)
     assert worker.seen == ["initialize", "process", "process", "close"]
 
 
@@ -32,9 +32,9 @@ def test_a_worker_lives_in_one_thread():
         threads.append(threading.current_thread())
         return ScriptedWorker(noted)
 
-    seat = Seat(make)
-    seat.ask(CHUNK)
-    seat.ask(CHUNK)
+    supervised = SupervisedWorker(make)
+    supervised.ask(CHUNK)
+    supervised.ask(CHUNK)
     assert len(threads) == 3
     assert set(threads) == {threads[0]}
     assert threads[0] is not threading.current_thread()
@@ -42,7 +42,7 @@ def test_a_worker_lives_in_one_thread():
 
 def test_what_goes_wrong_at_the_start_is_raised():
     with pytest.raises(OSError, match="no room"):
-        Seat(lambda: (_ for _ in ()).throw(OSError("no room")))
+        SupervisedWorker(lambda: (_ for _ in ()).throw(OSError("no room")))
 
 
 def test_a_worker_that_does_not_become_warm_is_closed():
@@ -52,13 +52,13 @@ def test_a_worker_that_does_not_become_warm_is_closed():
 
     worker = Cold()
     with pytest.raises(OSError, match="no browser"):
-        Seat(lambda: worker)
+        SupervisedWorker(lambda: worker)
     assert worker.seen == ["close"]
 
 
 def test_a_long_reply_is_cut():
-    seat = Seat(lambda: ScriptedWorker(lambda payload: Reply(exitCode=1, stderr="s" * 9000)))
-    assert len(seat.ask(CHUNK).stderr) < 4097
+    supervised = SupervisedWorker(lambda: ScriptedWorker(lambda payload: Reply(exitCode=1, stderr="s" * 9000)))
+    assert len(supervised.ask(CHUNK).stderr) < 4097
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_stage_that_takes_too_long_is_ended(monkeypatch, payload, what):
     monkeypatch.setattr(module, "RESERVE_SECONDS", 20.0)
     monkeypatch.setattr(module, "RESERVE_SHARE", 0.95)
     worker = hanging()
-    reply = Seat(lambda: worker).ask(payload, seconds=10)  # 0.5 s of work, and 5.7 s to hear that it is over
+    reply = SupervisedWorker(lambda: worker).ask(payload, seconds=10)  # 0.5 s of work, 5.7 s to end
     assert reply.exitCode == ExitCode.EXHAUSTED
     assert what in reply.stderr
     assert worker.seen == ["initialize", "process", "stop"]
@@ -78,18 +78,18 @@ def test_a_stage_that_takes_too_long_is_ended(monkeypatch, payload, what):
 def test_one_that_does_not_hear_it_is_left_behind_and_closed_when_it_lets_go():
     first, second = hanging(deaf=True, immortal=True), ScriptedWorker()
     workers = iter([first, second])
-    seat = Seat(lambda: next(workers))
-    assert seat.ask(CHUNK, seconds=1).exitCode == ExitCode.EXHAUSTED
+    supervised = SupervisedWorker(lambda: next(workers))
+    assert supervised.ask(CHUNK, seconds=1).exitCode == ExitCode.EXHAUSTED
     assert first.seen[-2:] == ["stop", "kill"]
-    assert seat.ask(CHUNK).exitCode == ExitCode.DONE
+    assert supervised.ask(CHUNK).exitCode == ExitCode.DONE
     assert second.seen == ["initialize", "process"]
     assert "close" not in first.seen
     first.release.set()
     assert first.closed.wait(5)
 
 
-def ask_in_thread(seat: Seat, replies: list[Reply]) -> threading.Thread:
-    asker = threading.Thread(target=lambda: replies.append(seat.ask(CHUNK)))
+def ask_in_thread(supervised: SupervisedWorker, replies: list[Reply]) -> threading.Thread:
+    asker = threading.Thread(target=lambda: replies.append(supervised.ask(CHUNK)))
     asker.start()
     return asker
 
@@ -97,24 +97,24 @@ def ask_in_thread(seat: Seat, replies: list[Reply]) -> threading.Thread:
 @pytest.mark.parametrize("deaf", [False, True])
 def test_told_to_stop_a_stage_is_handed_back(deaf):
     worker, replies = hanging(deaf=deaf, immortal=deaf), list[Reply]()
-    seat = Seat(lambda: worker)
-    asker = ask_in_thread(seat, replies)
+    supervised = SupervisedWorker(lambda: worker)
+    asker = ask_in_thread(supervised, replies)
     assert worker.begun.wait(5)
-    seat.stop()
+    supervised.stop()
     if deaf:
-        seat.give_up()
+        supervised.give_up()
     asker.join(5)
     assert [reply.exitCode for reply in replies] == [ExitCode.TERMINATED]
-    assert seat.close(5) is not deaf
+    assert supervised.close(5) is not deaf
     worker.release.set()
 
 
 def test_nothing_under_way_to_stop():
     worker = ScriptedWorker()
-    seat = Seat(lambda: worker)
-    assert seat.close(5)
-    seat.stop()
-    seat.give_up()
+    supervised = SupervisedWorker(lambda: worker)
+    assert supervised.close(5)
+    supervised.stop()
+    supervised.give_up()
     assert worker.seen == ["initialize", "close"]
 
 
@@ -124,5 +124,5 @@ def test_one_that_does_not_close_is_killed():
             self.release.wait(20)
 
     worker = Stuck()
-    assert not Seat(lambda: worker).close(0.05)
+    assert not SupervisedWorker(lambda: worker).close(0.05)
     assert worker.seen == ["initialize", "kill"]

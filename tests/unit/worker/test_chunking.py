@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helios_crds.request import Chunking, Composition, RenderRequest
+from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest
 from helios_worker.errors import UserError
-from helios_worker.jobs.spec import CostPoint, Film
+from helios_worker.jobs.spec import CostPoint, FilmSpec
 from helios_worker.planning.chunking import LEAST_SHARE, CostCurve, chunk_bounds, cut_chunks, frame_costs, join_small
 from tests.unit.worker.builders import ENGINE, film
 
@@ -17,7 +17,7 @@ COST_BASED = ("count", "targetSeconds")
 
 
 def asked(**chunking: object) -> RenderRequest:
-    return RenderRequest(composition=Composition(url="page"), chunking=Chunking.model_validate(chunking))
+    return RenderRequest(composition=CompositionRequest(url="page"), chunking=ChunkingRequest.model_validate(chunking))
 
 
 def points(*pairs: tuple[int, float]) -> list[CostPoint]:
@@ -25,7 +25,7 @@ def points(*pairs: tuple[int, float]) -> list[CostPoint]:
 
 
 @st.composite
-def films(draw: st.DrawFn) -> Film:
+def films(draw: st.DrawFn) -> FilmSpec:
     frames = draw(st.integers(1, 3000))
     first = draw(st.integers(0, frames - 1))
     return film(frames, first=first, end=draw(st.integers(first + 1, frames)), unit=draw(st.integers(1, 200)))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helios_worker.rendering.work_stealing import PIECES_PER_UNIT, Shares
+from helios_worker.rendering.work_stealing import PIECES_PER_UNIT, WorkStealingQueue
 
 
 @st.composite
@@ -17,14 +17,14 @@ def shared_chunks(draw: st.DrawFn) -> tuple[range, int, int]:
     return range(start, start + draw(st.integers(1, 20 * unit))), draw(st.integers(1, 8)), unit
 
 
-def dealt(shares: Shares, turns: list[int], lanes: int) -> dict[int, list[range]]:
+def dealt(queue: WorkStealingQueue, turns: list[int], lanes: int) -> dict[int, list[range]]:
     """What each lane takes when they ask in the order of `turns`, then in rounds until there is no more."""
     taken: dict[int, list[range]] = {lane: [] for lane in range(lanes)}
     done: set[int] = set()
     turns = [*turns, *range(lanes)]
     while len(done) < lanes:
         for lane in turns:
-            piece = shares.take(lane)
+            piece = queue.take(lane)
             if piece is None:
                 done.add(lane)
             else:
@@ -42,7 +42,7 @@ def jumps(pieces: list[range]) -> int:
 def test_every_frame_is_taken_once_whoever_asks_when(case, stealing, data):
     frames, lanes, unit = case
     turns = data.draw(st.lists(st.integers(0, lanes - 1), max_size=60))
-    taken = dealt(Shares(frames, lanes=lanes, unit=unit, stealing=stealing), turns, lanes)
+    taken = dealt(WorkStealingQueue(frames, lanes=lanes, unit=unit, stealing=stealing), turns, lanes)
     assert sorted(frame for pieces in taken.values() for piece in pieces for frame in piece) == list(frames)
     for piece in (piece for pieces in taken.values() for piece in pieces):
         assert 0 < len(piece) <= -(-unit // PIECES_PER_UNIT)
@@ -52,7 +52,7 @@ def test_every_frame_is_taken_once_whoever_asks_when(case, stealing, data):
 @given(shared_chunks())
 def test_without_stealing_every_lane_walks_on_without_a_jump(case):
     frames, lanes, unit = case
-    taken = dealt(Shares(frames, lanes=lanes, unit=unit, stealing=False), [], lanes)
+    taken = dealt(WorkStealingQueue(frames, lanes=lanes, unit=unit, stealing=False), [], lanes)
     assert [jumps(pieces) for pieces in taken.values()] == [0] * lanes
 
 
@@ -60,13 +60,13 @@ def test_without_stealing_every_lane_walks_on_without_a_jump(case):
 def test_lanes_of_equal_speed_hardly_jump(case):
     """They end together but for rounding, so the tail alone is shared out again."""
     frames, lanes, unit = case
-    taken = dealt(Shares(frames, lanes=lanes, unit=unit), [], lanes)
+    taken = dealt(WorkStealingQueue(frames, lanes=lanes, unit=unit), [], lanes)
     assert max(jumps(pieces) for pieces in taken.values()) <= 2 + PIECES_PER_UNIT.bit_length()
 
 
 def test_one_slow_lane_is_helped():
     """Lane 0 takes one piece; the other gets all the rest but what is no longer worth a jump."""
-    taken = dealt(Shares(range(600), lanes=2, unit=60), [0] + [1] * 100, 2)
+    taken = dealt(WorkStealingQueue(range(600), lanes=2, unit=60), [0] + [1] * 100, 2)
     assert taken[0] == [range(15), range(15, 30)]
     assert taken[1][:20] == [range(n, n + 15) for n in range(300, 600, 15)]
     assert taken[1][20].start == 180, "the later half of what lane 0 had left, on the grid"
@@ -84,6 +84,6 @@ def test_one_slow_lane_is_helped():
     ],
 )
 def test_where_the_lanes_begin(frames, lanes, firsts):
-    shares = Shares(frames, lanes=lanes, unit=60, stealing=False)
-    taken = [shares.take(lane) for lane in range(lanes)]
+    queue = WorkStealingQueue(frames, lanes=lanes, unit=60, stealing=False)
+    taken = [queue.take(lane) for lane in range(lanes)]
     assert [piece and piece.start for piece in taken] == firsts

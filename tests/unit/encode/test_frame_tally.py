@@ -4,12 +4,12 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helios_worker.encode.proof.frame_tally import Fault, FrameLedger
+from helios_worker.encode.proof.frame_tally import Fault, FrameTally
 
 
 def faults(frames, window, promised):
-    ledger = FrameLedger(window)
-    return [*chain.from_iterable(ledger.add(frame) for frame in frames), *ledger.finish(promised)]
+    tally = FrameTally(window)
+    return [*chain.from_iterable(tally.add(frame) for frame in frames), *tally.finish(promised)]
 
 
 def test_a_gap_and_a_repeat_are_named():
@@ -21,7 +21,7 @@ def test_a_gap_and_a_repeat_are_named():
 
 
 def test_in_order_a_gap_is_known_at_once():
-    assert FrameLedger(0).add(3) == [Fault(0, 2)]
+    assert FrameTally(0).add(3) == [Fault(0, 2)]
 
 
 @given(st.permutations(range(40)), st.integers(0, 6), st.sets(st.integers(0, 39)))

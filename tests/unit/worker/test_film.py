@@ -5,21 +5,21 @@ from fractions import Fraction
 import pytest
 from pydantic import ValidationError
 
-from helios_crds.request import Composition, RenderRequest, Video
+from helios_crds.request import CompositionRequest, RenderRequest, VideoRequest
 from helios_worker.capture.page.settings import Declared
 from helios_worker.errors import UserError
-from helios_worker.planning.film import exact_fps, film_of, first_guess
+from helios_worker.planning.film import exact_fps, first_guess, resolve_film
 from tests.unit.worker.builders import film
 
 PAGE = Declared(width=640, height=360, fps="25", duration=4.0)
 
 
 def asked(**video: object) -> RenderRequest:
-    return RenderRequest(composition=Composition(url="page"), video=Video.model_validate(video))
+    return RenderRequest(composition=CompositionRequest(url="page"), video=VideoRequest.model_validate(video))
 
 
 def settled(request: RenderRequest, declared: Declared = PAGE):
-    whole, warnings = film_of(request, declared, film())
+    whole, warnings = resolve_film(request, declared, film())
     encoder = whole.encoder
     return (encoder.width, encoder.height, encoder.fps, whole.frames, whole.first, whole.end), warnings
 
@@ -88,7 +88,7 @@ def test_what_is_said_needs_no_warning():
 )
 def test_refused_in_words(video, declared, message):
     with pytest.raises(UserError, match=message) as refused:
-        film_of(asked(**video), declared, film())
+        resolve_film(asked(**video), declared, film())
     assert refused.value.exit_code == 64
 
 
@@ -120,7 +120,7 @@ def test_no_rate(text):
 
 @pytest.mark.parametrize("text", ["58.8235294117647", "29.5", "30000/1001", "240", "0.1"])
 def test_a_film_of_any_declared_rate_survives_the_job_file(text):
-    whole, _ = film_of(asked(frames=3), Declared(fps=text), film())
+    whole, _ = resolve_film(asked(frames=3), Declared(fps=text), film())
     assert type(whole).model_validate_json(whole.model_dump_json()) == whole
 
 

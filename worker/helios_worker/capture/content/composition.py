@@ -1,0 +1,133 @@
+"""Opened compositions: where the browsers find a film's page, and what they are answered in place of the network.
+
+A composition is opened once for a stage and passed to whoever opens its pages. It knows its address, what kept a file
+from its pages, and who records or replays the network for them.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from helios_worker.artifacts.blobs import Blobs
+from helios_worker.artifacts.recording import load_recording
+from helios_worker.artifacts.snapshot import Snapshot, load_snapshot
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.content.recorder import Recorder
+from helios_worker.capture.content.site import Locate, Site
+from helios_worker.errors import HeliosError
+
+
+class OpenComposition:
+    """A film's page as the browsers of this machine reach it.
+
+    address: URL of the page.
+    recorder: records or replays the network for the pages that are opened from now on; None leaves them the network.
+    """
+
+    def __init__(self, address: str, store: ArtifactStore, blobs: Blobs) -> None:
+        self.address = address
+        self.recorder: Recorder | None = None
+        self._store = store
+        self._blobs = blobs
+        self._faults: list[HeliosError] = []
+
+    def note_fault(self, fault: HeliosError) -> None:
+        """Notes what kept a file from the page that its composition has."""
+        self._faults.append(fault)
+
+    def record(self, *, passive: bool) -> Recorder:
+        """Records what the network answers the pages that are opened from now on.
+
+        passive: only notes which requests go to hosts other than the composition's own.
+        """
+        self.recorder = Recorder(self._store, self._blobs, self.note_fault, passive=passive)
+        return self.recorder
+
+    async def replay(self, digest: str) -> None:
+        """Answers the pages that are opened from now on with a recording.
+
+        Raises:
+            CorruptArtifact: the recording is missing or has been altered.
+        """
+        recording = await asyncio.to_thread(load_recording, self._store, digest)
+        self.recorder = Recorder(self._store, self._blobs, self.note_fault, recording)
+
+    @contextmanager
+    def blaming(self) -> Iterator[None]:
+        """Around what a page does. A file that we failed to deliver is the cause, whatever the page made of that.
+
+        Raises:
+            HeliosError: what kept a file from the page that its composition has, also where the page hid it.
+        """
+        try:
+            yield
+        except HeliosError:
+            if not self._faults:
+                raise
+        if self._faults:
+            raise self._faults[0]
+
+
+class Compositions:
+    """Opens compositions, and keeps warm what all of them need: the site that serves files, and local copies of blobs.
+
+    scratch: folder for files fetched from a remote store.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self._site = Site()
+        self._blobs = Blobs(scratch)
+
+    @property
+    def port(self) -> int:
+        """Where on this machine the compositions' hosts are served; bound before the site starts."""
+        return self._site.port
+
+    async def start(self) -> None:
+        """Serves files; doing it again changes nothing."""
+        await self._site.start()
+
+    async def stop(self) -> None:
+        """Ends the site."""
+        await self._site.stop()
+
+    def make_room(self) -> None:
+        """Between two stages: copies of past compositions must not fill the folder of a worker that stays."""
+        self._blobs.make_room()
+
+    async def open(
+        self, store: ArtifactStore, *, snapshot: str = "", entry: str = "", url: str = "", recording: str = ""
+    ) -> OpenComposition:
+        """A composition from a store, or a page on the network.
+
+        snapshot, entry: digest of the files, and the page among them; "" where the page is on the network.
+        url: of a page on the network.
+        recording: digest of what the network answers the page; "" where it is to ask the network itself.
+
+        Raises:
+            CorruptArtifact: the snapshot or the recording is missing or has been altered.
+        """
+        if not snapshot:
+            composition = OpenComposition(url, store, self._blobs)
+        else:
+            await self._site.start()
+            files = await asyncio.to_thread(load_snapshot, store, snapshot)
+            name = snapshot[:20]
+            composition = OpenComposition(self._site.address(name) + entry, store, self._blobs)
+            self._site.mount(name, locator(store, files, self._blobs), composition.note_fault)
+        if recording:
+            await composition.replay(recording)
+        return composition
+
+
+def locator(store: ArtifactStore, snapshot: Snapshot, blobs: Blobs) -> Locate:
+    """Where a snapshot's files are on this machine, fetched and proven when first asked for."""
+
+    async def locate(path: str) -> Path | None:
+        digest = snapshot.files.get(path) or snapshot.files.get(f"{path}/index.html".lstrip("/"))
+        if digest is None:
+            return None
+        return await blobs.file(store, digest, path or snapshot.entry)
+
+    return locate
