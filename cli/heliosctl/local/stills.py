@@ -90,7 +90,7 @@ def from_film(path: Path, choose: Choose) -> tuple[Fraction, dict[int, Image.Ima
                     raise CorruptArtifact(f"{path}: frame {number} cannot be decoded")
                 taken[number] = shown.to_image()  # type: ignore[no-untyped-call]
     except av.FFmpegError as error:
-        raise CorruptArtifact(f"{path} is no readable video ({error.strerror})") from error
+        raise CorruptArtifact(f"{path} is not a readable video ({error.strerror})") from error
     return fps, taken
 
 
