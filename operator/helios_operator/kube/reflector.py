@@ -7,6 +7,7 @@ objects with a label only, and says when the list is complete.
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 
 import structlog
 

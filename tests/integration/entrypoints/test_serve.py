@@ -312,17 +312,17 @@ def test_a_stage_may_take_so_many_seconds(film, tmp_path):
     with service(tmp_path, "--seconds", "10", port=free_port()) as served:
         reply = served.ask({"jobPath": film.slow})
         assert reply["exitCode"] == 75
-        assert "chunk 0 was not done in the 7 s that there were" in reply["stderr"]
+        assert "chunk 0 was not done in the 7 s it had" in reply["stderr"]
         assert served.ask({"jobPath": film.job, "chunkIndex": 9})["exitCode"] == 64
 
 
 @pytest.mark.parametrize(
     ("environment", "code", "said"),
     [
-        pytest.param({"PORT": "http"}, 64, "PORT is 'http', which is no port", id="no port"),
-        pytest.param({"PORT": "99999"}, 64, "PORT is '99999', which is no port", id="no such port"),
+        pytest.param({"PORT": "http"}, 64, "PORT is 'http', which is not a port number", id="no port"),
+        pytest.param({"PORT": "99999"}, 64, "PORT is '99999', which is not a port number", id="no such port"),
         pytest.param(
-            {"HELIOS_CHROMIUM": "/etc"}, 64, "HELIOS_CHROMIUM is /etc, which is no executable", id="no browser"
+            {"HELIOS_CHROMIUM": "/etc"}, 64, "HELIOS_CHROMIUM is /etc, which is not an executable", id="no browser"
         ),
         pytest.param({"HELIOS_CHROMIUM": "/bin/false"}, 1, "/bin/false did not start", id="broken browser"),
     ],
@@ -341,7 +341,7 @@ def test_a_port_that_is_taken_is_said(warm_service, tmp_path):
     environment = {**os.environ, "PORT": str(warm_service.port)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
     assert done.returncode == 64
-    assert f"port {warm_service.port} cannot be listened on: Address already in use" in done.stderr
+    assert f"cannot listen on port {warm_service.port}: Address already in use" in done.stderr
 
 
 def test_a_killed_service_leaves_no_browser(tmp_path):
