@@ -105,21 +105,6 @@ class Invocations:
         """Why targets are left alone by everybody, by name."""
         return self._health.resting(owner)
 
-    # Parts of `observe`, until the controller asks for the whole.
-
-    def attempts(self, owner: str) -> list[Attempt]:  # noqa: D102
-        return [found.attempt for found in self._of.get(owner, {}).values()]
-
-    def active(self, target: str) -> int:  # noqa: D102
-        return self._active[target]
-
-    def calls(self, owner: str) -> int:  # noqa: D102
-        return self._active_for.get(owner, Counter[str]()).total()
-
-    def room(self, target: str, owner: str, free: int) -> int:  # noqa: D102
-        own = self._active_for.get(owner, Counter[str]())[target]
-        return self._health.capacity(target, owner, free, self._active[target], own)
-
     # --- what is done -----------------------------------------------------------------------------------------
 
     def carry_out(
@@ -198,7 +183,8 @@ class Invocations:
     def bill(self, owner: str, targets: Sequence[TargetStatus]) -> None:
         """A status with these parts, which holds all costs so far, is about to be written."""
         costs = {uid for uid, found in self._of.get(owner, {}).items() if found.attempt.cost is not None}
-        self._bills.add(owner, targets, costs)
+        if costs:
+            self._bills.add(owner, targets, costs)
 
     def confirm(self, owner: str, targets: Sequence[TargetStatus]) -> None:
         """What the API server has now: costs that are in it are not counted again."""
