@@ -1,8 +1,7 @@
-"""Brings a composition that lies elsewhere into a folder: from a bucket, or out of an archive.
+"""Brings a composition from a bucket or an archive into a folder.
 
-A snapshot is taken of that folder as of any other, so a page in a bucket, the same page in an archive and the same
-page here are one composition, whose chunks they share. A page on the web is none of this: a browser opens it where
-it is.
+The plan takes a snapshot of that folder as of any other. The same page in a bucket, in an archive or in a local folder
+is therefore one composition, whose chunks are shared. A page on the web is not fetched: the browser opens it.
 """
 
 import os
@@ -30,7 +29,7 @@ LIMITS = Limits(MAX_FILES, MAX_BYTES)
 
 
 def is_elsewhere(url: str) -> bool:
-    """Whether a composition has to be brought here: it is in a bucket, or in an archive wherever that is."""
+    """Whether a composition must be fetched first: it is in a bucket, or in an archive anywhere."""
     return url.startswith(BUCKETS) or is_archive(url)
 
 
@@ -41,11 +40,11 @@ def bring(
 
     entry: the page within a folder or an archive.
     folder: empty, and removed by the caller.
-    exclude: URLs of files and folders that are no part of it, such as the output's.
+    exclude: URLs of files and folders that do not belong to the composition, such as the output.
 
     Raises:
-        UserError: there is no such page, or more than a composition should hold.
-        StoreError: it cannot be had now.
+        UserError: there is no such page, or the source is larger than a composition may be.
+        StoreError: it cannot be fetched now; another attempt may succeed.
     """
     if is_archive(url):
         shown = redacted(url)
@@ -92,7 +91,7 @@ def _archive(url: str, folder: Path) -> Path:
 
 
 def _download(url: str, copy: Path) -> None:
-    """Fetches a file from the web. Its address may be signed, so what follows a ? is never shown."""
+    """Fetches a file from the web. Messages leave out what follows a ? in its address, which may be a signature."""
     doing = f"fetching {redacted(url)}"
     timeouts = StoreTimeouts.of(os.environ)
     try:
@@ -117,13 +116,13 @@ def _download(url: str, copy: Path) -> None:
 
 
 def _fetch_folder(store: ArtifactStore, folder: Path, exclude: Collection[str], limits: Limits) -> None:
-    """Everything under a bucket's prefix but for what is hidden or excluded."""
+    """Fetches all objects under a bucket's prefix, except for hidden and excluded ones."""
     if store.url in exclude:
         raise UserError(
             f"the artifacts lie in the composition's own folder {store.url}, which would then hold its own artifacts",
             remedy="choose another place for them",
         )
-    exclude = [each for each in exclude if each.startswith(store.url)]  # and not what the composition itself is in
+    exclude = [each for each in exclude if each.startswith(store.url)]  # not a folder around the composition
     listed = store.entries("", limit=2 * limits.files)
     wanted = [found for found in listed if _is_wanted(found, store, exclude)]
     # Some tools show a folder by making an empty object of its name.
@@ -153,7 +152,7 @@ def _fetch_folder(store: ArtifactStore, folder: Path, exclude: Collection[str], 
 
 
 def _is_wanted(found: Entry, store: ArtifactStore, exclude: Collection[str]) -> bool:
-    """Not what is hidden or excluded. The library gives no key that leads out of its folder; such a one is hidden."""
+    """Whether an object is neither hidden nor excluded. A key with `..` would count as hidden."""
     hidden = any(part.startswith(".") for part in PurePosixPath(found.key).parts)
     return bool(found.key) and not hidden and not _is_excluded(store.url + found.key, exclude)
 
@@ -163,7 +162,7 @@ def _is_excluded(url: str, exclude: Collection[str]) -> bool:
 
 
 def _only_folder(root: Path, entry: str) -> Path:
-    """The one folder in an archive, where the page is in it rather than at the top: `tar c teaser` packs it so."""
+    """The only folder of an archive, where that folder holds the page, as `tar c teaser` packs it. Else the top."""
     inside = list(root.iterdir())
     if not (root / entry).is_file() and len(inside) == 1 and (inside[0] / entry).is_file():
         return inside[0]
