@@ -34,36 +34,36 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby
 from types import FrameType
 from typing import Any
 from unittest import mock
 
 import structlog
-from helios_operator.adapters.deployed import Deployed
-from helios_operator.clouds import Clouds
-from helios_operator.config import Config, Store
 
 # --- what depends on the layout: names of modules, and how the controller is made, told and run ----------------------
-from helios_operator import controller as control
-from helios_operator import paths
+from helios_adapters.base import Deployed
+from helios_crds.backoff import Backoff
+from helios_operator.control import controller as control
+from helios_operator.kube import paths
+from helios_operator.model.config import Config, Store
+from helios_operator.offload.connections import Clouds
 
 OURS = ("helios_crds", "helios_operator", "helios_adapters", "heliosctl", "helios_worker")
-FORMER_MODEL = ("config", "ledger", "locations", "marks", "reasons", "state", "tallies")
-MODEL = ("helios_crds", "helios_operator.model", *(f"helios_operator.{name}" for name in FORMER_MODEL))
+MODEL = ("helios_crds", "helios_operator.model")
 RENDER_JOBS, JOBS, TARGETS = paths.render_jobs("films"), paths.jobs("films"), paths.TARGETS
-CALLER_OF_RECONCILE = control  # the module in which the pass finds it
+CALLER_OF_RECONCILE = control  # the module in which the controller finds it
 
 
-def controller_at(cluster: "Cluster") -> control.Controller:
+def controller_at(server: "ApiServer") -> control.Controller:
     """A controller that has heard of everything that the API server has."""
-    config = Config(store=Store(url=STORE, claim=""), backoff=timedelta(0))
-    controller = control.Controller(cluster, config, Clouds(connect))
+    config = Config(store=Store(url=STORE, claim=""), backoff=Backoff(base=0))
+    controller = control.Controller(server, config, Clouds(connect))
     children = controller.children
     told = {TARGETS: controller.put_target, JOBS: children.put_job, PODS: children.put_pod}
     for place, tell in {**told, RENDER_JOBS: controller.put_render_job}.items():
-        for body in cluster.all_in(place):
+        for body in server.all_in(place):
             tell(body)
     return controller
 
@@ -74,8 +74,8 @@ async def connect(_: object) -> tuple[Any, Deployed]:
 
 
 async def one_pass(controller: control.Controller) -> None:
-    """From the pass' entry to its end."""
-    await controller._pass(UID)
+    """From the reconcile's entry to its end."""
+    await controller._reconcile(UID)
 
 
 # --- the scenario ----------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ RENDER_JOB: Object = {
 }
 
 
-class Cluster:
+class ApiServer:
     """The API server, with what a pass asks of the operator's client. It refuses nothing."""
 
     def __init__(self, objects: dict[str, Object]) -> None:
@@ -123,22 +123,22 @@ class Cluster:
         return self.put(path, {**self.objects[path], "status": body["status"]})
 
 
-async def scenario() -> Cluster:
+async def scenario() -> ApiServer:
     """What there is when the pass begins: an earlier one has started two chunks, which have come to an end."""
-    cluster = Cluster({})
-    cluster.put(f"{TARGETS}/function", {"metadata": {"name": "function"}, "spec": FUNCTION})
-    cluster.put(f"{RENDER_JOBS}/teaser", RENDER_JOB)
-    await one_pass(controller_at(cluster))
-    for job, how, code in zip(cluster.all_in(JOBS), ("Complete", "Failed"), (0, 1), strict=True):
+    server = ApiServer({})
+    server.put(f"{TARGETS}/function", {"metadata": {"name": "function"}, "spec": FUNCTION})
+    server.put(f"{RENDER_JOBS}/teaser", RENDER_JOB)
+    await one_pass(controller_at(server))
+    for job, how, code in zip(server.all_in(JOBS), ("Complete", "Failed"), (0, 1), strict=True):
         name = job["metadata"]["name"]
-        cluster.put(f"{JOBS}/{name}", {**job, "status": {"conditions": [{"type": how, "status": "True"}]}})
+        server.put(f"{JOBS}/{name}", {**job, "status": {"conditions": [{"type": how, "status": "True"}]}})
         owner = {"kind": "Job", "uid": job["metadata"]["uid"], "controller": True}
         meta = {"name": name, "namespace": "films", "ownerReferences": [owner]}
         ended = {"exitCode": code, "finishedAt": "2026-01-01T12:00:00Z", "message": '{"message": "bad luck"}' * code}
         container = {"name": "worker", "state": {"terminated": ended}}
         status = {"phase": "Failed" if code else "Succeeded", "containerStatuses": [container]}
-        cluster.put(f"{PODS}/{name}", {"metadata": meta, "status": status})
-    return cluster
+        server.put(f"{PODS}/{name}", {"metadata": meta, "status": status})
+    return server
 
 
 # --- the walk --------------------------------------------------------------------------------------------------------
@@ -208,19 +208,19 @@ def traced() -> Iterator[Trace]:
 
 async def measure(*, again: bool) -> dict[str, Object]:
     """What there is to tell of the pass and of reconcile, once all has been done untraced."""
-    cluster = await scenario()
+    server = await scenario()
     if again:
-        await one_pass(controller_at(cluster))
+        await one_pass(controller_at(server))
     reconcile = CALLER_OF_RECONCILE.reconcile
     with mock.patch.object(CALLER_OF_RECONCILE, "reconcile", wraps=reconcile) as called:
-        await one_pass(controller_at(Cluster(cluster.objects)))
-    controller = controller_at(cluster)
+        await one_pass(controller_at(ApiServer(server.objects)))
+    controller = controller_at(server)
     with traced() as whole:
         await one_pass(controller)
     with traced() as inner:
         reconcile(*called.call_args.args, **called.call_args.kwargs)
-    chunks = cluster.objects[f"{RENDER_JOBS}/teaser"]["status"]["chunkMap"]
-    assert (chunks, len(cluster.all_in(JOBS))) == ("#aa", 3), "one is done, and two are at work, one of them as a Job"
+    chunks = server.objects[f"{RENDER_JOBS}/teaser"]["status"]["chunkMap"]
+    assert (chunks, len(server.all_in(JOBS))) == ("#aa", 3), "one is done, and two are at work, one of them as a Job"
     return {"pass": whole.result(), "reconcile": inner.result()}
 
 

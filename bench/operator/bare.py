@@ -17,11 +17,14 @@ from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator.control.controller import STARTERS
 from helios_operator.kube import paths
-from helios_operator.kube.client import Cluster, Object
-from helios_operator.kube.reflector import Watcher
+from helios_operator.kube.client import Client, Object
+from helios_operator.kube.reflector import Reflector
 from helios_operator.manifests.job import attempt_job
+from helios_operator.manifests.names import SELECTOR
 from helios_operator.model.config import Config, Store
-from helios_operator.model.state import PLAN, STITCH, ObservedJob, StartAttempt, Work
+from helios_operator.model.decision import StartAttempt
+from helios_operator.model.observation import ObservedJob
+from helios_operator.model.state import PLAN, STITCH, Work
 
 WINDOW = 500
 
@@ -29,38 +32,38 @@ WINDOW = 500
 class BareLoop:
     """Creates Jobs and hears when they are complete."""
 
-    def __init__(self, cluster: Cluster, config: Config) -> None:
-        self._cluster, self._config = cluster, config
+    def __init__(self, client: Client, config: Config, name: str, target: RenderTargetSpec) -> None:
+        self._client, self._config, self._name, self._target = client, config, name, target
         self._ended: dict[str, asyncio.Event] = {}
         self._places = asyncio.Semaphore(STARTERS)
 
-    async def run(self, jobs: Sequence[ObservedJob], target: str) -> None:
+    async def run(self, jobs: Sequence[ObservedJob]) -> None:
         """Renders them all."""
-        watcher = Watcher(self._cluster, paths.jobs(), self._hear, lambda uids, at: None)
+        watcher = Reflector(self._client, paths.jobs(), SELECTOR, self._hear, lambda uids, at: None)
         follow = asyncio.create_task(watcher.run())
         try:
-            await asyncio.gather(*(self._render(job, target) for job in jobs))
+            await asyncio.gather(*(self._render(job) for job in jobs))
         finally:
             follow.cancel()
 
-    async def _render(self, job: ObservedJob, target: str) -> None:
+    async def _render(self, job: ObservedJob) -> None:
         assert job.status.plan is not None
-        await self._attempt(job, PLAN, target)
+        await self._attempt(job, PLAN)
         window = asyncio.Semaphore(job.spec.execution.parallelism)
 
         async def one(index: int) -> None:
             async with window:
-                await self._attempt(job, Work(Stage.CHUNK, index), target)
+                await self._attempt(job, Work(Stage.CHUNK, index))
 
         await asyncio.gather(*(one(index) for index in range(job.status.plan.chunks)))
-        await self._attempt(job, STITCH, target)
+        await self._attempt(job, STITCH)
 
-    async def _attempt(self, job: ObservedJob, work: Work, target: str) -> None:
-        body = attempt_job(job, StartAttempt(work, 1, target), self._config)
+    async def _attempt(self, job: ObservedJob, work: Work) -> None:
+        body = attempt_job(job, StartAttempt(work, 1, self._name), self._target, self._config)
         del body["metadata"]["ownerReferences"]  # to objects that are not there: they would be collected
         ended = self._ended[f"{job.namespace}/{body['metadata']['name']}"] = asyncio.Event()
         async with self._places:
-            await self._cluster.create(paths.jobs(job.namespace), body)
+            await self._client.create(paths.jobs(job.namespace), body)
         await ended.wait()
 
     def _hear(self, _: str, body: Object) -> None:
@@ -77,9 +80,7 @@ async def bare(kubeconfig: Path, renders: Sequence[Mapping[str, Object]], target
     """Runs the loop over the Jobs of RenderJobs, which are given as manifests with a UID."""
     await client_config.load_kube_config(str(kubeconfig))  # type: ignore[no-untyped-call]
     name = target["metadata"]["name"]
-    config = Config(
-        store=Store(url="s3://fake/", claim=""), targets={name: RenderTargetSpec.model_validate(target["spec"])}
-    )
+    config, spec = Config(store=Store(url="s3://fake/", claim="")), RenderTargetSpec.model_validate(target["spec"])
     plan = PlanStatus(jobPath="s3://fake/jobs/0/job.json", jobId="0" * 16, frames=chunks * 30, chunks=chunks)
     jobs = [
         ObservedJob(
@@ -92,5 +93,5 @@ async def bare(kubeconfig: Path, renders: Sequence[Mapping[str, Object]], target
         )
         for render in renders
     ]
-    async with ApiClient() as client:
-        await BareLoop(Cluster(client), config).run(jobs, name)
+    async with ApiClient() as api:
+        await BareLoop(Client(api), config, name, spec).run(jobs)

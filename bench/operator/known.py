@@ -13,11 +13,14 @@ from helios_crds.renderjob_status import PlanStatus, RenderJobStatus
 from helios_crds.wire import Stage
 from helios_operator.decide.reconcile import reconcile
 from helios_operator.manifests.job import attempt_job
-from helios_operator.model.config import Config
-from helios_operator.model.state import ObservedJob, StartAttempt, Work
+from helios_operator.model.config import Config, built_in_targets
+from helios_operator.model.decision import StartAttempt
+from helios_operator.model.observation import Observation, ObservedJob
+from helios_operator.model.state import Work
 from helios_operator.observed.children import Children
 
 LARGEST = 10_000
+TARGETS = built_in_targets()
 JOB = "0" * 16
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -38,7 +41,8 @@ def render(number: int, chunks: int) -> ObservedJob:
 
 def as_served(job: ObservedJob, index: int, version: int) -> tuple[str, str]:
     """A chunk's Job and pod as the API server gives them, in JSON."""
-    body = copy.deepcopy(attempt_job(job, StartAttempt(Work(Stage.CHUNK, index), 1, "kubernetes"), Config()))
+    start = StartAttempt(Work(Stage.CHUNK, index), 1, "kubernetes")
+    body = copy.deepcopy(attempt_job(job, start, TARGETS["kubernetes"], Config()))
     began, ended = (BEGAN + timedelta(seconds=index + more) for more in (0, 40))
     times = {"startTime": _text(began), "completionTime": _text(ended)}
     uid = str(uuid.uuid4())
@@ -98,7 +102,15 @@ def known(chunks: int) -> None:
     started = time.monotonic()
     attempts = children.attempts(renders[0].uid, "bench")
     read = time.monotonic() - started
-    decision = reconcile(renders[0], attempts, (), BEGAN + timedelta(days=1), Config())
+    observation = Observation(
+        job=renders[0],
+        attempts=tuple(attempts),
+        now=BEGAN + timedelta(days=1),
+        targets=TARGETS,
+        store="file:///artifacts/",
+        output="file:///artifacts/out/bench.mp4",
+    )
+    decision = reconcile(observation, Config())
     print(f"one look at a render of {LARGEST} chunks: {1000 * read:.0f} ms to read the cache, "
           f"{1000 * (time.monotonic() - started - read):.0f} ms to decide; "
           f"status {len(decision.status.model_dump_json())} bytes")  # fmt: skip

@@ -66,16 +66,17 @@ async def thousand(api: Api, aws: LambdaServer, operator: OperatorProcess, optio
 
 
 async def others(api: Api, prefix: str, count: int) -> tuple[float, float]:
-    """Wall seconds of some small renders in pods, and the mean seconds of a pass meanwhile."""
+    """Wall seconds of some small renders in pods, and the mean seconds of a reconcile meanwhile."""
     before, began = scrape(), time.monotonic()
     await asyncio.gather(*(apply(api, f"{prefix}-{number}", "pods", parallelism=6) for number in range(count)))
     for number in range(count):
         await api.until(WHERE, f"{prefix}-{number}", is_complete, "a film in pods", 300)
     took, after = time.monotonic() - began, scrape()
-    passes, seconds = (
-        after[f"helios_pass_seconds_{what}"] - before[f"helios_pass_seconds_{what}"] for what in ("count", "sum")
+    times, seconds = (
+        after[f"helios_reconcile_duration_seconds_{what}"] - before[f"helios_reconcile_duration_seconds_{what}"]
+        for what in ("count", "sum")
     )
-    return took, seconds / passes
+    return took, seconds / times
 
 
 async def run(options: argparse.Namespace, folder: Path) -> None:

@@ -182,7 +182,7 @@ async def report(api: Api, operator: OperatorProcess, options: argparse.Namespac
     print(f"operator: {took:.1f} s wall, control plane's CPU {used:.1f} s")
     print(f"  its CPU {cpu(operator.process.pid):.1f} s, peak {peak(operator.process.pid):.0f} MiB")
     print(f"  writes besides the Jobs' creation: {(sum(writes.values()) - jobs) / chunks:.3f} a chunk; {writes}")
-    for name in ("helios_reaction_seconds", "helios_pass_seconds"):
+    for name in ("helios_queue_latency_seconds", "helios_reconcile_duration_seconds"):
         middle, high = (quantile(metrics, name, part) for part in (0.5, 0.99))
         print(f"  {name}: p50 {middle}, p99 {high}, of {metrics[name + '_count']:.0f}")
     items = await api.items(f"{RENDER}/renderjobs")

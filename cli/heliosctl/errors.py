@@ -1,11 +1,10 @@
-"""How a command fails: one message that names cause and remedy, one exit code, text for people or JSON."""
+"""How a command fails: one message with cause and remedy, and one exit code."""
 
-import os
 import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from helios_adapters.errors import TargetError, Unusable
+from helios_adapters import TargetError, Unusable
 from helios_crds.wire import ExitCode, Reply, chunks_in
 from helios_worker.errors import HeliosError
 
@@ -15,19 +14,19 @@ PLAN = "the plan"
 class StageFailed(HeliosError):
     """A stage failed for good.
 
-    what: which, such as PLAN or "chunk 3 (frames 180 to 239)". reply: its last answer. attempts: how many there were.
+    what: the stage, such as PLAN or "chunk 3 (frames 180 to 239)". reply: its last answer. attempts: their number.
     """
 
     def __init__(self, what: str, reply: Reply, attempts: int = 1) -> None:
-        said = reply.stderr.strip() or "it gave no reason"
+        reason = reply.stderr.strip() or "no reason given"
         result = reply.result or {}
         remedy = str(result.get("remedy", ""))
-        said = said.removesuffix(f"; {remedy}")
-        # The user's own mistake stands for itself; where it shows matters only if that is a chunk.
+        reason = reason.removesuffix(f"; {remedy}")
+        # A mistake in the page needs no "the plan failed"; for a chunk, its frames help to find the mistake.
         if not (what == PLAN and reply.exitCode == ExitCode.USER_ERROR):
-            tried = f", {attempts} times" if attempts > 1 else ""
-            said = f"{what} failed{tried}: {said}"
-        super().__init__(said, remedy=remedy)
+            tried = f" {attempts} times" if attempts > 1 else ""
+            reason = f"{what} failed{tried}: {reason}"
+        super().__init__(reason, remedy=remedy)
         self.reply = reply
 
     @property
@@ -37,7 +36,7 @@ class StageFailed(HeliosError):
 
     @property
     def bad_chunks(self) -> list[int]:
-        """The chunks that a stitch wants rendered again."""
+        """The chunks that a stitch found damaged or missing."""
         try:
             return chunks_in((self.reply.result or {}).get("badChunks", "0"))
         except ValueError:
@@ -45,22 +44,22 @@ class StageFailed(HeliosError):
 
     @property
     def stuck_report(self) -> str | None:
-        """URL of the report on a frame that was never ready."""
+        """URL of the report on a frame that never became ready."""
         found = (self.reply.result or {}).get("report")
         return None if found is None else str(found)
 
 
 class Stopped(HeliosError):
-    """A signal ended the command. kept: what there is of its work."""
+    """A signal ended the command. kept: what remains of its work, as a message."""
 
-    def __init__(self, exit_code: int, kept: str = "before it was done", *, remedy: str = "") -> None:
+    def __init__(self, exit_code: int, kept: str = "interrupted before it finished", *, remedy: str = "") -> None:
         super().__init__(kept, remedy=remedy)
         self.stop_code = exit_code
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What a user is told when a command fails. report: where more is written, a URL."""
+    """The message, remedy and exit code of a failed command. report: URL of a longer report."""
 
     error: str
     message: str
@@ -70,7 +69,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """What there is to say about an exception; one that nobody meant is a defect of ours."""
+        """The failure that an exception stands for; an unexpected one is a defect of heliosctl."""
         if isinstance(error, StageFailed):
             return cls(error.error, error.message, error.remedy, error.reply.exitCode, error.stuck_report)
         if isinstance(error, Stopped):
@@ -87,7 +86,7 @@ class Failure:
         return cls(
             type(error).__name__,
             f"heliosctl itself failed: {type(error).__name__}: {error}",
-            "run it again with --debug and report what it prints",
+            "run it again with --debug and report the output",
             ExitCode.RETRYABLE,
         )
 
@@ -106,8 +105,3 @@ class Failure:
 def traceback_text(error: BaseException) -> str:
     """The whole trace, for --debug."""
     return "".join(traceback.format_exception(error))
-
-
-def debugging() -> bool:
-    """Whether --debug or HELIOS_DEBUG=1 was given."""
-    return os.environ.get("HELIOS_DEBUG", "") not in ("", "0")

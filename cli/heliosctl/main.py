@@ -1,7 +1,7 @@
 """`heliosctl`: the commands and the one way they end.
 
-Whatever happens, a user reads one message, and the exit code says whether another attempt makes sense:
-0 done, 1 try again, 64 the input is wrong, 75 something ran out, 130 and 143 stopped by a signal.
+Every failure is one message, and the exit code says whether another attempt makes sense: 0 done, 1 try again, 64 the
+input is wrong, 75 memory, disk or time ran out, 130 and 143 stopped by a signal.
 """
 
 import sys
@@ -19,11 +19,12 @@ from heliosctl.commands.plan import plan
 from heliosctl.commands.render import render
 from heliosctl.commands.stills import contact_sheet, still
 from heliosctl.commands.verify import verify
-from heliosctl.terminal.report import print_failure, print_json, wants_json
+from heliosctl.switches import wants_json
+from heliosctl.terminal.report import print_failure, print_json
 
 
 class App(typer.Typer):
-    """A typer app whose errors are told by print_failure, and whose usage errors exit 64."""
+    """A typer app that prints errors by print_failure, and ends with 64 after a usage error."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the command line and ends the process with its exit code."""
@@ -32,12 +33,12 @@ class App(typer.Typer):
         except typer.Abort:
             code = ExitCode.INTERRUPTED
         except Exception as error:
-            code = ExitCode.USER_ERROR if _told_usage(error) else print_failure(error)
+            code = ExitCode.USER_ERROR if _print_usage_error(error) else print_failure(error)
         sys.exit(code if isinstance(code, int) else ExitCode.DONE)
 
 
-def _told_usage(error: Exception) -> bool:
-    """Tells of an error in the command line itself, as typer would; False if it is another kind of error."""
+def _print_usage_error(error: Exception) -> bool:
+    """Prints an error in the command line itself, as typer would. False: it is another kind of error."""
     message = getattr(error, "format_message", None)
     if message is None:
         return False
@@ -68,15 +69,15 @@ app = App(
 @app.callback()
 def heliosctl(
     show_version: Annotated[
-        bool, typer.Option("--version", help="Show the version and end.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Web pages with a time axis, rendered to exact video in parallel chunks."""
+    """Render web pages to exact video, in parallel chunks."""
 
 
 app.command(rich_help_panel="Films")(render)
-app.command(rich_help_panel="Pictures")(still)
-app.command("contact-sheet", rich_help_panel="Pictures")(contact_sheet)
+app.command(rich_help_panel="Stills")(still)
+app.command("contact-sheet", rich_help_panel="Stills")(contact_sheet)
 app.command(rich_help_panel="Films")(plan)
 app.command(rich_help_panel="Films")(verify)
 app.command(rich_help_panel="Films")(link)

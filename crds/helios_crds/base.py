@@ -17,24 +17,27 @@ MAX_URL = 2048
 
 
 class ApiModel(BaseModel):
-    """A part of a spec: unknown fields are refused, as `kubectl apply` refuses them."""
+    """A part of a spec. Unknown fields are refused, as `kubectl apply` does."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class StatusModel(BaseModel):
-    """A part of a status: what another version of the operator wrote beside is left out."""
+    """A part of a status. Unknown fields, written by another version of the operator, are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
-    """CEL rules on an object, as (rule, message): what the schema alone cannot say."""
+    """CEL rules on an object, as (rule, message), for what the schema alone cannot express."""
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
 
 
 def immutable(*fields: str, why: str) -> dict[str, Any]:
-    """Rules on the parent, so that adding and removing an optional field is seen too; refusals name the field."""
+    """Rules that refuse a change of these fields, and name the field.
+
+    They stand on the parent, so that adding and removing an optional field is a change too.
+    """
     return {
         "x-kubernetes-validations": [
             {
@@ -56,9 +59,9 @@ def listed(*keys: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Shape:
-    """A pattern, and what to write instead: to the schema's own `pattern` the API server answers with the pattern.
+    """A pattern with its own error message; for the schema's `pattern` the API server only shows the pattern.
 
-    pattern: of RE2 and Python alike, so without look-around and classes that Unicode widens.
+    pattern: read alike by RE2 and Python, so without look-around and classes that Unicode widens.
     """
 
     pattern: str
@@ -115,11 +118,13 @@ Label = Annotated[
 class Condition(StatusModel):
     """One aspect of the object's state, as everywhere in Kubernetes."""
 
-    type: str = Field(max_length=63, description="Aspect that is spoken of, such as Complete.")
-    status: Literal["True", "False", "Unknown"] = Field(description="Whether it is so.")
-    reason: str = Field(max_length=63, description="Why, in one word for programs.")
-    message: str = Field(default="", max_length=1024, description="Why, and what to do about it, for people.")
+    type: str = Field(max_length=63, description="Aspect of the object's state, such as Complete.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether the aspect holds.")
+    reason: str = Field(max_length=63, description="Reason in one word, for programs.")
+    message: str = Field(default="", max_length=1024, description="Reason, and what to do about it, for people.")
     observedGeneration: int = Field(
-        default=0, ge=0, description="Generation of the spec that this was found for; an older one is out of date."
+        default=0,
+        ge=0,
+        description="Generation of the spec that this condition describes; an older one is out of date.",
     )
     lastTransitionTime: datetime = Field(description="When the status last changed.")

@@ -26,7 +26,7 @@ def renderjob_definition() -> Definition:
     return _definition(
         {**names, "shortNames": ["rj"], "categories": ["all"]},
         "Namespaced",
-        _root("A composition rendered to a video, in chunks, wherever there is room.", RenderJobSpec, RenderJobStatus),
+        _root("A web page to render to a video, in chunks that run in parallel.", RenderJobSpec, RenderJobStatus),
         columns=[
             _column("Phase", ".status.phase"),
             _column("Progress", ".status.progress"),
@@ -49,7 +49,11 @@ def rendertarget_definition() -> Definition:
     return _definition(
         {**names, "shortNames": ["rt"]},
         "Cluster",
-        _root("Where chunks may run, and with whose rights.", RenderTargetSpec, RenderTargetStatus),
+        _root(
+            "A place where chunks can run: pods of this cluster, or a function or service in a cloud.",
+            RenderTargetSpec,
+            RenderTargetStatus,
+        ),
         columns=[
             _column("Max", ".spec.maxConcurrent", "integer"),
             _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),

@@ -18,7 +18,7 @@ ANY_LENGTH = rules((_SHAPE, "must be a duration: write 90s, 1h30m or 250ms"))
 ABOVE_ZERO = rules(
     (
         f"{_SHAPE} && duration(self) > duration('0s')",
-        "must be a duration longer than nothing: write 90s, 1h30m or 250ms",
+        "must be a duration above zero: write 90s, 1h30m or 250ms",
     )
 )
 
@@ -29,18 +29,18 @@ def parse_duration(text: str) -> timedelta:
     """The time that a duration stands for.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a duration.
     """
     found = _PARTS.fullmatch(text)
     if not text or found is None or not re.fullmatch(PATTERN, text):
-        raise ValueError(f"{text!r} is no duration: write 90s, 1h30m or 250ms")
+        raise ValueError(f"{text!r} is not a valid duration: write 90s, 1h30m or 250ms")
     hours, minutes, seconds, milliseconds = (float(part or 0) for part in found.groups())
     return timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
 
 
 def _positive(text: str) -> str:
     if parse_duration(text) <= timedelta(0):
-        raise ValueError(f"{text!r} must be longer than nothing: write 90s or 1h30m")
+        raise ValueError(f"{text!r} must be above zero: write 90s or 1h30m")
     return text
 
 

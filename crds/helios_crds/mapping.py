@@ -1,6 +1,6 @@
 """From a RenderJob's spec to the request that a worker plans from, so that cluster and command line render the same.
 
-Where a composition is not a URL, the plan's pod finds it as files in a folder.
+A composition without a URL is mounted into the plan's pod as a folder.
 """
 
 import json
@@ -14,11 +14,11 @@ from helios_crds.request import ChunkingRequest, CompositionRequest, RenderReque
 COMPOSITION_FOLDER = "/helios/composition"
 INLINE_ENTRY = "index.html"
 MAX_DEPTH = 64
-"""Of props: readers of JSON give up somewhere beyond a hundred levels, each at another one."""
+"""Of props. JSON readers fail somewhere beyond a hundred levels, each at another depth."""
 
 
 class UnusableSpec(ValueError):
-    """A spec that the schema lets through and that cannot be rendered. reason: in one word, for a condition."""
+    """A spec that passes the schema and cannot be rendered. reason: one word for a condition."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -26,18 +26,20 @@ class UnusableSpec(ValueError):
 
 
 def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
-    """The request that a spec amounts to.
+    """The request that a spec describes.
 
     output: URL of the film.
 
     Raises:
-        UnusableSpec: it asks for what there is not, or for too much.
+        UnusableSpec: it asks for something unsupported, or too large.
     """
     if spec.audio is not None and spec.audio.tracks:
-        raise UnusableSpec("AudioNotSupported", "spec.audio.tracks cannot be mixed in yet: leave it out")
+        raise UnusableSpec("AudioNotSupported", "spec.audio.tracks is not supported yet: leave it out")
     source = spec.composition
     if _depth(source.props) > MAX_DEPTH:
-        raise UnusableSpec("PropsTooDeep", f"spec.composition.props are nested more than {MAX_DEPTH} levels deep")
+        raise UnusableSpec(
+            "PropsTooDeep", f"spec.composition.props are nested more than {MAX_DEPTH} levels deep: make them flatter"
+        )
     return RenderRequest(
         composition=CompositionRequest(
             url=_source_url(source),
@@ -55,7 +57,7 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
 
 
 def _depth(value: Any) -> int:
-    """How deep a JSON value is nested, told without recursion."""
+    """How deep a JSON value is nested, without recursion."""
     depth, level = 0, [value]
     while level := [found for each in level if isinstance(each, dict | list) for found in _within(each)]:
         depth += 1
@@ -68,9 +70,7 @@ def _within(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
 
 def _source_url(source: CompositionSpec) -> str:
     if source.jobSpec is not None:
-        raise UnusableSpec(
-            "JobSpecNotSupported", "spec.composition.jobSpec cannot be rendered yet: give the page itself"
-        )
+        raise UnusableSpec("JobSpecNotSupported", "spec.composition.jobSpec is not supported yet: give the page itself")
     props = json.dumps(source.props, ensure_ascii=False) if source.props else ""
     size = len(f"{source.inline or ''}{props}".encode(errors="replace"))
     if size > MAX_INLINE:

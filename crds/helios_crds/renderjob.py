@@ -1,7 +1,7 @@
-"""RenderJob: a composition, a video, and how to render it. The spec; its status is in renderjob_status.
+"""The spec of a RenderJob: a composition, a video, and how to render it. The status is in renderjob_status.
 
-Descriptions are what `kubectl explain` shows. What shapes the frames cannot be changed after creation: another
-render is another name.
+`kubectl explain` shows the descriptions. Fields that shape the frames cannot be changed after creation: another film
+needs another RenderJob.
 """
 
 from typing import Annotated, Any, Literal
@@ -62,18 +62,18 @@ class KeyRef(ApiModel):
 
     name: Name = Field(description="Name of the ConfigMap.")
     key: Annotated[str, Shape(r"^[-._a-zA-Z0-9]+$", "must be a key of letters, digits, -, _ and .")] = Field(
-        max_length=253, description="Key in its data."
+        max_length=253, description="Key in the ConfigMap's data."
     )
 
 
 class PropsSource(ApiModel):
-    """Where more props come from."""
+    """A source of more props."""
 
     configMapKeyRef: KeyRef = Field(description="A key of a ConfigMap that holds a JSON object.")
 
 
 class ConfigMapSource(ApiModel):
-    """A composition in a ConfigMap: its keys are the files."""
+    """A composition in a ConfigMap, whose keys are its files."""
 
     name: Name = Field(description="Name of a ConfigMap in the RenderJob's namespace.")
 
@@ -82,7 +82,7 @@ SOURCES = ("url", "inline", "configMap", "jobSpec")
 
 
 class CompositionSpec(ApiModel):
-    """The page with a time axis."""
+    """The page to render."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -92,43 +92,47 @@ class CompositionSpec(ApiModel):
             ),
             (
                 "!has(self.jobSpec) || !(has(self.props) || has(self.propsFrom))",
-                "a jobSpec brings its own props: leave props and propsFrom out",
+                "a jobSpec has its own props: leave props and propsFrom out",
             ),
         )
     )
 
     url: Url | None = Field(
-        default=None, description="A page, folder or archive: file://, http://, https://, s3:// or gs://."
+        default=None, description="URL of a page, folder or archive: file://, http://, https://, s3://, gs:// or az://."
     )
     inline: Inline | None = Field(
         default=None,
-        description="The page itself, as HTML. Together with props at most 128 KiB.",
+        description="HTML of the page itself. At most 128 KiB together with props.",
     )
     configMap: ConfigMapSource | None = Field(
         default=None, description="A ConfigMap whose keys are the composition's files."
     )
-    jobSpec: Url | None = Field(default=None, description="URL of a job.json that is planned already.")
-    entry: Entry = Field(default="index.html", description="The page within a folder, archive or ConfigMap.")
+    jobSpec: Url | None = Field(
+        default=None, description="URL of a job.json that is already planned. Not supported yet."
+    )
+    entry: Entry = Field(default="index.html", description="Page to open in a folder, archive or ConfigMap.")
     props: dict[str, Any] | None = Field(
         default=None,
         max_length=4096,
-        description="JSON object that the page finds as window.__HELIOS_PROPS__.",
+        description="JSON object that the page reads as window.__HELIOS_PROPS__.",
         json_schema_extra=OPEN_OBJECT,
     )
     propsFrom: list[PropsSource] | None = Field(
         default=None,
         max_length=16,
-        description="More props, from ConfigMaps; a later one wins, and props wins over all.",
+        description="More props, from ConfigMaps. Later entries override earlier ones, and props overrides all.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     seed: int = Field(default=0, ge=0, lt=1 << 32, description="Seed of the page's random numbers.")
     seeking: Literal["Auto", "Seekable", "Stateful"] = Field(
         default="Auto",
-        description="Whether a frame can be reached by jumping (Seekable), needs all frames before it (Stateful), "
-        "or is tried by the plan (Auto).",
+        description="Whether the page can jump to any frame (Seekable) or needs all frames before it (Stateful). "
+        "Auto: the plan tests it.",
     )
     pageErrors: Literal["fail", "warn"] = Field(
-        default="fail", description="Whether an uncaught error or a missing file of the page ends the render."
+        default="fail",
+        description="Whether an uncaught error or a missing file of the page ends the render (fail) or is only "
+        "reported (warn).",
     )
 
 
@@ -138,7 +142,7 @@ Preset = Literal[
 
 
 class VideoSpec(ApiModel):
-    """The picture. What is left out, the page declares."""
+    """Size, rate, length and encoding of the picture. The page declares what is left out."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -156,53 +160,58 @@ class VideoSpec(ApiModel):
         description='Frames per second, exact: 30, or a fraction in quotes such as "30000/1001" for 29.97.',
     )
     duration: Duration | None = Field(
-        default=None, description="Length of the film, such as 45s; the number of frames is duration × fps, rounded."
+        default=None, description="Length of the film, such as 45s. The number of frames is duration × fps, rounded."
     )
     frames: int | None = Field(
         default=None, ge=1, le=MAX_FRAMES, description="Length of the film in frames, instead of duration."
     )
     codec: Literal["h264"] = Field(default="h264", description="Video codec.")
-    crf: int = Field(default=18, ge=0, le=51, description="Constant rate factor: lower is better and larger.")
-    preset: Preset = Field(default="veryfast", description="The encoder's trade of time against size.")
-    capture: Literal["jpeg", "png"] = Field(
-        default="jpeg", description="How frames leave the browser: jpeg is fast, png exact."
+    crf: int = Field(
+        default=18,
+        ge=0,
+        le=51,
+        description="Constant rate factor, 0 (lossless) to 51. Lower looks better and makes larger files.",
     )
-    quality: int = Field(default=95, ge=1, le=100, description="Quality of JPEG capture.")
+    preset: Preset = Field(default="veryfast", description="Encoder preset. Slower presets make smaller files.")
+    capture: Literal["jpeg", "png"] = Field(
+        default="jpeg", description="Image format of captured frames: jpeg is faster, png is lossless."
+    )
+    quality: int = Field(default=95, ge=1, le=100, description="JPEG quality of captured frames.")
     unitFrames: int | None = Field(
         default=None,
         ge=1,
         le=10_000,
-        description="Frames from one key frame to the next, where chunks may be cut; by default two seconds.",
+        description="Key-frame interval in frames; chunks start only on key frames. Defaults to two seconds.",
     )
 
 
 class AudioTrack(ApiModel):
-    """A sound that is mixed in."""
+    """A sound mixed into the film."""
 
-    url: Url = Field(description="The sound file.")
-    start: MaybeZero = Field(default="0s", description="When it begins in the film.")
-    gainDb: Decibel = Field(default=0.0, description="Amplification in decibels; negative is quieter.")
-    fadeIn: MaybeZero = Field(default="0s", description="Time over which it becomes audible.")
-    fadeOut: MaybeZero = Field(default="0s", description="Time over which it dies away at its end.")
+    url: Url = Field(description="URL of the sound file.")
+    start: MaybeZero = Field(default="0s", description="When the sound begins in the film.")
+    gainDb: Decibel = Field(default=0.0, description="Gain in decibels; negative values are quieter.")
+    fadeIn: MaybeZero = Field(default="0s", description="Length of the fade-in.")
+    fadeOut: MaybeZero = Field(default="0s", description="Length of the fade-out at its end.")
 
 
 class Audio(ApiModel):
-    """The sound, mixed once over the whole film."""
+    """Sound of the film, mixed once over its whole length."""
 
-    codec: Literal["aac", "opus", "none"] = Field(default="aac", description="Audio codec; none leaves sound out.")
+    codec: Literal["aac", "opus", "none"] = Field(default="aac", description="Audio codec; none leaves the sound out.")
     bitrate: Annotated[str, Shape("^[1-9][0-9]{0,3}k$", "must be in kilobits per second, such as 192k")] = Field(
-        default="192k", max_length=8, description="Bits per second, such as 192k."
+        default="192k", max_length=8, description="Bit rate, such as 192k."
     )
     tracks: list[AudioTrack] | None = Field(
         default=None,
         max_length=64,
-        description="Sounds beside those that the page itself plays.",
+        description="Sounds in addition to those that the page plays. Not supported yet.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
 
 class ChunkingSpec(ApiModel):
-    """How the film is cut into pieces that are rendered in parallel, always on the encoder's unit grid."""
+    """How the film is divided into chunks, which are rendered in parallel and start on key frames."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -213,9 +222,13 @@ class ChunkingSpec(ApiModel):
         )
     )
 
-    targetDuration: Duration | None = Field(default=None, description="Estimated work in each chunk.")
-    frames: int | None = Field(default=None, ge=1, le=MAX_FRAMES, description="Frames of each chunk, at least.")
-    count: int | None = Field(default=None, ge=1, le=MAX_CHUNKS, description="Number of chunks, at most.")
+    targetDuration: Duration | None = Field(
+        default=None, description="Aim for chunks of this much single-core work, such as 60s."
+    )
+    frames: int | None = Field(
+        default=None, ge=1, le=MAX_FRAMES, description="Frames per chunk, rounded up to the next key frame."
+    )
+    count: int | None = Field(default=None, ge=1, le=MAX_CHUNKS, description="Most chunks to divide the film into.")
 
 
 class TargetUse(ApiModel):
@@ -223,22 +236,27 @@ class TargetUse(ApiModel):
 
     name: Name = Field(description="Name of the RenderTarget; `kubernetes` is built in.")
     maxConcurrent: int | None = Field(
-        default=None, ge=1, le=MAX_CHUNKS, description="Chunks of this job that it renders at once, at most."
+        default=None, ge=1, le=MAX_CHUNKS, description="Most chunks of this job that the target renders at once."
     )
 
 
 class Retries(ApiModel):
-    """How often work is tried again. Disruptions, such as a drained node, do not count."""
+    """How often failed work is retried. Disruptions, such as a drained node, do not count."""
 
-    perChunk: int = Field(default=3, ge=0, le=20, description="Retries of one chunk, of the plan, and of the stitch.")
+    perChunk: int = Field(default=3, ge=0, le=20, description="Retries of each chunk, of the plan, and of the stitch.")
     total: int = Field(default=20, ge=0, le=MAX_TOTAL_RETRIES, description="Retries of the whole job.")
 
 
 class Stragglers(ApiModel):
-    """When a chunk that takes much longer than its siblings is rendered a second time beside."""
+    """When a chunk that is much slower than the others is also rendered a second time."""
 
-    factor: float = Field(default=3.0, ge=1.1, le=100, description="Times the median of the finished chunks.")
-    minimum: Duration = Field(default="60s", description="A chunk that has run for less is never a straggler.")
+    factor: float = Field(
+        default=3.0,
+        ge=1.1,
+        le=100,
+        description="A chunk is slow after this many times the median duration of finished chunks.",
+    )
+    minimum: Duration = Field(default="60s", description="A chunk that has run for less is never slow.")
 
 
 Budget = Annotated[
@@ -249,47 +267,52 @@ Budget = Annotated[
 
 
 class Execution(ApiModel):
-    """Where and how chunks run. All but nothing of it shapes the frames, so it can be changed at any time."""
+    """Where and how chunks run. Can be changed at any time."""
 
     targets: list[TargetUse] | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_TARGETS,
-        description="Where chunks may run, in order of preference. By default the built-in target `kubernetes`.",
+        description="Where chunks may run, in order of preference. Defaults to the built-in target `kubernetes`.",
         json_schema_extra=listed("name"),
     )
-    parallelism: int = Field(default=16, ge=1, le=MAX_CHUNKS, description="Chunks that are rendered at once, at most.")
-    retries: Retries = Field(default=Retries(), description="How often work is tried again.")
+    parallelism: int = Field(default=16, ge=1, le=MAX_CHUNKS, description="Most chunks rendered at once.")
+    retries: Retries = Field(default=Retries(), description="How often failed work is retried.")
     startTimeout: Duration = Field(
-        default="10m", description="How long a pod may wait to start (image, volume, room) before it counts as failed."
+        default="10m",
+        description="How long a pod may take to start (image, volume, free node) before it counts as failed.",
     )
-    chunkTimeout: Duration = Field(default="15m", description="How long a chunk may run.")
+    chunkTimeout: Duration = Field(default="15m", description="How long one chunk may run.")
     activeDeadline: Duration | None = Field(
-        default=None, description="How long the whole render may take; time while suspended does not count."
+        default=None, description="How long the whole render may take, without the time it is suspended."
     )
-    frameTimeout: Duration = Field(default="30s", description="Time after which one frame counts as stuck.")
-    stragglers: Stragglers = Field(default=Stragglers(), description="When a slow chunk is rendered a second time.")
+    frameTimeout: Duration = Field(
+        default="30s", description="How long to wait for one frame before it counts as stuck."
+    )
+    stragglers: Stragglers = Field(
+        default=Stragglers(), description="When a slow chunk is also rendered a second time."
+    )
     priority: int = Field(
-        default=0, ge=-1000, le=1000, description="Jobs of a higher priority get their chunks started first."
+        default=0, ge=-1000, le=1000, description="Chunks of jobs with a higher priority start first."
     )
     budget: Budget | None = Field(
         default=None,
-        description="What offloaded chunks may cost, in the currency of the targets' prices.",
+        description="Most that chunks outside the cluster may cost, in the currency of the targets' prices.",
     )
 
 
 class SecretRef(ApiModel):
     """A Secret in the RenderJob's namespace."""
 
-    name: Name = Field(description="Name of the Secret; its keys are named as variables: AWS_ACCESS_KEY_ID and so on.")
+    name: Name = Field(description="Name of the Secret. Its keys are variable names such as AWS_ACCESS_KEY_ID.")
 
 
 class Artifacts(ApiModel):
-    """Where segments and plans are kept, and found again by any job that needs the same frames."""
+    """Where intermediate files are kept. Jobs that need the same frames share them."""
 
     url: StoreUrl | None = Field(default=None, description="A bucket or folder, such as s3://media/artifacts/.")
     credentialsRef: SecretRef | None = Field(
-        default=None, description="Secret with the store's credentials; better is the identity of the workload."
+        default=None, description="Secret with credentials for the store. A workload identity needs none and is safer."
     )
 
 
@@ -299,35 +322,35 @@ FilmUrl = Annotated[StoreUrl, Shape("[^/]$", "must name a file, such as s3://med
 class Output(ApiModel):
     """Where the film goes."""
 
-    url: FilmUrl = Field(description="The film's file, such as s3://media/out/teaser.mp4.")
+    url: FilmUrl = Field(description="URL of the film's file, such as s3://media/out/teaser.mp4.")
 
 
 FROZEN = ("composition", "video", "audio", "chunking", "artifacts", "output")
 
 
 class RenderJobSpec(ApiModel):
-    """What is to be rendered."""
+    """What to render, and how."""
 
     model_config = ConfigDict(
         json_schema_extra=immutable(*FROZEN, why="it shapes the film; apply the change under another name")
     )
 
-    composition: CompositionSpec = Field(description="The page to be rendered: exactly one source, and its props.")
+    composition: CompositionSpec = Field(description="The page to render: exactly one source, and its props.")
     video: VideoSpec | None = Field(default=None, description="Size, rate, length and encoding of the picture.")
-    audio: Audio | None = Field(default=None, description="The sound.")
+    audio: Audio | None = Field(default=None, description="Sound of the film.")
     chunking: ChunkingSpec | None = Field(
-        default=None, description="How the film is cut; by default into chunks of about equal work."
+        default=None, description="How the film is divided. Defaults to chunks of about equal work."
     )
-    execution: Execution = Field(default=Execution(), description="Where and how it is rendered.")
+    execution: Execution = Field(default=Execution(), description="Where and how chunks run.")
     artifacts: Artifacts | None = Field(
-        default=None, description="Where intermediate files are kept; by default where the operator says."
+        default=None, description="Where intermediate files are kept. Defaults to the operator's store."
     )
     output: Output | None = Field(
-        default=None, description="Where the film goes; by default beside the artifacts, under the job's name."
+        default=None, description="Where the film goes. Defaults to a file next to the artifacts, named after the job."
     )
     suspend: bool = Field(
-        default=False, description="Stops the render; what is committed is kept. False takes it up again."
+        default=False, description="True pauses the render and keeps finished chunks; false continues it."
     )
     ttlAfterFinished: MaybeZero = Field(
-        default="24h", description="How long finished Jobs and pods of this render are kept, for their logs."
+        default="24h", description="How long finished Jobs and pods of this render are kept for their logs."
     )

@@ -1,4 +1,4 @@
-"""A RenderJob's status: bounded, under 64 KiB for 10,000 chunks, and all that the operator remembers."""
+"""The status of a RenderJob: everything that the operator remembers, in at most 64 KiB for 10,000 chunks."""
 
 from datetime import datetime
 from typing import Literal
@@ -19,77 +19,84 @@ PHASES: tuple[Phase, ...] = ("Pending", "Planning", "Rendering", "Stitching", "C
 
 
 class PlanStatus(StatusModel):
-    """What the plan settled."""
+    """Result of the plan."""
 
     jobPath: str = Field(max_length=2200, description="URL of job.json in the artifact store.")
-    jobId: str = Field(max_length=64, description="Digest of all that the film depends on.")
-    frames: int = Field(ge=1, description="Frames of the film.")
+    jobId: str = Field(max_length=64, description="Digest of everything that the film depends on.")
+    frames: int = Field(ge=1, description="Number of frames in the film.")
     chunks: int = Field(ge=1, le=MAX_CHUNKS, description="Number of chunks.")
-    cached: int = Field(default=0, ge=0, description="Chunks that the artifact store held already.")
-    stateful: bool = Field(default=False, description="Whether a chunk runs through the frames before its first.")
+    cached: int = Field(default=0, ge=0, description="Chunks that were already in the artifact store.")
+    stateful: bool = Field(default=False, description="Whether each chunk has to run through all earlier frames.")
     warnings: list[str] = Field(
-        default_factory=list, max_length=MAX_WARNINGS, description="What the plan found odd, shortened."
+        default_factory=list, max_length=MAX_WARNINGS, description="Warnings of the plan, shortened."
     )
 
 
 class ChunkCounts(StatusModel):
-    """Chunks by state; the sum is total."""
+    """Chunks by state; the rest of total is waiting."""
 
     total: int = Field(default=0, ge=0, description="All chunks.")
-    done: int = Field(default=0, ge=0, description="Rendered or found, and proven.")
-    cached: int = Field(default=0, ge=0, description="Of those, found in the artifact store.")
-    active: int = Field(default=0, ge=0, description="Being rendered, or waiting for room to.")
+    done: int = Field(
+        default=0, ge=0, description="Finished and verified, rendered now or found in the artifact store."
+    )
+    cached: int = Field(default=0, ge=0, description="Of those done, found in the artifact store.")
+    active: int = Field(default=0, ge=0, description="Being rendered, or started and waiting for a node.")
     failed: int = Field(default=0, ge=0, description="Given up.")
 
 
 class Retry(StatusModel):
-    """What is remembered of failed attempts. Attempts up to `attempt` are settled: they count for nothing more."""
+    """Failed attempts at one stage or chunk. Attempts up to `attempt` are counted already."""
 
     stage: Stage = Field(description="plan, chunk or stitch.")
     chunk: int = Field(default=0, ge=0, lt=MAX_CHUNKS, description="Which chunk, from 0; 0 for the other stages.")
-    attempt: int = Field(ge=0, le=MAX_ATTEMPT, description="Number of the last attempt that is settled.")
+    attempt: int = Field(ge=0, le=MAX_ATTEMPT, description="Number of the last attempt that is counted.")
     failures: int = Field(default=0, ge=0, description="Failed attempts, without disruptions.")
     notBefore: datetime | None = Field(default=None, description="When the next attempt may start.")
     reason: str = Field(default="", max_length=63, description="Why the last attempt failed, in one word.")
     target: int | None = Field(
-        default=None, ge=0, lt=MAX_TARGETS, description="Where the last attempt failed: its place in targets, from 0."
+        default=None,
+        ge=0,
+        lt=MAX_TARGETS,
+        description="Where the last attempt failed: index in spec.execution.targets, from 0.",
     )
 
 
 class TargetStatus(StatusModel):
-    """A target's part in this render."""
+    """A target's share of this render."""
 
     name: str = Field(max_length=253, description="Name of the RenderTarget.")
-    active: int = Field(default=0, ge=0, description="Chunks that it has now.")
-    done: int = Field(default=0, ge=0, description="Chunks that it has rendered.")
-    failed: int = Field(default=0, ge=0, description="Attempts that failed there, without disruptions.")
-    invocations: int = Field(default=0, ge=0, description="Invocations that have ended, if it is out of the cluster.")
+    active: int = Field(default=0, ge=0, description="Chunks that the target is rendering now.")
+    done: int = Field(default=0, ge=0, description="Chunks that the target has rendered.")
+    failed: int = Field(default=0, ge=0, description="Attempts that failed on the target, without disruptions.")
+    invocations: int = Field(
+        default=0, ge=0, description="Invocations that have ended, for a target outside the cluster."
+    )
     cost: str = Field(
         default="0",
         max_length=32,
-        description="Estimate of what they cost, in the currency of its price.",
+        description="Estimated cost of the invocations, in the currency of the target's price.",
     )
 
 
 class FilmStatus(StatusModel):
     """The finished film."""
 
-    url: str = Field(max_length=2200, description="Where it is, or will be.")
-    sha256: str = Field(default="", max_length=64, description="Digest of the file.")
-    bytes: int = Field(default=0, ge=0, description="Size of the file.")
-    frames: int = Field(default=0, ge=0, description="Frames counted in it.")
+    url: str = Field(max_length=2200, description="Where the film is, or will be.")
+    sha256: str = Field(default="", max_length=64, description="SHA-256 of the file.")
+    bytes: int = Field(default=0, ge=0, description="Size of the file in bytes.")
+    frames: int = Field(default=0, ge=0, description="Frames counted in the file.")
 
 
 class RenderJobStatus(StatusModel):
-    """How far the render is."""
+    """Progress and result of the render."""
 
-    observedGeneration: int = Field(default=0, ge=0, description="Generation of the spec that this status is of.")
-    phase: Phase = Field(default="Pending", description="Summary for people; programs read the conditions.")
-    progress: str = Field(default="", max_length=8, description="Part of the chunks that is done, in percent.")
-    summary: str = Field(default="", max_length=24, description="Chunks done of all, such as 12/36.")
-    startTime: datetime | None = Field(default=None, description="When it started, or was last resumed.")
-    completionTime: datetime | None = Field(default=None, description="When it was complete or failed.")
-    plan: PlanStatus | None = Field(default=None, description="What the plan settled.")
+    observedGeneration: int = Field(default=0, ge=0, description="Generation of the spec that this status describes.")
+    phase: Phase = Field(default="Pending", description="Summary for people; programs should read conditions.")
+    progress: str = Field(default="", max_length=8, description="Share of chunks that are done, in percent.")
+    summary: str = Field(default="", max_length=24, description="Chunks done out of all, such as 12/36.")
+    startTime: datetime | None = Field(default=None, description="When the render started or was last resumed.")
+    completionTime: datetime | None = Field(default=None, description="When the render completed or failed.")
+    plan: PlanStatus | None = Field(default=None, description="Result of the plan.")
     chunks: ChunkCounts = Field(default=ChunkCounts(), description="Chunks by state.")
     chunkMap: str = Field(
         default="",
@@ -97,17 +104,17 @@ class RenderJobStatus(StatusModel):
         pattern="^[.a#=!]*$",
         description="One character per chunk: . waiting, a active, # done, = found in the store, ! failed.",
     )
-    failures: int = Field(default=0, ge=0, description="Failed attempts of all stages, without disruptions.")
+    failures: int = Field(default=0, ge=0, description="Failed attempts at all stages, without disruptions.")
     retries: list[Retry] = Field(
         default_factory=list,
         max_length=MAX_RETRY_ENTRIES,
-        description="Failed attempts of what is not done yet.",
+        description="Failed attempts at work that is not done yet.",
         json_schema_extra=listed("stage", "chunk"),
     )
     targets: list[TargetStatus] = Field(
         default_factory=list,
         max_length=MAX_TARGETS,
-        description="The targets' parts.",
+        description="Each target's share of this render.",
         json_schema_extra=listed("name"),
     )
     output: FilmStatus | None = Field(default=None, description="The film.")

@@ -1,4 +1,4 @@
-"""RenderTarget: where chunks may run, and with whose rights. Cluster-scoped, made by an admin, as a StorageClass is."""
+"""RenderTarget: where chunks may run, and with which rights. Cluster-scoped and made by an admin, as a StorageClass."""
 
 from typing import Annotated, Any, Literal
 
@@ -30,7 +30,7 @@ Price = Annotated[
 EnvName = Annotated[
     str,
     Field(max_length=128),
-    Shape("^[A-Za-z_][A-Za-z0-9_]*$", "must be of letters, digits and _, and not begin with a digit"),
+    Shape("^[A-Za-z_][A-Za-z0-9_]*$", "must consist of letters, digits and _, and not begin with a digit"),
 ]
 QUANTITY_RULES = rules(
     (
@@ -69,7 +69,7 @@ GoogleProject = Annotated[
 GoogleName = Annotated[
     str,
     Field(max_length=63),
-    Shape("^[a-z]([-a-z0-9]*[a-z0-9])?$", "must be of lower-case letters, digits and -, and begin with a letter"),
+    Shape("^[a-z]([-a-z0-9]*[a-z0-9])?$", "must consist of lower-case letters, digits and -, and begin with a letter"),
 ]
 NamespaceName = Annotated[
     str,
@@ -97,15 +97,16 @@ class Resources(ApiModel):
     )
 
     requests: Annotated[dict[str, Quantity], Field(max_length=16)] | None = Field(
-        default=None, description="What is set aside for it, such as cpu: 2 and memory: 2Gi."
+        default=None, description="Resources reserved for the worker, such as cpu: 2 and memory: 2Gi."
     )
     limits: Annotated[dict[str, Quantity], Field(max_length=16)] | None = Field(
-        default=None, description="What it may use at most. A chunk runs one browser per CPU of its limit."
+        default=None,
+        description="Most resources that the worker may use. A chunk runs one browser per CPU of this limit.",
     )
 
 
 class Toleration(ApiModel):
-    """A taint that worker pods put up with."""
+    """A taint that worker pods tolerate."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -119,24 +120,26 @@ class Toleration(ApiModel):
             ),
             (
                 "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
-                "tolerationSeconds goes with effect NoExecute alone",
+                "tolerationSeconds needs effect NoExecute",
             ),
         )
     )
 
-    key: TaintKey | None = Field(default=None, description="Key of the taint; all taints if left out.")
+    key: TaintKey | None = Field(default=None, description="Key of the taint. Without it, all taints.")
     operator: Literal["Exists", "Equal"] = Field(default="Equal", description="How the value is compared.")
     value: Label | None = Field(default=None, description="Value of the taint.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
-        default=None, description="Effect of the taint; all effects if left out."
+        default=None, description="Effect of the taint. Without it, all effects."
     )
-    tolerationSeconds: int | None = Field(default=None, ge=0, description="For how long NoExecute is put up with.")
+    tolerationSeconds: int | None = Field(
+        default=None, ge=0, description="How long NoExecute is tolerated, in seconds."
+    )
 
 
 class EnvKeyRef(KeyRef):
     """A key of a Secret or ConfigMap in the RenderJob's namespace."""
 
-    optional: bool | None = Field(default=None, description="Whether it may be missing.")
+    optional: bool | None = Field(default=None, description="Whether the key may be missing.")
 
 
 class FieldRef(ApiModel):
@@ -146,7 +149,7 @@ class FieldRef(ApiModel):
 
 
 class EnvSource(ApiModel):
-    """Where a variable's value comes from."""
+    """Source of a variable's value."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -168,13 +171,13 @@ class EnvVar(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             ("!(has(self.value) && has(self.valueFrom))", "give value or valueFrom, not both"),
-            (f"!self.name.startsWith('{OURS}')", f"names that start with {OURS} are the operator's"),
+            (f"!self.name.startsWith('{OURS}')", f"names that start with {OURS} are reserved for the operator"),
         )
     )
 
     name: EnvName = Field(description="Name of the variable.")
-    value: str | None = Field(default=None, max_length=4096, description="Its value.")
-    valueFrom: EnvSource | None = Field(default=None, description="Where its value comes from, as in a Pod.")
+    value: str | None = Field(default=None, max_length=4096, description="Value of the variable.")
+    valueFrom: EnvSource | None = Field(default=None, description="Source of the value, as in a Pod.")
 
 
 class LocalRef(ApiModel):
@@ -184,55 +187,56 @@ class LocalRef(ApiModel):
 
 
 class PodSettings(ApiModel):
-    """What an admin may set on worker pods. Privileges cannot be asked for: there is no field for them."""
+    """Settings of worker pods. There are none for privileges."""
 
     resources: Resources | None = Field(default=None, description="Compute resources of the worker.")
     nodeSelector: Labels | None = Field(default=None, description="Labels that a node must have.")
     tolerations: list[Toleration] | None = Field(
         default=None,
         max_length=16,
-        description="Taints that the pods put up with.",
+        description="Taints that the pods tolerate.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     affinity: dict[str, Any] | None = Field(
         default=None, max_length=3, description="Scheduling rules, as in a Pod.", json_schema_extra=OPEN_OBJECT
     )
     serviceAccountName: Name | None = Field(
-        default=None, description="Account whose cloud identity the workers have. No token is mounted for it."
+        default=None,
+        description="Service account with the workers' cloud identity. Its Kubernetes token is not mounted.",
     )
     imagePullSecrets: list[LocalRef] | None = Field(
         default=None,
         max_length=8,
-        description="Secrets for the image's registry.",
+        description="Secrets for pulling the image.",
         json_schema_extra=listed("name"),
     )
-    priorityClassName: Name | None = Field(default=None, description="Priority of the pods in the cluster.")
-    runtimeClassName: Name | None = Field(default=None, description="Runtime of the pods, such as a sandbox.")
-    labels: Labels | None = Field(default=None, description="Further labels of the pods.")
+    priorityClassName: Name | None = Field(default=None, description="PriorityClass of the pods.")
+    runtimeClassName: Name | None = Field(default=None, description="RuntimeClass of the pods, such as a sandbox.")
+    labels: Labels | None = Field(default=None, description="Additional labels of the pods.")
     annotations: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=32)] | None = Field(
         default=None, description="Annotations of the pods."
     )
     env: list[EnvVar] | None = Field(
-        default=None, max_length=64, description="Further environment.", json_schema_extra=listed("name")
+        default=None, max_length=64, description="Additional environment variables.", json_schema_extra=listed("name")
     )
 
 
 class KubernetesTarget(ApiModel):
-    """Pods of this cluster."""
+    """Pods in this cluster."""
 
-    queueName: QueueName | None = Field(default=None, description="Kueue's LocalQueue that admits the Jobs.")
+    queueName: QueueName | None = Field(default=None, description="Kueue LocalQueue that admits the Jobs.")
     pod: PodSettings | None = Field(default=None, description="Settings of the worker pods.")
 
 
 class LambdaTarget(ApiModel):
-    """An AWS Lambda function of the worker's image."""
+    """An AWS Lambda function that runs the worker's image."""
 
     functionName: FunctionName = Field(description="Name or ARN of the function.")
-    region: Region = Field(description="Its region.")
+    region: Region = Field(description="AWS region of the function.")
 
 
 class CloudRunTarget(ApiModel):
-    """A Cloud Run service or job of the worker's image."""
+    """A Cloud Run service or job that runs the worker's image."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(("has(self.service) != has(self.job)", "give exactly one of service and job"))
@@ -240,15 +244,15 @@ class CloudRunTarget(ApiModel):
 
     service: GoogleName | None = Field(default=None, description="Name of the service.")
     job: GoogleName | None = Field(default=None, description="Name of the job, instead of a service.")
-    region: GoogleRegion = Field(description="Its region.")
-    project: GoogleProject = Field(description="Its project.")
+    region: GoogleRegion = Field(description="Region of the service or job.")
+    project: GoogleProject = Field(description="ID of its Google Cloud project.")
     audience: str | None = Field(
-        default=None, max_length=512, description="Audience of the identity token; by default the service's address."
+        default=None, max_length=512, description="Audience of the identity token. Defaults to the service's address."
     )
 
 
 class TargetPrice(ApiModel):
-    """What running there costs, for budgets."""
+    """What running chunks there costs, for budgets."""
 
     perGiBSecond: Price | None = Field(default=None, description="Price of one GiB of memory for one second.")
     perRequest: Price | None = Field(default=None, description="Price of one request.")
@@ -266,33 +270,41 @@ class RenderTargetSpec(ApiModel):
         )
     )
 
-    kubernetes: KubernetesTarget | None = Field(default=None, description="Pods of this cluster.")
+    kubernetes: KubernetesTarget | None = Field(default=None, description="Pods in this cluster.")
     # `lambda` is a keyword of Python.
     aws_lambda: LambdaTarget | None = Field(default=None, alias="lambda", description="An AWS Lambda function.")
     cloudRun: CloudRunTarget | None = Field(default=None, description="A Cloud Run service or job.")
     maxConcurrent: int = Field(
-        default=100, ge=1, le=100_000, description="Chunks of all RenderJobs that it takes at once, at most."
+        default=100,
+        ge=1,
+        le=100_000,
+        description="Most chunks that the target renders at once, of all RenderJobs together.",
     )
     allowedNamespaces: list[NamespaceName] = Field(
         default=["*"],
         max_length=256,
-        description="Namespaces whose RenderJobs may use it; * is all.",
+        description="Namespaces whose RenderJobs may use the target; * means all.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
     allowedStores: list[Annotated[str, Field(max_length=1024), STORE_SHAPE]] | None = Field(
         default=None,
         max_length=64,
-        description="Prefixes of what a RenderJob may read from and write to through it, such as s3://media/. "
-        "Left out: the operator's own artifact store only.",
+        description="Prefixes of stores that RenderJobs may read and write through this target, such as s3://media/. "
+        "Defaults to the operator's own artifact store.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    price: TargetPrice | None = Field(default=None, description="What running there costs.")
+    price: TargetPrice | None = Field(default=None, description="What running chunks there costs.")
+
+    @property
+    def is_offload(self) -> bool:
+        """Whether it runs outside of the cluster."""
+        return self.kubernetes is None
 
 
 class RenderTargetStatus(StatusModel):
-    """What the operator knows of a target."""
+    """The target's state, as the operator sees it."""
 
-    observedGeneration: int = Field(default=0, ge=0, description="Generation of the spec that this status is of.")
+    observedGeneration: int = Field(default=0, ge=0, description="Generation of the spec that this status describes.")
     conditions: list[Condition] = Field(
         default_factory=list,
         max_length=8,

@@ -1,7 +1,7 @@
-"""What a user asks for: a composition, a video, how to cut it, where to put it.
+"""The request for a render: a composition, a video, how to divide it into chunks, and where to put the film.
 
-The command line fills these models from its options, the operator from a RenderJob's spec (`mapping`). Field
-names are the API's.
+The command line fills it from its options, the operator from a RenderJob's spec (mapping.py). Field names are those of
+the API.
 """
 
 from fractions import Fraction
@@ -29,10 +29,10 @@ def check_fps(value: str) -> str:
     if not numerator.isdecimal() or (slash and not denominator.isdecimal()):
         raise ValueError(f"{value!r} is not exact: write 30, or a fraction such as 30000/1001 for 29.97")
     if int(denominator or 1) == 0 or not 0 < Fraction(int(numerator), int(denominator or 1)) <= MAX_FPS:
-        raise ValueError(f"{value!r} is out of range: above 0 and at most {MAX_FPS} frames per second")
+        raise ValueError(f"{value!r} is out of range: write a rate above 0 and at most {MAX_FPS} frames per second")
     fps = Fraction(int(numerator), int(denominator or 1))
     if max(fps.numerator, fps.denominator) >= 10**9:
-        raise ValueError(f"{value!r} has too many digits: nine above and below the line are enough")
+        raise ValueError(f"{value!r} has too many digits: use at most nine in the numerator and in the denominator")
     return str(fps)
 
 
@@ -43,11 +43,11 @@ class CompositionRequest(_Model):
     """The page.
 
     url: a page, a folder or an archive: a local path, file://, s3://, gs://, az://, http:// or https://.
-    entry: the page within a folder or an archive.
-    props: a JSON value that the page finds as window.__HELIOS_PROPS__.
+    entry: the page to open in a folder or an archive.
+    props: a JSON value that the page reads as window.__HELIOS_PROPS__.
     seed: of the page's random numbers.
-    seeking: whether a frame can be reached by jumping (Seekable), needs all before it (Stateful), or is tried.
-    pageErrors: whether an uncaught error or a missing file ends the render.
+    seeking: whether the page can jump to any frame (Seekable) or needs all before it (Stateful); Auto tests it.
+    pageErrors: whether an uncaught error or a missing file ends the render (fail) or is only reported (warn).
     """
 
     url: str = Field(min_length=1)
@@ -59,13 +59,13 @@ class CompositionRequest(_Model):
 
 
 class VideoRequest(_Model):
-    """The picture. What is left out, the page declares.
+    """Size, rate, length and encoding of the picture. The page declares what is left out.
 
-    duration: seconds; frames: their number; one of the two at most.
-    range: first frame and the one after the last to be rendered, of the whole film; None: up to its end.
+    duration: seconds; frames: their number; at most one of the two.
+    range: the part of the film to render, as (first frame, frame after the last); None as the second: to the end.
     rangeSeconds: the same in seconds, instead of range.
-    capture: how frames leave the browser: jpeg is fast, png exact. quality: of JPEG.
-    unitFrames: frames from one key frame to the next, where chunks may be cut; by default two seconds.
+    capture: image format of captured frames: jpeg is faster, png is lossless. quality: of JPEG.
+    unitFrames: key-frame interval in frames; chunks start only on key frames. Defaults to two seconds.
     """
 
     width: int | None = Field(default=None, ge=2, le=MAX_SIDE)
@@ -91,14 +91,14 @@ class VideoRequest(_Model):
         for limits in filter(None, (self.range, self.rangeSeconds)):
             start, end = limits
             if start < 0 or (end is not None and end <= start):
-                raise ValueError(f"the range {start}:{'' if end is None else end} holds no frame")
+                raise ValueError(f"the range {start}:{'' if end is None else end} contains no frames")
         return self
 
 
 class ChunkingRequest(_Model):
-    """How the film is cut, always on the encoder's unit grid; one of the three at most.
+    """How the film is divided into chunks, which start on key frames; at most one of the three.
 
-    frames: of each chunk, at least. count: of chunks, at most. targetSeconds: estimated work in each.
+    frames: per chunk, rounded up to the next key frame. count: most chunks. targetSeconds: estimated work per chunk.
     """
 
     frames: int | None = Field(default=None, ge=1)
@@ -113,7 +113,7 @@ class ChunkingRequest(_Model):
 
 
 class RenderRequest(_Model):
-    """All of it. frameTimeout: seconds of real time after which one frame counts as stuck."""
+    """The whole request. frameTimeout: seconds of real time to wait for one frame before it counts as stuck."""
 
     composition: CompositionRequest
     video: VideoRequest = VideoRequest()

@@ -21,7 +21,7 @@ KEPT = frozenset(
 
 
 class NotStructural(TypeError):
-    """A model says what a CustomResourceDefinition cannot: names the field."""
+    """A model has a field that a CustomResourceDefinition cannot express; the message names it."""
 
 
 def structural_schema(model: type[BaseModel]) -> Schema:

@@ -14,15 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from helios_crds.request import MAX_CHUNKS
 
 RESULT_BYTES = 4096
-"""What a reply's result may hold at most: a pod's termination message has room for no more."""
+"""Most bytes of a reply's result: a pod's termination message holds no more."""
 
 
 SECRET_PREFIX = "HELIOS_SECRET_"  # noqa: S105 - of names
-"""Begins the names of variables that hold a RenderJob's credentialsRef, before the worker has chosen among them."""
+"""Prefix of the variables that carry the keys of a RenderJob's credentialsRef to the worker, which picks whole sets."""
 
 
 class ExitCode(IntEnum):
-    """How a worker ends, and so whether anybody should try again."""
+    """How a worker ended, and so whether to try again."""
 
     DONE = 0
     RETRYABLE = 1
@@ -94,7 +94,7 @@ def chunks_in(bitmap: object) -> list[int]:
     """The chunks of a chunk_bitmap, in order.
 
     Raises:
-        ValueError: it is none; a result may come from anywhere.
+        ValueError: it is not a bitmap; results are untrusted.
     """
     if not isinstance(bitmap, str) or not re.fullmatch(rf"[0-9a-f]{{1,{MAX_CHUNKS // 4}}}", bitmap):
         raise ValueError("chunks are not given as a hexadecimal bitmap")

@@ -1,7 +1,7 @@
 // The drawing of the film: everything on the canvas is a function of the time in seconds.
 //
-// There is no state from frame to frame, so any frame can be asked for at any time and looks the same: the film
-// can be cut anywhere and its parts rendered side by side. Shapes are drawn in a space of 1920 × 1080.
+// Nothing is carried over from frame to frame, so any frame can be drawn first and looks the same. The film can be
+// divided anywhere, and its chunks rendered in parallel. Shapes are drawn in a space of 1920 × 1080.
 
 const WIDTH = 1920;
 const HEIGHT = 1080;

@@ -7,14 +7,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from helios_operator.model.state import MistakenJob, ObservedJob
+from helios_operator.model.observation import InvalidJob, ObservedJob
 
 REGISTRY = CollectorRegistry()
 
-PASSES = Histogram("helios_pass_seconds", "Time of one pass over a RenderJob, API calls included.", registry=REGISTRY)
-REACTIONS = Histogram(
-    "helios_reaction_seconds",
-    "From the first news of a RenderJob or its children to the end of the pass that answers it; passes over one "
+RECONCILE_DURATION = Histogram(
+    "helios_reconcile_duration_seconds", "Time of one reconcile of a RenderJob, API calls included.", registry=REGISTRY
+)
+QUEUE_LATENCY = Histogram(
+    "helios_queue_latency_seconds",
+    "From the first news of a RenderJob or its children to the end of the reconcile that answers it; those of one "
     "RenderJob are 1 to 5 s apart, by its size.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 30, 60),
     registry=REGISTRY,
@@ -55,7 +57,7 @@ API_ERRORS = Counter(
 class Renders(Collector):
     """RenderJobs by phase and their chunks by state, counted when asked. jobs: gives every RenderJob as it is known."""
 
-    def __init__(self, jobs: Callable[[], Sequence[ObservedJob | MistakenJob]]) -> None:
+    def __init__(self, jobs: Callable[[], Sequence[ObservedJob | InvalidJob]]) -> None:
         self._jobs = jobs
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -78,7 +80,7 @@ def _family(name: str, text: str, label: str, counts: Mapping[str, int]) -> Gaug
     return family
 
 
-def serve(port: int, jobs: Callable[[], Sequence[ObservedJob | MistakenJob]]) -> None:
+def serve(port: int, jobs: Callable[[], Sequence[ObservedJob | InvalidJob]]) -> None:
     """Answers scrapes on all addresses, in a thread."""
     REGISTRY.register(Renders(jobs))
     start_http_server(port, registry=REGISTRY)

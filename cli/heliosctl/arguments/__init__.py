@@ -1,1 +1,4 @@
-"""What a command line says, as values: options, the request, the composition's source, the output, buckets, targets."""
+"""The command line as checked values: options, render request, source, output, buckets, targets.
+
+Whatever is plainly wrong is refused here, before a browser or a worker is started.
+"""

@@ -1,4 +1,4 @@
-"""Buckets on the command line: asked before the work whether they can be reached, so that nobody waits for nothing."""
+"""Buckets on the command line: checked before the render, so that a mistyped address costs seconds."""
 
 from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.errors import AccessDenied
@@ -8,16 +8,16 @@ from helios_worker.artifacts.urls import local_path
 # A worker in the middle of a render gives a store minutes; somebody at a keyboard has mistyped its address.
 FIRST_TOUCH = StoreTimeouts(connect=5, stall=10, retry=6, tries=5)
 NOTHING = ".helios/nothing"
-"""A key that is nobody's: what is asked for is the bucket's own answer."""
+"""A key that never exists: only the bucket's answer matters."""
 
 
 def check_bucket(url: str) -> None:
-    """Asks a bucket for anything, once and shortly; says nothing of a folder, which is looked at elsewhere.
+    """Sends one short request to a bucket; a folder is checked elsewhere.
 
-    That reading is denied is no fault: whoever may only write can publish a film.
+    Denied reading is accepted: write access is enough to publish a film.
 
     Raises:
-        HeliosError: there is no such bucket, nobody is let in with these credentials, or nothing answers.
+        HeliosError: the bucket does not exist, refuses these credentials, or does not answer.
     """
     if local_path(url) is not None or url.startswith("memory:"):
         return
@@ -28,7 +28,7 @@ def check_bucket(url: str) -> None:
 
 
 def open_artifacts(url: str) -> ArtifactStore:
-    """The artifact store, once it is known that it can be reached.
+    """The artifact store, after check_bucket.
 
     Raises:
         HeliosError: as check_bucket.

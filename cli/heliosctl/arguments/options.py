@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import typer
 
 from helios_crds.request import RenderRequest, VideoRequest
-from heliosctl.terminal import report
+from heliosctl.switches import set_debug, set_json
 
 Group = TypeVar("Group")
 VIDEO = VideoRequest()
-# Less than a cluster's 60: a short film would be one chunk, and nothing of it would be kept when it is stopped.
+# Less than a cluster's 60: a short film would be one chunk, and Ctrl-C would lose all of it.
 TARGET_SECONDS = 20.0
 
 
@@ -27,63 +27,71 @@ def _option(panel: str, name: str, text: str, metavar: str | None = None, **more
     return typer.Option(name, help=text, metavar=metavar, rich_help_panel=panel, **more)
 
 
-_film = partial(_option, "The film")
-_look = partial(_option, "Quality")
-_page = partial(_option, "The page")
-_work = partial(_option, "The work")
-_said = partial(_option, "What is said")
+_film = partial(_option, "Film")
+_quality = partial(_option, "Quality")
+_page = partial(_option, "Page")
+_work = partial(_option, "Chunks and workers")
+_reporting = partial(_option, "Reporting")
 
 
 @dataclass(frozen=True)
 class FilmOptions:
-    """Size, rate and length. What is left out, the page declares."""
+    """Size, rate and length; the page declares the rest."""
 
-    width: Annotated[int | None, _film("--width", "Pixels. Left out: what the page declares, or 1920.", "N")] = None
-    height: Annotated[int | None, _film("--height", "Pixels. Left out: what the page declares, or 1080.", "N")] = None
+    width: Annotated[
+        int | None, _film("--width", "Width in pixels. Default: what the page declares, or 1920.", "N")
+    ] = None
+    height: Annotated[
+        int | None, _film("--height", "Height in pixels. Default: what the page declares, or 1080.", "N")
+    ] = None
     fps: Annotated[
         str | None,
         _film(
             "--fps",
-            "Frames per second, exact: 30, or a fraction such as 30000/1001. Left out: what the page declares, or 30.",
+            "Frames per second, exact: 30, or a fraction such as 30000/1001. Default: what the page declares, or 30.",
             "RATE",
         ),
     ] = None
     duration: Annotated[
-        str | None, _film("--duration", "Length: 10, 2.5s or 1:30. Left out: what the page declares.", "TIME")
+        str | None, _film("--duration", "Length: 10, 2.5s or 1:30. Default: what the page declares.", "TIME")
     ] = None
-    frames: Annotated[int | None, _film("--frames", "Length as a number of frames, instead of --duration.", "N")] = None
+    frames: Annotated[int | None, _film("--frames", "Length in frames, instead of --duration.", "N")] = None
 
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """Which part of the film, how it looks and how it is cut."""
+    """Which part of the film to render, the encoder's settings, and how the film is divided into chunks."""
 
     range: Annotated[
         str | None,
         _film(
             "--range",
-            "Only a part: 30:120 is frame 30 up to and without 120, 2s:5.5s is in seconds. Either end may be left out.",
+            "Render only a part: 30:120 is frames 30 to 119, 2s:5.5s is in seconds. Either end may be left out.",
             "A:B",
         ),
     ] = None
-    crf: Annotated[int, _look("--crf", "0 (lossless) to 51. Lower looks better and takes more space.", "N")] = VIDEO.crf
+    crf: Annotated[
+        int,
+        _quality("--crf", "Constant rate factor, 0 (lossless) to 51. Lower looks better and makes larger files.", "N"),
+    ] = VIDEO.crf
     preset: Annotated[
-        str, _look("--preset", "Of x264, ultrafast to veryslow. Slower ones make smaller files.", "NAME")
+        str, _quality("--preset", "x264 preset, ultrafast to veryslow. Slower presets make smaller files.", "NAME")
     ] = VIDEO.preset
     capture: Annotated[
-        Literal["jpeg", "png"], _look("--capture", "How frames leave the browser: jpeg is fast, png exact.")
+        Literal["jpeg", "png"],
+        _quality("--capture", "Image format of captured frames: jpeg is faster, png is lossless."),
     ] = VIDEO.capture
-    quality: Annotated[int, _look("--quality", "Of JPEG captures, 1 to 100.", "N")] = VIDEO.quality
-    chunks: Annotated[int | None, _work("--chunks", "Cut the film into this many chunks at most.", "N")] = None
+    quality: Annotated[int, _quality("--quality", "JPEG quality of captured frames, 1 to 100.", "N")] = VIDEO.quality
+    chunks: Annotated[int | None, _work("--chunks", "Divide the film into at most this many chunks.", "N")] = None
     frames_per_chunk: Annotated[
         int | None,
-        _work("--frames-per-chunk", "Cut it into chunks of so many frames, up to the next key frame.", "N"),
+        _work("--frames-per-chunk", "Frames per chunk, rounded up to the next key frame.", "N"),
     ] = None
     target_seconds: Annotated[
         float | None,
         _work(
             "--target-seconds",
-            "Cut it into chunks of about so much work on one processor. What is finished survives Ctrl-C.",
+            "Aim for chunks of this many seconds of single-core work. Finished chunks survive Ctrl-C.",
             "S",
             show_default=f"{TARGET_SECONDS:g}",
         ),
@@ -92,7 +100,7 @@ class EncodeOptions:
         int | None,
         _work(
             "--unit-frames",
-            "From one key frame to the next; chunks are cut there only.",
+            "Key-frame interval in frames; chunks start only on key frames.",
             "N",
             show_default="2 s",
         ),
@@ -101,40 +109,48 @@ class EncodeOptions:
 
 @dataclass(frozen=True)
 class PageOptions:
-    """What the page is given, and what is expected of it."""
+    """The page's entry, its inputs, and which of its faults end the render."""
 
-    entry: Annotated[str, _page("--entry", "The page within a folder, an archive or a bucket's folder.", "PATH")] = (
-        "index.html"
-    )
+    entry: Annotated[
+        str, _page("--entry", "Page to open in a folder or archive, or under a bucket address.", "PATH")
+    ] = "index.html"
     props: Annotated[
         str | None,
-        _page("--props", "A JSON value that the page finds as window.__HELIOS_PROPS__.", "JSON|@FILE"),
+        _page(
+            "--props",
+            "JSON value that the page reads as `window.__HELIOS_PROPS__`. @FILE takes it from a file.",
+            "JSON|@FILE",
+        ),
     ] = None
-    seed: Annotated[int, _page("--seed", "Of the page's random numbers.", "N")] = 0
+    seed: Annotated[int, _page("--seed", "Seed of the page's random numbers.", "N")] = 0
     seeking: Annotated[
         Literal["Auto", "Seekable", "Stateful"],
         _page(
             "--seeking",
-            "Whether a frame can be reached by jumping (Seekable) or needs all before it (Stateful). Auto tries both.",
+            "Whether the page can jump to any frame (Seekable) or needs those before it (Stateful). Auto tests it.",
         ),
     ] = "Auto"
     page_errors: Annotated[
-        Literal["fail", "warn"], _page("--page-errors", "Whether an uncaught error or a missing file ends the render.")
+        Literal["fail", "warn"],
+        _page(
+            "--page-errors",
+            "Whether an uncaught error or a missing file ends the render (fail) or is only reported (warn).",
+        ),
     ] = "fail"
     frame_timeout: Annotated[
-        float, _page("--frame-timeout", "Seconds after which a frame that is not ready counts as stuck.", "S")
+        float, _page("--frame-timeout", "Seconds to wait for a frame before it counts as stuck.", "S")
     ] = RenderRequest.model_fields["frameTimeout"].default
 
 
 @dataclass(frozen=True)
 class StoreOptions:
-    """Where finished chunks are kept."""
+    """The artifact store."""
 
     artifacts: Annotated[
         str | None,
         _work(
             "--artifacts",
-            "Where jobs and their finished chunks are kept.",
+            "Folder or bucket that keeps jobs and finished chunks.",
             "DIR|URL",
             show_default="$HELIOS_ARTIFACTS, or ~/.cache/helios/artifacts",
         ),
@@ -142,12 +158,12 @@ class StoreOptions:
 
     @property
     def is_default(self) -> bool:
-        """Whether nobody chose a place."""
+        """Whether the user chose no store."""
         return not (self.artifacts or os.environ.get("HELIOS_ARTIFACTS"))
 
     @property
     def url(self) -> str:
-        """Of the artifact store."""
+        """URL of the artifact store."""
         chosen = self.artifacts or os.environ.get("HELIOS_ARTIFACTS")
         if chosen and urlsplit(chosen).scheme:
             return chosen
@@ -159,61 +175,56 @@ class StoreOptions:
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """Who does the work."""
+    """Worker processes on this machine, and how often a chunk is retried."""
 
-    workers: Annotated[int, _work("--workers", "Processes that render chunks side by side.", "N", min=1, max=256)] = 1
+    workers: Annotated[
+        int, _work("--workers", "Worker processes; each renders one chunk at a time.", "N", min=1, max=256)
+    ] = 1
     lanes: Annotated[
         int | None,
-        _work("--lanes", "Browsers in each worker.", "N", min=1, max=256, show_default="one per processor"),
+        _work("--lanes", "Browsers per worker.", "N", min=1, max=256, show_default="processors divided by workers"),
     ] = None
     retries: Annotated[
         int,
-        _work(
-            "--retries", "How often a chunk that failed, not by the page's fault, is tried again.", "N", min=0, max=100
-        ),
+        _work("--retries", "Retries for chunks that fail for reasons other than the page.", "N", min=0, max=100),
     ] = 2
 
 
 @dataclass(frozen=True)
 class TargetOptions:
-    """Where the work is done."""
+    """Where chunks are rendered."""
 
     target: Annotated[
         str | None,
         _work(
             "--target",
-            "Render chunks there, the first that has room: lambda=NAME, lambda=NAME@REGION:200 (so many at once), "
-            "cloud-run=https://…, local. Plan and joining stay on this machine; the artifacts must be in a bucket.",
+            "Where to render chunks: lambda=NAME, lambda=NAME@REGION:200 (at most 200 chunks at once), "
+            "cloud-run=https://…, local. A chunk goes to the first target with room. This machine plans the render and "
+            "joins the film. The artifacts must be in a bucket.",
             "TARGET,…",
             show_default="local",
         ),
     ] = None
 
 
-def _debug(value: bool) -> bool:
-    if value:
-        os.environ["HELIOS_DEBUG"] = "1"
-    return value
-
-
-def _json(value: bool) -> bool:
-    report.set_json(value)
-    return value
-
-
 @dataclass(frozen=True)
-class SaidOptions:
+class ReportingOptions:
     """What is written to standard output and standard error."""
 
     as_json: Annotated[
         bool,
-        _said(
-            "--json", "One JSON object on standard output at the end, also for an error.", callback=_json, is_eager=True
+        _reporting(
+            "--json",
+            "Print one JSON object on standard output at the end, for errors too.",
+            callback=set_json,
+            is_eager=True,
         ),
     ] = False
     debug: Annotated[
         bool,
-        _said("--debug", "The workers' logs, and a traceback where something failed.", callback=_debug, is_eager=True),
+        _reporting(
+            "--debug", "Show the workers' logs, and a traceback if something fails.", callback=set_debug, is_eager=True
+        ),
     ] = False
 
 

@@ -1,4 +1,4 @@
-"""Whether the film can be written where it is wanted: asked before the work, so that nobody waits for nothing."""
+"""-o on the command line: checked before the render, so that nobody waits for a film that cannot be written."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from helios_worker.errors import UserError
 
 FILM_SUFFIXES = (".mp4", ".m4v")
-PICTURE_SUFFIXES = (".png",)
+STILL_SUFFIXES = (".png",)
 
 
 def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
@@ -41,8 +41,9 @@ def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
 
 def _check_suffix(output: str, name: str, suffixes: tuple[str, ...]) -> None:
     if not name.lower().endswith(suffixes):
-        kind = "films are MP4" if suffixes is FILM_SUFFIXES else "pictures are PNG"
+        kind = "films are written as MP4" if suffixes is FILM_SUFFIXES else "stills are written as PNG"
         stem = Path(name).stem or "out"
         raise UserError(
-            f"the output {output} does not end in {suffixes[0]}: {kind}", remedy=f"name it {stem}{suffixes[0]}"
+            f"the output {output} does not end in {suffixes[0]}: {kind}",
+            remedy=f"use a name such as {stem}{suffixes[0]}",
         )

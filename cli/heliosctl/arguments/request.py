@@ -1,4 +1,4 @@
-"""From options to a RenderRequest; what is wrong is said in one line that names the option."""
+"""From options to a RenderRequest. An error is one line that names the option."""
 
 import json
 import re
@@ -31,7 +31,7 @@ OPTIONS = {
     "chunking.targetSeconds": "--target-seconds",
     "frameTimeout": "--frame-timeout",
 }
-# What the request's models say, in the words of the command line.
+# Messages of the request's models, in the words of the command line.
 PLAIN = {
     "Value error, ": "",
     "Input should be greater than or equal to": "must be at least",
@@ -52,7 +52,7 @@ def build_request(
     *,
     output: str | None = None,
 ) -> RenderRequest:
-    """The request that the options amount to.
+    """The request that the options describe.
 
     Raises:
         UserError: an option is wrong.
@@ -71,7 +71,9 @@ def build_request(
             "width": film.width,
             "height": film.height,
             "fps": film.fps,
-            "duration": None if film.duration is None else float(seconds(film.duration, option="--duration")),
+            "duration": None
+            if film.duration is None
+            else float(seconds(film.duration, option="--duration", kind="duration")),
             "frames": film.frames,
             **({} if encode.range is None else read_range(encode.range)),
             "crf": encode.crf,
@@ -100,18 +102,18 @@ def build_request(
 
 
 def target_seconds(encode: EncodeOptions) -> float | None:
-    """The work in a chunk: this machine's default where nothing is said about chunks."""
+    """Seconds of work per chunk: the command line's default unless an option sets the chunks."""
     is_cut = encode.frames_per_chunk is not None or encode.chunks is not None
     return TARGET_SECONDS if encode.target_seconds is None and not is_cut else encode.target_seconds
 
 
 def one_line(error: ValidationError) -> str:
-    """The first thing that is wrong, with the option that it was given by."""
+    """The first error, with the option that caused it."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][:2])
     problem = first["msg"]
-    for said, plain in PLAIN.items():
-        problem = problem.replace(said, plain)
+    for models_words, plain in PLAIN.items():
+        problem = problem.replace(models_words, plain)
     option = OPTIONS.get(field)
     if option is None:
         return problem
@@ -121,15 +123,17 @@ def one_line(error: ValidationError) -> str:
     return f"{option} {given} {problem}"
 
 
-def seconds(text: str, *, option: str) -> Fraction:
-    """A time: 10, 10s, 2.5s, 1:30 or 1:02:03.5, in seconds.
+def seconds(text: str, *, option: str, kind: str = "time") -> Fraction:
+    """10, 10s, 2.5s, 1:30 or 1:02:03.5 in seconds.
+
+    kind: what the option takes, for the message.
 
     Raises:
-        UserError: it is none.
+        UserError: the text is not a time.
     """
     found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?", text.strip(), re.ASCII)
     if found is None:
-        raise UserError(f"{option} {text} is no time", remedy="write it like 10, 2.5s or 1:30")
+        raise UserError(f"{option} {text} is not a valid {kind}", remedy="write it like 10, 2.5s or 1:30")
     hours, minutes, rest = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(rest.rstrip("."))
 
@@ -138,22 +142,22 @@ def age(text: str, *, option: str) -> timedelta:
     """30m, 12h, 7d or 4w as a length of time.
 
     Raises:
-        UserError: it is none.
+        UserError: the text is not a duration.
     """
     found = re.fullmatch(r"(\d{1,6})([smhdw])", text, re.ASCII)
     if found is None:
-        raise UserError(f"{option} {text} is no length of time", remedy="write it like 12h, 7d or 4w")
+        raise UserError(f"{option} {text} is not a valid duration", remedy="write it like 12h, 7d or 4w")
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found.group(2)]
     return timedelta(**{unit: int(found.group(1))})
 
 
 def read_range(text: str) -> dict[str, Any]:
-    """`A:B` in frames, or in seconds where an end carries an s: the request's range or rangeSeconds.
+    """The request's range or rangeSeconds: `A:B` in frames, `As:Bs` in seconds.
 
     Raises:
-        UserError: it is no range.
+        UserError: the text is not a range.
     """
-    wrong = UserError(f"--range {text} is no range", remedy="write 30:120 for frames, or 2s:5.5s for seconds")
+    wrong = UserError(f"--range {text} is not a valid range", remedy="write 30:120 for frames, or 2s:5.5s for seconds")
     ends = text.split(":")
     if len(ends) != 2 or not any(ends):
         raise wrong
@@ -166,15 +170,17 @@ def read_range(text: str) -> dict[str, Any]:
 
 
 def frame_at(text: str, fps: Fraction, *, option: str) -> int:
-    """A frame: its number, or the one that is shown at a time with an s.
+    """A frame number: as given, or of the frame shown at a time such as 2.5s.
 
     Raises:
-        UserError: it is neither.
+        UserError: the text is neither.
     """
     if text.isascii() and text.isdecimal():
         return int(text)
     if not (text.endswith("s") or ":" in text):
-        raise UserError(f"{option} {text} is no frame", remedy="write 75 for a frame, or 2.5s for a time")
+        raise UserError(
+            f"{option} {text} is not a frame number or a time", remedy="write 75 for a frame, or 2.5s for a time"
+        )
     return int(seconds(text, option=option) * fps)
 
 
@@ -182,7 +188,7 @@ def read_props(text: str) -> Any:
     """JSON as written, or from a file after an @.
 
     Raises:
-        UserError: there is no such file, or no JSON in it.
+        UserError: the file cannot be read, or the text is not JSON.
     """
     where = "--props"
     if text.startswith("@"):
@@ -195,5 +201,6 @@ def read_props(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(
-            f"{where} is no JSON: {error}", remedy="""write it like '{"title": "Hello"}', or name a file: @props.json"""
+            f"{where} is not valid JSON: {error}",
+            remedy="""write it like '{"title": "Hello"}', or name a file: @props.json""",
         ) from None

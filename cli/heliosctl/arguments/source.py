@@ -1,4 +1,4 @@
-"""SOURCE on the command line: a page, a folder or an archive, here, in a bucket or at an address, or standard input."""
+"""SOURCE on the command line: a page, folder or archive; on disk, in a bucket or on the web; or standard input."""
 
 import hashlib
 import os
@@ -15,21 +15,21 @@ NO_SOURCES = (".mp4", ".mov", ".webm", ".json", ".gz", ".7z", ".rar")
 
 
 def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> str:
-    """The source as a request names it; what is plainly wrong is said before anything is started.
+    """The source as a request names it. What is plainly wrong is refused before anything is started.
 
     artifacts: URL of the artifact store; HTML from standard input is kept in it, under its own digest, so that
     the same HTML is the same source and a second run resumes the first.
     entry: the page within a folder.
 
     Raises:
-        UserError: there is no such page.
+        UserError: the page does not exist, or cannot be one.
     """
     if source == "-":
         return str(_keep_stdin(artifacts))
     parts = urlsplit(source)
     if parts.scheme in ("http", "https"):
         if not parts.hostname:
-            raise UserError(f"{source} is no address", remedy="write it like https://example.org/page.html")
+            raise UserError(f"{source} is not a valid address", remedy="write it like https://example.org/page.html")
         return source
     if source.startswith(BUCKETS):
         _check_name(source)
@@ -37,8 +37,8 @@ def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> st
     path = local_path(source)
     if path is None:
         raise UserError(
-            f"{source}: pages are read from files and folders, from buckets (s3://, gs://, az://), and from "
-            "http:// and https:// addresses",
+            f"{source} cannot be read: a page is a file or folder, or at an address that begins with s3://, gs://, "
+            "az://, http:// or https://",
             remedy="check the address",
         )
     path = path.expanduser()
@@ -46,30 +46,32 @@ def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> st
         _check_folder(source, path, entry)
     elif not path.is_file():
         raise UserError(
-            f"there is no page {source}", remedy="name an HTML file, a folder with an index.html, or an address"
+            f"page {source} not found", remedy="name an HTML file, a folder with an index.html, or an address"
         )
     elif path.suffix.lower() not in PAGE_SUFFIXES and not is_archive(path.name):
         raise UserError(
-            f"{source} is no page: it ends in {path.suffix or 'nothing'}",
-            remedy=f"name an HTML file, the folder that it is in, or an archive of that ({', '.join(SUFFIXES)})",
+            f"{source} is not a page: it {f'ends in {path.suffix}' if path.suffix else 'has no file extension'}",
+            remedy=f"name an HTML file, the folder it is in, or an archive of that folder ({', '.join(SUFFIXES)})",
         )
     return str(path.absolute())
 
 
 def _check_name(source: str) -> None:
-    """Refuses what is named like a file that is none of a page, a folder and an archive."""
+    """Refuses names that end like a file other than a page or an archive."""
     name = urlsplit(source).path
     if name.lower().endswith(NO_SOURCES) and not is_archive(name):
         raise UserError(
-            f"{source} is no page: it ends in {Path(name).suffix}",
-            remedy=f"name an HTML file, the folder that it is in, or an archive of that ({', '.join(SUFFIXES)})",
+            f"{source} is not a page: it ends in {Path(name).suffix}",
+            remedy=f"name an HTML file, the folder it is in, or an archive of that folder ({', '.join(SUFFIXES)})",
         )
 
 
 def _check_folder(source: str, path: Path, entry: str) -> None:
     if not (path / entry).is_file():
         pages = sorted(page.name for page in path.glob("*.html"))
-        remedy = f"name the page itself: {Path(source) / pages[0]}" if pages else "name the folder that the page is in"
+        remedy = (
+            f"name the page itself: {Path(source) / pages[0]}" if pages else "name the folder that contains the page"
+        )
         raise UserError(f"there is no {entry} in {source}", remedy=remedy)
 
 

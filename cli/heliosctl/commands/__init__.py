@@ -1,1 +1,1 @@
-"""The commands, one module each: what they take, and what they say at the end."""
+"""One module per command: its options, the call that does the work, and the result it prints."""

@@ -1,70 +1,87 @@
 """`heliosctl deploy`: the worker's image as a function, a service or a job in a cloud account."""
 
 import re
-from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import typer
 
-from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
-from helios_adapters.aws.function import LambdaFunction
-from helios_adapters.base import Deployed
-from helios_adapters.google.job import CloudRunJobConfig, CloudRunJobs
-from helios_adapters.google.resources import CloudRunService
-from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
+from helios_adapters import (
+    CloudAdapter,
+    CloudRunAdapter,
+    CloudRunConfig,
+    CloudRunJobAdapter,
+    CloudRunJobConfig,
+    CloudRunService,
+    Deployment,
+    LambdaAdapter,
+    LambdaConfig,
+    LambdaFunction,
+)
 from helios_crds.base import API_VERSION
 from helios_worker.errors import UserError
-from heliosctl.arguments.options import SaidOptions, takes
+from heliosctl.arguments.options import ReportingOptions, takes
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.report import print_json, stderr, stdout
+
+ConfigT = TypeVar("ConfigT")
 
 deploy = typer.Typer(no_args_is_help=True)
 FUNCTION = LambdaFunction("", "")
 SERVICE = CloudRunService("")
 
-NAME = typer.Argument(help="What it is called there.", show_default=False)
-ENV = typer.Option("--env", help="A variable of the workers' environment; may be given again.", metavar="NAME=VALUE")
+NAME = typer.Argument(help="Name of the function, service or job in the cloud.", show_default=False, metavar="NAME")
+ENV = typer.Option("--env", help="Environment variable of the workers; repeatable.", metavar="NAME=VALUE")
 ALLOWED = "HELIOS_ALLOWED_STORES"
 STORE = typer.Option(
     "--allow-store",
-    help="What workers may read and write with their rights, such as s3://media/; may be given again.",
+    help="Store that workers may read and write with their own rights, such as s3://media/; repeatable.",
     metavar="URL",
-    show_default="any that their role or account may",
+    show_default="any that their role or account can access",
 )
-TAG = typer.Option("--tag", help="A tag of the function; may be given again.", metavar="NAME=VALUE")
+TAG = typer.Option("--tag", help="Tag of the function; repeatable.", metavar="NAME=VALUE")
 
 
 @deploy.callback()
 def about() -> None:
-    """Make the worker's image ready to be called in a cloud, or bring what is there to what is asked for."""
+    """Deploy the worker's image to a cloud, or update an existing deployment."""
 
 
 @deploy.command("lambda")
-@takes(said=SaidOptions)
+@takes(reporting=ReportingOptions)
 def deploy_lambda(
     name: Annotated[str, NAME],
-    image: Annotated[str, typer.Option("--image", help="The worker's image in ECR, in the function's region.")],
-    role: Annotated[str, typer.Option("--role", help="ARN of the role that workers have.")],
-    said: SaidOptions,
-    region: Annotated[str | None, typer.Option("--region", show_default="of your AWS configuration")] = None,
-    memory: Annotated[int, typer.Option("--memory", help="MiB; a processor for each 1769.")] = FUNCTION.memory,
-    storage: Annotated[int, typer.Option("--storage", help="MiB of /tmp.")] = FUNCTION.storage,
-    timeout: Annotated[int, typer.Option("--timeout", help="Seconds that a chunk may take.")] = FUNCTION.timeout,
+    image: Annotated[str, typer.Option("--image", help="Worker image in ECR, in the function's region.")],
+    role: Annotated[str, typer.Option("--role", help="ARN of the role that workers run as.")],
+    reporting: ReportingOptions,
+    region: Annotated[
+        str | None, typer.Option("--region", help="Region of the function.", show_default="from your AWS configuration")
+    ] = None,
+    memory: Annotated[
+        int, typer.Option("--memory", help="Memory in MiB; Lambda adds a processor for each 1769.")
+    ] = FUNCTION.memory,
+    storage: Annotated[int, typer.Option("--storage", help="Size of /tmp in MiB.")] = FUNCTION.storage,
+    timeout: Annotated[int, typer.Option("--timeout", help="Seconds a chunk may take.")] = FUNCTION.timeout,
     architecture: Annotated[
-        str, typer.Option("--architecture", help="Of the image: x86_64 or arm64.")
+        str, typer.Option("--architecture", help="Architecture of the image: x86_64 or arm64.")
     ] = FUNCTION.architecture,
     env: Annotated[list[str] | None, ENV] = None,
     stores: Annotated[list[str] | None, STORE] = None,
     tag: Annotated[list[str] | None, TAG] = None,
     reserved_concurrency: Annotated[
         int | None,
-        typer.Option("--reserved-concurrency", help="So many of the account's invocations for it alone.", min=1),
+        typer.Option(
+            "--reserved-concurrency",
+            help="Reserve this many of the account's concurrent invocations for the function.",
+            min=1,
+        ),
     ] = None,
-    slots: Annotated[int, typer.Option("--max-concurrent", help="Chunks at once, in the RenderTarget.", min=1)] = 100,
+    slots: Annotated[
+        int, typer.Option("--max-concurrent", help="Most chunks at once, as the RenderTarget's maxConcurrent.", min=1)
+    ] = 100,
 ) -> None:
-    """Make or update an AWS Lambda function: heliosctl deploy lambda helios-worker --image … --role …."""
+    """Create or update an AWS Lambda function: heliosctl deploy lambda helios-worker --image … --role …."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        raise UserError(f"{name} is no name for a function", remedy="take letters, digits, - and _")
+        raise UserError(f"{name} is not a valid function name", remedy="use letters, digits, - and _")
     function = LambdaFunction(
         image=image,
         role=role,
@@ -76,46 +93,56 @@ def deploy_lambda(
         tags=pairs(tag, "--tag"),
         reserved_concurrency=reserved_concurrency,
     )
-    done = _wait(
-        LambdaAdapter().deploy(LambdaConfig(name, region, slots=slots, function=function)),
+    done = _deployed(
+        LambdaAdapter(),
+        LambdaConfig(name, region, slots=slots, function=function),
         f"Deploying the Lambda function {name}; a new image takes a minute or two.",
     )
     found = done.address.split(":")[3]
     spec = {"lambda": {"functionName": name, "region": found}}
     manifest = target_yaml(name, spec, slots, stores)
-    _tell(done, name, manifest, f"--target lambda={name}@{found}:{slots}", said)
+    _print_deployed(done, name, manifest, f"--target lambda={name}@{found}:{slots}", reporting)
 
 
 @deploy.command("cloud-run")
-@takes(said=SaidOptions)
+@takes(reporting=ReportingOptions)
 def deploy_cloud_run(
     name: Annotated[str, NAME],
-    image: Annotated[str, typer.Option("--image", help="The worker's image in Artifact Registry.")],
-    region: Annotated[str, typer.Option("--region", help="Such as europe-west1.")],
-    project: Annotated[str, typer.Option("--project", help="ID of the project.", envvar="GOOGLE_CLOUD_PROJECT")],
-    said: SaidOptions,
+    image: Annotated[str, typer.Option("--image", help="Worker image in Artifact Registry.")],
+    region: Annotated[str, typer.Option("--region", help="Region, such as europe-west1.")],
+    project: Annotated[str, typer.Option("--project", help="Project ID.", envvar="GOOGLE_CLOUD_PROJECT")],
+    reporting: ReportingOptions,
     account: Annotated[
-        str, typer.Option("--service-account", help="Whose rights workers have.", show_default="the project's default")
+        str,
+        typer.Option(
+            "--service-account", help="Service account that workers run as.", show_default="the project's default"
+        ),
     ] = SERVICE.service_account,
-    cpu: Annotated[str, typer.Option("--cpu", help="Processors of an instance.")] = SERVICE.cpu,
+    cpu: Annotated[str, typer.Option("--cpu", help="Processors per instance.")] = SERVICE.cpu,
     memory: Annotated[
-        str, typer.Option("--memory", help="Of an instance; files in /tmp are a part of it.")
+        str, typer.Option("--memory", help="Memory per instance, which includes files in /tmp.")
     ] = SERVICE.memory,
-    timeout: Annotated[int, typer.Option("--timeout", help="Seconds that a chunk may take.")] = SERVICE.timeout,
+    timeout: Annotated[int, typer.Option("--timeout", help="Seconds a chunk may take.")] = SERVICE.timeout,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", help="Chunks at once in an instance.", min=1)
+        int, typer.Option("--concurrency", help="Chunks at once per instance.", min=1)
     ] = SERVICE.concurrency,
     minimum: Annotated[int, typer.Option("--min-instances", help="Instances kept ready.", min=0)] = SERVICE.minimum,
-    maximum: Annotated[int, typer.Option("--max-instances", help="Instances at most.", min=1)] = SERVICE.maximum,
+    maximum: Annotated[int, typer.Option("--max-instances", help="Most instances at once.", min=1)] = SERVICE.maximum,
     env: Annotated[list[str] | None, ENV] = None,
     stores: Annotated[list[str] | None, STORE] = None,
     is_job: Annotated[
-        bool, typer.Option("--job", help="A job with one execution for each chunk, for the operator, not a service.")
+        bool,
+        typer.Option(
+            "--job", help="Deploy a job instead of a service: one execution per chunk, for the operator only."
+        ),
     ] = False,
 ) -> None:
-    """Make or update a Cloud Run service, or a job: heliosctl deploy cloud-run helios-worker --image … …."""
+    """Create or update a Cloud Run service or job: heliosctl deploy cloud-run helios-worker --image … …."""
     if not re.fullmatch(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?", name):
-        raise UserError(f"{name} is no name for a service", remedy="take at most 49 lower-case letters, digits and -")
+        raise UserError(
+            f"{name} is not a valid service name",
+            remedy="use at most 49 lower-case letters, digits and -, starting with a letter",
+        )
     wanted = CloudRunService(
         image=image,
         cpu=cpu,
@@ -129,18 +156,20 @@ def deploy_cloud_run(
     )
     kind = "job" if is_job else "service"
     slots = maximum if is_job else maximum * concurrency
+    line = f"Deploying the Cloud Run {kind} {name}; a new image takes a minute."
     if is_job:
-        call = CloudRunJobs().deploy(CloudRunJobConfig(name, region, project, slots=slots, job=wanted))
+        job = CloudRunJobConfig(name, region, project, slots=slots, job=wanted)
+        done = _deployed(CloudRunJobAdapter(), job, line)
     else:
-        call = _deploy_service(CloudRunConfig(name=name, region=region, project=project, slots=slots, service=wanted))
-    done = _wait(call, f"Deploying the Cloud Run {kind} {name}; a new image takes a minute.")
+        service = CloudRunConfig(name=name, region=region, project=project, slots=slots, service=wanted)
+        done = _deployed(CloudRunAdapter(), service, line)
     spec = {"cloudRun": {kind: name, "region": region, "project": project}}
     manifest = target_yaml(name, spec, slots, stores)
-    _tell(done, name, manifest, "" if is_job else f"--target cloud-run={done.address}:{slots}", said)
+    _print_deployed(done, name, manifest, "" if is_job else f"--target cloud-run={done.address}:{slots}", reporting)
 
 
 def pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    """NAME=VALUE, any number of them.
+    """The values of a repeatable NAME=VALUE option, by name.
 
     Raises:
         UserError: one has no name, or no =.
@@ -149,19 +178,19 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
     for text in given or []:
         name, sign, value = text.partition("=")
         if not name or not sign:
-            raise UserError(f"{option} {text} gives no value", remedy=f"write {option} NAME=VALUE")
+            raise UserError(f"{option} {text} has no value", remedy=f"write {option} NAME=VALUE")
         found[name] = value
     return found
 
 
 def environment(env: list[str] | None, stores: list[str] | None) -> dict[str, str]:
-    """The workers' environment: what --env says, and which stores they may use."""
+    """The workers' environment: --env, and the stores of --allow-store."""
     allowed = {ALLOWED: ",".join(stores)} if stores else {}
     return {**allowed, **pairs(env, "--env")}
 
 
 def target_yaml(name: str, spec: dict[str, dict[str, str]], slots: int, stores: list[str] | None = None) -> str:
-    """The RenderTarget of a deployment, to be applied to a cluster."""
+    """A RenderTarget for the deployment, ready for kubectl apply."""
     (kind, facts), *_ = spec.items()
     lines = [
         f"apiVersion: {API_VERSION}",
@@ -177,21 +206,21 @@ def target_yaml(name: str, spec: dict[str, dict[str, str]], slots: int, stores: 
     return "\n".join(lines)
 
 
-async def _deploy_service(config: CloudRunConfig) -> Deployed:
-    adapter = CloudRunAdapter()
-    try:
-        return await adapter.deploy(config)
-    finally:
-        await adapter.close()
+def _deployed(adapter: CloudAdapter[ConfigT], config: ConfigT, line: str) -> Deployment:
+    """Brings a target to what its config says. line: shown while that takes its time."""
 
+    async def deploy() -> Deployment:
+        try:
+            return await adapter.deploy(config)
+        finally:
+            await adapter.close()
 
-def _wait(call: Coroutine[Any, Any, Deployed], line: str) -> Deployed:
     stderr().print(line, markup=False, soft_wrap=True)
-    return interrupt.run(call)
+    return interrupt.run(deploy())
 
 
-def _tell(done: Deployed, name: str, manifest: str, target: str, said: SaidOptions) -> None:
-    if said.as_json:
+def _print_deployed(done: Deployment, name: str, manifest: str, target: str, reporting: ReportingOptions) -> None:
+    if reporting.as_json:
         print_json(
             {
                 "name": name,
@@ -203,10 +232,12 @@ def _tell(done: Deployed, name: str, manifest: str, target: str, said: SaidOptio
         )
         return
     console = stdout()
-    changes = done.changes or ("nothing to change",)
+    changes = done.changes or ("no changes",)
     for line in (f"{done.address}:", *(f"  {change}" for change in changes)):
         console.print(line, markup=False, soft_wrap=True)
-    console.print(f"\nFor a cluster, kubectl apply -f this:\n\n{manifest}", markup=False, soft_wrap=True)
+    console.print(
+        f"\nTo use it from a cluster, pass this to kubectl apply -f:\n\n{manifest}", markup=False, soft_wrap=True
+    )
     if target:
-        line = f"\nFrom here: heliosctl render SOURCE -o out.mp4 --artifacts URL_OF_A_BUCKET {target}"
+        line = f"\nTo use it from this machine:\n\nheliosctl render SOURCE -o out.mp4 --artifacts BUCKET_URL {target}"
         console.print(line, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`heliosctl doctor`: whether this machine can render."""
+"""`heliosctl doctor`: checks that this machine can render."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from helios_crds.wire import ExitCode
-from heliosctl.arguments.options import SaidOptions, StoreOptions, takes
+from heliosctl.arguments.options import ReportingOptions, StoreOptions, takes
 from heliosctl.terminal.report import print_json, sentence, stdout
 
 if TYPE_CHECKING:
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
 
 
-@takes(store=StoreOptions, said=SaidOptions)
-def doctor(store: StoreOptions, said: SaidOptions) -> None:
+@takes(store=StoreOptions, reporting=ReportingOptions)
+def doctor(store: StoreOptions, reporting: ReportingOptions) -> None:
     """Check that this machine can render: browser, encoder, fonts, limits, disk, and a render of three frames.
 
-    The exit code is 0 when it can, and 1 when something is missing.
+    The exit code is 0 if it can, and 1 if something is missing.
     """
     from heliosctl.local.checks import all_checks
 
     found: list[Check] = []
     for check in all_checks(store.url):
         found.append(check)
-        if not said.as_json:
+        if not reporting.as_json:
             _show(check)
     well = all(check.state != "fail" for check in found)
-    if said.as_json:
+    if reporting.as_json:
         print_json({"ok": well, "checks": [asdict(check) for check in found]})
     raise typer.Exit(ExitCode.DONE if well else ExitCode.RETRYABLE)
 

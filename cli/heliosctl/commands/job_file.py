@@ -1,11 +1,11 @@
-"""`heliosctl render job.json`: a job that Helios itself wrote, run by its own commands."""
+"""`heliosctl render job.json`: runs a job whose chunks are commands, as the Helios renderer writes it."""
 
 import time
 from pathlib import Path
 
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
-from heliosctl.arguments.options import SaidOptions, StoreOptions, WorkerOptions
+from heliosctl.arguments.options import ReportingOptions, StoreOptions, WorkerOptions
 from heliosctl.errors import Stopped
 from heliosctl.local.command_jobs import CommandJob, read_command_job, run_commands
 from heliosctl.terminal import interrupt
@@ -19,24 +19,25 @@ def is_job_file(source: str) -> bool:
 
 
 def run_job_file(
-    source: str, output: str | None, workers: WorkerOptions, store: StoreOptions, said: SaidOptions
+    source: str, output: str | None, workers: WorkerOptions, store: StoreOptions, reporting: ReportingOptions
 ) -> None:
     """Runs a job's commands, as many at once as there are workers, and its merge command."""
     started = time.monotonic()
     job = read_command_job(Path(source))
     if output is not None:
         raise UserError(
-            f"{source} says by its own commands where its film is written", remedy="leave out -o, or render the page"
+            f"-o cannot be used with {source}: the job's own commands decide where the film goes",
+            remedy="leave out -o, or render the page",
         )
     try:
         interrupt.run(_run(job, ArtifactStore(store.url), workers))
     except Stopped as stopped:
         raise Stopped(
-            stopped.stop_code, "finished chunks are kept", remedy="run the same command again to go on"
+            stopped.stop_code, "finished chunks are kept", remedy="run the same command again to continue"
         ) from None
     elapsed = time.monotonic() - started
     chunks = len(job.spec.chunks)
-    if said.as_json:
+    if reporting.as_json:
         print_json(
             {
                 "jobId": job.spec.id,

@@ -1,4 +1,4 @@
-"""`heliosctl jobs`: what the artifact store remembers, and how to finish or forget it."""
+"""`heliosctl jobs`: lists, shows, finishes and removes the jobs in the artifact store."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,29 +14,29 @@ from helios_worker.errors import UserError
 from helios_worker.jobs.layout import manifest_key
 from helios_worker.jobs.spec import Manifest
 from heliosctl.arguments.buckets import check_bucket, open_artifacts
-from heliosctl.arguments.options import SaidOptions, StoreOptions, TargetOptions, WorkerOptions, takes
+from heliosctl.arguments.options import ReportingOptions, StoreOptions, TargetOptions, WorkerOptions, takes
 from heliosctl.arguments.output import check_output
 from heliosctl.arguments.request import age
-from heliosctl.commands.render import on_targets, tell
+from heliosctl.commands.render import drive, print_outcome
 from heliosctl.local.catalogue import StoredJob, find_job, list_jobs, remove_jobs, stale_jobs
 from heliosctl.terminal.report import local_name, print_json, size_text, stderr, stdout, time_text
 
 jobs = typer.Typer(no_args_is_help=True)
-ID = typer.Argument(help="A job's ID, or as much of its beginning as no other job shares.", show_default=False)
+ID = typer.Argument(help="Job ID, or its first characters.", show_default=False, metavar="ID")
 MAP_WIDTH = 100
 
 
 @jobs.callback()
 def about() -> None:
-    """List, finish and forget the jobs that are kept in the artifact store."""
+    """List, finish and remove the jobs in the artifact store."""
 
 
 @jobs.command("list")
-@takes(store=StoreOptions, said=SaidOptions)
-def show_list(store: StoreOptions, said: SaidOptions) -> None:
-    """List the jobs, the one used last first."""
+@takes(store=StoreOptions, reporting=ReportingOptions)
+def show_list(store: StoreOptions, reporting: ReportingOptions) -> None:
+    """List jobs, most recently used first."""
     found = list_jobs(open_artifacts(store.url))
-    if said.as_json:
+    if reporting.as_json:
         print_json({"jobs": [_as_json(job, store) for job in found]})
         return
     console = stdout()
@@ -54,7 +54,7 @@ def show_list(store: StoreOptions, said: SaidOptions) -> None:
             age_text(now - job.used),
             job.state + (", kept" if job.kept else ""),
             f"{len(job.done)}/{len(job.job.chunks)}",
-            _film(job),
+            _film_text(job),
             size_text(job.final.bytes) if job.final else "",
             local_name((job.job.helios.output if job.job.helios else None) or ""),
         )
@@ -62,13 +62,13 @@ def show_list(store: StoreOptions, said: SaidOptions) -> None:
 
 
 @jobs.command("show")
-@takes(store=StoreOptions, said=SaidOptions)
-def show(job_id: Annotated[str, ID], store: StoreOptions, said: SaidOptions) -> None:
-    """Show one job: what it makes, which chunks are there, and what they took."""
+@takes(store=StoreOptions, reporting=ReportingOptions)
+def show(job_id: Annotated[str, ID], store: StoreOptions, reporting: ReportingOptions) -> None:
+    """Show one job: its film, which chunks are finished, and how long they took."""
     artifacts = open_artifacts(store.url)
     job = find_job(artifacts, job_id)
     manifests = _manifests(artifacts, job)
-    if said.as_json:
+    if reporting.as_json:
         chunks = {index: manifest.model_dump(mode="json") for index, manifest in manifests.items()}
         print_json({**_as_json(job, store), "manifests": chunks, "warnings": list(job.job.ours.warnings)})
         return
@@ -79,15 +79,15 @@ def show(job_id: Annotated[str, ID], store: StoreOptions, said: SaidOptions) -> 
     grid.add_row(
         "State", f"{job.state}, {len(job.done)} of {len(job.job.chunks)} chunks" + (", kept" if job.kept else "")
     )
-    grid.add_row("Film", _film(job))
-    grid.add_row("Output", local_name(job.job.ours.output or "none: it was planned only"))
+    grid.add_row("Film", _film_text(job))
+    grid.add_row("Output", local_name(job.job.ours.output or "none (planned only)"))
     if job.final is not None:
         grid.add_row("SHA-256", job.final.sha256)
     grid.add_row("Segments", f"{size_text(sum(manifest.bytes for manifest in manifests.values()))}")
     spent = sum(manifest.seconds.get("render", 0.0) for manifest in manifests.values())
-    grid.add_row("Rendering took", time_text(spent))
+    grid.add_row("Render time", time_text(spent))
     grid.add_row("Made by", f"{job.job.ours.engine.package}, {job.job.ours.engine.browser}, {job.job.ours.engine.cpu}")
-    grid.add_row("File", local_name(job.path(artifacts)))
+    grid.add_row("Job file", local_name(job.path(artifacts)))
     console = stdout()
     console.print(grid)
     _print_map(console, job)
@@ -96,68 +96,74 @@ def show(job_id: Annotated[str, ID], store: StoreOptions, said: SaidOptions) -> 
 
 
 @jobs.command("resume")
-@takes(workers=WorkerOptions, targets=TargetOptions, store=StoreOptions, said=SaidOptions)
+@takes(workers=WorkerOptions, targets=TargetOptions, store=StoreOptions, reporting=ReportingOptions)
 def resume(
-    job_id: Annotated[str, ID], workers: WorkerOptions, targets: TargetOptions, store: StoreOptions, said: SaidOptions
+    job_id: Annotated[str, ID],
+    workers: WorkerOptions,
+    targets: TargetOptions,
+    store: StoreOptions,
+    reporting: ReportingOptions,
 ) -> None:
-    """Finish a job whose command line is gone: render what is missing, and join it."""
+    """Finish an interrupted job by its ID: render the missing chunks, then join the film."""
     started = time.monotonic()
     artifacts = open_artifacts(store.url)
     job = find_job(artifacts, job_id)
     output = job.job.ours.output
     if output is None:
-        raise UserError(f"job {job.job.id} was planned without an output", remedy="heliosctl render with -o")
+        raise UserError(f"job {job.job.id} was planned without an output", remedy="run heliosctl render with -o")
     check_output(output)
     check_bucket(split_object(output)[0])
-    outcome = on_targets(artifacts, workers, targets, lambda driver: driver.finish(job.path(artifacts)))
-    tell(outcome, time.monotonic() - started, output, said)
+    outcome = drive(artifacts, workers, targets, lambda driver: driver.finish(job.path(artifacts)))
+    print_outcome(outcome, time.monotonic() - started, output, reporting)
 
 
 @jobs.command("rm")
-@takes(store=StoreOptions, said=SaidOptions)
+@takes(store=StoreOptions, reporting=ReportingOptions)
 def remove(
     job_ids: Annotated[list[str], ID],
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
 ) -> None:
-    """Forget jobs, and remove the chunks and files that no other job needs. Films that were made stay."""
+    """Remove jobs, and the chunks and files that no other job needs. Finished films stay."""
     artifacts = open_artifacts(store.url)
     found = [find_job(artifacts, job_id) for job_id in job_ids]
     for job in found:
         if job.driver is not None:
-            raise UserError(f"job {job.job.id} is being rendered by pid {job.driver}", remedy="stop that one first")
+            raise UserError(f"job {job.job.id} is being rendered by pid {job.driver}", remedy="stop that process first")
     count, size = remove_jobs(artifacts, found)
-    _tell_removed([job.job.id for job in found], count, size, said)
+    _print_removed([job.job.id for job in found], count, size, reporting)
 
 
 @jobs.command("prune")
-@takes(store=StoreOptions, said=SaidOptions)
+@takes(store=StoreOptions, reporting=ReportingOptions)
 def prune(
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     older_than: Annotated[
-        str, typer.Option("--older-than", help="Last used so long ago: 12h, 7d or 4w.", metavar="AGE")
+        str, typer.Option("--older-than", help="Remove jobs not used for this long: 12h, 7d or 4w.", metavar="AGE")
     ] = "30d",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs, but remove nothing.")] = False,
 ) -> None:
-    """Forget the jobs that nobody used for a while, and remove what no job needs. Films that were made stay."""
+    """Remove jobs that were not used for a while, and files that no job needs. Finished films stay."""
     artifacts = open_artifacts(store.url)
     before = datetime.now(UTC) - age(older_than, option="--older-than")
     found = stale_jobs(artifacts, before)
     if dry_run:
-        if said.as_json:
+        if reporting.as_json:
             print_json({"jobs": [job.job.id for job in found]})
             return
         for job in found:
-            stdout().print(f"{job.job.id[:10]}  {_film(job)}  {local_name(job.job.ours.output or '')}", markup=False)
+            stdout().print(
+                f"{job.job.id[:10]}  {_film_text(job)}  {local_name(job.job.ours.output or '')}", markup=False
+            )
         stderr().print(f"{len(found)} jobs would be removed.")
         return
     count, size = remove_jobs(artifacts, found, older=before)
-    _tell_removed([job.job.id for job in found], count, size, said)
+    _print_removed([job.job.id for job in found], count, size, reporting)
 
 
 def age_text(since: timedelta) -> str:
-    """A time ago, in its largest unit.
+    """How long ago, in the largest unit that fits.
 
     >>> age_text(timedelta(minutes=90))
     '1 h ago'
@@ -169,7 +175,7 @@ def age_text(since: timedelta) -> str:
     return "just now"
 
 
-def _film(job: StoredJob) -> str:
+def _film_text(job: StoredJob) -> str:
     metadata = job.job.metadata
     return f"{metadata.width}×{metadata.height}, {metadata.fps:g} fps, {time_text(metadata.duration)}"
 
@@ -180,9 +186,9 @@ def _manifests(store: ArtifactStore, job: StoredJob) -> dict[int, Manifest]:
 
 
 def _print_map(console: Console, job: StoredJob) -> None:
-    """One character for each chunk: # is there, . is missing."""
+    """One character for each chunk: # is finished, . is missing."""
     line = "".join("#" if chunk.id in job.done else "." for chunk in job.job.chunks)
-    console.print("Chunks (# there, . missing)", style="bold")
+    console.print("Chunks (# finished, . missing)", style="bold")
     for start in range(0, len(line), MAP_WIDTH):
         console.print(f"{start:>6}  {line[start : start + MAP_WIDTH]}", markup=False, soft_wrap=True)
 
@@ -203,8 +209,8 @@ def _as_json(job: StoredJob, store: StoreOptions) -> dict[str, Any]:
     }
 
 
-def _tell_removed(ids: list[str], count: int, size: int, said: SaidOptions) -> None:
-    if said.as_json:
+def _print_removed(ids: list[str], count: int, size: int, reporting: ReportingOptions) -> None:
+    if reporting.as_json:
         print_json({"jobs": ids, "objects": count, "bytes": size})
         return
     what = "1 job" if len(ids) == 1 else f"{len(ids)} jobs"

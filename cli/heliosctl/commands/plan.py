@@ -1,4 +1,4 @@
-"""`heliosctl plan`: what a render would do, without doing it."""
+"""`heliosctl plan`: shows what a render would do."""
 
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from heliosctl.arguments.options import (
     EncodeOptions,
     FilmOptions,
     PageOptions,
-    SaidOptions,
+    ReportingOptions,
     StoreOptions,
     WorkerOptions,
     takes,
@@ -35,22 +35,20 @@ CURVE_COLUMNS = 60
 SHOWN_CHUNKS = 24
 
 
-@takes(film=FilmOptions, encode=EncodeOptions, page=PageOptions, store=StoreOptions, said=SaidOptions)
+@takes(film=FilmOptions, encode=EncodeOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
 def plan(
     source: Annotated[str, SOURCE],
     film: FilmOptions,
     encode: EncodeOptions,
     page: PageOptions,
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output", "-o", help="The film that render would write; with it, both share the job.", metavar="OUT"
-        ),
+        typer.Option("--output", "-o", help="Use the same -o as render to share its job.", metavar="OUT"),
     ] = None,
 ) -> None:
-    """Show what a render would do: size, rate, length, chunks, cost, and what to beware of."""
+    """Show what a render would do: size, rate, length, chunks, estimated work and warnings."""
     target = None if output is None else check_output(output)
     request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
     artifacts = open_artifacts(store.url)
@@ -66,7 +64,7 @@ def plan(
 
     job_path, job = interrupt.run(make())
     cached = committed_chunks(artifacts, job)
-    if said.as_json:
+    if reporting.as_json:
         print_json(as_json(job, job_path, cached))
     else:
         show(stdout(), job, job_path, cached)
@@ -104,7 +102,7 @@ def as_json(job: JobSpec, job_path: str, cached: set[int]) -> dict[str, Any]:
 
 
 def estimated(job: JobSpec, skip: frozenset[int] = frozenset()) -> float:
-    """Seconds of work on one processor, some chunks left out."""
+    """Seconds of single-core work, without the chunks to skip."""
     return sum(chunk.cost or 0.0 for chunk in job.chunks if chunk.id not in skip)
 
 
@@ -126,8 +124,8 @@ def show(console: Console, job: JobSpec, job_path: str, cached: set[int]) -> Non
     )
     left = estimated(job, frozenset(cached))
     processors = cpu_count()
-    spread = f", {time_text(left / processors)} on this machine's {processors}" if processors > 1 else ""
-    facts.add_row("Work", f"about {time_text(left)} on one processor{spread}")
+    spread = f", {time_text(left / processors)} on this machine's {processors} cores" if processors > 1 else ""
+    facts.add_row("Work", f"about {time_text(left)} on one core{spread}")
     facts.add_row("Job", local_name(job_path))
     console.print(facts)
     console.print()
@@ -152,12 +150,12 @@ def _curve(job: JobSpec, columns: int) -> Group:
         text.append(f"{line}\n", style="cyan")
     start, end = f"{film.first}", f"frame {film.end - 1}"
     text.append(" " * 10 + start + end.rjust(max(len(end) + 1, columns - len(start))), style="dim")
-    return Group(Text("Cost of a frame", style="bold"), text)
+    return Group(Text("Cost per frame", style="bold"), text)
 
 
 def _chunks(job: JobSpec, cached: set[int]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for name in ("chunk", "from", "frames", "starts at", "work"):
+    for name in ("chunk", "first frame", "frames", "starts at", "work"):
         table.add_column(name, justify="right")
     table.add_column("")
     hidden = len(job.chunks) - SHOWN_CHUNKS
@@ -171,6 +169,6 @@ def _chunks(job: JobSpec, cached: set[int]) -> Table:
             str(chunk.frameCount),
             time_code(chunk.startFrame, job.fps),
             time_text(chunk.cost or 0.0),
-            Text("there already", style="green") if chunk.id in cached else "",
+            Text("already rendered", style="green") if chunk.id in cached else "",
         )
     return table

@@ -15,7 +15,7 @@ from heliosctl.arguments.options import (
     EncodeOptions,
     FilmOptions,
     PageOptions,
-    SaidOptions,
+    ReportingOptions,
     StoreOptions,
     TargetOptions,
     WorkerOptions,
@@ -35,13 +35,14 @@ from heliosctl.terminal.progress import progress_for
 from heliosctl.terminal.report import print_json, print_labelled, size_text, stderr, time_text
 
 SOURCE = typer.Argument(
-    help="An HTML file, a folder with an index.html, an archive of one (.tar.gz, .zip), an http(s) address, one of "
-    "these in a bucket (s3://, gs://, az://), or - for HTML on standard input.",
+    help="An HTML file, a folder with an index.html, an archive of such a folder (.tar.gz, .zip), an http(s) address, "
+    "any of these in a bucket (s3://, gs://, az://), or - for HTML on standard input.",
     show_default=False,
+    metavar="SOURCE",
 )
 
 
-OUTPUT = typer.Option("--output", "-o", help="The film to be written, such as out.mp4.", metavar="OUT")
+OUTPUT = typer.Option("--output", "-o", help="Output file, such as out.mp4.", metavar="OUT")
 
 
 @takes(
@@ -51,7 +52,7 @@ OUTPUT = typer.Option("--output", "-o", help="The film to be written, such as ou
     workers=WorkerOptions,
     targets=TargetOptions,
     store=StoreOptions,
-    said=SaidOptions,
+    reporting=ReportingOptions,
 )
 def render(
     source: Annotated[str, SOURCE],
@@ -61,57 +62,56 @@ def render(
     workers: WorkerOptions,
     targets: TargetOptions,
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     output: Annotated[str | None, OUTPUT] = None,
     keep: Annotated[
         bool,
         typer.Option(
             "--keep",
-            help="Keep this job's chunks until `jobs rm`. Without it the default artifact store, and no other, "
-            "forgets jobs that were not used for 30 days.",
-            rich_help_panel="The work",
+            help="Keep this job's chunks until `jobs rm`. Otherwise the default artifact store removes jobs that were "
+            "not used for 30 days; other stores keep them.",
         ),
     ] = False,
 ) -> None:
     """Render a page to a film: heliosctl render page.html -o out.mp4.
 
-    A render that was stopped goes on where it was when the same command is given again: finished chunks are
-    kept in the artifact store and never rendered twice.
+    An interrupted render continues when the same command is run again: finished chunks are kept in the artifact
+    store and never rendered twice.
 
-    SOURCE may also be a job.json of Helios itself: then the commands in it are run.
+    SOURCE may also be a job.json whose chunks are commands, as the Helios renderer writes it: they are run.
     """
     started = time.monotonic()
     if is_job_file(source):
-        run_job_file(source, output, workers, store, said)
+        run_job_file(source, output, workers, store, reporting)
         return
     if output is None:
-        raise UserError("where is the film to be written?", remedy="give -o out.mp4")
+        raise UserError("no output file given", remedy="add -o out.mp4")
     target = check_output(output)
     request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
     artifacts = open_artifacts(store.url)
     check_bucket(split_object(target)[0])
-    outcome = on_targets(artifacts, workers, targets, lambda driver: driver.render(request))
+    outcome = drive(artifacts, workers, targets, lambda driver: driver.render(request))
     if keep:
         artifacts.put(f"jobs/{outcome.job.id}/{KEEP}", b"")
     if store.is_default:
         tidy(artifacts, datetime.now(UTC))
-    tell(outcome, time.monotonic() - started, output, said)
+    print_outcome(outcome, time.monotonic() - started, output, reporting)
 
 
-def on_targets(
+def drive(
     store: ArtifactStore, workers: WorkerOptions, targets: TargetOptions, work: Callable[[Driver], Awaitable[Outcome]]
 ) -> Outcome:
-    """Has a driver render with workers of this machine or of the targets that were named, showing progress.
+    """Renders with workers on this machine, or on the targets named by --target, and shows progress.
 
     Raises:
-        Stopped: a signal came; the message says what is kept.
-        HeliosError: it failed for good, or a target was misnamed.
+        Stopped: by a signal; the message says what is kept.
+        HeliosError: the render failed for good, or --target is wrong.
     """
     drivers: list[Driver] = []
     destinations = read_targets(targets.target) if targets.target is not None else []
     check_store(destinations, store)
 
-    async def drive() -> Outcome:
+    async def run() -> Outcome:
         with progress_for(stderr()) as progress:
             at_work = fleet(destinations, workers, progress) if destinations else local_workers(workers, progress)
             async with at_work as (adapter, deployment):
@@ -119,25 +119,27 @@ def on_targets(
                 return await work(drivers[0])
 
     try:
-        return interrupt.run(drive())
+        return interrupt.run(run())
     except Stopped as stopped:
-        raise Stopped(stopped.stop_code, kept(store, drivers), remedy="run the same command again to go on") from None
+        raise Stopped(
+            stopped.stop_code, what_is_kept(store, drivers), remedy="run the same command again to continue"
+        ) from None
 
 
-def kept(store: ArtifactStore, drivers: list[Driver]) -> str:
-    """What a stopped render leaves."""
+def what_is_kept(store: ArtifactStore, drivers: list[Driver]) -> str:
+    """What an interrupted render leaves, as a message."""
     job = drivers[0].job if drivers else None
     if job is None:
-        return "before the plan was made"
+        return "interrupted before the plan was made"
     return f"{len(committed_chunks(store, job))} of {len(job.chunks)} chunks are finished and kept"
 
 
-def tell(outcome: Outcome, elapsed: float, shown: str, said: SaidOptions) -> None:
-    """Where the film is, how long and large it is, and how long it took."""
+def print_outcome(outcome: Outcome, elapsed: float, shown: str, reporting: ReportingOptions) -> None:
+    """Prints where the film is, its length and size, and how long the render took."""
     job, stitched = outcome.job, outcome.stitched
     encoder = job.ours.film.encoder
     rendered = sum(chunk.frameCount for chunk in job.chunks if chunk.id not in outcome.cached)
-    if said.as_json:
+    if reporting.as_json:
         print_json(
             {
                 "output": stitched["output"],
@@ -162,7 +164,7 @@ def tell(outcome: Outcome, elapsed: float, shown: str, said: SaidOptions) -> Non
     console = stderr()
     for warning in stitched["warnings"]:
         print_labelled(console, "Warning", warning)
-    reused = f", {len(outcome.cached)} of {len(job.chunks)} chunks were there already" if outcome.cached else ""
+    reused = f", {len(outcome.cached)} of {len(job.chunks)} chunks were already rendered" if outcome.cached else ""
     speed = f" ({rendered / elapsed:.1f} fps{reused})" if rendered else f" ({reused.removeprefix(', ')})"
     line = (
         f"{shown}: {time_text(stitched['duration'])}, {stitched['frames']} frames of {encoder.width}×{encoder.height} "

@@ -1,4 +1,4 @@
-"""`heliosctl still` and `heliosctl contact-sheet`: frames as pictures."""
+"""`heliosctl still` and `heliosctl contact-sheet`: frames as PNG files."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -10,8 +10,8 @@ from rich.status import Status
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
 from heliosctl.arguments.buckets import open_artifacts
-from heliosctl.arguments.options import FilmOptions, PageOptions, SaidOptions, StoreOptions, takes
-from heliosctl.arguments.output import PICTURE_SUFFIXES, check_output
+from heliosctl.arguments.options import FilmOptions, PageOptions, ReportingOptions, StoreOptions, takes
+from heliosctl.arguments.output import STILL_SUFFIXES, check_output
 from heliosctl.arguments.request import build_request, frame_at
 from heliosctl.arguments.source import resolve_source
 from heliosctl.commands.render import SOURCE
@@ -27,31 +27,31 @@ if TYPE_CHECKING:
 FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
 
 
-@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, said=SaidOptions)
+@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
 def still(
     source: Annotated[str, SOURCE],
     film: FilmOptions,
     page: PageOptions,
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     output: Annotated[
         str,
-        typer.Option(
-            "--output", "-o", help="The picture to be written, such as still.png.", metavar="OUT", show_default=False
-        ),
+        typer.Option("--output", "-o", help="Output file, such as still.png.", metavar="OUT", show_default=False),
     ],
     at: Annotated[
         str,
-        typer.Option("--at", help="Which frame: its number, such as 75, or its time, such as 2.5s.", metavar="N|TIME"),
+        typer.Option(
+            "--at", help="Frame to write: its number, such as 75, or its time, such as 2.5s.", metavar="N|TIME"
+        ),
     ] = "0",
 ) -> None:
-    """Write one frame of a page as an exact PNG."""
-    target = check_output(output, PICTURE_SUFFIXES)
-    job, taken = _take(source, film, page, store, lambda frames, fps: [frame_at(at, fps, option="--at")])
-    ((number, png),) = taken.items()
+    """Write one frame of a page as a lossless PNG."""
+    target = check_output(output, STILL_SUFFIXES)
+    job, pngs = _render_stills(source, film, page, store, lambda frames, fps: [frame_at(at, fps, option="--at")])
+    ((number, png),) = pngs.items()
     Path(target).write_bytes(png)
     encoder = job.ours.film.encoder
-    if said.as_json:
+    if reporting.as_json:
         print_json(
             {
                 "output": target,
@@ -62,40 +62,43 @@ def still(
             }
         )
         return
-    _tell(f"{output}: frame {number} ({time_code(number, encoder.fps)}), {encoder.width}×{encoder.height}")
+    _print_line(f"{output}: frame {number} ({time_code(number, encoder.fps)}), {encoder.width}×{encoder.height}")
 
 
-@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, said=SaidOptions)
+@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
 def contact_sheet(
     source: Annotated[
-        str, typer.Argument(help="A page, as for render, or a film such as out.mp4.", show_default=False)
+        str,
+        typer.Argument(
+            help="A page, as for render, or an existing film such as out.mp4.", show_default=False, metavar="SOURCE"
+        ),
     ],
     film: FilmOptions,
     page: PageOptions,
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     output: Annotated[
         str,
-        typer.Option(
-            "--output", "-o", help="The picture to be written, such as sheet.png.", metavar="OUT", show_default=False
-        ),
+        typer.Option("--output", "-o", help="Output file, such as sheet.png.", metavar="OUT", show_default=False),
     ],
     count: Annotated[
         int,
         typer.Option(
-            "--count", "-n", help="How many frames, from the first to the last.", min=1, max=1000, metavar="N"
+            "--count", "-n", help="Number of frames, spread from the first to the last.", min=1, max=1000, metavar="N"
         ),
     ] = 20,
     columns: Annotated[
         int | None,
-        typer.Option("--columns", help="Side by side.", min=1, max=100, metavar="N", show_default="by the shape"),
+        typer.Option(
+            "--columns", help="Number of columns.", min=1, max=100, metavar="N", show_default="to fit a wide screen"
+        ),
     ] = None,
 ) -> None:
-    """Write frames spread over a page's film, or over a film there is, side by side as one PNG."""
+    """Write frames spread over a page or an existing film as one PNG."""
     from heliosctl.local.stills import decoded, from_film
     from heliosctl.terminal.contact_sheet import draw_sheet, spread
 
-    target = check_output(output, PICTURE_SUFFIXES)
+    target = check_output(output, STILL_SUFFIXES)
     images: dict[int, Image.Image]
 
     def choose(frames: int, fps: Fraction) -> list[int]:
@@ -103,38 +106,38 @@ def contact_sheet(
 
     if source.lower().endswith(FILM_SUFFIXES):
         if not Path(source).is_file():
-            raise UserError(f"there is no film {source}")
+            raise UserError(f"film {source} not found", remedy="check its path")
         fps, images = from_film(Path(source), choose)
     else:
-        job, taken = _take(source, film, page, store, choose)
+        job, pngs = _render_stills(source, film, page, store, choose)
         fps = job.ours.film.encoder.fps
-        images = {number: decoded(png) for number, png in taken.items()}
+        images = {number: decoded(png) for number, png in pngs.items()}
     sheet = draw_sheet(images, fps, columns)
     sheet.save(target)
-    if said.as_json:
+    if reporting.as_json:
         print_json({"output": target, "frames": sorted(images), "width": sheet.width, "height": sheet.height})
         return
-    _tell(f"{output}: {len(images)} frames, {sheet.width}×{sheet.height}")
+    _print_line(f"{output}: {len(images)} frames, {sheet.width}×{sheet.height}")
 
 
-def _take(
+def _render_stills(
     source: str, film: FilmOptions, page: PageOptions, store: StoreOptions, choose: "Choose"
 ) -> tuple[JobSpec, dict[int, bytes]]:
-    """Frames of a page, with a word on how it goes."""
+    """Frames of a page as PNG bytes by number; shows progress."""
     from heliosctl.local.stills import from_page
 
     request = build_request(resolve_source(source, store.url, page.entry), film, page)
     console = stderr()
     with Status("Planning", console=console) as status:
 
-        def on_picture(job: JobSpec, count: int) -> None:
+        def on_still(job: JobSpec, count: int) -> None:
             if count == 0:
                 for warning in new_warnings(job, set()):
                     print_labelled(console, "Warning", warning)
-            status.update(f"Taking picture {count + 1}")
+            status.update(f"Rendering still {count + 1}")
 
-        return interrupt.run(from_page(request, open_artifacts(store.url), choose, on_picture))
+        return interrupt.run(from_page(request, open_artifacts(store.url), choose, on_still))
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     stderr().print(line, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`heliosctl verify`: whether a film is whole, and what its plan says it is."""
+"""`heliosctl verify`: checks that a film is complete, and that it is the film its plan describes."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ from helios_worker.errors import UserError
 from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.machine import cpu_count
-from heliosctl.arguments.options import SaidOptions, StoreOptions, takes
+from heliosctl.arguments.options import ReportingOptions, StoreOptions, takes
 from heliosctl.local.catalogue import find_job
 from heliosctl.terminal.report import print_json, sentence, size_text, stdout
 
@@ -27,28 +27,32 @@ if TYPE_CHECKING:
 COLOURS = {(1, 1, 1, 1): "BT.709, limited range", (1, 1, 1, 2): "BT.709, full range"}
 
 
-@takes(store=StoreOptions, said=SaidOptions)
+@takes(store=StoreOptions, reporting=ReportingOptions)
 def verify(
-    file: Annotated[str, typer.Argument(help="A film: any file that FFmpeg reads.", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(help="A film: any video file that FFmpeg can read.", show_default=False, metavar="FILE")
+    ],
     store: StoreOptions,
-    said: SaidOptions,
+    reporting: ReportingOptions,
     plan: Annotated[
         str | None,
-        typer.Option("--plan", help="The job it was made by: its ID, or job.json's path or URL.", metavar="JOB"),
+        typer.Option(
+            "--plan", help="Job that made the film: its ID, or the path or URL of its job.json.", metavar="JOB"
+        ),
     ] = None,
     no_decode: Annotated[
-        bool, typer.Option("--no-decode", help="Count packets only: fast, but damage inside them goes unseen.")
+        bool, typer.Option("--no-decode", help="Count packets only: fast, but misses damage inside them.")
     ] = False,
 ) -> None:
-    """Check a film: every frame there, in order and decodable, sound in step, as planned.
+    """Check a film: every frame present, in order and decodable, sound in sync, and as planned.
 
-    The exit code is 0 when nothing is wrong, and 1 when something is.
+    The exit code is 0 if no problem is found, and 1 otherwise.
     """
     from helios_worker.encode.proof.verify import verify_video
 
     path = Path(file)
     if not path.is_file():
-        raise UserError(f"there is no film {file}")
+        raise UserError(f"film {file} not found", remedy="check its path")
     job = None if plan is None else _job(plan, store)
     film = None if job is None else job.ours.film
     report = verify_video(
@@ -60,7 +64,7 @@ def verify(
         decode=not no_decode,
         threads=cpu_count(),
     )
-    if said.as_json:
+    if reporting.as_json:
         print_json(_as_json(file, path, report, job))
     else:
         _show(stdout(), file, path, report, planned=job is not None)
@@ -101,7 +105,7 @@ def _show(console: Console, file: str, path: Path, report: "VideoReport", *, pla
     grid.add_row("Colour", named or tags)
     grid.add_row("Key frames", str(report.keyframes))
     if report.faststart is not None:
-        grid.add_row("Plays while it loads", "yes (faststart)" if report.faststart else "no: its index is at the end")
+        grid.add_row("Plays while loading", "yes (faststart)" if report.faststart else "no: its index is at the end")
     if report.audio is not None:
         sound = report.audio
         grid.add_row(
@@ -114,7 +118,7 @@ def _show(console: Console, file: str, path: Path, report: "VideoReport", *, pla
     grid.add_row("Checked", ("every frame decoded" if report.decoded else "packets counted, not decoded") + against)
     verdict = Text(f"{file}: ", style="bold")
     if report.ok:
-        verdict.append("nothing is wrong", style="green")
+        verdict.append("no problems found", style="green")
     else:
         count = len(report.problems)
         verdict.append("1 problem" if count == 1 else f"{count} problems", style="red")

@@ -1,1 +1,1 @@
-"""A render driven from this machine: the driver, its workers and targets, its jobs and their lock."""
+"""Renders driven from this machine: the driver, its workers and targets, the store's jobs and their locks."""

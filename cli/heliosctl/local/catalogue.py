@@ -1,4 +1,4 @@
-"""The jobs of an artifact store: what there is, how far each is, and what only they need."""
+"""The jobs in an artifact store: their progress, and which objects only they need."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +27,11 @@ SWEPT = (PLANS, "chunks/", "segments/", "snapshots/", "recordings/", "blobs/", "
 
 @dataclass(frozen=True)
 class StoredJob:
-    """A job and its state. used: when anything about it was last written. final: of its last stitch."""
+    """A job and its state.
+
+    used: when any of its objects was last written. final: the result of its last stitch. driver: pid of the process
+    that renders it now.
+    """
 
     job: JobSpec
     used: datetime
@@ -51,7 +55,7 @@ class StoredJob:
 
 
 def list_jobs(store: ArtifactStore) -> list[StoredJob]:
-    """Every job that can be read, the one used last first."""
+    """Every readable job, most recently used first."""
     folders: dict[str, list[Entry]] = {}
     for entry in store.entries("jobs/"):
         folders.setdefault(entry.key.split("/")[1], []).append(entry)
@@ -61,27 +65,27 @@ def list_jobs(store: ArtifactStore) -> list[StoredJob]:
 
 
 def find_job(store: ArtifactStore, text: str) -> StoredJob:
-    """The one job whose ID begins so.
+    """The one job whose ID starts with the text.
 
     Raises:
-        UserError: there is none, or there are several.
+        UserError: no job matches, or several do.
     """
     found = [job for job in list_jobs(store) if text and job.job.id.startswith(text)]
     if not found:
-        raise UserError(f"there is no job {text} in {store.url}", remedy="heliosctl jobs list shows those there are")
+        raise UserError(f"there is no job {text} in {store.url}", remedy="heliosctl jobs list shows all jobs")
     if len(found) > 1:
         several = ", ".join(job.job.id for job in found[:5])
-        raise UserError(f"{text} may mean any of {len(found)} jobs: {several}", remedy="give more of the ID")
+        raise UserError(f"{text} matches {len(found)} jobs: {several}", remedy="give more characters of the ID")
     return found[0]
 
 
 def stale_jobs(store: ArtifactStore, before: datetime) -> list[StoredJob]:
-    """The jobs last used before then, without those that are rendered now or were rendered with --keep."""
+    """Jobs last used before then, except those being rendered now or kept with --keep."""
     return [job for job in list_jobs(store) if job.used < before and job.driver is None and not job.kept]
 
 
 def tidy(store: ArtifactStore, now: datetime) -> None:
-    """Prunes what nobody used for a month, at most once a day."""
+    """Removes what was not used for 30 days, at most once a day."""
     last = store.get_json(TIDIED)
     if last is not None and datetime.fromisoformat(last) > now - timedelta(days=1):
         return
@@ -91,9 +95,9 @@ def tidy(store: ArtifactStore, now: datetime) -> None:
 
 
 def remove_jobs(store: ArtifactStore, removed: list[StoredJob], *, older: datetime | None = None) -> tuple[int, int]:
-    """Removes jobs, and what no other job needs of what they are made of.
+    """Removes jobs, and the objects that no other job needs.
 
-    older: also removes what was last written before then and is needed by no job at all.
+    older: also removes objects that were last written before then and that no job needs.
 
     Returns:
         How many objects were removed, and their bytes.
@@ -101,16 +105,16 @@ def remove_jobs(store: ArtifactStore, removed: list[StoredJob], *, older: dateti
     with sweeping(store):
         gone = {job.job.id for job in removed}
         kept = [job for job in list_jobs(store) if job.job.id not in gone]
-        needed = {key for job in kept for key in reach(store, job.job)}
-        doomed = {key for job in removed for key in reach(store, job.job)} - needed
+        needed = {key for job in kept for key in keys_of(store, job.job)}
+        unneeded = {key for job in removed for key in keys_of(store, job.job)} - needed
         sizes = {entry.key: entry for folder in SWEPT for entry in store.entries(folder)}
         if older is not None:
-            doomed |= {key for key, entry in sizes.items() if entry.modified < older and key not in needed}
-        # Jobs first: one that is there has everything it names.
+            unneeded |= {key for key, entry in sizes.items() if entry.modified < older and key not in needed}
+        # Jobs first, so that a job in the store always has everything it names.
         order = [entry for job_id in sorted(gone) for entry in store.entries(f"jobs/{job_id}/")]
         if older is not None:
             order += _unreadable(store, gone | {job.job.id for job in kept}, older)
-        order += [sizes[key] for key in sorted(doomed) if key in sizes]
+        order += [sizes[key] for key in sorted(unneeded) if key in sizes]
         for entry in order:
             store.delete(entry.key)
         _remove_empty_folders(store, gone)
@@ -118,13 +122,13 @@ def remove_jobs(store: ArtifactStore, removed: list[StoredJob], *, older: dateti
 
 
 def _unreadable(store: ArtifactStore, known: set[str], older: datetime) -> list[Entry]:
-    """What lies in the folders of jobs that cannot be read, of another version perhaps, and is old."""
+    """Old objects of jobs that cannot be read, perhaps because another version wrote them."""
     entries = [entry for entry in store.entries("jobs/") if entry.key.split("/")[1] not in known]
     young = {entry.key.split("/")[1] for entry in entries if entry.modified >= older}
     return [entry for entry in entries if entry.key.split("/")[1] not in young]
 
 
-def reach(store: ArtifactStore, job: JobSpec) -> set[str]:
+def keys_of(store: ArtifactStore, job: JobSpec) -> set[str]:
     """The keys of everything that a job names, directly or not."""
     if job.helios is None:
         return set()

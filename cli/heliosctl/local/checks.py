@@ -1,4 +1,4 @@
-"""What `doctor` looks at: whether this machine can render, and what it will render with."""
+"""The checks of `heliosctl doctor`: whether this machine can render, and with which software and limits."""
 
 import asyncio
 import os
@@ -45,8 +45,8 @@ class Check:
 
 
 def all_checks(store_url: str) -> Iterator[Check]:
-    """Every check, the cheap ones first. A check that fails by an error is a line of its own too."""
-    looks: tuple[tuple[str, Callable[[], Check]], ...] = (
+    """Every check, cheap ones first. A check that raises an error is reported as failed."""
+    checks: tuple[tuple[str, Callable[[], Check]], ...] = (
         ("heliosctl", check_package),
         ("browser", check_browser),
         ("encoder", check_encoder),
@@ -57,26 +57,28 @@ def all_checks(store_url: str) -> Iterator[Check]:
         ("artifacts", lambda: check_artifacts(store_url)),
         ("trial render", check_render),
     )
-    for name, look in looks:
+    for name, check in checks:
         try:
-            yield look()
+            yield check()
         except (HeliosError, OSError, subprocess.SubprocessError, av.FFmpegError) as error:
             failure = Failure.of(error)
             yield Check(name, "fail", failure.message, failure.remedy)
 
 
 def check_package() -> Check:
-    """Of this package and its interpreter."""
+    """Versions of this package and of Python."""
     return Check("heliosctl", "ok", f"{version('helios-render')} on Python {platform.python_version()}")
 
 
 def check_browser() -> Check:
     """The headless shell and its version."""
     path = find_browser()
-    said = subprocess.run([str(path), "--version"], check=False, capture_output=True, text=True, timeout=20)
-    if said.returncode != 0:
-        return Check("browser", "fail", f"{path} does not start: {said.stderr.strip()[-300:]}", "install it again")
-    return Check("browser", "ok", f"{said.stdout.strip()} ({path})")
+    version_call = subprocess.run([str(path), "--version"], check=False, capture_output=True, text=True, timeout=20)
+    if version_call.returncode != 0:
+        return Check(
+            "browser", "fail", f"{path} does not start: {version_call.stderr.strip()[-300:]}", "reinstall the browser"
+        )
+    return Check("browser", "ok", f"{version_call.stdout.strip()} ({path})")
 
 
 def check_encoder() -> Check:
@@ -85,28 +87,35 @@ def check_encoder() -> Check:
     try:
         av.codec.Codec("libx264", "w")
     except av.codec.codec.UnknownCodecError:
-        return Check("encoder", "fail", f"PyAV {version('av')} has no x264", "install the PyAV wheel of requirements/")
+        return Check(
+            "encoder", "fail", f"PyAV {version('av')} has no x264", "reinstall PyAV at the version in requirements/"
+        )
     short = ", ".join(part for part in libraries.split(", ") if part.startswith(("libavcodec", "libavformat")))
     return Check("encoder", "ok", f"x264 in PyAV {version('av')} ({short})")
 
 
 def check_fonts() -> Check:
-    """How many there are, where fontconfig can tell."""
+    """Number of fonts, if fontconfig is installed."""
     program = shutil.which("fc-list")
     if program is None:
         return Check("fonts", "ok", "cannot be counted: fc-list is not installed")
-    said = subprocess.run([program, ":", "family"], check=False, capture_output=True, text=True, timeout=20)
-    listed = said.stdout.splitlines()
+    listing = subprocess.run([program, ":", "family"], check=False, capture_output=True, text=True, timeout=20)
+    listed = listing.stdout.splitlines()
     families = {line.split(",")[0] for line in listed if line.strip()}
     if not families:
-        return Check("fonts", "warn", "there are none: text will be boxes", "install some, such as fonts-dejavu")
+        return Check(
+            "fonts",
+            "warn",
+            "none found: text will be drawn as boxes",
+            "install fonts, such as the package fonts-dejavu",
+        )
     return Check("fonts", "ok", f"{len(listed)} fonts of {len(families)} families")
 
 
 def check_processors() -> Check:
-    """As many as this process may use."""
+    """Processors that this process may use."""
     host, ours = os.cpu_count() or 1, cpu_count()
-    limit = f", of {host} that the machine has" if ours != host else ""
+    limit = f" of the machine's {host}" if ours != host else ""
     return Check("processors", "ok", f"{ours}{limit} ({cpu_class()})")
 
 
@@ -115,25 +124,25 @@ def check_memory() -> Check:
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = memory_limit()
     size = min(machine, limit or machine)
-    detail = size_text(size) + (f", of {size_text(machine)} that the machine has" if size < machine else "")
+    detail = size_text(size) + (f" of the machine's {size_text(machine)}" if size < machine else "")
     if size < LOW_MEMORY:
         return Check("memory", "warn", detail, "a browser at 1080p needs about 500 MB; use --lanes 1")
     return Check("memory", "ok", detail)
 
 
 def check_temporary() -> Check:
-    """Where browsers keep their files, and /dev/shm for those who wonder: it is not used."""
+    """The folder for browsers' files. /dev/shm is shown because people ask about it; it is not used."""
     folder = Path(tempfile.gettempdir())
     free = free_bytes(folder)
     shared = Path("/dev/shm")  # noqa: S108 - asked about, not written to
-    shm = f"; /dev/shm has {size_text(shutil.disk_usage(shared).total)}, not needed" if shared.is_dir() else ""
+    shm = f"; /dev/shm has {size_text(shutil.disk_usage(shared).total)}, not used" if shared.is_dir() else ""
     low = free < LOW_DISK
     remedy = "free some space there, or set TMPDIR" if low else ""
     return Check("temporary files", "warn" if low else "ok", f"{folder}, {size_text(free)} free{shm}", remedy)
 
 
 def check_artifacts(url: str) -> Check:
-    """Whether the store can be written to and read back, and keeps what is there from who may only create."""
+    """Whether the store returns what was written, and refuses to create an object that exists."""
     store = open_artifacts(url)
     key = f"trial/{os.getpid()}"
     store.put(key, b"trial")
@@ -143,22 +152,22 @@ def check_artifacts(url: str) -> Check:
         return Check(
             "artifacts",
             "fail",
-            f"{store.url} replaces what should only be created: two workers could commit the same chunk",
+            f"{store.url} overwrites objects that must only be created: two workers could commit the same chunk",
             "use a store with conditional writes; docs/stores.md names some",
         )
     if found != b"trial":
-        return Check("artifacts", "fail", f"{store.url} does not give back what was written to it")
+        return Check("artifacts", "fail", f"{store.url} does not return what was written to it")
     folder = local_path(url)
     if folder is None:
-        return Check("artifacts", "ok", f"{store.url}, can be written to")
+        return Check("artifacts", "ok", f"{store.url}, writable")
     free = free_bytes(folder)
     low = free < LOW_DISK
-    detail = f"{local_name(store.url)}, can be written to, {size_text(free)} free"
+    detail = f"{local_name(store.url)}, writable, {size_text(free)} free"
     return Check("artifacts", "warn" if low else "ok", detail, "heliosctl jobs prune frees space" if low else "")
 
 
 def check_render() -> Check:
-    """Three frames of a page of our own, through every stage, and proven."""
+    """Renders and verifies three frames of a built-in page."""
     with tempfile.TemporaryDirectory(prefix="heliosctl-doctor-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "page").mkdir()
@@ -174,7 +183,7 @@ def check_render() -> Check:
         report = verify_video(output, frames=3, width=64, height=64)
         if report.problems:
             return Check("trial render", "fail", "; ".join(report.problems))
-    return Check("trial render", "ok", f"3 frames in {seconds:.1f} s, each decoded again")
+    return Check("trial render", "ok", f"3 frames in {seconds:.1f} s, each decoded and checked")
 
 
 async def _render(request: RenderRequest, artifacts: Path) -> float:

@@ -1,6 +1,7 @@
-"""Jobs that Helios itself wrote: their chunks' commands are run here, and then their merge command.
+"""Command jobs: a job.json whose chunks are commands, as the Helios renderer writes it.
 
-Only the command line does this, on its user's own machine: a command may do anything.
+The commands of its chunks are run here, and then its merge command. Only the command line does this, on its user's own
+machine: a command may do anything.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ COUNTED = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".ts")
 
 @dataclass
 class CommandJob:
-    """A job.json with commands. folder: where it lies, and where its commands run."""
+    """A job.json with commands. folder: the one that holds it, in which its commands run."""
 
     spec: JobSpec
     folder: Path
@@ -31,7 +32,7 @@ class CommandJob:
 
     @property
     def digest(self) -> str:
-        """Of the job and its place; what is known of its chunks is kept under it."""
+        """Digest of the job and its folder; finished chunks are recorded under it."""
         return json_digest({"job": self.spec.model_dump(mode="json"), "folder": str(self.folder)})[:20]
 
 
@@ -39,18 +40,21 @@ def read_command_job(path: Path) -> CommandJob:
     """The job of a file.
 
     Raises:
-        UserError: it is none, or one that heliosctl planned, or a chunk of it has no command.
+        UserError: it is not a valid job, heliosctl planned it, or a chunk has no command.
     """
     try:
         spec = JobSpec.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise UserError(f"{path} is no Helios job: {where}: {first['msg']}") from None
+        raise UserError(f"{path} is not a valid Helios job: {where}: {first['msg']}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     if spec.helios is not None:
-        raise UserError(f"{path} was planned by heliosctl", remedy=f"finish it with: heliosctl jobs resume {spec.id}")
+        raise UserError(
+            f"{path} was planned by heliosctl and has no commands",
+            remedy=f"finish it with: heliosctl jobs resume {spec.id}",
+        )
     without = [chunk.id for chunk in spec.chunks if not chunk.command]
     if without:
         raise UserError(f"{path}: chunk {without[0]} has no command", remedy="write the job again with Helios")
@@ -58,7 +62,7 @@ def read_command_job(path: Path) -> CommandJob:
 
 
 async def run_commands(job: CommandJob, store: ArtifactStore, listener: Listener, *, slots: int, retries: int) -> None:
-    """Runs the commands of all chunks that are not done, `slots` at a time, and then the merge command.
+    """Runs the commands of all unfinished chunks, `slots` at a time, and then the merge command.
 
     Raises:
         HeliosError: a command failed for good.
@@ -103,16 +107,16 @@ async def _run_chunk(job: CommandJob, store: ArtifactStore, chunk: Chunk, listen
 
 
 def _commit(job: CommandJob, store: ArtifactStore, chunk: Chunk) -> None:
-    """Notes that a chunk is done, once its file is there and holds its frames."""
+    """Records that a chunk is done, once its file exists and has the right number of frames."""
     path = job.folder / chunk.outputFile
     if not path.is_file():
-        raise CommandFailed(f"chunk {chunk.id}: its command ended well, but {chunk.outputFile} is not there")
+        raise CommandFailed(f"chunk {chunk.id}: its command succeeded, but did not write {chunk.outputFile}")
     if path.suffix.lower() in COUNTED:
         from helios_worker.encode.proof.verify import verify_video
 
         frames = verify_video(path, decode=False).frames
         if frames != chunk.frameCount:
-            raise CommandFailed(f"chunk {chunk.id}: {chunk.outputFile} holds {frames} frames, not {chunk.frameCount}")
+            raise CommandFailed(f"chunk {chunk.id}: {chunk.outputFile} has {frames} frames, not {chunk.frameCount}")
     store.put(_key(job, chunk), file_digest(path).encode())
 
 

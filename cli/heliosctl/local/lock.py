@@ -1,4 +1,7 @@
-"""One driver for each job: a second one waits, and then finds the first one's chunks."""
+"""Locks: one driver per job, and no clean-up while a plan is made.
+
+A second driver of the same job waits, and then finds the chunks of the first.
+"""
 
 import asyncio
 import fcntl
@@ -28,7 +31,7 @@ async def job_lock(store: ArtifactStore, job_id: str, say: Callable[[str], None]
         if not _try(handle):
             pid = os.pread(handle, 20, 0).decode(errors="replace").strip()
             who = f"another heliosctl (pid {pid})" if pid else "another heliosctl"
-            say(f"{who} renders this job: waiting; its chunks will be used")
+            say(f"{who} is rendering this job; waiting for it, then using its chunks")
             while not _try(handle):  # noqa: ASYNC110 - nothing tells of a lock that is given up
                 await asyncio.sleep(POLL_SECONDS)
         os.ftruncate(handle, 0)
@@ -40,7 +43,7 @@ async def job_lock(store: ArtifactStore, job_id: str, say: Callable[[str], None]
 
 @asynccontextmanager
 async def planning(store: ArtifactStore) -> AsyncIterator[None]:
-    """While a plan is made: what it stores is not named by any job yet, and must not be swept away."""
+    """Held while a plan is made: no job names its objects yet, so a clean-up must wait."""
     handle = _store_lock(store)
     try:
         while handle is not None and not _try(handle, fcntl.LOCK_SH):  # noqa: ASYNC110 - as above
@@ -53,7 +56,7 @@ async def planning(store: ArtifactStore) -> AsyncIterator[None]:
 
 @contextmanager
 def sweeping(store: ArtifactStore) -> Iterator[None]:
-    """While artifacts that no job names are removed: waits for the plans that are being made."""
+    """Held while unnamed artifacts are removed; waits for plans in progress."""
     handle = _store_lock(store)
     try:
         if handle is not None:
@@ -70,7 +73,7 @@ def _store_lock(store: ArtifactStore) -> int | None:
 
 
 def held_by(store: ArtifactStore, job_id: str) -> str | None:
-    """The process that renders a job now; None where nobody does, or where it cannot be known."""
+    """The pid of the process that renders a job now; None if there is none or the store has no locks."""
     path = lock_path(store, job_id)
     if path is None or not path.exists():
         return None
@@ -82,7 +85,7 @@ def held_by(store: ArtifactStore, job_id: str) -> str | None:
 
 
 def lock_path(store: ArtifactStore, job_id: str) -> Path | None:
-    """Where a job's lock is; None for a store that is no folder."""
+    """Path of a job's lock; None if the store is not a folder."""
     root = local_path(store.url)
     return None if root is None else root / "jobs" / job_id / "driver.lock"
 

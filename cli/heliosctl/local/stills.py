@@ -1,4 +1,4 @@
-"""Frames as pictures, from a page or from a film, for stills and contact sheets."""
+"""Stills: single frames of a page or of an existing film, also for contact sheets."""
 
 import asyncio
 import tempfile
@@ -25,7 +25,7 @@ from helios_worker.workspace import Workspace
 from heliosctl.local.lock import planning
 
 Choose = Callable[[int, Fraction], list[int]]
-"""From a film's number of frames and its rate to the frames that are wanted."""
+"""Given a film's number of frames and its rate, the frames to take."""
 
 
 @asynccontextmanager
@@ -41,37 +41,37 @@ async def browsers_here() -> AsyncIterator[BrowserPool]:
 
 
 async def from_page(
-    request: RenderRequest, store: ArtifactStore, choose: Choose, on_picture: Callable[[JobSpec, int], None]
+    request: RenderRequest, store: ArtifactStore, choose: Choose, on_still: Callable[[JobSpec, int], None]
 ) -> tuple[JobSpec, dict[int, bytes]]:
-    """The plan of a page's film, and the PNGs of the frames that are chosen, by number.
+    """The plan of a page's film, and the chosen frames as PNG bytes, by number.
 
-    on_picture: told the plan, and how many pictures are there, from 0 on.
+    on_still: called with the plan and the number of stills so far, first with 0.
     """
     async with browsers_here() as browsers:
         root = local_path(store.url)
         async with planning(store):
             found = await plan(request, store, browsers, exclude=[root] if root is not None else [])
         _, job = await asyncio.to_thread(read_job, found.jobPath)
-        on_picture(job, 0)
+        on_still(job, 0)
         taken: dict[int, bytes] = {}
         film = job.ours.film
-        async for frame, picture in stills(job, store, browsers, choose(film.frames, film.encoder.fps)):
-            taken[frame] = picture
-            on_picture(job, len(taken))
+        async for frame, png in stills(job, store, browsers, choose(film.frames, film.encoder.fps)):
+            taken[frame] = png
+            on_still(job, len(taken))
     return job, taken
 
 
 def from_film(path: Path, choose: Choose) -> tuple[Fraction, dict[int, Image.Image]]:
-    """The rate of a film, and the frames of it that are chosen, by number.
+    """The rate of a film, and its chosen frames, by number.
 
     Raises:
-        CorruptArtifact: it is no film, or a frame of it cannot be decoded.
+        CorruptArtifact: it is not a film, or a frame of it cannot be decoded.
     """
     taken: dict[int, Image.Image] = {}
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise CorruptArtifact(f"{path} holds no video")
+                raise CorruptArtifact(f"{path} contains no video")
             stream = container.streams.video[0]
             fps = stream.guessed_rate or stream.average_rate or Fraction(25)
             start = stream.start_time or 0

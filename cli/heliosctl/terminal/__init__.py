@@ -1,1 +1,1 @@
-"""What is shown in a terminal, and how a render is interrupted from one."""
+"""Everything shown in a terminal: progress, results, errors, charts; and how Ctrl-C ends a command."""

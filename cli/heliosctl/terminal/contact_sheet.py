@@ -26,17 +26,17 @@ def spread(count: int, frames: int) -> list[int]:
 
 
 def default_columns(count: int, aspect: float) -> int:
-    """So many that the sheet comes out about 16:9, rather wider than higher."""
+    """The number of columns that makes the sheet about 16:9."""
     return max(1, min(count, ceil(sqrt(count * 16 / 9 / aspect) - 1e-9)))
 
 
-def draw_sheet(pictures: Mapping[int, Image.Image], fps: Fraction, columns: int | None = None) -> Image.Image:
-    """One picture of them all, 1920 pixels wide, in the order of their numbers."""
-    first = next(iter(pictures.values()))
+def draw_sheet(stills: Mapping[int, Image.Image], fps: Fraction, columns: int | None = None) -> Image.Image:
+    """The contact sheet: 1920 pixels wide, stills in the order of their frame numbers."""
+    first = next(iter(stills.values()))
     aspect = first.width / first.height
-    columns = columns or default_columns(len(pictures), aspect)
-    columns = min(columns, len(pictures))
-    rows = ceil(len(pictures) / columns)
+    columns = columns or default_columns(len(stills), aspect)
+    columns = min(columns, len(stills))
+    rows = ceil(len(stills) / columns)
     width = (SHEET_WIDTH - GAP * (columns + 1)) // columns
     height = max(1, round(width / aspect))
     text_size = max(11, min(18, width // 14))
@@ -44,10 +44,10 @@ def draw_sheet(pictures: Mapping[int, Image.Image], fps: Fraction, columns: int 
     font = ImageFont.load_default(text_size)
     sheet = Image.new("RGB", (SHEET_WIDTH, GAP + rows * (height + caption + GAP)), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    for place, (number, picture) in enumerate(sorted(pictures.items())):
+    for place, (number, still) in enumerate(sorted(stills.items())):
         left = GAP + place % columns * (width + GAP)
         top = GAP + place // columns * (height + caption + GAP)
-        sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (left, top))
+        sheet.paste(still.resize((width, height), Image.Resampling.LANCZOS), (left, top))
         baseline = top + height + round(text_size * 0.25)
         draw.text((left, baseline), str(number), INK, font)
         after = left + draw.textlength(f"{number}  ", font)

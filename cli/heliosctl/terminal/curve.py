@@ -1,4 +1,4 @@
-"""What frames cost over the length of a film, as a chart of text."""
+"""A bar chart in text: the cost per frame over the length of a film."""
 
 from collections.abc import Sequence
 

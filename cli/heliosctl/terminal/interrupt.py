@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the work is called off in order, and the exit code says which it was."""
+"""Ctrl-C, SIGTERM and SIGHUP: they cancel the work in order, and set the exit code."""
 
 import asyncio
 import os
@@ -21,11 +21,11 @@ EXIT_CODES = {
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine to its end.
 
-    The first signal cancels it, so that it ends what it started; the second ends this process at once, and with
-    it the workers, whose standard input it holds.
+    The first signal cancels it, so that it can stop what it started. The second ends this process at once, and so the
+    workers, whose standard input it holds.
 
     Raises:
-        Stopped: a signal came.
+        Stopped: by a signal.
     """
     return asyncio.run(_guarded(work))
 

@@ -1,4 +1,4 @@
-"""How a render's progress is shown: a bar on a terminal, a plain line every few seconds elsewhere."""
+"""Progress of a render: a bar on a terminal, a plain line every few seconds elsewhere."""
 
 import time
 from collections.abc import Callable
@@ -21,41 +21,41 @@ NAMES = {Stage.PLAN: "Planning", Stage.CHUNK: "Rendering", Stage.STITCH: "Joinin
 
 
 class Listener(Protocol):
-    """Told how a render goes."""
+    """Receives the events of a render."""
 
     def stage(self, stage: Stage) -> None:
         """A stage begins."""
 
     def planned(self, job: JobSpec, cached: set[int]) -> None:
-        """The plan is there; these of its chunks are done already."""
+        """The plan is made; `cached` are the chunks that are done already."""
 
     def frames(self, chunk: int, count: int) -> None:
-        """So many more frames of a chunk are encoded."""
+        """`count` more frames of a chunk are encoded."""
 
     def finished(self, chunk: int) -> None:
         """A chunk is committed."""
 
     def failed(self, chunk: int, why: str) -> None:
-        """What was rendered of a chunk is lost; it will be rendered again."""
+        """A chunk's frames are lost; it will be rendered again."""
 
     def say(self, line: str) -> None:
-        """Something that the user should know."""
+        """A message for the user."""
 
 
 @dataclass
 class Tally:
-    """Frames and chunks done so far. Times are of a monotonic clock, passed in."""
+    """Frames and chunks done so far. cached: frames that were done at the start. Times are passed in, monotonic."""
 
     total: int = 0
     chunks: dict[int, int] = field(default_factory=dict)
     done: dict[int, int] = field(default_factory=dict)
     finished: set[int] = field(default_factory=set)
-    found: int = 0
+    cached: int = 0
     began: float | None = None
 
     @classmethod
     def of(cls, job: JobSpec, cached: set[int]) -> "Tally":
-        """At the start of a render that finds these chunks done."""
+        """The tally at the start of a render, with these chunks done."""
         sizes = {chunk.id: chunk.frameCount for chunk in job.chunks}
         done = {index: sizes[index] for index in cached}
         return cls(sum(sizes.values()), sizes, done, set(cached), sum(done.values()))
@@ -77,14 +77,14 @@ class Tally:
 
     def lose(self, chunk: int) -> None:
         """A chunk starts again."""
-        self.found -= self.chunks[chunk] if chunk in self.finished else 0
-        self.found = max(0, self.found)
+        self.cached -= self.chunks[chunk] if chunk in self.finished else 0
+        self.cached = max(0, self.cached)
         self.done.pop(chunk, None)
         self.finished.discard(chunk)
 
     def rate(self, now: float) -> float | None:
-        """Frames per second of this run, chunks that were found left out; None while nobody can tell."""
-        rendered = self.frames - self.found
+        """Frames per second of this run, without cached chunks; None before there is a measurement."""
+        rendered = self.frames - self.cached
         if self.began is None or rendered <= 0 or now - self.began < 0.5:
             return None
         return rendered / (now - self.began)
@@ -95,7 +95,7 @@ class Tally:
         return None if rate is None else (self.total - self.frames) / rate
 
     def line(self, now: float) -> str:
-        """All of it in one line."""
+        """The tally in one line."""
         rate, remaining = self.rate(now), self.remaining(now)
         parts = [f"{self.frames} of {self.total} frames"]
         if rate is not None:
@@ -107,7 +107,7 @@ class Tally:
 
 
 class Silent:
-    """Hears how a render goes and says nothing."""
+    """A Listener that shows nothing."""
 
     def stage(self, stage: Stage) -> None:
         """Nothing."""
@@ -129,7 +129,7 @@ class Silent:
 
 
 class LineProgress:
-    """Plain lines, for logs: one for each stage, and one every few seconds while chunks are rendered."""
+    """Plain lines for logs: one per stage, and one every few seconds while chunks are rendered."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
@@ -147,7 +147,7 @@ class LineProgress:
         pass
 
     def stage(self, stage: Stage) -> None:
-        """A line, unless there is nothing to be rendered."""
+        """Prints a line, unless every chunk is done already."""
         if stage is not Stage.CHUNK:
             self._print(f"{NAMES[stage]}.")
         elif self._tally.frames < self._tally.total:
@@ -155,13 +155,13 @@ class LineProgress:
         self._last = self._clock()
 
     def planned(self, job: JobSpec, cached: set[int]) -> None:
-        """The warnings of the plan, once."""
+        """Prints the plan's warnings, each once."""
         self._tally = Tally.of(job, cached)
         for warning in new_warnings(job, self._warned):
             print_labelled(self._console, "Warning", warning)
 
     def frames(self, chunk: int, count: int) -> None:
-        """A line if the last one is long ago."""
+        """Prints a line every LINE_SECONDS."""
         now = self._clock()
         self._tally.add(chunk, count, now)
         if now - self._last >= LINE_SECONDS:
@@ -177,7 +177,7 @@ class LineProgress:
         self._tally.lose(chunk)
 
     def say(self, line: str) -> None:
-        """A line."""
+        """Prints the message."""
         print_labelled(self._console, "Note", line)
 
     def _print(self, line: str) -> None:
@@ -214,7 +214,7 @@ class BarProgress:
         self._progress.stop()
 
     def numbers(self, task: Task) -> str:
-        """What stands to the right of the bar."""
+        """The text to the right of the bar."""
         gone = time_text(task.elapsed or 0.0)
         if self.current is not Stage.CHUNK:
             return gone
@@ -232,7 +232,7 @@ class BarProgress:
         return " · ".join(parts)
 
     def stage(self, stage: Stage) -> None:
-        """The bar's name changes; it moves by itself where there is nothing to count."""
+        """Changes the bar's name; without frames to count it only moves to and fro."""
         self.current = stage
         counted = stage is Stage.CHUNK and self._tally.total > 0
         self._progress.update(
@@ -243,7 +243,7 @@ class BarProgress:
         )
 
     def planned(self, job: JobSpec, cached: set[int]) -> None:
-        """The warnings of the plan, once, above the bar."""
+        """Prints the plan's warnings above the bar, each once."""
         self._tally = Tally.of(job, cached)
         for warning in new_warnings(job, self._warned):
             print_labelled(self._console, "Warning", warning)
@@ -264,7 +264,7 @@ class BarProgress:
         self._progress.update(self._task, completed=self._tally.frames)
 
     def say(self, line: str) -> None:
-        """A line above the bar."""
+        """Prints the message above the bar."""
         print_labelled(self._console, "Note", line)
 
 
@@ -280,12 +280,12 @@ class _Numbers(ProgressColumn):
 
 
 def progress_for(console: Console) -> BarProgress | LineProgress:
-    """The bar where somebody watches, lines elsewhere."""
+    """The bar on a terminal, lines elsewhere."""
     return BarProgress(console) if console.is_terminal else LineProgress(console)
 
 
 def new_warnings(job: JobSpec, known: set[str]) -> list[str]:
-    """The plan's warnings that have not been shown yet."""
+    """The plan's warnings that were not shown yet."""
     warnings = job.helios.warnings if job.helios is not None else ()
     new = [sentence(warning) for warning in warnings if warning not in known]
     known.update(warnings)

@@ -1,6 +1,5 @@
-"""What a command says at its end: a sentence for people, or one JSON object on standard output."""
+"""Results and errors of a command: sentences for people, or one JSON object on standard output."""
 
-import os
 import sys
 from fractions import Fraction
 from typing import Any
@@ -10,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from heliosctl.errors import Failure, debugging, traceback_text
+from heliosctl.errors import Failure, traceback_text
+from heliosctl.switches import debugging, wants_json
 
-JSON_VARIABLE = "HELIOS_JSON"
 PIPED_WIDTH = 1000  # so that no line of a table is folded for a program that reads it
 LABEL_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan", "stopped": "bold yellow"}
 
@@ -28,17 +27,6 @@ def stdout() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
 
 
-def set_json(wanted: bool) -> bool:
-    """Has results and errors printed as JSON; set as soon as --json is read, for errors in other options too."""
-    os.environ[JSON_VARIABLE] = "1" if wanted else ""
-    return wanted
-
-
-def wants_json() -> bool:
-    """Whether results and errors are JSON on standard output."""
-    return bool(os.environ.get(JSON_VARIABLE))
-
-
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object, indented, on standard output."""
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
@@ -46,7 +34,7 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def print_labelled(console: Console, label: str, text: str, remedy: str = "") -> None:
-    """`Error  what happened`, with what to do about it in a line of its own, each aligned under the first."""
+    """Prints a label with its message, and the remedy below it."""
     lines = [sentence(text), *([sentence(remedy)] if remedy else [])]
     if not console.is_terminal:
         between = "\n" if "\n" in lines[0] else " "
@@ -62,7 +50,7 @@ def print_labelled(console: Console, label: str, text: str, remedy: str = "") ->
 
 
 def print_failure(error: BaseException) -> int:
-    """Tells what went wrong, where the caller looks for it. Returns the exit code."""
+    """Prints a failure, as text or as JSON. Returns the exit code."""
     failure = Failure.of(error)
     console = stderr()
     if debugging():
@@ -77,7 +65,7 @@ def print_failure(error: BaseException) -> int:
 
 
 def sentence(text: str) -> str:
-    """With a capital at the start and a full stop at the end, unless what stands there is a name of some kind.
+    """With a capital at the start and a full stop at the end. A first word that may be a name stays as it is.
 
     >>> sentence("the disk is full")
     'The disk is full.'
@@ -92,12 +80,12 @@ def sentence(text: str) -> str:
 
 
 def local_name(url: str) -> str:
-    """A file:// URL as the path that it is."""
+    """A file:// URL as a path."""
     return url.removeprefix("file://")
 
 
 def size_text(count: int) -> str:
-    """Bytes for people.
+    """A size in bytes for people.
 
     >>> size_text(999), size_text(4_200_000)
     ('999 bytes', '4.2 MB')
@@ -112,7 +100,7 @@ def size_text(count: int) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """A length of time for people.
+    """A duration for people.
 
     >>> time_text(4.25), time_text(75), time_text(3725)
     ('4.2 s', '1:15', '1:02:05')

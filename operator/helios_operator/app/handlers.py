@@ -16,10 +16,10 @@ from helios_operator import metrics
 from helios_operator.app.sources import watch_jobs, watch_pods
 from helios_operator.control.controller import Controller
 from helios_operator.kube import paths
-from helios_operator.kube.client import PAGE, Cluster
+from helios_operator.kube.client import PAGE, Client
 from helios_operator.kube.leader_election import lead
-from helios_operator.kube.reflector import Watcher
-from helios_operator.kube.resync import Collected, Lister
+from helios_operator.kube.reflector import Reflector
+from helios_operator.kube.resync import Collected, Resync
 from helios_operator.model.config import Config
 
 
@@ -32,12 +32,12 @@ async def connect() -> ApiClient:
     return ApiClient()
 
 
-async def follow(controller: Controller, cluster: Cluster, lister: Lister, namespace: str) -> None:
+async def follow(controller: Controller, client: Client, resync: Resync, namespace: str) -> None:
     """Lists all that there is, and only then lets the controller decide."""
-    sources: list[Watcher | Lister] = [
-        watch_jobs(cluster, controller, namespace, lister.ask),
-        watch_pods(cluster, controller, namespace),
-        lister,
+    sources: list[Reflector | Resync] = [
+        watch_jobs(client, controller, namespace, resync.ask),
+        watch_pods(client, controller, namespace),
+        resync,
     ]
     async with asyncio.TaskGroup() as group:
         for source in sources:
@@ -80,29 +80,29 @@ def register(
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.enabled = False  # events are written by us, about what people ask for
         settings.watching.chunk_size = PAGE
-        client = await connect()
-        cluster = Cluster(client)
-        controller = Controller(cluster, config)
+        api = await connect()
+        client = Client(api)
+        controller = Controller(client, config)
         render_jobs = paths.render_jobs(setup.namespace)
         targets = Collected(controller.put_target, controller.keep_targets)
         jobs = Collected(controller.put_render_job, controller.keep_render_jobs)
-        lister = Lister(cluster, {paths.TARGETS: targets, render_jobs: jobs})
+        resync = Resync(client, {paths.TARGETS: targets, render_jobs: jobs})
         if setup.metrics_port:
             metrics.serve(setup.metrics_port, controller.render_jobs)
 
         async def work() -> None:
-            await follow(controller, cluster, lister, setup.namespace)
+            await follow(controller, client, resync, setup.namespace)
 
-        leading = lead(client, *setup.lease, work) if setup.lease else work()
+        leading = lead(api, *setup.lease, work) if setup.lease else work()
         task = asyncio.create_task(leading, name="controller")
         task.add_done_callback(lambda done: None if done.cancelled() else fail(done.exception() or SystemExit()))
-        running.update(client=client, controller=controller, lister=lister, task=task)
+        running.update(api=api, controller=controller, resync=resync, task=task)
 
     @kopf.on.cleanup(registry=registry)
     async def stop(**_: Any) -> None:
         running["task"].cancel()
         await asyncio.gather(running["task"], return_exceptions=True)
-        await running["client"].close()
+        await running["api"].close()
 
     @kopf.on.event(GROUP, VERSION, RENDER_JOBS, registry=registry)
     async def on_render_job(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
@@ -110,7 +110,7 @@ def register(
             running["controller"].drop_render_job(body["metadata"]["uid"])
         else:
             running["controller"].put_render_job(dict(body))
-        running["lister"].heard(type)
+        running["resync"].heard(type)
 
     @kopf.on.event(GROUP, VERSION, RENDER_TARGETS, registry=registry)
     async def on_target(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
@@ -118,4 +118,4 @@ def register(
             running["controller"].drop_target(body["metadata"]["name"], body["metadata"]["uid"])
         else:
             running["controller"].put_target(dict(body))
-        running["lister"].heard(type)
+        running["resync"].heard(type)

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from helios_operator.control.controller import Controller
 from helios_operator.kube import paths
-from helios_operator.kube.client import Cluster
-from helios_operator.kube.reflector import Watcher
-from helios_operator.observed.children import Object
+from helios_operator.kube.client import Client, Object
+from helios_operator.kube.reflector import Reflector
+from helios_operator.manifests.names import SELECTOR
 
 
-def watch_jobs(cluster: Cluster, controller: Controller, namespace: str, on_gap: Callable[[], None]) -> Watcher:
+def watch_jobs(client: Client, controller: Controller, namespace: str, on_gap: Callable[[], None]) -> Reflector:
     """Keeps the controller's Jobs."""
     children, queue = controller.children, controller.queue
 
@@ -23,10 +23,10 @@ def watch_jobs(cluster: Cluster, controller: Controller, namespace: str, on_gap:
         if owner is not None:
             queue.add(owner)
 
-    return Watcher(cluster, paths.jobs(namespace), on_event, on_listed, on_gap)
+    return Reflector(client, paths.jobs(namespace), SELECTOR, on_event, on_listed, on_gap)
 
 
-def watch_pods(cluster: Cluster, controller: Controller, namespace: str) -> Watcher:
+def watch_pods(client: Client, controller: Controller, namespace: str) -> Reflector:
     """Keeps the controller's pods."""
     children, queue = controller.children, controller.queue
 
@@ -39,4 +39,4 @@ def watch_pods(cluster: Cluster, controller: Controller, namespace: str) -> Watc
         if owner is not None:
             queue.add(owner)
 
-    return Watcher(cluster, paths.core("pods", namespace), on_event, on_listed)
+    return Reflector(client, paths.core("pods", namespace), SELECTOR, on_event, on_listed)

@@ -5,15 +5,17 @@ from typing import Any
 import structlog
 
 from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator import metrics
 from helios_operator.kube import paths
-from helios_operator.kube.client import ApiError, Cluster
+from helios_operator.kube.client import ApiError, Client
 from helios_operator.manifests.job import attempt_job
 from helios_operator.manifests.request import artifact_claim, page_config_map
 from helios_operator.model.config import Config
+from helios_operator.model.decision import StartAttempt, StopAttempt
 from helios_operator.model.locations import uses_own_store
-from helios_operator.model.state import AnyJob, ObservedJob, StartAttempt, StopAttempt, TakenName
+from helios_operator.model.observation import JobRef, NameConflict, ObservedJob
 from helios_operator.observed.children import Children
 from helios_operator.observed.parse import owner_uid
 
@@ -33,11 +35,11 @@ class NameTaken(Exception):
 class Actions:
     """Writes for RenderJobs; what the API server answers goes into the cache at once."""
 
-    def __init__(self, cluster: Cluster, children: Children) -> None:
-        self._cluster = cluster
+    def __init__(self, client: Client, children: Children) -> None:
+        self._client = client
         self._children = children
 
-    async def write_status(self, job: AnyJob, status: RenderJobStatus, resource_version: str) -> Object:
+    async def write_status(self, job: JobRef, status: RenderJobStatus, resource_version: str) -> Object:
         """Replaces the status, if the RenderJob is still what was looked at.
 
         Raises:
@@ -45,19 +47,19 @@ class Actions:
         """
         fields = status.model_dump(mode="json")
         body = {"metadata": {"resourceVersion": resource_version, "uid": job.uid}, "status": fields}
-        return await self._cluster.patch(f"{paths.render_jobs(job.namespace)}/{job.name}/status", body)
+        return await self._client.patch(f"{paths.render_jobs(job.namespace)}/{job.name}/status", body)
 
-    async def find(self, job: AnyJob) -> Object | None:
+    async def find(self, job: JobRef) -> Object | None:
         """A RenderJob as it is now; None if it is gone, even if another has its name."""
         try:
-            found = await self._cluster.get(f"{paths.render_jobs(job.namespace)}/{job.name}")
+            found = await self._client.get(f"{paths.render_jobs(job.namespace)}/{job.name}")
         except ApiError as error:
             if error.reason != "NotFound":  # a path that is not served yet is a 404 without a reason
                 raise
             return None
         return found if found["metadata"]["uid"] == job.uid else None
 
-    async def start(self, job: ObservedJob, start: StartAttempt, config: Config) -> None:
+    async def start(self, job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, config: Config) -> None:
         """Creates an attempt's Job, and before a plan what it reads.
 
         Raises:
@@ -65,14 +67,14 @@ class Actions:
         """
         if start.work.stage is Stage.PLAN:
             await self._prepare(job, config)
-        body = await self._create(paths.jobs(job.namespace), attempt_job(job, start, config), job)
+        body = await self._create(paths.jobs(job.namespace), attempt_job(job, start, target, config), job)
         self._children.expect_job(body)
         metrics.STARTED.labels(start.work.stage, start.target).inc()
         log.info("started", **about(job), work=str(start.work), attempt=start.number, target=start.target)
 
     async def stop(self, job: ObservedJob, stop: StopAttempt) -> None:
         """Deletes an attempt's Job with its pod."""
-        await self._cluster.delete(f"{paths.jobs(job.namespace)}/{stop.name}", stop.uid)
+        await self._client.delete(f"{paths.jobs(job.namespace)}/{stop.name}", stop.uid)
         metrics.STOPPED.inc()
         log.info("stopped", **about(job), name=stop.name, why=stop.why)
 
@@ -82,7 +84,7 @@ class Actions:
         if config.store.claim and not uses_own_store(job):
             claims = paths.core("persistentvolumeclaims", job.namespace)
             try:
-                await self._cluster.create(claims, artifact_claim(job.namespace, config))
+                await self._client.create(claims, artifact_claim(job.namespace, config))
             except ApiError as error:
                 if error.reason != "AlreadyExists":
                     raise
@@ -90,27 +92,27 @@ class Actions:
     async def _create(self, path: str, body: Object, job: ObservedJob) -> Object:
         """Creates a child, or finds the one that an earlier life of ours created."""
         try:
-            return await self._cluster.create(path, body)
+            return await self._client.create(path, body)
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
         name = body["metadata"]["name"]
-        found = await self._cluster.get(f"{path}/{name}")
+        found = await self._client.get(f"{path}/{name}")
         if owner_uid(found) != job.uid:
             raise NameTaken(body["kind"], name)
         return found
 
-    async def is_free(self, job: ObservedJob, taken: TakenName) -> bool:
+    async def is_free(self, job: ObservedJob, conflict: NameConflict) -> bool:
         """Whether a name that was taken is free by now, or ours."""
-        path = paths.jobs(job.namespace) if taken.kind == "Job" else paths.core("configmaps", job.namespace)
+        path = paths.jobs(job.namespace) if conflict.kind == "Job" else paths.core("configmaps", job.namespace)
         try:
-            return owner_uid(await self._cluster.get(f"{path}/{taken.name}")) == job.uid
+            return owner_uid(await self._client.get(f"{path}/{conflict.name}")) == job.uid
         except ApiError as error:
             if error.status != 404:
                 raise
             return True
 
 
-def about(job: AnyJob) -> dict[str, str]:
+def about(job: JobRef) -> dict[str, str]:
     """What every line of the log about a RenderJob says."""
     return {"render_job": f"{job.namespace}/{job.name}"}

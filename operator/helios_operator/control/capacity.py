@@ -1,76 +1,155 @@
-"""Who may have how many places on each target, kept as demands change: one share costs no look at all RenderJobs.
+"""Slots for chunks on every target: who holds them, how they are shared, and who learns that some became free.
 
-What it says equals `shares` over all demands.
+Shares are kept as demands change: one share costs no look at all RenderJobs. What `FairShare` says equals `shares`
+over all demands.
 """
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
-from helios_operator.model.config import DEFAULT_USES, NO_LIMIT
-from helios_operator.model.state import MistakenJob, ObservedJob
+from helios_crds.wire import Stage
+from helios_operator.control.render_targets import RenderTargets
+from helios_operator.kube.work_queue import WorkQueue
+from helios_operator.model.config import NO_LIMIT
+from helios_operator.model.decision import Demand, StartAttempt
+from helios_operator.model.observation import InvalidJob, ObservedJob, TargetCapacity
+from helios_operator.model.state import Attempt
+from helios_operator.observed.children import Children, holds_slot
+from helios_operator.offload.invocations import Invocations
+
+GATHERING = 1.0
+"""Seconds for which freed slots are gathered before those are woken who could use them."""
+
+
+class Capacity:
+    """The slots of all targets. wake: told the UID of a RenderJob that may have more slots than it was granted."""
+
+    def __init__(
+        self, targets: RenderTargets, children: Children, invocations: Invocations, wake: Callable[[str], None]
+    ) -> None:
+        self._targets = targets
+        self._children = children
+        self._invocations = invocations
+        self._wake = wake
+        self._shares = FairShare()
+        self._starting: Counter[str] = Counter()
+        self._freed = WorkQueue()
+
+    def of(self, job: ObservedJob, attempts: Iterable[Attempt]) -> Mapping[str, TargetCapacity]:
+        """What each target that a RenderJob names has for it. attempts: its own."""
+        targets, resting = self._targets.usable(), self._invocations.resting(job.uid)
+        held = Counter(attempt.target for attempt in attempts if holds_slot(attempt))
+        found = {}
+        for use in job.uses:
+            name, target = use.name, targets.get(use.name)
+            if target is not None:
+                most = target.maxConcurrent
+                free = max(0, most - self._children.held(name) - self._starting[name])
+                if target.is_offload:
+                    at_most = most - self._invocations.active(name) - self._starting[name]
+                    free = self._invocations.room(name, job.uid, max(0, at_most))
+                granted = self._shares.give(job.uid, name, most, held[name] + free)
+                found[name] = TargetCapacity(granted, free, resting.get(name, ""))
+        return found
+
+    def demand(self, job: ObservedJob | InvalidJob, demand: Demand) -> bool:
+        """Takes what a RenderJob could use. Returns whether it is more than it has said so far."""
+        requests = slot_requests(job, demand)
+        is_more = self._shares.grows(job.uid, requests)
+        self.free(self._shares.put(job.uid, requests))
+        return is_more
+
+    def drop(self, uid: str) -> None:
+        """A RenderJob is gone; its slots go to others."""
+        self.free(self._shares.put(uid, {}))
+
+    @contextmanager
+    def reserved(self, starts: Iterable[StartAttempt]) -> Iterator[None]:
+        """Keeps others from the slots of chunks that are about to start; their Jobs hold them afterwards."""
+        taken = Counter(start.target for start in starts if start.work.stage is Stage.CHUNK)
+        self._starting.update(taken)
+        try:
+            yield
+        finally:
+            self._starting.subtract(taken)
+            self.free(taken)
+
+    def free(self, targets: Iterable[str]) -> None:
+        """Targets may have free slots."""
+        for name in targets:
+            self._freed.add(name, GATHERING)
+
+    async def run(self) -> None:
+        """Wakes those for whom a target has more slots than they were granted; time alone would take a minute."""
+        while True:
+            name = await self._freed.take()
+            target = self._targets.usable().get(name)
+            for uid in self._shares.gainers(name, target.maxConcurrent) if target else ():
+                self._wake(uid)
+            self._freed.done(name)
 
 
 @dataclass(frozen=True)
-class Demand:
-    """wanted: places that a RenderJob could use on the target now, those that it holds included."""
+class SlotRequest:
+    """wanted: slots that a RenderJob could use on a target now, those that it holds included."""
 
     uid: str
     priority: int
     wanted: int
 
 
-def shares(demands: Iterable[Demand], capacity: int) -> Mapping[str, int]:
-    """Places for each RenderJob, at most what it wants; the sum is at most the capacity.
+def shares(requests: Iterable[SlotRequest], capacity: int) -> Mapping[str, int]:
+    """Slots for each RenderJob: by priority first, evenly within one; none gets more than it wants.
 
-    Nothing is taken away from running chunks: who holds more than its share starts no more.
+    Nothing is taken away from running chunks: a RenderJob that holds more than its share starts no more.
     """
     granted: dict[str, int] = {}
-    ordered = sorted(demands, key=lambda demand: (-demand.priority, demand.wanted, demand.uid))
-    for _, group in groupby(ordered, key=lambda demand: demand.priority):
+    ordered = sorted(requests, key=lambda request: (-request.priority, request.wanted, request.uid))
+    for _, group in groupby(ordered, key=lambda request: request.priority):
         rest = list(group)
-        for position, demand in enumerate(rest):  # the modest first: what they leave goes to the others
+        for position, request in enumerate(rest):  # the modest first: what they leave goes to the others
             even = -(-capacity // (len(rest) - position))
-            granted[demand.uid] = min(demand.wanted, even)
-            capacity -= granted[demand.uid]
+            granted[request.uid] = min(request.wanted, even)
+            capacity -= granted[request.uid]
     return granted
 
 
-def demands(job: ObservedJob | MistakenJob, reach: Mapping[str, int], extra: int = 0) -> Mapping[str, Demand]:
+def slot_requests(job: ObservedJob | InvalidJob, demand: Demand) -> Mapping[str, SlotRequest]:
     """What a RenderJob could use of each of its targets; one whose spec is unclear keeps what it has.
 
-    reach: how many places on a target it could use at most, as far as that is known. extra: places for duplicates of
-    slow chunks. What somebody cannot use, for whatever reason, is no demand: it would only keep others from it.
+    What it cannot use, for whatever reason, is not requested: that would only keep others from it.
     """
     status = job.status
     if status.completionTime is not None:
         return {}
-    if isinstance(job, MistakenJob):
-        return {held.name: Demand(job.uid, 0, held.active) for held in status.targets if held.active}
+    if isinstance(job, InvalidJob):
+        return {held.name: SlotRequest(job.uid, 0, held.active) for held in status.targets if held.active}
     if job.spec.suspend or job.deleting:
         return {}
     execution = job.spec.execution
-    wanted = max(1, min(status.chunks.total - status.chunks.done + extra, execution.parallelism))
-    found = {}
-    for use in execution.targets or DEFAULT_USES:
-        usable = min(wanted, use.maxConcurrent or NO_LIMIT, reach.get(use.name, NO_LIMIT))
+    wanted = max(1, min(status.chunks.total - status.chunks.done + demand.duplicates, execution.parallelism))
+    requests = {}
+    for use in job.uses:
+        usable = min(wanted, use.maxConcurrent or NO_LIMIT, demand.by_target.get(use.name, NO_LIMIT))
         if usable:
-            found[use.name] = Demand(job.uid, execution.priority, usable)
-    return found
+            requests[use.name] = SlotRequest(job.uid, execution.priority, usable)
+    return requests
 
 
-class Places:
-    """Demands of all RenderJobs, by target, and who was given less than it wanted."""
+class FairShare:
+    """Requests of all RenderJobs, by target, and who was given less than it wanted."""
 
     def __init__(self) -> None:
-        self._of: dict[str, Mapping[str, Demand]] = {}
+        self._of: dict[str, Mapping[str, SlotRequest]] = {}
         self._queues: dict[str, _Queue] = defaultdict(_Queue)
         self._short: dict[str, dict[str, int]] = defaultdict(dict)
 
-    def put(self, uid: str, wanted: Mapping[str, Demand]) -> set[str]:
-        """Takes a RenderJob's demands. Returns the targets on which others may now have more places."""
+    def put(self, uid: str, wanted: Mapping[str, SlotRequest]) -> set[str]:
+        """Takes a RenderJob's requests. Returns the targets on which others may now have more slots."""
         before = self._of.get(uid, {})
         changed = {name for name in {*before, *wanted} if before.get(name) != wanted.get(name)}
         for name in changed:
@@ -83,43 +162,43 @@ class Places:
             self._of.pop(uid, None)
         return {name for name in changed & before.keys() if self._short[name]}
 
-    def grows(self, uid: str, wanted: Mapping[str, Demand]) -> bool:
+    def grows(self, uid: str, wanted: Mapping[str, SlotRequest]) -> bool:
         """Whether a RenderJob wants more of a target than it has said so far."""
         known = self._of.get(uid, {})
-        return any(name not in known or known[name].wanted < demand.wanted for name, demand in wanted.items())
+        return any(name not in known or known[name].wanted < request.wanted for name, request in wanted.items())
 
     def give(self, uid: str, target: str, capacity: int, within_reach: int) -> int:
-        """A RenderJob's places on a target, with a note of who can have less than it wants.
+        """A RenderJob's slots on a target; who can have less than it wants is kept in mind.
 
-        within_reach: places that it holds, and those that nobody does.
+        within_reach: slots that it holds, and those that nobody does.
         """
-        demand = self._of.get(uid, {}).get(target)
-        if demand is None:
+        request = self._of.get(uid, {}).get(target)
+        if request is None:
             return 0
-        given = self._queues[target].share(demand, capacity)
-        if min(given, within_reach) < demand.wanted:
+        given = self._queues[target].share(request, capacity)
+        if min(given, within_reach) < request.wanted:
             self._short[target][uid] = min(given, within_reach)
         else:
             self._short[target].pop(uid, None)
         return given
 
     def gainers(self, target: str, capacity: int) -> list[str]:
-        """RenderJobs that would be given more places now than they could have."""
+        """RenderJobs that would be granted more slots now than they could have."""
         queue = self._queues[target]
         return [
             uid
             for uid, given in self._short[target].items()
-            if (demand := self._of.get(uid, {}).get(target)) is not None and queue.share(demand, capacity) > given
+            if (request := self._of.get(uid, {}).get(target)) is not None and queue.share(request, capacity) > given
         ]
 
 
 class _Queue:
-    """Demands on one target."""
+    """Requests on one target."""
 
     def __init__(self) -> None:
         self._ranks: dict[int, _Rank] = defaultdict(_Rank)
 
-    def replace(self, before: Demand | None, after: Demand | None) -> None:
+    def replace(self, before: SlotRequest | None, after: SlotRequest | None) -> None:
         if before is not None:
             self._ranks[before.priority].remove(before)
             if not len(self._ranks[before.priority]):
@@ -127,13 +206,13 @@ class _Queue:
         if after is not None:
             self._ranks[after.priority].add(after)
 
-    def share(self, demand: Demand, capacity: int) -> int:
-        above = sum(rank.total for priority, rank in self._ranks.items() if priority > demand.priority)
-        return self._ranks[demand.priority].share(demand, max(0, capacity - above))
+    def share(self, request: SlotRequest, capacity: int) -> int:
+        above = sum(rank.total for priority, rank in self._ranks.items() if priority > request.priority)
+        return self._ranks[request.priority].share(request, max(0, capacity - above))
 
 
 class _Rank:
-    """Demands of one priority, the modest first. total: of what they want."""
+    """Requests of one priority, the modest first. total: of what they want."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -143,25 +222,25 @@ class _Rank:
     def __len__(self) -> int:
         return len(self._order)
 
-    def add(self, demand: Demand) -> None:
-        insort(self._order, (demand.wanted, demand.uid))
-        self._alike[demand.wanted] += 1
-        self.total += demand.wanted
+    def add(self, request: SlotRequest) -> None:
+        insort(self._order, (request.wanted, request.uid))
+        self._alike[request.wanted] += 1
+        self.total += request.wanted
 
-    def remove(self, demand: Demand) -> None:
-        del self._order[bisect_left(self._order, (demand.wanted, demand.uid))]
-        self._alike[demand.wanted] -= 1
-        if not self._alike[demand.wanted]:
-            del self._alike[demand.wanted]
-        self.total -= demand.wanted
+    def remove(self, request: SlotRequest) -> None:
+        del self._order[bisect_left(self._order, (request.wanted, request.uid))]
+        self._alike[request.wanted] -= 1
+        if not self._alike[request.wanted]:
+            del self._alike[request.wanted]
+        self.total -= request.wanted
 
-    def share(self, demand: Demand, capacity: int) -> int:
+    def share(self, request: SlotRequest, capacity: int) -> int:
         if self.total <= capacity:
-            return demand.wanted
+            return request.wanted
         content, spent = self._content(capacity)
-        position = bisect_left(self._order, (demand.wanted, demand.uid))
+        position = bisect_left(self._order, (request.wanted, request.uid))
         if position < content:
-            return demand.wanted
+            return request.wanted
         even, more = divmod(capacity - spent, len(self._order) - content)
         return even + (position - content < more)
 

@@ -14,9 +14,10 @@ import structlog
 from helios_crds.base import API_VERSION
 from helios_operator import metrics
 from helios_operator.kube import paths
-from helios_operator.kube.client import ApiError, Cluster
+from helios_operator.kube.client import ApiError, Client
 from helios_operator.manifests.names import KIND, MANAGER
-from helios_operator.model.state import Announcement, AnyJob
+from helios_operator.model.decision import Announcement
+from helios_operator.model.observation import JobRef
 
 log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]
@@ -43,20 +44,20 @@ class _Key:
     topic: str
 
 
-class Recorder:
+class EventRecorder:
     """Writes Events about RenderJobs. What it knows of earlier ones is bounded, per RenderJob and in all."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._pending: asyncio.Queue[tuple[AnyJob, Announcement, datetime]] = asyncio.Queue(MAX_PENDING)
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._pending: asyncio.Queue[tuple[JobRef, Announcement, datetime]] = asyncio.Queue(MAX_PENDING)
         self._written: OrderedDict[str, OrderedDict[_Key, _Written]] = OrderedDict()
 
-    def say(self, job: AnyJob, said: Announcement) -> None:
+    def say(self, job: JobRef, said: Announcement) -> None:
         """Has an Event written soon. One too many is dropped: nothing waits for Events."""
         if said.kind == "Warning":
             metrics.WARNINGS.labels(said.reason).inc(said.times)
         try:
-            self._pending.put_nowait((job, said, self._cluster.now))
+            self._pending.put_nowait((job, said, self._client.now))
         except asyncio.QueueFull:
             log.warning("an event was dropped", uid=job.uid, reason=said.reason)
 
@@ -71,13 +72,13 @@ class Recorder:
             except Exception:
                 log.exception("an event was not written", uid=job.uid, reason=said.reason)
 
-    async def _write(self, job: AnyJob, said: Announcement, at: str) -> None:
+    async def _write(self, job: JobRef, said: Announcement, at: str) -> None:
         path, key = paths.core("events", job.namespace), _Key(said.kind, said.reason, said.topic or said.message)
         known = self._known(job.uid)
         before = known.pop(key, None)
         written = await self._count(path, before, said, at) if before else None
         if written is None:
-            body = await self._cluster.create(path, _event(job, said, at))
+            body = await self._client.create(path, _event(job, said, at))
             written = _Written(body["metadata"]["name"], 1)
         known[key] = written
         if len(known) > MAX_KNOWN:
@@ -87,7 +88,7 @@ class Recorder:
         """Raises the count of an Event; None if it is not there any more: the API server keeps them for an hour."""
         fields = {"count": before.count + 1, "lastTimestamp": at, "message": said.message[:MAX_MESSAGE]}
         try:
-            await self._cluster.patch(f"{path}/{before.name}", fields)
+            await self._client.patch(f"{path}/{before.name}", fields)
         except ApiError as error:
             if error.status != 404:
                 raise
@@ -102,7 +103,7 @@ class Recorder:
         return known
 
 
-def _event(job: AnyJob, said: Announcement, at: str) -> Object:
+def _event(job: JobRef, said: Announcement, at: str) -> Object:
     reference = {
         "apiVersion": API_VERSION,
         "kind": KIND,

@@ -11,13 +11,12 @@ from helios_crds.rendertarget import RenderTargetSpec, RenderTargetStatus
 from helios_operator import metrics
 from helios_operator.decide.conditions import condition
 from helios_operator.kube import paths
-from helios_operator.kube.client import ApiError, Cluster
-from helios_operator.kube.tombstones import Departed
+from helios_operator.kube.client import ApiError, Client, version
+from helios_operator.kube.tombstones import Tombstones
 from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.model import reasons
 from helios_operator.model.config import built_in_targets
 from helios_operator.observed import parse
-from helios_operator.observed.children import version
 
 log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]
@@ -30,7 +29,7 @@ def read_target(body: Object) -> tuple[RenderTargetSpec | None, str, str]:
     try:
         spec = RenderTargetSpec.model_validate(body.get("spec"))
     except ValidationError as error:
-        return None, reasons.INVALID_SPEC, f"{parse.mistake(error)}; no RenderJob can use this target until then"
+        return None, reasons.INVALID_SPEC, f"{parse.spec_errors(error)}; no RenderJob can use this target until then"
     return spec, reasons.USABLE, ""
 
 
@@ -60,18 +59,18 @@ def target_status(body: Object, now: datetime, resting: str = "") -> RenderTarge
     return RenderTargetStatus(observedGeneration=generation, conditions=conditions)
 
 
-class Targets:
-    """RenderTargets as they were last heard of. A name whose spec cannot be read has none, the built-in one's too.
+class RenderTargets:
+    """As they were last heard of. A name whose spec cannot be read has none, the built-in one's too.
 
     resting: which are left alone for a while, and why.
     """
 
-    def __init__(self, cluster: Cluster, resting: Callable[[], Mapping[str, str]] = dict) -> None:
-        self._cluster = cluster
+    def __init__(self, client: Client, resting: Callable[[], Mapping[str, str]] = dict) -> None:
+        self._client = client
         self._resting = resting
         self._bodies: dict[str, Object] = {}
         self._specs: dict[str, RenderTargetSpec] = {}
-        self._departed = Departed()
+        self._departed = Tombstones()
         self._due = WorkQueue()
 
     def put(self, body: Object) -> bool:
@@ -110,7 +109,7 @@ class Targets:
             self.drop(meta["name"], meta["uid"])
         return bool(gone)
 
-    def look_at(self, name: str) -> None:
+    def resting_changed(self, name: str) -> None:
         """A target may rest, or rest no more."""
         if name in self._bodies:
             self._due.add(name)
@@ -142,11 +141,11 @@ class Targets:
         if body is None:
             return
         resting = self._resting().get(name, "")
-        wanted = target_status(body, self._cluster.now, resting).model_dump(mode="json")
+        wanted = target_status(body, self._client.now, resting).model_dump(mode="json")
         if wanted == _normal(body.get("status")):
             return
         meta = {key: body["metadata"][key] for key in ("resourceVersion", "uid")}
-        self.put(await self._cluster.patch(f"{paths.TARGETS}/{name}/status", {"metadata": meta, "status": wanted}))
+        self.put(await self._client.patch(f"{paths.TARGETS}/{name}/status", {"metadata": meta, "status": wanted}))
 
 
 def _normal(status: Any) -> Any:

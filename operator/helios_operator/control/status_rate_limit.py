@@ -8,7 +8,7 @@ LONGEST = 300.0  # half of the time for which a Job is kept at least
 
 
 @dataclass
-class Turns:
+class StatusRateLimit:
     """Hands out turns to write, in the order in which they were first asked for."""
 
     _next: float = float("-inf")

@@ -6,9 +6,9 @@ from typing import Literal
 
 from helios_crds.base import Condition
 from helios_crds.renderjob_status import Phase
-from helios_operator.decide.record import Record
 from helios_operator.model import reasons
-from helios_operator.model.problem import GivenUp
+from helios_operator.model.problem import Problem
+from helios_operator.model.render_record import RenderRecord
 
 Truth = Literal["True", "False", "Unknown"]
 MAX_MESSAGE = 1024
@@ -31,7 +31,7 @@ STEP_REASON: dict[Phase, str] = {
 }
 
 
-def phase_of(record: Record, *, suspended: bool, blocked: bool) -> Phase:
+def phase_of(record: RenderRecord, *, suspended: bool, blocked: bool) -> Phase:
     """The summary for people."""
     if record.film is not None:
         return "Complete"
@@ -47,9 +47,9 @@ def phase_of(record: Record, *, suspended: bool, blocked: bool) -> Phase:
 
 
 def conditions(
-    record: Record,
+    record: RenderRecord,
     phase: Phase,
-    obstacle: GivenUp | None,
+    problem: Problem | None,
     before: Iterable[Condition],
     generation: int,
     now: datetime,
@@ -57,11 +57,11 @@ def conditions(
 ) -> list[Condition]:
     """Every condition, each with the time of its last change.
 
-    obstacle: what somebody has to change; the render may go on meanwhile as far as it can, then the phase says so.
-    delay: what holds it up that nobody has to change.
+    problem: what somebody has to change; the render may go on meanwhile as far as it can, then the phase says so.
+    delay: what holds it up without anybody having to change something.
     """
     told = {condition.type: condition for condition in before}
-    trouble = record.end or (obstacle if phase not in ("Complete", "Suspended") else None)
+    trouble = record.end or (problem if phase not in ("Complete", "Suspended") else None)
     goes_on = phase not in AT_REST
     reason = STEP_REASON[phase] if goes_on or trouble is None else trouble.reason
     step = f"{STEP[phase]}; {delay}" if delay and (goes_on or phase == "Suspended") else STEP.get(phase, "")
@@ -81,17 +81,17 @@ def conditions(
     return [condition(told.get(kind), kind, truth, why, text, generation, now) for kind, truth, why, text in found]
 
 
-def _planned(record: Record, reason: str, message: str) -> tuple[str, str]:
+def _planned(record: RenderRecord, reason: str, message: str) -> tuple[str, str]:
     if record.plan is None:
         return reason, message
     return reasons.PLAN_SETTLED, f"{record.plan.frames} frames in {record.plan.chunks} chunks"
 
 
-def _rendered(record: Record, reason: str, message: str) -> tuple[str, str]:
+def _rendered(record: RenderRecord, reason: str, message: str) -> tuple[str, str]:
     return (reasons.CHUNKS_RENDERED, "") if record.is_rendered else (reason, message)
 
 
-def _stalled(trouble: GivenUp | None) -> tuple[bool, str, str]:
+def _stalled(trouble: Problem | None) -> tuple[bool, str, str]:
     return (True, trouble.reason, trouble.message) if trouble else (False, reasons.AS_EXPECTED, "")
 
 

@@ -7,14 +7,15 @@ from datetime import datetime
 
 from helios_operator.decide.conditions import refused
 from helios_operator.model import reasons
-from helios_operator.model.state import Announcement, Decision, MistakenJob
+from helios_operator.model.decision import Announcement, Decision
+from helios_operator.model.observation import InvalidJob
 
 
-def refuse(job: MistakenJob, now: datetime) -> Decision:
+def refuse(job: InvalidJob, now: datetime) -> Decision:
     """The status that names the mistake. What runs goes on, what is on record stays; one that ended is left alone."""
     if job.status.completionTime is not None:
         return Decision(status=job.status)
-    message = f"{job.mistake}; correct it with kubectl apply, or delete this RenderJob where it cannot be changed"
+    message = f"{job.error}; correct it with kubectl apply, or delete this RenderJob where it cannot be changed"
     status = job.status.model_copy(
         update={
             "observedGeneration": job.generation,

@@ -1,55 +1,41 @@
-"""The status that says what is on record and what is under way."""
+"""The status: what is on record, what is under way, and what somebody has to change."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
-from helios_crds.renderjob_status import ChunkCounts, FilmStatus, RenderJobStatus, TargetStatus
+from helios_crds.renderjob_status import ChunkCounts, FilmStatus, RenderJobStatus
 from helios_crds.wire import Stage
 from helios_operator.decide.conditions import conditions, phase_of
-from helios_operator.decide.record import Record
 from helios_operator.model.chunk_map import ACTIVE, CACHED, DONE, GIVEN_UP
-from helios_operator.model.config import DEFAULT_USES, Config
-from helios_operator.model.locations import output_url
-from helios_operator.model.problem import GivenUp
-from helios_operator.model.state import (
-    Attempt,
-    ObservedJob,
-    StartAttempt,
-)
+from helios_operator.model.decision import StartAttempt
+from helios_operator.model.observation import Observation
+from helios_operator.model.problem import Problem
+from helios_operator.model.render_record import RenderRecord
+from helios_operator.model.state import Attempt
+
+MAX_URL = 2200
 
 
-@dataclass(frozen=True)
-class _Hindrance:
-    """What somebody has to change, if anything. total: nothing can go on meanwhile."""
-
-    obstacle: GivenUp | None
-    total: bool
-
-    @property
-    def blocks(self) -> bool:
-        return self.obstacle is not None and self.total
-
-
-def _status(
-    job: ObservedJob,
-    record: Record,
-    hindrance: _Hindrance,
-    holding: Sequence[Attempt],
-    starts: Sequence[StartAttempt],
-    held_up: str,
-    now: datetime,
-    config: Config,
+def status_of(
+    observation: Observation,
+    record: RenderRecord,
+    underway: Sequence[Attempt | StartAttempt],
+    problem: Problem | None,
+    *,
+    blocks: bool,
+    delay: str,
 ) -> RenderJobStatus:
-    """The status that says all of it."""
-    phase = phase_of(record, suspended=job.spec.suspend, blocked=hindrance.blocks)
-    ended = record.end is not None or record.film is not None
-    active: list[Attempt | StartAttempt] = [] if ended else [*holding, *starts]
-    marks = _chunk_map(record, active)
+    """The status that says all of it.
+
+    underway: what runs or is about to. problem: what somebody has to change. blocks: whether nothing goes on until
+    then. delay: what holds the render up.
+    """
+    job, now = observation.job, observation.now
+    phase = phase_of(record, suspended=job.spec.suspend, blocked=blocks)
+    ended = record.has_ended
+    chunks = [] if ended else [each for each in underway if each.work.stage is Stage.CHUNK]
+    marks = _chunk_map(record, chunks)
     done = marks.count(DONE) + marks.count(CACHED)
-    targets = _targets(job, record, active)
-    told = "" if ended else held_up
-    found = conditions(record, phase, hindrance.obstacle, job.status.conditions, job.generation, now, told)
+    targets = record.usage.to_status([use.name for use in job.uses], [each.target for each in chunks])
     return RenderJobStatus(
         observedGeneration=job.generation,
         phase=phase,
@@ -69,20 +55,16 @@ def _status(
         failures=record.failures,
         retries=record.ledger.to_status([target.name for target in targets]),
         targets=targets,
-        output=record.film or FilmStatus(url=output_url(job, config)[:2200]),
-        conditions=found,
+        output=record.film or FilmStatus(url=observation.output[:MAX_URL]),
+        conditions=conditions(
+            record, phase, problem, job.status.conditions, job.generation, now, "" if ended else delay
+        ),
     )
 
 
-def _chunk_map(record: Record, active: Sequence[Attempt | StartAttempt]) -> str:
+def _chunk_map(record: RenderRecord, underway: Iterable[Attempt | StartAttempt]) -> str:
     marks = list(record.marks)
-    for attempt in active:
-        if attempt.work.stage is Stage.CHUNK and record.is_open(attempt.work.chunk):
-            marks[attempt.work.chunk] = ACTIVE
+    for each in underway:
+        if record.is_open(each.work.chunk):
+            marks[each.work.chunk] = ACTIVE
     return "".join(marks)
-
-
-def _targets(job: ObservedJob, record: Record, active: Sequence[Attempt | StartAttempt]) -> list[TargetStatus]:
-    """What each of the job's targets has, and has done."""
-    chunks = [attempt.target for attempt in active if attempt.work.stage is Stage.CHUNK]
-    return record.tallies.to_status([use.name for use in job.spec.execution.targets or DEFAULT_USES], chunks)

@@ -35,11 +35,11 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
 
-class Cluster:
+class Client:
     """One API server. Its clock is told by its answers, so that ours may be wrong."""
 
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
         self._told, self._told_at = datetime.now(UTC), time.monotonic()
 
     @property
@@ -116,7 +116,7 @@ class Cluster:
         content_type: str = "application/json",
         timeout: float = 30,  # noqa: ASYNC109 - the client's, of the connection
     ) -> Any:
-        request = await self._client.param_serialize(
+        request = await self._api.param_serialize(
             method=method,
             resource_path=path,
             query_params=list((query or {}).items()),
@@ -126,7 +126,7 @@ class Cluster:
         )
         metrics.REQUESTS.labels(method, paths.resource_of(path)).inc()
         try:
-            response: Any = await self._client.call_api(*request, _request_timeout=timeout)
+            response: Any = await self._api.call_api(*request, _request_timeout=timeout)
             self._set_clock(response.headers.get("Date"))
             if not 200 <= response.status < 300:
                 raise _error(response.status, await response.response.read(), response.headers.get("Retry-After"))
@@ -139,14 +139,14 @@ class Cluster:
             self._told, self._told_at = parsedate_to_datetime(date or "").astimezone(UTC), time.monotonic()
 
 
-async def tell_all(cluster: Cluster, path: str, selector: str, tell: Callable[[Object], None]) -> tuple[set[str], str]:
+async def tell_all(client: Client, path: str, selector: str, tell: Callable[[Object], None]) -> tuple[set[str], str]:
     """Tells of every object, a page at a time: all of them at once would be gigabytes.
 
     Returns their UIDs, and the resourceVersion that they are of.
     """
     found: set[str] = set()
     at = "0"
-    async for page, at in cluster.pages(path, selector):  # noqa: B007 - the last one's
+    async for page, at in client.pages(path, selector):  # noqa: B007 - the last one's
         for body in page:
             found.add(body["metadata"]["uid"])
             tell(body)
@@ -180,3 +180,9 @@ def _error(status: int, body: bytes, retry_after: str | None = None) -> ApiError
         return ApiError(status, str(told.get("reason", "")), str(told.get("message", ""))[:1000], seconds)
     except (ValueError, AttributeError, RecursionError):
         return ApiError(status, "", body[:200].decode(errors="replace"), seconds)
+
+
+def version(body: Object) -> int:
+    """An object's resourceVersion; comparable within one resource of one API server."""
+    text = body["metadata"].get("resourceVersion") or "0"
+    return int(text) if text.isdecimal() else 0

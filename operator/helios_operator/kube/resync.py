@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from helios_operator.kube.client import ApiError, Cluster, tell_all
+from helios_operator.kube.client import ApiError, Client, Object, tell_all
 from helios_operator.kube.work_queue import WorkQueue
-from helios_operator.observed.children import Object
 
 log = structlog.stdlib.get_logger(__name__)
 RELIST = 300.0
@@ -32,12 +31,12 @@ class Collected:
     on_listed: Callable[[set[str], int], None]
 
 
-class Lister:
+class Resync:
     """Lists collections, each at most every few seconds. `synced` is set when all were listed once."""
 
-    def __init__(self, cluster: Cluster, collections: dict[str, Collected]) -> None:
+    def __init__(self, client: Client, collections: dict[str, Collected]) -> None:
         self.synced = asyncio.Event()
-        self._cluster = cluster
+        self._client = client
         self._collections = collections
         self._unlisted = set(collections)
         self._due = WorkQueue()
@@ -76,5 +75,5 @@ class Lister:
 
     async def _list(self, path: str) -> None:
         told = self._collections[path]
-        found, at = await tell_all(self._cluster, path, "", told.on_object)
+        found, at = await tell_all(self._client, path, "", told.on_object)
         told.on_listed(found, int(at))

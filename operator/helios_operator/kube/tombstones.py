@@ -9,7 +9,7 @@ from collections import OrderedDict
 REMEMBERED = 4096
 
 
-class Departed:
+class Tombstones:
     """The last few thousand UIDs of what went; what is older than these has no news on its way any more."""
 
     def __init__(self) -> None:

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 from helios_crds.durations import parse_duration
-from helios_crds.rendertarget import KubernetesTarget, PodSettings
+from helios_crds.rendertarget import KubernetesTarget, PodSettings, RenderTargetSpec
 from helios_crds.wire import ExitCode, Stage
 from helios_operator.manifests.names import RENDER, TARGET, attempt_labels, attempt_name, owner_reference
 from helios_operator.manifests.pod import CONTAINER, pod_template
 from helios_operator.manifests.request import Manifest
 from helios_operator.model.config import Config
-from helios_operator.model.state import ObservedJob, StartAttempt
+from helios_operator.model.decision import StartAttempt
+from helios_operator.model.observation import ObservedJob
 
 # A Job that vanished before its result was on record would run again: an operator that is away needs some time.
 SHORTEST_TTL = timedelta(minutes=10)
@@ -27,10 +28,10 @@ FAILURE_POLICY: Manifest = {
 }
 
 
-def attempt_job(job: ObservedJob, start: StartAttempt, config: Config) -> Manifest:
-    """The Job that is one attempt."""
-    target = config.targets[start.target].kubernetes or KubernetesTarget()
-    settings = target.pod or PodSettings()
+def attempt_job(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, config: Config) -> Manifest:
+    """The Job that is one attempt. target: the one that it starts on."""
+    pods = target.kubernetes or KubernetesTarget()
+    settings = pods.pod or PodSettings()
     ours = attempt_labels(job, start.work, start.number)
     return {
         "apiVersion": "batch/v1",
@@ -38,7 +39,7 @@ def attempt_job(job: ObservedJob, start: StartAttempt, config: Config) -> Manife
         "metadata": {
             "name": attempt_name(job, start.work, start.number),
             "namespace": job.namespace,
-            "labels": {**ours, **({QUEUE: target.queueName} if target.queueName else {})},
+            "labels": {**ours, **({QUEUE: pods.queueName} if pods.queueName else {})},
             "annotations": {TARGET: start.target, RENDER: job.name},
             "ownerReferences": [owner_reference(job)],
         },

@@ -6,7 +6,8 @@ from typing import Any
 
 from helios_crds.base import API_VERSION, GROUP
 from helios_crds.wire import Stage
-from helios_operator.model.state import ObservedJob, Work
+from helios_operator.model.observation import ObservedJob
+from helios_operator.model.state import Work
 
 KIND = "RenderJob"
 MANAGER = "helios-operator"

@@ -8,8 +8,9 @@ from helios_crds.wire import SECRET_PREFIX, Stage
 from helios_operator.manifests.names import REQUEST, attempt_labels, page_name
 from helios_operator.manifests.request import Manifest, request_text, request_url
 from helios_operator.model.config import Config
+from helios_operator.model.decision import StartAttempt
 from helios_operator.model.locations import uses_own_store
-from helios_operator.model.state import ObservedJob, StartAttempt
+from helios_operator.model.observation import ObservedJob
 
 CONTAINER = "worker"
 USER = 10001  # the image's

@@ -7,7 +7,7 @@ from helios_crds.mapping import INLINE_ENTRY, render_request
 from helios_operator.manifests.names import MANAGED_BY, MANAGER, labels, owner_reference, page_name
 from helios_operator.model.config import Config
 from helios_operator.model.locations import output_url, store_url
-from helios_operator.model.state import ObservedJob
+from helios_operator.model.observation import ObservedJob
 
 Manifest = dict[str, Any]
 

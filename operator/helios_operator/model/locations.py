@@ -3,7 +3,7 @@
 import hashlib
 
 from helios_operator.model.config import Config
-from helios_operator.model.state import ObservedJob
+from helios_operator.model.observation import ObservedJob
 
 MAX_FILE_NAME = 200
 
@@ -32,3 +32,8 @@ def _file_name(name: str) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
     return f"{name[: MAX_FILE_NAME - 13]}-{digest}"
+
+
+def job_path(store_url: str, job_id: str) -> str:
+    """Where the plan of a film lies in its store."""
+    return f"{store_url}jobs/{job_id}/job.json"

@@ -6,7 +6,7 @@ from helios_operator.model.state import Work
 
 
 @dataclass(frozen=True)
-class GivenUp:
+class Problem:
     """Why a render ends without a film. work: the piece that failed, if it was one."""
 
     reason: str

@@ -8,7 +8,7 @@ from helios_crds.renderjob_status import Retry
 from helios_operator.model.state import Attempt, Work
 
 
-class Ledger:
+class RetryLedger:
     """The entries of a status, to be amended; a piece of work that never failed has none.
 
     An attempt is settled when its number is not above its work's entry: it counts for nothing more, and is

@@ -2,13 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from helios_crds.renderjob import RenderJobSpec
-from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import Stage
 
 
@@ -80,122 +78,9 @@ class Attempt:
         return self.phase in ACTIVE
 
 
-@dataclass(frozen=True)
-class TakenName:
-    """A child's name that an object has which is not ours. work, number: the attempt that cannot start for it."""
-
-    kind: str
-    name: str
-    work: Work
-    number: int
-
-
-@dataclass(frozen=True)
-class RefusedStart:
-    """An attempt that the API server will not have. by_quota: for a quota; message: its words. until: of the pause."""
-
-    work: Work
-    number: int
-    target: str
-    by_quota: bool
-    message: str
-    until: datetime
-
-
-@dataclass(frozen=True)
-class AnyJob:
-    """A RenderJob, whatever its spec says."""
-
-    name: str
-    namespace: str
-    uid: str
-    generation: int
-
-
-@dataclass(frozen=True)
-class MistakenJob(AnyJob):
-    """A RenderJob whose spec does not follow the schema. mistake: which field, and why. status: as below."""
-
-    mistake: str
-    status: RenderJobStatus
-
-
-@dataclass(frozen=True)
-class ObservedJob(AnyJob):
-    """A RenderJob as the API server last told.
-
-    status: as it was last written and acknowledged. taken: children's names that were found to be somebody else's.
-    refused: starts that the API server refused when they were last tried; at_limit: whether that were all. unstopped:
-    names of Jobs that could not be deleted, and why.
-    """
-
-    spec: RenderJobSpec
-    status: RenderJobStatus
-    deleting: bool = False
-    taken: tuple[TakenName, ...] = ()
-    refused: tuple[RefusedStart, ...] = ()
-    at_limit: bool = False
-    unstopped: tuple[tuple[str, str], ...] = ()
-
-
 def by_work(attempts: Iterable[Attempt]) -> Mapping[Work, list[Attempt]]:
     """Attempts of each piece of work, lowest number first."""
     found: dict[Work, list[Attempt]] = defaultdict(list)
     for attempt in sorted(attempts, key=lambda attempt: attempt.number):
         found[attempt.work].append(attempt)
     return found
-
-
-@dataclass(frozen=True)
-class StartAttempt:
-    """Create the Job, or make the invocation. The name follows from it, so doing it twice collides."""
-
-    work: Work
-    number: int
-    target: str
-
-
-@dataclass(frozen=True)
-class StopAttempt:
-    """Delete the Job with its pod, if it still has this UID. why: for the log."""
-
-    name: str
-    uid: str
-    why: str
-
-
-Action = StartAttempt | StopAttempt
-
-
-@dataclass(frozen=True)
-class Announcement:
-    """An Event for people.
-
-    kind: Normal or Warning. topic: what it is about, the same when it is said again with other figures; "": the
-    message. times: how often that happened which it tells.
-    """
-
-    kind: str
-    reason: str
-    message: str
-    topic: str = ""
-    times: int = 1
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What follows from an observation.
-
-    status: to be written if it differs, before anything else: work may start whose record changes by this very
-    status. Stops follow from acknowledged status alone.
-    requeue_after: seconds after which time alone may change the decision.
-    reach: how many places for chunks it could use at most, by target, those that it holds included. extra: how many
-    of these it has or needs for duplicates.
-    """
-
-    status: RenderJobStatus
-    actions: tuple[Action, ...] = ()
-    events: tuple[Announcement, ...] = ()
-    requeue_after: float | None = None
-    reach: Mapping[str, int] = field(default_factory=dict)
-    extra: int = 0

@@ -9,7 +9,7 @@ from helios_crds.renderjob_status import TargetStatus
 from helios_operator.model.state import Attempt
 
 
-class Tallies:
+class TargetUsage:
     """The entries of a status by target."""
 
     def __init__(self, entries: Iterable[TargetStatus]) -> None:

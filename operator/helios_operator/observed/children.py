@@ -15,17 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from helios_crds.wire import Stage
-from helios_operator.kube.tombstones import Departed
+from helios_operator.kube.client import version
+from helios_operator.kube.tombstones import Tombstones
 from helios_operator.model.state import Attempt, AttemptPhase
 from helios_operator.observed import parse, trim
 
 Object = dict[str, Any]
-
-
-def version(body: Object) -> int:
-    """An object's resourceVersion; comparable within one resource of one API server."""
-    text = body["metadata"].get("resourceVersion") or "0"
-    return int(text) if text.isdecimal() else 0
 
 
 @dataclass(slots=True)
@@ -52,12 +47,12 @@ class _Child:
         self.attempt = attempt
 
     @property
-    def place(self) -> str | None:
-        """The target on which it holds a place, if it does."""
-        return self.attempt.target if self.attempt is not None and holds_place(self.attempt) else None
+    def slot(self) -> str | None:
+        """The target on which it holds a slot, if it does."""
+        return self.attempt.target if self.attempt is not None and holds_slot(self.attempt) else None
 
 
-def holds_place(attempt: Attempt) -> bool:
+def holds_slot(attempt: Attempt) -> bool:
     """Whether it takes up room on its target.
 
     One that was told to end does not: its node may be gone, and it may never be said to have ended.
@@ -68,16 +63,16 @@ def holds_place(attempt: Attempt) -> bool:
 class Children:
     """Jobs with their pods, by RenderJob.
 
-    on_room: told the name of a target when a chunk there holds its place no more.
+    on_free: told the name of a target when a chunk there no longer holds its slot.
     """
 
-    def __init__(self, on_room: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, on_free: Callable[[str], None] = lambda _: None) -> None:
         self._children: dict[str, _Child] = {}
         self._of: dict[str, dict[str, _Child]] = defaultdict(dict)
         self._early: dict[str, dict[str, Object]] = defaultdict(dict)
         self._held: Counter[str] = Counter()
-        self._on_room = on_room
-        self._departed = Departed()
+        self._on_free = on_free
+        self._departed = Tombstones()
 
     def put_job(self, body: Object) -> str | None:
         """Takes a Job as it is now. Returns the UID of its RenderJob; None if it is nobody's or older news."""
@@ -115,8 +110,8 @@ class Children:
         child = self._children.pop(uid, None)
         if child is None:
             return None
-        if child.place is not None:
-            self._let_go(child.place)
+        if child.slot is not None:
+            self._let_go(child.slot)
         del self._of[child.owner][uid]
         if not self._of[child.owner]:
             del self._of[child.owner]
@@ -182,7 +177,7 @@ class Children:
         return [attempt for attempt in found if attempt is not None]
 
     def held(self, target: str) -> int:
-        """Places on a target that chunks of all RenderJobs hold."""
+        """Capacity on a target that chunks of all RenderJobs hold."""
         return self._held[target]
 
     def _forget_early(self, job: str, pod: str) -> None:
@@ -201,19 +196,19 @@ class Children:
 
     @contextmanager
     def _counting(self, child: _Child) -> Iterator[None]:
-        """Keeps count of the places over a change of a child."""
-        before = child.place
+        """Keeps count of the slots over a change of a child."""
+        before = child.slot
         yield
-        if child.place == before:
+        if child.slot == before:
             return
-        if child.place is not None:
-            self._held[child.place] += 1
+        if child.slot is not None:
+            self._held[child.slot] += 1
         if before is not None:
             self._let_go(before)
 
     def _let_go(self, target: str) -> None:
         self._held[target] -= 1
-        self._on_room(target)
+        self._on_free(target)
 
 
 def _is_over(attempt: Attempt, pods: Iterable[Object]) -> bool:

@@ -1,43 +1,40 @@
-"""Names of children that objects have which are not ours: known until a look finds them free.
+"""Names of children that objects of other owners have: kept until a look at the API server finds them free.
 
-No event tells of them, for only objects with our labels are watched.
+No event tells of them, since only objects with our labels are watched.
 """
 
 from collections.abc import Awaitable, Callable
 
-from helios_operator.model.state import ObservedJob, TakenName
+from helios_operator.model.observation import NameConflict, ObservedJob
 
 LOOK_AGAIN = 30.0
 LOOKS = 20
 
 
-class TakenNames:
-    """By RenderJob. is_free: asks the API server whether a RenderJob may have a name now."""
+class NameConflicts:
+    """Of one RenderJob. Times are of the event loop's clock."""
 
-    def __init__(self, is_free: Callable[[ObservedJob, TakenName], Awaitable[bool]]) -> None:
-        self._is_free = is_free
-        self._looked: dict[str, dict[TakenName, float]] = {}
+    def __init__(self) -> None:
+        self._looked: dict[NameConflict, float] = {}
 
-    def add(self, uid: str, taken: TakenName, now: float) -> None:
-        """A name was found taken. now: of the event loop's clock."""
-        self._looked.setdefault(uid, {})[taken] = now
+    def add(self, conflict: NameConflict, now: float) -> None:
+        """A name was found taken."""
+        self._looked[conflict] = now
 
-    def forget(self, uid: str) -> None:
-        """A RenderJob is gone."""
-        self._looked.pop(uid, None)
+    def known(self) -> tuple[NameConflict, ...]:
+        """The names that are taken, as far as is known."""
+        return tuple(sorted(self._looked, key=lambda conflict: (conflict.work, conflict.name)))
 
-    async def look(self, job: ObservedJob, now: float) -> tuple[TakenName, ...]:
-        """The names that are taken, after another look at some whose last one was a while ago.
+    async def look(
+        self, job: ObservedJob, now: float, is_free: Callable[[ObservedJob, NameConflict], Awaitable[bool]]
+    ) -> None:
+        """Asks for some whose last look was a while ago. is_free: whether the RenderJob may have a name now.
 
         Raises:
             ApiError: the API server did not say.
         """
-        looked = self._looked.get(job.uid, {})
-        due = [taken for taken, at in looked.items() if now - at >= LOOK_AGAIN]
-        for taken in due[:LOOKS]:
-            del looked[taken]
-            if not await self._is_free(job, taken):
-                looked[taken] = now  # at the end: those that were not looked at come first next time
-        if not looked:
-            self.forget(job.uid)
-        return tuple(sorted(looked, key=lambda taken: (taken.work, taken.name)))
+        due = [conflict for conflict, at in self._looked.items() if now - at >= LOOK_AGAIN]
+        for conflict in due[:LOOKS]:
+            del self._looked[conflict]
+            if not await is_free(job, conflict):
+                self._looked[conflict] = now  # at the end: those that were not looked at come first next time

@@ -14,15 +14,16 @@ from helios_operator.decide.policies.failure_causes import OUT_OF_MEMORY
 from helios_operator.manifests.names import TARGET, UID, is_owner_reference, read_labels
 from helios_operator.manifests.pod import CONTAINER
 from helios_operator.model.config import BUILT_IN
-from helios_operator.model.state import Attempt, AttemptPhase, MistakenJob, ObservedJob
+from helios_operator.model.observation import InvalidJob, ObservedJob
+from helios_operator.model.state import Attempt, AttemptPhase
 
 Object = Mapping[str, Any]
-MAX_MISTAKES, MAX_FIELD, MAX_WHY = 3, 120, 200
+MAX_ERRORS, MAX_FIELD, MAX_WHY = 3, 120, 200
 SIGKILLED = 137
 _ENDED = RenderJobSpec(composition=CompositionSpec(url="file:///"))
 
 
-def render_job(body: Object) -> ObservedJob | MistakenJob:
+def render_job(body: Object) -> ObservedJob | InvalidJob:
     """A RenderJob as reconcile sees it. A status that cannot be read counts as none: the render starts over.
 
     One that has ended is kept by the thousand, and of it that it has: neither its page nor its conditions matter.
@@ -33,21 +34,24 @@ def render_job(body: Object) -> ObservedJob | MistakenJob:
     except ValidationError:
         status = RenderJobStatus()
     who = (meta["name"], meta["namespace"], meta["uid"], meta.get("generation", 0))
+    at = meta.get("resourceVersion", "")
     if status.completionTime is not None:
-        return ObservedJob(*who, _ENDED, RenderJobStatus(phase=status.phase, completionTime=status.completionTime))
+        return ObservedJob(
+            *who, _ENDED, RenderJobStatus(phase=status.phase, completionTime=status.completionTime), resource_version=at
+        )
     try:
         spec = RenderJobSpec.model_validate(body.get("spec"))
     except ValidationError as error:
-        return MistakenJob(*who, mistake(error), status)
-    return ObservedJob(*who, spec, status, deleting="deletionTimestamp" in meta)
+        return InvalidJob(*who, spec_errors(error), status, resource_version=at)
+    return ObservedJob(*who, spec, status, deleting="deletionTimestamp" in meta, resource_version=at)
 
 
-def mistake(error: ValidationError) -> str:
+def spec_errors(error: ValidationError) -> str:
     """Which fields of a spec are wrong, and why: the first few."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     told = [
         f"{one_line('.'.join(['spec', *map(str, item['loc'])]), MAX_FIELD)}: {one_line(item['msg'], MAX_WHY)}"
-        for item in found[:MAX_MISTAKES]
+        for item in found[:MAX_ERRORS]
     ]
     rest = len(found) - len(told)
     return "; ".join(told) + (f"; and {rest} more" if rest else "")

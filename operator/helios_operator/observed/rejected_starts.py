@@ -1,70 +1,59 @@
-"""Starts that the API server refuses, by a quota, an admission webhook or missing rights: told, and tried again.
+"""Starts that the API server rejects, by a quota, an admission webhook or missing rights: kept, and tried again.
 
 Nothing tells when a quota has room again or a webhook has changed its mind, so each start is tried again after a
-pause that grows, and what else there is to do goes on.
+growing pause, and all other work goes on.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeGuard
 
-from helios_operator.decide.policies.retry import backoff
+from helios_crds.backoff import Backoff
+from helios_operator.decide.policies.retry import retry_delay
 from helios_operator.kube.client import ApiError
-from helios_operator.model.state import RefusedStart, StartAttempt, Work
+from helios_operator.model.decision import StartAttempt
+from helios_operator.model.observation import RejectedStart
+from helios_operator.model.state import Work
 
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=1)
+PAUSE = Backoff(base=5, cap=60, jitter=0.5)
 # 401: our own rights are being renewed; 408, 409, 410, 429: another moment, another answer.
 PASSING = frozenset({401, 408, 409, 410, 429})
 QUOTA = "exceeded quota"
 
 
-def is_refusal(outcome: BaseException | None) -> TypeGuard[ApiError]:
+def is_rejection(outcome: BaseException | None) -> TypeGuard[ApiError]:
     """Whether the API server will not have this object, rather than not now."""
     return isinstance(outcome, ApiError) and 400 <= outcome.status < 500 and outcome.status not in PASSING
 
 
-class RefusedStarts:
-    """By RenderJob, as long as it is not known that they succeed."""
+class RejectedStarts:
+    """Of one RenderJob, as long as it is not known that they succeed. uid: the RenderJob's.
 
-    def __init__(self) -> None:
-        self._of: dict[str, dict[tuple[Work, int], tuple[int, RefusedStart]]] = {}
-        self._at_limit: set[str] = set()
+    all_rejected: whether every start that was tried last was rejected.
+    """
 
-    def of(self, uid: str) -> tuple[RefusedStart, ...]:
-        """A RenderJob's refused starts, in order of their work."""
-        return tuple(sorted((told for _, told in self._of.get(uid, {}).values()), key=lambda told: told.work))
+    def __init__(self, uid: str) -> None:
+        self.all_rejected = False
+        self._uid = uid
+        self._known: dict[tuple[Work, int], tuple[int, RejectedStart]] = {}
 
-    def elsewhere(self, uid: str, start: StartAttempt) -> bool:
-        """An attempt is made on a target that asks nobody here. Returns whether it was refused before."""
-        known = self._of.get(uid, {})
-        was_refused = known.pop((start.work, start.number), None) is not None
-        if not known:
-            self._of.pop(uid, None)
-        return was_refused
+    def known(self) -> tuple[RejectedStart, ...]:
+        """The rejected starts, in order of their work."""
+        return tuple(sorted((start for _, start in self._known.values()), key=lambda start: start.work))
 
-    def is_at_limit(self, uid: str) -> bool:
-        """Whether all that a RenderJob tried last was refused."""
-        return uid in self._at_limit
-
-    def stop_at(self, uid: str) -> None:
-        """All that was tried was refused."""
-        self._at_limit.add(uid)
-
-    def add(self, uid: str, starts: Sequence[StartAttempt], error: ApiError, now: datetime) -> None:
-        """Starts were refused: the first one; the others were not even tried after it."""
-        known = self._of.setdefault(uid, {})
+    def add(self, starts: Sequence[StartAttempt], error: ApiError, now: datetime) -> None:
+        """Starts were rejected: the first one; the others were not even tried after it."""
         for start in starts:
             key = start.work, start.number
-            times = known[key][0] + 1 if key in known else 1
-            until = now + backoff(uid, start.work, times, FIRST_PAUSE, LONGEST_PAUSE)
-            known[key] = times, RefusedStart(*key, start.target, QUOTA in error.message, error.message, until)
+            times = self._known[key][0] + 1 if key in self._known else 1
+            until = now + retry_delay(self._uid, start.work, times, PAUSE)
+            self._known[key] = times, RejectedStart(*key, start.target, QUOTA in error.message, error.message, until)
 
-    def succeeded(self, uid: str, start: StartAttempt) -> bool:
-        """A start was not refused. Returns whether it was before."""
-        self._at_limit.discard(uid)
-        return self.elsewhere(uid, start)
+    def moved(self, start: StartAttempt) -> bool:
+        """An attempt starts on a target that asks no API server. Returns whether it was rejected before."""
+        return self._known.pop((start.work, start.number), None) is not None
 
-    def forget(self, uid: str) -> None:
-        """A RenderJob is gone."""
-        self._at_limit.discard(uid)
-        self._of.pop(uid, None)
+    def succeeded(self, start: StartAttempt) -> bool:
+        """A start was not rejected. Returns whether it was before."""
+        self.all_rejected = False
+        return self.moved(start)

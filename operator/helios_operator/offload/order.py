@@ -9,7 +9,8 @@ from helios_crds.wire import Payload, Stage
 from helios_operator.manifests.job import time_limit
 from helios_operator.manifests.request import request_text, request_url
 from helios_operator.model.config import Config
-from helios_operator.model.state import ObservedJob, StartAttempt
+from helios_operator.model.decision import StartAttempt
+from helios_operator.model.observation import ObservedJob
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Order:
     limit: timedelta
 
 
-def order(job: ObservedJob, start: StartAttempt, config: Config) -> Order:
+def order(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, config: Config) -> Order:
     """The payload, with the request itself where there is no pod to bring it to the plan, and how long it may take."""
     stage = start.work.stage
     if stage is Stage.PLAN:
@@ -31,4 +32,4 @@ def order(job: ObservedJob, start: StartAttempt, config: Config) -> Order:
         assert job.status.plan is not None
         path = job.status.plan.jobPath
         payload = Payload(jobPath=path, chunkIndex=start.work.chunk, stage=stage, attempt=start.number)
-    return Order(config.targets[start.target], payload, time_limit(job, stage, config))
+    return Order(target, payload, time_limit(job, stage, config))

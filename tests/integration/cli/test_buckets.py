@@ -76,12 +76,12 @@ def test_a_link_ends(cli: Cli, place: ArtifactStore):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["{place}out/gone.mp4"], "There is no {place}out/gone.mp4. Correct its address, or render it first."),
+        (["{place}out/gone.mp4"], "{place}out/gone.mp4 not found. Check the address, or render the film first."),
         (["{place}out/film.mp4", "--expires", "8d"], "at most 7 days"),
         (["{place}out/film.mp4", "--expires", "0s"], "above 0 and at most 7 days"),
-        (["{place}out/film.mp4", "--expires", "soon"], "--expires soon is no length of time"),
-        (["film.mp4"], "film.mp4 is no object in a bucket. Name one, such as s3://media/out/film.mp4."),
-        (["s3://films"], "s3://films is no object in a bucket"),
+        (["{place}out/film.mp4", "--expires", "soon"], "--expires soon is not a valid duration"),
+        (["film.mp4"], "film.mp4 is not a file in a bucket. Name one, such as s3://media/out/film.mp4."),
+        (["s3://films"], "s3://films is not a file in a bucket"),
         (["s3://nobody/film.mp4"], "there is no such bucket (404 NoSuchBucket"),
         (["ftp://host/film.mp4"], "is not an artifact store"),
     ],

@@ -1,4 +1,4 @@
-"""The commands beside render: plan, still, contact-sheet, verify, jobs, doctor, and jobs of Helios itself."""
+"""The commands beside render: plan, still, contact-sheet, verify, jobs, doctor, and command jobs."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ def bar(picture: Image.Image) -> int:
     return row.index(ORANGE)
 
 
-# -- pictures ----------------------------------------------------------------------------------------------
+# -- stills ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("at", "frame", "column"), [("30", 30, 70), ("1.5s", 45, 105), ("0", 0, 0)])
@@ -68,7 +68,7 @@ def test_a_plan_says_what_a_render_would_do(shared: Cli):
     assert "160×90, 30 fps" in told
     assert "seekable" in told
     assert "█" in told
-    assert told.count("there already") == 4
+    assert told.count("already rendered") == 4
 
 
 def test_a_film_is_verified_against_its_plan(shared: Cli):
@@ -78,7 +78,7 @@ def test_a_film_is_verified_against_its_plan(shared: Cli):
     for plan in (job_id[:8], str(path), path.as_uri()):
         done = shared.run("verify", "out.mp4", "--plan", plan)
         assert done.code == 0, done.err
-        assert "nothing is wrong" in done.out
+        assert "no problems found" in done.out
         assert "against its plan" in done.out
 
 
@@ -179,13 +179,13 @@ def test_help_and_version(cli: Cli):
         assert command in told.out
 
 
-# -- jobs of Helios itself ---------------------------------------------------------------------------------
+# -- command jobs ------------------------------------------------------------------------------------------
 
 WRITE = "import sys; open(sys.argv[1], 'w').write('x'); open('log', 'a').write(sys.argv[1] + ' ')"
 MERGE = "import sys; open('film.bin', 'w').write(''.join(open(name).read() for name in sys.argv[1:]))"
 
 
-def foreign_job(folder: Path, *commands: str, merge: str | None) -> None:
+def command_job(folder: Path, *commands: str, merge: str | None) -> None:
     """A job.json as Helios writes it, three frames in each chunk."""
     chunks = [
         {"id": index, "startFrame": 3 * index, "frameCount": 3, "outputFile": f"{index}.bin", "command": command}
@@ -202,7 +202,7 @@ def python(code: str, *arguments: str) -> str:
 
 def test_a_job_of_helios_runs_by_its_own_commands(cli: Cli):
     writes = [python(WRITE, f"{index}.bin") for index in range(3)]
-    foreign_job(cli.folder, *writes, merge=python(MERGE, "0.bin", "1.bin", "2.bin"))
+    command_job(cli.folder, *writes, merge=python(MERGE, "0.bin", "1.bin", "2.bin"))
     first = cli.run("render", "job.json", "--json")
     assert first.code == 0, first.err
     assert (first.report["chunks"], first.report["cachedChunks"]) == (3, 0)
@@ -219,13 +219,13 @@ def test_a_job_of_helios_runs_by_its_own_commands(cli: Cli):
     ("command", "code", "said"),
     [
         pytest.param(python("raise SystemExit(3)"), 1, "ended with 3", id="fails"),
-        pytest.param("true", 1, "0.bin is not there", id="makes nothing"),
+        pytest.param("true", 1, "did not write 0.bin", id="makes nothing"),
         pytest.param("no-such-program --fast", 64, "no-such-program", id="no such program"),
         pytest.param("'unclosed", 64, "cannot be read", id="no command line"),
     ],
 )
 def test_a_command_that_fails(cli: Cli, command: str, code: int, said: str):
-    foreign_job(cli.folder, command, merge=None)
+    command_job(cli.folder, command, merge=None)
     done = cli.run("render", "job.json", "--retries", "0")
     assert done.code == code, done.err
     assert said in done.err
@@ -233,7 +233,7 @@ def test_a_command_that_fails(cli: Cli, command: str, code: int, said: str):
 
 
 def test_a_stopped_command_is_ended(cli: Cli):
-    foreign_job(cli.folder, python("import time; open('on', 'w'); time.sleep(600)"), merge=None)
+    command_job(cli.folder, python("import time; open('on', 'w'); time.sleep(600)"), merge=None)
     process = cli.start("render", "job.json")
     wait_for((cli.folder / "on").exists, "the command")
     process.send_signal(signal.SIGINT)
@@ -247,4 +247,4 @@ def test_a_json_that_is_no_job(cli: Cli):
     (cli.folder / "job.json").write_text("{}")
     done = cli.run("render", "job.json")
     assert done.code == 64
-    assert "is no Helios job" in done.err
+    assert "is not a valid Helios job" in done.err

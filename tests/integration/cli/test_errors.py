@@ -124,15 +124,15 @@ def test_an_option_that_cannot_be(cli: Cli, options: list[str], said: list[str])
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        pytest.param(["render", "gone.html", "-o", "out.mp4"], ["There is no page gone.html"], id="page missing"),
-        pytest.param(["render", "page"], ["-o out.mp4"], id="no output"),
+        pytest.param(["render", "gone.html", "-o", "out.mp4"], ["Page gone.html not found"], id="page missing"),
+        pytest.param(["render", "page"], ["No output file given", "-o out.mp4"], id="no output"),
         pytest.param(["render", "page", "-o", "out.avi"], ["does not end in .mp4"], id="another container"),
         pytest.param(["render", "page", "-o", "page"], ["is a folder"], id="output is a folder"),
         pytest.param(["render", "page", "-o", "page/index.html/out.mp4"], ["cannot be written"], id="output in a file"),
         pytest.param(["render", "http://127.0.0.1:1/", "-o", "out.mp4"], ["cannot be opened"], id="address"),
         pytest.param(["rendr"], ["No such command", "render"], id="misspelt command"),
         pytest.param(["still", "page", "--at", "60", "-o", "a.png"], ["no frame 60", "0 to 59"], id="no such frame"),
-        pytest.param(["verify", "gone.mp4"], ["There is no film gone.mp4"], id="film missing"),
+        pytest.param(["verify", "gone.mp4"], ["Film gone.mp4 not found"], id="film missing"),
         pytest.param(["jobs", "show", "zz"], ["There is no job zz", "heliosctl jobs list"], id="no such job"),
     ],
 )

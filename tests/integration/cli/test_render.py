@@ -128,7 +128,7 @@ def test_two_renders_of_one_job_share_its_chunks(cli: Cli):
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         reports.append(json.loads(out))
-    assert f"Another heliosctl (pid {first.pid}) renders this job: waiting" in said[1]
+    assert f"Another heliosctl (pid {first.pid}) is rendering this job; waiting" in said[1]
     assert [report["cachedChunks"] for report in reports] == [0, 6]
     assert reports[0]["sha256"] == reports[1]["sha256"]
 

@@ -16,7 +16,7 @@ import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.digests import file_digest
-from heliosctl.local.catalogue import reach
+from heliosctl.local.catalogue import keys_of
 from tests.integration.worker.project import MOVING, Project, html
 
 SQUARE = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><rect width="40" height="40" fill="{}"/></svg>'
@@ -281,7 +281,7 @@ def test_a_job_names_what_was_recorded_for_it(project: Project, web: Web):
     web.write(LATE)
     plan(project, f"{web.url}/film/")
     project.chunks()
-    kept = {key for key in reach(project.store, project.job) if key.startswith(("recordings/", "blobs/"))}
+    kept = {key for key in keys_of(project.store, project.job) if key.startswith(("recordings/", "blobs/"))}
     assert kept == {*project.store.keys("recordings/"), *project.store.keys("blobs/")}
     assert len([key for key in kept if key.startswith("recordings/")]) == 2
 

@@ -63,7 +63,7 @@ def test_an_id_may_be_short_as_long_as_it_is_unique(store):
     for job_id in (ONE, TWO):
         store_job(store, job(job_id=job_id))
     assert find_job(store, "12").job.id == TWO
-    with pytest.raises(UserError, match="any of 2 jobs"):
+    with pytest.raises(UserError, match="1 matches 2 jobs"):
         find_job(store, "1")
     with pytest.raises(UserError, match="there is no job 9"):
         find_job(store, "9")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helios_adapters.base import Deployment
+from helios_adapters import Deployment
 from helios_crds.request import CompositionRequest, RenderRequest
 from helios_crds.wire import Payload, Reply, Stage, chunk_bitmap
 from helios_worker.artifacts.store import ArtifactStore
@@ -127,7 +127,7 @@ async def test_the_users_mistake_is_not_tried_again(make):
 
 async def test_after_so_many_attempts_it_fails_for_good(make):
     driver, target, _ = make(retries=2, plan=[DIED] * 5)
-    with pytest.raises(StageFailed, match="the plan failed, 3 times: the worker died"):
+    with pytest.raises(StageFailed, match="the plan failed 3 times: the worker died"):
         await driver.render(REQUEST)
     assert target.asked == ["plan"] * 3
 

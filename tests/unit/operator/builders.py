@@ -6,12 +6,15 @@ from typing import Any
 from helios_crds.renderjob import RenderJobSpec
 from helios_crds.renderjob_status import PlanStatus, RenderJobStatus, Retry
 from helios_crds.wire import Stage
-from helios_operator.model.config import Config
-from helios_operator.model.state import Attempt, AttemptPhase, ObservedJob, Work
+from helios_operator.model.config import Config, built_in_targets
+from helios_operator.model.locations import output_url, store_url
+from helios_operator.model.observation import Observation, ObservedJob
+from helios_operator.model.state import Attempt, AttemptPhase, Work
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 UID = "0a1b2c3d-0000-4000-8000-000000000000"
 CONFIG = Config()
+TARGETS = built_in_targets()
 JOB_ID = "ab" * 10
 JOB_PATH = f"file:///artifacts/jobs/{JOB_ID}/job.json"
 
@@ -72,3 +75,9 @@ def attempt(
             **fields,
         }
     )
+
+
+def observe(job: ObservedJob, *attempts: Attempt, config: Config = CONFIG, **fields: Any) -> Observation:
+    """What is known of a RenderJob at NOW, with the built-in target alone if no others are given."""
+    known = {"now": NOW, "targets": TARGETS, "store": store_url(job, config), "output": output_url(job, config)}
+    return Observation(job=job, attempts=attempts, **{**known, **fields})

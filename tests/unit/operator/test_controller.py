@@ -1,14 +1,14 @@
 """The controller at an API server in memory: what is written, in which order, and what one fault costs the others."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from helios_crds.wire import Stage
-from helios_operator.control import controller, status_rate_limit
+from helios_operator.control import capacity, controller, executor, status_rate_limit
 from helios_operator.kube import paths
 from helios_operator.kube.client import ApiError
 from helios_operator.manifests.names import attempt_name
@@ -25,10 +25,10 @@ STALLED = ("True", "NameTaken")
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passes follow each other at once."""
-    monkeypatch.setattr(controller, "write_interval", lambda chunks: 0.01)
+    monkeypatch.setattr(controller, "reconcile_interval", lambda chunks: 0.01)
     monkeypatch.setattr(name_conflicts, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(controller, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(controller, "GATHERING", 0.01)
+    monkeypatch.setattr(capacity, "GATHERING", 0.01)
     monkeypatch.setattr(controller, "AFTER_ERROR", 0.05)
 
 
@@ -89,14 +89,13 @@ async def test_an_invalid_spec_is_a_condition_and_others_carry_on(operator: Oper
         await operator.until(lambda: "status" in server.objects[other] and server.written("create", JOBS), "the other")
         before = len(server.written("patch", "teaser/status"))
         for _ in range(5):
-            operator.controller.queue.add(UID)
-            await asyncio.sleep(0.03)
+            await operator.looks()
         assert len(server.written("patch", "teaser/status")) == before, "written once"
         assert not server.written("patch", "/events"), "told once"
         operator.apply(execution={"parallelism": 1})
         await operator.until(lambda: server.objects[path]["status"]["phase"] == "Rendering", "the repaired render")
         assert condition(server.objects[path], "Stalled")[0] == "False"
-        assert chunk_job(0) in server.objects
+        await operator.until(lambda: chunk_job(0) in server.objects, "its first chunk")
 
     await operator.works(scenario)
     assert not server.written("delete", "")
@@ -105,10 +104,7 @@ async def test_an_invalid_spec_is_a_condition_and_others_carry_on(operator: Oper
 async def test_a_render_that_ended_keeps_its_status_whatever_becomes_of_its_spec(operator: Operator, server: ApiServer):
     operator.apply(status={"completionTime": "2026-01-01T12:00:00Z", "phase": "Complete"}, execution=7)
 
-    async def scenario() -> None:
-        await asyncio.sleep(0.1)
-
-    await operator.works(scenario)
+    await operator.works(operator.looks)
     assert server.calls == []
 
 
@@ -123,7 +119,7 @@ async def test_a_taken_name_stalls_its_chunk_only_until_it_is_free(operator: Ope
         assert condition(server.objects[path], "Reconciling")[0] == "True"
         assert (found["phase"], found["chunkMap"]) == ("Rendering", ".aa")
         assert f"Job {chunk_job(0).removeprefix(f'{JOBS}/')} is there already" in str(found["conditions"])
-        await asyncio.sleep(0.3)
+        await operator.until(lambda: len(server.written("get", chunk_job(0))) > 3, "several looks at the name")
         tries = [body for body in server.written("create", JOBS) if chunk_job(0).endswith(body["metadata"]["name"])]
         assert len(tries) == 1, "looks are reads"
         del server.objects[chunk_job(0)]
@@ -165,7 +161,7 @@ async def test_a_target_never_has_more_than_it_takes(operator: Operator, server:
         others = [f"{index}fffffff-0000-4000-8000-000000000000" for index in range(4)]
         for index, uid in enumerate(others):
             operator.apply(f"late-{index}", uid=uid, status=planned(4))
-        await asyncio.sleep(0.3)
+        await operator.looks(UID, *others)
         assert len(started()) == 2, "the share of each is one or none, but no place is free"
 
     await operator.works(scenario)
@@ -174,13 +170,12 @@ async def test_a_target_never_has_more_than_it_takes(operator: Operator, server:
 async def test_all_places_are_taken_once_the_plan_is_known(
     operator: Operator, server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(controller, "write_interval", lambda chunks: 60.0)
+    monkeypatch.setattr(controller, "reconcile_interval", lambda chunks: 60.0 if chunks else 0.0)
     operator.apply()
 
     async def scenario() -> None:
         await operator.until(lambda: server.written("create", JOBS), "the plan")
         made = next(body for path, body in server.objects.items() if JOBS in path)
-        operator.controller._last_pass.clear()
         operator.controller.children.put_job(ended(made))
         operator.controller.children.put_pod(pod_of(made, PLAN_MESSAGE))
         operator.controller.queue.add(UID)
@@ -232,10 +227,10 @@ async def test_places_that_become_free_are_taken_soon(operator: Operator, server
 
         await operator.until(lambda: len(started()) == 2, "a chunk of each")
         assert sum(name.startswith("second-") for name in started()) == 1
-        await asyncio.sleep(0.2)  # until nothing but the time would have it looked at
+        await operator.looks(UID, other)  # from here on nothing but the time would have them looked at
         operator.controller.drop_render_job(UID)
         del server.objects[first]
-        await asyncio.sleep(0.2)
+        await operator.looks(UID, other)
         assert len(started()) == 2, "its chunk still runs"
         mine = next(body for path, body in server.objects.items() if JOBS in path and "second-" not in path)
         operator.controller.children.drop_job(mine["metadata"]["uid"])
@@ -258,7 +253,7 @@ async def test_a_deletion_while_its_status_is_being_written_leaves_no_ghost(oper
 
     async def scenario() -> None:
         await operator.until(lambda: server.written("patch", "/status"), "the status' write")
-        await asyncio.sleep(0.2)
+        await operator.looks()
 
     await operator.works(scenario)
     assert operator.controller.render_jobs() == []
@@ -321,12 +316,12 @@ async def test_starts_that_are_refused_are_told_and_tried_again(
     server.create = refuse  # type: ignore[method-assign]
     path = operator.apply(status={**planned(4), "chunks": {"total": 4}})
 
-    def put_off() -> bool:
-        """Whether the controller, too, has heard of the refusals: each start waits for a later time."""
-        return [told.until > server.now for told in operator.controller._refused.of(UID)] == [True, True]
+    def noted() -> int:
+        """Rejections that the controller has taken note of: each start then waits for a later time."""
+        return sum(line["event"] == "a start is rejected" for line in lines)
 
     async def later(is_so: Callable[[], bool], what: str) -> None:
-        server.now += rejected_starts.LONGEST_PAUSE
+        server.now += seconds(rejected_starts.PAUSE.cap)
         operator.controller.queue.add(UID)
         await operator.until(is_so, what)
 
@@ -337,8 +332,9 @@ async def test_starts_that_are_refused_are_told_and_tried_again(
         assert (found["phase"], found["chunkMap"]) == ("Rendering", ".a.a")
         assert message in str(found["conditions"])
         assert "1 more start" in str(found["conditions"])
+        assert noted() == 2
         assert len(server.written("refused", JOBS)) == 2
-        await later(put_off, "another try")
+        await later(lambda: noted() == 4, "another try")
         assert len(server.written("refused", JOBS)) == 4
         assert condition(server.objects[path], "Stalled") == ("True", reason)
         assert len(server.written("patch", "teaser/status")) <= 3, "nothing new, nothing written"
@@ -346,7 +342,8 @@ async def test_starts_that_are_refused_are_told_and_tried_again(
         await later(lambda: condition(server.objects[path], "Stalled")[0] == "False", "the condition's end")
         await operator.until(lambda: {chunk_job(0), chunk_job(2)} <= server.objects.keys(), "the refused chunks")
 
-    await operator.works(scenario)
+    with capture_logs() as lines:
+        await operator.works(scenario)
     assert [event["reason"] for event in server.written("create", "/events")].count(reason) == 1
     assert server.objects[path]["status"]["failures"] == 0
 
@@ -367,7 +364,7 @@ async def test_a_server_that_refuses_all_is_not_asked_for_all(operator: Operator
     await operator.works(scenario)
     assert server.objects[path]["status"]["phase"] == "Pending"
     assert condition(server.objects[path], "Reconciling")[0] == "False"
-    assert len(server.written("create", JOBS)) == controller.TOGETHER
+    assert len(server.written("create", JOBS)) == executor.TOGETHER
 
 
 async def test_a_stop_that_is_refused_keeps_nothing_else_from_being_done(operator: Operator, server: ApiServer):
@@ -425,25 +422,30 @@ async def test_the_only_target_duplicates_its_stragglers(operator: Operator, ser
     await operator.works(scenario)
 
 
-async def test_who_cannot_start_anything_keeps_no_places_from_others(operator: Operator, server: ApiServer):
-    """Neither for want of a target that it may use, nor for a quota."""
+async def test_who_cannot_start_anything_keeps_no_slots_from_others(operator: Operator, server: ApiServer):
+    """Neither for want of a target that it may use, nor for a quota: another of less priority takes all but one."""
     theirs = {"kubernetes": {}, "maxConcurrent": 10, "allowedNamespaces": ["elsewhere"]}
-    meta = {"name": "theirs", "uid": "theirs"}
-    operator.controller.put_target(server.put(f"{paths.TARGETS}/theirs", {"metadata": meta, "spec": theirs}))
-    full = {"priority": 100, "parallelism": 10_000}
+    for name, spec in (("theirs", theirs), ("kubernetes", {"kubernetes": {}, "maxConcurrent": 10})):
+        meta = {"name": name, "uid": name}
+        operator.controller.put_target(server.put(f"{paths.TARGETS}/{name}", {"metadata": meta, "spec": spec}))
+    greedy = {"priority": 100, "parallelism": 10_000}
     many = {**planned(9), "chunks": {"total": 10_000}}
-    operator.apply("forbidden", uid="f", status=many, execution={**full, "targets": [{"name": "theirs"}]})
+    targets = [{"name": "kubernetes"}, {"name": "theirs"}]
+    operator.apply("forbidden", uid="f", status=many, execution={**greedy, "targets": targets})
 
     def refuse(verb: str, path: str) -> None:
-        if verb == "create" and path == JOBS:
+        if verb == "create" and path == JOBS and server.calls[-1][2]["metadata"]["name"].startswith("limited"):
             raise ApiError(403, "Forbidden", QUOTA)
 
     server.refuse = refuse
-    operator.apply("limited", uid="l", status=many, execution=full)
-    places = operator.controller._places
+    operator.apply("limited", uid="l", status=many, execution=greedy)
+    operator.apply("modest", uid="m", status={**planned(30), "chunks": {"total": 30}}, execution={"parallelism": 30})
+
+    def started(name: str) -> int:
+        return sum(path.startswith(f"{JOBS}/{name}") for path in server.objects)
 
     async def scenario() -> None:
-        await operator.until(lambda: "f" not in places._of, "no demand of the forbidden one")
-        await operator.until(lambda: places._of["l"]["kubernetes"].wanted == 1, "a modest demand of the limited one")
+        await operator.until(lambda: started("modest") == 9, "nine of ten slots")
 
     await operator.works(scenario)
+    assert (started("forbidden"), started("limited")) == (0, 0)

@@ -6,10 +6,11 @@ import pytest
 
 from helios_crds.wire import Stage
 from helios_operator.control import event_recorder
-from helios_operator.control.event_recorder import Recorder
-from helios_operator.decide.policies.failure_events import Failure, announcements
+from helios_operator.control.event_recorder import EventRecorder
+from helios_operator.decide.policies.failure_events import Failure, failure_events
 from helios_operator.kube.client import ApiError
-from helios_operator.model.state import Announcement, Work
+from helios_operator.model.decision import Announcement
+from helios_operator.model.state import Work
 from tests.unit.operator.api_server import ApiServer
 from tests.unit.operator.builders import NOW, render_job, seconds
 
@@ -17,10 +18,10 @@ JOB = render_job()
 
 
 def failed(chunk: int, number: int = 1, said: str = "404") -> Announcement:
-    return next(announcements([Failure(Work(Stage.CHUNK, chunk), number, "WorkerFailed", said)]))
+    return next(failure_events([Failure(Work(Stage.CHUNK, chunk), number, "WorkerFailed", said)]))
 
 
-async def write(recorder: Recorder) -> None:
+async def write(recorder: EventRecorder) -> None:
     """Lets what is pending be written."""
     running = asyncio.create_task(recorder.run())
     for _ in range(2 * event_recorder.MAX_PENDING):
@@ -35,11 +36,11 @@ def server() -> ApiServer:
 
 
 @pytest.fixture
-def recorder(server: ApiServer) -> Recorder:
-    return Recorder(server)  # type: ignore[arg-type]
+def recorder(server: ApiServer) -> EventRecorder:
+    return EventRecorder(server)  # type: ignore[arg-type]
 
 
-async def test_what_is_said_again_is_counted(server: ApiServer, recorder: Recorder):
+async def test_what_is_said_again_is_counted(server: ApiServer, recorder: EventRecorder):
     recorder.say(JOB, failed(0))
     server.now = NOW + seconds(60)
     recorder.say(JOB, failed(0, number=2))
@@ -52,7 +53,7 @@ async def test_what_is_said_again_is_counted(server: ApiServer, recorder: Record
     assert (again["firstTimestamp"], again["lastTimestamp"]) == ("2026-01-01T12:00:00Z", "2026-01-01T12:01:00Z")
 
 
-async def test_an_event_that_is_gone_is_made_anew(server: ApiServer, recorder: Recorder):
+async def test_an_event_that_is_gone_is_made_anew(server: ApiServer, recorder: EventRecorder):
     recorder.say(JOB, failed(0))
     await write(recorder)
     server.objects.clear()
@@ -61,7 +62,7 @@ async def test_an_event_that_is_gone_is_made_anew(server: ApiServer, recorder: R
     assert [event["count"] for event in server.objects.values()] == [1]
 
 
-async def test_errors_and_floods_end_nothing(server: ApiServer, recorder: Recorder):
+async def test_errors_and_floods_end_nothing(server: ApiServer, recorder: EventRecorder):
     def refuse(verb: str, path: str) -> None:
         raise ApiError(0, "Unreachable", "")
 
@@ -75,7 +76,7 @@ async def test_errors_and_floods_end_nothing(server: ApiServer, recorder: Record
     assert len(server.objects) == 1
 
 
-async def test_what_is_known_is_bounded(server: ApiServer, recorder: Recorder, monkeypatch: pytest.MonkeyPatch):
+async def test_what_is_known_is_bounded(server: ApiServer, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(event_recorder, "MAX_KNOWN", 2)
     for chunk in (0, 1, 0, 2, 0, 1):
         recorder.say(JOB, failed(chunk))
@@ -87,6 +88,6 @@ async def test_what_is_known_is_bounded(server: ApiServer, recorder: Recorder, m
 def test_two_hundred_alike_are_one():
     same = [Failure(Work(Stage.CHUNK, index), 1, "WorkerFailed", "404") for index in range(200)]
     other = Failure(Work(Stage.CHUNK, 7), 2, "WorkerKilled", "the pod was killed")
-    first, second = announcements([other, *reversed(same)])
+    first, second = failure_events([other, *reversed(same)])
     assert (first.message, first.times) == ("200 chunks failed, first: chunk 0, attempt 1: 404", 200)
     assert (second.message, second.times) == ("chunk 7, attempt 2: the pod was killed", 1)

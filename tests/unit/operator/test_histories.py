@@ -11,6 +11,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
@@ -22,23 +23,22 @@ from helios_crds.wire import Stage, chunk_bitmap
 from helios_operator.decide.policies.deadlines import is_lost
 from helios_operator.decide.reconcile import reconcile
 from helios_operator.model.config import Store
-from helios_operator.model.state import PLAN, STITCH, Attempt, AttemptPhase, StartAttempt, StopAttempt, TakenName, Work
-from tests.unit.operator.builders import CONFIG, JOB_ID, NOW, render_job, seconds
+from helios_operator.model.decision import StartAttempt, StopAttempt
+from helios_operator.model.observation import NameConflict, TargetCapacity
+from helios_operator.model.state import PLAN, STITCH, Attempt, AttemptPhase, Work
+from tests.unit.operator.builders import CONFIG, JOB_ID, NOW, TARGETS, observe, render_job, seconds
 
 PARALLELISM = 3
 STORE = "s3://media/"
 CLOUD, EACH = "cloud", Decimal("0.01")
-MIXED = replace(
-    CONFIG,
-    store=Store(url=STORE, claim=""),
-    targets={
-        **CONFIG.targets,
-        CLOUD: RenderTargetSpec.model_validate(
-            {"lambda": {"functionName": "f", "region": "eu-west-1"}, "price": {"perRequest": str(EACH)}}
-        ),
-    },
-    free={CLOUD: 2, "kubernetes": 2},
-)
+MIXED = replace(CONFIG, store=Store(url=STORE, claim=""))
+WITH_CLOUD = {
+    **TARGETS,
+    CLOUD: RenderTargetSpec.model_validate(
+        {"lambda": {"functionName": "f", "region": "eu-west-1"}, "price": {"perRequest": str(EACH)}}
+    ),
+}
+TWO_FREE = {CLOUD: TargetCapacity(free=2), "kubernetes": TargetCapacity(free=2)}
 OUTCOMES = ("success", "success", "success", "failure", "kill", "disruption", "garbage", "bad-chunks")
 
 
@@ -55,6 +55,7 @@ class Render(RuleBasedStateMachine):
     def create(self, chunks: int, cached: int, per_chunk: int, total: int, order: tuple[str, str] | None) -> None:
         self.chunks, self.cached = chunks, cached & ((1 << chunks) - 1)
         self.config = MIXED if order else CONFIG
+        self.known: dict[str, Any] = {"targets": WITH_CLOUD, "capacity": TWO_FREE} if order else {}
         spec = {
             "execution": {
                 "parallelism": PARALLELISM,
@@ -67,6 +68,7 @@ class Render(RuleBasedStateMachine):
         self.now = NOW
         self.jobs: dict[str, Attempt] = {}  # the API server's
         self.seen: dict[str, Attempt] = {}  # the cache's
+        self.conflicts: tuple[NameConflict, ...] = ()
         self.foreign: set[str] = set()  # names that others have
         self.committed: set[int] = set()  # the artifact store's
         self.ghosts: set[int] = set()  # chunks that are rendered out of the cluster, and nobody knows
@@ -85,10 +87,20 @@ class Render(RuleBasedStateMachine):
     def _pass(self, writes: int = 1000) -> None:
         children = [found for found in self.seen.values() if found.target != CLOUD]
         invocations = [found for found in self.jobs.values() if found.target == CLOUD]
-        decision = reconcile(self.job, children, invocations, self.now, self.config)
+        observation = observe(
+            self.job,
+            *children,
+            *invocations,
+            config=self.config,
+            now=self.now,
+            name_conflicts=self.conflicts,
+            **self.known,
+        )
+        decision = reconcile(observation, self.config)
         steps: list[RenderJobStatus | StartAttempt | StopAttempt] = [
             *([decision.status] if decision.status != self.job.status else []),
-            *decision.actions,
+            *decision.stops,
+            *decision.starts,
         ]
         for step in steps[:writes]:
             if isinstance(step, RenderJobStatus):
@@ -122,10 +134,10 @@ class Render(RuleBasedStateMachine):
 
     def _start(self, start: StartAttempt) -> None:
         name = f"{start.work}-a{start.number}"
-        taken = TakenName("Job", name, start.work, start.number)
-        assert taken not in self.job.taken, "a name that is known to be taken was tried"
+        taken = NameConflict("Job", name, start.work, start.number)
+        assert taken not in self.conflicts, "a name that is known to be taken was tried"
         if name in self.foreign and name not in self.jobs:
-            self.job = replace(self.job, taken=(*self.job.taken, taken))
+            self.conflicts = (*self.conflicts, taken)
             return
         if name in self.jobs:
             return  # 409: it is there already
@@ -180,7 +192,7 @@ class Render(RuleBasedStateMachine):
         for name in [name for name, found in self.jobs.items() if found.target == CLOUD]:
             self._leave(self.jobs.pop(name))
         self.seen = dict(self.jobs)
-        self.job = replace(self.job, taken=())
+        self.conflicts = ()
 
     @rule(data=st.data())
     def deliver(self, data: st.DataObject) -> None:
@@ -301,7 +313,7 @@ class Render(RuleBasedStateMachine):
     @rule()
     def free_names(self) -> None:
         self.foreign.clear()
-        self.job = replace(self.job, taken=())
+        self.conflicts = ()
 
     @rule(suspended=st.booleans())
     def suspend(self, suspended: bool) -> None:
@@ -329,7 +341,7 @@ class Render(RuleBasedStateMachine):
         self.restart()
         for _ in range(200):
             self.seen = dict(self.jobs)
-            self.job = replace(self.job, taken=())
+            self.conflicts = ()
             self._pass()
             if self.job.status.completionTime and not any(found.is_active for found in self.jobs.values()):
                 break

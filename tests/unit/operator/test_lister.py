@@ -8,7 +8,7 @@ import pytest
 
 from helios_operator.kube import resync as module
 from helios_operator.kube.client import ApiError
-from helios_operator.kube.resync import Collected, Lister
+from helios_operator.kube.resync import Collected, Resync
 
 
 class Server:
@@ -38,7 +38,7 @@ async def test_all_is_listed_before_it_is_synced_and_again_when_asked():
     server = Server(failures=2)
     listed: list[int] = []
     ours = Collected(lambda body: None, lambda uids, at: listed.append(at))
-    found = Lister(server, {"/a": ours, "/b": Collected(lambda body: None, lambda uids, at: None)})  # type: ignore[arg-type]
+    found = Resync(server, {"/a": ours, "/b": Collected(lambda body: None, lambda uids, at: None)})  # type: ignore[arg-type]
     running = asyncio.create_task(found.run())
     try:
         await asyncio.wait_for(found.synced.wait(), 5)

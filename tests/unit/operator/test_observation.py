@@ -8,7 +8,9 @@ import pytest
 from helios_crds.wire import Stage
 from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.manifests.job import attempt_job
-from helios_operator.model.state import AttemptPhase, MistakenJob, ObservedJob, StartAttempt, Work
+from helios_operator.model.decision import StartAttempt
+from helios_operator.model.observation import InvalidJob, ObservedJob
+from helios_operator.model.state import AttemptPhase, Work
 from helios_operator.observed.children import Children
 from helios_operator.observed.parse import attempt, owner_uid, render_job
 from tests.unit.operator import builders
@@ -28,7 +30,10 @@ OUT_OF_MEMORY = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
 
 def job(uid: str = "j1", number: int = 1, *, rv: int = 1, status: Any = None, **meta: Any) -> dict[str, Any]:
     body = attempt_job(
-        builders.render_job("..."), StartAttempt(Work(Stage.CHUNK, 2), number, "kubernetes"), builders.CONFIG
+        builders.render_job("..."),
+        StartAttempt(Work(Stage.CHUNK, 2), number, "kubernetes"),
+        builders.TARGETS["kubernetes"],
+        builders.CONFIG,
     )
     body["metadata"] |= {"uid": uid, "resourceVersion": str(rv), "creationTimestamp": MADE, **meta}
     return {**body, "status": status or {}}
@@ -232,16 +237,16 @@ def test_a_status_that_makes_no_sense_counts_as_none():
 def test_a_mistake_names_its_fields():
     spec = {"composition": {"inline": "x"}, "execution": {"parallelism": 0}, "video": {"crf": "no"}, "z" * 999: 1}
     found = render_job({"metadata": {"name": "a", "namespace": "b", "uid": "c", "generation": 4}, "spec": spec})
-    assert isinstance(found, MistakenJob)
+    assert isinstance(found, InvalidJob)
     assert found.generation == 4
-    assert "spec.execution.parallelism: Input should be greater than or equal to 1" in found.mistake
-    assert len(found.mistake) < 1000
+    assert "spec.execution.parallelism: Input should be greater than or equal to 1" in found.error
+    assert len(found.error) < 1000
 
 
 @pytest.mark.parametrize("spec", [None, {}, [], {"composition": 7}])
 def test_what_is_no_spec_is_a_mistake(spec):
     body = {"metadata": {"name": "a", "namespace": "b", "uid": "c"}, "spec": spec}
-    assert isinstance(render_job(body), MistakenJob)
+    assert isinstance(render_job(body), InvalidJob)
 
 
 def test_the_cache_takes_no_older_news():

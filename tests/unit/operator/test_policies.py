@@ -5,21 +5,33 @@ from datetime import timedelta
 
 import pytest
 
+from helios_crds.backoff import Backoff
 from helios_crds.renderjob import Retries, Stragglers, TargetUse
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_operator.control.capacity import Demand, shares
+from helios_operator.control.capacity import SlotRequest, shares
 from helios_operator.decide.policies import worker_results
 from helios_operator.decide.policies.deadlines import has_not_started, is_lost, is_over
 from helios_operator.decide.policies.delays import delay
 from helios_operator.decide.policies.failure_causes import cause_of
-from helios_operator.decide.policies.placement import Room, Tried, place, rooms
-from helios_operator.decide.policies.retry import backoff, given_up
+from helios_operator.decide.policies.placement import Slots, Tried, free_slots, place
+from helios_operator.decide.policies.retry import given_up, retry_delay
 from helios_operator.decide.policies.stop import attempts_to_stop
 from helios_operator.decide.policies.stragglers import patience, stragglers
 from helios_operator.model import reasons
-from helios_operator.model.config import Config
+from helios_operator.model.observation import TargetCapacity
 from helios_operator.model.state import PLAN, STITCH, by_work
-from tests.unit.operator.builders import JOB_ID, JOB_PATH, NOW, UID, attempt, retry, seconds, status
+from tests.unit.operator.builders import (
+    JOB_ID,
+    JOB_PATH,
+    NOW,
+    UID,
+    attempt,
+    observe,
+    render_job,
+    retry,
+    seconds,
+    status,
+)
 
 USES = (TargetUse(name="kubernetes", maxConcurrent=2), TargetUse(name="spot"))
 
@@ -35,18 +47,16 @@ USES = (TargetUse(name="kubernetes", maxConcurrent=2), TargetUse(name="spot"))
         pytest.param([attempt("waiting", age=90, target="spot")], {"spot": 5}, [2, 4], id="the last has no next"),
     ],
 )
-def test_rooms(active, grants, free):
-    config = Config(grants=grants, spill_after=seconds(60))
-    assert [room.free for room in rooms(USES, active, config, NOW)] == free
+def test_free_slots(active, grants, free):
+    capacity = {name: TargetCapacity(granted=count) for name, count in grants.items()}
+    observation = observe(render_job(), *active, capacity=capacity)
+    assert [slots.free for slots in free_slots(USES, active, observation, seconds(60))] == free
 
 
 def test_nothing_is_taken_from_those_who_hold_more_than_their_share():
-    config = Config(grants={"kubernetes": 2, "spot": 50}, free={"kubernetes": 1, "spot": 0})
-    assert [room.free for room in rooms(USES, [], config, NOW)] == [1, 0]
-
-
-def untried(chunk: int) -> Tried:
-    return Tried({}, may_wait=False)
+    capacity = {"kubernetes": TargetCapacity(granted=2, free=1), "spot": TargetCapacity(granted=50, free=0)}
+    observation = observe(render_job(), capacity=capacity)
+    assert [slots.free for slots in free_slots(USES, [], observation, seconds(60))] == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -59,30 +69,32 @@ def untried(chunk: int) -> Tried:
     ],
 )
 def test_placement_is_in_order_of_preference(most, placed):
-    assert place([4, 5, 6, 7], [Room("a", 1), Room("b", 2)], untried, most) == placed
+    assert place([4, 5, 6, 7], [Slots("a", 1), Slots("b", 2)], {}, most) == placed
 
 
 @pytest.mark.parametrize(
     ("free", "tried", "expected"),
     [
-        pytest.param([Room("a", 2), Room("b", 2)], {"a": 1}, [(4, "b"), (5, "a")], id="elsewhere"),
-        pytest.param([Room("a", 2), Room("b", 0)], {"a": 1}, [(4, "a"), (5, "a")], id="where there is room"),
-        pytest.param([Room("a", 2), Room("b", 0)], {"a": 2}, [(5, "a"), (6, "a")], id="it rather waits, others do not"),
-        pytest.param([Room("a", 2), Room("b", 0, is_open=False)], {"a": 2}, [(4, "a"), (5, "a")], id="nowhere else"),
-        pytest.param([Room("a", 2), Room("b", 2)], {"a": 1, "b": 1}, [(4, "a"), (5, "a")], id="tried everywhere"),
-        pytest.param([Room("a", 2), Room("b", 2)], {"a": 2, "b": 1}, [(4, "b"), (5, "a")], id="where it was least"),
-        pytest.param([Room("a", 0), Room("b", 1)], {"a": 1}, [(4, "b")], id="no room for more"),
+        pytest.param([Slots("a", 2), Slots("b", 2)], {"a": 1}, [(4, "b"), (5, "a")], id="elsewhere"),
+        pytest.param([Slots("a", 2), Slots("b", 0)], {"a": 1}, [(4, "a"), (5, "a")], id="where there is room"),
+        pytest.param(
+            [Slots("a", 2), Slots("b", 0)], {"a": 2}, [(5, "a"), (6, "a")], id="it rather waits, others do not"
+        ),
+        pytest.param([Slots("a", 2), Slots("b", 0, is_open=False)], {"a": 2}, [(4, "a"), (5, "a")], id="nowhere else"),
+        pytest.param([Slots("a", 2), Slots("b", 2)], {"a": 1, "b": 1}, [(4, "a"), (5, "a")], id="tried everywhere"),
+        pytest.param([Slots("a", 2), Slots("b", 2)], {"a": 2, "b": 1}, [(4, "b"), (5, "a")], id="where it was least"),
+        pytest.param([Slots("a", 0), Slots("b", 1)], {"a": 1}, [(4, "b")], id="no room for more"),
     ],
 )
 def test_a_chunk_that_was_tried_in_vain_goes_elsewhere(free, tried, expected):
     waiting = {4: Tried(tried, may_wait=True)}
-    assert place([4, 5, 6], free, lambda chunk: waiting.get(chunk, untried(chunk)), 2) == expected
+    assert place([4, 5, 6], free, waiting, 2) == expected
 
 
 def test_a_chunk_waits_for_another_target_no_longer_than_a_while():
     impatient = Tried({"a": 2}, may_wait=False)
-    assert place([4], [Room("a", 2), Room("b", 0)], lambda _: impatient) == [(4, "a")]
-    assert place([4], [Room("a", 2), Room("b", 1)], lambda _: impatient) == [(4, "b")]
+    assert place([4], [Slots("a", 2), Slots("b", 0)], {4: impatient}) == [(4, "a")]
+    assert place([4], [Slots("a", 2), Slots("b", 1)], {4: impatient}) == [(4, "b")]
 
 
 @pytest.mark.parametrize(
@@ -96,17 +108,18 @@ def test_a_chunk_waits_for_another_target_no_longer_than_a_while():
     ],
 )
 def test_fair_share(wanted, capacity, granted):
-    demands = [Demand(uid, priority, count) for uid, (priority, count) in wanted.items()]
-    assert shares(demands, capacity) == granted
+    requests = [SlotRequest(uid, priority, count) for uid, (priority, count) in wanted.items()]
+    assert shares(requests, capacity) == granted
 
 
 def test_backoff_doubles_within_its_bounds_and_is_the_same_each_time():
     first, longest = seconds(10), seconds(60)
-    waits = [backoff(UID, PLAN, failures, first, longest) for failures in range(1, 20)]
+    backoff = Backoff(base=10, cap=60, jitter=0.5)
+    waits = [retry_delay(UID, PLAN, failures, backoff) for failures in range(1, 20)]
     for failures, wait in enumerate(waits, start=1):
         full = min(first * 2 ** (failures - 1), longest)
         assert full / 2 <= wait <= full
-    assert waits == [backoff(UID, PLAN, failures, first, longest) for failures in range(1, 20)]
+    assert waits == [retry_delay(UID, PLAN, failures, backoff) for failures in range(1, 20)]
 
 
 @pytest.mark.parametrize(

@@ -10,25 +10,18 @@ from helios_crds.renderjob_status import MAX_RETRY_ENTRIES, PlanStatus, RenderJo
 from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator.decide.reconcile import reconcile
-from helios_operator.model.config import NO_LIMIT, Config
-from helios_operator.model.state import (
-    PLAN,
-    STITCH,
-    Attempt,
-    Decision,
-    ObservedJob,
-    RefusedStart,
-    StartAttempt,
-    StopAttempt,
-    TakenName,
-    Work,
-)
+from helios_operator.model.config import NO_LIMIT
+from helios_operator.model.decision import Decision
+from helios_operator.model.observation import NameConflict, ObservedJob, RejectedStart, TargetCapacity
+from helios_operator.model.state import PLAN, STITCH, Attempt, Work
 from tests.unit.operator.builders import (
     CONFIG,
     JOB_ID,
     JOB_PATH,
     NOW,
+    TARGETS,
     attempt,
+    observe,
     plan_status,
     render_job,
     retry,
@@ -36,25 +29,25 @@ from tests.unit.operator.builders import (
 )
 
 WIDE = {"execution": {"parallelism": 2}}
-TWO_TARGETS = Config(targets={**CONFIG.targets, "spot": RenderTargetSpec(kubernetes=KubernetesTarget())})
+TWO_TARGETS = {**TARGETS, "spot": RenderTargetSpec(kubernetes=KubernetesTarget())}
 ON_TWO = {"execution": {"targets": [{"name": "kubernetes"}, {"name": "spot"}]}}
 
 
-def decide(job: ObservedJob, *children: Attempt, config: Config = CONFIG) -> Decision:
-    return reconcile(job, children, (), NOW, config)
+def decide(job: ObservedJob, *attempts: Attempt, **known: Any) -> Decision:
+    """known: what else the observation has."""
+    return reconcile(observe(job, *attempts, **known), CONFIG)
 
 
 def started(decision: Decision) -> list[str]:
     """Starts as words: plan-a1, 3-a2."""
     return [
         f"{start.work.chunk if start.work.stage is Stage.CHUNK else start.work.stage}-a{start.number}"
-        for start in decision.actions
-        if isinstance(start, StartAttempt)
+        for start in decision.starts
     ]
 
 
 def stopped(decision: Decision) -> list[str]:
-    return [stop.name for stop in decision.actions if isinstance(stop, StopAttempt)]
+    return [stop.name for stop in decision.stops]
 
 
 def condition(status: RenderJobStatus, kind: str) -> tuple[str, str]:
@@ -224,7 +217,7 @@ def test_a_plan_that_somebody_else_wrote_is_not_believed(chunk_map, plan):
     decision = decide(render_job(chunk_map, plan=forged))
     assert decision.status.plan is None
     assert decision.status.chunkMap == ""
-    assert [start.work for start in decision.actions if isinstance(start, StartAttempt)] == [PLAN]
+    assert [start.work for start in decision.starts] == [PLAN]
 
 
 def test_the_largest_status_has_room():
@@ -260,24 +253,25 @@ def test_a_straggler_gets_one_duplicate():
     assert started(decision) == ["3-a2"]
     both = decide(render_job("###a"), *done, attempt("running", 3, age=61), attempt("running", 3, 2, age=5))
     assert started(both) == []
-    assert both.extra == 1, "for its place"
+    assert both.demand.duplicates == 1, "for its place"
 
 
 def test_a_duplicate_takes_no_place_from_others():
     done = [attempt("succeeded", index, age=20) for index in range(3)]
     both = [attempt("running", 3, age=61), attempt("running", 3, 2, age=5)]
     slow = decide(render_job("###aa"), *done, *both, attempt("running", 4, age=70))
-    assert (started(slow), slow.extra) == (["4-a2"], 2)
+    assert (started(slow), slow.demand.duplicates) == (["4-a2"], 2)
     failed = [attempt("failed", 4, disrupted=True, finished=NOW - seconds(30))]
     ready = decide(render_job("###a."), *done, *both, *failed)
-    assert (started(ready), ready.extra) == (["4-a2"], 1)
+    assert (started(ready), ready.demand.duplicates) == (["4-a2"], 1)
 
 
 def test_a_chunk_that_waits_for_another_target_keeps_nothing_else_waiting():
-    full = replace(TWO_TARGETS, free={"kubernetes": 5, "spot": 0})
+    full = {"kubernetes": TargetCapacity(free=5), "spot": TargetCapacity(free=0)}
     done = [attempt("succeeded", index, age=50, finished=NOW - seconds(50)) for index in range(3)]
     tried = [attempt("failed", 4, number, disrupted=True, finished=NOW - seconds(50)) for number in (1, 2)]
-    waiting = decide(render_job("###a.", spec=ON_TWO), *done, attempt("running", 3, age=500), *tried, config=full)
+    job, running = render_job("###a.", spec=ON_TWO), attempt("running", 3, age=500)
+    waiting = decide(job, *done, running, *tried, targets=TWO_TARGETS, capacity=full)
     assert started(waiting) == ["3-a2"]
     assert waiting.requeue_after == 10, "then it waits no more"
 
@@ -299,51 +293,53 @@ def test_a_straggler_is_looked_for_when_it_becomes_one():
 def test_another_try_is_made_elsewhere(chunk_map: str, children: list[Attempt]):
     job = render_job(chunk_map, spec=ON_TWO)
     later = [replace(child, finished=child.finished and NOW - seconds(30)) for child in children]
-    (start,) = [each for each in decide(job, *later, config=TWO_TARGETS).actions if isinstance(each, StartAttempt)]
+    (start,) = decide(job, *later, targets=TWO_TARGETS).starts
     assert start.target == "spot"
 
 
 def test_what_is_refused_on_one_target_is_tried_on_another():
-    told = RefusedStart(Work(Stage.CHUNK, 0), 2, "spot", False, "not today", NOW - seconds(1))
-    job = replace(render_job(".", spec=ON_TWO), refused=(told,))
+    told = RejectedStart(Work(Stage.CHUNK, 0), 2, "spot", False, "not today", NOW - seconds(1))
+    job = render_job(".", spec=ON_TWO)
     before = attempt("failed", disrupted=True, age=60, finished=NOW - seconds(30))
-    (start,) = [each for each in decide(job, before, config=TWO_TARGETS).actions if isinstance(each, StartAttempt)]
+    (start,) = decide(job, before, targets=TWO_TARGETS, rejected_starts=(told,)).starts
     assert start.target == "kubernetes"
 
 
 def test_where_an_attempt_failed_is_on_record():
     """Its Job is deleted when it did not start, and a new operator has not seen it."""
     waited = attempt("waiting", age=3600)
-    status = decide(render_job(".", spec=ON_TWO), waited, config=TWO_TARGETS).status
+    status = decide(render_job(".", spec=ON_TWO), waited, targets=TWO_TARGETS).status
     assert [status.targets[entry.target or 0].name for entry in status.retries] == ["kubernetes"]
     again = replace(render_job(".", spec=ON_TWO), status=status)
-    later = reconcile(again, (), (), NOW + seconds(60), TWO_TARGETS)
-    assert [start.target for start in later.actions if isinstance(start, StartAttempt)] == ["spot"]
+    later = decide(again, now=NOW + seconds(60), targets=TWO_TARGETS)
+    assert [start.target for start in later.starts] == ["spot"]
     turned = {"execution": {"targets": [*reversed(ON_TWO["execution"]["targets"])]}}
-    changed = reconcile(replace(again, spec=render_job(spec=turned).spec), (), (), NOW + seconds(1), TWO_TARGETS).status
+    replaced = replace(again, spec=render_job(spec=turned).spec)
+    changed = decide(replaced, now=NOW + seconds(1), targets=TWO_TARGETS).status
     assert [changed.targets[entry.target or 0].name for entry in changed.retries] == ["kubernetes"]
 
 
 def test_a_job_that_cannot_be_deleted_is_told_of_while_suspended_too():
-    job = replace(render_job("a", spec={"suspend": True}), unstopped=(("teaser-a1", "a webhook says no"),))
-    told = decide(job, attempt("running")).status.conditions
+    job = render_job("a", spec={"suspend": True})
+    undeletable = (("teaser-a1", "a webhook says no"),)
+    told = decide(job, attempt("running"), undeletable=undeletable).status.conditions
     assert all("the Job teaser-a1 cannot be deleted: a webhook says no" in found.message for found in told[:1])
 
 
 @pytest.mark.parametrize(
-    ("spec", "changes", "reach"),
+    ("spec", "known", "demand"),
     [
         pytest.param({}, {}, {"kubernetes": NO_LIMIT}, id="as many as one likes"),
         pytest.param({"targets": [{"name": "kubernetes", "maxConcurrent": 4}]}, {}, {"kubernetes": 4}, id="by its use"),
-        pytest.param({}, {"at_limit": True}, {"kubernetes": 2}, id="one more than a quota allows"),
+        pytest.param({}, {"all_rejected": True}, {"kubernetes": 2}, id="one more than a quota allows"),
         pytest.param(
             {"targets": [{"name": "moon"}, {"name": "kubernetes"}]}, {}, {"moon": 0, "kubernetes": 1}, id="no"
         ),
     ],
 )
-def test_how_many_places_are_of_use(spec: dict[str, Any], changes: dict[str, Any], reach: dict[str, int]):
-    job = replace(render_job("a...", spec={"execution": spec}), **changes)
-    assert decide(job, attempt("running")).reach == reach
+def test_how_many_slots_are_of_use(spec: dict[str, Any], known: dict[str, Any], demand: dict[str, int]):
+    job = render_job("a...", spec={"execution": spec})
+    assert decide(job, attempt("running"), **known).demand.by_target == demand
 
 
 @pytest.mark.parametrize(
@@ -363,12 +359,12 @@ def test_how_many_places_are_of_use(spec: dict[str, Any], changes: dict[str, Any
 def test_what_waits_for_somebody(spec, reason):
     kubernetes = KubernetesTarget()
     targets = {
-        **CONFIG.targets,
+        **TARGETS,
         "theirs": RenderTargetSpec(kubernetes=kubernetes, allowedNamespaces=["others"]),
         "media": RenderTargetSpec(kubernetes=kubernetes, allowedStores=["s3://media"]),
         "lambda": RenderTargetSpec.model_validate({"lambda": {"functionName": "f", "region": "eu-west-1"}}),
     }
-    decision = decide(render_job(spec=spec), config=Config(targets=targets))
+    decision = decide(render_job(spec=spec), targets=targets)
     assert started(decision) == []
     assert decision.status.phase == "Pending"
     assert condition(decision.status, "Stalled") == ("True", reason)
@@ -380,8 +376,8 @@ FINISHED = [attempt("succeeded", index, age=20) for index in range(3)]
 CHUNKS = [Work(Stage.CHUNK, index) for index in range(4)]
 
 
-def taken(work: Work, number: int = 1) -> TakenName:
-    return TakenName("Job", f"{work}-a{number}", work, number)
+def taken(work: Work, number: int = 1) -> NameConflict:
+    return NameConflict("Job", f"{work}-a{number}", work, number)
 
 
 @pytest.mark.parametrize(
@@ -403,17 +399,17 @@ def taken(work: Work, number: int = 1) -> TakenName:
     ],
 )  # fmt: skip
 def test_names_that_others_have(observed, children, name, starts, phase, stalled):
-    job = replace(render_job(observed), taken=(name,))
-    decision = decide(job, *children)
+    job = render_job(observed)
+    decision = decide(job, *children, name_conflicts=(name,))
     assert started(decision) == starts
     assert decision.status.phase == phase
     assert condition(decision.status, "Stalled") == (("True", "NameTaken") if stalled else ("False", "AsExpected"))
     assert [said.reason for said in decision.events] == (["NameTaken"] if stalled else [])
-    assert decide(replace(job, status=decision.status), *children).events == ()
+    assert decide(replace(job, status=decision.status), *children, name_conflicts=(name,)).events == ()
 
 
-def refused(work: Work, pause: float, *, by_quota: bool = False) -> RefusedStart:
-    return RefusedStart(
+def refused(work: Work, pause: float, *, by_quota: bool = False) -> RejectedStart:
+    return RejectedStart(
         work, 1, "kubernetes", by_quota, "exceeded quota" if by_quota else "not today", NOW + seconds(pause)
     )
 
@@ -441,7 +437,7 @@ def refused(work: Work, pause: float, *, by_quota: bool = False) -> RefusedStart
     ],
 )
 def test_starts_that_are_refused(observed, told, starts, phase, marks, stalled):
-    decision = decide(replace(render_job(observed), refused=(told,)))
+    decision = decide(render_job(observed), rejected_starts=(told,))
     assert started(decision) == starts
     assert (decision.status.phase, decision.status.chunkMap) == (phase, marks)
     assert condition(decision.status, "Stalled") == (("True", stalled) if stalled else ("False", "AsExpected"))
@@ -468,7 +464,7 @@ def test_the_same_observation_gives_the_same_decision():
 def test_a_condition_keeps_the_time_of_its_change():
     before = decide(render_job("..")).status
     job = render_job("..", conditions=before.conditions)
-    later = reconcile(job, (), (), NOW + seconds(100), CONFIG).status
+    later = decide(job, now=NOW + seconds(100)).status
     assert {condition.lastTransitionTime for condition in later.conditions} == {NOW}
 
 

@@ -1,8 +1,33 @@
 """What takes too long: pods that do not start, pods that do not end, renders that do not finish."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from helios_crds.durations import parse_duration
+from helios_operator.model.config import Config
+from helios_operator.model.observation import Observation
 from helios_operator.model.state import Attempt, AttemptPhase
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """What has passed its deadline. not_started, lost: UIDs of attempts. render: the whole RenderJob."""
+
+    not_started: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+    render: bool = False
+
+
+def overdue(observation: Observation, config: Config) -> Overdue:
+    """What has passed its deadline by now."""
+    job, now, attempts = observation.job, observation.now, observation.attempts
+    start_timeout = parse_duration(job.spec.execution.startTimeout)
+    limit = None if job.spec.suspend else job.spec.execution.activeDeadline
+    return Overdue(
+        frozenset(each.uid for each in attempts if has_not_started(each, now, start_timeout)),
+        frozenset(each.uid for each in attempts if is_lost(each, now, config.terminating_grace)),
+        is_over(job.status.startTime, now, parse_duration(limit) if limit else None),
+    )
 
 
 def has_not_started(attempt: Attempt, now: datetime, limit: timedelta) -> bool:
@@ -14,7 +39,7 @@ def has_not_started(attempt: Attempt, now: datetime, limit: timedelta) -> bool:
 
 
 def is_lost(attempt: Attempt, now: datetime, grace: timedelta) -> bool:
-    """Whether a pod was told to end and does not: its node is gone, and it may never be said to have failed."""
+    """Whether a pod was told to end and does not: its node is gone, and its failure may never be reported."""
     return attempt.is_active and attempt.terminating_since is not None and now - attempt.terminating_since > grace
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from helios_operator.model.state import Announcement, Work
+from helios_operator.model.decision import Announcement
+from helios_operator.model.state import Work
 
 MOST = 3
 
@@ -19,7 +20,7 @@ class Failure:
     said: str
 
 
-def announcements(failures: Iterable[Failure], most: int = MOST) -> Iterator[Announcement]:
+def failure_events(failures: Iterable[Failure], most: int = MOST) -> Iterator[Announcement]:
     """An announcement for each failure; for more than `most` of one reason, which can only be chunks', one of all."""
     ordered = sorted(failures, key=lambda failure: (failure.reason, failure.work))
     for reason, group in groupby(ordered, key=lambda failure: failure.reason):

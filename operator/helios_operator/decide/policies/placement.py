@@ -1,20 +1,24 @@
-"""On which target a chunk is rendered: in order of preference, spilling over to the next when one has no room."""
+"""On which target a chunk is rendered: in order of preference, spilling over to the next when one has no slot free."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from helios_crds.renderjob import TargetUse
-from helios_operator.model.config import NO_LIMIT, Config
+from helios_operator.decide.policies.budget import Budget
+from helios_operator.model.config import NO_LIMIT
+from helios_operator.model.observation import Observation
 from helios_operator.model.state import Attempt, AttemptPhase
+
+SHUNNED_AFTER = 2
 
 
 @dataclass(frozen=True)
-class Room:
+class Slots:
     """How many more chunks of this RenderJob a target takes.
 
-    is_open: whether there will be room once others have ended: it is not left alone, nor out of this RenderJob's reach.
+    is_open: whether slots will become free once others have ended: it is neither resting nor out of reach.
     """
 
     target: str
@@ -22,53 +26,52 @@ class Room:
     is_open: bool = True
 
 
-SHUNNED_AFTER = 2
-
-
 @dataclass(frozen=True)
 class Tried:
     """Where a chunk was tried without success so far, and how often.
 
-    may_wait: whether it may wait for room where it was tried less often; not for ever, for that may never come.
+    may_wait: whether it may wait for a slot where it was tried less often; not for ever, since none may come.
     """
 
-    times: Mapping[str, int]
-    may_wait: bool
+    times: Mapping[str, int] = field(default_factory=dict)
+    may_wait: bool = False
 
 
-def rooms(
-    uses: Sequence[TargetUse],
-    active: Sequence[Attempt],
-    config: Config,
-    now: datetime,
-) -> list[Room]:
-    """The targets' free places, in order of preference.
+UNTRIED = Tried()
 
-    active: attempts that hold a place. The fair share says how many a RenderJob may have; those whom it leaves
-    with more than that keep them, so only what is free can be taken.
-    A target whose pods have waited to start for too long counts as full, but for the last one.
+
+def free_slots(
+    uses: Sequence[TargetUse], active: Sequence[Attempt], observation: Observation, spill_after: timedelta
+) -> list[Slots]:
+    """The targets' free slots, in order of preference.
+
+    active: attempts that hold a slot. A RenderJob that holds more than its fair share keeps what it holds, so only
+    what is free can be taken. A target whose pods have waited too long to start counts as full, unless it is the last.
     """
     held = Counter(attempt.target for attempt in active)
-    stuck = {attempt.target for attempt in active if _is_stuck(attempt, now, config.spill_after)}
-    found = []
+    stuck = {attempt.target for attempt in active if _is_stuck(attempt, observation.now, spill_after)}
+    slots = []
     for use in uses:
-        most = min(use.maxConcurrent or NO_LIMIT, config.grants.get(use.name, NO_LIMIT))
-        more = min(most - held[use.name], config.free.get(use.name, NO_LIMIT))
+        capacity = observation.capacity_of(use.name)
+        most = min(use.maxConcurrent or NO_LIMIT, capacity.granted)
+        more = min(most - held[use.name], capacity.free)
         spilled = use.name in stuck and use is not uses[-1]
-        is_open = most > 0 and not spilled and use.name not in config.notes
-        found.append(Room(use.name, 0 if spilled else max(0, more), is_open))
-    return found
+        is_open = most > 0 and not spilled and not capacity.resting
+        slots.append(Slots(use.name, 0 if spilled else max(0, more), is_open))
+    return slots
 
 
-def within_budget(free: Iterable[Room], priced: Collection[str], affordable: int | None) -> list[Room]:
-    """The rooms, of which those that cost something take no more chunks than a budget allows, the first ones first."""
-    found = []
-    for room in free:
-        if affordable is not None and room.target in priced:
-            room = replace(room, free=min(room.free, affordable), is_open=room.is_open and affordable > 0)
-            affordable -= room.free
-        found.append(room)
-    return found
+def within_budget(slots: Iterable[Slots], budget: Budget | None) -> list[Slots]:
+    """The slots, where targets that cost something take no more than the budget allows, the first ones first."""
+    if budget is None:
+        return list(slots)
+    kept, affordable = [], budget.affordable
+    for each in slots:
+        if each.target in budget.priced:
+            each = replace(each, free=min(each.free, affordable), is_open=each.is_open and affordable > 0)
+            affordable -= each.free
+        kept.append(each)
+    return kept
 
 
 def _is_stuck(attempt: Attempt, now: datetime, spill_after: timedelta) -> bool:
@@ -77,29 +80,29 @@ def _is_stuck(attempt: Attempt, now: datetime, spill_after: timedelta) -> bool:
 
 
 def place(
-    chunks: Iterable[int], free: Sequence[Room], tried: Callable[[int], Tried], most: int = NO_LIMIT
+    chunks: Iterable[int], slots: Sequence[Slots], tried: Mapping[int, Tried], most: int = NO_LIMIT
 ) -> list[tuple[int, str]]:
-    """A target for each chunk, as long as there is room, for `most` of them; the rest waits.
+    """A target for each chunk, as long as slots are free, for `most` of them; the rest waits.
 
-    A chunk that was tried goes where that was least often, and rather waits for a while than goes where it was
-    SHUNNED_AFTER times: what one target cannot do another may. Those behind it do not wait for it.
+    tried: of the chunks that were. Such a chunk goes where it was tried least often, and waits for a while rather
+    than go where it was tried SHUNNED_AFTER times: another target may do what one cannot. Those behind it do not wait.
     """
-    left = {room.target: room.free for room in free}
-    found: list[tuple[int, str]] = []
+    left = {each.target: each.free for each in slots}
+    placed: list[tuple[int, str]] = []
     for chunk in chunks:
-        if len(found) >= most or not any(left.values()):
+        if len(placed) >= most or not any(left.values()):
             break
-        target = _target_for(free, left, tried(chunk))
+        target = _target_for(slots, left, tried.get(chunk, UNTRIED))
         if target is not None:
             left[target] -= 1
-            found.append((chunk, target))
-    return found
+            placed.append((chunk, target))
+    return placed
 
 
-def _target_for(rooms: Sequence[Room], left: Mapping[str, int], tried: Tried) -> str | None:
+def _target_for(slots: Sequence[Slots], left: Mapping[str, int], tried: Tried) -> str | None:
     def times(target: str) -> int:
         return tried.times.get(target, 0)
 
-    able = [room.target for room in rooms if left[room.target] or (room.is_open and tried.may_wait)]
+    able = [each.target for each in slots if left[each.target] or (each.is_open and tried.may_wait)]
     trusted = [target for target in able if times(target) < SHUNNED_AFTER] or able
     return min((target for target in trusted if left[target]), key=times, default=None)

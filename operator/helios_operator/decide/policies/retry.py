@@ -1,40 +1,38 @@
 """When a failed piece of work is tried again, and when it is given up."""
 
-import hashlib
 from datetime import timedelta
 
+from helios_crds.backoff import Backoff, chance_of
 from helios_crds.renderjob import Retries
 from helios_crds.wire import ExitCode
 from helios_operator.model import reasons
-from helios_operator.model.problem import GivenUp
+from helios_operator.model.problem import Problem
 from helios_operator.model.state import Work
 
 
-def backoff(uid: str, work: Work, failures: int, first: timedelta, longest: timedelta) -> timedelta:
-    """Doubles with each failure up to the longest; jitter takes off up to a half.
+def retry_delay(uid: str, work: Work, failures: int, backoff: Backoff) -> timedelta:
+    """How long failed work waits for its next attempt.
 
-    The jitter comes from a hash of what is retried, so that the same observation gives the same decision, and
-    chunks that failed together do not return together.
+    The jitter follows from a hash of what is retried: the same observation gives the same decision, and chunks that
+    failed together do not return together.
     """
-    full = min(first * (1 << min(failures - 1, 20)), longest)
-    digest = hashlib.sha256(f"{uid}/{work.stage}/{work.chunk}/{failures}".encode()).digest()
-    return full * (1 - int.from_bytes(digest[:4]) / 2**33)
+    return backoff.delay(failures, chance_of(f"{uid}/{work.stage}/{work.chunk}/{failures}"))
 
 
 def given_up(
     work: Work, exit_code: int | None, failures: int, total: int, limits: Retries, said: str
-) -> GivenUp | None:
+) -> Problem | None:
     """Whether a failure is the last one.
 
     failures: of this piece of work, this one included; total: of all. said: the worker's own words.
     """
     if exit_code == ExitCode.USER_ERROR:
-        return GivenUp(reasons.INPUT_INVALID, f"{work}: {said}", work)
+        return Problem(reasons.INPUT_INVALID, f"{work}: {said}", work)
     if failures > limits.perChunk:
         often, last = ("", "") if failures == 1 else (f" {failures} times", " the last time:")
         text = f"{work} failed{often} and is not tried again (execution.retries.perChunk is {limits.perChunk}):"
-        return GivenUp(reasons.RETRIES_EXHAUSTED, f"{text}{last} {said}", work)
+        return Problem(reasons.RETRIES_EXHAUSTED, f"{text}{last} {said}", work)
     if total > limits.total:
         text = f"{total} attempts failed and no more is made (execution.retries.total is {limits.total}):"
-        return GivenUp(reasons.TOO_MANY_FAILURES, f"{text} the last was {work}: {said}", work)
+        return Problem(reasons.TOO_MANY_FAILURES, f"{text} the last was {work}: {said}", work)
     return None

@@ -5,16 +5,17 @@ from collections.abc import Iterable
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.wire import Stage
 from helios_operator.model.chunk_map import RENDERED
-from helios_operator.model.retry_ledger import Ledger
-from helios_operator.model.state import Attempt, StopAttempt
+from helios_operator.model.decision import StopAttempt
+from helios_operator.model.retry_ledger import RetryLedger
+from helios_operator.model.state import Attempt
 
 
 def attempts_to_stop(status: RenderJobStatus, attempts: Iterable[Attempt], *, suspended: bool) -> list[StopAttempt]:
     """Active attempts that nobody needs.
 
-    status: as acknowledged by the API server, so that nothing is deleted whose result is not on record.
+    status: as acknowledged by the API server, so that nothing is deleted whose result is not on record yet.
     """
-    ledger = Ledger(status.retries)
+    ledger = RetryLedger(status.retries)
     return [
         StopAttempt(attempt.name, attempt.uid, why)
         for attempt in attempts
@@ -22,7 +23,7 @@ def attempts_to_stop(status: RenderJobStatus, attempts: Iterable[Attempt], *, su
     ]
 
 
-def _why(status: RenderJobStatus, ledger: Ledger, attempt: Attempt, suspended: bool) -> str:
+def _why(status: RenderJobStatus, ledger: RetryLedger, attempt: Attempt, suspended: bool) -> str:
     if status.completionTime is not None:
         return "the render has ended"
     if suspended:

@@ -14,6 +14,7 @@ from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
 from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, chunks_in
 from helios_operator.model.chunk_map import CACHED, WAITING
+from helios_operator.model.locations import job_path
 
 MAX_TEXT = 600
 MAX_WARNING = 200
@@ -74,11 +75,6 @@ def plan_result(message: str, store_url: str) -> tuple[PlanStatus, str] | None:
         warnings=[one_line(text, MAX_WARNING) for text in said.warnings[:MAX_WARNINGS]],
     )
     return plan, marks
-
-
-def job_path(store_url: str, job_id: str) -> str:
-    """Where the plan of a film lies in its store."""
-    return f"{store_url}jobs/{job_id}/job.json"
 
 
 def film_result(message: str, url: str, frames: int) -> FilmStatus:

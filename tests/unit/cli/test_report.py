@@ -1,4 +1,4 @@
-"""Numbers, times, sizes and errors in words; charts and sheets in numbers."""
+"""Numbers, times, sizes and errors in words; charts and contact sheets in numbers."""
 
 from datetime import timedelta
 from fractions import Fraction
@@ -96,14 +96,14 @@ def test_frames_are_spread_from_the_first_to_the_last(count, frames, expected):
 
 
 @pytest.mark.parametrize(("count", "aspect", "columns"), [(20, 16 / 9, 5), (1, 1, 1), (9, 16 / 9, 3), (20, 9 / 16, 8)])
-def test_a_sheet_comes_out_about_as_wide_as_a_screen(count, aspect, columns):
+def test_a_contact_sheet_comes_out_about_as_wide_as_a_screen(count, aspect, columns):
     assert default_columns(count, aspect) == columns
 
 
-def test_a_sheet_shows_every_picture_in_order():
+def test_a_contact_sheet_shows_every_still_in_order():
     colours = {0: "#ff0000", 10: "#00ff00", 20: "#0000ff"}
-    pictures = {number: Image.new("RGB", (160, 90), colour) for number, colour in colours.items()}
-    sheet = draw_sheet(pictures, Fraction(30), columns=2)
+    stills = {number: Image.new("RGB", (160, 90), colour) for number, colour in colours.items()}
+    sheet = draw_sheet(stills, Fraction(30), columns=2)
     assert sheet.width == SHEET_WIDTH
     seen = [sheet.getpixel((x, y)) for x, y in ((480, 200), (1440, 200), (480, sheet.height - 200))]
     assert seen == [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
@@ -127,12 +127,12 @@ def reply(code: int, stderr: str, **result: object) -> Reply:
         ),
         pytest.param(
             StageFailed("chunk 3", reply(75, "the disk is full", error="ResourceError"), 3),
-            Failure("ResourceError", "chunk 3 failed, 3 times: the disk is full", "", 75),
+            Failure("ResourceError", "chunk 3 failed 3 times: the disk is full", "", 75),
             id="a chunk is named with its attempts",
         ),
         pytest.param(
             StageFailed("chunk 3", reply(1, "")),
-            Failure("WorkerFailed", "chunk 3 failed: it gave no reason", "", 1),
+            Failure("WorkerFailed", "chunk 3 failed: no reason given", "", 1),
             id="a worker that said nothing",
         ),
         pytest.param(Stopped(143, "all is kept"), Failure("Stopped", "all is kept", "", 143), id="a signal"),

@@ -187,7 +187,7 @@ def test_a_function_is_deployed_and_how_to_use_it_is_said(away: Clouds, cli: Cli
     assert '- "s3://media/"' in done.out
     assert "--target lambda=films@eu-west-1:100" in done.out
     again = cli.run(*command, "--allow-store", "s3://media/")
-    assert "nothing to change" in again.out
+    assert "no changes" in again.out
     other = cli.run(*command, "--memory", "2000", "--json")
     assert other.report["changes"] == ["memory 2000 MiB instead of 3538 MiB"]
     assert other.report["target"] == "lambda=films@eu-west-1:100"
@@ -220,7 +220,7 @@ def test_a_service_and_a_job_are_deployed(away: Clouds, cli: Cli):
     ("command", "says"),
     [
         (("lambda", "a b", "--image", IMAGE, "--role", ROLE), "no name for a function"),
-        (("lambda", "films", "--image", IMAGE, "--role", ROLE, "--env", "X"), "--env X gives no value"),
+        (("lambda", "films", "--image", IMAGE, "--role", ROLE, "--env", "X"), "--env X has no value"),
         (("lambda", "films", "--image", IMAGE, "--role", ROLE, "--memory", "1"), "MemorySize"),
         (("lambda", "films", "--image", IMAGE, "--role", ROLE + "-2"), "ten seconds"),
         (("cloud-run", "A", "--image", "x", "--region", "r", "--project", "p"), "no name for a service"),

@@ -7,7 +7,7 @@ import pytest
 
 from helios_worker.errors import UserError
 from heliosctl.arguments.options import StoreOptions
-from heliosctl.arguments.output import PICTURE_SUFFIXES, check_output
+from heliosctl.arguments.output import STILL_SUFFIXES, check_output
 from heliosctl.arguments.source import resolve_source
 
 
@@ -39,9 +39,9 @@ def test_an_output_that_cannot_be_is_refused(output, message, tmp_path, monkeypa
         check_output(output)
 
 
-def test_pictures_are_png(tmp_path):
-    with pytest.raises(UserError, match="pictures are PNG"):
-        check_output(str(tmp_path / "still.jpg"), PICTURE_SUFFIXES)
+def test_stills_are_png(tmp_path):
+    with pytest.raises(UserError, match="stills are written as PNG"):
+        check_output(str(tmp_path / "still.jpg"), STILL_SUFFIXES)
 
 
 def test_sources_that_are_elsewhere_are_taken_as_they_are(tmp_path, monkeypatch):
@@ -63,14 +63,14 @@ def test_a_folder_whose_page_has_another_name(tmp_path):
 @pytest.mark.parametrize(
     ("source", "message", "remedy"),
     [
-        ("nowhere.html", "there is no page nowhere.html", "an HTML file"),
-        ("film.mp4", "film.mp4 is no page", "an HTML file"),
+        ("nowhere.html", "page nowhere.html not found", "an HTML file"),
+        ("film.mp4", "film.mp4 is not a page", "an HTML file"),
         ("empty", "no index.html in empty", "the folder"),
         ("other", "no index.html in other", "name the page itself: other/teaser.html"),
         ("ftp://host/page.html", "http://", "check the address"),
-        ("http:///page.html", "no address", "https://example.org"),
-        ("s3://media/out/film.mp4", "film.mp4 is no page: it ends in .mp4", ".tar.gz"),
-        ("gs://media/page.json.gz", "is no page: it ends in .gz", ".tar.gz"),
+        ("http:///page.html", "is not a valid address", "https://example.org"),
+        ("s3://media/out/film.mp4", "film.mp4 is not a page: it ends in .mp4", ".tar.gz"),
+        ("gs://media/page.json.gz", "is not a page: it ends in .gz", ".tar.gz"),
     ],
 )
 def test_a_source_that_cannot_be_is_refused(source, message, remedy, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""From options to a request, and what is said when an option is wrong."""
+"""From options to a request, and the message when an option is wrong."""
 
 from fractions import Fraction
 
@@ -67,7 +67,7 @@ def test_frames_by_number_and_by_time(text, fps, frame):
 
 
 def test_a_number_with_a_point_is_neither_frame_nor_time():
-    with pytest.raises(UserError, match=r"--at 2\.5 is no frame"):
+    with pytest.raises(UserError, match=r"--at 2\.5 is not a frame number or a time"):
         frame_at("2.5", Fraction(30), option="--at")
 
 
@@ -98,7 +98,7 @@ def test_a_number_with_a_point_is_neither_frame_nor_time():
         ),
         pytest.param(FilmOptions(width=161), None, None, "--width 161 is odd", id="odd width"),
         pytest.param(FilmOptions(height=91), None, None, "--height 91 is odd", id="odd height"),
-        pytest.param(None, None, EncodeOptions(range="5:2"), "the range 5:2 holds no frame", id="range"),
+        pytest.param(None, None, EncodeOptions(range="5:2"), "the range 5:2 contains no frames", id="range"),
         pytest.param(
             None,
             None,
@@ -108,7 +108,7 @@ def test_a_number_with_a_point_is_neither_frame_nor_time():
         ),
         pytest.param(None, PageOptions(seed=-1), None, "--seed -1 must be at least 0", id="seed"),
         pytest.param(None, PageOptions(frame_timeout=0), None, "--frame-timeout", id="timeout"),
-        pytest.param(None, PageOptions(props="{a"), None, "--props is no JSON", id="props"),
+        pytest.param(None, PageOptions(props="{a"), None, "--props is not valid JSON", id="props"),
     ],
 )
 def test_a_wrong_option_is_named(film, page, encode, message):

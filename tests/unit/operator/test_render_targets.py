@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from helios_operator.control import render_targets as module
-from helios_operator.control.render_targets import Targets, target_status
+from helios_operator.control.render_targets import RenderTargets, target_status
 from helios_operator.kube import paths
 from helios_operator.kube.client import ApiError
 from tests.unit.operator.api_server import ApiServer, condition
@@ -37,7 +37,7 @@ def test_conditions(spec, ready, stalled):
     assert target_status(body, NOW + seconds(9)) == status
 
 
-async def follow(targets: Targets) -> None:
+async def follow(targets: RenderTargets) -> None:
     """Lets what is due be written."""
     running = asyncio.create_task(targets.run())
     await asyncio.sleep(0.05)
@@ -47,7 +47,7 @@ async def follow(targets: Targets) -> None:
 
 async def test_a_status_is_written_once():
     server = ApiServer()
-    targets = Targets(server)  # type: ignore[arg-type]
+    targets = RenderTargets(server)  # type: ignore[arg-type]
     path = f"{paths.TARGETS}/spot"
     assert targets.put(server.put(path, target({"kubernetes": {}})))
     await follow(targets)
@@ -66,7 +66,7 @@ async def test_a_right_that_is_missing_is_no_failure(code: int, monkeypatch: pyt
         raise ApiError(code, "Forbidden", path)
 
     server.refuse = refuse
-    targets = Targets(server)  # type: ignore[arg-type]
+    targets = RenderTargets(server)  # type: ignore[arg-type]
     targets.put(server.put(f"{paths.TARGETS}/spot", target({"kubernetes": {}})))
     await follow(targets)
     assert len(server.calls) == 1
@@ -75,7 +75,7 @@ async def test_a_right_that_is_missing_is_no_failure(code: int, monkeypatch: pyt
 
 async def test_what_was_made_of_the_built_in_target_replaces_it_even_when_it_cannot_be_read():
     server = ApiServer()
-    targets = Targets(server)  # type: ignore[arg-type]
+    targets = RenderTargets(server)  # type: ignore[arg-type]
     assert "kubernetes" in targets.usable()
     body = server.put(f"{paths.TARGETS}/kubernetes", target({"kubernetes": {}, "maxConcurrent": -1}, "kubernetes"))
     assert targets.put(body)

@@ -1,0 +1,119 @@
+"""What is known of a RenderJob when it is decided about: one frozen value, made anew for each decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from helios_crds.renderjob import RenderJobSpec, TargetUse
+from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.rendertarget import RenderTargetSpec
+from helios_operator.model.config import DEFAULT_USES, NO_LIMIT
+from helios_operator.model.state import Attempt, Work, by_work
+
+
+@dataclass(frozen=True)
+class JobRef:
+    """A RenderJob, whatever its spec says. resource_version: of the version that was observed."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    resource_version: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True)
+class InvalidJob(JobRef):
+    """A RenderJob whose spec does not follow the schema. error: the field and what is wrong with it."""
+
+    error: str
+    status: RenderJobStatus
+
+
+@dataclass(frozen=True)
+class ObservedJob(JobRef):
+    """A RenderJob as the API server last sent it. status: as last written and acknowledged."""
+
+    spec: RenderJobSpec
+    status: RenderJobStatus
+    deleting: bool = False
+
+    @property
+    def uses(self) -> tuple[TargetUse, ...]:
+        """The targets that it names, in order of preference; the built-in one if it names none."""
+        return tuple(self.spec.execution.targets or DEFAULT_USES)
+
+
+@dataclass(frozen=True)
+class NameConflict:
+    """A child's name that another owner's object has. work, number: the attempt that cannot start because of it."""
+
+    kind: str
+    name: str
+    work: Work
+    number: int
+
+
+@dataclass(frozen=True)
+class RejectedStart:
+    """An attempt whose Job the API server rejects. message: its words. until: the end of the pause before a retry."""
+
+    work: Work
+    number: int
+    target: str
+    by_quota: bool
+    message: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class TargetCapacity:
+    """Slots for chunks that a target has for one RenderJob.
+
+    granted: by its fair share, those that it holds included. free: how many more it may take now, since nobody holds
+    them. resting: why nothing is sent there for a while; "" if it is not resting.
+    """
+
+    granted: int = NO_LIMIT
+    free: int = NO_LIMIT
+    resting: str = ""
+
+
+UNLIMITED = TargetCapacity()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """See the module's docstring.
+
+    attempts: Jobs of this RenderJob and invocations for it. now: by the API server's clock.
+    targets: every RenderTarget that can be used, by name. capacity: of the targets that the RenderJob names.
+    paid_calls: calls under way to targets outside of the cluster, those included whose result nobody awaits.
+    store, output: URLs of the artifact store, with a slash at its end, and of the film.
+    name_conflicts: children's names that belong to others. rejected_starts: starts that the API server rejected when
+    they were last tried; all_rejected: whether it rejected every one. undeletable: names of Jobs that could not be
+    deleted, each with the reason.
+    """
+
+    job: ObservedJob
+    attempts: tuple[Attempt, ...]
+    now: datetime
+    targets: Mapping[str, RenderTargetSpec]
+    store: str
+    output: str
+    capacity: Mapping[str, TargetCapacity] = field(default_factory=dict)
+    paid_calls: int = 0
+    name_conflicts: tuple[NameConflict, ...] = ()
+    rejected_starts: tuple[RejectedStart, ...] = ()
+    all_rejected: bool = False
+    undeletable: tuple[tuple[str, str], ...] = ()
+
+    def capacity_of(self, target: str) -> TargetCapacity:
+        """A target's capacity; one without an entry is not limited."""
+        return self.capacity.get(target, UNLIMITED)
+
+    @cached_property
+    def by_work(self) -> Mapping[Work, list[Attempt]]:
+        """Attempts of each piece of work, lowest number first."""
+        return by_work(self.attempts)

@@ -1,0 +1,57 @@
+"""What is on record of a render: the status as it was acknowledged, amended by what attempts came to since."""
+
+from dataclasses import dataclass, field
+
+from helios_crds.renderjob_status import FilmStatus, PlanStatus, RenderJobStatus
+from helios_operator.model.chunk_map import ACTIVE, RENDERED, WAITING
+from helios_operator.model.decision import Announcement
+from helios_operator.model.locations import job_path
+from helios_operator.model.problem import Problem
+from helios_operator.model.retry_ledger import RetryLedger
+from helios_operator.model.target_usage import TargetUsage
+
+
+@dataclass
+class RenderRecord:
+    """See the module's docstring.
+
+    marks: one per chunk, WAITING, DONE, CACHED or GIVEN_UP. usage: by target. end: why the render ends without a
+    film. events: for people, about what was amended.
+    """
+
+    plan: PlanStatus | None
+    marks: list[str]
+    ledger: RetryLedger
+    failures: int
+    film: FilmStatus | None
+    usage: TargetUsage
+    end: Problem | None = None
+    events: list[Announcement] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, status: RenderJobStatus, store: str) -> "RenderRecord":
+        """What the status says.
+
+        A plan outside the store is not believed, nor one that contradicts the chunk map: somebody else wrote it, or
+        the store has changed. The render is then planned again.
+        """
+        plan, usage = status.plan, TargetUsage(status.targets)
+        ledger = RetryLedger(status.retries, [target.name for target in status.targets])
+        if plan is None or plan.jobPath != job_path(store, plan.jobId) or len(status.chunkMap) != plan.chunks:
+            return cls(None, [], ledger, status.failures, None, usage)
+        marks = [WAITING if mark == ACTIVE else mark for mark in status.chunkMap]
+        return cls(plan, marks, ledger, status.failures, None, usage)
+
+    def is_open(self, index: int) -> bool:
+        """Whether a chunk is neither done nor given up."""
+        return index < len(self.marks) and self.marks[index] == WAITING
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether every chunk is done."""
+        return self.plan is not None and all(mark in RENDERED for mark in self.marks)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the render is over, with a film or without."""
+        return self.end is not None or self.film is not None

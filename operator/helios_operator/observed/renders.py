@@ -1,0 +1,107 @@
+"""RenderJobs as they were last heard of, each with all that is known of it: forgetting one is one pop."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from helios_crds.rendertarget import RenderTargetSpec
+from helios_operator.kube.client import version
+from helios_operator.kube.tombstones import Tombstones
+from helios_operator.model.config import Config
+from helios_operator.model.decision import Demand
+from helios_operator.model.locations import output_url, store_url
+from helios_operator.model.observation import InvalidJob, Observation, ObservedJob, TargetCapacity
+from helios_operator.model.state import Attempt
+from helios_operator.observed import parse
+from helios_operator.observed.name_conflicts import NameConflicts
+from helios_operator.observed.rejected_starts import RejectedStarts
+
+Object = dict[str, Any]
+
+
+@dataclass(eq=False)
+class Render:
+    """One RenderJob, and what the operator found out about it. None of it is on record but the job.
+
+    version: the job's resourceVersion as a number.
+    undeletable: names of Jobs that could not be deleted, and why. demand: as last decided.
+    reconciled_at: by the event loop's clock; None: at once is soon enough.
+    """
+
+    job: ObservedJob | InvalidJob
+    version: int
+    rejected_starts: RejectedStarts
+    name_conflicts: NameConflicts = field(default_factory=NameConflicts)
+    undeletable: Mapping[str, str] = field(default_factory=dict)
+    demand: Demand = Demand()
+    reconciled_at: float | None = None
+    is_gone: bool = False
+
+    def observe(
+        self,
+        job: ObservedJob,
+        attempts: Sequence[Attempt],
+        targets: Mapping[str, RenderTargetSpec],
+        capacity: Mapping[str, TargetCapacity],
+        paid_calls: int,
+        now: datetime,
+        config: Config,
+    ) -> Observation:
+        """All that a decision is made of."""
+        return Observation(
+            job=job,
+            attempts=tuple(attempts),
+            now=now,
+            targets=targets,
+            store=store_url(job, config),
+            output=output_url(job, config),
+            capacity=capacity,
+            paid_calls=paid_calls,
+            name_conflicts=self.name_conflicts.known(),
+            rejected_starts=self.rejected_starts.known(),
+            all_rejected=self.rejected_starts.all_rejected,
+            undeletable=tuple(self.undeletable.items()),
+        )
+
+
+class Renders:
+    """Every RenderJob, by UID."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Render] = {}
+        self._gone = Tombstones()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._of))
+
+    def get(self, uid: str) -> Render | None:
+        """A RenderJob; None if it is gone, or was never heard of."""
+        return self._of.get(uid)
+
+    def put(self, body: Object) -> Render | None:
+        """A RenderJob is new or has changed; None where that is no news: our own write, or what came late."""
+        uid, at = body["metadata"]["uid"], version(body)
+        render = self._of.get(uid)
+        if uid in self._gone or (render is not None and render.version >= at):
+            return None
+        job = parse.render_job(body)
+        if render is None:
+            render = self._of[uid] = Render(job, at, RejectedStarts(uid))
+        render.job, render.version = job, at
+        return render
+
+    def drop(self, uid: str) -> None:
+        """A RenderJob is gone; news of it that comes later is old."""
+        self._gone.add(uid)
+        render = self._of.pop(uid, None)
+        if render is not None:
+            render.is_gone = True
+
+    def missing_from(self, uids: Collection[str], at: int) -> list[str]:
+        """RenderJobs that a list of all lacks, made at a resourceVersion; those that are newer could not be on it."""
+        return [uid for uid, render in self._of.items() if render.version <= at and uid not in uids]
+
+    def jobs(self) -> list[ObservedJob | InvalidJob]:
+        """Every RenderJob as it is known; may be called from any thread."""
+        return [render.job for render in list(self._of.values())]
