@@ -217,10 +217,10 @@ def _cause(text: str) -> str:
 def is_about_credentials(error: BaseException) -> bool:
     """Whether the failed request went to the service that gives credentials, not to the store."""
     text = first_line(error)
-    asked = re.search(r"Error performing \w+ (\S+) in ", text)
-    if asked and asked[1] == "REDACTED":  # a token is in the address; Azure's stores are asked so, too
+    request = re.search(r"Error performing \w+ (\S+) in ", text)
+    if request and request[1] == "REDACTED":  # a token is in the address; Azure's stores are asked so, too
         return "Azure error" not in text and "for path" not in text
-    return bool(_CREDENTIAL_SERVICE.search(asked[1]) if asked else _CREDENTIAL_WORDS.search(text))
+    return bool(_CREDENTIAL_SERVICE.search(request[1]) if request else _CREDENTIAL_WORDS.search(text))
 
 
 def first_line(error: BaseException) -> str:

@@ -32,7 +32,7 @@ class RecordedResponse(BaseModel):
 
 
 class Recording(BaseModel):
-    """All recorded responses. answers: by request, as `asked` names it."""
+    """All recorded responses. answers: by request, as `request_name` gives it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,10 +49,10 @@ class Recording(BaseModel):
         return f"{FOLDER}{self.digest}.json"
 
 
-def asked(method: str, url: str) -> str:
+def request_name(method: str, url: str) -> str:
     """The name of a request.
 
-    >>> asked("GET", "https://cdn.example/a.js")
+    >>> request_name("GET", "https://cdn.example/a.js")
     'https://cdn.example/a.js'
     """
     return url if method == "GET" else f"{method} {url}"

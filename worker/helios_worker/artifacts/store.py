@@ -163,14 +163,14 @@ class ArtifactStore:
         """
 
         def read() -> list[Entry]:
-            found: list[Entry] = []
+            entries: list[Entry] = []
             for batch in obstore.list(self._store, prefix or None):
-                found += [
+                entries += [
                     Entry(each["path"], each["size"], each["last_modified"], each["e_tag"] or "") for each in batch
                 ]
-                if limit is not None and len(found) >= limit:
+                if limit is not None and len(entries) >= limit:
                     break
-            return found
+            return entries
 
         return ask(f"listing {self.url}{prefix}", read) or []
 

@@ -251,15 +251,15 @@ class _Bounded(io.RawIOBase):
 
 def _unpack_zip(archive: Path, writer: _Writer) -> None:
     _check_directory(archive, writer)
-    with zipfile.ZipFile(archive) as found:
-        for member in found.infolist():
+    with zipfile.ZipFile(archive) as zipped:
+        for member in zipped.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
             if member.is_dir():
                 writer.make_folder(member.filename)
             elif kind not in (0, stat.S_IFREG):
                 writer.refuse(member.filename, "a link" if kind == stat.S_IFLNK else "a device or a pipe")
             else:
-                with found.open(member) as content:
+                with zipped.open(member) as content:
                     writer.write(member.filename, member.file_size, content)
 
 

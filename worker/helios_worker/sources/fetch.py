@@ -28,12 +28,12 @@ FETCHES = 8
 LIMITS = Limits(MAX_FILES, MAX_BYTES)
 
 
-def is_elsewhere(url: str) -> bool:
+def needs_fetching(url: str) -> bool:
     """Whether a composition must be fetched first: it is in a bucket, or in an archive anywhere."""
     return url.startswith(BUCKETS) or is_archive(url)
 
 
-def bring(
+def fetch_composition(
     url: str, entry: str, folder: Path, *, exclude: Collection[str] = (), limits: Limits = LIMITS
 ) -> tuple[Path, Path]:
     """The composition's page, and the folder that holds all of it.
@@ -124,25 +124,25 @@ def _fetch_folder(store: ArtifactStore, folder: Path, exclude: Collection[str], 
         )
     exclude = [each for each in exclude if each.startswith(store.url)]  # not a folder around the composition
     listed = store.entries("", limit=2 * limits.files)
-    wanted = [found for found in listed if _is_wanted(found, store, exclude)]
+    wanted = [entry for entry in listed if _is_wanted(entry, store, exclude)]
     # Some tools show a folder by making an empty object of its name.
-    folders = {str(parent) for found in wanted for parent in PurePosixPath(found.key).parents}
-    wanted = [found for found in wanted if found.size or found.key not in folders]
-    total = sum(found.size for found in wanted)
+    folders = {str(parent) for entry in wanted for parent in PurePosixPath(entry.key).parents}
+    wanted = [entry for entry in wanted if entry.size or entry.key not in folders]
+    total = sum(entry.size for entry in wanted)
     if len(wanted) > limits.files or len(listed) >= 2 * limits.files or total > limits.bytes:
         raise UserError(
             f"{store.url} holds more than {limits.files} files or {limits.bytes >> 20} MiB, too much for a composition",
             remedy="put the page and what it uses into a folder of its own",
         )
-    for found in wanted:
-        if found.key in folders:
-            raise UserError(f"{store.url}{found.key} is a file and a folder", remedy="rename one of the two")
-        folder.joinpath(found.key).parent.mkdir(parents=True, exist_ok=True)
+    for entry in wanted:
+        if entry.key in folders:
+            raise UserError(f"{store.url}{entry.key} is a file and a folder", remedy="rename one of the two")
+        folder.joinpath(entry.key).parent.mkdir(parents=True, exist_ok=True)
 
-    def fetch(found: Entry) -> None:
-        if not store.fetch(found.key, folder / found.key, tag=found.tag):
+    def fetch(entry: Entry) -> None:
+        if not store.fetch(entry.key, folder / entry.key, tag=entry.tag):
             raise StoreError(
-                f"{store.url}{found.key} disappeared while the plan read the composition's files",
+                f"{store.url}{entry.key} disappeared while the plan read the composition's files",
                 remedy="run the command again when nothing removes files there",
             )
 
@@ -151,10 +151,10 @@ def _fetch_folder(store: ArtifactStore, folder: Path, exclude: Collection[str], 
             pass
 
 
-def _is_wanted(found: Entry, store: ArtifactStore, exclude: Collection[str]) -> bool:
+def _is_wanted(entry: Entry, store: ArtifactStore, exclude: Collection[str]) -> bool:
     """Whether an object is neither hidden nor excluded. A key with `..` would count as hidden."""
-    hidden = any(part.startswith(".") for part in PurePosixPath(found.key).parts)
-    return bool(found.key) and not hidden and not _is_excluded(store.url + found.key, exclude)
+    hidden = any(part.startswith(".") for part in PurePosixPath(entry.key).parts)
+    return bool(entry.key) and not hidden and not _is_excluded(store.url + entry.key, exclude)
 
 
 def _is_excluded(url: str, exclude: Collection[str]) -> bool:

@@ -34,9 +34,9 @@ from helios_worker.planning.seekability import SeekabilityProbe
 from helios_worker.rendering.engine import current_engine
 from helios_worker.rendering.page_settings import open_composition
 from helios_worker.sources.archive import is_archive
-from helios_worker.sources.fetch import bring, is_elsewhere
+from helios_worker.sources.fetch import fetch_composition, needs_fetching
 
-LIVE_TOLD = 5
+LIVE_NAMED = 5
 
 
 class PlanResult(BaseModel):
@@ -96,7 +96,7 @@ async def resolve(
         UserError: the composition's URL has an unknown scheme.
     """
     url = request.composition.url
-    if is_elsewhere(url) or local_path(url) is not None:
+    if needs_fetching(url) or local_path(url) is not None:
         return await asyncio.to_thread(_snapshot, request, store, scratch, frozenset(exclude)), ""
     if url.startswith(("http://", "https://")):
         return "", url
@@ -114,7 +114,7 @@ def _snapshot(request: RenderRequest, store: ArtifactStore, scratch: Path, exclu
         page, folder = (path / entry, path) if path.is_dir() else (path, None)
         return take_snapshot(store, page, folder=folder, exclude=exclude).digest
     with TemporaryDirectory(prefix="helios-source-", dir=scratch) as place:
-        page, folder = bring(url, entry, Path(place), exclude=[store.url, request.output or store.url])
+        page, folder = fetch_composition(url, entry, Path(place), exclude=[store.url, request.output or store.url])
         return take_snapshot(store, page, folder=folder).digest
 
 
@@ -213,8 +213,8 @@ def live_warnings(requests: list[str]) -> list[str]:
     """A warning about requests that every chunk must send itself, in one line."""
     if not requests:
         return []
-    more = f" and {len(requests) - LIVE_TOLD} more" if len(requests) > LIVE_TOLD else ""
-    named = ", ".join(plain(request) for request in requests[:LIVE_TOLD])
+    more = f" and {len(requests) - LIVE_NAMED} more" if len(requests) > LIVE_NAMED else ""
+    named = ", ".join(plain(request) for request in requests[:LIVE_NAMED])
     return [f"not recorded, so each chunk sends these requests itself and must get the same answers: {named}{more}"]
 
 

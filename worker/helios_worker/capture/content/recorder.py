@@ -15,10 +15,10 @@ from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.recording import (
     RecordedResponse,
     Recording,
-    asked,
     drop_late_answer,
     keep_late_answer,
     late_answer,
+    request_name,
     store_body,
     store_recording,
 )
@@ -180,7 +180,7 @@ class _Paused:
     def __init__(self, session: Session, params: Message) -> None:
         self.method: str = params["request"]["method"]
         self.url: str = params["request"]["url"]
-        self.name = asked(self.method, self.url)
+        self.name = request_name(self.method, self.url)
         self.status: int = params.get("responseStatusCode", 0)
         self.has_response = "responseStatusCode" in params or "responseErrorReason" in params
         self._session = session

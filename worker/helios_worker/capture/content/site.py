@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Logs nothing; the page's console has every failed request."""
 
 
-def _part(asked: str | None, size: int) -> tuple[int, int] | None:
+def _part(header: str | None, size: int) -> tuple[int, int] | None:
     """First and end of the bytes that a Range header asks for; None for all bytes.
 
     An invalid range is answered with the whole file, as RFC 9110, 14.2 allows.
@@ -162,7 +162,7 @@ def _part(asked: str | None, size: int) -> tuple[int, int] | None:
     >>> _part("bytes=10-19", 100), _part("bytes=90-", 100), _part("bytes=-5", 100), _part("bytes=200-", 100)
     ((10, 20), (90, 100), (95, 100), None)
     """
-    match = _RANGE.fullmatch(asked or "")
+    match = _RANGE.fullmatch(header or "")
     if match is None or match[1] + match[2] == "":
         return None
     if match[1] == "":

@@ -10,7 +10,7 @@ from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
 
 LINES_KEPT = 40
-LINES_TOLD = 5
+LINES_QUOTED = 5
 
 
 class Console:
@@ -60,7 +60,7 @@ class Console:
             return
         first, *others = self.errors
         more = f" (and {len(others)} more)" if others else ""
-        said = [line for line in self.lines if line not in self.errors][-LINES_TOLD:]
+        said = [line for line in self.lines if line not in self.errors][-LINES_QUOTED:]
         console = "".join(f"\n    console {line}" for line in said)
         at = f"at frame {playhead.frame} (t = {playhead.frame_ms / 1000:.3f} s)"
         raise PageError(

@@ -16,7 +16,7 @@ from helios_worker.capture.playhead import Playhead
 from helios_worker.capture.run_timeout import run_timeout
 
 STACK_LINES = 8
-EXAMPLES_TOLD = 3
+EXAMPLES_NAMED = 3
 
 
 class Watchdog:
@@ -114,8 +114,8 @@ def summary(report: Mapping[str, Any]) -> str:
         return plain(f"a script does not return: {report['script'][0]}")
     if "pending" not in report:
         return "the page does not answer: one of its scripts does not return"
-    waits = [f"request {url}" for url in report["requests"][:EXAMPLES_TOLD]] + list(report["pending"])[:EXAMPLES_TOLD]
+    waits = [f"request {url}" for url in report["requests"][:EXAMPLES_NAMED]] + list(report["pending"])[:EXAMPLES_NAMED]
     if not waits:
-        timers = report.get("timers", [])[:EXAMPLES_TOLD]
+        timers = report.get("timers", [])[:EXAMPLES_NAMED]
         waits = [f"timer {timer['kind']} due at {timer['due']:.0f} ms: {timer['callback']}" for timer in timers]
     return plain("waiting for " + "; ".join(waits)) if waits else "the page does not settle"
