@@ -219,11 +219,11 @@ def test_a_service_and_a_job_are_deployed(away: Clouds, cli: Cli):
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (("lambda", "a b", "--image", IMAGE, "--role", ROLE), "no name for a function"),
+        (("lambda", "a b", "--image", IMAGE, "--role", ROLE), "'a b' is not a valid function name"),
         (("lambda", "films", "--image", IMAGE, "--role", ROLE, "--env", "X"), "--env X has no value"),
         (("lambda", "films", "--image", IMAGE, "--role", ROLE, "--memory", "1"), "MemorySize"),
         (("lambda", "films", "--image", IMAGE, "--role", ROLE + "-2"), "ten seconds"),
-        (("cloud-run", "A", "--image", "x", "--region", "r", "--project", "p"), "no name for a service"),
+        (("cloud-run", "A", "--image", "x", "--region", "r", "--project", "p"), "'A' is not a valid service name"),
     ],
 )
 def test_what_cannot_be_deployed_is_said_in_a_line(away: Clouds, cli: Cli, command: tuple[str, ...], says: str):
