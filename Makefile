@@ -18,6 +18,9 @@ CLUSTER := $(or $(KIND),tests/cluster/kind)
 CLUSTER_NAME ?= helios
 CLUSTER_CONFIG := .cache/cluster/kubeconfig
 BENCH_ARGS ?=
+JS := scripts/javascript
+ESLINT := $(JS)/node_modules/.bin/eslint --config $(JS)/eslint.config.js --no-error-on-unmatched-pattern --max-warnings 0 \
+	crds worker operator cli examples $(JS)
 DEMO ?= examples/launch/index.html
 
 MAKEFLAGS += --no-print-directory
@@ -35,7 +38,7 @@ help: ## Show this list
 setup: system-packages $(STAMPS)/cli ## Install what rendering needs: system packages as root on Debian, then .venv
 	@$(if $(filter setup,$(MAKECMDGOALS)),echo "Installed. To call heliosctl by its name: source $(BIN)/activate")
 
-setup-dev: system-packages-tests system-packages-s3 system-packages-azure $(STAMPS)/dev tests/node_modules/.package-lock.json ## Install what the checks and tests need too
+setup-dev: system-packages-tests system-packages-s3 system-packages-azure $(STAMPS)/dev $(JS)/node_modules/.package-lock.json tests/node_modules/.package-lock.json ## Install what the checks and tests need too
 
 demo: setup ## Render the example to out/demo.mp4
 	@mkdir -p out
@@ -58,18 +61,21 @@ coverage: setup-dev ## Run the unit tests and show which lines they miss
 	@$(BIN)/coverage run -m pytest tests/unit $(PYTEST_ARGS)
 	@$(BIN)/coverage report --show-missing --skip-covered
 
-lint: $(STAMPS)/dev ## Check style, format and the layers between packages
+lint: $(STAMPS)/dev $(JS)/node_modules/.package-lock.json ## Check style, format and the layers between packages
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run 'make fmt'."; exit 1; }
 	@mkdir -p .cache
 	@$(BIN)/lint-imports --cache-dir .cache/import-linter >.cache/import-linter.log 2>&1 || { cat .cache/import-linter.log; exit 1; }
+	@$(ESLINT)
 
-types: $(STAMPS)/dev ## Check types
+types: $(STAMPS)/dev $(JS)/node_modules/.package-lock.json ## Check types, of the virtual clock's JavaScript too
 	@$(BIN)/mypy --no-error-summary
+	@$(JS)/node_modules/.bin/tsc --project $(JS)
 
-fmt: $(STAMPS)/dev ## Format the code and fix what can be fixed by itself
+fmt: $(STAMPS)/dev $(JS)/node_modules/.package-lock.json ## Format the code and fix what can be fixed by itself
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
+	@$(ESLINT) --fix >/dev/null || true
 
 crds: $(STAMPS)/dev ## Write crds/*.yaml from the models
 	@$(BIN)/python scripts/crds.py crds charts/helios-operator/crds
@@ -97,7 +103,7 @@ cluster-status: ## Show the cluster's components, nodes and pods
 	@tests/cluster/kind status
 
 clean: ## Remove the environment, caches and renders
-	@rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache dist out tests/node_modules .pytest-kind
+	@rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache dist out tests/node_modules $(JS)/node_modules .pytest-kind
 	@find crds worker adapters operator cli tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- how the environment is made --------------------------------------------------------------------------------
@@ -143,7 +149,15 @@ $(STAMPS)/dev: $(STAMPS)/environment requirements/dev.txt pyproject.toml
 	$(call install,dev)
 	@touch $(STAMPS)/cli
 
-tests/node_modules/.package-lock.json: tests/package-lock.json tests/package.json
-	@echo "Installing the libraries of the test pages"
-	@cd tests && npm ci --ignore-scripts --silent
+# Without the packages' own scripts.
+define npm_install
+	@echo "Installing $(1)"
+	@cd $(<D) && npm ci --ignore-scripts --silent
 	@touch $@
+endef
+
+tests/node_modules/.package-lock.json: tests/package-lock.json tests/package.json | system-packages-tests
+	$(call npm_install,the libraries of the test pages)
+
+$(JS)/node_modules/.package-lock.json: $(JS)/package-lock.json $(JS)/package.json | system-packages-tests
+	$(call npm_install,eslint and tsc)

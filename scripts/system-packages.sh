@@ -2,7 +2,7 @@
 # Makes sure that the programs which no language package brings are there.
 #
 #   scripts/system-packages.sh          what a render needs: a Chrome headless shell, fonts, Python's venv
-#   scripts/system-packages.sh tests    what the tests need as well: node, npm and faketime
+#   scripts/system-packages.sh tests    what the checks and tests need as well: node, npm and faketime
 #
 # As root where apt is, missing packages are installed (only then `apt-get update` runs). Elsewhere nothing is
 # changed: what is missing is named and the exit code is 1. Says nothing when nothing is missing.
@@ -84,9 +84,9 @@ for package in "${missing[@]}"; do
         say "The ordinary chrome or chromium program does not do: it lacks begin-frame control."
         ;;
     python3-venv) say "$python cannot make virtual environments: install Python 3.11 or newer with venv and ensurepip." ;;
-    nodejs) say "node is missing: install Node.js 20 or newer (the test pages load packages from npm)." ;;
+    nodejs) say "node is missing: install Node.js 20 or newer (eslint, tsc and the test pages need it)." ;;
     faketime) say "faketime is missing: install libfaketime (tests run the operator with a clock that is wrong)." ;;
-    npm) say "npm is missing: install it beside Node.js (the test pages load packages from npm)." ;;
+    npm) say "npm is missing: install it beside Node.js (it installs eslint, tsc and the libraries of the test pages)." ;;
     esac
 done
 exit 1

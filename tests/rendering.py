@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from helios_adapters.base import Deployment
+from helios_adapters import Deployment
 from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
 from helios_crds.wire import Payload, Reply, Stage
 from helios_worker.artifacts.store import ArtifactStore

@@ -1,4 +1,4 @@
-"""The adapter protocol: what an execution target must be able to do."""
+"""The contract of an execution target: what the operator and the command line may ask of every one of them."""
 
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -10,41 +10,66 @@ ConfigT_contra = TypeVar("ConfigT_contra", contravariant=True)
 
 @dataclass(frozen=True)
 class Deployment:
-    """A target that is ready to be invoked. name: for people and logs. slots: payloads it takes at once."""
+    """A target that is ready to be invoked.
+
+    name: for people and logs. slots: payloads that it takes at once.
+    memory: GiB of a worker, for estimates of what it costs; 0 where that is not known.
+    address: ARN, URL or resource name of its function, service or job; "" for this machine.
+    changes: what was made or altered, in words; empty where nothing differed.
+    """
 
     name: str
     slots: int
+    memory: float = 0.0
+    address: str = ""
+    changes: tuple[str, ...] = ()
 
 
 class CloudAdapter(Protocol[ConfigT_contra]):
-    """Deploys workers to a target and invokes them."""
+    """Deploys workers to a target and has them do stages.
+
+    An attempt may have a key. Targets that name what they run find it again by that: `resume` waits for what an
+    earlier process began, `cancel` ends it. To the others a key means nothing, and they inherit both from here.
+    """
 
     async def deploy(self, config: ConfigT_contra) -> Deployment:
-        """Makes the target ready. Doing it again changes nothing."""
-        ...
-
-    async def invoke(self, payload: Payload) -> Reply:
-        """Has a worker do one stage.
-
-        A stage that failed is a reply. A worker of this machine that died is one with a retryable exit code.
+        """Makes the target ready, or finds out that it is. Doing it again changes nothing.
 
         Raises:
-            TargetError: of a cloud; see adapters.errors.
+            TargetError: why nobody can be sent there.
         """
         ...
 
+    async def invoke(self, payload: Payload, key: str = "") -> Reply:
+        """Has a worker do one stage and waits for its answer.
 
-@dataclass(frozen=True)
-class Deployed(Deployment):
-    """A function, service or job that is ready.
+        A stage that failed is a reply. A worker of this machine that died is one with a retryable exit code.
+        A caller that is cancelled waits no longer. The work ends with it where the target allows that, unless it has
+        a key: then a successor may resume it.
 
-    address: its ARN, URL or resource name. changes: what was made or altered, in words; empty where nothing differed.
-    memory: GiB of a worker, for estimates of what it costs; 0 where that is not known.
-    """
+        Raises:
+            TargetError: see helios_adapters.errors.
+        """
+        ...
 
-    address: str = ""
-    changes: tuple[str, ...] = ()
-    memory: float = 0.0
+    async def resume(self, key: str) -> Reply | None:
+        """Waits for what an earlier process began under a key. None: nothing under way there has that key.
+
+        Raises:
+            TargetError: as for invoke.
+        """
+        return None
+
+    def cancel(self, key: str) -> bool:
+        """Asks for an attempt to be ended early. `invoke` or `resume` still returns what it came to.
+
+        Returns False where that cannot be done: the attempt runs on and takes a slot until it is over.
+        """
+        return False
+
+    async def close(self) -> None:
+        """Ends connections and workers of this machine. What runs elsewhere is left to itself."""
+        return
 
 
 def changed(what: str, before: object, after: object) -> str:

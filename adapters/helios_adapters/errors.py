@@ -30,6 +30,7 @@
 A worker that ran and failed is none of these: that is a Reply with its exit code.
 """
 
+from helios_crds.text import one_line
 from helios_crds.wire import ExitCode, Reply
 
 QUOTED_CHARACTERS = 500
@@ -154,7 +155,7 @@ class ProviderFailed(WorkerLost):
 
 
 class Unseen(TargetError):
-    """Work that goes on by itself could not be looked at, for whatever reason."""
+    """Work that goes on by itself cannot be looked at. An adapter gives up so only if the attempt was cancelled."""
 
 
 class BadAnswer(TargetError):
@@ -169,7 +170,7 @@ class Oversized(BadAnswer):
     """It is too long to be read."""
 
 
-def as_reply(error: WorkerLost | BadAnswer) -> Reply:
+def as_reply(error: WorkerLost | BadAnswer | Unseen) -> Reply:
     """A failed attempt as a reply, for callers that count attempts by replies; OutOfMemory exits as a pod's does."""
     code = ExitCode.EXHAUSTED if isinstance(error, OutOfMemory) else ExitCode.RETRYABLE
     result = {"error": type(error).__name__, "remedy": error.remedy}
@@ -177,12 +178,11 @@ def as_reply(error: WorkerLost | BadAnswer) -> Reply:
 
 
 def quoted(text: str | bytes, limit: int = QUOTED_CHARACTERS) -> str:
-    """What somebody else wrote, fit for one line of ours: printable and at most `limit` characters.
+    """What somebody else wrote, fit for one line of ours: printable, at most `limit` characters, from its start.
 
     >>> quoted("a" + chr(10) + "b" + chr(27) + "[31m")
-    'a b [31m'
+    'a b'
     """
     if isinstance(text, bytes):
         text = text[: 4 * limit].decode(errors="replace")
-    text = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * limit]).split())
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return one_line(text[: 4 * limit], limit, keep_start=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helios_adapters.base import Deployment
+from helios_adapters.base import CloudAdapter, Deployment
 from helios_crds.wire import ExitCode, Payload, Reply
 
 LINE_BYTES = 1 << 24
@@ -49,7 +49,7 @@ class _Worker:
         return self.process.returncode is None and not self.killed
 
 
-class LocalAdapter:
+class LocalAdapter(CloudAdapter[LocalConfig]):
     """A pool of `helios-worker lines` processes; a dead one is replaced when it is next needed."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class LocalAdapter:
             self._idle.put_nowait(None)
         return Deployment(name="local", slots=config.workers)
 
-    async def invoke(self, payload: Payload) -> Reply:
+    async def invoke(self, payload: Payload, key: str = "") -> Reply:
         """One stage on the next free worker."""
         worker = await self._idle.get()
         try:

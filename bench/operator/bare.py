@@ -20,6 +20,7 @@ from helios_operator.kube import paths
 from helios_operator.kube.client import Client, Object
 from helios_operator.kube.reflector import Reflector
 from helios_operator.manifests.job import attempt_job
+from helios_operator.manifests.names import SELECTOR
 from helios_operator.model.config import Config, Store
 from helios_operator.model.decision import StartAttempt
 from helios_operator.model.observation import ObservedJob
@@ -38,7 +39,7 @@ class BareLoop:
 
     async def run(self, jobs: Sequence[ObservedJob]) -> None:
         """Renders them all."""
-        watcher = Reflector(self._client, paths.jobs(), self._hear, lambda uids, at: None)
+        watcher = Reflector(self._client, paths.jobs(), SELECTOR, self._hear, lambda uids, at: None)
         follow = asyncio.create_task(watcher.run())
         try:
             await asyncio.gather(*(self._render(job) for job in jobs))

@@ -4,7 +4,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from helios_adapters.errors import TargetError, Unusable
+from helios_adapters import TargetError, Unusable
 from helios_crds.wire import ExitCode, Reply, chunks_in
 from helios_worker.errors import HeliosError
 

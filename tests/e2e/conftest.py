@@ -22,8 +22,8 @@ from tests.cluster.errors import ClusterError
 from tests.cluster.place import Place
 from tests.cluster.settings import HERE, RUN
 from tests.e2e import release
+from tests.e2e.barcode_pages import one_file
 from tests.e2e.cluster import Cluster
-from tests.e2e.compositions import one_file
 from tests.e2e.films import FRAMES, UNIT
 from tests.e2e.pods import shell_job
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from tests import barcode
 from tests.e2e import release
+from tests.e2e.barcode_pages import TICKS_PER_FRAME, one_file
 from tests.e2e.cluster import Cluster
-from tests.e2e.compositions import TICKS_PER_FRAME, one_file
 from tests.e2e.containers import eventually
 from tests.e2e.pods import shell_job
 

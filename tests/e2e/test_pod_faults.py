@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.e2e import release
+from tests.e2e.barcode_pages import PAINT, one_file
 from tests.e2e.cluster import Cluster
-from tests.e2e.compositions import PAINT, one_file
 from tests.e2e.conftest import a_namespace
 from tests.e2e.containers import eventually, held_chunks, silent
 from tests.e2e.films import (

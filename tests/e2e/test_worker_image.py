@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests import barcode
+from tests.e2e.barcode_pages import PAGES, TICKS_PER_FRAME
 from tests.e2e.cluster import Cluster
-from tests.e2e.compositions import PAGES, TICKS_PER_FRAME
 from tests.e2e.pods import shell_job, worker_job
 
 PAGE = "canvas-raf.html"

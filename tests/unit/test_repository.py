@@ -1,5 +1,6 @@
 """The repository keeps its own promises: locks, make targets, packaging."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -39,10 +40,22 @@ def test_lock_names_no_address(repository, name):
     assert "--index" not in lock(repository, name)
 
 
-def test_npm_lock_names_no_address(repository):
-    text = (repository / "tests/package-lock.json").read_text()
-    assert '"resolved"' not in text
-    assert '"integrity"' in text
+@pytest.mark.parametrize("folder", ["tests", "scripts/javascript"])
+def test_npm_lock_names_no_address(repository, folder):
+    """npm asks the registry that the machine is set up for, and the hashes prove what it answers."""
+    packages = json.loads((repository / folder / "package-lock.json").read_text())["packages"]
+    installed = {name: package for name, package in packages.items() if name}
+    assert installed
+    assert [name for name, package in installed.items() if "resolved" in package] == []
+    assert [name for name, package in installed.items() if "integrity" not in package] == []
+
+
+@pytest.mark.parametrize("folder", ["tests", "scripts/javascript"])
+def test_npm_packages_are_pinned(repository, folder):
+    project = json.loads((repository / folder / "package.json").read_text())
+    wanted = project.get("dependencies", {}) | project.get("devDependencies", {})
+    assert wanted
+    assert [name for name, version in wanted.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)] == []
 
 
 @pytest.mark.parametrize("name", [name for name in LOCKS if name != "dev"])

@@ -70,7 +70,7 @@ class CorruptBlob(CorruptArtifact):
     def __init__(self, name: str, place: str, damage: str) -> None:
         super().__init__(
             f"{name} is {damage} in the artifacts: {place}",
-            remedy="run the same render again, whose plan stores it anew; what is rendered already is kept",
+            remedy="run the same render again: its plan stores the file again, and finished chunks are kept",
         )
         self.name = name
         self.place = place

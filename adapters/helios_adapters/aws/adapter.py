@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from helios_adapters.aws.errors import aws_error, function_error, image_fault
 from helios_adapters.aws.function import WAIT_SECONDS, LambdaFunction, ensure_function
-from helios_adapters.base import Deployed
+from helios_adapters.base import CloudAdapter, Deployment
 from helios_adapters.call_pool import CallPool
 from helios_adapters.errors import MissingExtra, NotReady, TargetError, TimedOut
 from helios_adapters.replies import ANSWER_BYTES, lambda_reply
@@ -50,7 +50,7 @@ class LambdaConfig:
     margin: float = MARGIN_SECONDS
 
 
-class LambdaAdapter:
+class LambdaAdapter(CloudAdapter[LambdaConfig]):
     """Deploys and invokes one function. AWS_ENDPOINT_URL_LAMBDA, which boto3 reads, leads it elsewhere."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class LambdaAdapter:
         self._session: Any = None
         self._client: LambdaClient | None = None
 
-    async def deploy(self, config: LambdaConfig) -> Deployed:
+    async def deploy(self, config: LambdaConfig) -> Deployment:
         """Makes the function ready, or finds out that it is, and how long it may run.
 
         Raises:
@@ -99,13 +99,13 @@ class LambdaAdapter:
             CONTROL_SECONDS,
         )
         self._pool = CallPool(config.slots, self._where)
-        return Deployed(name=self._where, slots=config.slots, address=address, changes=changes, memory=memory / 1024)
+        return Deployment(self._where, config.slots, memory / 1024, address, changes)
 
-    async def invoke(self, payload: Payload) -> Reply:
+    async def invoke(self, payload: Payload, key: str = "") -> Reply:
         """Has the function do one stage.
 
         Raises:
-            NoRoom, Unusable, WorkerLost, BadAnswer: see adapters.errors.
+            NoRoom, Unusable, WorkerLost, BadAnswer: see helios_adapters.errors.
         """
         client = self._client
         assert client is not None, "deploy comes first"

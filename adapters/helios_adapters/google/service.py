@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from helios_adapters.base import Deployed
+from helios_adapters.base import CloudAdapter, Deployment
 from helios_adapters.call_pool import CallPool
 from helios_adapters.errors import (
     AccessDenied,
@@ -83,13 +83,13 @@ class _Open:
     active: int = 0
 
 
-class CloudRunAdapter:
+class CloudRunAdapter(CloudAdapter[CloudRunConfig]):
     """Deploys and invokes one service."""
 
     def __init__(self) -> None:
         self._open: _Open | None = None
 
-    async def deploy(self, config: CloudRunConfig) -> Deployed:
+    async def deploy(self, config: CloudRunConfig) -> Deployment:
         """Makes the service ready, or finds out where it is and how long a request may take.
 
         Raises:
@@ -107,13 +107,13 @@ class CloudRunAdapter:
         audience = config.audience or url
         tokens = IdTokens(audience, where)
         self._open = _Open(config, url, audience, found.timeout + config.margin, _session(where), tokens, calls)
-        return Deployed(name=where, slots=config.slots, address=url, changes=found.changes, memory=found.memory)
+        return Deployment(where, config.slots, found.memory, url, found.changes)
 
-    async def invoke(self, payload: Payload) -> Reply:
+    async def invoke(self, payload: Payload, key: str = "") -> Reply:
         """Has the service do one stage.
 
         Raises:
-            NoRoom, Unusable, WorkerLost, BadAnswer: see adapters.errors.
+            NoRoom, Unusable, WorkerLost, BadAnswer: see helios_adapters.errors.
         """
         target = self._open
         assert target is not None, "deploy comes first"

@@ -1,22 +1,29 @@
 """`heliosctl deploy`: the worker's image as a function, a service or a job in a cloud account."""
 
 import re
-from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import typer
 
-from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
-from helios_adapters.aws.function import LambdaFunction
-from helios_adapters.base import Deployed
-from helios_adapters.google.job import CloudRunJobConfig, CloudRunJobs
-from helios_adapters.google.resources import CloudRunService
-from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
+from helios_adapters import (
+    CloudAdapter,
+    CloudRunAdapter,
+    CloudRunConfig,
+    CloudRunJobAdapter,
+    CloudRunJobConfig,
+    CloudRunService,
+    Deployment,
+    LambdaAdapter,
+    LambdaConfig,
+    LambdaFunction,
+)
 from helios_crds.base import API_VERSION
 from helios_worker.errors import UserError
 from heliosctl.arguments.options import ReportingOptions, takes
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.report import print_json, stderr, stdout
+
+ConfigT = TypeVar("ConfigT")
 
 deploy = typer.Typer(no_args_is_help=True)
 FUNCTION = LambdaFunction("", "")
@@ -86,8 +93,9 @@ def deploy_lambda(
         tags=pairs(tag, "--tag"),
         reserved_concurrency=reserved_concurrency,
     )
-    done = _run(
-        LambdaAdapter().deploy(LambdaConfig(name, region, slots=slots, function=function)),
+    done = _deployed(
+        LambdaAdapter(),
+        LambdaConfig(name, region, slots=slots, function=function),
         f"Deploying the Lambda function {name}; a new image takes a minute or two.",
     )
     found = done.address.split(":")[3]
@@ -148,11 +156,13 @@ def deploy_cloud_run(
     )
     kind = "job" if is_job else "service"
     slots = maximum if is_job else maximum * concurrency
+    line = f"Deploying the Cloud Run {kind} {name}; a new image takes a minute."
     if is_job:
-        call = CloudRunJobs().deploy(CloudRunJobConfig(name, region, project, slots=slots, job=wanted))
+        job = CloudRunJobConfig(name, region, project, slots=slots, job=wanted)
+        done = _deployed(CloudRunJobAdapter(), job, line)
     else:
-        call = _deploy_service(CloudRunConfig(name=name, region=region, project=project, slots=slots, service=wanted))
-    done = _run(call, f"Deploying the Cloud Run {kind} {name}; a new image takes a minute.")
+        service = CloudRunConfig(name=name, region=region, project=project, slots=slots, service=wanted)
+        done = _deployed(CloudRunAdapter(), service, line)
     spec = {"cloudRun": {kind: name, "region": region, "project": project}}
     manifest = target_yaml(name, spec, slots, stores)
     _print_deployed(done, name, manifest, "" if is_job else f"--target cloud-run={done.address}:{slots}", reporting)
@@ -196,20 +206,20 @@ def target_yaml(name: str, spec: dict[str, dict[str, str]], slots: int, stores: 
     return "\n".join(lines)
 
 
-async def _deploy_service(config: CloudRunConfig) -> Deployed:
-    adapter = CloudRunAdapter()
-    try:
-        return await adapter.deploy(config)
-    finally:
-        await adapter.close()
+def _deployed(adapter: CloudAdapter[ConfigT], config: ConfigT, line: str) -> Deployment:
+    """Brings a target to what its config says. line: shown while that takes its time."""
 
+    async def deploy() -> Deployment:
+        try:
+            return await adapter.deploy(config)
+        finally:
+            await adapter.close()
 
-def _run(call: Coroutine[Any, Any, Deployed], line: str) -> Deployed:
     stderr().print(line, markup=False, soft_wrap=True)
-    return interrupt.run(call)
+    return interrupt.run(deploy())
 
 
-def _print_deployed(done: Deployed, name: str, manifest: str, target: str, reporting: ReportingOptions) -> None:
+def _print_deployed(done: Deployment, name: str, manifest: str, target: str, reporting: ReportingOptions) -> None:
     if reporting.as_json:
         print_json(
             {

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from helios_adapters.base import Deployment
+from helios_adapters import Deployment
 from helios_crds.request import RenderRequest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.store import ArtifactStore

@@ -1,30 +1,38 @@
 """Several targets as one: chunks go to the first that has room, and what a target does wrong is not held against them.
 
 A plan and a stitch stay on this machine. A target that is full is asked for less and later, one that loses worker
-after worker is rested, and one that cannot be used is left out; all of that is said once.
+after worker is rested, and one that cannot be used is left out, since somebody waits: all of that is said once.
 """
 
 import asyncio
-import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
-from helios_adapters.errors import BadAnswer, NoRoom, TargetError, Unusable, WorkerLost, as_reply
+from helios_adapters import (
+    EVERYBODY,
+    Call,
+    CloudAdapter,
+    Health,
+    NoRoom,
+    TargetError,
+    TargetHealth,
+    Unusable,
+)
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.errors import UserError
 from heliosctl.terminal.progress import Listener
 
-FULL_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
-LOST_IN_A_ROW = 3
-LOST_SECONDS = (10.0, 30.0, 120.0)
 SHUNNED_AFTER = 2
+OWNER = "heliosctl"
+"""Whose renders these are, to the targets' health: all are one user's."""
 
 
 class Invokes(Protocol):
-    """What a target needs of an adapter."""
+    """What runs the plan and the stitch."""
 
     async def invoke(self, payload: Payload) -> Reply:
         """Has a worker do one stage."""
@@ -43,86 +51,63 @@ class NoTargetLeft(UserError):
 
 
 @dataclass(eq=False)
-class Place:
-    """A target and how it fares.
-
-    slots: chunks at once, at most; limit: and at present. rests_until: by the fleet's clock. left_out: why nobody is
-    sent there any more. full, lost: how often in a row.
-    """
+class Target:
+    """A target. slots: chunks at once, at most. active: at present."""
 
     name: str
-    adapter: Invokes
+    adapter: CloudAdapter[Any]
     slots: int
     is_local: bool = False
     active: int = 0
-    limit: int = 0
-    rests_until: float = 0.0
-    left_out: str | None = None
-    full: int = 0
-    lost: int = 0
-    told: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.limit = self.limit or self.slots
-
-    def did_well(self) -> None:
-        """Something came back, so there may be room for one more."""
-        self.full = self.lost = 0
-        self.limit = min(self.slots, self.limit + 1)
-
-    def was_full(self, now: float, retry_after: float | None, jitter: float) -> None:
-        """It refused one of those that are active: the others are the limit for now. jitter: 0 to 1."""
-        pause = (
-            FULL_SECONDS[min(self.full, len(FULL_SECONDS) - 1)] * (1 + jitter) if retry_after is None else retry_after
-        )
-        self.full += 1
-        self.limit = max(1, min(self.limit, self.active - 1))
-        self.rests_until = max(self.rests_until, now + pause)
-
-    def lost_one(self, now: float) -> bool:
-        """It lost a worker. Returns whether it rests now, for losing so many one after the other."""
-        self.lost += 1
-        if self.lost < LOST_IN_A_ROW or self.rests_until > now:
-            return False
-        turn = (self.lost - LOST_IN_A_ROW) // LOST_IN_A_ROW
-        self.rests_until = now + LOST_SECONDS[min(turn, len(LOST_SECONDS) - 1)]
-        return True
 
 
-def choose(places: Sequence[Place], failed: Mapping[str, int], now: float) -> Place | None:
-    """The place for a chunk; None if it has to wait.
+def steady_clock() -> Callable[[], datetime]:
+    """A clock that is right at first, and never set."""
+    started, at = datetime.now(UTC), time.monotonic()
+    return lambda: started + timedelta(seconds=time.monotonic() - at)
 
-    failed: how often this chunk failed at a place, by its name. It goes elsewhere first if it can, and after
-    SHUNNED_AFTER failures nowhere but elsewhere, while there is an elsewhere.
+
+def choose(targets: Sequence[str], free: Mapping[str, int], failed: Mapping[str, int]) -> str | None:
+    """The target for a chunk; None if it has to wait.
+
+    targets: that can be used, in order of preference. free: how many more chunks each takes now. failed: how often this
+    chunk failed there. It goes elsewhere first if it can, and after SHUNNED_AFTER failures nowhere but elsewhere, while
+    there is an elsewhere.
     """
-    usable = [place for place in places if place.left_out is None]
-    trusted = [place for place in usable if failed.get(place.name, 0) < SHUNNED_AFTER] or usable
-    free = [place for place in trusted if place.active < place.limit and place.rests_until <= now]
-    return min(free, key=lambda place: min(failed.get(place.name, 0), 1), default=None)
+    trusted = [name for name in targets if failed.get(name, 0) < SHUNNED_AFTER] or targets
+    return min((name for name in trusted if free[name]), key=lambda name: min(failed.get(name, 0), 1), default=None)
 
 
 class Fleet:
-    """Invokes chunks at places, and everything else at home. Its clock is the event loop's kind: seconds, monotonic."""
+    """Invokes chunks at targets, and everything else at home."""
 
     def __init__(
         self,
-        places: Sequence[Place],
+        targets: Sequence[Target],
         home: Invokes,
         listener: Listener,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self._places = places
+        self._targets = {target.name: target for target in targets}
         self._home = home
         self._listener = listener
-        self._clock = clock
+        self._clock = clock or steady_clock()
+        self._health = TargetHealth(self._clock, self._say_change)
         self._failed: dict[int, dict[str, int]] = {}
+        self._full: set[str] = set()
+        self._left_out: dict[str, str] = {}
         self._changed = asyncio.Event()
 
     @property
     def slots(self) -> int:
-        """Chunks at once, all places together."""
-        return max(1, sum(place.slots for place in self._places if place.left_out is None))
+        """Chunks at once, all targets together."""
+        return max(1, sum(target.slots for target in self._usable()))
+
+    @property
+    def left_out(self) -> list[str]:
+        """Targets that nobody is sent to any more, and why."""
+        return [f"{name}: {self._left_out[name]}" for name in self._targets if name in self._left_out]
 
     async def invoke(self, payload: Payload) -> Reply:
         """One stage, wherever there is room. A worker that was lost is a reply.
@@ -133,73 +118,82 @@ class Fleet:
         if payload.stage is not Stage.CHUNK:
             return await self._home.invoke(payload)
         while True:
-            place = await self._next_place(payload.chunkIndex)
-            reply = await self._try(place, payload)
+            target = await self._next_target(payload.chunkIndex)
+            reply = await self._try(target, payload)
             if reply is not None:
                 return reply
 
-    def leave_out(self, place: Place, why: str) -> None:
+    def leave_out(self, name: str, why: str) -> None:
         """Nobody is sent there any more."""
-        if place.left_out is None:
-            place.left_out = why
-            self._listener.say(f"{place.name} is left out: {why}")
+        self._health.unusable(name, why)
 
-    async def _next_place(self, chunk: int) -> Place:
+    def _usable(self) -> list[Target]:
+        return [target for target in self._targets.values() if target.name not in self._left_out]
+
+    async def _next_target(self, chunk: int) -> Target:
         while True:
-            now = self._clock()
-            place = choose(self._places, self._failed.get(chunk, {}), now)
-            if place is not None:
-                place.active += 1
-                return place
-            usable = [each for each in self._places if each.left_out is None]
+            usable = self._usable()
             if not usable:
-                raise NoTargetLeft([f"{each.name}: {each.left_out}" for each in self._places])
+                raise NoTargetLeft(self.left_out)
+            free = {target.name: self._capacity(target) for target in usable}
+            name = choose(list(free), free, self._failed.get(chunk, {}))
+            if name is not None:
+                self._targets[name].active += 1
+                return self._targets[name]
             self._changed.clear()
-            pauses = [each.rests_until - now for each in usable if each.rests_until > now]
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(pauses, default=None)):
+                async with asyncio.timeout(min(self._pauses(free), default=None)):
                     await self._changed.wait()
 
-    async def _try(self, place: Place, payload: Payload) -> Reply | None:
-        """What a place made of it; None if it was not tried."""
-        try:
-            reply = await place.adapter.invoke(payload)
-        except NoRoom as error:
-            place.was_full(self._clock(), error.retry_after, random.random())
-            self._say_once(place, "full", f"{place.name} is full: {error.message}; it gets fewer at once for a while")
-            return None
-        except Unusable as error:
-            self.leave_out(place, str(error))
-            return None
-        except (WorkerLost, BadAnswer) as error:
-            self._note_failure(place, payload, error)
-            return as_reply(error)
-        else:
-            return self._judged(place, payload, reply)
-        finally:
-            place.active -= 1
-            self._changed.set()
+    def _capacity(self, target: Target) -> int:
+        free = max(0, target.slots - target.active)
+        return self._health.capacity(target.name, OWNER, free, target.active, target.active)
 
-    def _judged(self, place: Place, payload: Payload, reply: Reply) -> Reply | None:
-        result = reply.result or {}
-        if reply.exitCode == ExitCode.DONE:
-            place.did_well()
-            if not place.is_local and isinstance(frames := result.get("frames"), int):
-                self._listener.frames(payload.chunkIndex, frames)  # a worker of this machine tells it by itself
-        elif result.get("error") == "OtherEngine" and not place.is_local:
-            self.leave_out(place, reply.stderr)
+    def _pauses(self, names: Iterable[str]) -> Iterator[float]:
+        """Seconds until each target that is left alone is so no longer."""
+        now = self._clock()
+        for name in names:
+            ends = [self._health.of(name, owner).until or now for owner in (EVERYBODY, OWNER)]
+            if max(ends) > now:
+                yield (max(ends) - now).total_seconds()
+
+    async def _try(self, target: Target, payload: Payload) -> Reply | None:
+        """What a target made of it; None if it was not tried."""
+        answer: Reply | TargetError
+        try:
+            answer = await target.adapter.invoke(payload)
+        except TargetError as error:
+            answer = error
+        finally:
+            target.active -= 1
+            self._changed.set()
+        if isinstance(answer, Reply) and not target.is_local and (answer.result or {}).get("error") == "OtherEngine":
+            answer = Unusable(answer.stderr, where=target.name)
+            self.leave_out(target.name, answer.message)
             return None
-        elif reply.exitCode != ExitCode.USER_ERROR:
-            self._note_failure(place, payload)
+        if isinstance(answer, NoRoom) and target.name not in self._full:
+            self._full.add(target.name)
+            self._listener.say(f"{target.name} is full: {answer.message}; it gets fewer at once for a while")
+        call = Call(target.name, OWNER, str(payload.chunkIndex))
+        reply = self._health.heard(call, answer, others=target.active).reply
+        if reply is not None:
+            self._note(target, payload.chunkIndex, reply)
         return reply
 
-    def _note_failure(self, place: Place, payload: Payload, error: TargetError | None = None) -> None:
-        failed = self._failed.setdefault(payload.chunkIndex, {})
-        failed[place.name] = failed.get(place.name, 0) + 1
-        if error is not None and place.lost_one(self._clock()):
-            self._listener.say(f"{place.name} lost {place.lost} workers in a row and is rested for a while: {error}")
+    def _note(self, target: Target, chunk: int, reply: Reply) -> None:
+        frames = (reply.result or {}).get("frames")
+        if reply.exitCode == ExitCode.DONE:
+            if not target.is_local and isinstance(frames, int):
+                self._listener.frames(chunk, frames)  # a worker of this machine tells it by itself
+        elif reply.exitCode != ExitCode.USER_ERROR:
+            failed = self._failed.setdefault(chunk, {})
+            failed[target.name] = failed.get(target.name, 0) + 1
 
-    def _say_once(self, place: Place, what: str, line: str) -> None:
-        if what not in place.told:
-            place.told.add(what)
-            self._listener.say(line)
+    def _say_change(self, name: str, owner: str, before: Health, after: Health) -> None:
+        now = self._clock()
+        if after.is_unusable and name not in self._left_out:
+            self._left_out[name] = after.why  # the operator looks again after a rest; here somebody waits
+            self._listener.say(f"{name} is left out: {after.why}")
+        elif after.is_resting(now) and not before.is_resting(now):
+            self._listener.say(f"{name} is rested for a while: {after.why}")
+        self._changed.set()

@@ -5,16 +5,23 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
-from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
-from helios_adapters.base import Deployment
-from helios_adapters.errors import TargetError
-from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
-from helios_adapters.local import LocalAdapter, LocalConfig
+from helios_adapters import (
+    CloudAdapter,
+    CloudRunAdapter,
+    CloudRunConfig,
+    Deployment,
+    LambdaAdapter,
+    LambdaConfig,
+    LocalAdapter,
+    LocalConfig,
+    TargetError,
+)
 from helios_worker.machine import cpu_count
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.arguments.targets import Destination
-from heliosctl.local.fleet import Fleet, NoTargetLeft, Place
+from heliosctl.local.fleet import Fleet, NoTargetLeft, Target
 from heliosctl.switches import debugging
 from heliosctl.terminal.progress import Listener
 
@@ -42,36 +49,37 @@ async def fleet(
     """
     is_local = any(each.kind == "local" for each in destinations)
     async with local_workers(options if is_local else replace(options, workers=1), listener) as (home, at_home):
-        adapters = [LambdaAdapter() if each.kind == "lambda" else CloudRunAdapter() for each in destinations]
+        away = [(each, *_adapter(each)) for each in destinations if each.kind != "local"]
+        adapters = {str(each): adapter for each, adapter, _ in away}
         try:
-            places = [
-                Place("local", home, at_home.slots, is_local=True)
-                if each.kind == "local"
-                else Place(str(each), adapter, each.slots or 1)
-                for each, adapter in zip(destinations, adapters, strict=True)
+            targets = [
+                Target(str(each), adapters.get(str(each), home), each.slots or at_home.slots, each.kind == "local")
+                for each in destinations
             ]
-            made = Fleet(places, home, listener)
-            failures = await asyncio.gather(*map(_connected, destinations, adapters))
-            for place, failure in zip(places, failures, strict=True):
+            made = Fleet(targets, home, listener)
+            failures = await asyncio.gather(*(_failure(adapter, config) for _, adapter, config in away))
+            for (each, *_), failure in zip(away, failures, strict=True):
                 if failure is not None:
-                    made.leave_out(place, str(failure))
-            if all(place.left_out for place in places):
-                raise NoTargetLeft([f"{place.name}: {place.left_out}" for place in places])
+                    made.leave_out(str(each), str(failure))
+            if len(made.left_out) == len(targets):
+                raise NoTargetLeft(made.left_out)
             yield made, Deployment(name="targets", slots=made.slots)
         finally:
-            await asyncio.gather(*(adapter.close() for adapter in adapters))
+            await asyncio.gather(*(adapter.close() for adapter in adapters.values()))
 
 
-async def _connected(destination: Destination, adapter: LambdaAdapter | CloudRunAdapter) -> TargetError | None:
-    """Looks at a target; what is wrong with it, if anything."""
+def _adapter(destination: Destination) -> tuple[CloudAdapter[Any], object]:
+    """What calls a target, and how it is told which one."""
     slots = destination.slots or 1
+    if destination.kind == "lambda":
+        return LambdaAdapter(), LambdaConfig(destination.name, destination.region, slots=slots)
+    return CloudRunAdapter(), CloudRunConfig(url=destination.name, slots=slots)
+
+
+async def _failure(adapter: CloudAdapter[Any], config: object) -> TargetError | None:
+    """Looks at a target; what is wrong with it, if anything."""
     try:
-        if destination.kind == "lambda":
-            assert isinstance(adapter, LambdaAdapter)
-            await adapter.deploy(LambdaConfig(destination.name, destination.region, slots=slots))
-        elif destination.kind == "cloud-run":
-            assert isinstance(adapter, CloudRunAdapter)
-            await adapter.deploy(CloudRunConfig(url=destination.name, slots=slots))
+        await adapter.deploy(config)
     except TargetError as error:
         return error
     return None

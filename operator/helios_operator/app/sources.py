@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from helios_operator.control.controller import Controller
 from helios_operator.kube import paths
-from helios_operator.kube.client import Client
+from helios_operator.kube.client import Client, Object
 from helios_operator.kube.reflector import Reflector
-from helios_operator.observed.children import Object
+from helios_operator.manifests.names import SELECTOR
 
 
 def watch_jobs(client: Client, controller: Controller, namespace: str, on_gap: Callable[[], None]) -> Reflector:
@@ -23,7 +23,7 @@ def watch_jobs(client: Client, controller: Controller, namespace: str, on_gap: C
         if owner is not None:
             queue.add(owner)
 
-    return Reflector(client, paths.jobs(namespace), on_event, on_listed, on_gap)
+    return Reflector(client, paths.jobs(namespace), SELECTOR, on_event, on_listed, on_gap)
 
 
 def watch_pods(client: Client, controller: Controller, namespace: str) -> Reflector:
@@ -39,4 +39,4 @@ def watch_pods(client: Client, controller: Controller, namespace: str) -> Reflec
         if owner is not None:
             queue.add(owner)
 
-    return Reflector(client, paths.core("pods", namespace), on_event, on_listed)
+    return Reflector(client, paths.core("pods", namespace), SELECTOR, on_event, on_listed)

@@ -21,7 +21,7 @@ from helios_operator.model.observation import InvalidJob, Observation, ObservedJ
 from helios_operator.observed.children import Children
 from helios_operator.observed.name_conflicts import LOOK_AGAIN
 from helios_operator.observed.renders import Render, Renders
-from helios_operator.offload.connections import Clouds
+from helios_operator.offload.connections import Connections
 from helios_operator.offload.invocations import Invocations
 
 log = structlog.stdlib.get_logger(__name__)
@@ -38,13 +38,15 @@ def reconcile_interval(chunks: int) -> float:
 class Controller:
     """Everything between the events and the API server. `children` is filled before `run` is called."""
 
-    def __init__(self, client: Client, config: Config, clouds: Clouds | None = None) -> None:
+    def __init__(self, client: Client, config: Config, connections: Connections | None = None) -> None:
         self.queue = WorkQueue()
         self.children = Children(on_free=lambda target: self._capacity.free([target]))
         self._client = client
         self._config = config
         self._renders = Renders()
-        self._invocations = Invocations(clouds or Clouds(), lambda: client.now, self.queue.add, self._on_capacity)
+        self._invocations = Invocations(
+            connections or Connections(), lambda: client.now, self.queue.add, self._on_capacity
+        )
         self._targets = RenderTargets(client, self._invocations.resting)
         self._capacity = Capacity(self._targets, self.children, self._invocations, self.queue.add)
         self._executor = Executor(

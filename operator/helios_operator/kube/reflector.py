@@ -1,23 +1,23 @@
-"""Children as they come and go: list, watch from there, and list again after a gap and every few minutes.
+"""One resource as it changes: list, watch from there, and list again after a gap and every few minutes.
 
-kopf would watch all Jobs and pods of the cluster and tells no one when it has seen them all; this asks the
-server for ours only, and says so.
+kopf would watch all Jobs and pods of the cluster, and does not say when it has seen them all. This asks the server for
+objects with a label only, and says when the list is complete.
 """
 
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 
 import structlog
 
-from helios_operator.kube.client import ApiError, Client, tell_all
-from helios_operator.manifests.names import SELECTOR
-from helios_operator.observed.children import Object
+from helios_crds.backoff import Backoff
+from helios_operator.kube.client import ApiError, Client, Object, tell_all
 
 log = structlog.stdlib.get_logger(__name__)
 RELIST = 300.0
 ALIVE = 5.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+PAUSE = Backoff(base=0.1, cap=10)
 
 
 class Pace:
@@ -32,20 +32,21 @@ class Pace:
             self._short = 0
             return 0.0
         self._short += 1
-        return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._short - 1, 20)))
+        return PAUSE.seconds(self._short)
 
 
 class Reflector:
-    """Follows one resource. `synced` is set after the first list.
+    """Follows the objects of one resource that a label selector matches. `synced` is set after the first list.
 
-    on_event: told of every object, also of those listed, as MODIFIED. on_listed: told the UIDs of all that there are
-    after a list, and its resourceVersion. on_gap: called when a watch has to begin anew.
+    on_event: told of every object, the listed ones too, as MODIFIED. on_listed: told the UIDs of all objects after a
+    list, and its resourceVersion. on_gap: called when a watch has to begin anew.
     """
 
     def __init__(
         self,
         client: Client,
         path: str,
+        selector: str,
         on_event: Callable[[str, Object], None],
         on_listed: Callable[[set[str], int], None],
         on_gap: Callable[[], None] = lambda: None,
@@ -53,6 +54,7 @@ class Reflector:
         self.synced = asyncio.Event()
         self._client = client
         self._path = path
+        self._selector = selector
         self._on_event = on_event
         self._on_listed = on_listed
         self._on_gap = on_gap
@@ -73,14 +75,14 @@ class Reflector:
                 await asyncio.sleep(self._pace.pause(clock() - began))
 
     async def _follow(self) -> None:
-        found, at = await tell_all(self._client, self._path, SELECTOR, lambda body: self._on_event("MODIFIED", body))
-        self._on_listed(found, int(at))
+        uids, at = await tell_all(self._client, self._path, self._selector, partial(self._on_event, "MODIFIED"))
+        self._on_listed(uids, int(at))
         self.synced.set()
         clock = asyncio.get_running_loop().time
         async with asyncio.timeout(RELIST):
             while True:
                 began = clock()
-                async with aclosing(self._client.watch(self._path, SELECTOR, at)) as events:
+                async with aclosing(self._client.watch(self._path, self._selector, at)) as events:
                     async for kind, body in events:
                         at = body["metadata"]["resourceVersion"]
                         if kind != "BOOKMARK":

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from helios_operator.kube.client import ApiError, Client, tell_all
+from helios_operator.kube.client import ApiError, Client, Object, tell_all
 from helios_operator.kube.work_queue import WorkQueue
-from helios_operator.observed.children import Object
 
 log = structlog.stdlib.get_logger(__name__)
 RELIST = 300.0

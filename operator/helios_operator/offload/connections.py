@@ -10,17 +10,16 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from helios_adapters.base import Deployed
-from helios_adapters.connect import CloudTarget, connect
-from helios_adapters.errors import TargetError, Unusable
+from helios_adapters import CloudAdapter, Deployment, TargetError, Unusable, connect
 from helios_crds.rendertarget import RenderTargetSpec
 
 SHARED_SECONDS = 5.0
 """For how long a failure to connect is that of all who wait: each would have to wait for the others' time-outs, too."""
 AGE_SECONDS = 300.0
 """After which a target is looked at again."""
-Connect = Callable[[RenderTargetSpec], Awaitable[tuple[CloudTarget, Deployed]]]
+Connect = Callable[[RenderTargetSpec], Awaitable[tuple[CloudAdapter[Any], Deployment]]]
 
 
 @dataclass(eq=False)
@@ -28,13 +27,13 @@ class _Connected:
     """at: when it was looked at last, by a monotonic clock. uses: calls under way."""
 
     spec: RenderTargetSpec
-    adapter: CloudTarget
-    deployed: Deployed
+    adapter: CloudAdapter[Any]
+    deployment: Deployment
     at: float
     uses: int = 0
 
 
-class Clouds:
+class Connections:
     """See the module's docstring. connect: makes an adapter; tests bring their own."""
 
     def __init__(self, connect: Connect = connect) -> None:
@@ -45,7 +44,7 @@ class Clouds:
         self._connecting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager
-    async def using(self, name: str, spec: RenderTargetSpec) -> AsyncIterator[tuple[CloudTarget, Deployed]]:
+    async def using(self, name: str, spec: RenderTargetSpec) -> AsyncIterator[tuple[CloudAdapter[Any], Deployment]]:
         """The adapter for a target, and what it was found to be, for one call.
 
         Raises:
@@ -55,7 +54,7 @@ class Clouds:
             known = await self._current(name, spec)
         known.uses += 1
         try:
-            yield known.adapter, known.deployed
+            yield known.adapter, known.deployment
         finally:
             known.uses -= 1
             await self._close_retired()
@@ -80,7 +79,7 @@ class Clouds:
         self._known[name] = _Connected(spec, *found, at=time.monotonic())
         return self._known[name]
 
-    async def _connected(self, name: str, spec: RenderTargetSpec) -> tuple[CloudTarget, Deployed]:
+    async def _connected(self, name: str, spec: RenderTargetSpec) -> tuple[CloudAdapter[Any], Deployment]:
         failed = self._failed.get(name)
         if failed is not None and failed[0] == spec and time.monotonic() - failed[2] < SHARED_SECONDS:
             raise failed[1]

@@ -1,126 +1,143 @@
 """What runs on targets outside of the cluster: attempts as reconcile sees them, over calls that are under way.
 
 Nothing of it is on record. An operator that starts anew invokes again what its predecessor was waiting for: what was
-done meanwhile is found in the store. Only executions of a Cloud Run job, which have names, are found again.
+done meanwhile is found in the store. Only where a target names what it runs is an attempt resumed.
 """
 
 import asyncio
-import json
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from itertools import count
 from typing import Any
 
 import structlog
 
-from helios_adapters.errors import (
-    BadAnswer,
-    ColdStartTimedOut,
-    ConnectionLost,
-    Crashed,
-    NoRoom,
-    OutOfMemory,
-    ProviderFailed,
-    TargetError,
-    TimedOut,
-    Unseen,
-    Unusable,
-    WorkerLost,
-    as_reply,
-)
-from helios_adapters.google.job import CloudRunJobs
+from helios_adapters import EVERYBODY, Call, CloudAdapter, OutOfMemory, TargetError, TimedOut, Unusable
 from helios_crds.renderjob_status import TargetStatus
-from helios_crds.text import one_line
-from helios_crds.wire import RESULT_BYTES, ExitCode, Payload, Reply, Stage
+from helios_crds.rendertarget import RenderTargetSpec
+from helios_crds.wire import ExitCode, Reply
 from helios_operator import metrics
 from helios_operator.decide.policies.budget import invocation_cost
 from helios_operator.decide.policies.failure_causes import TOO_LONG
-from helios_operator.model.decision import StartAttempt
+from helios_operator.model.config import Config
+from helios_operator.model.decision import Decision, StartAttempt
+from helios_operator.model.invoked import Invoked
 from helios_operator.model.observation import ObservedJob
 from helios_operator.model.state import Attempt, AttemptPhase
-from helios_operator.offload.billing import MAX_BILLS, _Bill
-from helios_operator.offload.connections import Clouds
-from helios_operator.offload.order import Order
-from helios_operator.offload.target_health import EVERYBODY, Healths
+from helios_operator.offload.billing import Bills
+from helios_operator.offload.connections import Connections
+from helios_operator.offload.order import Order, order
+from helios_operator.offload.outcome import overdue, replied, stopped
+from helios_operator.offload.target_health import timed_health
 
 log = structlog.stdlib.get_logger(__name__)
-POLL, LONGEST_POLL = 2.0, 30.0
-GIVEN_UP = 600.0
-"""Seconds for which an execution that nobody waits for is looked for in vain."""
-MAX_WORDS = 1000
-MAX_WHY = 300
-# The target's own trouble. A chunk that has it again and again, while others are done there, is to blame as well.
-TROUBLE = (ProviderFailed, ConnectionLost, ColdStartTimedOut)
-# A worker was told to stop, as those of a service are whose instance goes away.
-HANDED_BACK = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
-FORGIVEN = 3
+# Somebody may have changed what the target is, or may do so now, as they are told to.
+WORTH_A_LOOK = (Unusable, TimedOut, OutOfMemory)
 
 
 @dataclass(eq=False)
 class _Invocation:
-    """attempt: as reconcile sees it. memory: of the worker, in GiB, once it is known."""
+    """attempt: as reconcile sees it. adapter: once it is connected; memory: of its worker, in GiB, once it is known."""
 
     owner: str
     attempt: Attempt
+    adapter: CloudAdapter[Any] | None = None
     memory: float = 0.0
     task: asyncio.Task[None] | None = None
+
+    @property
+    def call(self) -> Call:
+        return Call(self.attempt.target, self.owner, str(self.attempt.work))
+
+    @property
+    def key(self) -> str:
+        """What it is resumed and cancelled by: the same for an operator's successor."""
+        return f"{self.owner}/{self.attempt.name}"
 
 
 class Invocations:
     """Calls to targets, by RenderJob.
 
-    now: by the API server's clock. on_news: told the UID of a RenderJob whose attempt has ended. on_room: told the name
-    of a target that may take more than before.
+    now: by the API server's clock. on_finished: told the UID of a RenderJob whose attempt has ended. on_capacity: told
+    the name of a target that may take more than before.
     """
 
     def __init__(
         self,
-        clouds: Clouds,
+        connections: Connections,
         now: Callable[[], datetime],
-        on_news: Callable[[str], None],
-        on_room: Callable[[str], None],
+        on_finished: Callable[[str], None],
+        on_capacity: Callable[[str], None],
     ) -> None:
-        self._clouds = clouds
+        self._connections = connections
         self._now = now
-        self._on_news = on_news
-        self._on_room = on_room
-        self._healths = Healths(now, on_room)
+        self._on_finished = on_finished
+        self._on_capacity = on_capacity
+        self._health = timed_health(now, on_capacity)
         self._of: defaultdict[str, dict[str, _Invocation]] = defaultdict(dict)
         self._active: Counter[str] = Counter()
-        self._active_for: Counter[tuple[str, str]] = Counter()
-        self._done: Counter[str] = Counter()
-        self._troubles: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
-        self._bills: defaultdict[str, deque[_Bill]] = defaultdict(partial(deque, maxlen=MAX_BILLS))
-        self._looked_for: dict[str, set[str]] = defaultdict(set)
+        self._active_for: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._bills = Bills()
+        self._resumed: defaultdict[str, set[str]] = defaultdict(set)
         self._serial = count(1)
         self._born: datetime | None = None
 
     # --- what there is ----------------------------------------------------------------------------------------
 
-    def attempts(self, owner: str) -> list[Attempt]:
-        """Every attempt of a RenderJob that this operator has made."""
-        return [found.attempt for found in self._of.get(owner, {}).values()]
+    def observe(self, owner: str, limits: Mapping[str, int]) -> Invoked:
+        """A RenderJob's attempts and calls, and what targets would take of it now.
 
-    def active(self, target: str) -> int:
-        """Calls that a target is at work on, those that nobody waits for included: they take its room."""
-        return self._active[target]
-
-    def calls(self, owner: str) -> int:
-        """Calls for a RenderJob that are under way, those that nobody waits for included: they cost as much."""
-        return sum(found for (_, whose), found in self._active_for.items() if whose == owner)
-
-    def room(self, target: str, owner: str, free: int) -> int:
-        """How many more chunks of a RenderJob a target may be given. free: by its limit."""
-        return self._healths.room(target, owner, free, self._active[target], self._active_for[target, owner])
+        limits: chunks at once that each target may be given, of all RenderJobs.
+        """
+        calls = self._active_for.get(owner, Counter[str]())
+        free = {
+            target: self._health.capacity(
+                target, owner, max(0, limit - self._active[target]), self._active[target], calls[target]
+            )
+            for target, limit in limits.items()
+        }
+        attempts = tuple(found.attempt for found in self._of.get(owner, {}).values())
+        return Invoked(attempts, calls.total(), free, self._health.resting(owner))
 
     def resting(self, owner: str = EVERYBODY) -> Mapping[str, str]:
-        """Why targets are left alone, by name: by everybody, or by a RenderJob too."""
-        return self._healths.resting(owner)
+        """Why targets are left alone by everybody, by name."""
+        return self._health.resting(owner)
+
+    # Parts of `observe`, until the controller asks for the whole.
+
+    def attempts(self, owner: str) -> list[Attempt]:  # noqa: D102
+        return [found.attempt for found in self._of.get(owner, {}).values()]
+
+    def active(self, target: str) -> int:  # noqa: D102
+        return self._active[target]
+
+    def calls(self, owner: str) -> int:  # noqa: D102
+        return self._active_for.get(owner, Counter[str]()).total()
+
+    def room(self, target: str, owner: str, free: int) -> int:  # noqa: D102
+        own = self._active_for.get(owner, Counter[str]())[target]
+        return self._health.capacity(target, owner, free, self._active[target], own)
 
     # --- what is done -----------------------------------------------------------------------------------------
+
+    def carry_out(
+        self, job: ObservedJob, decision: Decision, targets: Mapping[str, RenderTargetSpec], config: Config
+    ) -> Decision:
+        """Stops and starts what is not the cluster's. Returns the decision with what is left to do.
+
+        job: with the status that was written.
+        """
+        stops = tuple(stop for stop in decision.stops if not self.stop(job.uid, stop.uid))
+        starts = []
+        for start in decision.starts:
+            target = targets[start.target]
+            if target.is_offload:
+                self.start(job, start, order(job, start, target, config))
+            else:
+                starts.append(start)
+        return replace(decision, stops=stops, starts=tuple(starts))
 
     def start(self, job: ObservedJob, start: StartAttempt, order: Order) -> None:
         """Begins an attempt, unless it is under way already."""
@@ -143,67 +160,51 @@ class Invocations:
     def stop(self, owner: str, uid: str) -> bool:
         """Nobody waits for an attempt any more. Returns whether it is one of ours.
 
-        An execution of a Cloud Run job is cancelled; what a function or service does cannot be called off, and takes
-        room until it is over.
+        Where the target cannot end it, it takes room until it is over.
         """
         found = self._of.get(owner, {}).get(uid)
         if found is None:
             return False
         if found.attempt.is_active:
-            found.attempt = replace(
-                found.attempt, phase=AttemptPhase.FAILED, stopping=True, disrupted=True, finished=self._now()
-            )
+            found.attempt = stopped(found.attempt, self._now())
             metrics.STOPPED.inc()
+            self._cancel(found)
         return True
 
     def forget(self, owner: str) -> None:
         """A RenderJob is gone, or has ended."""
         for uid in list(self._of.get(owner, ())):
             self.stop(owner, uid)
-        for kept in (self._of, self._bills, self._looked_for):
-            kept.pop(owner, None)
-        self._healths.forget_owner(owner)
-        for key in [key for key in self._troubles if key[0] == owner]:
-            del self._troubles[key]
+        self._of.pop(owner, None)
+        self._resumed.pop(owner, None)
+        self._bills.forget(owner)
+        self._health.forget_owner(owner)
 
     def forget_target(self, name: str) -> None:
         """A target has changed: what was known of it is of another one."""
-        self._healths.forget_target(name)
-        self._clouds.forget(name)
+        self._health.forget_target(name)
+        self._connections.forget(name)
 
     async def close(self) -> None:
-        """Leaves everything as it is. Executions go on and are found again by a successor."""
+        """Leaves everything as it is. What has a name goes on and is resumed by a successor."""
         tasks = [found.task for owned in self._of.values() for found in owned.values() if found.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._clouds.close()
+        await self._connections.close()
 
     # --- what it costs ----------------------------------------------------------------------------------------
 
     def bill(self, owner: str, targets: Sequence[TargetStatus]) -> None:
         """A status with these parts, which holds all costs so far, is about to be written."""
-        uids = frozenset(uid for uid, found in self._of.get(owner, {}).items() if found.attempt.cost is not None)
-        bill = _Bill(targets, uids)
-        if uids and bill not in self._bills[owner]:
-            self._bills[owner].append(bill)
+        costs = {uid for uid, found in self._of.get(owner, {}).items() if found.attempt.cost is not None}
+        self._bills.add(owner, targets, costs)
 
     def confirm(self, owner: str, targets: Sequence[TargetStatus]) -> None:
-        """What the API server has now: costs that are in it are not counted again, whoever brought the news of it.
-
-        It may be an older bill than the last: the answer to that write was lost, and the next one refused.
-        """
-        bills = self._bills.get(owner, ())
-        written = next((bill for bill in bills if bill.targets == targets), None)
-        if written is None:
-            return
-        for uid in written.uids & self._of.get(owner, {}).keys():
+        """What the API server has now: costs that are in it are not counted again."""
+        for uid in self._bills.confirm(owner, targets) & self._of.get(owner, {}).keys():
             found = self._of[owner][uid]
             found.attempt = replace(found.attempt, cost=None)
-        while self._bills[owner].popleft() is not written:
-            pass
-        if not self._bills[owner]:
-            del self._bills[owner]
 
     # --- one call ---------------------------------------------------------------------------------------------
 
@@ -211,21 +212,9 @@ class Invocations:
         """From the call to whatever it comes to."""
         target, began = found.attempt.target, asyncio.get_running_loop().time()
         try:
-            reply = await self._called(found, order, is_older=is_older)
-            if reply is not None:
-                self._end(found, reply)
-        except NoRoom as error:
-            self._withdraw(found, "no room")
-            self._healths.refused(target, self._active[target] - 1, error.retry_after)
-        except Unusable as error:
-            self._withdraw(found, "unusable")
-            self._clouds.forget(target)
-            self._healths.unusable(target, _why(error))
-        except (WorkerLost, BadAnswer) as error:
-            self._lose(found, error)
-        except Exception as error:
-            log.exception("an invocation failed", target=target, work=str(found.attempt.work))
-            self._end(found, Reply(exitCode=ExitCode.RETRYABLE, stderr=f"{type(error).__name__}: {error}"))
+            answer = await self._answer(found, order, is_older=is_older)
+            if answer is not None:
+                self._end(found, answer)
         finally:
             self._count(found, -1)
             if found.attempt.uid in self._of.get(found.owner, ()):
@@ -233,169 +222,72 @@ class Invocations:
                 cost = invocation_cost(order.spec.price, found.memory, seconds)
                 found.attempt = replace(found.attempt, cost=cost)
                 metrics.INVOCATION_COST.labels(target).inc(float(cost))
-            self._on_news(found.owner)
-            self._on_room(target)
+            self._on_finished(found.owner)
+            self._on_capacity(target)
 
-    async def _called(self, found: _Invocation, order: Order, *, is_older: bool) -> Reply | None:
-        """The reply, which may come after the attempt was given up for its time. Cancelled, the call is as well."""
+    async def _answer(self, found: _Invocation, order: Order, *, is_older: bool) -> Reply | TargetError | None:
+        """What the target says, which may be after the attempt was given up for its time; None if it was not asked."""
         call = asyncio.ensure_future(self._call(found, order, is_older=is_older))
         try:
             if not (await asyncio.wait({call}, timeout=order.limit.total_seconds()))[0]:
-                self._end_overdue(found, order.limit)
+                self._give_up(found, order)
             return await call
         except asyncio.CancelledError:
             call.cancel()
             raise
+        except TargetError as error:
+            return error
+        except Exception as error:
+            log.exception("an invocation failed", target=found.attempt.target, work=str(found.attempt.work))
+            return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"{type(error).__name__}: {error}")
 
     async def _call(self, found: _Invocation, order: Order, *, is_older: bool) -> Reply | None:
         """The reply; None if nobody wants it any more before it was asked for."""
-        async with self._clouds.using(found.attempt.target, order.spec) as (adapter, deployed):
-            found.memory = deployed.memory
-            if not found.attempt.is_active:
-                return None
-            if isinstance(adapter, CloudRunJobs):
-                return await self._execute(found, adapter, order.payload, is_older=is_older)
-            return await adapter.invoke(order.payload)
+        async with self._connections.using(found.attempt.target, order.spec) as (adapter, deployment):
+            found.adapter, found.memory = adapter, deployment.memory
+            reply = None
+            if is_older and found.attempt.is_active and found.key not in (resumed := self._resumed[found.owner]):
+                reply = await adapter.resume(found.key)
+                resumed.add(found.key)  # once in an operator's life: whatever has this key later is its own
+            if reply is None and found.attempt.is_active:
+                reply = await adapter.invoke(order.payload, found.key)
+            return reply
 
-    async def _execute(
-        self, found: _Invocation, jobs: CloudRunJobs, payload: Payload, *, is_older: bool
-    ) -> Reply | None:
-        """One execution of a Cloud Run job, perhaps one that a predecessor of this operator began."""
-        name = await self._begun(found, jobs) if is_older else None
-        name = name or await jobs.begin(payload, _key(found))
-        clock, cancelled, pause = asyncio.get_running_loop().time, False, POLL
-        seen = clock()
-        while True:
-            if not (found.attempt.is_active or cancelled):
-                cancelled = await _cancelled(jobs, name)
-            try:
-                if (reply := await jobs.outcome(name)) is not None:
-                    return reply
-                seen, pause = clock(), POLL
-            except (WorkerLost, BadAnswer):
-                raise
-            except TargetError as error:
-                if not isinstance(error, Unseen) and cancelled:
-                    raise
-                if not found.attempt.is_active and clock() - seen > GIVEN_UP:
-                    return None
-                pause = min(LONGEST_POLL, 2 * pause)
-            await asyncio.sleep(pause)
-
-    async def _begun(self, found: _Invocation, jobs: CloudRunJobs) -> str | None:
-        """The execution that a predecessor began for this very attempt; looked for once in an operator's life."""
-        key = _key(found)
-        if key in self._looked_for[found.owner]:
-            return None
-        name = (await jobs.find([key])).get(key)
-        self._looked_for[found.owner].add(key)
-        return name
-
-    def _end(self, found: _Invocation, reply: Reply) -> None:
-        attempt = found.attempt
-        is_done = reply.exitCode == ExitCode.DONE
-        metrics.INVOCATIONS.labels(attempt.target, "done" if is_done else "failed").inc()
-        if is_done or reply.exitCode == ExitCode.USER_ERROR:
-            self._done[attempt.target] += 1
-            self._healths.succeeded(attempt.target, found.owner)
-        elif attempt.is_active and reply.exitCode not in HANDED_BACK:
-            self._healths.failed(attempt.target, found.owner, one_line(reply.stderr, MAX_WHY))
-        if attempt.is_active or is_done:  # what was given up and ends well is as good as any
-            found.attempt = replace(
-                attempt,
-                phase=AttemptPhase.SUCCEEDED if is_done else AttemptPhase.FAILED,
-                finished=self._now(),
-                exit_code=reply.exitCode,
-                message=message_of(reply, attempt.work.stage),
-                disrupted=reply.exitCode in HANDED_BACK and self._is_forgiven(found, is_trouble=False),
-            )
-
-    def _end_overdue(self, found: _Invocation, limit: timedelta) -> None:
-        if found.attempt.is_active:
-            ended = replace(found.attempt, phase=AttemptPhase.FAILED, finished=self._now(), exit_code=1)
-            found.attempt = replace(ended, allowed=limit, reason=TOO_LONG)
-            self._healths.failed(ended.target, found.owner, f"a chunk ran for longer than {limit.total_seconds():g} s")
-            self._on_news(found.owner)
-
-    def _lose(self, found: _Invocation, error: WorkerLost | BadAnswer) -> None:
-        """A worker that was lost is an attempt that failed, unless the target is to blame alone."""
+    def _end(self, found: _Invocation, answer: Reply | TargetError) -> None:
         attempt, target = found.attempt, found.attempt.target
-        metrics.INVOCATIONS.labels(target, type(error).__name__).inc()
-        by_target = isinstance(error, (*TROUBLE, BadAnswer))
-        if attempt.reason != TOO_LONG:  # or that has been noted
-            self._healths.failed(target, EVERYBODY if by_target else found.owner, _why(error))
-        if isinstance(error, (TimedOut, OutOfMemory)):
-            self._clouds.forget(target)  # somebody may give it more, as they are told to
-        if not attempt.is_active:
-            return
-        reply = as_reply(error)
-        found.attempt = replace(
-            attempt,
-            phase=AttemptPhase.FAILED,
-            finished=self._now(),
-            exit_code=reply.exitCode,
-            message=message_of(reply, attempt.work.stage),
-            disrupted=isinstance(error, (*TROUBLE, Crashed))
-            and self._is_forgiven(found, is_trouble=isinstance(error, TROUBLE)),
+        verdict = self._health.heard(
+            found.call,
+            answer,
+            others=self._active[target] - 1,
+            is_wanted=attempt.is_active,
+            is_noted=attempt.reason == TOO_LONG,
         )
+        metrics.INVOCATIONS.labels(target, verdict.outcome).inc()
+        if isinstance(answer, WORTH_A_LOOK):
+            self._connections.forget(target)
+        if verdict.reply is None:  # as if the attempt had not been made
+            self._of.get(found.owner, {}).pop(attempt.uid, None)
+        else:
+            found.attempt = replied(attempt, verdict.reply, self._now(), disrupted=verdict.is_forgiven)
+        if found.owner not in self._of:
+            self._health.forget_owner(found.owner)
 
-    def _is_forgiven(self, found: _Invocation, *, is_trouble: bool) -> bool:
-        """Whether a chunk's end is the target's doing: at first, and trouble while nothing else is done there either.
+    def _give_up(self, found: _Invocation, order: Order) -> None:
+        """An attempt counts as failed for its time. Its call is waited for: it may end well."""
+        if found.attempt.is_active:
+            found.attempt = overdue(found.attempt, order.limit, self._now())
+            self._health.overdue(found.call, order.limit)
+            self._cancel(found)
+            self._on_finished(found.owner)
 
-        A worker that ended by itself may have been the page's doing, or that of a service without instances.
-        """
-        done = self._done[found.attempt.target]
-        troubles = self._troubles[found.owner, str(found.attempt.work), found.attempt.target]
-        troubles.append(done)
-        if len(troubles) <= FORGIVEN:
-            return True
-        return is_trouble and troubles[-1 - FORGIVEN] == done
-
-    def _withdraw(self, found: _Invocation, outcome: str) -> None:
-        """Nothing was tried: as if the attempt had not been made."""
-        metrics.INVOCATIONS.labels(found.attempt.target, outcome).inc()
-        self._of.get(found.owner, {}).pop(found.attempt.uid, None)
+    def _cancel(self, found: _Invocation) -> None:
+        if found.adapter is not None:
+            found.adapter.cancel(found.key)
 
     def _count(self, found: _Invocation, change: int) -> None:
-        target, key = found.attempt.target, (found.attempt.target, found.owner)
+        target, calls = found.attempt.target, self._active_for[found.owner]
         self._active[target] += change
-        self._active_for[key] += change
-        if not self._active_for[key]:
-            del self._active_for[key]
+        calls[target] += change
+        if not calls.total():
+            del self._active_for[found.owner]
         metrics.INVOCATIONS_ACTIVE.labels(target).set(self._active[target])
-
-
-async def _cancelled(jobs: CloudRunJobs, name: str) -> bool:
-    """Whether an execution has been told to end; if it could not be, it is told again at the next look."""
-    try:
-        await jobs.cancel(name)
-    except TargetError as error:
-        log.warning("an execution is not cancelled yet", name=name, error=_why(error))
-        return False
-    return True
-
-
-def message_of(reply: Reply, stage: Stage) -> str:
-    """A reply as a termination message: the result of what is done, or what a failed worker said, which is bounded."""
-    if reply.exitCode == ExitCode.DONE:
-        return "" if stage is Stage.CHUNK else _json(reply.result or {})
-    bad = (reply.result or {}).get("badChunks")
-    said: dict[str, Any] = {"badChunks": bad} if isinstance(bad, str) else {}
-    words = one_line(reply.stderr, MAX_WORDS)
-    while len(whole := _json({**said, "message": words}).encode(errors="replace")) > RESULT_BYTES and words:
-        words = words[: len(words) // 2]
-    return whole.decode()
-
-
-def _json(value: object) -> str:
-    """As short as the workers' own: a result that fits as it came must fit as it is kept."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _key(found: _Invocation) -> str:
-    """What an execution is found by: the same for an operator's successor."""
-    return f"{found.owner}/{found.attempt.name}"
-
-
-def _why(error: TargetError) -> str:
-    return one_line(str(error), MAX_WHY)

@@ -12,7 +12,7 @@ from helios_worker.artifacts.store import ArtifactStore
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.cluster import images
 from tests.cluster.engine import Engine
-from tests.e2e.compositions import PAINT, one_file
+from tests.e2e.barcode_pages import PAINT, one_file
 
 numbers = count()
 

@@ -15,7 +15,7 @@ import orjson
 from helios_worker.artifacts.store import ArtifactStore
 from tests import barcode
 from tests.cluster.engine import Engine
-from tests.e2e.compositions import TICKS_PER_FRAME
+from tests.e2e.barcode_pages import TICKS_PER_FRAME
 
 # What Lambda and Cloud Run have in common: a root that is read, one folder in memory that is written, nobody's rights.
 CONFINED = ("--network=host", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")

@@ -78,12 +78,12 @@ def test_a_link_ends(cli: Cli, place: ArtifactStore):
     [
         (["{place}out/gone.mp4"], "{place}out/gone.mp4 not found. Check the address, or render the film first."),
         (["{place}out/film.mp4", "--expires", "8d"], "at most 7 days"),
-        (["{place}out/film.mp4", "--expires", "0s"], "more than nothing and at most 7 days"),
+        (["{place}out/film.mp4", "--expires", "0s"], "above 0 and at most 7 days"),
         (["{place}out/film.mp4", "--expires", "soon"], "--expires soon is not a valid duration"),
         (["film.mp4"], "film.mp4 is not a file in a bucket. Name one, such as s3://media/out/film.mp4."),
         (["s3://films"], "s3://films is not a file in a bucket"),
         (["s3://nobody/film.mp4"], "there is no such bucket (404 NoSuchBucket"),
-        (["ftp://host/film.mp4"], "is no artifact store"),
+        (["ftp://host/film.mp4"], "is not an artifact store"),
     ],
 )
 def test_a_link_to_what_is_not_there(cli: Cli, place: ArtifactStore, arguments: list[str], said: str):

@@ -97,7 +97,7 @@ def test_what_is_wrong_with_a_film_is_told(shared: Cli):
 def test_what_is_no_film_is_said_so(shared: Cli):
     done = shared.run("verify", "page/index.html", "--json")
     assert done.code == 1
-    assert "no readable video" in done.report["message"]
+    assert "not a readable video" in done.report["message"]
 
 
 # -- jobs --------------------------------------------------------------------------------------------------

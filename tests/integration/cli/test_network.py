@@ -37,7 +37,7 @@ def test_files_that_are_lost_with_the_network_are_loaded_again(cli: Cli, body: s
     try:
         for line in process.stderr:
             said.append(line)
-            if ".css was not loaded, for this machine's network changed meanwhile; trying again" in line:
+            if ".css was not loaded because this machine's network changed meanwhile; trying again" in line:
                 (cli.folder / "calm").touch()
         assert process.wait(timeout=TIMEOUT) == 0, said
         assert (cli.folder / "calm").exists(), said

@@ -27,6 +27,8 @@ from tests.integration.worker.project import (
 
 WORKER = str(Path(sys.executable).with_name("helios-worker"))
 UNLIMITED = 600.0
+ESTABLISHED, CLOSE_WAIT = "01", "08"
+"""States of a connection, as /proc/net/tcp writes them."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,15 @@ class Service(Process):
             connection.close()
         assert response.headers["Content-Type"] == "application/json"
         return response.status, json.loads(data) if data else {}
+
+    def clients(self) -> set[int]:
+        """The ports of those whose connections it still has open, whether they are there yet or not."""
+        held = set[int]()
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            own, other, state = (field.rpartition(":")[2] for field in line.split()[1:4])
+            if int(own, 16) == self.port and state in (ESTABLISHED, CLOSE_WAIT):
+                held.add(int(other, 16))
+        return held
 
     def post(self, payload: Any) -> tuple[int, dict[str, Any]]:
         return self.request("POST", "/", payload if isinstance(payload, bytes) else json.dumps(payload).encode())

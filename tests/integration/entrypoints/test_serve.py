@@ -17,7 +17,7 @@ import pytest
 
 from helios_worker.entrypoints.http_server import BODY_BYTES
 from tests.integration.entrypoints.functions import WORKER, service
-from tests.integration.entrypoints.test_lambda import BAD_PAYLOADS
+from tests.integration.entrypoints.test_lambda_entrypoint import BAD_PAYLOADS
 from tests.integration.worker.project import is_running, page_request, wait_until
 from tests.ports import free_port
 
@@ -137,9 +137,29 @@ def post(body: bytes, length: int | None = None) -> bytes:
     ],
 )
 def test_a_client_that_goes_in_the_middle(served, sent):
+    """Its connection is closed, and what had not arrived to its end is work for nobody."""
+    said, ports = served.said, set()
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
+            ports.add(connection.getsockname()[1])
             connection.sendall(sent)
+    wait_until(lambda: not ports & served.clients(), "their connections to be closed")
+    assert served.request("GET", "/healthz", kind=None)[1] == {"places": 1, "free": 1}
+    assert served.said == said, "no stage was begun, and nothing went wrong"
+
+
+def test_a_client_that_goes_before_its_answer_has_its_chunk_rendered(served, film):
+    """Whoever asks next finds it: on Cloud Run a client that gave up comes again."""
+    film.forget()
+    with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
+        port = connection.getsockname()[1]
+        connection.sendall(post(orjson.dumps({"jobPath": film.steady})))
+        served.in_mid_chunk()
+    assert served.request("GET", "/healthz", kind=None)[1] == {"places": 1, "free": 0}, "it goes on"
+    wait_until(lambda: served.request("GET", "/healthz", kind=None)[1]["free"] == 1, "the chunk's end", 120)
+    reply = served.ask({"jobPath": film.steady})
+    assert (reply["exitCode"], reply["result"]["cached"], reply["result"]["frames"]) == (0, True, 1200)
+    wait_until(lambda: port not in served.clients(), "its connection to be closed")
 
 
 def test_a_client_that_stops_sending_is_waited_for_by_nobody_else(served, film):
@@ -147,6 +167,7 @@ def test_a_client_that_stops_sending_is_waited_for_by_nobody_else(served, film):
     with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
         connection.sendall(post(b"{", length=200))
         film.is_rendered_by(served.ask)
+        assert connection.getsockname()[1] in served.clients()
         assert served.process.poll() is None
 
 
@@ -291,17 +312,17 @@ def test_a_stage_may_take_so_many_seconds(film, tmp_path):
     with service(tmp_path, "--seconds", "10", port=free_port()) as served:
         reply = served.ask({"jobPath": film.slow})
         assert reply["exitCode"] == 75
-        assert "chunk 0 was not done in the 7 s that there were" in reply["stderr"]
+        assert "chunk 0 was not done in the 7 s it had" in reply["stderr"]
         assert served.ask({"jobPath": film.job, "chunkIndex": 9})["exitCode"] == 64
 
 
 @pytest.mark.parametrize(
     ("environment", "code", "said"),
     [
-        pytest.param({"PORT": "http"}, 64, "PORT is 'http', which is no port", id="no port"),
-        pytest.param({"PORT": "99999"}, 64, "PORT is '99999', which is no port", id="no such port"),
+        pytest.param({"PORT": "http"}, 64, "PORT is 'http', which is not a port number", id="no port"),
+        pytest.param({"PORT": "99999"}, 64, "PORT is '99999', which is not a port number", id="no such port"),
         pytest.param(
-            {"HELIOS_CHROMIUM": "/etc"}, 64, "HELIOS_CHROMIUM is /etc, which is no executable", id="no browser"
+            {"HELIOS_CHROMIUM": "/etc"}, 64, "HELIOS_CHROMIUM is /etc, which is not an executable", id="no browser"
         ),
         pytest.param({"HELIOS_CHROMIUM": "/bin/false"}, 1, "/bin/false did not start", id="broken browser"),
     ],
@@ -320,7 +341,7 @@ def test_a_port_that_is_taken_is_said(warm_service, tmp_path):
     environment = {**os.environ, "PORT": str(warm_service.port)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
     assert done.returncode == 64
-    assert f"port {warm_service.port} cannot be listened on: Address already in use" in done.stderr
+    assert f"cannot listen on port {warm_service.port}: Address already in use" in done.stderr
 
 
 def test_a_killed_service_leaves_no_browser(tmp_path):

@@ -206,7 +206,9 @@ ATTACK = r"\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b1m\u202etxt\r\nexit 0"
         pytest.param(f'<script>console.log("{ATTACK}"); nothing()</script>', "log: redtxt exit 0", id="console"),
         pytest.param(f'<script>throw new Error("{ATTACK}")</script>', "Error: redtxt exit 0 (", id="error"),
         pytest.param(f'<script>throw "{ATTACK}"</script>', "uncaught error: redtxt exit 0", id="string"),
-        pytest.param(f'<script>alert("{ATTACK}"); nothing()</script>', "itself: redtxt exit 0", id="dialog"),
+        pytest.param(
+            f'<script>alert("{ATTACK}"); nothing()</script>', "accepted automatically: redtxt exit 0", id="dialog"
+        ),
         pytest.param(
             f'<script>document.documentElement.dataset.width = "{ATTACK}"</script>', '"redtxt exit 0"', id="size"
         ),
@@ -237,7 +239,7 @@ def test_errors_that_are_only_warned_of(project: Project):
     body = '<script>console.log("hello"); undefinedFunction()</script><img src="missing.png">'
     plan = project.plan(body, composition={"pageErrors": "warn"})
     assert any("undefinedFunction is not defined" in warning for warning in plan["warnings"])
-    assert any("missing.png was answered with 404" in warning for warning in plan["warnings"])
+    assert any("missing.png not found (404)" in warning for warning in plan["warnings"])
     project.chunks()
 
 
@@ -257,7 +259,7 @@ def test_a_missing_file_is_named(project: Project, body: str, name: str):
         project.job_url = (reply.result or {})["jobPath"]
         reply = project.chunk()
     assert reply.exitCode == ExitCode.USER_ERROR
-    assert f"missing file: {name} was answered with 404; mend the page" in reply.stderr
+    assert f"{name} not found (404): only the page's folder is served; fix the page" in reply.stderr
     assert "or render with --page-errors warn" in reply.stderr
 
 

@@ -80,7 +80,9 @@ def test_a_film_by_one_shot_processes(planned):
         pytest.param(["chunk", "JOB"], 64, "required: chunk_index", id="no index"),
         pytest.param(["chunk", "", "0"], 64, "bad payload: jobPath: ", id="empty job"),
         pytest.param(["chunk", "/nowhere/job.json", "0"], 64, "does not lie in an artifact store", id="no store"),
-        pytest.param(["chunk", "s9://bucket/jobs/1/job.json", "0"], 64, "is no artifact store", id="no such scheme"),
+        pytest.param(
+            ["chunk", "s9://bucket/jobs/1/job.json", "0"], 64, "is not an artifact store", id="no such scheme"
+        ),
         pytest.param(["chunk", "STORE/jobs/nothing/job.json", "0"], 1, "there is no job at", id="no job"),
         pytest.param(["plan", "STORE/requests/nothing.json"], 64, "there is no request at", id="no request"),
         pytest.param(["render", "JOB"], 64, "invalid choice: 'render'", id="unknown stage"),
@@ -119,7 +121,7 @@ def test_a_workspace_that_is_not_there(planned, tmp_path):
 def test_a_browser_that_is_missing(planned, tmp_path):
     done = helios_worker("chunk", planned[1], "0", folder=tmp_path, HELIOS_CHROMIUM="/nowhere/chrome")
     assert done.returncode == 64
-    assert "HELIOS_CHROMIUM is /nowhere/chrome, which is no executable file" in done.stderr
+    assert "HELIOS_CHROMIUM is /nowhere/chrome, which is not an executable file" in done.stderr
 
 
 @pytest.mark.parametrize(

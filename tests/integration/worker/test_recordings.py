@@ -214,7 +214,7 @@ def test_what_a_later_frame_asks_for_first_holds_for_all_who_ask_after(project: 
 def test_what_cannot_be_recorded_is_named(project: Project, web: Web):
     web.write(MOVING + "<script>fetch('/data.json', {method: 'POST'})</script>")
     (warning,) = plan(project, f"{web.url}/film/")
-    assert warning.startswith("not recorded, so every chunk asks for itself")
+    assert warning.startswith("not recorded, so each chunk sends these requests itself")
     assert f"POST {web.url}/data.json" in warning
 
 
@@ -289,4 +289,4 @@ def test_a_job_names_what_was_recorded_for_it(project: Project, web: Web):
 def test_a_page_that_is_missing_is_the_users_mistake(project: Project, web: Web):
     reply = try_plan(project, f"{web.url}/nowhere/")
     assert reply.exitCode == ExitCode.USER_ERROR
-    assert f"{web.url}/nowhere/ was answered with 404" in reply.stderr
+    assert f"{web.url}/nowhere/ not found (404); fix" in reply.stderr

@@ -313,7 +313,7 @@ def test_a_commit_that_meets_another_one_under_way_is_made_again(line: Faulty, s
     line.when(refusal("ConditionalRequestConflict", 409), method="PUT", times=2)
     assert store.create("chunks/1.json", b"ours")
     line.when(refusal("ConditionalRequestConflict", 409), method="PUT", times=-1)
-    with pytest.raises(StoreError, match="others keep writing it and taking it away"):
+    with pytest.raises(StoreError, match="others keep creating and removing it"):
         store.create("chunks/2.json", b"ours")
 
 

@@ -80,11 +80,11 @@ def test_a_role_that_ends_is_asked_for_again(token_service: Identity):
 
 def test_a_role_that_is_refused(token_service: Identity, tmp_path: Path):
     (tmp_path / "token").write_text("another pod's")
-    with pytest.raises(BadCredentials, match=r"no credentials could be had \(403 AccessDenied: Not authorized") as e:
+    with pytest.raises(BadCredentials, match=r"no credentials found \(403 AccessDenied: Not authorized") as e:
         opened().get("key")
     assert "another pod's" not in str(e.value)
     (tmp_path / "token").unlink()
-    with pytest.raises(BadCredentials, match=r"no credentials could be had \(Failed to read token file '.*/token'"):
+    with pytest.raises(BadCredentials, match=r"no credentials found \(Failed to read token file '.*/token'"):
         opened().get("key")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from helios_adapters.base import Deployment
+from helios_adapters import Deployment
 from helios_crds.request import CompositionRequest, RenderRequest
 from helios_crds.wire import Payload, Reply, Stage, chunk_bitmap
 from helios_worker.artifacts.store import ArtifactStore

@@ -175,7 +175,7 @@ class TestWhatDoesNotFit:
 
     def test_a_missing_segment(self, parts):
         parts[1][1].unlink()
-        assert self.refuse(parts, "00001.mp4: no readable MP4", CorruptSegment).index == 1
+        assert self.refuse(parts, "00001.mp4: not a readable MP4", CorruptSegment).index == 1
 
     def test_a_cut_segment(self, parts):
         parts[1][2].write_bytes(parts[1][2].read_bytes()[:-40])

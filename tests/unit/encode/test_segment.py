@@ -109,15 +109,15 @@ def test_a_cut_file_is_found(whole, keep):
     data = whole.read_bytes()
     cut = int(len(data) * keep) if isinstance(keep, float) else keep
     whole.write_bytes(data[:cut])
-    with pytest.raises(CorruptSegment, match=r"no readable MP4|missing|cut|cannot be read"):
+    with pytest.raises(CorruptSegment, match=r"not a readable MP4|missing|cut|cannot be read"):
         inspect_segment(whole, settings())
 
 
 def test_what_is_no_video_is_named(tmp_path):
-    with pytest.raises(CorruptSegment, match=r"none\.mp4: no readable MP4"):
+    with pytest.raises(CorruptSegment, match=r"none\.mp4: not a readable MP4"):
         inspect_segment(tmp_path / "none.mp4")
     (tmp_path / "text.mp4").write_text("<html>404</html>")
-    with pytest.raises(CorruptSegment, match=r"text\.mp4: no readable MP4"):
+    with pytest.raises(CorruptSegment, match=r"text\.mp4: not a readable MP4"):
         inspect_segment(tmp_path / "text.mp4")
 
 

@@ -5,7 +5,9 @@ It stands where a real one would make a test of single writes slow and its fault
 
 import asyncio
 import copy
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from helios_crds.base import API_VERSION
@@ -80,6 +82,11 @@ class Operator:
     def __init__(self, server: ApiServer, config: Config | None = None) -> None:
         self.server = server
         self.controller = Controller(server, config or Config())  # type: ignore[arg-type]
+        self._looks: Counter[str] = Counter()
+        self._answer, self._done = self.controller.queue.answer, self.controller.queue.done
+        self._answered: set[str] = set()
+        self.controller.queue.answer = self._note_answer  # type: ignore[method-assign]
+        self.controller.queue.done = self._note_done  # type: ignore[method-assign]
 
     def apply(self, name: str = "teaser", *, uid: str = UID, status: Any = None, **spec: Any) -> str:
         """A RenderJob, new or changed. Returns its path."""
@@ -104,6 +111,27 @@ class Operator:
                 return
             await asyncio.sleep(0.01)
         raise AssertionError(f"not seen: {what}")
+
+    async def looks(self, *uids: str) -> None:
+        """Has the controller look at RenderJobs, and waits until it has: what it would have done of it is done."""
+        for uid in uids or (UID,):
+            for _ in range(2):  # the first may have been under way already
+                before = self._looks[uid]
+                self.controller.queue.add(uid)
+                await self.until(partial(self._has_had_more, uid, before), f"a look at {uid}")
+
+    def _has_had_more(self, uid: str, looks: int) -> bool:
+        return self._looks[uid] > looks
+
+    def _note_answer(self, key: str) -> float | None:
+        self._answered.add(key)
+        return self._answer(key)
+
+    def _note_done(self, key: str) -> None:
+        """One that came too early has answered nothing, and comes again."""
+        self._looks[key] += key in self._answered
+        self._answered.discard(key)
+        self._done(key)
 
     async def works(self, during: Callable[[], Awaitable[None]]) -> None:
         """Runs the controller while something goes on."""

@@ -1,6 +1,5 @@
 """The controller at an API server in memory: what is written, in which order, and what one fault costs the others."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -90,14 +89,13 @@ async def test_an_invalid_spec_is_a_condition_and_others_carry_on(operator: Oper
         await operator.until(lambda: "status" in server.objects[other] and server.written("create", JOBS), "the other")
         before = len(server.written("patch", "teaser/status"))
         for _ in range(5):
-            operator.controller.queue.add(UID)
-            await asyncio.sleep(0.03)
+            await operator.looks()
         assert len(server.written("patch", "teaser/status")) == before, "written once"
         assert not server.written("patch", "/events"), "told once"
         operator.apply(execution={"parallelism": 1})
         await operator.until(lambda: server.objects[path]["status"]["phase"] == "Rendering", "the repaired render")
         assert condition(server.objects[path], "Stalled")[0] == "False"
-        assert chunk_job(0) in server.objects
+        await operator.until(lambda: chunk_job(0) in server.objects, "its first chunk")
 
     await operator.works(scenario)
     assert not server.written("delete", "")
@@ -106,10 +104,7 @@ async def test_an_invalid_spec_is_a_condition_and_others_carry_on(operator: Oper
 async def test_a_render_that_ended_keeps_its_status_whatever_becomes_of_its_spec(operator: Operator, server: ApiServer):
     operator.apply(status={"completionTime": "2026-01-01T12:00:00Z", "phase": "Complete"}, execution=7)
 
-    async def scenario() -> None:
-        await asyncio.sleep(0.1)
-
-    await operator.works(scenario)
+    await operator.works(operator.looks)
     assert server.calls == []
 
 
@@ -124,7 +119,7 @@ async def test_a_taken_name_stalls_its_chunk_only_until_it_is_free(operator: Ope
         assert condition(server.objects[path], "Reconciling")[0] == "True"
         assert (found["phase"], found["chunkMap"]) == ("Rendering", ".aa")
         assert f"Job {chunk_job(0).removeprefix(f'{JOBS}/')} is there already" in str(found["conditions"])
-        await asyncio.sleep(0.3)
+        await operator.until(lambda: len(server.written("get", chunk_job(0))) > 3, "several looks at the name")
         tries = [body for body in server.written("create", JOBS) if chunk_job(0).endswith(body["metadata"]["name"])]
         assert len(tries) == 1, "looks are reads"
         del server.objects[chunk_job(0)]
@@ -166,7 +161,7 @@ async def test_a_target_never_has_more_than_it_takes(operator: Operator, server:
         others = [f"{index}fffffff-0000-4000-8000-000000000000" for index in range(4)]
         for index, uid in enumerate(others):
             operator.apply(f"late-{index}", uid=uid, status=planned(4))
-        await asyncio.sleep(0.3)
+        await operator.looks(UID, *others)
         assert len(started()) == 2, "the share of each is one or none, but no place is free"
 
     await operator.works(scenario)
@@ -232,10 +227,10 @@ async def test_places_that_become_free_are_taken_soon(operator: Operator, server
 
         await operator.until(lambda: len(started()) == 2, "a chunk of each")
         assert sum(name.startswith("second-") for name in started()) == 1
-        await asyncio.sleep(0.2)  # until nothing but the time would have it looked at
+        await operator.looks(UID, other)  # from here on nothing but the time would have them looked at
         operator.controller.drop_render_job(UID)
         del server.objects[first]
-        await asyncio.sleep(0.2)
+        await operator.looks(UID, other)
         assert len(started()) == 2, "its chunk still runs"
         mine = next(body for path, body in server.objects.items() if JOBS in path and "second-" not in path)
         operator.controller.children.drop_job(mine["metadata"]["uid"])
@@ -258,7 +253,7 @@ async def test_a_deletion_while_its_status_is_being_written_leaves_no_ghost(oper
 
     async def scenario() -> None:
         await operator.until(lambda: server.written("patch", "/status"), "the status' write")
-        await asyncio.sleep(0.2)
+        await operator.looks()
 
     await operator.works(scenario)
     assert operator.controller.render_jobs() == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from helios_crds.backoff import Backoff
 from helios_operator.kube import reflector
 from helios_operator.kube.client import ApiError
 from helios_operator.kube.reflector import Pace, Reflector
@@ -47,7 +48,7 @@ class Server:
 async def follow(server: Server) -> list[Event]:
     """Watches until there were six watches."""
     seen: list[Event] = []
-    found = Reflector(server, "/jobs", lambda kind, body: seen.append((kind, body)), lambda uids, at: None)  # type: ignore[arg-type]
+    found = Reflector(server, "/jobs", "ours", lambda kind, body: seen.append((kind, body)), lambda uids, at: None)  # type: ignore[arg-type]
     running = asyncio.create_task(found.run())
     await asyncio.wait_for(server.enough.wait(), 10)
     running.cancel()
@@ -61,8 +62,7 @@ def gaps(times: list[float]) -> list[float]:
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reflector, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(reflector, "LONGEST_PAUSE", 0.08)
+    monkeypatch.setattr(reflector, "PAUSE", Backoff(base=0.01, cap=0.08))
 
 
 LEAST = (0.01, 0.02, 0.04, 0.08, 0.08)

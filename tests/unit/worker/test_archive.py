@@ -211,7 +211,7 @@ def test_what_is_no_archive(tmp_path, data, suffix):
         pytest.param([("a/b", b""), ("a", b"")], "as a file and as a folder", id="folder then file"),
         pytest.param([("a", b"1"), ("a", b"2")], "twice", id="twice"),
         pytest.param([("n" * 300, b"")], "whose name is too long", id="long"),
-        pytest.param([("\udce9", b"")], "whose name is no UTF-8", id="latin"),
+        pytest.param([("\udce9", b"")], "whose name is not UTF-8", id="latin"),
     ],
 )
 def test_names_that_cannot_be(tmp_path, files, said):

@@ -56,8 +56,8 @@ def test_request_over_page(video, declared, expected):
 def test_what_nobody_says_is_assumed_aloud():
     found, warnings = settled(asked(frames=10), Declared())
     assert found == (1920, 1080, 30, 10, 0, 10)
-    assert any("frame rate; 30 is used" in warning for warning in warnings)
-    assert any("size; 1920x1080 is used" in warning for warning in warnings)
+    assert any("no frame rate set; using 30. Set data-fps" in warning for warning in warnings)
+    assert any("no size set; using 1920x1080. Set data-width" in warning for warning in warnings)
 
 
 def test_what_is_said_needs_no_warning():
@@ -67,7 +67,7 @@ def test_what_is_said_needs_no_warning():
 @pytest.mark.parametrize(
     ("video", "declared", "message"),
     [
-        pytest.param({}, Declared(fps="30"), r"how long is the film.*--duration 10 or --frames 300", id="no length"),
+        pytest.param({}, Declared(fps="30"), r"the film has no length.*--duration 10 or --frames 300", id="no length"),
         pytest.param({}, Declared(fps="30", duration=-1.0), r"a film of -30 frames", id="negative length"),
         pytest.param({"duration": 0.001}, PAGE, r"a film of 0 frames", id="shorter than a frame"),
         pytest.param({}, Declared(fps="30", duration=1e9), r"30000000000 frames.*1 to 10000000", id="too long"),

@@ -162,7 +162,7 @@ def test_a_job_of_helios_itself(tmp_path):
     store.put("jobs/1/job.json", orjson.dumps(UPSTREAM))
     found = read_job(f"{tmp_path.as_uri()}/jobs/1/job.json")[1]
     assert found.chunks[0].command == "render --start 0"
-    with pytest.raises(CorruptArtifact, match="no part of ours"):
+    with pytest.raises(CorruptArtifact, match="was not planned by this package"):
         _ = found.ours
 
 
@@ -170,12 +170,14 @@ def test_a_job_of_helios_itself(tmp_path):
     ("data", "message"),
     [
         pytest.param(None, "there is no job at .*; plan it again", id="missing"),
-        pytest.param(b"", "is no job: .*remove it and plan it again", id="empty"),
-        pytest.param(b'{"id": "1", "chu', "is no job: Invalid JSON", id="truncated"),
-        pytest.param(b"null", "is no job", id="null"),
-        pytest.param(b"[1]", "is no job", id="array"),
-        pytest.param(orjson.dumps({**UPSTREAM, "chunks": []}), "is no job: chunks: .*at least 1 item", id="no chunks"),
-        pytest.param(orjson.dumps({**UPSTREAM, "metadata": 7}), "is no job: metadata: ", id="number for an object"),
+        pytest.param(b"", "is not a job: .*remove it and plan it again", id="empty"),
+        pytest.param(b'{"id": "1", "chu', "is not a job: Invalid JSON", id="truncated"),
+        pytest.param(b"null", "is not a job", id="null"),
+        pytest.param(b"[1]", "is not a job", id="array"),
+        pytest.param(
+            orjson.dumps({**UPSTREAM, "chunks": []}), "is not a job: chunks: .*at least 1 item", id="no chunks"
+        ),
+        pytest.param(orjson.dumps({**UPSTREAM, "metadata": 7}), "is not a job: metadata: ", id="number for an object"),
     ],
 )
 def test_no_job(tmp_path, data, message):

@@ -45,7 +45,7 @@ async def raising(error: BaseException) -> None:
         ),
         pytest.param(OSError(errno.EACCES, "Permission denied"), 1, "PermissionError: ", id="another one's"),
         pytest.param(KeyError("x"), 1, "KeyError: 'x'", id="a defect"),
-        pytest.param(asyncio.CancelledError(), 1, "CancelledError: ", id="cancelled by nobody"),
+        pytest.param(asyncio.CancelledError(), 1, "CancelledError:", id="cancelled by nobody"),
     ],
 )
 def test_ends(runtime, monkeypatch, error, code, said):

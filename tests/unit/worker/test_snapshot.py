@@ -172,9 +172,9 @@ def test_too_much_for_a_composition(store, page, monkeypatch, limit, value):
 @pytest.mark.parametrize(
     ("happens", "said"),
     [
-        pytest.param(Path.unlink, "went away while the plan took", id="removed"),
+        pytest.param(Path.unlink, "disappeared while the plan read", id="removed"),
         pytest.param(lambda path: path.write_text("something longer"), "changed while the plan read it", id="written"),
-        pytest.param(lambda path: (path.unlink(), path.mkdir()), "could not be read while", id="replaced"),
+        pytest.param(lambda path: (path.unlink(), path.mkdir()), "could not be read by the plan", id="replaced"),
     ],
 )
 def test_a_file_that_does_not_keep_still_is_named(store, page, monkeypatch, happens, said):

@@ -24,7 +24,7 @@ def test_patience_is_the_environments():
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e9"])
 def test_what_is_no_time_is_refused(text):
-    with pytest.raises(UserError, match=f"HELIOS_STORE_RETRY_SECONDS is {text}, which is no number of seconds"):
+    with pytest.raises(UserError, match=f"HELIOS_STORE_RETRY_SECONDS is {text}, not a number of seconds"):
         StoreTimeouts.of({"HELIOS_STORE_RETRY_SECONDS": text})
 
 

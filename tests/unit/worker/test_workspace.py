@@ -48,12 +48,14 @@ def test_a_dead_owner_loses_it_to_the_next_workspace(owner, tmp_path):
     following.close()
 
 
-def test_a_removal_that_was_cut_short_is_finished(tmp_path):
+def test_a_removal_that_was_cut_short_is_finished(owner, tmp_path):
     """A worker that is killed while it removes its folder leaves some of it; so does a browser that dies last."""
-    workspace = Workspace(tmp_path)
-    (workspace.path / "film").write_text("half")
-    os.close(workspace._lock)  # what its death does
-    assert sweep(tmp_path) == [workspace.path]
+    process, folder = owner
+    (folder / "rest").write_text("of it")
+    (folder / "film").unlink()
+    process.kill()
+    process.wait()
+    assert sweep(tmp_path) == [folder]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -81,7 +81,7 @@ def open_store(url: str, timeouts: StoreTimeouts) -> ObjectStore:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise UserError(f"{url.rstrip('/')} is no artifact store: {error}", remedy=REMEDY) from error
+        raise UserError(f"{url.rstrip('/')} is not an artifact store: {error}", remedy=REMEDY) from error
     if parts.scheme in ("file", "memory"):
         return from_url(url)
     _check_address(parts)
@@ -95,7 +95,7 @@ def open_store(url: str, timeouts: StoreTimeouts) -> ObjectStore:
                 f"{url} cannot be opened with these credentials: {said}",
                 remedy="correct the variables that docs/stores.md lists",
             ) from None
-        raise UserError(f"{url.rstrip('/')} is no artifact store: {said}", remedy=REMEDY) from None
+        raise UserError(f"{url.rstrip('/')} is not an artifact store: {said}", remedy=REMEDY) from None
 
 
 def client_options(scheme: str, environment: Mapping[str, str], timeouts: StoreTimeouts) -> "ClientConfig":
@@ -150,5 +150,5 @@ def _seconds(environment: Mapping[str, str], name: str, usual: float) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < 1e6:
-        raise UserError(f"{name} is {text}, which is no number of seconds above 0", remedy="set it like 60")
+        raise UserError(f"{name} is {text}, not a number of seconds above 0", remedy="set it to a number such as 60")
     return value

@@ -186,7 +186,7 @@ def _about_credentials(doing: str, error: BaseException, response: StoreResponse
         said = re.sub(r"^Generic \w+ error: ", "", redacted(first_line(error)))
         why = _cause(str(error)) or str(response) or said
         return BadCredentials(
-            f"{doing}: no credentials could be had ({why})",
+            f"{doing}: no credentials found ({why})",
             remedy=f"set them in the environment or give the workload an identity: {DOCUMENT} says how",
         )
     if response.code in WRONG_CREDENTIALS or response.status == 401:

@@ -27,11 +27,11 @@ def signed_url(url: str, key: str, expires: timedelta, *, timeouts: StoreTimeout
     store = open_store(url, timeouts or StoreTimeouts.of(os.environ))
     if not isinstance(store, S3Store | GCSStore | AzureStore):
         raise UserError(
-            f"{url}{key} is in no bucket, and only buckets give out links",
+            f"{url}{key} is not in a bucket, and only buckets give out links",
             remedy="name an object such as s3://media/out/film.mp4",
         )
     if not timedelta(0) < expires <= timedelta(days=SIGNED_DAYS):
-        raise UserError(f"a link lasts for more than nothing and at most {SIGNED_DAYS} days")
+        raise UserError(f"a link's time is above 0 and at most {SIGNED_DAYS} days")
     doing = f"signing a link to {url}{key}"
     link = insist(doing, lambda: obstore.sign(store, "GET", key, expires))
     # obstore 0.12 does not encode what it signs, but for S3: the store would refuse such a link.

@@ -70,7 +70,7 @@ def take_snapshot(
         raise UserError(f"the output would overwrite the page {page}", remedy="choose another output")
     if root in excluded:
         raise UserError(
-            f"the artifact folder {root} is the composition's own, which would then hold its own artifacts",
+            f"the artifact folder {root} is the composition's own folder, which would then hold its own artifacts",
             remedy="choose another one with --artifacts",
         )
     files: dict[str, str] = {}
@@ -142,11 +142,11 @@ def _unsteady(path: Path, error: OSError) -> HeliosError:
         )
     if isinstance(error, FileNotFoundError):
         return UnsteadyFile(
-            f"{path} went away while the plan took the composition's files",
+            f"{path} disappeared while the plan read the composition's files",
             remedy="run the command again when nothing removes files from the folder",
         )
     return UnsteadyFile(
-        f"{path} could not be read while the plan took the composition's files: {error.strerror or error}",
+        f"{path} could not be read by the plan: {error.strerror or error}",
         remedy="make it readable, or keep it elsewhere, and run the command again",
     )
 

@@ -118,7 +118,7 @@ class ArtifactStore:
         started = time.monotonic()
         for is_last in tries():
             fault: HeliosError = StoreError(
-                f"{doing}: others keep writing it and taking it away", remedy="run the same again later"
+                f"{doing}: others keep creating and removing it", remedy="run the same again later"
             )
             try:
                 obstore.put(self._store, key, data, mode="create", use_multipart=False)

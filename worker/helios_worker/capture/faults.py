@@ -34,7 +34,7 @@ class NetworkChanged(HeliosError):
     """Chrome gives up what it is loading when an interface or address of the machine comes or goes, from here too."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(f"{plain(url)} was not loaded, for this machine's network changed meanwhile")
+        super().__init__(f"{plain(url)} was not loaded because this machine's network changed meanwhile")
 
 
 CHANGED = frozenset({"net::ERR_NETWORK_CHANGED", "net::ERR_NETWORK_IO_SUSPENDED"})

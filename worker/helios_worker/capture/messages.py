@@ -15,8 +15,8 @@ _PLACE = re.compile(r"(?:https?|file|blob):[^\s()]+:\d+:\d+")
 def plain(text: str) -> str:
     """A text of the page's as one printable line: its own files by their paths, without the hosts that serve them.
 
-    >>> plain("http://4f2a.composition.localhost/img/a.png was answered with 404")
-    'img/a.png was answered with 404'
+    >>> plain("http://4f2a.composition.localhost/img/a.png not found")
+    'img/a.png not found'
     """
     return one_line(_OURS.sub(lambda url: url.group(1) or "the page", text), LONGEST, keep_start=True)
 
@@ -34,3 +34,13 @@ def exception_text(details: Mapping[str, Any]) -> str:
         return plain(f"{message.strip()} ({place.group()})")
     url = details.get("url")
     return plain(f"{message.strip()} ({url}:{details['lineNumber'] + 1})" if url else message.strip())
+
+
+def is_foreign(url: str) -> bool:
+    """Whether a URL is on the network, and not of a composition's own site.
+
+    >>> is_foreign("http://4f2a.composition.localhost/a.js"), is_foreign("https://cdn.example/a.js")
+    (False, True)
+    """
+    host = re.match(r"https?://([^/:?#]+)", url)
+    return host is not None and not host[1].endswith(HOST_SUFFIX)

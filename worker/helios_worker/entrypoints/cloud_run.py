@@ -198,14 +198,14 @@ def create_cloud_run_server(
         for worker in workers:
             worker.close(CLOSE_SECONDS)
         raise UserError(
-            f"port {listen} cannot be listened on: {error.strerror or error}", remedy="set PORT to another one"
+            f"cannot listen on port {listen}: {error.strerror or error}", remedy="set PORT to another one"
         ) from error
 
 
 def _port_of(environment: Mapping[str, str]) -> int:
     text = environment.get("PORT") or str(DEFAULT_PORT)
     if not text.isdecimal() or not 0 < int(text) < 1 << 16:
-        raise UserError(f"PORT is {text[:20]!r}, which is no port")
+        raise UserError(f"PORT is {text[:20]!r}, which is not a port number")
     return int(text)
 
 

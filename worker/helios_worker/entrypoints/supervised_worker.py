@@ -20,7 +20,7 @@ RESERVE_SECONDS, RESERVE_SHARE = 6.0, 0.3
 """Of the time until an answer is due, what is kept for winding up: the lesser of the two."""
 HEARD_SHARE = 0.6
 """Of that reserve, how long a stage may take to hear that it is to end, before its browsers are killed."""
-STOPPED = "the worker was told to stop; ask for it again"
+STOPPED = "the worker was told to stop; send the request again"
 
 
 class SupervisedWorker:
@@ -106,7 +106,7 @@ class SupervisedWorker:
         work = max(0.0, seconds - reserve)
         what = f"chunk {payload.chunkIndex}" if payload.stage == "chunk" else f"the {payload.stage}"
         why = (
-            f"{what} was not done in the {work:.0f} s that there were; give the function more time or memory, "
+            f"{what} was not done in the {work:.0f} s it had; give the function more time or memory, "
             "or cut smaller chunks"
         )
         try:

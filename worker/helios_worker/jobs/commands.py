@@ -27,7 +27,8 @@ async def run_command(chunk: Chunk, workspace: Path, *, allowed: bool) -> dict[s
     """
     if chunk.command is None:
         raise UserError(
-            f"chunk {chunk.id} has neither a command nor a plan of ours", remedy="plan the job with heliosctl"
+            f"chunk {chunk.id} has no command, and was not planned by this package",
+            remedy="plan the job with heliosctl",
         )
     if not allowed:
         raise UserError(

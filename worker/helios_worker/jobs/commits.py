@@ -53,5 +53,5 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
         first = error.errors()[0]
         field = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
         raise CorruptArtifact(
-            f"{job_path} is no job: {field}{first['msg']}", remedy="remove it and plan it again"
+            f"{job_path} is not a job: {field}{first['msg']}", remedy="remove it and plan it again"
         ) from error

@@ -128,7 +128,7 @@ class JobSpec(BaseModel):
             CorruptArtifact: the job was not planned by this package.
         """
         if self.helios is None:
-            raise CorruptArtifact(f"job {self.id} has no part of ours: its chunks run as commands only")
+            raise CorruptArtifact(f"job {self.id} was not planned by this package: its chunks can only run as commands")
         return self.helios
 
     @property

@@ -42,7 +42,7 @@ async def open_film(
         await page.close()
         settings = wanted
     raise UserError(
-        f"the page declares another size each time it is opened: {film.encoder.width}x{film.encoder.height} at last",
+        f"the page declares another size each time it is opened, the last {film.encoder.width}x{film.encoder.height}",
         remedy="give --width and --height",
     )
 
@@ -53,17 +53,19 @@ def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) ->
     fps_text = video.fps or declared.fps
     if fps_text is None:
         fps_text = "30"
-        warnings.append("neither the request nor the page gives a frame rate; 30 is used")
+        warnings.append("no frame rate set; using 30. Set data-fps or --fps.")
     fps = exact_fps(fps_text)
     width, height = video.width or declared.width, video.height or declared.height
     if width is None or height is None:
         width, height = width or FALLBACK_SIZE[0], height or FALLBACK_SIZE[1]
-        warnings.append(f"neither the request nor the page gives a size; {width}x{height} is used")
+        warnings.append(
+            f"no size set; using {width}x{height}. Set data-width and data-height, or --width and --height."
+        )
     lengths = (video.frames, _frames(video.duration, fps), declared.frames, _frames(declared.duration, fps))
     frames = next((length for length in lengths if length is not None), None)
     if frames is None:
         raise UserError(
-            "how long is the film? Neither the request nor the page says",
+            "the film has no length",
             remedy='give --duration 10 or --frames 300, or write data-duration="10" on the page\'s <html>',
         )
     if not 0 < frames <= MAX_FRAMES:

@@ -58,10 +58,10 @@ class SeekabilityProbe:
         if differing:
             raise UserError(
                 f"the page is not repeatable: frames {', '.join(map(str, differing))} differ between two equal runs",
-                remedy="look for what the clock cannot rule: answers from the network, a SharedWorker, live media",
+                remedy="look for what the virtual clock cannot control: network answers, a SharedWorker, live media",
             )
         self.warnings.append(
-            "the page keeps state from frame to frame, so each chunk walks through all the frames before it"
+            "the page keeps state from frame to frame, so each chunk plays through all the frames before it"
         )
         return True
 

@@ -9,7 +9,7 @@ class SeamMismatch(PageError):
 
     def __init__(self, frame: int) -> None:
         super().__init__(
-            f"frame {frame} looks different when the page jumps to it than when it walks there: "
+            f"frame {frame} looks different when the page jumps to it than when it plays up to it: "
             "the page keeps state from frame to frame",
             remedy="render with --seeking Stateful",
         )

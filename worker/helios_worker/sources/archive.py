@@ -111,7 +111,7 @@ class _Writer:
             member.encode()
         except UnicodeEncodeError:
             raise BadArchive(
-                self.name, f"holds {member[:200]!r}, whose name is no UTF-8", "rename the file and pack it again"
+                self.name, f"holds {member[:200]!r}, whose name is not UTF-8", "rename the file and pack it again"
             ) from None
         if not parts or any(part.startswith(".") for part in parts):
             return None
@@ -123,7 +123,7 @@ class _Writer:
             raise BadArchive(
                 self.name,
                 f"holds {member[:200]!r}, which is {kind}",
-                "pack it with what links point to in their place: tar --dereference (-h)",
+                "pack the files that links point to instead: tar --dereference (-h)",
             )
 
     def make_folder(self, member: str) -> None:

@@ -143,7 +143,7 @@ def _fetch_folder(store: ArtifactStore, folder: Path, exclude: Collection[str], 
     def fetch(found: Entry) -> None:
         if not store.fetch(found.key, folder / found.key, tag=found.tag):
             raise StoreError(
-                f"{store.url}{found.key} went away while the plan took the composition's files",
+                f"{store.url}{found.key} disappeared while the plan read the composition's files",
                 remedy="run the command again when nothing removes files there",
             )
 

@@ -209,7 +209,7 @@ def live_warnings(requests: list[str]) -> list[str]:
         return []
     more = f" and {len(requests) - LIVE_TOLD} more" if len(requests) > LIVE_TOLD else ""
     named = ", ".join(plain(request) for request in requests[:LIVE_TOLD])
-    return [f"not recorded, so every chunk asks for itself, and the answers must not differ: {named}{more}"]
+    return [f"not recorded, so each chunk sends these requests itself and must get the same answers: {named}{more}"]
 
 
 def _commit(store: ArtifactStore, key: str, job: JobSpec) -> JobSpec:

@@ -90,7 +90,7 @@ def _stitch(job: JobSpec, store: ArtifactStore, output: str, scratch: Path) -> S
                 decode=False,
             )
             if report.problems:
-                raise HeliosError(f"the stitched film is not right: {'; '.join(report.problems[:3])}")
+                raise HeliosError(f"the stitched film failed its check: {'; '.join(report.problems[:3])}")
             digest, size = file_digest(partial), partial.stat().st_size
             publish(partial, target, output)
         except OSError as error:

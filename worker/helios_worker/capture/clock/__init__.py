@@ -1,6 +1,7 @@
 """The virtual clock: JavaScript that runs in every realm of a page before any script of the page's own.
 
-The parts are one script, in this order; each says what it is for at its top.
+The parts are one script, in the order of PARTS, and share one scope. Each says at its top what it is for. `make types`
+checks them as one program (scripts/javascript/tsconfig.json).
 """
 
 from functools import cache
@@ -9,7 +10,13 @@ from typing import Any
 
 import orjson
 
-PARTS = ("kernel", "time", "timers", "frames", "loads", "random", "animations", "limits", "media", "page")
+PARTS = (
+    *("native", "patching"),
+    *("queue", "driver", "steps", "kernel", "realm"),
+    *("time", "timers", "frames", "loads", "random", "animations", "needs", "limits"),
+    *("playback", "media_api", "media_elements", "pictures", "media"),
+    "page",
+)
 # 2026-01-01T00:00:00Z: what Date.now() says at frame 0.
 EPOCH_MS = 1_767_225_600_000
 

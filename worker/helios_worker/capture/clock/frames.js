@@ -3,21 +3,26 @@
 {
   let lastId = 0;
 
-  /** Callbacks waiting for their next round; one that is cancelled during the round does not run. */
+  /** The callbacks that wait for the next round. One that is cancelled during the round does not run. */
   function callbackList() {
+    /** @type {Map<number, Function>} */
     let waiting = new Map();
+    /** @type {Map<number, Function>} */
     let running = new Map();
     return {
+      /** @param {unknown} callback */
       add(callback) {
         if (typeof callback !== "function") throw new TypeError("the callback provided is not a function");
         lastId += 1;
         waiting.set(lastId, callback);
         return lastId;
       },
+      /** @param {unknown} id */
       cancel(id) {
         waiting.delete(Number(id));
         running.delete(Number(id));
       },
+      /** @param {unknown} argument passed to each */
       run(argument) {
         running = waiting;
         waiting = new Map();

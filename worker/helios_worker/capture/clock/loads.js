@@ -1,10 +1,11 @@
-// What scripts begin to load: time stands still until it has come, so that a slow server moves nothing.
+// What scripts begin to load: time stands still until it has arrived, so that a slow server changes nothing.
 //
-// The driver sees every request, but asking it after each timer would cost a round trip each. So a realm only
-// notes that something may have been asked for: calls that load, and new images, scripts, sheets and frames.
-// What this misses (a background image, import()) is waited for at the end of the frame.
+// The driver sees every request, but asking it after each timer would cost a round trip. So a realm only notes that a
+// script may have requested something: by a call that loads, or by a new image, script, style sheet or frame. The
+// driver waits for what this misses (a background image, import()) at the end of the frame.
 
 {
+  /** @param {object | undefined} target @param {string} name */
   const note = (target, name) => after(target, name, () => (kernel.loads += 1));
 
   note(globalThis, "fetch");
@@ -33,7 +34,8 @@
     };
   }
 
-  // Messages between realms, which the driver passes to and fro until none is under way.
+  // Messages between realms: the driver lets the realms take turns until none is under way.
+  /** @param {object | undefined} target */
   const count = (target) => after(target, "postMessage", () => (kernel.posted += 1));
   count(globalThis.Worker && Worker.prototype);
   count(globalThis.MessagePort && MessagePort.prototype);

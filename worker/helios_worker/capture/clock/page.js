@@ -1,13 +1,14 @@
 // What a page declares and expects: the contracts of plain pages, GSAP, Helios and HyperFrames.
 //
-// A page is never changed; it is met on its own terms. Plain pages need nothing but the clock. GSAP smooths
-// over lags, which a jump is not. Helios reads __HELIOS_VIRTUAL_TIME__ (ms). HyperFrames has paused timelines
-// in window.__timelines, sought in seconds, and clips shown by data-start and data-duration.
+// A page needs no change to be rendered. Plain pages need only the clock. GSAP smooths over lags, and a jump must not
+// count as one. Helios reads __HELIOS_VIRTUAL_TIME__ (milliseconds). HyperFrames has paused timelines in
+// window.__timelines, which are sought in seconds, and clips that data-start and data-duration show and hide.
 
 if (isWindow) {
   if (config.props !== undefined && !("__HELIOS_PROPS__" in window)) window.__HELIOS_PROPS__ = config.props;
 
   let readySettled = false;
+  /** @type {PromiseLike<unknown> | null} */
   let readyWatched = null;
 
   /** The page's own promise: window.__HELIOS_READY__, a promise or a function that returns one. */
@@ -62,7 +63,10 @@ if (isWindow) {
       for (const timeline of Object.values(timelines)) {
         if (timeline && typeof timeline.seek === "function") callPage(timeline.seek, timeline, [seconds, false]);
       }
-      for (const clip of document.querySelectorAll("[data-composition-id] [data-start]")) {
+      const clips = /** @type {NodeListOf<HTMLElement>} */ (
+        document.querySelectorAll("[data-composition-id] [data-start]")
+      );
+      for (const clip of clips) {
         const start = Number(clip.dataset.start);
         const length = clip.dataset.duration === undefined ? Infinity : Number(clip.dataset.duration);
         clip.style.visibility = seconds >= start && seconds < start + length ? "" : "hidden";
@@ -73,32 +77,41 @@ if (isWindow) {
   realm.settle = async () => {
     await realm.showMedia();
     if (document.fonts && document.fonts.status === "loading") await document.fonts.ready;
-    const stable = window.helios && window.helios.waitUntilStable;
-    if (typeof stable === "function") {
+    const { helios } = window;
+    if (helios && typeof helios.waitUntilStable === "function") {
       stabilising = true;
       try {
-        await stable.call(window.helios);
+        await helios.waitUntilStable();
       } finally {
         stabilising = false;
       }
     }
   };
 
-  /** Size, rate and length as the page declares them, null where it does not; asked of the page, not of its frames. */
+  /** What a signal of a Helios page holds. @param {unknown} signal */
+  const signalValue = (signal) =>
+    signal && typeof signal === "object" && "value" in signal ? signal.value : undefined;
+
+  // Only the page itself is asked, not its frames.
   if (!inherited) {
+    /** Size, frame rate and length as the page declares them, null where it does not. */
     kernel.declared = () => {
-      const root = document.querySelector("[data-composition-id]") || document.querySelector("[data-width][data-height]") || document.documentElement;
-      const helios = window.helios;
-      const signal = (value) => (value && typeof value === "object" && "value" in value ? value.value : undefined);
+      /** @type {(selector: string) => HTMLElement | null} */
+      const first = (selector) => document.querySelector(selector);
+      const root = first("[data-composition-id]") || first("[data-width][data-height]") || document.documentElement;
+      const { width, height, fps, duration, frames, compositionId } = root.dataset;
+      const { helios } = window;
       return {
-        width: root.dataset.width || null,
-        height: root.dataset.height || null,
-        fps: root.dataset.fps || (helios && signal(helios.fps)) || (root.dataset.compositionId !== undefined ? 30 : null),
-        duration: root.dataset.duration || (helios && signal(helios.duration)) || null,
-        frames: root.dataset.frames || null,
+        width: width || null,
+        height: height || null,
+        fps: fps || (helios && signalValue(helios.fps)) || (compositionId !== undefined ? 30 : null),
+        duration: duration || (helios && signalValue(helios.duration)) || null,
+        frames: frames || null,
       };
     };
   }
 
-  if (navigator.serviceWorker) Object.defineProperty(Navigator.prototype, "serviceWorker", { get: () => undefined, configurable: true });
+  if (navigator.serviceWorker) {
+    Object.defineProperty(Navigator.prototype, "serviceWorker", { get: () => undefined, configurable: true });
+  }
 }

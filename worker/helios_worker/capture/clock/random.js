@@ -1,14 +1,14 @@
-// Seeded randomness: Math.random, crypto.getRandomValues, crypto.randomUUID. crypto.subtle is left alone.
+// Seeded randomness: Math.random, crypto.getRandomValues, crypto.randomUUID. crypto.subtle stays the browser's own.
 //
-// Each realm has its own stream, seeded by its place in the frame tree, so that frames that load in another
-// order still draw the same numbers. The generator is sfc32 (Chris Doty-Humphrey, PractRand).
+// Each realm has its own stream, seeded by its place in the frame tree, so that frames draw the same numbers in
+// whatever order they load. The generator is sfc32 (Chris Doty-Humphrey, PractRand).
 
 {
   const place = (() => {
     if (!isWindow) return `worker ${config.realmName}`;
     const path = [];
     try {
-      for (let view = window; view.parent !== view; view = view.parent) {
+      for (let view = /** @type {Window} */ (window); view.parent !== view; view = view.parent) {
         let index = 0;
         while (view.parent[index] !== view) index += 1;
         path.unshift(index);
@@ -21,7 +21,9 @@
 
   // FNV-1a over the seed and the realm's place.
   let hash = 0x811c9dc5;
-  for (const character of `${config.seed}:${place}`) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193) >>> 0;
+  for (const character of `${config.seed}:${place}`) {
+    hash = Math.imul(hash ^ /** @type {number} */ (character.codePointAt(0)), 0x01000193) >>> 0;
+  }
 
   let [a, b, c, d] = [0x9e3779b9, hash, hash ^ 0x85ebca6b, 1];
   const next = () => {
@@ -40,19 +42,17 @@
   };
 
   if (globalThis.Crypto) {
-    patch(Crypto.prototype, "getRandomValues", function (array) {
+    patch(Crypto.prototype, "getRandomValues", (array) => {
       const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
       for (let index = 0; index < bytes.length; index += 1) bytes[index] = next() & 0xff;
       return array;
     });
-    if (Crypto.prototype.randomUUID) {
-      patch(Crypto.prototype, "randomUUID", () => {
-        const hex = Array.from({ length: 32 }, () => (next() & 15).toString(16));
-        hex[12] = "4";
-        hex[16] = "89ab"[next() & 3];
-        const text = hex.join("");
-        return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join("-");
-      });
-    }
+    patch(Crypto.prototype, "randomUUID", () => {
+      const hex = Array.from({ length: 32 }, () => (next() & 15).toString(16));
+      hex[12] = "4";
+      hex[16] = "89ab"[next() & 3];
+      const text = hex.join("");
+      return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join("-");
+    });
   }
 }

@@ -3,6 +3,10 @@
 const NativeDate = Date;
 const wallClock = () => Math.floor(config.epochMs + kernel.now);
 
+/**
+ * @this {unknown}
+ * @param {any[]} args
+ */
 function VirtualDate(...args) {
   if (!new.target) return new NativeDate(wallClock()).toString();
   return Reflect.construct(NativeDate, args.length === 0 ? [wallClock()] : args, new.target);
@@ -17,12 +21,12 @@ NativeDate.prototype.constructor = VirtualDate;
 Object.defineProperty(globalThis, "Date", { value: VirtualDate, writable: true, configurable: true });
 
 {
-  const format = Object.getOwnPropertyDescriptor(Intl.DateTimeFormat.prototype, "format").get;
+  const format = accessor(Intl.DateTimeFormat.prototype, "format");
   const formatToParts = Intl.DateTimeFormat.prototype.formatToParts;
   patch(Intl.DateTimeFormat.prototype, "format", {
     get() {
-      const formatter = format.call(this);
-      return (date) => formatter(date === undefined ? wallClock() : date);
+      const formatter = format.get.call(this);
+      return (/** @type {Date | number | undefined} */ date) => formatter(date === undefined ? wallClock() : date);
     },
   });
   patch(Intl.DateTimeFormat.prototype, "formatToParts", function (date) {
@@ -33,6 +37,7 @@ Object.defineProperty(globalThis, "Date", { value: VirtualDate, writable: true, 
 if (globalThis.Temporal) {
   const { Temporal } = globalThis;
   const instant = () => Temporal.Instant.fromEpochMilliseconds(wallClock());
+  /** @param {string} [zone] */
   const zoned = (zone) => instant().toZonedDateTimeISO(zone || Temporal.Now.timeZoneId());
   patch(Temporal.Now, "instant", () => instant());
   patch(Temporal.Now, "zonedDateTimeISO", (zone) => zoned(zone));

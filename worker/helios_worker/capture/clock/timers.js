@@ -1,10 +1,12 @@
 // setTimeout, setInterval, AbortSignal.timeout, scheduler.postTask with a delay.
 
 {
-  let lastId = 0;
   const LONGEST = 2 ** 31 - 1;
 
-  /** A delay as the platform takes it: whole milliseconds; what does not fit in 31 bits counts as none. */
+  /**
+   * A delay as the platform takes it: whole milliseconds. One that does not fit in 31 bits counts as 0.
+   * @param {unknown} delay
+   */
   const milliseconds = (delay) => {
     const whole = Math.trunc(Number(delay)) || 0;
     return whole > 0 && whole <= LONGEST ? whole : 0;
@@ -15,17 +17,22 @@
     return line ? line.trim().replace(/^at /, "") : "";
   };
 
+  /**
+   * @param {unknown} callback a function, or a script's text
+   * @param {unknown} delay
+   * @param {unknown[]} args
+   * @param {boolean} repeats
+   */
   function add(callback, delay, args, repeats) {
     const { nesting } = kernel;
     const wait = atLeastFour(milliseconds(delay), nesting);
     const interval = repeats ? milliseconds(delay) : undefined;
-    // Numbers of all realms of a kernel are apart, so that a frame cannot clear another's timer.
-    const id = (kernel.lastTimer = (kernel.lastTimer || 0) + 1);
-    lastId = id;
+    // All realms of a kernel count together, so that a frame cannot clear another's timer.
+    const id = (kernel.lastTimer += 1);
     kernel.schedule({
       id,
       due: kernel.now + wait,
-      loading: kernel.loading || 0,
+      loading: kernel.loading,
       interval,
       nesting,
       callback,
@@ -39,6 +46,7 @@
     return id;
   }
 
+  /** @param {unknown} id */
   const clear = (id) => kernel.cancel(Number(id));
   globalThis.setTimeout = function setTimeout(callback, delay, ...args) {
     return add(callback, delay, args, false);

@@ -25,7 +25,7 @@ from helios_worker.artifacts.recording import (
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.devtools.session import Session
-from helios_worker.capture.messages import HOST_SUFFIX
+from helios_worker.capture.messages import is_foreign
 from helios_worker.errors import CorruptBlob, HeliosError
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -231,13 +231,3 @@ class _Paused:
 
     async def _send(self, method: str, **params: Any) -> Message:
         return await self._session.command(method, {"requestId": self._id, **params})
-
-
-def is_foreign(url: str) -> bool:
-    """Whether a URL is on the network, and not of a composition's own site.
-
-    >>> is_foreign("http://4f2a.composition.localhost/a.js"), is_foreign("https://cdn.example/a.js")
-    (False, True)
-    """
-    found = re.match(r"https?://([^/:?#]+)", url)
-    return found is not None and not found[1].endswith(HOST_SUFFIX)

@@ -108,7 +108,7 @@ def find_browser() -> Path:
     if chosen:
         if Path(chosen).is_file() and os.access(chosen, os.X_OK):
             return Path(chosen)
-        raise BrowserMissing(f"HELIOS_CHROMIUM is {chosen}, which is no executable file")
+        raise BrowserMissing(f"HELIOS_CHROMIUM is {chosen}, which is not an executable file")
     for name in CANDIDATES:
         found = shutil.which(name)
         if found:

@@ -26,9 +26,9 @@ class Console:
         self._fault: HeliosError | None = None
         self._page_errors = page_errors
 
-    def complain(self, text: str, *, kind: str) -> None:
+    def complain(self, text: str) -> None:
         """Notes something that the page does wrong."""
-        line = f"{kind}: {plain(text)}"
+        line = plain(text)
         self.lines.append(line)
         if self._page_errors == "fail":
             self.errors.append(line)
@@ -65,7 +65,7 @@ class Console:
         at = f"at frame {playhead.frame} (t = {playhead.frame_ms / 1000:.3f} s)"
         raise PageError(
             f"the page failed {'while loading' if playhead.frame < 0 else at}: {first}{more}{console}",
-            remedy="mend the page, or render with --page-errors warn",
+            remedy="fix the page, or render with --page-errors warn",
         )
 
     @property
@@ -87,4 +87,4 @@ class Console:
             self.lines.append(plain(f"{entry['level']}: {entry['text']} {entry.get('url', '')}"))
 
     def _on_exception(self, params: Message) -> None:
-        self.complain(exception_text(params["exceptionDetails"]), kind="uncaught error")
+        self.complain(f"uncaught error: {exception_text(params['exceptionDetails'])}")

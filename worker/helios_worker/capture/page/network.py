@@ -2,9 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.faults import CHANGED, NetworkChanged
+from helios_worker.capture.messages import is_foreign
 from helios_worker.capture.page.console import Console
 
 # Images whose pictures count from the first frame that draws them: each frame of their page is drawn, wanted or not.
@@ -111,7 +113,7 @@ class Network:
         status = params["response"]["status"]
         url = params["response"]["url"]
         if status >= 400 and not url.endswith("/favicon.ico"):
-            self._console.complain(f"{url} was answered with {status}", kind="missing file")
+            self._console.complain(_refusal(url, status))
         if params["response"].get("mimeType") in ANIMATED_IMAGES:
             self.has_animated_images = True
 
@@ -124,4 +126,11 @@ class Network:
             self._console.blame(NetworkChanged(request.url))
         elif request is not None and params.get("errorText") and not params.get("canceled"):
             reason = params.get("blockedReason") or params["errorText"]
-            self._console.complain(f"{request.url} could not be loaded: {reason}", kind="missing file")
+            self._console.complain(f"{request.url} could not be loaded: {reason}")
+
+
+def _refusal(url: str, status: int) -> str:
+    """What an error status means for the page's author."""
+    if status != HTTPStatus.NOT_FOUND:
+        return f"{url} could not be loaded: the server answered {status}"
+    return f"{url} not found (404)" + ("" if is_foreign(url) else ": only the page's folder is served")

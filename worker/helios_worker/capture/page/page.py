@@ -173,7 +173,7 @@ class Page:
             self._last_picture = picture
             return picture
         raise PageError(
-            f"frame {self.frame}: the page asks for new files each time it is drawn",
+            f"frame {self.frame}: the page requests new files each time it is drawn",
             remedy="load them before frame 0, or declare window.__HELIOS_READY__",
         )
 
@@ -188,7 +188,7 @@ class Page:
         self._loaded.set()
 
     def _on_dialog(self, params: Message) -> None:
-        self.console.lines.append(plain(f"{params['type']}() was answered by itself: {params['message']}"))
+        self.console.lines.append(plain(f"{params['type']}() was accepted automatically: {params['message']}"))
         self._session.post("Page.handleJavaScriptDialog", {"accept": True})
 
     def _on_binding(self, params: Message) -> None:

@@ -113,9 +113,9 @@ def summary(report: Mapping[str, Any]) -> str:
     if report.get("script"):
         return plain(f"a script does not return: {report['script'][0]}")
     if "pending" not in report:
-        return "the page does not answer: a script of it does not return"
+        return "the page does not answer: one of its scripts does not return"
     waits = [f"request {url}" for url in report["requests"][:EXAMPLES_TOLD]] + list(report["pending"])[:EXAMPLES_TOLD]
     if not waits:
         timers = report.get("timers", [])[:EXAMPLES_TOLD]
         waits = [f"timer {timer['kind']} due at {timer['due']:.0f} ms: {timer['callback']}" for timer in timers]
-    return plain("waiting for " + "; ".join(waits)) if waits else "the page does not come to rest"
+    return plain("waiting for " + "; ".join(waits)) if waits else "the page does not settle"

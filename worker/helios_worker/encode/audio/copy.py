@@ -69,6 +69,6 @@ def open_audio(source: Source) -> Iterator[AudioCopy]:
     try:
         container = open_input(source)
     except av.FFmpegError as error:
-        raise CorruptArtifact(f"{name} is no readable audio ({error.strerror})") from error
+        raise CorruptArtifact(f"{name} is not readable audio ({error.strerror})") from error
     with container:
         yield AudioCopy(container, name)

@@ -144,12 +144,12 @@ def open_track(source: Source, *, name: str | None = None, fps: Fraction | None 
     label = name or (str(source) if isinstance(source, Path) else "segment in memory")
     try:
         if not read_layout(source).is_whole:  # FFmpeg does not mind a missing end
-            raise CorruptSegment(label, "no readable MP4 (it is cut)")
+            raise CorruptSegment(label, "not a readable MP4 (it is cut off)")
         container = open_input(source, demuxer="mp4")
     except PermissionError:
         raise
     except (av.FFmpegError, FileNotFoundError, IsADirectoryError) as error:
-        raise CorruptSegment(label, f"no readable MP4 ({error.strerror})") from error
+        raise CorruptSegment(label, f"not a readable MP4 ({error.strerror})") from error
     with container:
         yield TrackReader(container, label, fps)
 

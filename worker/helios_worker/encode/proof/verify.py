@@ -79,7 +79,7 @@ def verify_video(
     Raises UserError if there is no such file and CorruptArtifact if no video can be found in it.
     """
     if not path.is_file():
-        raise UserError(f"{path} is no file")
+        raise UserError(f"there is no file {path}")
     try:
         with open_input(path) as container:
             if not container.streams.video or container.streams.video[0].codec_context is None:
@@ -87,7 +87,7 @@ def verify_video(
             check = _Check(container, path, fps, threads if decode else None)
             return check.run(frames, {"width": width, "height": height, "fps": fps})
     except av.FFmpegError as error:
-        raise CorruptArtifact(f"{path} is no readable video ({error.strerror})") from error
+        raise CorruptArtifact(f"{path} is not a readable video ({error.strerror})") from error
 
 
 class _Check:

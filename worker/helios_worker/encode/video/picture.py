@@ -72,7 +72,7 @@ class PictureDecoder:
         capture = _capture_format(data)
         if capture not in self._captures:
             raise BadPicture(
-                f"a {capture} picture carries too little for {self._settings.pixel_format}",
+                f"a {capture} picture carries too little colour for {self._settings.pixel_format}",
                 remedy=f"capture as {' or '.join(sorted(self._captures))}",
             )
         picture = self._decompress(capture, data)

@@ -135,7 +135,10 @@ def test_long_texts_keep_both_ends():
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
-        ("two\nlines\x1b[31m\x07 and a bell", "two lines [31m and a bell"),
+        ("two\nlines\x1b[31m\x07 and a bell", "two lines and a bell"),
+        ("\x1b]0;a title\x07\x1b[2J\x1b[1;31mred\x1b]8;;https://evil.example\x1b\\", "red"),
+        ("\x9b31mred \x1bP1;1|device\x9ccontrol", "red control"),
+        ("\x1b]0;never ends " + "x" * 5000, ""),
         (b"\xff\xfehalf", "��half"),
         ("x" * 600, "x" * 499 + "…"),
         (chr(0x202E) + "reversed", "reversed"),

@@ -106,6 +106,6 @@ def test_a_chunk_that_would_outlast_the_function_is_answered_before(engine, imag
         job = done(api, jobPath=long, stage="plan")["jobPath"]
         status, body = parts(api.invoke({"jobPath": job}, seconds=6))
         assert (status, body["exitCode"]) == (500, 75)
-        assert "chunk 0 was not done in the 4 s that there were" in body["stderr"]
+        assert "chunk 0 was not done in the 4 s it had" in body["stderr"]
         planned = done(api, jobPath=ask_for(store, "film", f"{pages}/index.html"), stage="plan")
         done(api, jobPath=planned["jobPath"], chunkIndex=0)

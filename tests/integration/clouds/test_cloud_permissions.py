@@ -12,11 +12,16 @@ import botocore.session
 import pytest
 import yaml
 
-from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
-from helios_adapters.aws.function import LambdaFunction
-from helios_adapters.google.job import CloudRunJobConfig, CloudRunJobs
-from helios_adapters.google.resources import CloudRunService
-from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
+from helios_adapters import (
+    CloudRunAdapter,
+    CloudRunConfig,
+    CloudRunJobAdapter,
+    CloudRunJobConfig,
+    CloudRunService,
+    LambdaAdapter,
+    LambdaConfig,
+    LambdaFunction,
+)
 from helios_crds.wire import Payload
 from tests.clouds.cloud_run_server import PROJECT, CloudRunServer
 from tests.clouds.cloud_run_server import REGION as GOOGLE_REGION
@@ -129,7 +134,7 @@ async def test_who_deploys_to_cloud_run(cloud_run: CloudRunServer, repository: P
         adapter = CloudRunAdapter()
         await adapter.deploy(CloudRunConfig(name=NAME, region=GOOGLE_REGION, project=PROJECT, service=wanted))
         await adapter.close()
-        await CloudRunJobs().deploy(CloudRunJobConfig(NAME, GOOGLE_REGION, PROJECT, job=wanted))
+        await CloudRunJobAdapter().deploy(CloudRunJobConfig(NAME, GOOGLE_REGION, PROJECT, job=wanted))
     assert seen_permissions(cloud_run) == google_permissions(repository, "google-deployer")
 
 
@@ -143,18 +148,18 @@ async def test_who_calls_a_service(cloud_run: CloudRunServer, repository: Path):
 
 
 async def test_who_calls_a_job(cloud_run: CloudRunServer, processes: list[subprocess.Popen[bytes]], repository: Path):
-    await CloudRunJobs().deploy(CloudRunJobConfig(NAME, GOOGLE_REGION, PROJECT, job=CloudRunService("image:1")))
+    await CloudRunJobAdapter().deploy(CloudRunJobConfig(NAME, GOOGLE_REGION, PROJECT, job=CloudRunService("image:1")))
     cloud_run.requests.clear()
-    jobs = CloudRunJobs()
+    jobs = CloudRunJobAdapter()
     await jobs.deploy(CloudRunJobConfig(NAME, GOOGLE_REGION, PROJECT))
-    failed = await jobs.begin(CHUNK, "one")
+    failed = await jobs.api.begin(CHUNK, "one")
     processes[0].communicate(b"64\n")
-    reply = await jobs.outcome(failed)
+    reply = await jobs.api.outcome(failed)
     assert reply is not None
     assert reply.exitCode == 64
-    name = await jobs.begin(CHUNK, "two")
-    assert await jobs.find(["two"]) == {"two": name}
-    await jobs.cancel(name)
+    name = await jobs.api.begin(CHUNK, "two")
+    assert await jobs.api.find("two") == name
+    await jobs.api.cancel(name)
     assert seen_permissions(cloud_run) == google_permissions(repository, "google-job-caller")
 
 

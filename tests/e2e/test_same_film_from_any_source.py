@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.settings import NODE_ADDRESS
+from tests.e2e.barcode_pages import flat_files
 from tests.e2e.cluster import Cluster
-from tests.e2e.compositions import flat_files
 from tests.e2e.films import completed, film_of, numbers, render_job
 from tests.e2e.pods import shell_job
 

@@ -124,7 +124,7 @@ def test_a_chunk_that_would_not_be_done_is_answered_before_the_deadline(function
     """The test's Lambda raises TimedOut at the deadline."""
     status, reply = function.invoke({"jobPath": film.slow}, seconds=6)
     assert (status, reply["exitCode"]) == (500, 75)
-    assert "chunk 0 was not done in the 4 s that there were; give the function more time" in reply["stderr"]
+    assert "chunk 0 was not done in the 4 s it had; give the function more time" in reply["stderr"]
 
 
 def test_a_stuck_browser_does_not_hold_the_answer_up(function, film):

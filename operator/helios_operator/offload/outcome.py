@@ -1,0 +1,56 @@
+"""How an invocation's attempt ends: by a reply, for its time, or because nobody needs it any more."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from helios_crds.text import one_line
+from helios_crds.wire import RESULT_BYTES, ExitCode, Reply, Stage
+from helios_operator.decide.policies.failure_causes import TOO_LONG
+from helios_operator.model.state import Attempt, AttemptPhase
+
+MAX_WORDS = 1000
+
+
+def replied(attempt: Attempt, reply: Reply, now: datetime, *, disrupted: bool) -> Attempt:
+    """The attempt after its reply. What was given up and ends well is as good as any; what it failed of is settled."""
+    is_done = reply.exitCode == ExitCode.DONE
+    if not (attempt.is_active or is_done):
+        return attempt
+    return replace(
+        attempt,
+        phase=AttemptPhase.SUCCEEDED if is_done else AttemptPhase.FAILED,
+        finished=now,
+        exit_code=reply.exitCode,
+        message=message_of(reply, attempt.work.stage),
+        disrupted=disrupted,
+    )
+
+
+def overdue(attempt: Attempt, limit: timedelta, now: datetime) -> Attempt:
+    """The attempt after it has run for longer than `limit`. Its target may be at work on it still."""
+    ended = replace(attempt, phase=AttemptPhase.FAILED, finished=now, exit_code=1)
+    return replace(ended, allowed=limit, reason=TOO_LONG)
+
+
+def stopped(attempt: Attempt, now: datetime) -> Attempt:
+    """The attempt after nobody waits for it any more."""
+    return replace(attempt, phase=AttemptPhase.FAILED, stopping=True, disrupted=True, finished=now)
+
+
+def message_of(reply: Reply, stage: Stage) -> str:
+    """A reply as a termination message: the result of what is done, or what a failed worker said, which is bounded."""
+    if reply.exitCode == ExitCode.DONE:
+        return "" if stage is Stage.CHUNK else _json(reply.result or {})
+    bad = (reply.result or {}).get("badChunks")
+    said: dict[str, Any] = {"badChunks": bad} if isinstance(bad, str) else {}
+    words = one_line(reply.stderr, MAX_WORDS)
+    while len(whole := _json({**said, "message": words}).encode(errors="replace")) > RESULT_BYTES and words:
+        words = words[: len(words) // 2]
+    return whole.decode()
+
+
+def _json(value: object) -> str:
+    """As short as the workers' own: a result that fits as it came must fit as it is kept."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
