@@ -168,6 +168,6 @@ def print_outcome(outcome: Outcome, elapsed: float, shown: str, reporting: Repor
     speed = f" ({rendered / elapsed:.1f} fps{reused})" if rendered else f" ({reused.removeprefix(', ')})"
     line = (
         f"{shown}: {time_text(stitched['duration'])}, {stitched['frames']} frames of {encoder.width}×{encoder.height} "
-        f"at {encoder.fps} fps, {size_text(stitched['bytes'])}, in {time_text(elapsed)}{speed}"
+        f"at {encoder.fps} fps, {size_text(stitched['bytes'])}, took {time_text(elapsed)}{speed}"
     )
     console.print(line, markup=False, soft_wrap=True)

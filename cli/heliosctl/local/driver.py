@@ -91,7 +91,7 @@ class Driver:
             if failure.error != "SeamMismatch" or request.composition.seeking != "Auto":
                 raise
         self._listener.say(
-            "the page keeps state from frame to frame, which shows only now; planning again with --seeking Stateful"
+            "the page turned out to keep state from frame to frame; planning again with --seeking Stateful"
         )
         composition = request.composition.model_copy(update={"seeking": "Stateful"})
         job_path, _ = await self.plan(request.model_copy(update={"composition": composition}))

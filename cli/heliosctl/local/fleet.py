@@ -44,9 +44,8 @@ class NoTargetLeft(UserError):
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(
-            "no target is left to render on:\n" + "\n".join(f"  {reason}" for reason in reasons),
-            remedy="what is rendered is kept; mend one of them, or add local to --target, and run the same command "
-            "again",
+            "no target can be used any more:\n" + "\n".join(f"  {reason}" for reason in reasons),
+            remedy="finished chunks are kept; fix a target or add local to --target, then run the same command again",
         )
 
 
@@ -173,7 +172,7 @@ class Fleet:
             return None
         if isinstance(answer, NoRoom) and target.name not in self._full:
             self._full.add(target.name)
-            self._listener.say(f"{target.name} is full: {answer.message}; it gets fewer at once for a while")
+            self._listener.say(f"{target.name} is full: {answer.message}; sending it fewer chunks for a while")
         call = Call(target.name, OWNER, str(payload.chunkIndex))
         reply = self._health.heard(call, answer, others=target.active).reply
         if reply is not None:
@@ -193,7 +192,7 @@ class Fleet:
         now = self._clock()
         if after.is_unusable and name not in self._left_out:
             self._left_out[name] = after.why  # the operator looks again after a rest; here somebody waits
-            self._listener.say(f"{name} is left out: {after.why}")
+            self._listener.say(f"{name} is not used any more: {after.why}")
         elif after.is_resting(now) and not before.is_resting(now):
-            self._listener.say(f"{name} is rested for a while: {after.why}")
+            self._listener.say(f"{name} is paused for a while: {after.why}")
         self._changed.set()

@@ -128,7 +128,7 @@ async def test_a_full_target_costs_no_attempt_and_the_next_has_the_chunk():
     made, heard = fleet(Target("a", first, 1), Target("b", second, 1))
     assert await chunks(made, 0) == [DONE]
     assert (first.asked, second.asked) == (["c0"], ["c0"])
-    assert heard.said == ["a is full: too many; it gets fewer at once for a while"]
+    assert heard.said == ["a is full: too many; sending it fewer chunks for a while"]
 
 
 def test_a_full_target_gets_as_many_as_it_had_and_slowly_more():
@@ -175,7 +175,7 @@ async def test_a_target_of_no_use_is_left_out_and_the_chunk_goes_on():
     made, heard = fleet(Target("a", first, 5), Target("b", second, 1))
     assert await chunks(made, 0, 1, 2) == [DONE] * 3
     assert sorted(second.asked)[0] == "c0"
-    assert heard.said == ["a is left out: function f: no such function; deploy it"]
+    assert heard.said == ["a is not used any more: function f: no such function; deploy it"]
 
 
 async def test_without_a_target_it_ends_with_all_reasons():
@@ -216,7 +216,7 @@ def test_a_target_that_loses_worker_after_worker_is_rested():
         assert len(lossy.asked) == ENOUGH
         await chunks(made, 10, 11)
         assert sound.asked == ["c10", "c11"]
-        assert heard.said == ["a is rested for a while: 5 chunks in a row failed there, the last time: a: 3 s"]
+        assert heard.said == ["a is paused for a while: 5 chunks in a row failed there, the last time: a: 3 s"]
         await asyncio.sleep(11)
         await chunks(made, 12)
         assert lossy.asked[-1] == "c12", "it is tried again"
@@ -247,7 +247,7 @@ async def test_a_target_with_another_image_is_left_out():
     first, second = Script(other), Script()
     made, heard = fleet(Target("a", first, 1), Target("b", second, 1))
     assert await chunks(made, 0) == [DONE]
-    assert heard.said == ["a is left out: browser 1 there, 2 here"]
+    assert heard.said == ["a is not used any more: browser 1 there, 2 here"]
 
 
 async def test_the_users_mistake_is_nobodys_failure():
