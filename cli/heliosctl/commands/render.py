@@ -29,7 +29,7 @@ from heliosctl.commands.job_file import is_job_file, run_job_file
 from heliosctl.errors import Stopped
 from heliosctl.local.catalogue import KEEP, tidy
 from heliosctl.local.driver import Driver, Outcome, committed_chunks
-from heliosctl.local.workers import fleet, local_workers
+from heliosctl.local.workers import fleet, local_fleet
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.progress import progress_for
 from heliosctl.terminal.report import print_json, print_labelled, size_text, stderr, time_text
@@ -113,9 +113,9 @@ def drive(
 
     async def run() -> Outcome:
         with progress_for(stderr()) as progress:
-            at_work = fleet(destinations, workers, progress) if destinations else local_workers(workers, progress)
-            async with at_work as (adapter, deployment):
-                drivers.append(Driver(adapter, deployment, store, progress, workers.retries))
+            ready = fleet(destinations, workers, progress) if destinations else local_fleet(workers, progress)
+            async with ready as targets_at_work:
+                drivers.append(Driver(targets_at_work, store, progress, workers.retries))
                 return await work(drivers[0])
 
     try:
