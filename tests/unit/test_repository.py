@@ -1,5 +1,6 @@
 """The repository keeps its own promises: locks, make targets, packaging."""
 
+import importlib
 import json
 import re
 import shutil
@@ -174,3 +175,16 @@ def test_every_decision_is_listed(repository):
     decisions = repository / "docs/decisions"
     listed = re.findall(r"\((\d{4}-[a-z0-9-]+\.md)\)", (decisions / "README.md").read_text())
     assert listed == sorted(path.name for path in decisions.glob("[0-9]*.md"))
+
+
+BENCHES = [
+    path.with_suffix("").as_posix().replace("/", ".")
+    for path in sorted(Path("bench").rglob("*.py"))
+    if path.name not in ("__init__.py", "__main__.py")
+]
+
+
+@pytest.mark.parametrize("module", BENCHES)
+def test_every_bench_can_be_imported(module):
+    """Nobody runs them for weeks; a name that has moved would be found when a figure is needed."""
+    importlib.import_module(module)
