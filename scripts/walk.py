@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Shows through which modules a pass over a RenderJob goes, and a call of reconcile: `scripts/walk.py [--json]`.
+"""Shows through which modules the controller takes a RenderJob, and reconcile: `scripts/walk.py [--json] [--news]`.
 
 The scenario is fixed: a RenderJob whose plan is known, with three chunks and two targets, this cluster and a function.
-One chunk's Job is done and another's has failed once, neither of which is on record yet; the third chunk waits. The
-pass puts both on record, writes the status, creates the Job of the chunk that waits, and invokes the function for the
-one that failed, without a back-off. The API server is a dict, and the function's answer does not come. With --again
-the pass is the next one, of an operator that starts anew: all is on record, and only the function is invoked again.
+It is on record that one chunk is done and that another has failed once; the third waits for its pod. The operator
+starts anew: it knows what the API server has, and invokes the function for the chunk that failed, whose back-off is
+over. With --news it is the reconcile before that one: it hears of the first chunk's success and of the second one's
+failure, puts both on record, creates the Job of the third chunk and invokes the function. The API server is a dict, and
+the function never answers.
 
-What is counted, from the pass' entry to its end, and over the same call of reconcile by itself:
+What is counted, from the controller's reconcile of this RenderJob to its end, and over the same call of the function
+`reconcile` by itself:
 
 - A module is one file of our packages (OURS). Whatever has its globals is its code: lambdas, comprehensions,
   properties, and the methods that `dataclass` makes. Frames of others in between do not matter.
@@ -43,12 +45,12 @@ from unittest import mock
 import structlog
 
 # --- what depends on the layout: names of modules, and how the controller is made, told and run ----------------------
-from helios_adapters.base import Deployed
+from helios_adapters.base import Deployment
 from helios_crds.backoff import Backoff
 from helios_operator.control import controller as control
 from helios_operator.kube import paths
 from helios_operator.model.config import Config, Store
-from helios_operator.offload.connections import Clouds
+from helios_operator.offload.connections import Connections
 
 OURS = ("helios_crds", "helios_operator", "helios_adapters", "heliosctl", "helios_worker")
 MODEL = ("helios_crds", "helios_operator.model")
@@ -59,7 +61,7 @@ CALLER_OF_RECONCILE = control  # the module in which the controller finds it
 def controller_at(server: "ApiServer") -> control.Controller:
     """A controller that has heard of everything that the API server has."""
     config = Config(store=Store(url=STORE, claim=""), backoff=Backoff(base=0))
-    controller = control.Controller(server, config, Clouds(connect))
+    controller = control.Controller(server, config, Connections(connect))
     children = controller.children
     told = {TARGETS: controller.put_target, JOBS: children.put_job, PODS: children.put_pod}
     for place, tell in {**told, RENDER_JOBS: controller.put_render_job}.items():
@@ -68,12 +70,12 @@ def controller_at(server: "ApiServer") -> control.Controller:
     return controller
 
 
-async def connect(_: object) -> tuple[Any, Deployed]:
+async def connect(_: object) -> tuple[Any, Deployment]:
     """A function, which does not answer, and what it is found to be."""
-    return mock.Mock(invoke=lambda _: asyncio.Event().wait()), Deployed("function", 100)
+    return mock.Mock(invoke=lambda _: asyncio.Event().wait()), Deployment("function", 100)
 
 
-async def one_pass(controller: control.Controller) -> None:
+async def one_reconcile(controller: control.Controller) -> None:
     """From the reconcile's entry to its end."""
     await controller._reconcile(UID)
 
@@ -96,7 +98,7 @@ RENDER_JOB: Object = {
 
 
 class ApiServer:
-    """The API server, with what a pass asks of the operator's client. It refuses nothing."""
+    """The API server, with what a reconcile asks of the operator's client. It refuses nothing."""
 
     def __init__(self, objects: dict[str, Object]) -> None:
         self.objects = dict(objects)
@@ -124,11 +126,11 @@ class ApiServer:
 
 
 async def scenario() -> ApiServer:
-    """What there is when the pass begins: an earlier one has started two chunks, which have come to an end."""
+    """What there is when it begins: an earlier reconcile has started two chunks, which have come to an end."""
     server = ApiServer({})
     server.put(f"{TARGETS}/function", {"metadata": {"name": "function"}, "spec": FUNCTION})
     server.put(f"{RENDER_JOBS}/teaser", RENDER_JOB)
-    await one_pass(controller_at(server))
+    await one_reconcile(controller_at(server))
     for job, how, code in zip(server.all_in(JOBS), ("Complete", "Failed"), (0, 1), strict=True):
         name = job["metadata"]["name"]
         server.put(f"{JOBS}/{name}", {**job, "status": {"conditions": [{"type": how, "status": "True"}]}})
@@ -206,32 +208,32 @@ def traced() -> Iterator[Trace]:
         threading.setprofile(None)
 
 
-async def measure(*, again: bool) -> dict[str, Object]:
-    """What there is to tell of the pass and of reconcile, once all has been done untraced."""
+async def measure(*, news: bool) -> dict[str, Object]:
+    """The figures of both, once all has been done untraced."""
     server = await scenario()
-    if again:
-        await one_pass(controller_at(server))
+    if not news:
+        await one_reconcile(controller_at(server))
     reconcile = CALLER_OF_RECONCILE.reconcile
     with mock.patch.object(CALLER_OF_RECONCILE, "reconcile", wraps=reconcile) as called:
-        await one_pass(controller_at(ApiServer(server.objects)))
+        await one_reconcile(controller_at(ApiServer(server.objects)))
     controller = controller_at(server)
     with traced() as whole:
-        await one_pass(controller)
+        await one_reconcile(controller)
     with traced() as inner:
         reconcile(*called.call_args.args, **called.call_args.kwargs)
     chunks = server.objects[f"{RENDER_JOBS}/teaser"]["status"]["chunkMap"]
     assert (chunks, len(server.all_in(JOBS))) == ("#aa", 3), "one is done, and two are at work, one of them as a Job"
-    return {"pass": whole.result(), "reconcile": inner.result()}
+    return {"controller": whole.result(), "reconcile": inner.result()}
 
 
 def main() -> None:
     """Prints what was found."""
-    parser = argparse.ArgumentParser(description="Through which modules a pass goes, and a call of reconcile.")
+    parser = argparse.ArgumentParser(description="Through which modules a RenderJob goes.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--again", action="store_true", help="follow the next pass, of an operator that starts anew")
+    parser.add_argument("--news", action="store_true", help="follow the reconcile that hears of success and failure")
     options = parser.parse_args()
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    found = asyncio.run(measure(again=options.again))
+    found = asyncio.run(measure(news=options.news))
     if options.json:
         print(json.dumps(found, indent=2))
         return

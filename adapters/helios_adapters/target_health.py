@@ -82,8 +82,10 @@ class TargetHealth:
     def capacity(self, target: str, owner: str, free: int, active: int, own: int) -> int:
         """How many more chunks a target may be given. free: by its limit; active: what it does; own: for this owner."""
         now = self._now()
-        at_most = self.of(target).capacity(free, active, now)
-        return min(at_most, self.of(target, owner).capacity(free, own, now))
+        for whose, at_work in ((EVERYBODY, active), (owner, own)):
+            if (known := self._of.get((target, whose))) is not None:
+                free = known.capacity(free, at_work, now)
+        return free
 
     def resting(self, owner: str = EVERYBODY) -> Mapping[str, str]:
         """Why targets are left alone by everybody, or by an owner as well, by name."""

@@ -11,15 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
+from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator.control.render_targets import RenderTargets
 from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.model.config import NO_LIMIT
 from helios_operator.model.decision import Demand, StartAttempt
+from helios_operator.model.invoked import Invoked
 from helios_operator.model.observation import InvalidJob, ObservedJob, TargetCapacity
 from helios_operator.model.state import Attempt
 from helios_operator.observed.children import Children, holds_slot
-from helios_operator.offload.invocations import Invocations
 
 GATHERING = 1.0
 """Seconds for which freed slots are gathered before those are woken who could use them."""
@@ -28,33 +29,30 @@ GATHERING = 1.0
 class Capacity:
     """The slots of all targets. wake: told the UID of a RenderJob that may have more slots than it was granted."""
 
-    def __init__(
-        self, targets: RenderTargets, children: Children, invocations: Invocations, wake: Callable[[str], None]
-    ) -> None:
+    def __init__(self, targets: RenderTargets, children: Children, wake: Callable[[str], None]) -> None:
         self._targets = targets
         self._children = children
-        self._invocations = invocations
         self._wake = wake
         self._shares = FairShare()
         self._starting: Counter[str] = Counter()
         self._freed = WorkQueue()
 
-    def of(self, job: ObservedJob, attempts: Iterable[Attempt]) -> Mapping[str, TargetCapacity]:
-        """What each target that a RenderJob names has for it. attempts: its own."""
-        targets, resting = self._targets.usable(), self._invocations.resting(job.uid)
-        held = Counter(attempt.target for attempt in attempts if holds_slot(attempt))
-        found = {}
-        for use in job.uses:
-            name, target = use.name, targets.get(use.name)
-            if target is not None:
-                most = target.maxConcurrent
-                free = max(0, most - self._children.held(name) - self._starting[name])
-                if target.is_offload:
-                    at_most = most - self._invocations.active(name) - self._starting[name]
-                    free = self._invocations.room(name, job.uid, max(0, at_most))
-                granted = self._shares.give(job.uid, name, most, held[name] + free)
-                found[name] = TargetCapacity(granted, free, resting.get(name, ""))
-        return found
+    def limits(self, job: ObservedJob, targets: Mapping[str, RenderTargetSpec]) -> Mapping[str, int]:
+        """Chunks of all RenderJobs at once that each target which this one names may still be given."""
+        named = {use.name: targets[use.name] for use in job.uses if use.name in targets}
+        return {name: target.maxConcurrent - self._starting[name] for name, target in named.items()}
+
+    def of(
+        self, job: ObservedJob, targets: Mapping[str, RenderTargetSpec], attempts: Iterable[Attempt], invoked: Invoked
+    ) -> Mapping[str, TargetCapacity]:
+        """What each target that a RenderJob names has for it. attempts: its Jobs; invoked: by its `limits`."""
+        held = Counter(attempt.target for attempt in (*attempts, *invoked.attempts) if holds_slot(attempt))
+        capacity = {}
+        for name, limit in self.limits(job, targets).items():
+            free = invoked.free[name] if targets[name].is_offload else max(0, limit - self._children.held(name))
+            granted = self._shares.give(job.uid, name, targets[name].maxConcurrent, held[name] + free)
+            capacity[name] = TargetCapacity(granted, free, invoked.resting.get(name, ""))
+        return capacity
 
     def demand(self, job: ObservedJob | InvalidJob, demand: Demand) -> bool:
         """Takes what a RenderJob could use. Returns whether it is more than it has said so far."""

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -45,10 +46,10 @@ class Controller:
         self._config = config
         self._renders = Renders()
         self._invocations = Invocations(
-            connections or Connections(), lambda: client.now, self.queue.add, self._on_capacity
+            connections or Connections(), partial(getattr, client, "now"), self.queue.add, self._on_capacity
         )
         self._targets = RenderTargets(client, self._invocations.resting)
-        self._capacity = Capacity(self._targets, self.children, self._invocations, self.queue.add)
+        self._capacity = Capacity(self._targets, self.children, self.queue.add)
         self._executor = Executor(
             client, config, self.children, self._invocations, self.queue, self.put_render_job, self.drop_render_job
         )
@@ -168,9 +169,10 @@ class Controller:
 
     def _observe(self, render: Render, job: ObservedJob) -> Observation:
         """All that is known, gathered once."""
-        attempts = [*self.children.attempts(job.uid, job.namespace), *self._invocations.attempts(job.uid)]
-        capacity, calls = self._capacity.of(job, attempts), self._invocations.calls(job.uid)
-        return render.observe(job, attempts, self._targets.usable(), capacity, calls, self._client.now, self._config)
+        targets, jobs = self._targets.usable(), self.children.attempts(job.uid, job.namespace)
+        invoked = self._invocations.observe(job.uid, self._capacity.limits(job, targets))
+        capacity = self._capacity.of(job, targets, jobs, invoked)
+        return render.observe(job, jobs, invoked, targets, capacity, self._client.now, self._config)
 
     def _queue_all(self) -> None:
         for uid in self._renders:

@@ -27,7 +27,6 @@ from helios_operator.observed.children import Children
 from helios_operator.observed.rejected_starts import is_rejection
 from helios_operator.observed.renders import Render
 from helios_operator.offload.invocations import Invocations
-from helios_operator.offload.order import order
 
 log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]
@@ -73,9 +72,12 @@ class Executor:
         if render.is_gone:
             return None
         job = replace(observation.job, status=decision.status)
-        failed = await self._stop_all(render, job, decision.stops)
+        rest = self._invocations.carry_out(job, decision, observation.targets, self._config)
+        if render.rejected_starts.moved([start for start in decision.starts if start not in rest.starts]):
+            self._queue.add(job.uid)
+        failed = await self._stop_all(render, job, rest.stops)
         if not render.is_gone:
-            await self._start_all(render, job, decision.starts, observation)
+            await self._create_jobs(render, job, rest.starts, observation)
         return failed
 
     async def report(self, job: ObservedJob | InvalidJob, decision: Decision) -> None:
@@ -135,7 +137,7 @@ class Executor:
     async def _stop_all(self, render: Render, job: ObservedJob, stops: Sequence[StopAttempt]) -> ApiError | None:
         """A stop that fails keeps nothing else from being done. Returns why the first one did."""
         failed: list[tuple[StopAttempt, ApiError]] = []
-        for stop in [stop for stop in stops if not self._invocations.stop(job.uid, stop.uid)]:
+        for stop in stops:
             try:
                 await self._actions.stop(job, stop)
             except ApiError as error:
@@ -146,20 +148,6 @@ class Executor:
             self._queue.add(job.uid)
         render.undeletable = undeletable
         return failed[0][1] if failed else None
-
-    async def _start_all(
-        self, render: Render, job: ObservedJob, starts: Sequence[StartAttempt], observation: Observation
-    ) -> None:
-        of_cluster = []
-        for start in starts:
-            target = observation.targets[start.target]
-            if not target.is_offload:
-                of_cluster.append(start)
-                continue
-            if render.rejected_starts.moved(start):
-                self._queue.add(job.uid)
-            self._invocations.start(job, start, order(job, start, target, self._config))
-        await self._create_jobs(render, job, of_cluster, observation)
 
     async def _create_jobs(
         self, render: Render, job: ObservedJob, starts: Sequence[StartAttempt], observation: Observation

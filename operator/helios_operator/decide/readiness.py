@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from helios_crds.wire import Stage
-from helios_operator.decide.policies.placement import SHUNNED_AFTER, Tried
+from helios_operator.decide.policies.placement import SHUNNED_AFTER
 from helios_operator.model.chunk_map import WAITING
 from helios_operator.model.config import Config
 from helios_operator.model.decision import StartAttempt
 from helios_operator.model.observation import NameConflict, Observation, RejectedStart
 from helios_operator.model.render_record import RenderRecord
-from helios_operator.model.state import PLAN, STITCH, Attempt, Work
+from helios_operator.model.state import PLAN, STITCH, Attempt, Tried, Work
 
 
 @dataclass(frozen=True)

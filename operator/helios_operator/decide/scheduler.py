@@ -30,7 +30,8 @@ class Schedule:
 
     holding: attempts that hold a slot. hindered: due work that cannot start. goes_on: whether something runs or may
     start, whatever hinders the rest. budget: what is left of it, if there is one. is_over_budget: whether what is due
-    cannot run for it. changes: when time alone may change the schedule.
+    cannot run for it. changes: when time alone may change the schedule. underway: what runs or is about to; of a
+    rejected start nobody knows before it is tried again.
     """
 
     holding: tuple[Attempt, ...]
@@ -41,12 +42,7 @@ class Schedule:
     is_over_budget: bool
     demand: Demand
     changes: tuple[datetime, ...]
-
-    @property
-    def underway(self) -> list[Attempt | StartAttempt]:
-        """What runs or is about to; of a rejected start nobody knows before it is tried again."""
-        rejected = {each.work for each in self.hindered.rejected}
-        return [*self.holding, *(start for start in self.starts if start.work not in rejected)]
+    underway: tuple[Attempt | StartAttempt, ...]
 
 
 def schedule(
@@ -62,7 +58,7 @@ def schedule(
     can_start = not (record.has_ended or blocker or observation.job.spec.suspend)
     starts = scheduler.starts() if can_start else []
     hindered = scheduler.readiness.hindered()
-    over_budget = scheduler.is_over_budget()
+    over_budget, rejected = scheduler.is_over_budget(), {each.work for each in hindered.rejected}
     return Schedule(
         holding=tuple(scheduler.holding),
         starts=tuple(starts),
@@ -72,6 +68,7 @@ def schedule(
         is_over_budget=over_budget,
         demand=scheduler.demand(is_blocked=blocker is not None),
         changes=tuple(scheduler.changes()),
+        underway=(*scheduler.holding, *(start for start in starts if start.work not in rejected)),
     )
 
 
@@ -116,7 +113,7 @@ class _Scheduler:
             most = (use.maxConcurrent or NO_LIMIT) if use.name in able else 0
             if self.budget is not None and use.name in self.budget.priced:
                 most = min(most, held[use.name] + self.budget.affordable)
-            if self._observation.all_rejected and use.name in able and not self._is_offload(use.name):
+            if self._observation.all_rejected and use.name in able and not self._observation.is_offload(use.name):
                 most = min(most, held[use.name] + 1)
             wanted[use.name] = max(most, held[use.name])
         return Demand(wanted, self.duplicates)
@@ -135,9 +132,6 @@ class _Scheduler:
         able = set(self._eligible.targets[Stage.CHUNK])
         return [use for use in self._job.uses if use.name in able]
 
-    def _is_offload(self, target: str) -> bool:
-        return self._observation.targets[target].is_offload
-
     def _held_by_chunks(self) -> list[Attempt]:
         return [attempt for attempt in self.holding if attempt.work.stage is Stage.CHUNK]
 
@@ -153,7 +147,7 @@ class _Scheduler:
         able = [
             name
             for name in self._eligible.targets[work.stage]
-            if not self._is_offload(name) or self._observation.capacity_of(name).free > 0
+            if not self._observation.is_offload(name) or self._observation.capacity_of(name).free > 0
             if name not in too_dear
         ]
         times = self.readiness.tried(work).times
@@ -161,8 +155,8 @@ class _Scheduler:
 
     def _start_chunks(self, ready: Sequence[int]) -> list[StartAttempt]:
         held = self._held_by_chunks()
-        slots = within_budget(free_slots(self._uses, held, self._observation, self._config.spill_after), self.budget)
         tried, more = self.readiness.tried_chunks(), self._execution.parallelism - len(held)
+        slots = within_budget(free_slots(self._uses, held, self._observation, self._config.spill_after), self.budget)
         self.duplicates = len(held) - len({attempt.work for attempt in held})
         placed = place(ready, slots, tried, more)
         free = min(more, sum(each.free for each in slots))

@@ -109,6 +109,10 @@ class Observation:
     all_rejected: bool = False
     undeletable: tuple[tuple[str, str], ...] = ()
 
+    def is_offload(self, target: str) -> bool:
+        """Whether a target that can be used runs outside of the cluster."""
+        return self.targets[target].is_offload
+
     def capacity_of(self, target: str) -> TargetCapacity:
         """A target's capacity; one without an entry is not limited."""
         return self.capacity.get(target, UNLIMITED)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -84,3 +84,17 @@ def by_work(attempts: Iterable[Attempt]) -> Mapping[Work, list[Attempt]]:
     for attempt in sorted(attempts, key=lambda attempt: attempt.number):
         found[attempt.work].append(attempt)
     return found
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Where a chunk was tried without success so far, and how often.
+
+    may_wait: whether it may wait for a slot where it was tried less often; not for ever, since none may come.
+    """
+
+    times: Mapping[str, int] = field(default_factory=dict)
+    may_wait: bool = False
+
+
+UNTRIED = Tried()

@@ -4,7 +4,7 @@ Nothing tells when a quota has room again or a webhook has changed its mind, so 
 growing pause, and all other work goes on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TypeGuard
 
@@ -49,11 +49,14 @@ class RejectedStarts:
             until = now + retry_delay(self._uid, start.work, times, PAUSE)
             self._known[key] = times, RejectedStart(*key, start.target, QUOTA in error.message, error.message, until)
 
-    def moved(self, start: StartAttempt) -> bool:
-        """An attempt starts on a target that asks no API server. Returns whether it was rejected before."""
-        return self._known.pop((start.work, start.number), None) is not None
+    def moved(self, starts: Iterable[StartAttempt]) -> bool:
+        """Attempts start on targets that ask no API server. Returns whether one of them was rejected before."""
+        before = len(self._known)
+        for start in starts:
+            self._known.pop((start.work, start.number), None)
+        return len(self._known) < before
 
     def succeeded(self, start: StartAttempt) -> bool:
         """A start was not rejected. Returns whether it was before."""
         self.all_rejected = False
-        return self.moved(start)
+        return self.moved([start])

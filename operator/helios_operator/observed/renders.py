@@ -10,6 +10,7 @@ from helios_operator.kube.client import version
 from helios_operator.kube.tombstones import Tombstones
 from helios_operator.model.config import Config
 from helios_operator.model.decision import Demand
+from helios_operator.model.invoked import Invoked
 from helios_operator.model.locations import output_url, store_url
 from helios_operator.model.observation import InvalidJob, Observation, ObservedJob, TargetCapacity
 from helios_operator.model.state import Attempt
@@ -42,22 +43,22 @@ class Render:
         self,
         job: ObservedJob,
         attempts: Sequence[Attempt],
+        invoked: Invoked,
         targets: Mapping[str, RenderTargetSpec],
         capacity: Mapping[str, TargetCapacity],
-        paid_calls: int,
         now: datetime,
         config: Config,
     ) -> Observation:
-        """All that a decision is made of."""
+        """All that a decision is made of. job: as it was when its slots were counted; attempts: its Jobs."""
         return Observation(
             job=job,
-            attempts=tuple(attempts),
+            attempts=(*attempts, *invoked.attempts),
             now=now,
             targets=targets,
             store=store_url(job, config),
             output=output_url(job, config),
             capacity=capacity,
-            paid_calls=paid_calls,
+            paid_calls=invoked.calls,
             name_conflicts=self.name_conflicts.known(),
             rejected_starts=self.rejected_starts.known(),
             all_rejected=self.rejected_starts.all_rejected,

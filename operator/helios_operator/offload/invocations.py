@@ -20,6 +20,7 @@ from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import ExitCode, Reply
 from helios_operator import metrics
 from helios_operator.decide.policies.budget import invocation_cost
+from helios_operator.decide.policies.call_outcomes import overdue, replied, stopped
 from helios_operator.decide.policies.failure_causes import TOO_LONG
 from helios_operator.model.config import Config
 from helios_operator.model.decision import Decision, StartAttempt
@@ -29,7 +30,6 @@ from helios_operator.model.state import Attempt, AttemptPhase
 from helios_operator.offload.billing import Bills
 from helios_operator.offload.connections import Connections
 from helios_operator.offload.order import Order, order
-from helios_operator.offload.outcome import overdue, replied, stopped
 from helios_operator.offload.target_health import timed_health
 
 log = structlog.stdlib.get_logger(__name__)
@@ -104,21 +104,6 @@ class Invocations:
     def resting(self, owner: str = EVERYBODY) -> Mapping[str, str]:
         """Why targets are left alone by everybody, by name."""
         return self._health.resting(owner)
-
-    # Parts of `observe`, until the controller asks for the whole.
-
-    def attempts(self, owner: str) -> list[Attempt]:  # noqa: D102
-        return [found.attempt for found in self._of.get(owner, {}).values()]
-
-    def active(self, target: str) -> int:  # noqa: D102
-        return self._active[target]
-
-    def calls(self, owner: str) -> int:  # noqa: D102
-        return self._active_for.get(owner, Counter[str]()).total()
-
-    def room(self, target: str, owner: str, free: int) -> int:  # noqa: D102
-        own = self._active_for.get(owner, Counter[str]())[target]
-        return self._health.capacity(target, owner, free, self._active[target], own)
 
     # --- what is done -----------------------------------------------------------------------------------------
 
@@ -198,7 +183,8 @@ class Invocations:
     def bill(self, owner: str, targets: Sequence[TargetStatus]) -> None:
         """A status with these parts, which holds all costs so far, is about to be written."""
         costs = {uid for uid, found in self._of.get(owner, {}).items() if found.attempt.cost is not None}
-        self._bills.add(owner, targets, costs)
+        if costs:
+            self._bills.add(owner, targets, costs)
 
     def confirm(self, owner: str, targets: Sequence[TargetStatus]) -> None:
         """What the API server has now: costs that are in it are not counted again."""

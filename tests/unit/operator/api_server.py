@@ -15,6 +15,7 @@ from helios_operator.control.controller import Controller
 from helios_operator.kube import paths
 from helios_operator.kube.client import ApiError, Object
 from helios_operator.model.config import Config
+from helios_operator.offload.connections import Connections
 from tests.unit.operator.builders import NOW, UID
 
 
@@ -79,9 +80,9 @@ class ApiServer:
 class Operator:
     """A controller at its server; what changes in the server is told to it at once."""
 
-    def __init__(self, server: ApiServer, config: Config | None = None) -> None:
+    def __init__(self, server: ApiServer, config: Config | None = None, connections: Connections | None = None) -> None:
         self.server = server
-        self.controller = Controller(server, config or Config())  # type: ignore[arg-type]
+        self.controller = Controller(server, config or Config(), connections)  # type: ignore[arg-type]
         self._looks: Counter[str] = Counter()
         self._answer, self._done = self.controller.queue.answer, self.controller.queue.done
         self._answered: set[str] = set()

@@ -1,5 +1,6 @@
 """The controller at an API server in memory: what is written, in which order, and what one fault costs the others."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -7,13 +8,17 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from helios_crds.wire import Stage
+from helios_adapters import CloudAdapter, Deployment
+from helios_crds.rendertarget import RenderTargetSpec
+from helios_crds.wire import Payload, Reply, Stage
 from helios_operator.control import capacity, controller, executor, status_rate_limit
 from helios_operator.kube import paths
 from helios_operator.kube.client import ApiError
 from helios_operator.manifests.names import attempt_name
+from helios_operator.model.config import Config, Store
 from helios_operator.model.state import Work
 from helios_operator.observed import name_conflicts, rejected_starts
+from helios_operator.offload.connections import Connections
 from tests.unit.operator.api_server import ApiServer, Operator, condition
 from tests.unit.operator.builders import NOW, UID, plan_status, render_job, seconds
 
@@ -449,3 +454,45 @@ async def test_who_cannot_start_anything_keeps_no_slots_from_others(operator: Op
 
     await operator.works(scenario)
     assert (started("forbidden"), started("limited")) == (0, 0)
+
+
+async def test_what_the_api_server_rejects_is_tried_on_a_function(server: ApiServer):
+    """It is invoked, and the rejection, which nobody has to mend any more, is told no longer."""
+    asked: list[Payload] = []
+
+    class Function(CloudAdapter[Any]):
+        async def deploy(self, config: object) -> Deployment:
+            return Deployment("function", 10)
+
+        async def invoke(self, payload: Payload, key: str = "") -> Reply:
+            asked.append(payload)
+            await asyncio.Event().wait()
+            raise AssertionError("nobody answers")
+
+    async def connect(spec: RenderTargetSpec) -> tuple[CloudAdapter[Any], Deployment]:
+        return Function(), Deployment("function", 10)
+
+    def refuse(verb: str, path: str) -> None:
+        if verb == "create" and path == JOBS:
+            raise ApiError(403, "Forbidden", QUOTA)
+
+    server.refuse = refuse
+    operator = Operator(server, Config(store=Store(url="s3://media/", claim="")), Connections(connect))
+    spec = {"lambda": {"functionName": "f", "region": "eu-west-1"}, "allowedStores": ["s3://media/"]}
+    meta = {"name": "function", "uid": "function"}
+    operator.controller.put_target(server.put(f"{paths.TARGETS}/function", {"metadata": meta, "spec": spec}))
+    plan = plan_status(1).model_copy(update={"jobPath": f"s3://media/jobs/{plan_status(1).jobId}/job.json"})
+    targets = [{"name": "kubernetes"}, {"name": "function"}]
+    status = {"plan": plan.model_dump(mode="json"), "chunkMap": ".", "chunks": {"total": 1}}
+    path = operator.apply(status=status, execution={"targets": targets})
+
+    async def scenario() -> None:
+        await operator.until(lambda: condition(server.objects[path], "Stalled")[1] == "QuotaExceeded", "the condition")
+        server.now += seconds(rejected_starts.PAUSE.cap)
+        operator.controller.queue.add(UID)
+        await operator.until(lambda: asked, "the call")
+        await operator.until(lambda: condition(server.objects[path], "Stalled")[0] == "False", "the condition's end")
+
+    await operator.works(scenario)
+    assert [(payload.stage, payload.chunkIndex) for payload in asked] == [(Stage.CHUNK, 0)]
+    assert server.objects[path]["status"]["chunkMap"] == "a"

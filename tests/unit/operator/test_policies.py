@@ -13,13 +13,13 @@ from helios_operator.decide.policies import worker_results
 from helios_operator.decide.policies.deadlines import has_not_started, is_lost, is_over
 from helios_operator.decide.policies.delays import delay
 from helios_operator.decide.policies.failure_causes import cause_of
-from helios_operator.decide.policies.placement import Slots, Tried, free_slots, place
+from helios_operator.decide.policies.placement import Slots, free_slots, place
 from helios_operator.decide.policies.retry import given_up, retry_delay
 from helios_operator.decide.policies.stop import attempts_to_stop
 from helios_operator.decide.policies.stragglers import patience, stragglers
 from helios_operator.model import reasons
 from helios_operator.model.observation import TargetCapacity
-from helios_operator.model.state import PLAN, STITCH, by_work
+from helios_operator.model.state import PLAN, STITCH, Tried, by_work
 from tests.unit.operator.builders import (
     JOB_ID,
     JOB_PATH,

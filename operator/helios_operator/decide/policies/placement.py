@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from helios_crds.renderjob import TargetUse
 from helios_operator.decide.policies.budget import Budget
 from helios_operator.model.config import NO_LIMIT
 from helios_operator.model.observation import Observation
-from helios_operator.model.state import Attempt, AttemptPhase
+from helios_operator.model.state import UNTRIED, Attempt, AttemptPhase, Tried
 
 SHUNNED_AFTER = 2
+"""Failures on one target after which a chunk waits for another one."""
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,6 @@ class Slots:
     target: str
     free: int
     is_open: bool = True
-
-
-@dataclass(frozen=True)
-class Tried:
-    """Where a chunk was tried without success so far, and how often.
-
-    may_wait: whether it may wait for a slot where it was tried less often; not for ever, since none may come.
-    """
-
-    times: Mapping[str, int] = field(default_factory=dict)
-    may_wait: bool = False
-
-
-UNTRIED = Tried()
 
 
 def free_slots(

@@ -37,6 +37,6 @@ def stragglers(attempts: Mapping[Work, Sequence[Attempt]], limit: timedelta, now
         if len(found) == 1
         and found[0].phase is AttemptPhase.RUNNING
         and found[0].started is not None
-        and now - found[0].started > limit
+        and now - found[0].started >= limit
     ]
     return [work for _, work in sorted(slow)]

@@ -1,4 +1,4 @@
-"""How an invocation's attempt ends: by a reply, for its time, or because nobody needs it any more."""
+"""How an attempt at a target outside of the cluster, or on this machine, ends: replied, overdue or stopped."""
 
 import json
 from dataclasses import replace
