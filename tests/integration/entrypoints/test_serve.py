@@ -1,4 +1,7 @@
-"""`helios-worker serve`: what it answers, and that it outlives whatever is sent to it."""
+"""`helios-worker serve`: what it answers, and that it outlives whatever is sent to it.
+
+Long, because payloads, connections and the end are tested on one warm service.
+"""
 
 import os
 import re

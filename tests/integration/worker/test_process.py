@@ -1,4 +1,7 @@
-"""`helios-worker`: one-shot stages with their exit codes and termination messages, and `lines`."""
+"""`helios-worker`: one-shot stages with their exit codes and termination messages, and `lines`.
+
+Long, because all forms of one command share its runner.
+"""
 
 import json
 import os
