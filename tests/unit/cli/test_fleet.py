@@ -238,7 +238,9 @@ def test_a_target_that_rests_again_and_again_is_left_out():
         with pytest.raises(NoTargetLeft, match="a: 9 chunks in a row failed there, the last time: a: 503"):
             await chunks(made, 0)
         assert 150 <= asyncio.get_running_loop().time() < 180
-        assert [line.split(":")[0] for line in heard.said] == ["a is paused for a while"] * 4 + ["a is not used any more"]
+        assert [line.split(":")[0] for line in heard.said] == ["a is paused for a while"] * 4 + [
+            "a is not used any more"
+        ]
 
     virtual_time.run(scenario())
 
