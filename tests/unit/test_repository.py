@@ -164,7 +164,6 @@ def test_files_that_documents_name_exist(repository):
     missing = [
         f"{document.relative_to(repository)}: {name}"
         for document in documents(repository)
-        if document.name != "architecture.md"
         for name in re.findall(r"`([a-zA-Z0-9_./-]+\.(?:py|js))`", document.read_text())
         if not re.search(rf"(^|/){re.escape(name)}$", tracked, flags=re.MULTILINE)
     ]
