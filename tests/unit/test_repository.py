@@ -1,5 +1,6 @@
 """The repository keeps its own promises: locks, make targets, packaging."""
 
+import ast
 import importlib
 import json
 import re
@@ -187,3 +188,26 @@ BENCHES = [
 def test_every_bench_can_be_imported(module):
     """Nobody runs them for weeks; a name that has moved would be found when a figure is needed."""
     importlib.import_module(module)
+
+
+CODE = ("crds", "worker", "adapters", "operator", "cli", "bench", "scripts", "tests")
+MOST_LINES, MOST_METHODS = 300, 12
+
+
+def test_a_long_file_says_why(repository):
+    """A module is one idea; more than 300 lines need a reason in its first comment."""
+    files = [path for folder in CODE for ending in ("py", "js") for path in (repository / folder).rglob(f"*.{ending}")]
+    ours = [path for path in files if not {"node_modules", "assets", "__pycache__"} & set(path.parts)]
+    long = [path for path in ours if len(path.read_text().splitlines()) > MOST_LINES]
+    assert {
+        path.relative_to(repository).as_posix() for path in long if "Long, because" not in path.read_text()
+    } == set()
+
+
+def test_no_class_has_many_public_methods(repository):
+    for path in (path for folder in CODE[:5] for path in (repository / folder).rglob("*.py")):
+        for found in ast.walk(ast.parse(path.read_text())):
+            if isinstance(found, ast.ClassDef):
+                methods = [each for each in found.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+                public = [method.name for method in methods if not method.name.startswith("_")]
+                assert len(public) <= MOST_METHODS, f"{path}: {found.name}"

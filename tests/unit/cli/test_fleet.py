@@ -1,4 +1,7 @@
-"""Chunks over several targets: which one is next, and what becomes of one that is full, lossy or of no use."""
+"""Chunks over several targets: which one is next, and what becomes of one that is full, lossy or of no use.
+
+Long, because every history runs on one fleet of scripted targets.
+"""
 
 import asyncio
 from dataclasses import replace

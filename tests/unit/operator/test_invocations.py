@@ -1,4 +1,7 @@
-"""Calls of targets outside of the cluster: what they come to as attempts, and what they cost."""
+"""Calls of targets outside of the cluster: what they come to as attempts, and what they cost.
+
+Long, because all of it runs invocations over one scripted cloud.
+"""
 
 import asyncio
 import json
