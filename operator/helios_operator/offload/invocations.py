@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from helios_adapters import EVERYBODY, Call, CloudAdapter, OutOfMemory, TargetError, TimedOut, Unusable
+from helios_adapters import Call, CloudAdapter, OutOfMemory, TargetError, TimedOut, Unusable
 from helios_crds.renderjob_status import TargetStatus
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import ExitCode, Reply
@@ -101,9 +101,9 @@ class Invocations:
         attempts = tuple(found.attempt for found in self._of.get(owner, {}).values())
         return Invoked(attempts, calls.total(), free, self._health.resting(owner))
 
-    def resting(self, owner: str = EVERYBODY) -> Mapping[str, str]:
+    def resting(self) -> Mapping[str, str]:
         """Why targets are left alone by everybody, by name."""
-        return self._health.resting(owner)
+        return self._health.resting()
 
     # --- what is done -----------------------------------------------------------------------------------------
 
