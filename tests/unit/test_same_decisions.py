@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -91,27 +91,37 @@ class History:
             found.append(Scripted(name, slots, [(what, float(seconds)) for what, seconds in steps], self.log))
         return found
 
-    def rests(self, name: str) -> None:
-        self.log.append((asyncio.get_running_loop().time(), name, "rests"))
+    def note_rests(self, resting: Iterable[str], before: Iterable[str]) -> set[str]:
+        """Writes down which targets rest that did not before. Returns all that do."""
+        now_resting = set(resting)
+        for name in sorted(now_resting - set(before)):
+            self.log.append((asyncio.get_running_loop().time(), name, "rests"))
+        return now_resting
 
 
-class Heard(Silent):
-    def __init__(self, history: History) -> None:
+class Watched(Fleet):
+    """A fleet whose rests are written down at each look."""
+
+    def __init__(self, history: History, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._history = history
+        self._resting: set[str] = set()
 
-    def say(self, line: str) -> None:
-        name, _, what = line.partition(" is ")
-        if what.startswith(("rested for a while", "left out")):
-            self._history.rests(name)
+    def capacity(self) -> Mapping[str, TargetCapacity]:
+        found = super().capacity()
+        resting = (name for name, target in found.items() if target.resting or not target.granted)
+        self._resting = self._history.note_rests(resting, self._resting)
+        return found
 
 
 async def by_command_line(history: History) -> str:
     """How the render ends."""
-    heard, adapters = Heard(history), history.scripted()
-    fleet = Fleet([Target(each.name, each, each.slots) for each in adapters], adapters[0], heard, clock=now)
+    adapters = history.scripted()
+    targets = [Target(each.name, each, each.slots) for each in adapters]
+    fleet = Watched(history, targets, adapters[0], Silent(), clock=now)
     film = job(frames=history.chunks, per_chunk=1)
     try:
-        await ChunkRun(film, "x", fleet, heard, RETRIES).render(range(history.chunks))
+        await ChunkRun(film, "x", fleet, Silent(), RETRIES).render(range(history.chunks))
     except StageFailed:
         return "failed"
     except NoTargetLeft:
@@ -136,9 +146,7 @@ async def by_operator(history: History) -> str:
     while True:
         changed.clear()
         invoked = invocations.observe(film.uid, {name: target.maxConcurrent for name, target in targets.items()})
-        for name in sorted(invoked.resting.keys() - resting):
-            history.rests(name)
-        resting = set(invoked.resting)
+        resting = history.note_rests(invoked.resting, resting)
         capacity = {
             name: TargetCapacity(NO_LIMIT, free, invoked.resting.get(name, "")) for name, free in invoked.free.items()
         }
