@@ -17,7 +17,7 @@ from helios_adapters import (
     Call,
     CloudAdapter,
     Health,
-    NoRoom,
+    NoCapacity,
     TargetError,
     TargetHealth,
     Unusable,
@@ -171,11 +171,11 @@ class Fleet:
             answer = Unusable(answer.stderr, where=target.name)
             self.leave_out(target.name, answer.message)
             return None
-        if isinstance(answer, NoRoom) and target.name not in self._full:
+        if isinstance(answer, NoCapacity) and target.name not in self._full:
             self._full.add(target.name)
             self._listener.say(f"{target.name} is full: {answer.message}; it gets fewer at once for a while")
         call = Call(target.name, OWNER, str(payload.chunkIndex))
-        reply = self._health.heard(call, answer, others=target.active).reply
+        reply = self._health.record_answer(call, answer, others=target.active).reply
         if reply is not None:
             self._note(target, payload.chunkIndex, reply)
         return reply
