@@ -13,16 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from helios_adapters import Deployment
+from helios_adapters import CloudAdapter, Deployment
 from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
 from helios_crds.wire import Payload, Reply, Stage
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.runtime import WorkerRuntime
 from heliosctl.local.driver import Driver, Outcome
+from heliosctl.local.fleet import Fleet
 
 
-class WarmRenderer:
+class WarmRenderer(CloudAdapter[None]):
     """A worker with so many lanes that renders one film after the other. Use it in a `with` block."""
 
     def __init__(self, workspace: Path, *, lanes: int) -> None:
@@ -39,7 +40,11 @@ class WarmRenderer:
         self._thread.submit(self._runtime.close).result()
         self._thread.shutdown()
 
-    async def invoke(self, payload: Payload) -> Reply:
+    async def deploy(self, config: None) -> Deployment:
+        """It is always ready."""
+        return Deployment("warm", slots=1)
+
+    async def invoke(self, payload: Payload, key: str = "") -> Reply:
         """One stage, for the driver."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._runtime.process, payload)
 
@@ -70,7 +75,7 @@ class WarmRenderer:
         )
         store = ArtifactStore(artifacts.absolute().as_uri())
         # As a user does: containers that start beside a test change the network, and a page is loaded again.
-        driver = Driver(self, Deployment("warm", slots=1), store, _Silent(), retries=2)
+        driver = Driver(Fleet.of_one(self, 1, _Silent()), store, _Silent(), retries=2)
         return asyncio.run(driver.render(request))
 
 

@@ -56,6 +56,7 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
         self._config = LocalConfig()
         self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()
         self._workers: set[_Worker] = set()
+        self._asked: dict[str, _Worker] = {}
         self._closed = False
 
     async def deploy(self, config: LocalConfig) -> Deployment:
@@ -76,13 +77,22 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
                 return Reply(exitCode=ExitCode.RETRYABLE, stderr="the local workers have been stopped")
             if worker is None or not worker.is_alive:
                 worker = await self._start()
+            self._asked[key] = worker
             return await self._ask(worker, payload)
         except asyncio.CancelledError:
             if worker is not None:
                 _end(worker)
             raise
         finally:
+            self._asked.pop(key, None)
             self._idle.put_nowait(worker)
+
+    def cancel(self, key: str) -> bool:
+        """Kills the worker that is at work on an attempt; the next payload gets a new one."""
+        worker = self._asked.get(key) if key else None
+        if worker is not None:
+            _end(worker)
+        return worker is not None
 
     async def close(self) -> None:
         """Ends every worker: closes its input, then kills it. Waiting calls get a retryable reply."""

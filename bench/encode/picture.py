@@ -190,4 +190,4 @@ def table(width: int, height: int) -> None:
 if __name__ == "__main__":
     for size in ((1920, 1080), (1280, 720)):
         table(*size)
-    print("\n* as used by helios_worker.encode.picture")
+    print("\n* as used by helios_worker.encode.video.picture")

@@ -15,7 +15,7 @@ from helios_crds.renderjob import RenderJobSpec
 from helios_crds.renderjob_status import PlanStatus, RenderJobStatus
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Stage
-from helios_operator.control.controller import STARTERS
+from helios_operator.control.executor import STARTERS
 from helios_operator.kube import paths
 from helios_operator.kube.client import Client, Object
 from helios_operator.kube.reflector import Reflector

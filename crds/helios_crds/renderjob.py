@@ -2,6 +2,8 @@
 
 `kubectl explain` shows the descriptions. Fields that shape the frames cannot be changed after creation: another film
 needs another RenderJob.
+
+Long, because one kind of the API is one file, field by field.
 """
 
 from typing import Annotated, Any, Literal

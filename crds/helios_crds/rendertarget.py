@@ -1,4 +1,7 @@
-"""RenderTarget: where chunks may run, and with which rights. Cluster-scoped and made by an admin, as a StorageClass."""
+"""RenderTarget: where chunks may run, and with which rights. Cluster-scoped and made by an admin, as a StorageClass.
+
+Long, because one kind of the API is one file, field by field.
+"""
 
 from typing import Annotated, Any, Literal
 

@@ -4,6 +4,8 @@ There is no emulator of Cloud Run, so this keeps as much of its resources as a c
 conditions, executions with their tasks. Bodies are checked against Google's own messages (run_v2), so a field that
 does not exist is refused here as it is there. A service's URL is a path of this server; who calls one must bring an
 identity token that this server signed for that audience, and the account must be among the service's invokers.
+
+Long, because services, jobs and executions share one state.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ keeps its promises (a put with x-goog-if-generation-match: 0 is atomic, an objec
 PUT, GET with ranges, HEAD, DELETE, listing, multipart uploads; bearer tokens, self-signed ones of service accounts and
 V4 signed addresses, all of them checked; and the metadata server that a workload's identity is asked from. What is not
 one of these is answered 501 and remembered in `strangers`.
+
+Long, because one server speaks both of Google's storage interfaces.
 """
 
 import base64

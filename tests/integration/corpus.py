@@ -7,6 +7,8 @@ between two frames at every rate, and well between two ticks, so that neither ro
 The rule for anything begun by a timer: it begins at the timer's due time, not at the frame that first
 shows it. A timer, an iteration or a picture of a video due at the very time of a frame belongs to that
 frame.
+
+Long, because the corpus is one table.
 """
 
 from __future__ import annotations

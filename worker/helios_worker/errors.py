@@ -1,4 +1,4 @@
-"""What can go wrong, told apart by who can do something about it.
+"""The errors of the worker, grouped by who can do something about them.
 
 ::
 
@@ -38,7 +38,7 @@ class HeliosError(Exception):
 
 
 class UserError(HeliosError):
-    """What the user asked for cannot be done as asked; the same run would fail again."""
+    """The request cannot be carried out as written. The same run would fail again."""
 
     exit_code: ClassVar[int] = 64
 
@@ -80,8 +80,7 @@ class CorruptSegment(CorruptArtifact):
     """A video file is truncated or damaged.
 
     name: which file. frame: first frame that is missing or bad, counted from the file's start; None if the
-    file cannot be opened at all. index: the segment's place in the film, where the film is being put
-    together.
+    file cannot be opened at all. index: the segment's place in the film; None outside of a stitch.
     """
 
     index: int | None = None

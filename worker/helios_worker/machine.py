@@ -17,7 +17,7 @@ _X86_LEVELS = (
 
 @cache
 def package_version() -> str:
-    """Of this package."""
+    """The version of this package."""
     return version("helios-render")
 
 
@@ -40,13 +40,13 @@ FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
 
 @cache
 def fonts_digest() -> str:
-    """Of the system's fonts, by name and size: another font is another picture."""
-    found = hashlib.sha256()
+    """A digest of the system's fonts by name and size. Other fonts give other pictures."""
+    digest = hashlib.sha256()
     for folder in FONT_FOLDERS:
         for path in sorted(Path(folder).rglob("*")):
             if path.is_file():
-                found.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode())
-    return found.hexdigest()[:12]
+                digest.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def cpu_count() -> int:

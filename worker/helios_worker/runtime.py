@@ -1,12 +1,12 @@
-"""The seam that every execution target calls: one payload in, one result out, whatever happens in between.
+"""The entry that every execution target calls: one payload in, one result out, whatever happens in between.
 
     runtime = WorkerRuntime("/tmp")
     runtime.initialize()                              # optional: starts the browser ahead of the first stage
     result = runtime.run("file:///store/jobs/3f…/job.json", 7)
     result.exit_code, result.stderr
 
-A runtime is stateless but for what it keeps warm. It is not thread-safe: it belongs to the thread that made it, and
-only `stop` and `kill` are for others.
+A runtime keeps its browsers warm and no other state. It is not thread-safe: only the thread that made it may call it,
+except for `stop` and `kill`, which any thread may call.
 """
 
 import asyncio
@@ -43,32 +43,32 @@ OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Worker(Protocol):
-    """What a target needs of a worker. All but `stop` and `kill` is called in the thread that made it."""
+    """What a target needs of a worker. Only `stop` and `kill` may be called from another thread."""
 
     def initialize(self) -> None:
-        """Starts what is kept warm between jobs."""
+        """Starts the processes that are kept warm between jobs."""
         ...
 
     def process(self, job: Payload) -> Reply:
-        """Does one stage and never raises for what happens in it."""
+        """Runs one stage. A failure is in the reply, never raised."""
         ...
 
     def stop(self, code: ExitCode, why: str) -> bool:
-        """Winds up the stage under way, whose reply this is then. Returns at once, whether there is one."""
+        """Ends the running stage with this reply. Returns at once: whether a stage was running."""
         ...
 
     def kill(self) -> None:
-        """Ends the processes of the stage under way, for one that `stop` did not reach."""
+        """Kills the processes of the running stage when `stop` had no effect."""
         ...
 
     def close(self) -> None:
-        """Ends what is kept warm."""
+        """Ends the processes that are kept warm."""
         ...
 
 
 @dataclass(frozen=True)
 class WorkerResult:
-    """exit_code as in helios_crds.wire.ExitCode; result: what the stage returns, None when it failed."""
+    """How a stage ended. exit_code: a helios_crds.wire.ExitCode. result: the stage's result, None when it failed."""
 
     exit_code: int
     stdout: str
@@ -82,8 +82,8 @@ class WorkerRuntime:
     workspace_dir: where temporary files go; it must be writable.
     lanes: browsers per chunk; by default one for each processor of the cgroup.
     allow_commands: whether chunks of Helios' own jobs may run their `command`.
-    on_frames: told, during a chunk, how many more frames are encoded.
-    allowed_stores: where artifacts, films and local sources may lie; None for anywhere.
+    on_frames: called during a chunk with the number of frames newly encoded.
+    allowed_stores: limits where artifacts, films and local sources may be; None for no limit.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class WorkerRuntime:
         self._on_frames = on_frames
         self._allowed = allowed_stores or AllowedStores.everywhere()
         self._under_way: asyncio.Task[Any] | None = None
-        self._told: Reply | None = None
+        self._stopped_with: Reply | None = None
         self._runner = asyncio.Runner()
         self._scratch = Workspace(self._workspace)
         self._browsers = BrowserPool(self._scratch.path, lanes or cpu_count())
@@ -123,37 +123,37 @@ class WorkerRuntime:
         return WorkerResult(reply.exitCode, reply.stdout, reply.stderr, reply.result)
 
     def process(self, job: Payload) -> Reply:
-        """Does the stage that a payload asks for. What goes wrong is in the reply, never raised."""
+        """Runs the stage that a payload asks for. A failure is in the reply, never raised."""
         started = time.monotonic()
-        self._told = None
+        self._stopped_with = None
         try:
             self._browsers.compositions.make_room()
             result = self._runner.run(self._interruptible(job))
         except (Exception, asyncio.CancelledError) as error:
-            told: Reply | None = self._told  # meanwhile, by another thread
-            return told or self._ended_by(job, error)
+            stopped_with: Reply | None = self._stopped_with  # set by another thread
+            return stopped_with or self._ended_by(job, error)
         seconds = time.monotonic() - started
         return Reply(exitCode=ExitCode.DONE, stdout=f"{job.stage} done in {seconds:.1f} s", result=result)
 
     def stop(self, code: ExitCode, why: str) -> bool:
-        """Winds up the stage under way, whose reply is then this code and `why`. For any thread; returns at once.
+        """Ends the running stage; its reply then has this code and message. Any thread may call it; returns at once.
 
         Returns:
-            Whether there is a stage under way.
+            Whether a stage was running.
 
-        A stage that is done in the same moment stays done. What it had handed to a thread that cannot be interrupted
-        (a stitch, a transfer) goes on behind its back, which is harmless: it is what another run would do again.
+        A stage that finishes at the same moment stays finished. Work that the stage gave to a thread (a stitch, a
+        transfer) cannot be interrupted and goes on. That is harmless: another run would repeat the same work.
         """
         task = self._under_way
         if task is None:
             return False
-        self._told = Reply(exitCode=code, stderr=why)
+        self._stopped_with = Reply(exitCode=code, stderr=why)
         with suppress(RuntimeError):  # its loop has ended: so has it
             task.get_loop().call_soon_threadsafe(task.cancel)
         return True
 
     def kill(self) -> None:
-        """Kills the browsers, for a stage that hangs on one and does not hear `stop`. For any thread."""
+        """Kills the browsers, for a stage that waits for one and ignores `stop`. Any thread may call it."""
         self._browsers.kill()
 
     async def _interruptible(self, payload: Payload) -> dict[str, Any]:
@@ -185,8 +185,8 @@ class WorkerRuntime:
             case Stage.STITCH:
                 return self._stitch(payload)
 
-    # The browsers are launched before a stage's own modules are imported: both take about a third of a second.
-    # What is wrong with a request by itself is refused before either.
+    # Launching browsers and importing a stage's modules each take about a third of a second, so the browsers are
+    # launched first. Mistakes in the request itself are refused before either.
 
     async def _plan(self, payload: Payload) -> dict[str, Any]:
         from helios_crds.request import RenderRequest
@@ -250,10 +250,10 @@ class WorkerRuntime:
         return (await stitch(job, store, output, scratch=self._scratch.path)).model_dump()
 
     def _place(self, payload: Payload) -> tuple[str, str]:
-        """The store's URL and the key in it of what the payload is about.
+        """The store's URL, and the key in it of the payload's request or job.
 
         Raises:
-            UserError: it does not lie in a store, or in one that is not allowed.
+            UserError: the path is not in a store, or the store is not allowed.
         """
         root, key = split_url(payload.jobPath, "requests/" if payload.stage is Stage.PLAN else "jobs/")
         self._allowed.check(root, "the artifact store")

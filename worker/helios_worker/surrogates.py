@@ -1,10 +1,10 @@
-"""Half of a surrogate pair: a string of JavaScript may hold one, and so may a file's name; UTF-8 has none."""
+"""Unpaired surrogates: strings of JavaScript and file names may hold them, UTF-8 cannot."""
 
 from typing import Any
 
 
 def without_surrogates(value: Any) -> Any:
-    """A value of JSON with a question mark for each, so that it can be written.
+    """A JSON value with a question mark for each unpaired surrogate, so that it can be written.
 
     >>> without_surrogates({"error": ["a page said " + chr(0xD800)]})
     {'error': ['a page said ?']}

@@ -8,7 +8,7 @@ _PATH = os.environ.get("HELIOS_TRACE")
 
 
 def mark(step: str) -> None:
-    """Notes that a step is done, in seconds since boot; does nothing unless asked for."""
+    """Writes that a step is done, and when, in seconds since boot. Does nothing unless HELIOS_TRACE is set."""
     if _PATH:
         with Path(_PATH).open("a", encoding="utf-8") as file:
             file.write(f"{time.clock_gettime(time.CLOCK_BOOTTIME):.4f} {step}\n")

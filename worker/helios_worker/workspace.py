@@ -1,4 +1,4 @@
-"""Temporary folders that clean up after the dead: what a killed worker left is removed by the next one."""
+"""Temporary folders. The next worker removes the folder that a killed worker left behind."""
 
 import fcntl
 import os
@@ -15,8 +15,8 @@ REMOVAL_SECONDS = 2.0
 class Workspace:
     """A folder of this process's own under `parent`.
 
-    The folder itself is locked, and the lock ends with the process: a folder that nobody holds is nobody's, also one
-    whose removal was cut short, or that a dying browser made again.
+    The process holds a lock on the folder, and the lock ends with the process. A folder without a lock can therefore be
+    removed. That includes a folder whose removal was interrupted, or that a dying browser made again.
     """
 
     def __init__(self, parent: Path) -> None:
@@ -29,7 +29,7 @@ class Workspace:
         self.path, self._lock = _make(parent)
 
     def close(self) -> None:
-        """Removes the folder; a killed browser may write into it for a moment yet."""
+        """Removes the folder. Tries for a moment, since a killed browser may still write into it."""
         deadline = time.monotonic() + REMOVAL_SECONDS
         shutil.rmtree(self.path, ignore_errors=True)
         while self.path.exists() and time.monotonic() < deadline:
@@ -39,12 +39,12 @@ class Workspace:
 
 
 def _make(parent: Path) -> tuple[Path, int]:
-    """A new folder, and a descriptor of it that holds the lock. Another's sweep may be faster: then one more."""
+    """A new folder, and its descriptor, which holds the lock. Makes another when a sweep removed it before the lock."""
     while True:
         path = Path(tempfile.mkdtemp(prefix=PREFIX, suffix=SUFFIX, dir=parent))
         with suppress(FileNotFoundError):
             lock = os.open(path, os.O_RDONLY)
-            with suppress(OSError):  # where folders have no locks, on some network file systems, none is swept either
+            with suppress(OSError):  # some network file systems cannot lock folders; sweep removes none there
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if path.is_dir():
                 return path, lock
@@ -52,7 +52,7 @@ def _make(parent: Path) -> tuple[Path, int]:
 
 
 def sweep(parent: Path) -> list[Path]:
-    """Removes the workspaces under `parent` that nobody holds any more. Returns them."""
+    """Removes the workspaces under `parent` whose processes have ended, and returns them."""
     removed = []
     for folder in parent.glob(f"{PREFIX}*{SUFFIX}"):
         with suppress(OSError):

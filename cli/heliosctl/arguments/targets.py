@@ -70,7 +70,7 @@ def _read(text: str) -> Destination:
             return _function(text, rest)
         case "cloud-run" if rest:
             return _service(text, rest)
-    raise UserError(f"--target {text or 'nothing'} is no target", remedy=HOW)
+    raise UserError(f"--target {text or 'nothing'} is not a valid target", remedy=HOW)
 
 
 def _function(text: str, rest: str) -> Destination:
@@ -79,7 +79,7 @@ def _function(text: str, rest: str) -> Destination:
         r"(?P<name>[A-Za-z0-9_$-]+(?::[A-Za-z0-9_$-]+)*?)(?:@(?P<region>[a-z0-9-]+))?(?::(?P<slots>\d+))?", rest
     )
     if found is None:
-        raise UserError(f"--target {text} names no function", remedy=HOW)
+        raise UserError(f"--target {text} does not name a function", remedy=HOW)
     return Destination("lambda", found["name"], found["region"], _slots(text, found["slots"]))
 
 
@@ -87,12 +87,12 @@ def _service(text: str, rest: str) -> Destination:
     """https://HOST, then :N: Cloud Run listens on no port of its own. An http:// address of this machine has one."""
     found = re.fullmatch(r"(?P<url>https://[^\s:@/]+[^\s:@]*|http://[^\s:@/]+:\d+[^\s:@]*?)(?::(?P<slots>\d+))?", rest)
     if found is None:
-        raise UserError(f"--target {text} names no service by its address", remedy=HOW)
+        raise UserError(f"--target {text} does not name a service by its address", remedy=HOW)
     return Destination("cloud-run", found["url"].rstrip("/"), None, _slots(text, found["slots"]))
 
 
 def _slots(text: str, number: str | None) -> int:
     slots = DEFAULT_SLOTS if number is None else int(number)
     if not 1 <= slots <= 10_000:
-        raise UserError(f"--target {text}: {slots} at once is not between 1 and 10000", remedy=HOW)
+        raise UserError(f"--target {text}: {slots} chunks at once is not between 1 and 10000", remedy=HOW)
     return slots

@@ -81,7 +81,7 @@ def deploy_lambda(
 ) -> None:
     """Create or update an AWS Lambda function: heliosctl deploy lambda helios-worker --image … --role …."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        raise UserError(f"{name} is not a valid function name", remedy="use letters, digits, - and _")
+        raise UserError(f"{name!r} is not a valid function name", remedy="use letters, digits, - and _")
     function = LambdaFunction(
         image=image,
         role=role,
@@ -140,7 +140,7 @@ def deploy_cloud_run(
     """Create or update a Cloud Run service or job: heliosctl deploy cloud-run helios-worker --image … …."""
     if not re.fullmatch(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?", name):
         raise UserError(
-            f"{name} is not a valid service name",
+            f"{name!r} is not a valid service name",
             remedy="use at most 49 lower-case letters, digits and -, starting with a letter",
         )
     wanted = CloudRunService(

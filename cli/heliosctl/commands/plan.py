@@ -25,7 +25,7 @@ from heliosctl.arguments.request import build_request
 from heliosctl.arguments.source import resolve_source
 from heliosctl.commands.render import SOURCE
 from heliosctl.local.driver import Driver, committed_chunks
-from heliosctl.local.workers import local_workers
+from heliosctl.local.workers import local_fleet
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.curve import bars
 from heliosctl.terminal.progress import progress_for
@@ -55,10 +55,8 @@ def plan(
 
     async def make() -> tuple[str, JobSpec]:
         with progress_for(stderr()) as progress:
-            async with local_workers(WorkerOptions(lanes=1), progress) as (adapter, deployment):
-                job_path, job = await Driver(adapter, deployment, artifacts, progress, WorkerOptions().retries).plan(
-                    request
-                )
+            async with local_fleet(WorkerOptions(lanes=1), progress) as fleet:
+                job_path, job = await Driver(fleet, artifacts, progress, WorkerOptions().retries).plan(request)
                 progress.planned(job, set())
                 return job_path, job
 

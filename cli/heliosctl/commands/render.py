@@ -29,7 +29,7 @@ from heliosctl.commands.job_file import is_job_file, run_job_file
 from heliosctl.errors import Stopped
 from heliosctl.local.catalogue import KEEP, tidy
 from heliosctl.local.driver import Driver, Outcome, committed_chunks
-from heliosctl.local.workers import fleet, local_workers
+from heliosctl.local.workers import fleet, local_fleet
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.progress import progress_for
 from heliosctl.terminal.report import print_json, print_labelled, size_text, stderr, time_text
@@ -113,9 +113,9 @@ def drive(
 
     async def run() -> Outcome:
         with progress_for(stderr()) as progress:
-            at_work = fleet(destinations, workers, progress) if destinations else local_workers(workers, progress)
-            async with at_work as (adapter, deployment):
-                drivers.append(Driver(adapter, deployment, store, progress, workers.retries))
+            ready = fleet(destinations, workers, progress) if destinations else local_fleet(workers, progress)
+            async with ready as targets_at_work:
+                drivers.append(Driver(targets_at_work, store, progress, workers.retries))
                 return await work(drivers[0])
 
     try:
@@ -168,6 +168,6 @@ def print_outcome(outcome: Outcome, elapsed: float, shown: str, reporting: Repor
     speed = f" ({rendered / elapsed:.1f} fps{reused})" if rendered else f" ({reused.removeprefix(', ')})"
     line = (
         f"{shown}: {time_text(stitched['duration'])}, {stitched['frames']} frames of {encoder.width}×{encoder.height} "
-        f"at {encoder.fps} fps, {size_text(stitched['bytes'])}, in {time_text(elapsed)}{speed}"
+        f"at {encoder.fps} fps, {size_text(stitched['bytes'])}, took {time_text(elapsed)}{speed}"
     )
     console.print(line, markup=False, soft_wrap=True)

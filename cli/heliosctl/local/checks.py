@@ -25,7 +25,7 @@ from heliosctl.arguments.buckets import open_artifacts
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.errors import Failure
 from heliosctl.local.driver import Driver
-from heliosctl.local.workers import local_workers
+from heliosctl.local.workers import local_fleet
 from heliosctl.terminal.progress import Silent
 from heliosctl.terminal.report import local_name, size_text
 
@@ -189,7 +189,7 @@ def check_render() -> Check:
 async def _render(request: RenderRequest, artifacts: Path) -> float:
     listener = Silent()
     options = WorkerOptions(lanes=1, retries=0)
-    async with local_workers(options, listener) as (adapter, deployment):
-        driver = Driver(adapter, deployment, ArtifactStore(artifacts.as_uri()), listener, options.retries)
+    async with local_fleet(options, listener) as fleet:
+        driver = Driver(fleet, ArtifactStore(artifacts.as_uri()), listener, options.retries)
         outcome = await driver.render(request)
     return sum(outcome.seconds.values())

@@ -16,7 +16,7 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.jobs.commands import CommandFailed, run_command, run_program
 from helios_worker.jobs.spec import Chunk, JobSpec
-from heliosctl.local.driver import BACK_OFF_SECONDS
+from heliosctl.local.chunks import BACK_OFF
 from heliosctl.terminal.progress import Listener
 
 COUNTED = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".ts")
@@ -101,7 +101,7 @@ async def _run_chunk(job: CommandJob, store: ArtifactStore, chunk: Chunk, listen
             if attempt == retries:
                 raise
             listener.say(f"{error}; trying again")
-            await asyncio.sleep(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS) - 1)])
+            await asyncio.sleep(BACK_OFF.seconds(attempt + 1))
         else:
             return
 

@@ -1,4 +1,4 @@
-"""The driver of a render: plan, chunks in a bounded pool, stitch, and what is tried again.
+"""The driver of a render: plan, chunks, stitch, and what is rendered again for it.
 
 It decides; a target's workers do the work, and the artifact store remembers it. So a driver that dies loses
 nothing: the next one finds the same job and what is committed of it.
@@ -10,28 +10,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from itertools import count
+from typing import Any
 
-from helios_adapters import Deployment
+from helios_crds.renderjob import Retries
 from helios_crds.request import RenderRequest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_operator.decide.policies.retry import given_up
+from helios_operator.model.state import Work
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.jobs.commits import committed, read_job
 from helios_worker.jobs.spec import JobSpec
 from heliosctl.errors import PLAN, StageFailed
+from heliosctl.local.chunks import BACK_OFF, ChunkRun, is_stuck_again
+from heliosctl.local.fleet import Fleet
 from heliosctl.local.lock import job_lock, planning
 from heliosctl.terminal.progress import Listener
 
 STITCH_ROUNDS = 3
-BACK_OFF_SECONDS = (0.5, 2.0, 5.0)
-
-
-class Target(Protocol):
-    """What the driver needs of an adapter that is deployed."""
-
-    async def invoke(self, payload: Payload) -> Reply:
-        """Has a worker do one stage."""
-        ...
 
 
 @dataclass
@@ -50,28 +46,19 @@ class Outcome:
 
 
 def worth_another(reply: Reply, before: Reply | None) -> bool:
-    """Whether a stage that failed may succeed when it is tried again.
-
-    before: the failure before this one. A page that is stuck twice at the same place is stuck for good.
-    """
-    result = reply.result or {}
-    if reply.exitCode == ExitCode.USER_ERROR or "badChunks" in result:
-        return False
-    stuck_again = before is not None and before.stderr == reply.stderr
-    return not (result.get("error") == "FrameNeverReady" and stuck_again)
+    """Whether a stage that failed may succeed when it is tried again. before: the failure before this one."""
+    is_final = reply.exitCode == ExitCode.USER_ERROR or "badChunks" in (reply.result or {})
+    return not (is_final or is_stuck_again(reply, before))
 
 
 class Driver:
-    """Renders on a target that is deployed.
+    """Renders on a fleet.
 
     retries: further attempts at a stage that failed for another reason than the user's input.
     """
 
-    def __init__(
-        self, target: Target, deployment: Deployment, store: ArtifactStore, listener: Listener, retries: int
-    ) -> None:
-        self._target = target
-        self._slots = deployment.slots
+    def __init__(self, fleet: Fleet, store: ArtifactStore, listener: Listener, retries: int) -> None:
+        self._fleet = fleet
         self._store = store
         self._listener = listener
         self._retries = retries
@@ -91,7 +78,7 @@ class Driver:
             if failure.error != "SeamMismatch" or request.composition.seeking != "Auto":
                 raise
         self._listener.say(
-            "the page keeps state from frame to frame, which shows only now; planning again with --seeking Stateful"
+            "the page turned out to keep state from frame to frame; planning again with --seeking Stateful"
         )
         composition = request.composition.model_copy(update={"seeking": "Stateful"})
         job_path, _ = await self.plan(request.model_copy(update={"composition": composition}))
@@ -136,45 +123,30 @@ class Driver:
         return Outcome(job, job_path, cached, stitched, self._seconds)
 
     async def _chunks(self, job: JobSpec, job_path: str, wanted: list[int]) -> None:
-        """Renders these chunks, lowest first, as many at once as the target takes."""
-        if not wanted:
-            return
-        waiting = iter(wanted)
-
-        async def work() -> None:
-            for index in waiting:
-                chunk = job.chunks[index]
-                what = f"chunk {index} (frames {chunk.startFrame} to {chunk.end - 1})"
-                await self._attempts(what, Payload(jobPath=job_path, chunkIndex=index))
-                self._listener.finished(index)
-
-        try:
+        """Renders these chunks, lowest first, as many at once as the fleet takes."""
+        if wanted:
             with self._timed(Stage.CHUNK):
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self._slots, len(wanted))):
-                        group.create_task(work())
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+                await ChunkRun(job, job_path, self._fleet, self._listener, self._retries).render(wanted)
 
     async def _stitch(self, job_path: str) -> dict[str, Any]:
         with self._timed(Stage.STITCH):
             return await self._attempts("the stitch", Payload(jobPath=job_path, stage=Stage.STITCH))
 
     async def _attempts(self, what: str, payload: Payload) -> dict[str, Any]:
-        """Invokes a stage until it is done, is the user's mistake, or has failed often enough."""
+        """Has the plan or the stitch run until it is done, is the user's mistake, or has failed often enough."""
+        work, limits = Work(payload.stage), Retries.model_construct(perChunk=self._retries, total=self._retries)
         before: Reply | None = None
-        for attempt in range(1, self._retries + 2):
-            reply = await self._target.invoke(payload.model_copy(update={"attempt": attempt}))
+        for attempt in count(1):
+            reply = await self._fleet.home.invoke(payload.model_copy(update={"attempt": attempt}))
             if reply.exitCode == ExitCode.DONE:
                 return reply.result or {}
             failure = StageFailed(what, reply, attempt)
-            if attempt > self._retries or not worth_another(reply, before):
+            is_over = given_up(work, reply.exitCode, attempt, attempt, limits, reply.stderr) is not None
+            if is_over or not worth_another(reply, before):
                 raise failure
             before = reply
-            if payload.stage is Stage.CHUNK:
-                self._listener.failed(payload.chunkIndex, reply.stderr)
             self._listener.say(f"{StageFailed(what, reply).message}; trying again")
-            await asyncio.sleep(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS)) - 1])
+            await asyncio.sleep(BACK_OFF.seconds(attempt))
         raise AssertionError("unreachable")
 
     @contextmanager

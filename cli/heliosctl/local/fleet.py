@@ -1,16 +1,16 @@
-"""Several targets as one: chunks go to the first that has room, and what a target does wrong is not held against them.
+"""The targets of one command: what each takes now, what is asked of it, and which are left out.
 
-A plan and a stitch stay on this machine. A target that is full is asked for less and later, one that loses worker
-after worker is rested, and one that cannot be used is left out, since somebody waits: all of that is said once.
+How a target is follows from its answers as for the operator (`helios_adapters.TargetHealth`), and which chunk goes
+where is decided with the operator's code (`local.chunks`). Two things differ, because somebody waits: a target that
+cannot be used is left out instead of being tried again after a rest, and so is one that has rested REST_LIMIT times
+without a chunk being done. Workers on this machine are like the pods of a cluster: they are always asked.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from helios_adapters import (
     EVERYBODY,
@@ -20,23 +20,18 @@ from helios_adapters import (
     NoCapacity,
     TargetError,
     TargetHealth,
-    Unusable,
+    Verdict,
 )
-from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_crds.wire import ExitCode, Payload, Reply
+from helios_operator.model.config import NO_LIMIT
+from helios_operator.model.observation import TargetCapacity
 from helios_worker.errors import UserError
 from heliosctl.terminal.progress import Listener
 
-SHUNNED_AFTER = 2
 OWNER = "heliosctl"
 """Whose renders these are, to the targets' health: all are one user's."""
-
-
-class Invokes(Protocol):
-    """What runs the plan and the stitch."""
-
-    async def invoke(self, payload: Payload) -> Reply:
-        """Has a worker do one stage."""
-        ...
+REST_LIMIT = 5
+"""With the last of which a target is left out: no chunk was done there for two and a half minutes at least."""
 
 
 class NoTargetLeft(UserError):
@@ -44,15 +39,14 @@ class NoTargetLeft(UserError):
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(
-            "no target is left to render on:\n" + "\n".join(f"  {reason}" for reason in reasons),
-            remedy="what is rendered is kept; mend one of them, or add local to --target, and run the same command "
-            "again",
+            "no target can be used any more:\n" + "\n".join(f"  {reason}" for reason in reasons),
+            remedy="finished chunks are kept; fix a target or add local to --target, then run the same command again",
         )
 
 
 @dataclass(eq=False)
 class Target:
-    """A target. slots: chunks at once, at most. active: at present."""
+    """A target. slots: chunks at once, at most. active: calls under way, whether or not their result is awaited."""
 
     name: str
     adapter: CloudAdapter[Any]
@@ -62,138 +56,125 @@ class Target:
 
 
 def steady_clock() -> Callable[[], datetime]:
-    """A clock that is right at first, and never set."""
+    """A clock that starts with the time of day and is never set."""
     started, at = datetime.now(UTC), time.monotonic()
     return lambda: started + timedelta(seconds=time.monotonic() - at)
 
 
-def choose(targets: Sequence[str], free: Mapping[str, int], failed: Mapping[str, int]) -> str | None:
-    """The target for a chunk; None if it has to wait.
-
-    targets: that can be used, in order of preference. free: how many more chunks each takes now. failed: how often this
-    chunk failed there. It goes elsewhere first if it can, and after SHUNNED_AFTER failures nowhere but elsewhere, while
-    there is an elsewhere.
-    """
-    trusted = [name for name in targets if failed.get(name, 0) < SHUNNED_AFTER] or targets
-    return min((name for name in trusted if free[name]), key=lambda name: min(failed.get(name, 0), 1), default=None)
-
-
 class Fleet:
-    """Invokes chunks at targets, and everything else at home."""
+    """Targets in order of preference. home: what runs the plan and the stitch."""
 
     def __init__(
         self,
         targets: Sequence[Target],
-        home: Invokes,
+        home: CloudAdapter[Any],
         listener: Listener,
         *,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
+        self.home = home
+        self.now = clock or steady_clock()
         self._targets = {target.name: target for target in targets}
-        self._home = home
         self._listener = listener
-        self._clock = clock or steady_clock()
-        self._health = TargetHealth(self._clock, self._say_change)
-        self._failed: dict[int, dict[str, int]] = {}
+        self._health = TargetHealth(self.now, self._health_changed)
         self._full: set[str] = set()
         self._left_out: dict[str, str] = {}
-        self._changed = asyncio.Event()
+
+    @classmethod
+    def of_one(cls, adapter: CloudAdapter[Any], slots: int, listener: Listener) -> "Fleet":
+        """Workers of this machine alone."""
+        return cls([Target("local", adapter, slots, is_local=True)], adapter, listener)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The targets, in order of preference."""
+        return list(self._targets)
 
     @property
     def slots(self) -> int:
         """Chunks at once, all targets together."""
-        return max(1, sum(target.slots for target in self._usable()))
+        return sum(target.slots for target in self._targets.values())
+
+    @property
+    def is_local(self) -> bool:
+        """Whether there are workers of this machine alone."""
+        return all(target.is_local for target in self._targets.values())
 
     @property
     def left_out(self) -> list[str]:
-        """Targets that nobody is sent to any more, and why."""
+        """Targets that nothing is sent to any more, and why."""
         return [f"{name}: {self._left_out[name]}" for name in self._targets if name in self._left_out]
 
-    async def invoke(self, payload: Payload) -> Reply:
-        """One stage, wherever there is room. A worker that was lost is a reply.
+    def check(self) -> None:
+        """Passes while a target is left.
 
         Raises:
-            NoTargetLeft: no target can be used.
+            NoTargetLeft: none is.
         """
-        if payload.stage is not Stage.CHUNK:
-            return await self._home.invoke(payload)
-        while True:
-            target = await self._next_target(payload.chunkIndex)
-            reply = await self._try(target, payload)
-            if reply is not None:
-                return reply
+        if len(self._left_out) == len(self._targets):
+            raise NoTargetLeft(self.left_out)
 
     def leave_out(self, name: str, why: str) -> None:
-        """Nobody is sent there any more."""
+        """Nothing is sent there any more."""
         self._health.unusable(name, why)
 
-    def _usable(self) -> list[Target]:
-        return [target for target in self._targets.values() if target.name not in self._left_out]
+    def capacity(self) -> Mapping[str, TargetCapacity]:
+        """What each target takes now."""
+        resting = self._health.resting(OWNER)
+        return {
+            name: TargetCapacity(0, 0)
+            if name in self._left_out
+            else TargetCapacity(NO_LIMIT, self._free(target), resting.get(name, ""))
+            for name, target in self._targets.items()
+        }
 
-    async def _next_target(self, chunk: int) -> Target:
-        while True:
-            usable = self._usable()
-            if not usable:
-                raise NoTargetLeft(self.left_out)
-            free = {target.name: self._capacity(target) for target in usable}
-            name = choose(list(free), free, self._failed.get(chunk, {}))
-            if name is not None:
-                self._targets[name].active += 1
-                return self._targets[name]
-            self._changed.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(self._pauses(free), default=None)):
-                    await self._changed.wait()
+    def pauses(self) -> Iterator[float]:
+        """Seconds until each target that is left alone takes chunks again."""
+        now = self.now()
+        for name in self._targets.keys() - self._left_out.keys():
+            end = max(self._health.of(name, owner).until or now for owner in (EVERYBODY, OWNER))
+            if end > now:
+                yield (end - now).total_seconds()
 
-    def _capacity(self, target: Target) -> int:
-        free = max(0, target.slots - target.active)
-        return self._health.capacity(target.name, OWNER, free, target.active, target.active)
-
-    def _pauses(self, names: Iterable[str]) -> Iterator[float]:
-        """Seconds until each target that is left alone is so no longer."""
-        now = self._clock()
-        for name in names:
-            ends = [self._health.of(name, owner).until or now for owner in (EVERYBODY, OWNER)]
-            if max(ends) > now:
-                yield (max(ends) - now).total_seconds()
-
-    async def _try(self, target: Target, payload: Payload) -> Reply | None:
-        """What a target made of it; None if it was not tried."""
+    async def invoke(self, name: str, payload: Payload, key: str, is_wanted: Callable[[], bool]) -> Verdict:
+        """Has a target render a chunk. key: of the attempt. is_wanted: whether its result is still awaited."""
+        target = self._targets[name]
         answer: Reply | TargetError
+        target.active += 1
         try:
-            answer = await target.adapter.invoke(payload)
+            answer = await target.adapter.invoke(payload, key)
         except TargetError as error:
             answer = error
         finally:
             target.active -= 1
-            self._changed.set()
-        if isinstance(answer, Reply) and not target.is_local and (answer.result or {}).get("error") == "OtherEngine":
-            answer = Unusable(answer.stderr, where=target.name)
-            self.leave_out(target.name, answer.message)
-            return None
-        if isinstance(answer, NoCapacity) and target.name not in self._full:
-            self._full.add(target.name)
-            self._listener.say(f"{target.name} is full: {answer.message}; it gets fewer at once for a while")
-        call = Call(target.name, OWNER, str(payload.chunkIndex))
-        reply = self._health.record_answer(call, answer, others=target.active).reply
-        if reply is not None:
-            self._note(target, payload.chunkIndex, reply)
-        return reply
+        if target.is_local and isinstance(answer, Reply):
+            return Verdict("done" if answer.exitCode == ExitCode.DONE else "failed", answer)
+        if isinstance(answer, Reply):
+            result = answer.result or {}
+            if result.get("error") == "OtherEngine":  # its software is not what made the plan
+                self.leave_out(name, answer.stderr)
+                return Verdict("unusable")
+            if answer.exitCode == ExitCode.DONE and isinstance(frames := result.get("frames"), int):
+                self._listener.frames(payload.chunkIndex, frames)  # workers of this machine tell of them by themselves
+        if isinstance(answer, NoCapacity) and name not in self._full:
+            self._full.add(name)
+            self._listener.say(f"{name} is full: {answer.message}; sending it fewer chunks for a while")
+        call = Call(name, OWNER, f"{payload.jobPath} {payload.chunkIndex}")
+        return self._health.record_answer(call, answer, others=target.active, is_wanted=is_wanted())
 
-    def _note(self, target: Target, chunk: int, reply: Reply) -> None:
-        frames = (reply.result or {}).get("frames")
-        if reply.exitCode == ExitCode.DONE:
-            if not target.is_local and isinstance(frames, int):
-                self._listener.frames(chunk, frames)  # a worker of this machine tells it by itself
-        elif reply.exitCode != ExitCode.USER_ERROR:
-            failed = self._failed.setdefault(chunk, {})
-            failed[target.name] = failed.get(target.name, 0) + 1
+    def cancel(self, name: str, key: str) -> None:
+        """The result of an attempt is not awaited any more. What cannot be ended takes a slot until it is over."""
+        self._targets[name].adapter.cancel(key)
 
-    def _say_change(self, name: str, owner: str, before: Health, after: Health) -> None:
-        now = self._clock()
-        if after.is_unusable and name not in self._left_out:
-            self._left_out[name] = after.why  # the operator looks again after a rest; here somebody waits
-            self._listener.say(f"{name} is left out: {after.why}")
-        elif after.is_resting(now) and not before.is_resting(now):
-            self._listener.say(f"{name} is rested for a while: {after.why}")
-        self._changed.set()
+    def _free(self, target: Target) -> int:
+        free = max(0, target.slots - target.active)
+        if target.is_local:
+            return free
+        return self._health.capacity(target.name, OWNER, free, target.active, target.active)
+
+    def _health_changed(self, name: str, owner: str, before: Health, after: Health) -> None:
+        if name not in self._left_out and (after.is_unusable or after.rests >= REST_LIMIT):
+            self._left_out[name] = after.why
+            self._listener.say(f"{name} is not used any more: {after.why}")
+        elif after.is_resting(self.now()) and not before.is_resting(self.now()):
+            self._listener.say(f"{name} is paused for a while: {after.why}")

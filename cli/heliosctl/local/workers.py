@@ -11,7 +11,6 @@ from helios_adapters import (
     CloudAdapter,
     CloudRunAdapter,
     CloudRunConfig,
-    Deployment,
     LambdaAdapter,
     LambdaConfig,
     LocalAdapter,
@@ -21,39 +20,34 @@ from helios_adapters import (
 from helios_worker.machine import cpu_count
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.arguments.targets import Destination
-from heliosctl.local.fleet import Fleet, NoTargetLeft, Target
+from heliosctl.local.fleet import Fleet, Target
 from heliosctl.switches import debugging
 from heliosctl.terminal.progress import Listener
 
 
 @asynccontextmanager
-async def local_workers(options: WorkerOptions, listener: Listener) -> AsyncIterator[tuple[LocalAdapter, Deployment]]:
-    """Worker processes, ready to be invoked; all of them have ended when the block does."""
-    adapter = LocalAdapter()
-    lanes = options.lanes or max(1, cpu_count() // options.workers)
-    config = LocalConfig(workers=options.workers, lanes=lanes, on_frames=listener.frames, on_line=_log)
-    try:
-        yield adapter, await adapter.deploy(config)
-    finally:
-        await adapter.close()
+async def local_fleet(options: WorkerOptions, listener: Listener) -> AsyncIterator[Fleet]:
+    """Worker processes of this machine; all of them have ended when the block does."""
+    async with _local_workers(options, listener) as (adapter, slots):
+        yield Fleet.of_one(adapter, slots, listener)
 
 
 @asynccontextmanager
 async def fleet(
     destinations: Sequence[Destination], options: WorkerOptions, listener: Listener
-) -> AsyncIterator[tuple[Fleet, Deployment]]:
-    """Targets as one. Those that cannot be used are left out, and said so.
+) -> AsyncIterator[Fleet]:
+    """The targets named by --target. Those that cannot be used are left out, and the user is told.
 
     Raises:
         NoTargetLeft: none of them can.
     """
     is_local = any(each.kind == "local" for each in destinations)
-    async with local_workers(options if is_local else replace(options, workers=1), listener) as (home, at_home):
+    async with _local_workers(options if is_local else replace(options, workers=1), listener) as (home, slots):
         away = [(each, *_adapter(each)) for each in destinations if each.kind != "local"]
         adapters = {str(each): adapter for each, adapter, _ in away}
         try:
             targets = [
-                Target(str(each), adapters.get(str(each), home), each.slots or at_home.slots, each.kind == "local")
+                Target(str(each), adapters.get(str(each), home), each.slots or slots, each.kind == "local")
                 for each in destinations
             ]
             made = Fleet(targets, home, listener)
@@ -61,11 +55,22 @@ async def fleet(
             for (each, *_), failure in zip(away, failures, strict=True):
                 if failure is not None:
                     made.leave_out(str(each), str(failure))
-            if len(made.left_out) == len(targets):
-                raise NoTargetLeft(made.left_out)
-            yield made, Deployment(name="targets", slots=made.slots)
+            made.check()
+            yield made
         finally:
             await asyncio.gather(*(adapter.close() for adapter in adapters.values()))
+
+
+@asynccontextmanager
+async def _local_workers(options: WorkerOptions, listener: Listener) -> AsyncIterator[tuple[LocalAdapter, int]]:
+    """Workers, and how many there are."""
+    adapter = LocalAdapter()
+    lanes = options.lanes or max(1, cpu_count() // options.workers)
+    config = LocalConfig(workers=options.workers, lanes=lanes, on_frames=listener.frames, on_line=_log)
+    try:
+        yield adapter, (await adapter.deploy(config)).slots
+    finally:
+        await adapter.close()
 
 
 def _adapter(destination: Destination) -> tuple[CloudAdapter[Any], object]:

@@ -20,6 +20,7 @@ from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import ExitCode, Reply
 from helios_operator import metrics
 from helios_operator.decide.policies.budget import invocation_cost
+from helios_operator.decide.policies.call_outcomes import overdue, replied, stopped
 from helios_operator.decide.policies.failure_causes import TOO_LONG
 from helios_operator.model.config import Config
 from helios_operator.model.decision import Decision, StartAttempt
@@ -29,7 +30,6 @@ from helios_operator.model.state import Attempt, AttemptPhase
 from helios_operator.offload.billing import Bills
 from helios_operator.offload.connections import Connections
 from helios_operator.offload.order import Order, order
-from helios_operator.offload.outcome import overdue, replied, stopped
 from helios_operator.offload.target_health import timed_health
 
 log = structlog.stdlib.get_logger(__name__)

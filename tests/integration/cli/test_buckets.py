@@ -137,5 +137,5 @@ def test_the_doctor_finds_a_store_that_knows_no_commits(tmp_path: Path, monkeypa
         google.ignores_conditions = True
         check = check_artifacts("gs://films/a")
         assert check.state == "fail"
-        assert "replaces what should only be created" in check.detail
+        assert "overwrites objects that must only be created" in check.detail
         assert google.objects == {}

@@ -46,7 +46,7 @@ def test_progress_is_plain_lines_where_nobody_watches(shared: Cli):
     assert lines[0] == "Planning."
     assert lines[1] == "Rendering: 0 of 60 frames, 0 of 2 chunks done."
     assert lines[-2] == "Joining."
-    assert re.match(r"again\.mp4: 2\.0 s, 60 frames of 160×90 at 30 fps, .* kB, in .* s \(.* fps\)$", lines[-1])
+    assert re.match(r"again\.mp4: 2\.0 s, 60 frames of 160×90 at 30 fps, .* kB, took .* s \(.* fps\)$", lines[-1])
     assert "\x1b" not in done.err
     assert done.out == ""
 

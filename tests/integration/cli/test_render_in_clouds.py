@@ -106,7 +106,7 @@ def test_whatever_goes_wrong_the_film_is_the_same(away: Clouds, cli: Cli):
     finally:
         away.services.invokers.add("operator@media-1234.iam.gserviceaccount.com")
     assert done.code == 0, done.err
-    assert "is left out: Cloud Run service" in done.err
+    assert "is not used any more: Cloud Run service" in done.err
     assert "roles/run.invoker" in done.err
     assert "lambda=helios-worker is full: throttled, ConcurrentInvocationLimitExceeded" in done.err
     assert "Connection was closed" in done.err
@@ -118,7 +118,7 @@ def test_without_a_target_that_can_be_used_it_ends_and_says_why(away: Clouds, cl
     cli.page()
     done = cli.run("render", "page", "-o", "out.mp4", "--target", "lambda=nobody@eu-west-1,lambda=none@eu-west-1")
     assert done.code == 64
-    assert "no target is left to render on" in done.err.lower()
+    assert "no target can be used any more" in done.err.lower()
     assert "lambda=nobody: Lambda function nobody in eu-west-1: ResourceNotFoundException" in done.err
     cli.leaves_no_process()
 
@@ -219,11 +219,11 @@ def test_a_service_and_a_job_are_deployed(away: Clouds, cli: Cli):
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (("lambda", "a b", "--image", IMAGE, "--role", ROLE), "no name for a function"),
+        (("lambda", "a b", "--image", IMAGE, "--role", ROLE), "'a b' is not a valid function name"),
         (("lambda", "films", "--image", IMAGE, "--role", ROLE, "--env", "X"), "--env X has no value"),
         (("lambda", "films", "--image", IMAGE, "--role", ROLE, "--memory", "1"), "MemorySize"),
         (("lambda", "films", "--image", IMAGE, "--role", ROLE + "-2"), "ten seconds"),
-        (("cloud-run", "A", "--image", "x", "--region", "r", "--project", "p"), "no name for a service"),
+        (("cloud-run", "A", "--image", "x", "--region", "r", "--project", "p"), "'A' is not a valid service name"),
     ],
 )
 def test_what_cannot_be_deployed_is_said_in_a_line(away: Clouds, cli: Cli, command: tuple[str, ...], says: str):

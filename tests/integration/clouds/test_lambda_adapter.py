@@ -1,4 +1,7 @@
-"""AWS Lambda as a target: boto3 against moto for what is deployed, and a network that fails for what is invoked."""
+"""AWS Lambda as a target: boto3 against moto for what is deployed, and a network that fails for what is invoked.
+
+Long, because deploying, invoking and their failures use one server.
+"""
 
 import asyncio
 import json

@@ -11,8 +11,8 @@ from tests.unit.encode.builders import segments, settings, units
 CONCATENATE = """
 import json, resource, sys
 from pathlib import Path
-from helios_worker.encode.concat import concatenate
-from helios_worker.encode.settings import EncoderSettings
+from helios_worker.encode.film.concat import concatenate
+from helios_worker.encode.video.settings import EncoderSettings
 
 made, paths, frames, output, limit = json.loads(sys.argv[1])
 if limit:

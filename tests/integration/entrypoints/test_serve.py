@@ -1,4 +1,7 @@
-"""`helios-worker serve`: what it answers, and that it outlives whatever is sent to it."""
+"""`helios-worker serve`: what it answers, and that it outlives whatever is sent to it.
+
+Long, because payloads, connections and the end are tested on one warm service.
+"""
 
 import os
 import re
@@ -301,7 +304,7 @@ def test_four_places_render_side_by_side_and_the_fifth_is_refused(film, tmp_path
         replies = [under_way(served.ask, {"jobPath": film.slow}) for _ in range(4)]
         wait_until(lambda: served.request("GET", "/healthz", kind=None)[1]["free"] == 0, "four renders")
         status, body = served.post({"jobPath": film.slow})
-        assert (status, body["message"]) == (429, "every place is taken; ask again, or elsewhere")
+        assert (status, body["message"]) == (429, "all workers are busy; try again later, or elsewhere")
         served.in_mid_chunk()
         served.process.terminate()
         assert [reply()["exitCode"] for reply in replies] == [143] * 4

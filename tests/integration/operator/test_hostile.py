@@ -1,4 +1,7 @@
-"""The operator among hostile objects: long names, forged children, lying workers, statuses that users wrote."""
+"""The operator among hostile objects: long names, forged children, lying workers, statuses that users wrote.
+
+Long, because every hostile object goes to one control plane.
+"""
 
 import json
 import sys

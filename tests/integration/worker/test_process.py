@@ -1,4 +1,7 @@
-"""`helios-worker`: one-shot stages with their exit codes and termination messages, and `lines`."""
+"""`helios-worker`: one-shot stages with their exit codes and termination messages, and `lines`.
+
+Long, because all forms of one command share its runner.
+"""
 
 import json
 import os
@@ -87,7 +90,7 @@ def test_a_film_by_one_shot_processes(planned):
         pytest.param(["plan", "STORE/requests/nothing.json"], 64, "there is no request at", id="no request"),
         pytest.param(["render", "JOB"], 64, "invalid choice: 'render'", id="unknown stage"),
         pytest.param(["chunk", "JOB", "0", "--lanes", "0"], 64, "0 is not above 0", id="no lanes"),
-        pytest.param(["stitch", "STORE/jobs/foreign/job.json"], 1, "its chunks run as commands only", id="foreign"),
+        pytest.param(["stitch", "STORE/jobs/foreign/job.json"], 1, "its chunks can only run as commands", id="foreign"),
     ],
 )
 def test_exit_codes(planned, tmp_path, arguments, code, said):

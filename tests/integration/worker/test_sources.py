@@ -23,7 +23,7 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.sources.archive import BadArchive, Limits
-from helios_worker.sources.fetch import bring
+from helios_worker.sources.fetch import fetch_composition
 from tests.clouds.archives import tar_of, zip_of
 from tests.clouds.faulty import Fault, Faulty, faulty
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
@@ -238,11 +238,11 @@ def test_a_signed_address_is_never_shown(plan: Callable[..., Reply], web: Web, m
 def test_too_much_is_not_fetched(line: Faulty, place: ArtifactStore, tmp_path: Path):
     line.calm()
     with pytest.raises(UserError, match=r"page/ holds more than 2 files or 1 MiB, too much for a composition"):
-        bring(f"{place.url}page/", "index.html", tmp_path, limits=Limits(files=2, bytes=1 << 20))
+        fetch_composition(f"{place.url}page/", "index.html", tmp_path, limits=Limits(files=2, bytes=1 << 20))
     assert line.asked("GET", "index.html") == 0
     (tmp_path / "a").mkdir()
     with pytest.raises(BadArchive, match="holds more than 2 files"):
-        bring(f"{place.url}page.zip", "index.html", tmp_path / "a", limits=Limits(files=2, bytes=1 << 20))
+        fetch_composition(f"{place.url}page.zip", "index.html", tmp_path / "a", limits=Limits(files=2, bytes=1 << 20))
 
 
 def test_a_file_that_changes_while_it_is_taken(line: Faulty, place: ArtifactStore, tmp_path: Path, monkeypatch):
@@ -256,14 +256,14 @@ def test_a_file_that_changes_while_it_is_taken(line: Faulty, place: ArtifactStor
 
     monkeypatch.setattr(ArtifactStore, "entries", list_then_write)
     with pytest.raises(StoreError, match=r"page/film.js: it changed meanwhile; run it again when nothing writes there"):
-        bring(f"{place.url}page/", "index.html", tmp_path)
+        fetch_composition(f"{place.url}page/", "index.html", tmp_path)
 
 
 def test_a_source_over_a_bad_line(line: Faulty, place: ArtifactStore, tmp_path: Path):
     line.when(Fault(cut_download=20), method="GET", holding="film.js", times=2)
     line.when(Fault(503), method="GET", holding="list-type", times=2)
     line.when(Fault(429), method="GET", holding="index.html", times=2)
-    page, root = bring(f"{place.url}page/", "index.html", tmp_path)
+    page, root = fetch_composition(f"{place.url}page/", "index.html", tmp_path)
     assert page == root / "index.html"
     found = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
     assert found == FILES
@@ -279,5 +279,5 @@ def test_folders_that_some_tools_make(line: Faulty, place: ArtifactStore, tmp_pa
         )
     )
     line.when(Fault(200, listing), method="GET", holding="list-type")
-    _, root = bring(f"{place.url}page/", "index.html", tmp_path)
+    _, root = fetch_composition(f"{place.url}page/", "index.html", tmp_path)
     assert hashlib.sha256((root / "img/a.svg").read_bytes()).digest() == hashlib.sha256(PICTURE.encode()).digest()

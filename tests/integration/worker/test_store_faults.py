@@ -1,6 +1,7 @@
 """What goes wrong between a worker and its bucket, made at the level of HTTP and of the connection.
 
 The server is versitygw, a real one: what is in the bucket after a fault is what a real server keeps of it.
+Long, because all faults are made on one line to one server.
 """
 
 import os

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from helios_adapters import Deployment
+from helios_adapters import CloudAdapter, Deployment
+from helios_crds.backoff import Backoff
 from helios_crds.request import CompositionRequest, RenderRequest
 from helios_crds.wire import Payload, Reply, Stage, chunk_bitmap
 from helios_worker.artifacts.store import ArtifactStore
 from heliosctl.errors import StageFailed
-from heliosctl.local import driver
+from heliosctl.local import chunks, driver, fleet
 from heliosctl.local.driver import STITCH_ROUNDS, Driver, worth_another
+from heliosctl.local.fleet import Fleet
 from heliosctl.terminal.progress import Silent
 from tests.unit.cli.builders import commit, job, store_job
 
@@ -28,7 +31,7 @@ def bad(*chunks: int) -> Reply:
     return Reply(exitCode=1, stderr="damaged", result={"error": "BadChunks", "badChunks": chunk_bitmap(chunks)})
 
 
-class Target:
+class Target(CloudAdapter[None]):
     """Answers by a script, one list of replies for each thing asked for; what is not in it is done at once."""
 
     def __init__(self, store: ArtifactStore, job_path: str, **script: list[Reply]) -> None:
@@ -39,7 +42,10 @@ class Target:
         self._job_path = job_path
         self.active = self.most_active = 0
 
-    async def invoke(self, payload: Payload) -> Reply:
+    async def deploy(self, config: None) -> Deployment:
+        return Deployment("fake", 1)
+
+    async def invoke(self, payload: Payload, key: str = "") -> Reply:
         name = f"c{payload.chunkIndex}" if payload.stage is Stage.CHUNK else payload.stage.value
         self.asked.append(name)
         self.active += 1
@@ -71,7 +77,9 @@ def store(tmp_path) -> ArtifactStore:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr(driver, "BACK_OFF_SECONDS", (0.0,))
+    at_once = Backoff(base=0)
+    monkeypatch.setattr(driver, "BACK_OFF", at_once)
+    monkeypatch.setattr(chunks, "CONFIG", replace(chunks.CONFIG, backoff=at_once))
 
 
 @pytest.fixture
@@ -80,7 +88,7 @@ def make(store) -> Callable[..., tuple[Driver, Target, Heard]]:
         spec = job(frames=60 * chunks, per_chunk=60)
         target = Target(store, store_job(store, spec), **script)
         heard = Heard()
-        return Driver(target, Deployment("fake", slots), store, heard, retries), target, heard
+        return Driver(Fleet.of_one(target, slots, heard), store, heard, retries), target, heard
 
     return build
 
@@ -90,6 +98,15 @@ async def test_plan_then_every_chunk_then_stitch(make):
     outcome = await driver.render(REQUEST)
     assert target.asked == ["plan", "c0", "c1", "c2", "stitch"]
     assert outcome.cached == set()
+
+
+async def test_plan_and_stitch_stay_at_home(store):
+    spec = job(frames=60)
+    home, away = (Target(store, store_job(store, spec)) for _ in range(2))
+    made = Fleet([fleet.Target("a", away, 5)], home, Silent())
+    await Driver(made, store, Silent(), 0).render(REQUEST)
+    assert home.asked == ["plan", "stitch"]
+    assert away.asked == ["c0"]
 
 
 async def test_what_is_committed_is_not_asked_for(make, store):

@@ -1,18 +1,34 @@
-"""Chunks over several targets: which one is next, and what becomes of one that is full, lossy or of no use."""
+"""Chunks over several targets: which one is next, and what becomes of one that is full, lossy or of no use.
+
+Long, because every history runs on one fleet of scripted targets.
+"""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from helios_adapters import CloudAdapter, Deployment, Health
-from helios_adapters.errors import Garbled, TargetError, Throttled, TimedOut, UnknownTarget
+from helios_adapters.errors import (
+    Crashed,
+    Garbled,
+    ProviderFailed,
+    TargetError,
+    Throttled,
+    TimedOut,
+    UnknownTarget,
+)
 from helios_adapters.health import ENOUGH
+from helios_crds.backoff import Backoff
 from helios_crds.wire import Payload, Reply, Stage
-from heliosctl.local.fleet import Fleet, NoTargetLeft, Target, choose
+from heliosctl.errors import StageFailed
+from heliosctl.local.chunks import CONFIG, ChunkRun
+from heliosctl.local.fleet import Fleet, NoTargetLeft, Target
 from heliosctl.terminal.progress import Silent
 from tests import virtual_time
+from tests.unit.cli.builders import job
 
 DONE = Reply(exitCode=0, result={"frames": 6})
 FAILED = Reply(exitCode=1, stderr="no store there")
@@ -56,10 +72,18 @@ class Script(CloudAdapter[Any]):
 class Heard(Silent):
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.done: list[int] = []
+        self.lost: list[tuple[int, str]] = []
         self.counted: list[tuple[int, int]] = []
 
     def say(self, line: str) -> None:
         self.said.append(line)
+
+    def finished(self, chunk: int) -> None:
+        self.done.append(chunk)
+
+    def failed(self, chunk: int, why: str) -> None:
+        self.lost.append((chunk, why))
 
     def frames(self, chunk: int, count: int) -> None:
         self.counted.append((chunk, count))
@@ -75,8 +99,10 @@ def fleet(*targets: Target, home: Script | None = None) -> tuple[Fleet, Heard]:
     return Fleet(targets, home or Script(), heard, clock=now), heard
 
 
-async def chunks(made: Fleet, *indexes: int) -> list[Reply]:
-    return await asyncio.gather(*(made.invoke(Payload(jobPath="x", chunkIndex=index)) for index in indexes))
+async def chunks(made: Fleet, *indexes: int, heard: Silent | None = None, retries: int = 0) -> None:
+    """Renders these chunks of a job of fifty."""
+    at_once = replace(CONFIG, backoff=Backoff(base=0), disruption_pause=timedelta(0))
+    await ChunkRun(job(frames=300, per_chunk=6), "x", made, heard or Silent(), retries, at_once).render(indexes)
 
 
 async def working(script: Script) -> None:
@@ -85,50 +111,23 @@ async def working(script: Script) -> None:
             await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize(
-    ("free", "failed", "chosen"),
-    [
-        pytest.param({"a": 2, "b": 2}, {}, "a", id="the first"),
-        pytest.param({"a": 0, "b": 2}, {}, "b", id="the first with room"),
-        pytest.param({"b": 2}, {}, "b", id="not one that is left out"),
-        pytest.param({"a": 0}, {}, None, id="nowhere now"),
-        pytest.param({"a": 2, "b": 2}, {"a": 1}, "b", id="elsewhere after a failure"),
-        pytest.param({"a": 2, "b": 0}, {"a": 1}, "a", id="there again if there is no room elsewhere"),
-        pytest.param({"a": 2, "b": 0}, {"a": 2}, None, id="after two it waits for elsewhere"),
-        pytest.param({"a": 2}, {"a": 2}, "a", id="unless there is no elsewhere"),
-        pytest.param({"a": 2, "b": 2}, {"a": 2, "b": 2}, "a", id="or all are alike"),
-    ],
-)
-def test_the_target_for_a_chunk(free, failed, chosen):
-    assert choose(list(free), free, failed) == chosen
-
-
-async def test_plan_and_stitch_stay_at_home():
-    home, away = Script(), Script()
-    made, _ = fleet(Target("a", away, 5), home=home)
-    for stage in (Stage.PLAN, Stage.STITCH):
-        await made.invoke(Payload(jobPath="x", stage=stage))
-    await chunks(made, 0)
-    assert home.asked == ["plan", "stitch"]
-    assert away.asked == ["c0"]
-
-
 async def test_as_many_at_once_as_each_takes():
     first, second = Script(), Script()
     made, heard = fleet(Target("a", first, 3), Target("b", second, 2))
     assert made.slots == 5
-    assert await chunks(made, *range(20)) == [DONE] * 20
+    await chunks(made, *range(20), heard=heard)
     assert (first.most_active, second.most_active) == (3, 2)
     assert len(first.asked) + len(second.asked) == 20
     assert sorted(heard.counted) == [(index, 6) for index in range(20)]
+    assert sorted(heard.done) == list(range(20))
 
 
 async def test_a_full_target_costs_no_attempt_and_the_next_has_the_chunk():
     first, second = Script(full(5)), Script()
     made, heard = fleet(Target("a", first, 1), Target("b", second, 1))
-    assert await chunks(made, 0) == [DONE]
+    await chunks(made, 0, heard=heard)
     assert (first.asked, second.asked) == (["c0"], ["c0"])
-    assert heard.said == ["a is full: too many; it gets fewer at once for a while"]
+    assert heard.said == ["a is full: too many; sending it fewer chunks for a while"]
 
 
 def test_a_full_target_gets_as_many_as_it_had_and_slowly_more():
@@ -154,7 +153,7 @@ def test_others_are_not_sent_where_one_was_refused():
         for at, asked in ((0.5, 10), (9.5, 10), (10.5, 20), (20.5, 21)):
             await asyncio.sleep(at - asyncio.get_running_loop().time())
             assert (at, len(only.asked)) == (at, asked)
-        assert await calls == [DONE] * 20
+        await calls
 
     virtual_time.run(scenario())
 
@@ -163,7 +162,7 @@ def test_when_all_are_full_it_waits_and_goes_on():
     async def scenario() -> None:
         only = Script(full(0.01), full(0.01))
         made, _ = fleet(Target("a", only, 2))
-        assert await chunks(made, 0, 1) == [DONE, DONE]
+        await chunks(made, 0, 1)
         assert len(only.asked) == 4
         assert 1 <= asyncio.get_running_loop().time() < 4
 
@@ -173,9 +172,10 @@ def test_when_all_are_full_it_waits_and_goes_on():
 async def test_a_target_of_no_use_is_left_out_and_the_chunk_goes_on():
     first, second = Script(UnknownTarget("no such function", where="function f", remedy="deploy it")), Script()
     made, heard = fleet(Target("a", first, 5), Target("b", second, 1))
-    assert await chunks(made, 0, 1, 2) == [DONE] * 3
+    await chunks(made, 0, 1, 2, heard=heard)
     assert sorted(second.asked)[0] == "c0"
-    assert heard.said == ["a is left out: function f: no such function; deploy it"]
+    assert sorted(heard.done) == [0, 1, 2]
+    assert heard.said == ["a is not used any more: function f: no such function; deploy it"]
 
 
 async def test_without_a_target_it_ends_with_all_reasons():
@@ -186,25 +186,35 @@ async def test_without_a_target_it_ends_with_all_reasons():
     assert caught.value.exit_code == 64
 
 
-async def test_who_waits_for_room_hears_that_there_is_no_target_left():
+async def test_what_waits_for_room_ends_when_there_is_no_target_left():
     go = asyncio.Event()
     only = Script(go, UnknownTarget("gone", where="a"))
-    made, _ = fleet(Target("a", only, 1))
-    calls = [asyncio.create_task(chunks(made, index)) for index in range(3)]
-    await asyncio.sleep(0)
+    made, heard = fleet(Target("a", only, 1))
+    call = asyncio.create_task(chunks(made, 0, 1, 2, heard=heard))
+    await working(only)
     go.set()
     async with asyncio.timeout(10):
-        results = await asyncio.gather(*calls, return_exceptions=True)
-    assert results[0] == [DONE]
-    assert [type(each) for each in results[1:]] == [NoTargetLeft, NoTargetLeft]
+        with pytest.raises(NoTargetLeft):
+            await call
+    assert (heard.done, only.asked) == ([0], ["c0", "c1"])
 
 
 @pytest.mark.parametrize("error", [TimedOut("3 s", where="a"), Garbled("hello", where="a")])
 async def test_a_lost_worker_is_a_failed_attempt(error):
-    made, _ = fleet(Target("a", Script(error), 1))
-    (reply,) = await chunks(made, 0)
-    assert reply.exitCode == 1
-    assert reply.stderr == str(error)
+    made, heard = fleet(Target("a", Script(error, error), 1))
+    with pytest.raises(StageFailed) as caught:
+        await chunks(made, 0, heard=heard, retries=1)
+    assert (caught.value.reply.exitCode, caught.value.reply.stderr) == (1, str(error))
+    assert heard.said == [f"chunk 0 (frames 0 to 5) failed: {error}; trying again"]
+    assert heard.lost == [(0, str(error))]
+
+
+async def test_a_crash_is_forgiven_three_times():
+    only = Script(*[Crashed("gone", where="a")] * 4)
+    made, _ = fleet(Target("a", only, 1))
+    with pytest.raises(StageFailed, match="4 times"):
+        await chunks(made, 0)
+    assert only.asked == ["c0"] * 4
 
 
 def test_a_target_that_loses_worker_after_worker_is_rested():
@@ -212,50 +222,67 @@ def test_a_target_that_loses_worker_after_worker_is_rested():
         lossy, sound = Script(*[TimedOut("3 s", where="a")] * 9), Script()
         made, heard = fleet(Target("a", lossy, 1), Target("b", sound, 1))
         for index in range(ENOUGH):
-            await chunks(made, index)
+            with pytest.raises(StageFailed):
+                await chunks(made, index)
         assert len(lossy.asked) == ENOUGH
         await chunks(made, 10, 11)
         assert sound.asked == ["c10", "c11"]
-        assert heard.said == ["a is rested for a while: 5 chunks in a row failed there, the last time: a: 3 s"]
+        assert heard.said == ["a is paused for a while: 5 chunks in a row failed there, the last time: a: 3 s"]
         await asyncio.sleep(11)
-        await chunks(made, 12)
+        await chunks(made, 12, retries=1)
         assert lossy.asked[-1] == "c12", "it is tried again"
 
     virtual_time.run(scenario())
 
 
+def test_a_target_that_rests_again_and_again_is_left_out():
+    async def scenario() -> None:
+        made, heard = fleet(Target("a", Script(*[ProviderFailed("503", where="a")] * 99), 1))
+        with pytest.raises(NoTargetLeft, match="a: 9 chunks in a row failed there, the last time: a: 503"):
+            await chunks(made, 0)
+        assert 150 <= asyncio.get_running_loop().time() < 180
+        assert [line.split(":")[0] for line in heard.said] == ["a is paused for a while"] * 4 + [
+            "a is not used any more"
+        ]
+
+    virtual_time.run(scenario())
+
+
 async def test_a_chunk_that_failed_twice_in_one_place_waits_for_another():
-    go, held = asyncio.Event(), asyncio.Event()
-    lossy, busy = Script(held, FAILED, FAILED), Script(go)
-    made, _ = fleet(Target("a", lossy, 1), Target("b", busy, 1))
-    first = asyncio.create_task(chunks(made, 8))
-    under_way = asyncio.create_task(chunks(made, 9))
-    await working(busy)
-    held.set()
-    assert await first == [DONE]
-    for _ in range(2):
-        assert await chunks(made, 0) == [FAILED]
-    third = asyncio.create_task(chunks(made, 0))
-    go.set()
+    """Chunk 0 begins at `busy`, so that chunk 1 has only `lossy` at first."""
+    go = asyncio.Event()
+    busy, lossy = Script(go), Script(FAILED, FAILED)
+    made, _ = fleet(Target("busy", busy, 1), Target("lossy", lossy, 1))
+    run = asyncio.create_task(chunks(made, 0, 1, retries=3))
     async with asyncio.timeout(10):
-        assert [await under_way, await third] == [[DONE], [DONE]]
-    assert (lossy.asked, busy.asked) == (["c8", "c0", "c0"], ["c9", "c0"])
+        while len(lossy.asked) < 2:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert lossy.asked == ["c1", "c1"], "it waits"
+        go.set()
+        await run
+    assert (lossy.asked, busy.asked) == (["c1", "c1"], ["c0", "c1"])
 
 
 async def test_a_target_with_another_image_is_left_out():
     other = Reply(exitCode=64, stderr="browser 1 there, 2 here", result={"error": "OtherEngine"})
     first, second = Script(other), Script()
     made, heard = fleet(Target("a", first, 1), Target("b", second, 1))
-    assert await chunks(made, 0) == [DONE]
-    assert heard.said == ["a is left out: browser 1 there, 2 here"]
+    await chunks(made, 0, heard=heard)
+    assert (heard.done, second.asked) == ([0], ["c0"])
+    assert heard.said == ["a is not used any more: browser 1 there, 2 here"]
 
 
 async def test_the_users_mistake_is_nobodys_failure():
     wrong = Reply(exitCode=64, stderr="the page is wrong", result={"error": "PageError"})
     only = Script(wrong)
     made, _ = fleet(Target("a", only, 1))
-    assert await chunks(made, 0) == [wrong]
-    assert await chunks(made, 0) == [DONE]
+    with pytest.raises(StageFailed, match="the page is wrong") as caught:
+        await chunks(made, 0, retries=9)
+    assert caught.value.reply == wrong
+    await chunks(made, 0)
+    assert only.asked == ["c0", "c0"]
 
 
 async def test_a_cancelled_chunk_gives_its_place_back():
@@ -267,4 +294,30 @@ async def test_a_cancelled_chunk_gives_its_place_back():
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert await chunks(made, 1) == [DONE]
+    await chunks(made, 1)
+    assert only.asked == ["c0", "c1"]
+
+
+def test_a_slow_chunk_is_rendered_twice_and_the_first_one_done_wins():
+    async def scenario() -> None:
+        first, second = Script(10, 10, 1000), Script(10, 10, 10, 10)
+        made, heard = fleet(Target("a", first, 1), Target("b", second, 1))
+        await chunks(made, *range(6), heard=heard)
+        assert (first.asked, second.asked) == (["c0", "c2", "c4"], ["c1", "c3", "c5", "c4"])
+        assert sorted(heard.done) == list(range(6))
+        assert asyncio.get_running_loop().time() == pytest.approx(90, abs=3), "it began at 20 s, and is slow after 60"
+        assert first.active == 0, "nobody waits for the slow one"
+
+    virtual_time.run(scenario())
+
+
+def test_this_machine_alone_renders_nothing_twice():
+    async def scenario() -> None:
+        only = Script(1, 1, 1, 1, 1000)
+        heard = Heard()
+        made = Fleet([Target("local", only, 2, is_local=True)], only, heard, clock=now)
+        await chunks(made, *range(5), heard=heard)
+        assert len(only.asked) == 5
+        assert asyncio.get_running_loop().time() > 1000
+
+    virtual_time.run(scenario())

@@ -144,7 +144,7 @@ def test_png_gamma_chunks_change_nothing(chunk):
     ("data", "message"),
     [
         pytest.param(b"", "0 bytes", id="nothing"),
-        pytest.param(b"<html>", "no jpeg, png or webp", id="no picture"),
+        pytest.param(b"<html>", "not a jpeg, png or webp", id="no picture"),
         pytest.param(jpeg(picture(1))[:-200], "damaged", id="cut jpeg"),
         pytest.param(jpeg(picture(1))[:30], "damaged", id="jpeg header only"),
         pytest.param(png(picture(1))[:500], "damaged", id="cut png"),

@@ -1,4 +1,7 @@
-"""The controller at an API server in memory: what is written, in which order, and what one fault costs the others."""
+"""The controller at an API server in memory: what is written, in which order, and what one fault costs the others.
+
+Long, because all of it runs one controller at one API server in memory.
+"""
 
 import asyncio
 import json

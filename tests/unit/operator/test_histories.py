@@ -5,6 +5,8 @@ own writes, and lists everything when it starts; events reach it late, twice, or
 
 Some renders also have a target out of the cluster. What runs there is known to the operator's memory alone: a new one
 knows nothing of it, and it may commit its chunk all the same.
+
+Long, because one state machine is one class.
 """
 
 import json

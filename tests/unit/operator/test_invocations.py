@@ -1,4 +1,7 @@
-"""Calls of targets outside of the cluster: what they come to as attempts, and what they cost."""
+"""Calls of targets outside of the cluster: what they come to as attempts, and what they cost.
+
+Long, because all of it runs invocations over one scripted cloud.
+"""
 
 import asyncio
 import json
@@ -27,6 +30,7 @@ from helios_adapters.google.job_api import JobApi
 from helios_crds.renderjob_status import TargetStatus
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Payload, Reply, Stage
+from helios_operator.decide.policies.call_outcomes import message_of
 from helios_operator.model.config import Config, built_in_targets
 from helios_operator.model.decision import Decision, StartAttempt, StopAttempt
 from helios_operator.model.invoked import Invoked
@@ -34,7 +38,6 @@ from helios_operator.model.state import Attempt, AttemptPhase, Work
 from helios_operator.offload.connections import Connections
 from helios_operator.offload.invocations import Invocations
 from helios_operator.offload.order import Order
-from helios_operator.offload.outcome import message_of
 from tests.unit.operator.builders import NOW, UID, render_job, seconds
 
 LAMBDA = RenderTargetSpec.model_validate(

@@ -1,4 +1,7 @@
-"""From objects to attempts; the cache; the queue."""
+"""From objects to attempts; the cache; the queue.
+
+Long, because Jobs and pods are built in one way for parsing and caching.
+"""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,7 @@
-"""Policies, each by its table."""
+"""Policies, each by its table.
+
+Long, because each policy has its table.
+"""
 
 import json
 from datetime import timedelta

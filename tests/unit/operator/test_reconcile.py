@@ -1,4 +1,7 @@
-"""reconcile: what follows from one observation, as a table would say it."""
+"""reconcile: what follows from one observation, as a table would say it.
+
+Long, because one function has one table of observations.
+"""
 
 import json
 from dataclasses import replace

@@ -92,7 +92,7 @@ async def fail(folder: Path, pictures: dict[int, bytes]) -> None:
 def test_a_bad_picture_ends_the_chunk_and_holds_nobody(tmp_path):
     with pytest.raises(BaseExceptionGroup) as caught:
         asyncio.run(fail(tmp_path, {UNIT + 2: b"no picture"}))
-    assert caught.group_contains(BadPicture, match="are no jpeg")
+    assert caught.group_contains(BadPicture, match="are not a jpeg")
 
 
 def test_a_full_disk_is_told_apart(tmp_path):

@@ -24,5 +24,5 @@ def test_it_is_stored_where_the_plan_looks(tmp_path: Path):
 
 def test_what_is_no_object_is_refused(tmp_path: Path):
     request = write(tmp_path / "request.json", {"composition": {"url": "page.html"}})
-    with pytest.raises(UserError, match="no JSON object"):
+    with pytest.raises(UserError, match="does not hold a JSON object"):
         keep_request(f"file://{tmp_path}/store/requests/abc.json", request, [write(tmp_path / "0", [1])])

@@ -1,1 +1,1 @@
-"""The artifact store and what lies in it: blobs, snapshots, recordings; its errors, limits and credentials."""
+"""The artifact store; blobs, snapshots and recordings in it; its errors, limits and credentials."""

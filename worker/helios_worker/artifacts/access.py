@@ -1,7 +1,7 @@
-"""Opens a store by its address: with which time limits, how often it is asked again, and by which environment.
+"""Opens a store by its address, with the time limits, retries and client options that apply to every store.
 
-Credentials are the library's business: it takes them from the environment, or from the identity that the platform
-gives the workload (docs/stores.md). What is decided here is what holds for every store alike.
+The library finds credentials by itself: in the environment, or from the identity that the platform gives the workload
+(docs/stores.md).
 """
 
 import os
@@ -30,11 +30,11 @@ REMEDY = "name a folder, or a bucket by an address such as s3://bucket/prefix, g
 
 @dataclass(frozen=True)
 class StoreTimeouts:
-    """How long a store is given, in seconds.
+    """Time limits of requests to a store, in seconds.
 
-    connect: for a connection. stall: for an answer, and between two parts of one.
-    retry: after so long no request is made again. tries: of one request. pause: before the second, at most; later
-    ones double it, up to 20 s.
+    connect: for a connection. stall: for a response to begin, and between two parts of it.
+    retry: a request older than this is not repeated. tries: of one request, at most.
+    pause: the longest pause before the second try; later pauses double, up to 20 s.
     """
 
     connect: float = 10.0
@@ -45,10 +45,10 @@ class StoreTimeouts:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "StoreTimeouts":
-        """The usual one, with what HELIOS_STORE_STALL_SECONDS and HELIOS_STORE_RETRY_SECONDS say.
+        """The defaults, or what HELIOS_STORE_STALL_SECONDS and HELIOS_STORE_RETRY_SECONDS say instead.
 
         Raises:
-            UserError: one of them is no number above 0.
+            UserError: one of them is not a number above 0.
         """
         usual = cls()
         stall = _seconds(environment, STALL_VARIABLE, usual.stall)
@@ -58,7 +58,7 @@ class StoreTimeouts:
 
     @property
     def retries(self) -> "RetryConfig":
-        """For obstore: it repeats what had no answer, 429 and from 500 on; a wait is drawn from a doubling range."""
+        """For obstore, which repeats a request that had no response, or status 429, or one from 500 on."""
         return {
             "max_retries": self.tries - 1,
             "retry_timeout": timedelta(seconds=self.retry),
@@ -71,12 +71,12 @@ class StoreTimeouts:
 
 
 def open_store(url: str, timeouts: StoreTimeouts) -> ObjectStore:
-    """A store of obstore's. Nothing is asked of it yet.
+    """An obstore store. Sends no request yet.
 
-    url: as ArtifactStore takes it; a local folder is there already.
+    url: as ArtifactStore takes it; a local folder must exist.
 
     Raises:
-        UserError: it is no address of a store, or carries what belongs into the environment.
+        UserError: it is not the address of a store, or carries credentials or options, which belong in the environment.
     """
     try:
         parts = urlsplit(url)
@@ -104,7 +104,7 @@ def client_options(scheme: str, environment: Mapping[str, str], timeouts: StoreT
     options: ClientConfig = {
         "connect_timeout": timedelta(seconds=timeouts.connect),
         "read_timeout": timedelta(seconds=timeouts.stall),
-        # of a whole request with its body: long, for a stall is seen by itself
+        # of a whole request with its body: long, since `stall` notices one that stands still
         "timeout": timedelta(minutes=REQUEST_MINUTES),
     }
     for name in TOGGLES:

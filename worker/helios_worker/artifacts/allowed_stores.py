@@ -1,7 +1,7 @@
-"""Which places a worker may use with its rights: a function in the cloud is called by whoever may call it.
+"""Limits which stores and files a worker may use, since whoever may call a cloud function would use its rights.
 
-HELIOS_ALLOWED_STORES holds prefixes, separated by commas: s3://media/artifacts/,s3://media/films/. Artifacts, the
-film and sources that are no web pages must lie under one of them; without it, anywhere.
+HELIOS_ALLOWED_STORES holds prefixes, separated by commas: s3://media/artifacts/,s3://media/films/. Artifacts, films and
+sources must be under one of them; web pages may be anywhere. Without the variable there is no limit.
 """
 
 import os
@@ -12,8 +12,8 @@ from helios_worker.artifacts.urls import local_path
 from helios_worker.errors import UserError
 
 VARIABLE = "HELIOS_ALLOWED_STORES"
-# What a store's client may read as another place than the one that is compared here: escapes, control characters
-# (dropped by some), backslashes (slashes to some), queries, and steps upwards.
+# Characters by which a store's client may understand another address than the one compared here: escapes, control
+# characters (some clients drop them), backslashes (some read slashes), queries, and steps upwards.
 _AMBIGUOUS = re.compile(r"[%\\?#\x00-\x1f\x7f]|^ | $|/\.{1,2}(/|$)")
 
 
@@ -34,17 +34,17 @@ class AllowedStores:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "AllowedStores":
-        """Of HELIOS_ALLOWED_STORES: no limits where it is not set, nothing at all where it is empty."""
+        """From HELIOS_ALLOWED_STORES. Unset means no limits; empty allows nothing."""
         text = environment.get(VARIABLE)
         return cls(None if text is None else [part.strip() for part in text.split(",") if part.strip()])
 
     def check(self, url: str, what: str) -> None:
         """Refuses a place that does not lie under one of the prefixes.
 
-        what: it is, for the message.
+        what: names the place in the message, such as "the output".
 
         Raises:
-            StoreForbidden: it does not.
+            StoreForbidden: the place is not under a prefix.
         """
         if self._prefixes is None:
             return
@@ -55,7 +55,7 @@ class AllowedStores:
             )
 
     def check_source(self, url: str) -> None:
-        """Refuses a source that takes the worker's rights to read; web pages anybody may read."""
+        """Refuses a source outside of the prefixes, except for web pages, which take no rights to read."""
         if not url.startswith(("http://", "https://")):
             self.check(url, "the source")
 

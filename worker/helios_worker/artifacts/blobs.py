@@ -1,7 +1,7 @@
-"""The bytes of compositions on this machine, each proven before its first use.
+"""Local copies of the files of compositions, each checked against its hash before its first use.
 
-A blob that is not what its name says would show as a mistake of the page: a picture that is missing, a script
-that does not parse. It is found here instead, and taken out of the store, so that the next plan puts it again.
+A damaged blob would look like a mistake of the page: a missing picture, a script that does not parse. It is found
+here first and removed from the store, so that the next plan stores it again.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ BLOBS = "blobs"
 
 
 def blob_key(digest: str) -> str:
-    """Where the bytes of this SHA-256 are in a store."""
+    """The key of a blob with this SHA-256."""
     return f"{BLOBS}/{digest}"
 
 
 class Blobs:
-    """Blobs as local files. One is hashed once, and again only if its file has been touched.
+    """Blobs as local files. A file is hashed once, and again only when it has changed since.
 
     scratch: folder for copies from a remote store.
     """
@@ -40,9 +40,9 @@ class Blobs:
         return await asyncio.to_thread(self._file, store, digest, name)
 
     def make_room(self) -> None:
-        """Removes the copies once they take more than half of what they and the folder's free space come to.
+        """Removes all copies once they take more space than the folder's file system has left.
 
-        Nobody may be using them. A worker that stays warm would fill its folder with compositions of the past.
+        Call it only when no copy is in use. Otherwise a warm worker would fill its folder with past compositions.
         """
         copies = list(self._scratch.glob(f"{BLOBS}_*"))
         if sum(copy.stat().st_size for copy in copies) > free_bytes(self._scratch):
@@ -73,5 +73,5 @@ class Blobs:
 
 
 def _identity(file: Path) -> tuple[int, int, int]:
-    found = file.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,8 +1,8 @@
-"""Credentials in the environment: which of a Secret's keys are taken, and who does not get to see any.
+"""Credentials in the environment: which keys of a Secret the worker adopts, and which programs see none of them.
 
-A RenderJob names a Secret, and whoever writes it need not be trusted with the worker's pod. So its keys arrive under
-a prefix, and only a whole set of credentials is taken, with what belongs to it. An address without credentials of its
-own is not: the identity that the platform gives the pod would be shown to it.
+A RenderJob names a Secret, whose author may not be trusted with the worker's pod. The keys of the Secret therefore
+arrive under a prefix. The worker adopts only a complete set of credentials with the variables that belong to it. An
+endpoint without credentials is not adopted, because the worker would show the pod's own identity to that endpoint.
 """
 
 import re
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from helios_crds.wire import SECRET_PREFIX
 from helios_worker.errors import UserError
 
-OTHERS_EYES = re.compile(r"^(AWS|GOOGLE|GCE|AZURE|IDENTITY|MSI|HELIOS_SECRET)_")
+CREDENTIAL_NAMES = re.compile(r"^(AWS|GOOGLE|GCE|AZURE|IDENTITY|MSI|HELIOS_SECRET)_")
 
 
 @dataclass(frozen=True)
 class Family:
     """The variables of one kind of store.
 
-    sets: what makes credentials, any of them whole. beside: what may come with them.
-    instead: what they take the place of.
+    sets: combinations that are complete credentials. beside: variables that may accompany a set.
+    instead: variables of other credentials, which a set replaces.
     """
 
     sets: tuple[frozenset[str], ...]
@@ -29,7 +29,7 @@ class Family:
 
     @property
     def names(self) -> frozenset[str]:
-        """All that a Secret may hold."""
+        """All variables that a Secret may set."""
         return self.beside.union(*self.sets)
 
 
@@ -74,12 +74,12 @@ FAMILIES = (AWS, GOOGLE, AZURE)
 
 
 def adopt_secret(environment: MutableMapping[str, str]) -> None:
-    """Puts a Secret's credentials in the place of others, and takes away all else that came with it.
+    """Replaces other credentials by those of the Secret, and removes everything else that came with the Secret.
 
-    environment: of this process. Doing it again changes nothing.
+    environment: of this process. A second call changes nothing.
 
     Raises:
-        UserError: the Secret holds no whole credentials; the message names its keys, never their values.
+        UserError: the Secret holds no complete credentials. The message names its keys, never their values.
     """
     given = {name.removeprefix(SECRET_PREFIX): name for name in environment if name.startswith(SECRET_PREFIX)}
     secret = {key: environment.pop(name) for key, name in given.items()}
@@ -98,8 +98,8 @@ def adopt_secret(environment: MutableMapping[str, str]) -> None:
 
 
 def without_credentials(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for programs that ask no store, such as a browser that runs anybody's page."""
-    return {name: value for name, value in environment.items() if not OTHERS_EYES.match(name)}
+    """The environment for programs that need no store, such as a browser that runs a stranger's page."""
+    return {name: value for name, value in environment.items() if not CREDENTIAL_NAMES.match(name)}
 
 
 def _listed(names: Iterable[str], between: str = ", ") -> str:

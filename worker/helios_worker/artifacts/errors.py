@@ -1,7 +1,7 @@
-"""What a store's refusals mean, in words: what happened, where, and what to do about it.
+"""From an error of the store's library to one of ours: what happened, where, and what to do about it.
 
-The library's own texts quote the server's answers, and those quote key IDs and what was signed. So of a response only
-its status, its code and its one sentence are passed on, and never the library's text as it is.
+The library's texts quote the server's response, which quotes key IDs and what was signed. Our errors therefore pass on
+the status, the code and the one sentence of a response, and never the library's text as it is.
 
 ::
 
@@ -30,11 +30,11 @@ class StoreError(HeliosError):
 
 
 class AccessDenied(StoreError):
-    """The store knows who asks and does not allow it. Rights come late on most clouds, so it is tried again."""
+    """The store knows the identity and refuses it. On most clouds rights take effect late, so it is retried."""
 
 
 class BadCredentials(StoreError):
-    """There are no credentials, or the store does not accept them. Another process may have been given newer ones."""
+    """There are no credentials, or the store refuses them. Another attempt may have newer ones, so it is retried."""
 
 
 class NoSuchBucket(UserError):
@@ -42,7 +42,7 @@ class NoSuchBucket(UserError):
 
 
 class BadEndpoint(UserError):
-    """The store is there but not to be spoken to like this."""
+    """The store exists but refuses requests of this form: another region, another scheme, an untrusted certificate."""
 
 
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
@@ -61,7 +61,7 @@ WRONG_CREDENTIALS = {
 MISSING_BUCKETS = {"NoSuchBucket", "ContainerNotFound", "InvalidBucketName", "AccountNotFound"}
 OTHER_REGIONS = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 MISSING_OBJECTS = {"", "NoSuchKey", "NoSuchObject", "BlobNotFound", "NotFound", "NoSuchVersion"}
-# Refused for a reason that the next attempt has not: the library repeats what has no answer, 429 and from 500 on.
+# Refusals that pass, besides those that the library repeats itself (no response, 429, and from 500 on).
 PASSING = {
     "RequestTimeout",
     "XAmzContentSHA256Mismatch",
@@ -74,7 +74,7 @@ PASSING = {
 }
 PASSING_STATUS = {408, 409, 425}
 
-# Where credentials come from: not the store itself.
+# Services that give credentials, as opposed to the store itself.
 _CREDENTIAL_SERVICE = re.compile(
     r"^https?://(169\.254\.|metadata\.google|oauth2\.googleapis|sts\.|login\.microsoftonline)"
     r"|/latest/api/token$|/computeMetadata/v1/|/oauth2/v2\.0/token|[?&]Action=AssumeRole"
@@ -97,9 +97,9 @@ _CAUSES = (
 
 @dataclass(frozen=True)
 class StoreResponse:
-    """What a server said: its status (0: nothing), a code and a sentence.
+    """A server's response: its status (0 for none), a code and a sentence.
 
-    tries: how often it was asked. is_lost: it may have done what it was asked, and nobody heard.
+    tries: how often the request was sent. is_lost: the response was lost, so the request may have succeeded.
     """
 
     status: int
@@ -110,7 +110,7 @@ class StoreResponse:
 
     @classmethod
     def of(cls, error: BaseException) -> "StoreResponse":
-        """The response that an error of obstore's quotes."""
+        """The response that an error of obstore quotes."""
         text = str(error)
         status = re.search(r"status code: (\d{3})|\bstatus: (\d{3})", text)
         code = re.search(r"<Code>\s*(\w+)\s*</Code>", text)
@@ -126,12 +126,12 @@ class StoreResponse:
 
     @property
     def is_missing_object(self) -> bool:
-        """Whether a 404 is about the object, and not about its bucket or whoever asks."""
+        """Whether a 404 is about the object, and not about its bucket or the credentials."""
         return self.code in MISSING_OBJECTS
 
     @property
     def is_passing(self) -> bool:
-        """Whether asking again is worth it, and the library has not done so."""
+        """Whether another try may succeed, and the library has not made one."""
         return self.code in PASSING or self.status in PASSING_STATUS
 
     def __str__(self) -> str:
@@ -140,7 +140,7 @@ class StoreResponse:
 
 
 def explain(doing: str, error: BaseException) -> HeliosError:
-    """An error of obstore's or of the operating system, as one of ours.
+    """Turns an error of obstore or of the operating system into one of ours.
 
     doing: what was tried and where, such as "writing s3://media/key".
     """
@@ -215,21 +215,21 @@ def _cause(text: str) -> str:
 
 
 def is_about_credentials(error: BaseException) -> bool:
-    """Whether it was not the store that was asked, but whoever gives credentials for it."""
+    """Whether the failed request went to the service that gives credentials, not to the store."""
     text = first_line(error)
-    asked = re.search(r"Error performing \w+ (\S+) in ", text)
-    if asked and asked[1] == "REDACTED":  # a token is in the address; Azure's stores are asked so, too
+    request = re.search(r"Error performing \w+ (\S+) in ", text)
+    if request and request[1] == "REDACTED":  # a token is in the address; Azure's stores are asked so, too
         return "Azure error" not in text and "for path" not in text
-    return bool(_CREDENTIAL_SERVICE.search(asked[1]) if asked else _CREDENTIAL_WORDS.search(text))
+    return bool(_CREDENTIAL_SERVICE.search(request[1]) if request else _CREDENTIAL_WORDS.search(text))
 
 
 def first_line(error: BaseException) -> str:
-    """What happened, without the library's own debug lines and the server's XML."""
+    """The first line of an error: without the library's debug lines and the server's XML."""
     return one_line(re.split(r"\n\nDebug source|:? *<", str(error), maxsplit=1)[0], MAX_LINE, keep_start=True)
 
 
 def redacted(text: str) -> str:
-    """A text without what signs a URL, and without the values of secrets in the environment."""
+    """A text without the signatures of URLs, and without the values of secrets in the environment."""
     text = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1?…", text)
     text = re.sub(r"(https?://)[^\s/@]+@", r"\1…@", text)
     text = re.sub(r"(?i)\b(bearer\s+|sig=|signature=)\S+", r"\1…", text)

@@ -1,8 +1,8 @@
 """Recordings: what the network answered a page, content-addressed, so that every chunk sees the same bytes.
 
 A recording is a small JSON object, `recordings/<digest>.json`, that names the answer to each request the plan
-saw; the bodies are under `blobs/`. What is asked for only later, by a frame that the plan did not visit, is kept
-beside it by whoever asks first, created only if absent: the first answer holds for all.
+saw; the bodies are under `blobs/`. A frame that the plan did not visit may make a request that the recording does not
+hold. Its answer is stored beside the recording, created only if absent, so that the first answer holds for all.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class RecordedResponse(BaseModel):
-    """What a server said. body: SHA-256 of the bytes, "" for none."""
+    """A server's response. body: SHA-256 of its bytes, "" for none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +32,7 @@ class RecordedResponse(BaseModel):
 
 
 class Recording(BaseModel):
-    """answers: by request, as `asked` names it."""
+    """All recorded responses. answers: by request, as `request_name` gives it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,26 +40,26 @@ class Recording(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Of everything in it."""
+        """The digest of all its contents."""
         return json_digest(self.model_dump(mode="json"))
 
     @property
     def key(self) -> str:
-        """Where it is in a store."""
+        """Its key in a store."""
         return f"{FOLDER}{self.digest}.json"
 
 
-def asked(method: str, url: str) -> str:
+def request_name(method: str, url: str) -> str:
     """The name of a request.
 
-    >>> asked("GET", "https://cdn.example/a.js")
+    >>> request_name("GET", "https://cdn.example/a.js")
     'https://cdn.example/a.js'
     """
     return url if method == "GET" else f"{method} {url}"
 
 
 def store_body(store: ArtifactStore, body: bytes) -> str:
-    """Stores an answer's bytes; their SHA-256."""
+    """Stores the bytes of an answer; returns their SHA-256."""
     if not body:
         return ""
     digest = hashlib.sha256(body).hexdigest()
@@ -69,7 +69,7 @@ def store_body(store: ArtifactStore, body: bytes) -> str:
 
 
 def store_recording(store: ArtifactStore, answers: dict[str, RecordedResponse]) -> Recording:
-    """Stores what has been answered so far."""
+    """Stores the answers as a recording."""
     recording = Recording(answers=dict(sorted(answers.items())))
     store.put(recording.key, orjson.dumps(recording.model_dump(mode="json")))
     return recording
@@ -79,7 +79,7 @@ def load_recording(store: ArtifactStore, digest: str) -> Recording:
     """Reads a recording back.
 
     Raises:
-        CorruptArtifact: it is not in the store, or not what its name says.
+        CorruptArtifact: it is not in the store, or has been altered.
     """
     recording = _read(store, f"{FOLDER}{digest}.json", Recording)
     if recording is None or recording.digest != digest:
@@ -90,12 +90,12 @@ def load_recording(store: ArtifactStore, digest: str) -> Recording:
 
 
 def late_answer(store: ArtifactStore, digest: str, request: str) -> RecordedResponse | None:
-    """The answer to a request that the plan did not see, if anybody has asked it."""
+    """The answer to a request that the plan did not see; None where no chunk has made it yet."""
     return _read(store, _late_key(digest, request), RecordedResponse)
 
 
 def keep_late_answer(store: ArtifactStore, digest: str, request: str, answer: RecordedResponse) -> RecordedResponse:
-    """Keeps an answer for everybody; somebody else's, if they were first."""
+    """Stores an answer for all chunks. Returns the answer that holds: another chunk's, if that was first."""
     key = _late_key(digest, request)
     if store.create(key, orjson.dumps(answer.model_dump(mode="json"))):
         return answer
@@ -103,12 +103,12 @@ def keep_late_answer(store: ArtifactStore, digest: str, request: str, answer: Re
 
 
 def drop_late_answer(store: ArtifactStore, digest: str, request: str) -> None:
-    """Forgets an answer whose body is gone, so that it is asked for anew."""
+    """Removes an answer whose body is gone, so that the request is made again."""
     store.delete(_late_key(digest, request))
 
 
 def is_whole(store: ArtifactStore, digest: str) -> bool:
-    """Whether a recording is there with all its bodies."""
+    """Whether a recording and all its bodies are in the store."""
     recording = _read(store, f"{FOLDER}{digest}.json", Recording)
     return recording is not None and all(store.exists(blob_key(a.body)) for a in recording.answers.values() if a.body)
 
@@ -131,7 +131,7 @@ def _late_key(digest: str, request: str) -> str:
 
 
 def _read(store: ArtifactStore, key: str, model: type[Model]) -> Model | None:
-    """An object that is there and whole; what only looks like one is removed, or it would be in the way for ever."""
+    """A valid object, or None. An invalid one is removed, since it would block a new one for ever."""
     data = store.get(key)
     if data is None:
         return None

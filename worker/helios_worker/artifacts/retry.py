@@ -35,7 +35,7 @@ def insist(doing: str, call: Callable[[], T]) -> T:
 
 
 def ask(doing: str, call: Callable[[], T]) -> T | None:
-    """The same for an object that may not exist: None then."""
+    """As `insist`, and None where there is no such object."""
 
     def call_or_none() -> T | None:
         try:

@@ -24,11 +24,11 @@ SKIPPED_FOLDERS = frozenset({"__pycache__"})
 
 
 class UnsteadyFile(HeliosError):
-    """A file of the composition went away, changed or could not be read while it was taken into the snapshot."""
+    """A file of the composition disappeared, changed or could not be read while the snapshot was taken."""
 
 
 class Snapshot(BaseModel):
-    """entry: the page's path within. files: SHA-256 by path."""
+    """A composition's files. entry: the path of the page. files: SHA-256 by path."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,12 +37,12 @@ class Snapshot(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Of everything in it."""
+        """The digest of all its contents."""
         return json_digest(self.model_dump())
 
     @property
     def key(self) -> str:
-        """Where it is in a store."""
+        """Its key in a store."""
         return f"snapshots/{self.digest}.json"
 
 
@@ -51,15 +51,15 @@ def take_snapshot(
 ) -> Snapshot:
     """Stores a page with the folder around it.
 
-    page: the page's file. folder: the composition's, which the page lies in; by default the one right around it.
-    exclude: files and folders that are no part of it, such as the output.
+    page: the page's file. folder: the composition's folder, which holds the page; by default the page's own folder.
+    exclude: files and folders that do not belong to the composition, such as the output.
 
     Hidden files are left out, unless the page itself is one. Symbolic links are followed within the folder only;
     the page may be a link to anywhere.
 
     Raises:
         UserError: the page is missing, or its folder holds more than a composition should.
-        UnsteadyFile: a file went away or changed meanwhile, or cannot be read.
+        UnsteadyFile: a file disappeared or changed meanwhile, or cannot be read.
     """
     if not page.is_file():
         raise UserError(f"there is no page {page}", remedy="name an HTML file, or a folder with an index.html")
@@ -75,8 +75,8 @@ def take_snapshot(
         )
     files: dict[str, str] = {}
     total = 0
-    found = _walk(root, excluded)
-    for path in dict.fromkeys([root / entry, *islice(found, MAX_FILES + 1)]):
+    listed = _walk(root, excluded)
+    for path in dict.fromkeys([root / entry, *islice(listed, MAX_FILES + 1)]):
         total += _stat(path).st_size
         if len(files) >= MAX_FILES or total > MAX_BYTES:
             raise UserError(
@@ -93,13 +93,13 @@ def load_snapshot(store: ArtifactStore, digest: str) -> Snapshot:
     """Reads a snapshot back.
 
     Raises:
-        CorruptArtifact: it is not in the store, or not what its name says.
+        CorruptArtifact: it is not in the store, or has been altered.
     """
-    found = store.get_json(f"snapshots/{digest}.json")
-    if found is None:
+    data = store.get_json(f"snapshots/{digest}.json")
+    if data is None:
         raise CorruptArtifact(f"the snapshot {digest} is not in {store.url}", remedy="plan the job again")
     try:
-        snapshot = Snapshot.model_validate(found)
+        snapshot = Snapshot.model_validate(data)
     except ValidationError:
         snapshot = None
     if snapshot is None or snapshot.digest != digest:
@@ -116,7 +116,7 @@ def _store_file(store: ArtifactStore, path: Path) -> str:
     except OSError as error:
         raise _unsteady(path, error) from error
     except StoreError:
-        _stat(path)  # the store's trouble, or the file's
+        _stat(path)  # raises where the file is the cause
         raise
     after = _stat(path)
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):

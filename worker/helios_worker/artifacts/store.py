@@ -1,7 +1,7 @@
 """The artifact store: objects by key, in a folder or a bucket, with commits that only the first can make.
 
-One class over obstore, by the URL's scheme: file, s3, gs, az, memory. Content is stored under its own
-SHA-256, so storing it twice is harmless, and a commit is a put-if-absent, so the first valid one wins.
+One class over obstore, by the URL's scheme: file, s3, gs, az, memory. Content is stored under its own SHA-256, so
+storing it twice is harmless. A commit is a put-if-absent, so the first valid one wins.
 """
 
 import os
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from obstore import GetResult
 
 PART_BYTES, MAX_PARTS, PARALLEL_PARTS = 5 << 20, 9_000, 3
-"""Of a multipart upload. Small and few at once: obstore's clock for silence runs while a part is being sent, too, and a
-line of 2 Mbit/s brings three of these through within the minute that StoreTimeouts gives."""
+"""Limits of a multipart upload. Parts are small, and few are sent at once: obstore's stall limit also runs while a part
+is being sent, and a line of 2 Mbit/s sends three of these within the minute that StoreTimeouts allows."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An object in a listing. size in bytes. tag: of this content, by which a change is seen; "" for none."""
+    """An object in a listing. size in bytes. tag: changes with the content; "" where the store gives none."""
 
     key: str
     size: int
@@ -68,7 +68,7 @@ class ArtifactStore:
         """A JSON object, or None where there is none.
 
         Raises:
-            CorruptArtifact: what is there is no JSON.
+            CorruptArtifact: the object is not JSON.
         """
         data = self.get(key)
         if data is None:
@@ -81,7 +81,7 @@ class ArtifactStore:
     def put(self, key: str, data: bytes | Path, *, kind: str = "") -> None:
         """Writes an object, whole or not at all.
 
-        kind: media type that a bucket tells whoever fetches it.
+        kind: media type that a bucket sends with the object.
         """
         size = data.stat().st_size if isinstance(data, Path) else len(data)
 
@@ -102,7 +102,7 @@ class ArtifactStore:
     def _check_size(self, key: str, size: int) -> None:
         try:
             there = self._size(key)
-        except PermissionDeniedError:  # who may only write has to trust the answer to that
+        except PermissionDeniedError:  # an identity that may only write cannot check
             return
         if there != size:
             raise StoreError(
@@ -110,9 +110,9 @@ class ArtifactStore:
             )
 
     def create(self, key: str, data: bytes) -> bool:
-        """Writes an object only if there is none. False: somebody else's is there.
+        """Writes an object only if there is none. False: there is another one.
 
-        Where an answer was lost, the object that is in the way may be this very one: then it is True.
+        After a lost response the object that exists may be the one that this call wrote. The answer is then True.
         """
         doing = f"creating {self.url}{key}"
         started = time.monotonic()
@@ -159,18 +159,18 @@ class ArtifactStore:
     def entries(self, prefix: str, *, limit: int | None = None) -> list[Entry]:
         """The objects under a prefix that ends in a slash; "" for all.
 
-        limit: no more than about so many; what comes after is not asked for.
+        limit: stops listing after about so many.
         """
 
         def read() -> list[Entry]:
-            found: list[Entry] = []
+            entries: list[Entry] = []
             for batch in obstore.list(self._store, prefix or None):
-                found += [
+                entries += [
                     Entry(each["path"], each["size"], each["last_modified"], each["e_tag"] or "") for each in batch
                 ]
-                if limit is not None and len(found) >= limit:
+                if limit is not None and len(entries) >= limit:
                     break
-            return found
+            return entries
 
         return ask(f"listing {self.url}{prefix}", read) or []
 
@@ -197,7 +197,7 @@ class ArtifactStore:
     def fetch(self, key: str, copy: Path, *, tag: str = "") -> bool:
         """Writes an object to a file, whole or not at all. False: there is none.
 
-        tag: of the content that is wanted, as in a listing; another one is an error.
+        tag: of the expected content, from a listing; content with another tag is an error.
         """
         doing = f"reading {self.url}{key}"
 
@@ -213,7 +213,7 @@ class ArtifactStore:
 
 
 def save(response: "GetResult", copy: Path, doing: str) -> None:
-    """Writes what is fetched to a file, whole or not at all: under a name of its own, whoever else fetches it too."""
+    """Writes a response to a file, whole or not at all. Several callers may fetch the same file at once."""
     size = response.meta["size"]
     with tempfile.NamedTemporaryFile(dir=copy.parent, prefix=".fetched-", delete=False) as file:
         partial = Path(file.name)
@@ -240,5 +240,5 @@ def _make_folder(path: Path) -> None:
 
 
 def free_bytes(path: Path) -> int:
-    """Space left on the file system of a path, in bytes."""
+    """Free space on the file system of a path, in bytes."""
     return shutil.disk_usage(path).free

@@ -7,13 +7,17 @@ from helios_worker.errors import UserError
 
 
 def split_object(url: str) -> tuple[str, str]:
-    """The URL of the folder that an object is in, and its name there."""
+    """Splits an object's URL into the URL of its folder and its name."""
     folder, _, name = url.rpartition("/")
     return folder, name
 
 
 def split_url(url: str, marker: str) -> tuple[str, str]:
-    """The store's URL and the key of an object whose key starts with `marker`, such as `jobs/`."""
+    """Splits an object's URL into the store's URL and the key, which starts with `marker`, such as `jobs/`.
+
+    Raises:
+        UserError: the marker is not in the URL.
+    """
     place = url.rfind(f"/{marker}")
     if place < 0:
         raise UserError(f"{url or 'nothing'} does not lie in an artifact store: there is no {marker} in it")

@@ -2,16 +2,16 @@
 
     from helios_worker.capture import Browser, Page
 
-Start with `page`, which drives one page from frame to frame. It holds:
+Start with `page/page.py`, which drives one page from frame to frame. It uses:
 
-- `session`: commands to the page; `cdp` speaks to the browser, `process` starts and ends it.
-- `clocks`: moves the virtual clocks, `clock/`, that are injected into every realm; `realms` knows which there are.
-- `compositor`: has the browser draw.
-- `network`, `console`: which requests are unanswered; what the page wrote and did wrong.
-- `watchdog`: ends a step that takes too long and says what it waited for.
+- `devtools/session`: sends commands to the page. `cdp` is the protocol, `process` starts and ends the browser.
+- `page/clocks`: moves the virtual clocks (`clock/`) that are injected into every realm. `realms` keeps track of realms.
+- `devtools/compositor`: has the browser draw.
+- `page/network`, `page/console`: which requests are unanswered, what the page logged, and its errors.
+- `page/watchdog`: ends a step that takes too long and says what the page waited for.
 
-`seek_path` chooses the frames on the way to a frame, `browser_pool` keeps browsers warm, and `site` serves them the
-composition's snapshot.
+`page/seek_path` chooses the frames to pass on the way to a frame. `browser_pool` keeps browsers warm. `content` serves
+them the composition's snapshot and the recorded network.
 """
 
 from helios_worker.capture.devtools.cdp import BrowserGone

@@ -1,13 +1,13 @@
-"""How a page's frame can fail, told apart by who can do something about it.
+"""How a page's frame can fail, grouped by who can do something about it.
 
 ::
 
     UserError                    exit 64
     └── PageError                         the page itself is wrong
-        └── PageHangs                     and of FrameNeverReady too: no other attempt makes the frame ready
+        └── PageHangs                     a FrameNeverReady, too: no other attempt makes the frame ready
     HeliosError                  exit 1
     ├── FrameNeverReady                   a frame took too long; another attempt may do better
-    └── NetworkChanged                    the machine's network is another one now: what was being loaded is lost
+    └── NetworkChanged                    the machine's network changed, and Chrome dropped what it was loading
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ class PageError(UserError):
 
 
 class FrameNeverReady(HeliosError):
-    """A frame did not become ready within its limit. `report` says what it was waiting for."""
+    """A frame did not become ready within its limit. report: what the page was waiting for."""
 
     def __init__(self, message: str, report: dict[str, Any]) -> None:
         super().__init__(message, remedy=REMEDY)
@@ -31,15 +31,15 @@ class FrameNeverReady(HeliosError):
 
 
 class NetworkChanged(HeliosError):
-    """Chrome gives up what it is loading when an interface or address of the machine comes or goes, from here too."""
+    """Chrome drops what it is loading when a network interface or address appears or disappears, even from loopback."""
 
     def __init__(self, url: str) -> None:
         super().__init__(f"{plain(url)} was not loaded because this machine's network changed meanwhile")
 
 
 CHANGED = frozenset({"net::ERR_NETWORK_CHANGED", "net::ERR_NETWORK_IO_SUSPENDED"})
-"""Chrome's words for that."""
+"""Chrome's error texts for a NetworkChanged."""
 
 
 class PageHangs(FrameNeverReady, PageError):
-    """A frame that no other attempt will make ready: a script in a loop, a promise of the page's never kept."""
+    """A frame that no other attempt will make ready: a script in a loop, or a promise that never settles."""

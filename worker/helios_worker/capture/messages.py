@@ -1,4 +1,4 @@
-"""What a page does wrong, in words that its author knows: their own files and lines, none of ours."""
+"""Messages about a page's errors, in its author's terms: the page's own files and lines, none of ours."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _PLACE = re.compile(r"(?:https?|file|blob):[^\s()]+:\d+:\d+")
 
 
 def plain(text: str) -> str:
-    """A text of the page's as one printable line: its own files by their paths, without the hosts that serve them.
+    """A text from the page as one printable line. The page's own files are named by path, without the host.
 
     >>> plain("http://4f2a.composition.localhost/img/a.png not found")
     'img/a.png not found'
@@ -22,7 +22,7 @@ def plain(text: str) -> str:
 
 
 def exception_text(details: Mapping[str, Any]) -> str:
-    """An uncaught exception in one line: what was thrown, and the place of the page's that threw it.
+    """An uncaught exception in one line: what was thrown, and the line of the page that threw it.
 
     details: Runtime.ExceptionDetails of the DevTools protocol.
     """
@@ -37,7 +37,7 @@ def exception_text(details: Mapping[str, Any]) -> str:
 
 
 def is_foreign(url: str) -> bool:
-    """Whether a URL is on the network, and not of a composition's own site.
+    """Whether a URL is on the network, and not a file of the composition.
 
     >>> is_foreign("http://4f2a.composition.localhost/a.js"), is_foreign("https://cdn.example/a.js")
     (False, True)

@@ -1,4 +1,4 @@
-"""Where a page stands in the film: which frame, and at what time."""
+"""The position of a page in the film: frame and time."""
 
 from fractions import Fraction
 
@@ -6,18 +6,18 @@ from fractions import Fraction
 def instant_ms(frame: int, fps: Fraction) -> float:
     """The virtual time of a frame in ms: frame / fps, on a grid of 2^-20 ms (a nanosecond), rounded up.
 
-    Never a hair early: 1000·13/30 ms as the nearest double makes `floor(t·fps/1000)` and the 13th step of a
-    steps(90) animation come out as 12 (13 of 90 such steps were wrong); a nanosecond late is never seen.
+    The time must never be early. With 1000·13/30 ms as the nearest double, `floor(t·fps/1000)` and the 13th step of a
+    steps(90) animation come out as 12; 13 of 90 such steps were wrong. A nanosecond late makes no visible difference.
     """
     return -((-frame * 1000 * (1 << 20)) // fps) / (1 << 20)
 
 
 class Playhead:
-    """A page's place in the film, moved by the page and read by all its parts.
+    """A page's position in the film. The page moves it, and all its parts read it.
 
-    frame: the one that the page shows or is on its way to; -1 before the first.
+    frame: the frame that the page shows or is moving to; -1 before the first.
     frame_ms: the virtual time of that frame.
-    clock_ms: where the page's own clock stands, which passes through the times between frames.
+    clock_ms: the time of the page's own clock, which also passes through times between frames.
     """
 
     def __init__(self, fps: Fraction) -> None:
@@ -27,6 +27,6 @@ class Playhead:
         self.clock_ms = 0.0
 
     def move(self, frame: int) -> None:
-        """On to a frame. The clock counts as there at once, so that a worker made on the way begins there."""
+        """Moves to a frame. The clock has the new time at once, so that a worker made on the way begins at it."""
         self.frame = frame
         self.frame_ms = self.clock_ms = instant_ms(frame, self.fps)

@@ -1,7 +1,7 @@
 """A time limit that does not run while the whole machine stands still.
 
-A function in the cloud is frozen when nobody asks it for anything, and a paused container in the middle of a frame.
-Real time goes on meanwhile, so that after the thaw a page would count as stuck that had no time at all.
+A cloud function is frozen between two calls, and a container may be paused in the middle of a frame. Real time goes on
+meanwhile. After the thaw a page would count as stuck although it had no time to run.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ TICKS = 20
 
 @asynccontextmanager
 async def run_timeout(limit: float) -> AsyncIterator[None]:
-    """As asyncio.timeout, but of the time in which this process ran.
+    """As asyncio.timeout, but counts only the time in which this process runs.
 
-    limit: in seconds. It is counted in TICKS parts, and one that comes late counts as one: so a process that is
-    frozen gains up to a part, and never loses its time.
+    limit: in seconds, counted in TICKS equal parts. A part that comes late counts once, so a freeze uses up one part at
+    most.
 
     Raises:
         TimeoutError: the block took longer.

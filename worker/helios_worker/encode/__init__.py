@@ -1,6 +1,6 @@
 """From captured pictures to one MP4: pictures, encode units, segments, concatenation.
 
-Read in this order: `settings` (what shapes the bytes), `codecs` (the table), `picture` (JPEG or PNG to YUV),
-`unit` (a fresh encoder per grid cell), `track` (the timestamp rule), `segment` (a chunk's file), `concat`
-(the film).
+Read in this order: `video/settings` (all that shapes the bytes), `video/codecs` (the table), `video/picture` (JPEG or
+PNG to YUV), `video/unit` (a fresh encoder for each grid cell), `mp4/track` (the timestamp rule), `proof/segment` (a
+chunk's file), `film/concat` (the film).
 """

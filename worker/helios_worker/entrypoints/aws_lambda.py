@@ -1,10 +1,10 @@
 """AWS Lambda: the worker as a function in a container image, through AWS' own runtime client.
 
-    handler = create_aws_handler()                   # at import: what goes wrong here Lambda reports as an init error
+    handler = create_aws_handler()                   # at import: Lambda reports an error here as an init error
     handler({"jobPath": "s3://…/job.json", "chunkIndex": 7}, context)
 
-Lambda calls one handler at a time, freezes the machine between two calls, and kills it at the call's deadline. So the
-browser stays warm, and a stage that would not be done in time is answered before: see SupervisedWorker.
+Lambda calls one handler at a time, freezes the machine between two calls, and kills it at the call's deadline. The
+browser therefore stays warm, and a stage that would miss the deadline is answered before it: see SupervisedWorker.
 """
 
 import logging
@@ -33,7 +33,7 @@ HANDLER = "helios_worker.entrypoints.lambda_function.handler"
 
 
 class Context(Protocol):
-    """What a handler is told of its call, as far as it matters here."""
+    """The part of Lambda's call context that the handler uses."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until Lambda kills the function."""
@@ -53,9 +53,9 @@ def create_aws_handler(
     workspace_dir: where temporary files go.
     lanes: browsers per chunk; by default one for each processor.
 
-    The handler never raises. It returns {"statusCode", "body"}, where body is JSON text: of {exitCode, output, stderr,
-    result?} with 200 for exit code 0 and 500 for any other; of {message} with 400 for what is no payload, and with
-    500 for a defect of ours.
+    The handler never raises. It returns {"statusCode", "body"}, where body is JSON text. After a stage that is
+    {exitCode, output, stderr, result?}, with status 200 for exit code 0 and 500 for any other. Otherwise it is
+    {message}, with status 400 for an event that is not a payload and 500 for a defect of ours.
 
     Raises:
         HeliosError: there is no browser, or it does not start.
@@ -78,7 +78,7 @@ def handler_of(worker: SupervisedWorker) -> Handler:
         except BadPayload as error:
             return _response(400, {"message": str(error)})
         try:
-            with _told_to_stop(worker):
+            with _stopped_by_sigterm(worker):
                 reply = worker.ask(payload, seconds=context.get_remaining_time_in_millis() / 1000)
             return _response(200 if reply.exitCode == ExitCode.DONE else 500, _body(reply))
         except Exception as error:
@@ -107,7 +107,7 @@ def run(workspace: str, lanes: int | None) -> int:
 
 
 def handler_from_environment() -> Handler:
-    """The handler that `run` asked for.
+    """The handler with the settings that `run` put into the environment.
 
     Raises:
         HeliosError, OSError: as create_aws_handler.
@@ -127,9 +127,9 @@ def _body(reply: Reply) -> dict[str, Any]:
 
 
 @contextmanager
-def _told_to_stop(worker: SupervisedWorker) -> Iterator[None]:
-    """Hands the stage back when Lambda ends the function. Between two calls, SIGTERM just ends the process."""
-    if threading.current_thread() is not threading.main_thread():  # of another program, whose signals are its own
+def _stopped_by_sigterm(worker: SupervisedWorker) -> Iterator[None]:
+    """While a stage runs, SIGTERM hands it back. Between two calls, SIGTERM ends the process."""
+    if threading.current_thread() is not threading.main_thread():  # another program runs us, and handles signals itself
         yield
         return
     before = signal.signal(signal.SIGTERM, lambda *_: worker.stop())

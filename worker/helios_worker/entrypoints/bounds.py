@@ -1,6 +1,6 @@
-"""What a worker says, cut to what its callers take: they trust no worker, and read no more than so many bytes.
+"""Cuts a worker's reply to the size that its callers accept. They trust no worker and read a limited number of bytes.
 
-A text that is too long keeps its beginning and its end. What a program goes by is whole or not there.
+A text that is too long keeps its beginning and its end. A value that programs use is complete or left out.
 """
 
 from collections.abc import Set
@@ -12,9 +12,9 @@ from helios_crds.wire import RESULT_BYTES, ExitCode, Reply
 from helios_worker.surrogates import without_surrogates
 
 TEXT_BYTES = 4096
-"""What stdout and stderr of a reply may hold at most, each."""
+"""The most that stdout and stderr of a reply may hold, each."""
 EXACT = {"badChunks"}
-"""What of a failure is never cut: a part of it would mean something else."""
+"""Fields of a failure that are never cut: a part would mean something else."""
 TOO_LARGE = {"error": "the result is too large"}
 
 
@@ -33,7 +33,7 @@ def bounded_reply(reply: Reply) -> Reply:
 
 
 def bounded_text(text: str, limit: int = TEXT_BYTES) -> str:
-    """A text in at most `limit` bytes of UTF-8: what happened is said first, and why last.
+    """A text in at most `limit` bytes of UTF-8. The middle is left out: the start says what happened, the end why.
 
     >>> bounded_text("the page threw: " + "long " * 9 + "story", 40)
     'the page threw: l … g long long story'
@@ -46,9 +46,9 @@ def bounded_text(text: str, limit: int = TEXT_BYTES) -> str:
 
 
 def bounded_facts(facts: dict[str, Any], cuttable: Set[str]) -> dict[str, Any]:
-    """Facts that are at most RESULT_BYTES of JSON: too long a text ends early, and so does a list.
+    """Facts in at most RESULT_BYTES of JSON. Texts and lists that are too long end early.
 
-    cuttable: the names of those that may be cut. Where that is not enough, TOO_LARGE.
+    cuttable: names of the facts that may be cut. Where cutting them is not enough, the result is TOO_LARGE.
     """
     facts = without_surrogates(facts)
     while _size(facts) > RESULT_BYTES:

@@ -3,10 +3,10 @@
     server = create_cloud_run_server("/tmp")         # port: that of PORT, or 8080
     server.start()
     ...
-    server.stop()                                    # what is being rendered is finished or handed back
+    server.stop()                                    # a running stage is finished or handed back
 
-`POST /` with a payload is answered when its stage is done: with 200 whenever a worker ran, also when it failed.
-`GET /healthz` tells how many places are free.
+`POST /` with a payload is answered when its stage has ended: with 200 whenever a worker ran it, also when it failed.
+`GET /healthz` says how many renders could start.
 """
 
 import logging
@@ -36,30 +36,34 @@ log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8080
 HEALTH = ("/healthz", "/health")
-"""The second because Cloud Run's front keeps the first to itself: only its own probes reach it there."""
+"""The second, since Cloud Run's front end answers the first itself and passes on only its own probes."""
 GRACE_SECONDS = 10.0
 """From SIGTERM to SIGKILL on Cloud Run."""
 HAND_BACK_SHARE = 0.5
-"""Of that, what is kept for winding up a stage and sending its reply."""
+"""The part of that reserved for ending a stage and sending its reply."""
 SEND_SHARE, CLOSE_SHARE = 0.2, 0.1
-"""And of that, what is kept for a reply whose stage did not hear that it was to end, and for the browsers' end."""
+"""The parts of that reserved for the reply of a stage that ignores the stop, and for ending the browsers."""
 CLOSE_SECONDS = 1.0
 REFUSING_THREADS = 4
-"""Requests that are answered beside those that hold a place: refusals, and whether the server is well."""
+"""Threads for requests that need no worker: refusals and health checks."""
 POLL_SECONDS = 0.05
 
 HttpResponse = tuple[HTTPStatus, dict[str, Any]]
 
 
 class CloudRunServer:
-    """Places for renders behind an HTTP server.
+    """Workers behind an HTTP server.
 
     port: where it listens. workers: one for each render at a time.
-    seconds: how long one may take, None for ever.
+    seconds: how long a stage may take; None for no limit.
     """
 
     def __init__(self, workers: list[SupervisedWorker], *, host: str, port: int, seconds: float | None = None) -> None:
-        """Binds the port. Raises OSError when that is taken."""
+        """Binds the port.
+
+        Raises:
+            OSError: the port is taken.
+        """
         self._workers = workers
         self._free = list(workers)
         self._lock = threading.Lock()
@@ -73,10 +77,10 @@ class CloudRunServer:
         self._server.start()
 
     def stop(self, grace: float = GRACE_SECONDS) -> bool:
-        """Takes no more payloads, and waits until those under way are answered.
+        """Accepts no more payloads, and waits until the running ones are answered.
 
-        grace: seconds within which all is over. A stage that needs longer than most of it is handed back: its reply
-        has the exit code 143.
+        grace: seconds until everything has ended. A stage that needs longer than half of it is handed back: its reply
+        has exit code 143.
 
         Returns:
             Whether every worker has ended. If not, the process must be ended by force.
@@ -120,7 +124,7 @@ class CloudRunServer:
         if path in HEALTH:
             return self._health() if method in ("GET", "HEAD") else _refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET only")
         if path != "/":
-            return _refused(HTTPStatus.NOT_FOUND, "payloads are taken at / only")
+            return _refused(HTTPStatus.NOT_FOUND, "payloads are accepted at / only")
         if method != "POST":
             return _refused(HTTPStatus.METHOD_NOT_ALLOWED, "payloads are sent by POST")
         body = environ["wsgi.input"].read(BODY_BYTES + 1)
@@ -136,7 +140,11 @@ class CloudRunServer:
         with self._lock:
             worker = self._free.pop() if self._free and not self._stopping else None
         if worker is None:
-            why = "this worker is being stopped" if self._stopping else "every place is taken; ask again, or elsewhere"
+            why = (
+                "this worker is being stopped"
+                if self._stopping
+                else "all workers are busy; try again later, or elsewhere"
+            )
             return _refused(HTTPStatus.TOO_MANY_REQUESTS, why)
         try:
             reply = worker.ask(payload, seconds=self._seconds)
@@ -175,13 +183,13 @@ def create_cloud_run_server(
 
     workspace_dir: where temporary files go.
     port: by default that of the environment variable PORT, or 8080; 0 for any that is free.
-    concurrency: renders at a time, each with its share of the processors; a payload beyond is answered by 429.
-    lanes: browsers of each; by default one for each processor of its share.
-    seconds: what a stage may take before it is answered with exit code 75, best a little less than the platform's
-        own limit; None for no limit.
+    concurrency: renders at a time, each with its share of the processors; one more payload is answered with 429.
+    lanes: browsers of each render; by default one for each processor of its share.
+    seconds: how long a stage may take before it ends with exit code 75; a little less than the platform's own limit is
+        best. None for no limit.
 
     Raises:
-        HeliosError: there is no browser, or it does not start; the port is none, or taken.
+        HeliosError: there is no browser, or it does not start; the port is invalid or taken.
         OSError: workspace_dir cannot be written to.
     """
     allowed = AllowedStores.from_environment()
@@ -224,15 +232,15 @@ def _supervised_workers(make_worker: Callable[[], Worker], count: int) -> list[S
 
 def run(workspace: str, *, concurrency: int, lanes: int | None, seconds: float | None, grace: float) -> NoReturn:
     """`helios-worker serve`: serves until SIGTERM or SIGINT, and ends the process."""
-    told = threading.Event()
+    stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
+        signal.signal(number, lambda *_: stopped.set())
     server = create_cloud_run_server(workspace, concurrency=concurrency, lanes=lanes, seconds=seconds)
     server.start()
     log.info("listening on port %d", server.port)
-    told.wait()
-    log.info("told to stop: what is under way has %g s", grace)
+    stopped.wait()
+    log.info("told to stop: running stages have %g s", grace)
     server.stop(grace)
     with suppress(OSError):
         sys.stderr.flush()
-    os._exit(ExitCode.DONE)  # a thread that cannot be interrupted would hold the interpreter's own end up
+    os._exit(ExitCode.DONE)  # a thread that cannot be interrupted would keep the interpreter from ending

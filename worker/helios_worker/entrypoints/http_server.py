@@ -1,7 +1,7 @@
-"""waitress with the limits that it leaves open: a body's size, the time a request may take to arrive, JSON errors.
+"""waitress, with limits on a body's size and on the time a request may take to arrive, and with errors as JSON.
 
-Why waitress, and what it does by itself (it hands over no half-sent request, counts connections, closes idle ones):
-docs/decisions/0016.
+docs/decisions/0016 says why waitress, and what it does by itself: it passes on no half-sent request, limits
+connections, and closes idle ones.
 """
 
 import threading
@@ -21,27 +21,31 @@ from waitress.wasyncore import close_all
 BODY_BYTES = 524_288
 """The largest body. A RenderJob's inline page and props have 131,072 bytes at most, which JSON can make longer."""
 DRAINED_BYTES = 32 << 20
-"""Up to here a body that is too large is read and thrown away, for a client that is cut off in the middle of sending
-never reads why. Cloud Run lets no larger one through (HTTP/1)."""
+"""A body up to this size is read to its end even where it is refused, since a client that is cut off while sending
+never reads the reason. Cloud Run passes on no larger one (HTTP/1)."""
 HEADER_BYTES = 32_768
 REQUEST_SECONDS = 20
 """From a request's first byte to its last."""
 IDLE_SECONDS = 75
-"""A connection without a request; longer than load balancers keep theirs, so that they close first."""
+"""How long a connection may be idle: longer than load balancers keep theirs, so that they close first."""
 CHECK_SECONDS = 2
 CONNECTIONS = 500
 LOOP_SECONDS, THREAD_SECONDS = 0.5, 0.2
-"""How long the thread that reads, and an idle one, may take to end."""
+"""How long the reading thread, and an idle one, may take to end."""
 
 
 class Server:
     """A WSGI application, served from a thread of its own.
 
-    port: 0 for any. `port` tells which. threads: requests that are answered at once.
+    port: where it listens; 0 takes any free port. threads: requests that are answered at once.
     """
 
     def __init__(self, application: Callable[..., Any], *, host: str, port: int, threads: int) -> None:
-        """Binds the port. Raises OSError when that is taken."""
+        """Binds the port.
+
+        Raises:
+            OSError: the port is taken.
+        """
         adjustments = Adjustments(
             host=host,
             port=port,
@@ -82,7 +86,7 @@ class Server:
 
 
 class _KeptBody(OverflowableBuffer):
-    """One byte over the limit is kept: by it the application sees that the body was too large."""
+    """Keeps one byte more than the limit, by which the application sees that the body was too large."""
 
     def append(self, data: bytes) -> None:
         super().append(data[: BODY_BYTES + 1 - len(self)])
@@ -96,7 +100,7 @@ class _Parser(HTTPRequestParser):
 
 
 class _ErrorTask(ErrorTask):
-    """What is no HTTP gets its answer in the form that all others have."""
+    """Answers a request that is not HTTP in the same form as all others."""
 
     def execute(self) -> None:
         error = self.request.error
@@ -109,7 +113,7 @@ class _ErrorTask(ErrorTask):
 
 
 class _Channel(HTTPChannel):
-    """A connection. begun: when the request under way began to arrive."""
+    """A connection. begun: when its current request began to arrive; None between requests."""
 
     parser_class = _Parser
     error_task_class = _ErrorTask
@@ -129,7 +133,7 @@ class _Waitress(TcpWSGIServer):
     channel_class = _Channel
 
     def maintenance(self, now: float) -> None:
-        """Also closes a connection whose request does not come to its end, however busily it trickles."""
+        """Also closes a connection whose request takes too long to arrive, even while bytes still come."""
         super().maintenance(now)
         late = time.monotonic() - REQUEST_SECONDS
         for channel in self.active_channels.values():

@@ -1,4 +1,4 @@
-"""From what a caller sent to a payload, or to words that tell the caller what is wrong with it."""
+"""Reads a caller's payload, or says what is wrong with it."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ NAME_CHARACTERS = 100
 
 
 class BadPayload(Exception):
-    """It asks for nothing that a worker does. The message names the field; it is for the caller."""
+    """The caller's data is not a payload. The message is for the caller and names the field."""
 
 
 def payload_of(value: Any) -> Payload:
     """A payload from a JSON value.
 
     Raises:
-        BadPayload: it is none.
+        BadPayload: it is not a payload.
     """
     try:
         return Payload.model_validate(value)
@@ -30,7 +30,7 @@ def payload_in(data: bytes) -> Payload:
     """A payload from JSON text.
 
     Raises:
-        BadPayload: it is none.
+        BadPayload: it is not a payload.
     """
     try:
         return Payload.model_validate_json(data)
@@ -39,9 +39,9 @@ def payload_in(data: bytes) -> Payload:
 
 
 def problem(error: ValidationError) -> str:
-    """What is wrong with a payload, in a line; the first field that is."""
+    """What is wrong with the first invalid field of a payload, in one line."""
     first = error.errors(include_url=False, include_input=False)[0]
-    if not first["loc"] and first["type"].startswith("model"):  # pydantic tells of our classes here
+    if not first["loc"] and first["type"].startswith("model"):  # pydantic's message would name our classes
         return "bad payload: it must be a JSON object"
-    where = "".join(f"{one_line(str(part), NAME_CHARACTERS, keep_start=True)}: " for part in first["loc"])
+    where = "".join(f"{one_line(str(part)[:NAME_CHARACTERS], NAME_CHARACTERS)}: " for part in first["loc"])
     return f"bad payload: {where}{first['msg'].removeprefix('Value error, ')}"

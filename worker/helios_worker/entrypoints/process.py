@@ -5,9 +5,9 @@
     helios-worker lambda                  as a function of AWS Lambda; see aws_lambda
     helios-worker serve                   payloads by HTTP, on Cloud Run for one; see cloud_run
 
-The one-shot forms print the reply's result as JSON and exit with its code; a pod's termination message is
-written where HELIOS_TERMINATION_LOG points. `lines` is what the local adapter drives: it answers each
-payload with one line {"reply": …}, sends {"frames": n} meanwhile, and ends with its standard input.
+The one-shot forms print the reply's result as JSON and exit with its code. They write a pod's termination message to
+the file that HELIOS_TERMINATION_LOG names. The local adapter drives `lines`, which answers each payload with one line
+{"reply": …}, sends {"frames": n} meanwhile, and ends with its standard input.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The console script. Returns the exit code."""
     mark("imported")
     options = _parser().parse_args(arguments)
-    if options.stage != "lambda":  # its runtime client has a log of its own
+    if options.stage != "lambda":  # its runtime client configures logging
         logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     if options.stage in LASTING:
         return LASTING[options.stage](options)
@@ -46,19 +46,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def once(options: argparse.Namespace) -> int:
-    """One stage, told to stop by SIGTERM and SIGINT. Returns the exit code."""
-    told: list[ExitCode] = []
+    """Runs one stage, which SIGTERM and SIGINT end. Returns the exit code."""
+    ended_with: list[ExitCode] = []
 
     def terminate(*_: object) -> None:
-        """As Ctrl-C, which asyncio takes at a place where the stage can be wound up."""
-        told.append(ExitCode.TERMINATED)
+        """Acts as Ctrl-C, at which asyncio cancels the stage."""
+        ended_with.append(ExitCode.TERMINATED)
         signal.raise_signal(signal.SIGINT)
 
     signal.signal(signal.SIGTERM, terminate)
     try:
         reply = answer(options)
     except KeyboardInterrupt:
-        reply = Reply(exitCode=(told or [ExitCode.INTERRUPTED])[0], stderr="the worker was told to stop")
+        reply = Reply(exitCode=(ended_with or [ExitCode.INTERRUPTED])[0], stderr="the worker was told to stop")
     except OSError as error:
         reply = Reply(exitCode=ExitCode.USER_ERROR, stderr=no_workspace(options.workspace, error))
     sys.stderr.write(f"{reply.stderr}\n" if reply.stderr else "")
@@ -98,12 +98,12 @@ def answer(options: argparse.Namespace) -> Reply:
 
 
 def keep_request(url: str, file: Path, props: Sequence[Path]) -> None:
-    """Puts a request where the plan looks for it: a pod brings it as a file.
+    """Stores a request, which a pod brings as a file, where the plan reads it.
 
     props: JSON files whose fields are added to the composition's props; a later one wins, the request's own over all.
 
     Raises:
-        UserError: one of the files cannot be read, or is no JSON object.
+        UserError: one of the files cannot be read, or is not a JSON object.
     """
     from helios_worker.artifacts.store import ArtifactStore
     from helios_worker.artifacts.urls import split_url
@@ -121,21 +121,21 @@ def keep_request(url: str, file: Path, props: Sequence[Path]) -> None:
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        found = orjson.loads(path.read_bytes())
+        value = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
-    if not isinstance(found, dict):
-        raise UserError(f"{path} holds no JSON object")
-    return found
+    if not isinstance(value, dict):
+        raise UserError(f"{path} does not hold a JSON object")
+    return value
 
 
 def refusal(error: BadPayload) -> Reply:
-    """The reply to what is no payload."""
+    """The reply to data that is not a payload."""
     return Reply(exitCode=ExitCode.USER_ERROR, stderr=str(error))
 
 
 def termination_message(reply: Reply) -> bytes:
-    """The result, or what went wrong, in the RESULT_BYTES that a pod may leave behind."""
+    """A pod's termination message: the result or the failure, in at most RESULT_BYTES."""
     if reply.exitCode == ExitCode.DONE:
         facts, cuttable = dict(reply.result or {}), {"warnings"}
     else:
@@ -148,8 +148,8 @@ def serve_lines(options: argparse.Namespace) -> int:
     """Answers payloads, one a line, until standard input ends."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may write between the lines
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(ExitCode.TERMINATED))  # as when the driver is gone
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver handles Ctrl-C
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(ExitCode.TERMINATED))  # as when the driver has ended
 
     def send(message: dict[str, object]) -> None:
         out.write(orjson.dumps(message) + b"\n")
@@ -208,15 +208,15 @@ LASTING = {"lines": serve_lines, "lambda": serve_lambda, "serve": serve_http}
 
 
 def no_workspace(folder: str, error: OSError) -> str:
-    """What to say of a workspace that cannot be used."""
+    """The message about a workspace that cannot be used."""
     return f"the workspace {folder} cannot be used: {error.strerror or error}; choose another one with --workspace"
 
 
 def lines_until_orphaned() -> Iterator[bytes]:
-    """The lines of standard input. When it ends in the middle of a stage, so does this process, at once.
+    """The lines of standard input. When standard input ends during a stage, this process ends at once.
 
-    The driver is gone then: it was killed, or wants no more. Stages survive that; a worker that went on would
-    render beside its successor. Its browsers end with their pipes, its workspace is swept by the next worker.
+    The driver was then killed or has stopped. Commits survive that, and a worker that went on would render beside its
+    successor. The browsers end with their pipes, and the next worker removes the workspace.
     """
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     idle = threading.Event()
@@ -264,7 +264,7 @@ def _parser() -> argparse.ArgumentParser:
     machine.add_argument("--lanes", type=_count, default=None, help="browsers per chunk (default: one per processor)")
     common = _Parser(add_help=False, parents=[machine])
     common.add_argument("--allow-commands", action="store_true", help="run the commands of Helios' own jobs")
-    common.add_argument("--attempt", type=_count, default=1, help="how often this has been asked for")
+    common.add_argument("--attempt", type=_count, default=1, help="number of this attempt, from 1, for logs")
     for stage in Stage:
         sub = stages.add_parser(stage, parents=[common])
         sub.add_argument("job_path", help="URL of the request (plan) or of job.json")
@@ -273,14 +273,14 @@ def _parser() -> argparse.ArgumentParser:
         else:
             sub.set_defaults(chunk_index=0)
         if stage is Stage.PLAN:
-            sub.add_argument("--request", type=Path, default=None, help="file to be stored as the request first")
+            sub.add_argument("--request", type=Path, default=None, help="file to store as the request first")
             sub.add_argument("--props", type=Path, action="append", default=[], help="JSON file with more props")
     stages.add_parser("lines", parents=[common], help="one payload per line on standard input")
     stages.add_parser("lambda", parents=[machine], help="as a function of AWS Lambda")
     serve = stages.add_parser("serve", parents=[machine], help="payloads by HTTP, on the port of PORT or 8080")
     serve.add_argument("--concurrency", type=_count, default=1, help="renders at a time (default: 1)")
-    serve.add_argument("--seconds", type=_seconds, default=None, help="what a stage may take (default: no limit)")
-    serve.add_argument("--grace", type=_seconds, default=10.0, help="from SIGTERM to the end (default: 10)")
+    serve.add_argument("--seconds", type=_seconds, default=None, help="time limit of a stage (default: none)")
+    serve.add_argument("--grace", type=_seconds, default=10.0, help="seconds from SIGTERM to the end (default: 10)")
     return parser
 
 

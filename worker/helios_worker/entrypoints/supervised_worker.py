@@ -1,4 +1,4 @@
-"""A worker in a thread of its own, so that whoever asks it can give up waiting: at a deadline, or when told to stop.
+"""A worker in a thread of its own, so that its caller can stop waiting: at a deadline, or when told to stop.
 
 worker = SupervisedWorker(lambda: WorkerRuntime("/tmp"))    # its browser runs when this returns
 reply = worker.ask(payload, seconds=55)                     # within 55 s, whatever happens
@@ -17,31 +17,35 @@ from helios_worker.runtime import Worker
 log = logging.getLogger(__name__)
 
 RESERVE_SECONDS, RESERVE_SHARE = 6.0, 0.3
-"""Of the time until an answer is due, what is kept for winding up: the lesser of the two."""
+"""The part of the time until the deadline that is reserved for ending the stage: the lesser of the two."""
 HEARD_SHARE = 0.6
-"""Of that reserve, how long a stage may take to hear that it is to end, before its browsers are killed."""
+"""The part of that reserve in which a stage may end by itself, before its browsers are killed."""
 STOPPED = "the worker was told to stop; send the request again"
 
 
 class SupervisedWorker:
-    """One stage at a time. A worker that does not come to its end is left behind, and the next stage gets another.
+    """Runs one stage at a time. A worker whose stage does not end is abandoned, and the next stage gets a new one.
 
     make_worker: called in the worker's own thread, since a worker belongs to the thread that made it.
     """
 
     def __init__(self, make_worker: Callable[[], Worker]) -> None:
-        """Makes the worker and starts what it keeps warm. Raises what that raises."""
+        """Makes the worker and starts its browsers.
+
+        Raises:
+            Exception: whatever that raises.
+        """
         self._make_worker = make_worker
-        self._taken: tuple[ThreadPoolExecutor, Worker] | None = None
+        self._worker: tuple[ThreadPoolExecutor, Worker] | None = None
         self._answer = Future[Reply]()
         self._stopped: Future[Reply] | None = None
         self._running()
 
     def ask(self, payload: Payload, *, seconds: float | None = None) -> Reply:
-        """The reply to a payload, cut to what callers take.
+        """The reply to a payload, cut to the size that callers accept.
 
-        seconds: until an answer is due; a stage that would take longer is ended before that, as one that ran out of
-        a resource: it may fit on a larger machine, or in smaller chunks.
+        seconds: until the deadline. A stage that would miss it is ended before, with the exit code for a lack of
+        resources, since a larger machine or smaller chunks may help.
         """
         due = None if seconds is None else time.monotonic() + seconds
         thread, worker = self._running()
@@ -53,30 +57,30 @@ class SupervisedWorker:
         return bounded_reply(self._in_time(payload, answer, worker, max(0.0, due - time.monotonic())))
 
     def stop(self) -> None:
-        """Has the stage under way end as told to stop, from any thread. Returns at once; a second time does nothing."""
+        """Asks the running stage to end. Any thread may call it; returns at once. A second call does nothing."""
         answer = self._answer
-        if self._taken is None or self._stopped is answer:
+        if self._worker is None or self._stopped is answer:
             return
-        if self._taken[1].stop(ExitCode.TERMINATED, STOPPED):
+        if self._worker[1].stop(ExitCode.TERMINATED, STOPPED):
             self._stopped = answer
 
     def give_up(self, code: ExitCode = ExitCode.TERMINATED, why: str = STOPPED) -> None:
-        """Answers for the stage under way, which did not hear that it is to end, and leaves its worker behind."""
-        if self._taken is None:
+        """Replies in place of a running stage that ignores `stop`, and abandons its worker."""
+        if self._worker is None:
             return
-        thread, worker = self._taken
-        self._taken = None
+        thread, worker = self._worker
+        self._worker = None
         worker.kill()
-        thread.submit(worker.close)  # when the stage lets go
+        thread.submit(worker.close)  # when its stage ends
         thread.shutdown(wait=False)
         _settle(self._answer, Reply(exitCode=code, stderr=why))
 
     def close(self, seconds: float) -> bool:
-        """Ends the worker and its browsers. False: it does not end within so many seconds."""
-        if self._taken is None:
+        """Ends the worker and its browsers. False: it did not end within so many seconds."""
+        if self._worker is None:
             return False
-        thread, worker = self._taken
-        self._taken = None
+        thread, worker = self._worker
+        self._worker = None
         closing = thread.submit(worker.close)
         thread.shutdown(wait=False)
         try:
@@ -87,10 +91,10 @@ class SupervisedWorker:
         return True
 
     def _running(self) -> tuple[ThreadPoolExecutor, Worker]:
-        if self._taken is None:
+        if self._worker is None:
             thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
-            self._taken = thread, thread.submit(self._warm).result()
-        return self._taken
+            self._worker = thread, thread.submit(self._warm).result()
+        return self._worker
 
     def _warm(self) -> Worker:
         worker = self._make_worker()
@@ -122,7 +126,7 @@ class SupervisedWorker:
 
 
 def _settle(answer: Future[Reply], reply: Reply | Future[Reply]) -> None:
-    """Gives an answer, unless there is one."""
+    """Sets the answer, unless it is already set."""
     with suppress(InvalidStateError):
         if isinstance(reply, Reply):
             answer.set_result(reply)

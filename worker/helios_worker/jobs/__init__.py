@@ -1,1 +1,1 @@
-"""What a job is made of: job.json, where its parts lie in the store, and what is committed of it."""
+"""Jobs: job.json, the keys of its parts in the store, and which of its chunks are committed."""

@@ -1,4 +1,4 @@
-"""Jobs that Helios itself wrote: each chunk carries the command that renders it."""
+"""Jobs that upstream Helios wrote: each chunk carries the command that renders it."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ async def run_command(chunk: Chunk, workspace: Path, *, allowed: bool) -> dict[s
 
     Raises:
         UserError: commands are not allowed here, or the chunk has none.
-        CommandFailed: it ended with another code than 0; the message holds the end of what it said.
+        CommandFailed: it ended with a code other than 0; the message ends with the end of its output.
     """
     if chunk.command is None:
         raise UserError(
@@ -45,11 +45,11 @@ async def run_program(command: str, folder: Path, *, what: str) -> str:
     what: whose command it is, for messages.
 
     Returns:
-        The end of what it said.
+        The end of its output.
 
     Raises:
-        UserError: it is no command line, or there is no such program.
-        CommandFailed: it ended with another code than 0.
+        UserError: it is not a command line, or there is no such program.
+        CommandFailed: it ended with a code other than 0; the message ends with the end of its output.
     """
     try:
         words = shlex.split(command)

@@ -1,4 +1,4 @@
-"""What is committed of a job."""
+"""Reads a job, and the commits of its chunks."""
 
 from pydantic import ValidationError
 
@@ -10,9 +10,9 @@ from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
 
 
 def committed(store: ArtifactStore, chunk: Chunk) -> Manifest | None:
-    """The chunk's manifest, if it is there, whole and about this chunk.
+    """The chunk's manifest, if there is one that is complete and describes this chunk.
 
-    What only looks like one is removed: a commit is made where there is none, so it would be in the way for ever.
+    A file that is not a valid manifest is removed. A commit never overwrites, so the file would block it for ever.
     """
     data = store.get(manifest_key(chunk.key))
     if data is None:
@@ -40,7 +40,7 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
     """The job at a URL and the store it lies in.
 
     Raises:
-        CorruptArtifact: there is no such job, or it cannot be understood.
+        CorruptArtifact: there is no such job, or it is not a job.
     """
     root, key = split_url(job_path, "jobs/")
     store = ArtifactStore(root)

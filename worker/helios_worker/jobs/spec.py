@@ -1,7 +1,7 @@
-"""job.json: what the plan settled, and all that a chunk or the stitch needs to know.
+"""job.json: the result of the plan, and all that a chunk or the stitch needs to know.
 
-A superset of upstream Helios' file: id, metadata and chunks are its own, what is ours is under `helios`. A
-file made by Helios itself, whose chunks carry a `command`, is a JobSpec with `helios` unset.
+A superset of upstream Helios' file: id, metadata and chunks are upstream's, our own fields are under `helios`. A file
+that upstream Helios made, whose chunks carry a `command`, is a JobSpec with `helios` unset.
 """
 
 from fractions import Fraction
@@ -51,7 +51,7 @@ class Chunk(_Model):
 
 
 class Engine(_Model):
-    """What the pixels and bytes depend on besides the page: part of every cache key, and never guessed."""
+    """The software and hardware that pixels and bytes depend on. Part of every cache key, and never guessed."""
 
     package: str
     browser: str
@@ -86,7 +86,7 @@ class FilmSpec(_Model):
 
 
 class CostPoint(_Model):
-    """Measured at a frame: seconds to move the page there and to take its picture."""
+    """A measurement: seconds to move the page to a frame and to take its picture."""
 
     frame: int
     seconds: float
@@ -95,7 +95,7 @@ class CostPoint(_Model):
 class HeliosJob(_Model):
     """Our part of job.json.
 
-    plan: digest of what was planned, whatever the output; "" in the plan itself.
+    plan: digest of the plan, which has no output yet; "" in the plan itself.
     """
 
     format: int = JOB_FORMAT
@@ -109,7 +109,7 @@ class HeliosJob(_Model):
 
 
 class JobSpec(BaseModel):
-    """The whole file. What upstream adds beyond the design's fields is kept and not looked at."""
+    """The whole file. Fields that are not named here are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -122,7 +122,7 @@ class JobSpec(BaseModel):
 
     @property
     def ours(self) -> HeliosJob:
-        """Our part.
+        """The fields of this package.
 
         Raises:
             CorruptArtifact: the job was not planned by this package.
@@ -138,12 +138,12 @@ class JobSpec(BaseModel):
 
 
 class Manifest(_Model):
-    """A chunk's commit: there is a valid one, or the chunk is not done.
+    """A chunk's commit. A chunk is done when it has a valid manifest.
 
     segment: key of the video file in the store; sha256, bytes: of it.
-    firstPicture: SHA-256 of the captured picture of the first frame; nextPicture: of the frame after the last,
-    which the next chunk starts with; None at the end of the film.
-    seconds: real time by part. worker: who made it.
+    firstPicture: SHA-256 of the captured picture of the first frame.
+    nextPicture: the same of the frame after the last, with which the next chunk starts; None at the end of the film.
+    seconds: real time of each step. worker: host and process that rendered the chunk.
     """
 
     key: str
@@ -162,8 +162,8 @@ class Manifest(_Model):
 def chunk_key(engine: Engine, film: FilmSpec, start: int, count: int) -> str:
     """The cache key of a chunk: the same key means the same bytes.
 
-    The film's length beyond the chunk is no part of it, but whether the film goes on is: the picture at the
-    seam is rendered with the chunk.
+    The key depends on whether the film goes on after the chunk, since the chunk then also renders the picture at the
+    seam. It does not depend on how long the film goes on.
     """
     shaping = film.model_dump(mode="json", exclude={"first", "end", "frames"})
     return json_digest(

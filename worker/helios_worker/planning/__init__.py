@@ -1,1 +1,1 @@
-"""The decisions of the plan stage: what film it is, whether it can be cut, and where."""
+"""The decisions of the plan stage: the film's size, rate and length, whether it can be chunked, and where."""

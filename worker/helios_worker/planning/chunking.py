@@ -9,9 +9,9 @@ from helios_worker.errors import UserError
 from helios_worker.jobs.spec import Chunk, CostPoint, Engine, FilmSpec, chunk_key
 
 DEFAULT_TARGET_SECONDS = 60.0
-# x264 veryfast takes about 25 ms for a 1080p frame on one processor here; only its share beside capture counts.
+# x264 veryfast takes about 25 ms for a 1080p frame on one processor. Only its ratio to capture matters here.
 ENCODE_SECONDS_PER_MEGAPIXEL = 0.012
-# A chunk of less than this share of the target is not worth its own start: it joins a neighbour.
+# A chunk with less than this share of the target is not worth a start of its own, and joins a neighbour.
 LEAST_SHARE = 0.25
 
 
@@ -33,10 +33,10 @@ def cut_chunks(film: FilmSpec, costs: list[CostPoint], request: RenderRequest, e
 
 
 def chunk_bounds(film: FilmSpec, costs: list[CostPoint], request: RenderRequest) -> list[int]:
-    """Where chunks begin, and the end of the last.
+    """The first frame of each chunk, and the frame after the last.
 
     Raises:
-        UserError: there would be more chunks than a job can have.
+        UserError: there would be more chunks than a job may have.
     """
     bounds = _bounds(film, costs, request)
     if len(bounds) - 1 > MAX_CHUNKS:
@@ -63,9 +63,9 @@ def _bounds(film: FilmSpec, costs: list[CostPoint], request: RenderRequest) -> l
 
 
 def _cuts(film: FilmSpec, inner: range, curve: "CostCurve", target: float) -> list[int]:
-    """Cuts where the work done so far passes a multiple of the target: errors do not add up from chunk to chunk.
+    """Cuts where the work so far passes a multiple of the target, so that rounding does not add up from chunk to chunk.
 
-    One unit may be dearer than several targets; the multiples within it are skipped.
+    One unit may cost more than several targets; the multiples within it are skipped.
     """
     bounds, work, spent, since, due = [film.first], [0.0], 0.0, film.first, target
     for frame in inner:
@@ -98,13 +98,13 @@ def join_small(bounds: list[int], work: list[float], least: float) -> list[int]:
 
 @dataclass(frozen=True)
 class CostCurve:
-    """Estimated seconds of work for each frame: captures interpolated between samples, encoding by the pixel."""
+    """Estimated seconds of work for each frame. Capture is interpolated between samples; encoding is per pixel."""
 
     points: tuple[CostPoint, ...]
     encode: float
 
     def at(self, frame: int) -> float:
-        """For one frame."""
+        """Seconds for one frame."""
         points = self.points
         if not points:
             return self.encode + 0.03
@@ -117,7 +117,7 @@ class CostCurve:
         return self.encode + points[-1].seconds
 
     def between(self, start: int, end: int) -> float:
-        """For a run of frames; what lies between two samples is summed at once, for a film may have millions."""
+        """Seconds for a run of frames. Frames between samples are summed at once, since a film may have millions."""
         ends = [point.frame + 1 for point in self.points if start < point.frame + 1 < end]
         return sum(
             (stop - first) * (self.at(first) + self.at(stop - 1)) / 2 for first, stop in pairwise([start, *ends, end])

@@ -9,21 +9,25 @@ from helios_worker.encode.video.settings import EncoderSettings, default_unit_fr
 from helios_worker.errors import UserError
 
 FITS_ALWAYS = 64
-"""A side that no codec refuses, in place of one that only the page may say."""
+"""A side length that no codec refuses, used where only the page knows the real one."""
 
 
 def check_encoder(request: RenderRequest) -> None:
-    """Refuses what no page could make right.
+    """Refuses settings that are wrong whatever the page declares.
 
     Raises:
-        UserError: codec, crf, preset or a given size cannot be; the message begins with the field.
+        UserError: the codec, crf, preset or a given size is invalid; the message begins with the field.
     """
     video = request.video
     encoder_settings(request, video.width or FITS_ALWAYS, video.height or FITS_ALWAYS, Fraction(video.fps or 30))
 
 
 def encoder_settings(request: RenderRequest, width: int, height: int, fps: Fraction) -> EncoderSettings:
-    """The encoder's part of the film; what it cannot do is the user's error, in words."""
+    """The encoder's settings for a film.
+
+    Raises:
+        UserError: the encoder cannot do what the request asks for.
+    """
     try:
         return EncoderSettings(
             codec=request.video.codec,
@@ -39,7 +43,7 @@ def encoder_settings(request: RenderRequest, width: int, height: int, fps: Fract
 
 
 def _message(error: ValidationError) -> str:
-    """The first thing that is wrong; a message of our own names the field itself."""
+    """The first problem. Messages of our own already name the field."""
     first = error.errors()[0]
     if first["type"] == "value_error":
         return first["msg"].removeprefix("Value error, ")

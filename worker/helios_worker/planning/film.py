@@ -1,4 +1,4 @@
-"""Size, rate and length: the request's word first, then the page's own."""
+"""Size, rate and length of a film: from the request, or else from the page."""
 
 import re
 from dataclasses import replace
@@ -20,10 +20,13 @@ FALLBACK_SIZE = (1920, 1080)
 async def open_film(
     request: RenderRequest, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool
 ) -> tuple[FilmSpec, Page, list[str]]:
-    """The film by the request first and the page's own word second, and the page open at that size.
+    """Opens the page, asks it for what the request leaves open, and keeps it open at the film's size.
+
+    Returns:
+        The film, its page before frame 0, and warnings.
 
     Raises:
-        UserError: neither says how long the film is, or what they say cannot be rendered.
+        UserError: neither says how long the film is, or the film cannot be rendered.
     """
     settings = replace(page_settings(draft, request.frameTimeout), fps=Fraction(request.video.fps or 30))
     for _ in range(2):
@@ -48,7 +51,11 @@ async def open_film(
 
 
 def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) -> tuple[FilmSpec, list[str]]:
-    """The film that request and page agree on."""
+    """The film of a request and a page's declarations, and warnings. The request wins.
+
+    Raises:
+        UserError: neither says how long the film is, or the film cannot be rendered.
+    """
     video, warnings = request.video, []
     fps_text = video.fps or declared.fps
     if fps_text is None:
@@ -79,7 +86,7 @@ def frame_range(video: VideoRequest, fps: Fraction, frames: int) -> tuple[int, i
     """The first frame to be rendered and the one after the last, of a film of `frames`.
 
     Raises:
-        UserError: the film ends before the range does, or no frame lies in it.
+        UserError: the range does not lie within the film, or holds no frame.
     """
     first, end = video.range or (0, None)
     if video.rangeSeconds is not None:
@@ -97,12 +104,12 @@ def frame_range(video: VideoRequest, fps: Fraction, frames: int) -> tuple[int, i
 
 
 def exact_fps(text: str) -> Fraction:
-    """A declared rate, exact: 30, "30.0", "30000/1001", and 29.97 and its kin as what they stand for.
+    """A declared rate as an exact fraction: "30.0" is 30, and 29.97 and similar rates are 30000/1001 and so on.
 
-    A long decimal is the quotient that a script computed: 58.8235294117647 is 1000/17.
+    A long decimal is taken for a quotient that a script computed: 58.8235294117647 is 1000/17.
 
     Raises:
-        UserError: it is no rate, or out of range.
+        UserError: it is not a rate, or out of range.
     """
     try:
         fps = Fraction(text)
@@ -125,15 +132,15 @@ def _frames(duration: float | None, fps: Fraction) -> int | None:
 
 
 def first_guess(request: RenderRequest, html: str) -> tuple[int, int]:
-    """The size to open the page at: most pages write theirs plainly, which saves opening them twice."""
+    """The size to open the page at. Most pages declare theirs in the HTML, and need not be opened a second time."""
 
     def attribute(name: str) -> int | None:
-        found = re.search(rf'\bdata-{name}\s*=\s*"?(\d{{2,4}})\b', html)
-        return int(found.group(1)) if found else None
+        match = re.search(rf'\bdata-{name}\s*=\s*"?(\d{{2,4}})\b', html)
+        return int(match.group(1)) if match else None
 
     width = request.video.width or attribute("width") or FALLBACK_SIZE[0]
     height = request.video.height or attribute("height") or FALLBACK_SIZE[1]
-    # What cannot be encoded is refused once the page has been heard, with its own numbers.
+    # A size that cannot be encoded is refused later, once the page has declared its own.
     return (
         (width + width % 2, height + height % 2)
         if not (request.video.width or request.video.height)

@@ -15,7 +15,7 @@ from helios_worker.jobs.spec import CostPoint, FilmSpec
 from helios_worker.planning.chunking import DEFAULT_TARGET_SECONDS
 from helios_worker.rendering.page_settings import page_settings
 
-# Frames that are compared, jumped to against walked to: early ones, where pages start up, and a second on.
+# Frames compared between jumping and playing: early ones, where pages start up, and one after a second.
 COMPARED = (1, 9, 24, 41)
 COST_SAMPLES = 8
 COST_SECONDS = 1.5
@@ -37,24 +37,24 @@ class SeekabilityProbe:
     async def needs_history(self, seeking: str, page: Page) -> bool:
         """Whether frames depend on the frames before them.
 
-        seeking: "Seekable" and "Stateful" are taken at their word. page: a fresh one, to be walked.
+        seeking: "Seekable" and "Stateful" decide it without a test. page: a fresh one, which is played.
 
         Raises:
-            UserError: two identical walks differ, so that no two renders would agree.
+            UserError: two identical runs differ, so that no two renders would agree.
         """
         if seeking != "Auto":
             return seeking == "Stateful"
         compared = [frame for frame in COMPARED if frame < self.film.frames]
         if not compared:
             return False
-        walked = await self._digests(page, compared, stateful=True)
+        played = await self._digests(page, compared, stateful=True)
         async with self.browsers.page(0, self.composition, page.settings) as fresh:
             jumped = await self._digests(fresh, compared[-2:], stateful=False)
-        if all(walked[frame] == digest for frame, digest in jumped.items()):
+        if all(played[frame] == digest for frame, digest in jumped.items()):
             return False
         async with self.browsers.page(0, self.composition, page.settings) as fresh:
             again = await self._digests(fresh, compared, stateful=True)
-        differing = [frame for frame in compared if walked[frame] != again[frame]]
+        differing = [frame for frame in compared if played[frame] != again[frame]]
         if differing:
             raise UserError(
                 f"the page is not repeatable: frames {', '.join(map(str, differing))} differ between two equal runs",
@@ -66,7 +66,7 @@ class SeekabilityProbe:
         return True
 
     async def _digests(self, page: Page, frames: list[int], *, stateful: bool) -> dict[int, str]:
-        found = {}
+        digests = {}
         for frame in frames:
             for stop in seek_path(frame, at=page.frame, stateful=stateful):
                 await page.show(stop)
@@ -74,13 +74,13 @@ class SeekabilityProbe:
             await page.show(frame)
             picture = await page.capture()
             self._costs.append(CostPoint(frame=frame, seconds=time.perf_counter() - started))
-            found[frame] = hashlib.sha256(picture).hexdigest()
-        return found
+            digests[frame] = hashlib.sha256(picture).hexdigest()
+        return digests
 
     async def costs(self, stateful: bool, chunking: ChunkingRequest) -> list[CostPoint]:
-        """Seconds per frame at places spread over the film, where they may decide where it is cut.
+        """Seconds per frame, at frames spread over the film if the costs decide where chunks are cut.
 
-        The first picture of a page is left out: it is dearer than the rest.
+        The first picture of a page is left out, since it takes longer than the rest.
         """
         measured = {point.frame: point for point in self._costs[1:]}
         if not stateful and self._is_worth_sampling(chunking, list(measured.values())):
@@ -105,10 +105,10 @@ class SeekabilityProbe:
         if chunking.count is not None:
             return chunking.count > 1
         target = chunking.targetSeconds or DEFAULT_TARGET_SECONDS
-        # Of a film of one or two chunks the compared frames tell enough; sampling is a tenth of its work.
+        # For a film of one or two chunks the compared frames suffice; sampling would add a tenth to its work.
         return not known or frames * fmean(point.seconds for point in known) > 2 * target
 
 
 def spread(first: int, end: int, count: int) -> list[int]:
-    """`count` frames spread evenly over a run, without its ends."""
+    """`count` frames, evenly spread over a run and away from its ends."""
     return sorted({first + (2 * k + 1) * (end - first) // (2 * count) for k in range(count)})

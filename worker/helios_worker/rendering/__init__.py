@@ -1,1 +1,1 @@
-"""A chunk's frames at work: lanes of browsers, work stealing between them, the pool of encoders, the engine."""
+"""Renders a chunk's frames: lanes of browsers, work stealing between them, the pool of encoders."""

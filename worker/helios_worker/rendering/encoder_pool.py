@@ -1,4 +1,4 @@
-"""The encoding half of a chunk: captured pictures in at one end, in any order; proven encode units out."""
+"""Encodes a chunk: takes captured pictures in any order, and writes encode units that were decoded as proof."""
 
 import asyncio
 import hashlib
@@ -19,14 +19,14 @@ from helios_worker.encode.video.unit import StillUnits, UnitEncoder
 from helios_worker.errors import CorruptSegment
 
 BACKLOG = 12
-"""Pictures of a unit that may wait for its encoder before their lane is held back."""
+"""Pictures of a unit that may wait for its encoder before their lane has to wait, too."""
 
 
 @dataclass
 class EncodeUnit:
-    """The frames [first, end) of the grid, and their pictures on the way from a lane to an encoder.
+    """The frames [first, end) of one grid cell, and their pictures between a lane and an encoder.
 
-    Where two lanes share a unit its pictures arrive out of order: those ahead of their turn are kept.
+    Two lanes may share a unit. Its pictures then arrive out of order, and those that are early are kept.
     """
 
     first: int
@@ -41,31 +41,31 @@ class EncodeUnit:
 
     @property
     def frames(self) -> int:
-        """How many."""
+        """Number of frames."""
         return self.end - self.first
 
     def ready(self) -> int:
-        """How many pictures can be encoded now."""
+        """Number of pictures that can be encoded now."""
         frame = self.next
         while frame in self.pictures:
             frame += 1
         return frame - self.next
 
     async def put(self, frame: int, picture: bytes) -> None:
-        """Hands in a picture; waits while too many before it are still to be encoded."""
+        """Adds a picture. Waits while too many pictures before it are not encoded yet."""
         async with self.changed:
             self.pictures[frame] = picture
             self.changed.notify_all()
             await self.changed.wait_for(lambda: self.ready() < BACKLOG)
 
     async def batch(self) -> list[bytes]:
-        """The pictures whose turn it is, at least one."""
+        """The next pictures in order, at least one."""
         async with self.changed:
             await self.changed.wait_for(self.ready)
             return [self.pictures[frame] for frame in range(self.next, self.next + self.ready())]
 
     async def encoded(self, count: int) -> None:
-        """Lets go of the next `count` pictures."""
+        """Drops the next `count` pictures."""
         async with self.changed:
             for frame in range(self.next, self.next + count):
                 del self.pictures[frame]
@@ -74,29 +74,29 @@ class EncodeUnit:
 
 
 class EncoderSlot:
-    """What one encoder at a time works with, kept from unit to unit."""
+    """The decoder and the cache that one encoder at a time uses, kept from unit to unit."""
 
     def __init__(self, settings: EncoderSettings) -> None:
         self.decoder = PictureDecoder(settings)
         self.stills = StillUnits()
 
     def encode(self, encoder: UnitEncoder, pictures: list[bytes]) -> None:
-        """Appends pictures to the unit that lies here."""
+        """Appends pictures to a unit."""
         for picture in pictures:
             encoder.encode(self.decoder.decode(picture))
 
 
 class ChunkEncoder:
-    """Encodes a run of frames, every unit of it into a file of its own, each decoded once as proof.
+    """Encodes a run of frames. Writes each unit to its own file and decodes it once as proof.
 
         async with TaskGroup() as group:
             group.create_task(encoder.run())
             ...                                # lanes: await encoder.put(frame, picture)
 
-    slots: how many units are encoded at once, each in a thread; at least the number of lanes. Then no lane waits
-    for a unit that has no slot while those that have one wait for pictures: a unit begun but not captured to its
-    end is the one that some lane is at.
-    on_frames: told how many more frames are encoded.
+    slots: how many units are encoded at once, each in a thread; at least the number of lanes. With fewer, a lane could
+    wait for a unit without a slot while all units with a slot wait for pictures. Only units that a lane is working on
+    are incomplete, so there are never more of them than lanes.
+    on_frames: called with the number of frames newly encoded.
     """
 
     def __init__(
@@ -119,11 +119,11 @@ class ChunkEncoder:
         self._proven: set[str] = set()
 
     async def put(self, frame: int, picture: bytes) -> None:
-        """Hands in a frame's picture; waits while its unit has enough of them."""
+        """Adds a frame's picture. Waits while its unit has enough of them."""
         await self.units[frame // self._settings.unit_frames - self._first_cell].put(frame, picture)
 
     async def run(self) -> None:
-        """Encodes until every frame has come.
+        """Encodes until every frame is encoded.
 
         Raises:
             BadPicture, EncodeError, CorruptSegment: as soon as one unit fails.
@@ -152,7 +152,7 @@ class ChunkEncoder:
         digest = hashlib.sha256(data).hexdigest()
         with write_errors(unit.path):
             unit.path.write_bytes(data)
-        if digest in self._proven:  # a picture that stands still from unit to unit
+        if digest in self._proven:  # the same picture throughout this unit and one before
             if file_digest(unit.path) != digest:
                 raise CorruptSegment(str(unit.path), "is not what was written")
             return
@@ -161,7 +161,7 @@ class ChunkEncoder:
 
 
 def cells(frames: range, unit: int) -> list[tuple[int, int]]:
-    """First and end of the grid's cells over `frames`; those at the ends may be cut short.
+    """First frame and end of each grid cell over `frames`. The first and the last cell may be partial.
 
     >>> cells(range(50, 130), 60)
     [(50, 60), (60, 120), (120, 130)]
@@ -172,7 +172,7 @@ def cells(frames: range, unit: int) -> list[tuple[int, int]]:
 
 @asynccontextmanager
 async def borrowed(slots: asyncio.Queue[EncoderSlot]) -> AsyncIterator[EncoderSlot]:
-    """A slot, as soon as one is free."""
+    """Waits for a free slot and returns it to the queue at the end of the block."""
     slot = await slots.get()
     try:
         yield slot
@@ -181,7 +181,7 @@ async def borrowed(slots: asyncio.Queue[EncoderSlot]) -> AsyncIterator[EncoderSl
 
 
 async def in_thread(threads: ThreadPoolExecutor, work: Callable[..., object], *args: object) -> None:
-    """Runs `work` in a thread; when cancelled, still waits for it, for files are in its hands."""
+    """Runs `work` in a thread. When cancelled, still waits for its end, since it has files open."""
     future = asyncio.get_running_loop().run_in_executor(threads, work, *args)
     try:
         await asyncio.shield(future)

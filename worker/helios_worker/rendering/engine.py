@@ -1,4 +1,4 @@
-"""What renders on this machine, and whether it is what a job was planned with."""
+"""The engine of this machine (software, fonts, processor class), and whether a job was planned with the same."""
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class OtherEngine(UserError):
-    """A worker would render other pixels than the job's chunks have: commits under its keys would lie."""
+    """This worker would render other pixels than the job was planned with, and its commits would be wrong."""
 
 
 async def current_engine(browsers: "BrowserPool") -> Engine:
@@ -29,8 +29,8 @@ async def current_engine(browsers: "BrowserPool") -> Engine:
 def check_engine(planned: Engine, here: Engine) -> None:
     """Refuses to render a job that was planned with other software or fonts.
 
-    Another processor class is let through and recorded in the manifest: in a mixed cluster it may differ in
-    the last bits, and the stitch says so.
+    Another processor class is allowed and recorded in the manifest. In a mixed cluster it may differ in the last bits,
+    which the stitch warns of.
 
     Raises:
         OtherEngine: names what differs.

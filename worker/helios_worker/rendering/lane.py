@@ -1,4 +1,4 @@
-"""A lane: one browser at work on its share of a chunk's frames."""
+"""A lane: one browser that captures its share of a chunk's frames."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -18,10 +18,11 @@ Put = Callable[[int, bytes], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Run:
-    """The frames [first, end) as a lane captured them in a row.
+    """The frames [first, end), which a lane captured in a row.
 
-    picture, following: SHA-256 of the first frame's picture and of the one after the last, which is captured too
-    unless the film ends there: whoever starts with that frame must have seen the same.
+    picture: SHA-256 of the first frame's picture.
+    following: the same of the frame after the last, for comparison with whoever captures that frame; None at the end of
+    the film.
     """
 
     first: int
@@ -41,7 +42,7 @@ class Lane:
     settings: PageSettings
 
     async def capture(self, queue: WorkStealingQueue, put: Put) -> list[Run]:
-        """Captures what falls to this lane, in one page for as long as the way leads forward.
+        """Captures the frames that this lane takes from the queue, in one page while the frames go forward.
 
         put: takes each frame's picture, and waits when there are too many.
         """
@@ -57,7 +58,7 @@ class Lane:
     async def _capture_run(
         self, page: Page, frames: range, queue: WorkStealingQueue, put: Put
     ) -> tuple[Run, range | None]:
-        """Captures adjacent pieces, beginning with `frames`; also gives the piece that follows elsewhere."""
+        """Captures adjacent pieces from `frames` on. Returns the run, and the next piece, which is not adjacent."""
         first = end = frames.start
         digest = ""
         piece: range | None = frames
@@ -78,5 +79,5 @@ class Lane:
 
 
 def digest_of(picture: bytes) -> str:
-    """SHA-256, by which two captures of a frame are compared."""
+    """SHA-256 of a picture, for comparing two captures of a frame."""
     return hashlib.sha256(picture).hexdigest()

@@ -1,11 +1,11 @@
-"""Seams: where frames change hands, both sides show the same picture."""
+"""Seams: where one renderer continues after another, both must have captured the same picture."""
 
 from helios_worker.capture.faults import PageError
 from helios_worker.jobs.spec import Chunk, Manifest
 
 
 class SeamMismatch(PageError):
-    """Two renderers that met at a frame saw different pictures of it: the page depends on its history."""
+    """Two renderers captured different pictures of the same frame: the page depends on earlier frames."""
 
     def __init__(self, frame: int) -> None:
         super().__init__(
@@ -17,10 +17,13 @@ class SeamMismatch(PageError):
 
 
 def check_seams(chunks: tuple[Chunk, ...], manifests: list[Manifest]) -> tuple[str, ...]:
-    """Compares the pictures at every join.
+    """Compares the pictures at every seam.
 
     Returns:
-        Warnings: joins of chunks from different processor classes cannot be compared.
+        Warnings: chunks from different processor classes cannot be compared.
+
+    Raises:
+        SeamMismatch: two chunks differ at the frame where they meet.
     """
     classes = {manifest.engine.cpu for manifest in manifests}
     for chunk, before, after in zip(chunks[1:], manifests, manifests[1:], strict=False):

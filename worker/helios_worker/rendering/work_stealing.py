@@ -1,8 +1,8 @@
-"""Who captures what: a chunk's frames shared out to its lanes while they work.
+"""Divides a chunk's frames among its lanes while they work.
 
-Every lane begins with a contiguous share and takes it piece by piece. One that has nothing left takes the later
-half of the largest share, so all end together, whatever a frame costs; and as a page is best walked forward,
-frame by frame, no lane jumps more often than that.
+Every lane begins with a contiguous share and takes it piece by piece. A lane that has nothing left takes the later half
+of the largest share. All lanes then end at about the same time, whatever a frame costs. Capturing frames in order is
+fastest, and a lane leaves that order only when it steals.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class _Share:
 class WorkStealingQueue:
     """Deals a run of frames to lanes numbered from 0.
 
-    unit: frames of an encode unit. Shares begin on its grid where there are units enough, for a unit that two
-    lanes share is encoded only as fast as the earlier of them captures.
-    stealing: whether an idle lane takes from another. Not worth it where a page must walk through every frame.
+    unit: frames of an encode unit. Shares begin on the unit grid where there are units enough. When two lanes share a
+    unit, it is encoded only as fast as the earlier lane captures.
+    stealing: whether an idle lane takes from another. Not worth it where a page must play through every frame.
     """
 
     def __init__(self, frames: range, *, lanes: int, unit: int, stealing: bool = True) -> None:
@@ -38,7 +38,7 @@ class WorkStealingQueue:
             self._cut(self._shares[lane - 1], self._shares[lane], parts=lanes - lane + 1)
 
     def take(self, lane: int) -> range | None:
-        """The next frames for a lane; None when there are none left that it could usefully take."""
+        """The next frames for a lane; None when no frames are left that are worth taking."""
         share = self._shares[lane]
         if not share.frames and self._stealing:
             self._cut(max(self._shares, key=lambda other: other.frames), share, parts=2)

@@ -1,8 +1,8 @@
-"""Unpacks a composition's archive. It comes from anywhere, so nothing in it is believed.
+"""Unpacks a composition's archive, which may come from anybody.
 
-Files and folders only: no links, no devices, no way out of the folder, and no more files and bytes than a
-composition may have, whatever the archive says of itself. tarfile's own filter would let links within the folder
-through, and neither it nor zipfile bounds what a small archive may become.
+Only files and folders are unpacked: no links, no devices, nothing outside of the folder, and no more files and
+bytes than a composition may have, whatever the archive declares. tarfile's own filter would let links within the folder
+through, and neither tarfile nor zipfile limits how large a small archive may become.
 """
 
 import bz2
@@ -27,9 +27,9 @@ from helios_worker.errors import UserError
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 SUFFIXES = (*TAR_SUFFIXES, ".zip")
 BLOCK = 1 << 16
-# A tar's header is read at one go: this is where a name of gigabytes ends. A PAX header has a few kilobytes.
+# tarfile reads a header in one piece, so a name of gigabytes must be refused. A PAX header has a few kilobytes.
 MAX_HEADER = 1 << 20
-# A zip's directory is read at one go, too: about 100 bytes for each file.
+# zipfile reads the directory in one piece, too: about 100 bytes for each file.
 DIRECTORY_BYTES = 1024
 END_OF_ZIP = struct.Struct("<4s4H2LH")
 LONGEST_COMMENT = 1 << 16
@@ -37,7 +37,7 @@ UNREADABLE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.L
 
 
 class BadArchive(UserError):
-    """An archive is damaged, holds what has no place in a composition, or is too large."""
+    """An archive is damaged, holds something other than files and folders, or is too large."""
 
     def __init__(self, name: str, problem: str, remedy: str = "pack the page's folder again, and nothing else") -> None:
         super().__init__(f"the archive {name} {problem}", remedy=remedy)
@@ -45,14 +45,14 @@ class BadArchive(UserError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may become. files: their number. bytes: of all of them together."""
+    """The most that an archive may unpack to. files: number of files. bytes: of all files together."""
 
     files: int
     bytes: int
 
 
 def is_archive(url: str) -> bool:
-    """Whether an address or a path is an archive's, by its end.
+    """Whether an address or a path ends as an archive's does.
 
     >>> is_archive("https://host/teaser.tar.gz?signature=a"), is_archive("teaser/")
     (True, False)
@@ -62,12 +62,12 @@ def is_archive(url: str) -> bool:
 
 
 def unpack(archive: Path, folder: Path, limits: Limits, *, name: str) -> None:
-    """Unpacks an archive into an empty folder. Hidden files stay out, as they do of a composition in a folder.
+    """Unpacks an archive into an empty folder. Leaves out hidden files, as a snapshot of a folder does.
 
-    name: what the archive is called in errors; its suffix says of which kind it is.
+    name: of the archive, for errors; its suffix says which kind it is.
 
     Raises:
-        BadArchive: it is damaged, or holds what has no place in a composition.
+        BadArchive: it is damaged, too large, or holds something other than files and folders.
     """
     writer = _Writer(folder, limits, name)
     try:
@@ -79,7 +79,7 @@ def unpack(archive: Path, folder: Path, limits: Limits, *, name: str) -> None:
         if not isinstance(error, UNREADABLE) and error.errno is not None:  # the disk's trouble, and not bz2's
             raise
         raise BadArchive(name, f"is damaged: {error}", "pack it again, or send it again") from None
-    except (NotImplementedError, RuntimeError) as error:  # zipfile's words for encryption and unknown compression
+    except (NotImplementedError, RuntimeError) as error:  # what zipfile raises for encryption and unknown compression
         raise BadArchive(name, f"cannot be unpacked: {error}", "pack it as .tar.gz") from None
 
 
@@ -98,7 +98,7 @@ class _Writer:
         """Where a member belongs; None for hidden ones.
 
         Raises:
-            BadArchive: its name leads out of the folder, or cannot be a file's.
+            BadArchive: its name leads out of the folder, or is not a valid file name.
         """
         self.count += 1
         if self.count > 2 * self.limits.files:  # its folders are members, too
@@ -118,7 +118,7 @@ class _Writer:
         return self.folder.joinpath(*parts)
 
     def refuse(self, member: str, kind: str) -> None:
-        """Refuses what is neither a file nor a folder, unless it is hidden."""
+        """Refuses a member that is neither a file nor a folder, unless it is hidden."""
         if self.path_of(member) is not None:
             raise BadArchive(
                 self.name,
@@ -127,7 +127,7 @@ class _Writer:
             )
 
     def make_folder(self, member: str) -> None:
-        """Makes a member that is a folder."""
+        """Creates the folder of a member that is one."""
         path = self.path_of(member)
         if path is not None:
             with self._blaming(member):
@@ -164,7 +164,7 @@ class _Writer:
             raise BadArchive(self.name, f"holds {member[:200]!r}, whose name is too long") from None
 
     def too_much(self) -> NoReturn:
-        """Refuses all of it.
+        """Refuses the archive as too large.
 
         Raises:
             BadArchive: always.
@@ -200,7 +200,7 @@ def _kind(member: tarfile.TarInfo) -> str:
 
 
 def _opened(archive: Path) -> io.BufferedIOBase:
-    """The plain tar in an archive, by its first bytes rather than its name."""
+    """The uncompressed tar in an archive. The first bytes tell the compression, not the name."""
     with archive.open("rb") as file:
         magic = file.read(6)
     if magic.startswith(b"\x1f\x8b"):
@@ -213,14 +213,14 @@ def _opened(archive: Path) -> io.BufferedIOBase:
 
 
 class _Bounded(io.RawIOBase):
-    """A tar's bytes for tarfile: forward only, so many in all, and so many at once."""
+    """A tar's bytes for tarfile: forward only, with a limit on all bytes and on each read."""
 
     def __init__(self, source: io.BufferedIOBase, writer: _Writer) -> None:
         super().__init__()
         self._source = source
         self._writer = writer
         self._at = 0
-        # beside the files: a header and the rest of a block for each, and as much again for long names
+        # besides the files' bytes: for each a header and the rest of a block, and as much again for a long name
         self._left = writer.limits.bytes + 2 * writer.limits.files * 4096 + (1 << 20)
 
     def readable(self) -> bool:
@@ -251,20 +251,20 @@ class _Bounded(io.RawIOBase):
 
 def _unpack_zip(archive: Path, writer: _Writer) -> None:
     _check_directory(archive, writer)
-    with zipfile.ZipFile(archive) as found:
-        for member in found.infolist():
+    with zipfile.ZipFile(archive) as zipped:
+        for member in zipped.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
             if member.is_dir():
                 writer.make_folder(member.filename)
             elif kind not in (0, stat.S_IFREG):
                 writer.refuse(member.filename, "a link" if kind == stat.S_IFLNK else "a device or a pipe")
             else:
-                with found.open(member) as content:
+                with zipped.open(member) as content:
                     writer.write(member.filename, member.file_size, content)
 
 
 def _check_directory(archive: Path, writer: _Writer) -> None:
-    """Refuses a directory that is larger than any composition needs before zipfile takes all of it into memory."""
+    """Refuses a directory larger than any composition needs, before zipfile reads all of it into memory."""
     size = archive.stat().st_size
     with archive.open("rb") as file:
         file.seek(max(0, size - END_OF_ZIP.size - LONGEST_COMMENT))

@@ -1,8 +1,7 @@
-"""Brings a composition that lies elsewhere into a folder: from a bucket, or out of an archive.
+"""Brings a composition from a bucket or an archive into a folder.
 
-A snapshot is taken of that folder as of any other, so a page in a bucket, the same page in an archive and the same
-page here are one composition, whose chunks they share. A page on the web is none of this: a browser opens it where
-it is.
+The plan takes a snapshot of that folder as of any other. The same page in a bucket, in an archive or in a local folder
+is therefore one composition, whose chunks are shared. A page on the web is not fetched: the browser opens it.
 """
 
 import os
@@ -29,23 +28,23 @@ FETCHES = 8
 LIMITS = Limits(MAX_FILES, MAX_BYTES)
 
 
-def is_elsewhere(url: str) -> bool:
-    """Whether a composition has to be brought here: it is in a bucket, or in an archive wherever that is."""
+def needs_fetching(url: str) -> bool:
+    """Whether a composition must be fetched first: it is in a bucket, or in an archive anywhere."""
     return url.startswith(BUCKETS) or is_archive(url)
 
 
-def bring(
+def fetch_composition(
     url: str, entry: str, folder: Path, *, exclude: Collection[str] = (), limits: Limits = LIMITS
 ) -> tuple[Path, Path]:
     """The composition's page, and the folder that holds all of it.
 
     entry: the page within a folder or an archive.
     folder: empty, and removed by the caller.
-    exclude: URLs of files and folders that are no part of it, such as the output's.
+    exclude: URLs of files and folders that do not belong to the composition, such as the output.
 
     Raises:
-        UserError: there is no such page, or more than a composition should hold.
-        StoreError: it cannot be had now.
+        UserError: there is no such page, or the source is larger than a composition may be.
+        StoreError: it cannot be fetched now; another attempt may succeed.
     """
     if is_archive(url):
         shown = redacted(url)
@@ -92,7 +91,7 @@ def _archive(url: str, folder: Path) -> Path:
 
 
 def _download(url: str, copy: Path) -> None:
-    """Fetches a file from the web. Its address may be signed, so what follows a ? is never shown."""
+    """Fetches a file from the web. Messages leave out what follows a ? in its address, which may be a signature."""
     doing = f"fetching {redacted(url)}"
     timeouts = StoreTimeouts.of(os.environ)
     try:
@@ -117,33 +116,33 @@ def _download(url: str, copy: Path) -> None:
 
 
 def _fetch_folder(store: ArtifactStore, folder: Path, exclude: Collection[str], limits: Limits) -> None:
-    """Everything under a bucket's prefix but for what is hidden or excluded."""
+    """Fetches all objects under a bucket's prefix, except for hidden and excluded ones."""
     if store.url in exclude:
         raise UserError(
             f"the artifacts lie in the composition's own folder {store.url}, which would then hold its own artifacts",
             remedy="choose another place for them",
         )
-    exclude = [each for each in exclude if each.startswith(store.url)]  # and not what the composition itself is in
+    exclude = [each for each in exclude if each.startswith(store.url)]  # not a folder around the composition
     listed = store.entries("", limit=2 * limits.files)
-    wanted = [found for found in listed if _is_wanted(found, store, exclude)]
+    wanted = [entry for entry in listed if _is_wanted(entry, store, exclude)]
     # Some tools show a folder by making an empty object of its name.
-    folders = {str(parent) for found in wanted for parent in PurePosixPath(found.key).parents}
-    wanted = [found for found in wanted if found.size or found.key not in folders]
-    total = sum(found.size for found in wanted)
+    folders = {str(parent) for entry in wanted for parent in PurePosixPath(entry.key).parents}
+    wanted = [entry for entry in wanted if entry.size or entry.key not in folders]
+    total = sum(entry.size for entry in wanted)
     if len(wanted) > limits.files or len(listed) >= 2 * limits.files or total > limits.bytes:
         raise UserError(
             f"{store.url} holds more than {limits.files} files or {limits.bytes >> 20} MiB, too much for a composition",
             remedy="put the page and what it uses into a folder of its own",
         )
-    for found in wanted:
-        if found.key in folders:
-            raise UserError(f"{store.url}{found.key} is a file and a folder", remedy="rename one of the two")
-        folder.joinpath(found.key).parent.mkdir(parents=True, exist_ok=True)
+    for entry in wanted:
+        if entry.key in folders:
+            raise UserError(f"{store.url}{entry.key} is a file and a folder", remedy="rename one of the two")
+        folder.joinpath(entry.key).parent.mkdir(parents=True, exist_ok=True)
 
-    def fetch(found: Entry) -> None:
-        if not store.fetch(found.key, folder / found.key, tag=found.tag):
+    def fetch(entry: Entry) -> None:
+        if not store.fetch(entry.key, folder / entry.key, tag=entry.tag):
             raise StoreError(
-                f"{store.url}{found.key} disappeared while the plan read the composition's files",
+                f"{store.url}{entry.key} disappeared while the plan read the composition's files",
                 remedy="run the command again when nothing removes files there",
             )
 
@@ -152,10 +151,10 @@ def _fetch_folder(store: ArtifactStore, folder: Path, exclude: Collection[str], 
             pass
 
 
-def _is_wanted(found: Entry, store: ArtifactStore, exclude: Collection[str]) -> bool:
-    """Not what is hidden or excluded. The library gives no key that leads out of its folder; such a one is hidden."""
-    hidden = any(part.startswith(".") for part in PurePosixPath(found.key).parts)
-    return bool(found.key) and not hidden and not _is_excluded(store.url + found.key, exclude)
+def _is_wanted(entry: Entry, store: ArtifactStore, exclude: Collection[str]) -> bool:
+    """Whether an object is neither hidden nor excluded. A key with `..` would count as hidden."""
+    hidden = any(part.startswith(".") for part in PurePosixPath(entry.key).parts)
+    return bool(entry.key) and not hidden and not _is_excluded(store.url + entry.key, exclude)
 
 
 def _is_excluded(url: str, exclude: Collection[str]) -> bool:
@@ -163,7 +162,7 @@ def _is_excluded(url: str, exclude: Collection[str]) -> bool:
 
 
 def _only_folder(root: Path, entry: str) -> Path:
-    """The one folder in an archive, where the page is in it rather than at the top: `tar c teaser` packs it so."""
+    """The only folder of an archive, where that folder holds the page, as `tar c teaser` packs it. Else the top."""
     inside = list(root.iterdir())
     if not (root / entry).is_file() and len(inside) == 1 and (inside[0] / entry).is_file():
         return inside[0]

@@ -1,4 +1,4 @@
 """The three steps of a render, each a function over an artifact store.
 
-Running any of them twice is harmless: what is committed already is found and returned.
+Running a stage twice is harmless: the second run finds the commit of the first and returns it.
 """

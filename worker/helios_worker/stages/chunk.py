@@ -44,15 +44,15 @@ async def render_chunk(
 ) -> tuple[Manifest, bool]:
     """Renders a chunk unless it is committed already.
 
-    on_frames: told how many more frames are encoded.
+    on_frames: called with the number of frames newly encoded.
 
     Returns:
-        The chunk's manifest, and whether it was found rather than made.
+        The chunk's manifest, and whether it was already committed.
 
     Raises:
         PageError: the page is wrong; every attempt would fail.
-        OtherEngine: the job was planned with other software than this worker's.
-        HeliosError: anything that another attempt may get over.
+        OtherEngine: the job was planned with other software than this worker has.
+        HeliosError: another attempt may succeed.
     """
     chunk, film = job.chunks[index], job.ours.film
     manifest = await asyncio.to_thread(committed, store, chunk)
@@ -86,7 +86,7 @@ async def render_chunk(
         )
     data = orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2)
     while not await asyncio.to_thread(store.create, manifest_key(chunk.key), data):
-        # Somebody was first. A manifest that is none is removed when it is looked at: then it is our turn again.
+        # Another worker was first. `committed` removes an invalid manifest; then the next `create` may succeed.
         theirs = await asyncio.to_thread(committed, store, chunk)
         if theirs is not None:
             return theirs, False
@@ -96,7 +96,7 @@ async def render_chunk(
 async def render_segment(
     job: JobSpec, chunk: Chunk, store: ArtifactStore, browsers: BrowserPool, segment: Path, on_frames: OnFrames
 ) -> list[Run]:
-    """Captures and encodes a chunk's frames into one video file, every frame of it decoded once as proof."""
+    """Captures and encodes a chunk's frames into one video file, and decodes every frame once as proof."""
     film = job.ours.film
     composition = await open_composition(browsers.compositions, store, film)
     settings = page_settings(film, job.ours.frameTimeout)
@@ -127,7 +127,7 @@ async def render_segment(
 
 
 def first_cause(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error worth telling of those that ended a chunk: what the page did, before what followed from it."""
+    """The error to report of those that ended a chunk: the page's own error, before errors that followed from it."""
     causes = list(flat(errors))
     return next((cause for cause in causes if isinstance(cause, PageError)), causes[0])
 

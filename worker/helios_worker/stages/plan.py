@@ -1,8 +1,8 @@
-"""Settles what is to be rendered: snapshot, size, rate, length, whether the page can be cut, and the chunks.
+"""Plans a render: the snapshot, size, rate and length of the film, whether its page can be sought, and the chunks.
 
-The plan opens the page, tests that a frame reached by jumping looks like the same frame reached by walking
-there, measures what frames cost, cuts the film into chunks on the encoder's unit grid and writes job.json. The
-same request finds its job again, so a plan is made once.
+The plan opens the page and tests that jumping to a frame shows what playing up to it shows. It measures how long frames
+take, cuts the film into chunks on the encoder's unit grid, and writes job.json. The same request finds its job
+again, so a film is planned once.
 """
 
 import asyncio
@@ -34,15 +34,15 @@ from helios_worker.planning.seekability import SeekabilityProbe
 from helios_worker.rendering.engine import current_engine
 from helios_worker.rendering.page_settings import open_composition
 from helios_worker.sources.archive import is_archive
-from helios_worker.sources.fetch import bring, is_elsewhere
+from helios_worker.sources.fetch import fetch_composition, needs_fetching
 
-LIVE_TOLD = 5
+LIVE_NAMED = 5
 
 
 class PlanResult(BaseModel):
-    """What the plan tells the operator: small, for it travels in a termination message.
+    """The plan's result: small, since it travels in a termination message.
 
-    cached: the chunks that are in the store, as helios_crds.wire.chunk_bitmap gives them.
+    cached: the chunks that are in the store already, as a helios_crds.wire.chunk_bitmap.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,14 +61,14 @@ async def plan(
 ) -> PlanResult:
     """Writes job.json for a request, or finds the one that is there.
 
-    exclude: files and folders beside the page that are no part of it.
+    exclude: files and folders beside the page that do not belong to it.
 
     Raises:
         UserError: the request or the page is wrong; the message says what to change.
     """
     engine = await current_engine(browsers)
     snapshot, url = await resolve(request, store, browsers.scratch, exclude)
-    # Whether a page on the network is still what it was shows only when it is opened.
+    # A page on the network may have changed since its plan, which only opening it shows.
     planned = None if url else await asyncio.to_thread(_existing, store, plan_key(plan_id(request, engine, snapshot)))
     if planned is None:
         planned = await make_plan(request, store, browsers, engine, snapshot, url)
@@ -90,9 +90,13 @@ async def plan(
 async def resolve(
     request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: Iterable[Path]
 ) -> tuple[str, str]:
-    """The composition's snapshot digest, or the address of a page on the network: the other one is empty."""
+    """The digest of the composition's snapshot, or the address of a page on the network; the other is "".
+
+    Raises:
+        UserError: the composition's URL has an unknown scheme.
+    """
     url = request.composition.url
-    if is_elsewhere(url) or local_path(url) is not None:
+    if needs_fetching(url) or local_path(url) is not None:
         return await asyncio.to_thread(_snapshot, request, store, scratch, frozenset(exclude)), ""
     if url.startswith(("http://", "https://")):
         return "", url
@@ -103,19 +107,19 @@ async def resolve(
 
 
 def _snapshot(request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: frozenset[Path]) -> str:
-    """Digest of a snapshot of what is here, or can be brought here."""
+    """The digest of the snapshot of a composition that is a local file or can be fetched."""
     url, entry = request.composition.url, request.composition.entry
     path = local_path(url)
     if path is not None and not is_archive(url):
         page, folder = (path / entry, path) if path.is_dir() else (path, None)
         return take_snapshot(store, page, folder=folder, exclude=exclude).digest
     with TemporaryDirectory(prefix="helios-source-", dir=scratch) as place:
-        page, folder = bring(url, entry, Path(place), exclude=[store.url, request.output or store.url])
+        page, folder = fetch_composition(url, entry, Path(place), exclude=[store.url, request.output or store.url])
         return take_snapshot(store, page, folder=folder).digest
 
 
 def plan_id(request: RenderRequest, engine: Engine, content: str) -> str:
-    """Of the request as far as it shapes the film and its cuts, and of what it is about.
+    """The digest of all that shapes a film and its chunks: request, content and engine.
 
     content: digest of the composition.
     """
@@ -124,10 +128,10 @@ def plan_id(request: RenderRequest, engine: Engine, content: str) -> str:
 
 
 def job_of(planned: JobSpec, output: str | None) -> tuple[str, JobSpec]:
-    """The plan with an output, for the stitch finds it there, and its key.
+    """The key and the job of a plan with an output, which the stitch reads there.
 
-    Cuts follow from measured costs, which are never the same twice: all outputs of one film take those of the
-    first plan, and so share its chunks.
+    Chunks are cut by measured costs, which are never the same twice. All outputs of one film therefore use the chunks
+    of the first plan.
     """
     job_id = json_digest({"plan": planned.id, "output": output})[:20]
     ours = planned.ours.model_copy(update={"plan": planned.id, "output": output})
@@ -142,7 +146,7 @@ async def make_plan(
     snapshot: str,
     url: str,
 ) -> JobSpec:
-    """Opens the page, settles the film and cuts it; a job without an output."""
+    """Opens the page, decides the film and cuts it into chunks. The job has no output yet."""
     draft = FilmSpec(
         snapshot=snapshot,
         entry=(await asyncio.to_thread(load_snapshot, store, snapshot)).entry if snapshot else "",
@@ -161,7 +165,9 @@ async def make_plan(
     composition = await open_composition(browsers.compositions, store, draft)
     recorder = composition.record(passive=bool(snapshot))
     film, page, warnings = await open_film(request, draft, composition, browsers)
-    if recorder.passive and recorder.foreign:  # a folder's page that asks other hosts: once more, for the record
+    if (
+        recorder.passive and recorder.foreign
+    ):  # a page in a folder that uses other hosts: opened once more, to record them
         await page.close()
         recorder = composition.record(passive=False)
         film, page, warnings = await open_film(request, draft, composition, browsers)
@@ -204,16 +210,16 @@ def stored_chunks(store: ArtifactStore, chunks: tuple[Chunk, ...]) -> list[int]:
 
 
 def live_warnings(requests: list[str]) -> list[str]:
-    """What every chunk asks for itself, in one line."""
+    """A warning about requests that every chunk must send itself, in one line."""
     if not requests:
         return []
-    more = f" and {len(requests) - LIVE_TOLD} more" if len(requests) > LIVE_TOLD else ""
-    named = ", ".join(plain(request) for request in requests[:LIVE_TOLD])
+    more = f" and {len(requests) - LIVE_NAMED} more" if len(requests) > LIVE_NAMED else ""
+    named = ", ".join(plain(request) for request in requests[:LIVE_NAMED])
     return [f"not recorded, so each chunk sends these requests itself and must get the same answers: {named}{more}"]
 
 
 def _commit(store: ArtifactStore, key: str, job: JobSpec) -> JobSpec:
-    """Writes a job unless there is one: then that one holds."""
+    """Writes a job unless there is one. Returns the job that holds."""
     data = orjson.dumps(job.model_dump(mode="json", exclude_none=True), option=orjson.OPT_INDENT_2)
     while not store.create(key, data):
         theirs = _existing(store, key)

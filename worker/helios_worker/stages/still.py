@@ -14,7 +14,7 @@ from helios_worker.rendering.page_settings import open_composition, page_setting
 async def stills(
     job: JobSpec, store: ArtifactStore, browsers: BrowserPool, frames: Iterable[int]
 ) -> AsyncIterator[tuple[int, bytes]]:
-    """Each frame's number and its PNG, in ascending order, whatever the film's own way of capture.
+    """Each frame's number and its PNG, in ascending order, whether or not the film is captured as PNG.
 
     Raises:
         UserError: there is no such frame.

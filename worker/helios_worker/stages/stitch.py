@@ -1,7 +1,7 @@
-"""Joins the committed segments into one film, proves it and publishes it.
+"""Joins the committed segments into one film, verifies it and publishes it.
 
-Video packets are copied, never encoded again. A segment that is missing or damaged is named as a bad chunk and
-its manifest removed, so that only that chunk is rendered again.
+Video packets are copied, never encoded again. For a segment that is missing or damaged, the chunk is reported as bad
+and its manifest removed, so that only that chunk is rendered again.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from helios_worker.rendering.seams import check_seams
 
 
 class StitchResult(BaseModel):
-    """The film. output: where it is; sha256, bytes: of the file; frames: counted."""
+    """The stitched film. output: its URL. sha256, bytes: of the file. frames: counted."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,7 +62,7 @@ async def stitch(job: JobSpec, store: ArtifactStore, output: str, *, scratch: Pa
     output: a path, a file:// URL or an object's URL.
 
     Raises:
-        BadChunks: some must be rendered again; which, is in the result.
+        BadChunks: some chunks must be rendered again; the result lists them.
         SeamMismatch: two chunks do not agree on the picture where they meet.
         UserError: the output cannot be written.
     """
@@ -111,7 +111,11 @@ def _stitch(job: JobSpec, store: ArtifactStore, output: str, scratch: Path) -> S
 
 
 def gather(job: JobSpec, store: ArtifactStore, scratch: Path) -> tuple[list[Manifest], list[Path]]:
-    """Every chunk's manifest and segment file, each proven to be the bytes that were committed."""
+    """Every chunk's manifest and segment file, each checked against its committed hash.
+
+    Raises:
+        BadChunks: a commit or a segment is missing, or a segment is damaged.
+    """
     manifests: list[Manifest] = []
     files: list[Path] = []
     problems: dict[int, str] = {}
@@ -122,8 +126,8 @@ def gather(job: JobSpec, store: ArtifactStore, scratch: Path) -> tuple[list[Mani
             problems[chunk.id] = "it is not committed"
         elif file is None:
             problems[chunk.id] = f"its segment {manifest.segment} is missing"
-        elif (found := file_digest(file)) != manifest.sha256:
-            problems[chunk.id] = f"its segment is damaged ({file.stat().st_size} bytes, SHA-256 {found[:12]}…)"
+        elif (digest := file_digest(file)) != manifest.sha256:
+            problems[chunk.id] = f"its segment is damaged ({file.stat().st_size} bytes, SHA-256 {digest[:12]}…)"
         else:
             manifests.append(manifest)
             files.append(file)
@@ -133,7 +137,7 @@ def gather(job: JobSpec, store: ArtifactStore, scratch: Path) -> tuple[list[Mani
 
 
 def discard(job: JobSpec, store: ArtifactStore, problems: dict[int, str]) -> BadChunks:
-    """Takes back the commits of bad chunks, with their segments, so that they are rendered again."""
+    """Removes the commits and segments of bad chunks, so that they are rendered again."""
     for index in problems:
         manifest = committed(store, job.chunks[index])
         if manifest is not None:
@@ -143,7 +147,7 @@ def discard(job: JobSpec, store: ArtifactStore, problems: dict[int, str]) -> Bad
 
 
 def publish(partial: Path, target: Path | None, output: str) -> None:
-    """Puts the proven file in its place in one step."""
+    """Moves the verified file to its output in one step."""
     if target is not None:
         partial.replace(target)
         return
@@ -165,7 +169,7 @@ def _partial(target: Path) -> Path:
 
 
 def output_error(output: str, error: OSError) -> HeliosError:
-    """An error of the operating system on the output, in words."""
+    """Turns an error of the operating system about the output into one of ours."""
     text = f"the output {output} cannot be written: {error.strerror or error}"
     if error.errno in (28, 122):
         return ResourceError(text, remedy="free some space and run the same command again: no chunk is rendered twice")

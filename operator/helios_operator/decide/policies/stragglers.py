@@ -37,6 +37,6 @@ def stragglers(attempts: Mapping[Work, Sequence[Attempt]], limit: timedelta, now
         if len(of_work) == 1
         and of_work[0].phase is AttemptPhase.RUNNING
         and of_work[0].started is not None
-        and now - of_work[0].started > limit
+        and now - of_work[0].started >= limit
     ]
     return [work for _, work in sorted(slow)]

@@ -1,7 +1,7 @@
-"""Records what the network answers a page while it is planned, and answers in its place while it is rendered.
+"""Records the network's responses to a page while it is planned, and replays them while it is rendered.
 
-The browser still makes every request itself: origin, redirects, CORS and workers are as on the live page. Each
-one is held by DevTools' Fetch domain for as long as it takes to look its answer up.
+The browser still makes every request itself, so origin, redirects, CORS and workers are as on the live page. DevTools'
+Fetch domain holds each request until its response has been looked up.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.recording import (
     RecordedResponse,
     Recording,
-    asked,
     drop_late_answer,
     keep_late_answer,
     late_answer,
+    request_name,
     store_body,
     store_recording,
 )
@@ -30,9 +30,9 @@ from helios_worker.errors import CorruptBlob, HeliosError
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAMS = ("text/event-stream", "multipart/x-mixed-replace")
-# The browser closes its pipe on a message of 100 MB; in base64 that is 75.
+# The browser closes its pipe on a message of 100 MB, which holds 75 MB in base64.
 MAX_BODY = 64 << 20
-# What a page can tell an answer by, without what differs from one to the next (dates, cookies, ages).
+# Headers by which a page or its browser behaves differently, without those that always differ (dates, cookies, ages).
 KEPT_HEADERS = re.compile(
     r"content-(?:type|language|disposition|security-policy)|location|refresh|link|access-control-.*|cross-origin-.*"
     r"|origin-agent-cluster|timing-allow-origin|x-frame-options|x-content-type-options|referrer-policy"
@@ -92,7 +92,7 @@ class Recorder:
         await session.command("Fetch.enable", {"patterns": [{"urlPattern": "http*"}]})
 
     async def seal(self) -> str:
-        """Ends what belongs to the recording itself; its digest. Later answers are kept beside it."""
+        """Completes the recording and returns its digest. Later responses are stored beside it."""
         recording = await asyncio.to_thread(store_recording, self._store, self._answers)
         self._sealed = recording.digest
         return self._sealed
@@ -101,8 +101,8 @@ class Recorder:
         try:
             await self._answer(paused)
         except (BrowserGone, CommandRefused):
-            pass  # the page was closed, or wants it no more
-        except Exception as error:  # whatever it is, the page must not wait for it
+            pass  # the page was closed, or no longer wants the response
+        except Exception as error:  # whatever happened, the page must not wait for ever
             if not isinstance(error, HeliosError):
                 error = HeliosError(f"{paused.name}: {type(error).__name__}: {error}")
             self._on_fault(error)
@@ -135,10 +135,10 @@ class Recorder:
         return answer
 
     async def _take(self, paused: "_Paused") -> RecordedResponse | None:
-        """Keeps the network's answer, or somebody's who was first. None: it is not one to be kept."""
+        """Records the network's response, or takes one that another worker recorded first. None: not recordable."""
         headers = paused.response_headers
         status = paused.status
-        # What fails may succeed at another attempt; a mistake that shows only later may have been mended by then.
+        # A failed request may succeed at another attempt. After the plan, a 4xx may also have been fixed by then.
         if status >= (400 if self._sealed else 500) or status in (0, 304, 408, 429):
             return None
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -175,12 +175,12 @@ class Recorder:
 
 
 class _Paused:
-    """A request that the browser holds until it is told what to do with it."""
+    """A request that the browser holds until it is continued, fulfilled or failed."""
 
     def __init__(self, session: Session, params: Message) -> None:
         self.method: str = params["request"]["method"]
         self.url: str = params["request"]["url"]
-        self.name = asked(self.method, self.url)
+        self.name = request_name(self.method, self.url)
         self.status: int = params.get("responseStatusCode", 0)
         self.has_response = "responseStatusCode" in params or "responseErrorReason" in params
         self._session = session
@@ -190,7 +190,7 @@ class _Paused:
 
     @property
     def response_headers(self) -> dict[str, str]:
-        """By lower-case name; several of one name are joined, as HTTP allows."""
+        """Response headers by lower-case name; several of one name are joined, as HTTP allows."""
         joined: dict[str, str] = {}
         for header in self._response:
             name = header["name"].lower()
@@ -198,17 +198,17 @@ class _Paused:
         return joined
 
     async def go_on(self, *, intercept_response: bool = False) -> None:
-        """Leaves it to the network."""
+        """Sends the request to the network."""
         options = {"interceptResponse": True} if intercept_response else {}
         await self._send("Fetch.continueRequest", **options)
 
     async def read(self) -> bytes:
-        """The whole body of the response."""
+        """The whole body of the network's response."""
         reply = await self._send("Fetch.getResponseBody")
         return base64.b64decode(reply["body"]) if reply["base64Encoded"] else str(reply["body"]).encode()
 
     async def fulfil(self, answer: RecordedResponse, body: bytes) -> None:
-        """Answers it; a part of the body, if that is what is asked for."""
+        """Answers the request, with a part of the body if the request has a range."""
         status, headers = answer.status, [*answer.headers, ("cache-control", "no-store")]
         wanted = _RANGE.fullmatch(self._headers.get("range", ""))
         if status == 200 and wanted is not None and int(wanted[1]) < len(body):
@@ -225,7 +225,7 @@ class _Paused:
         )
 
     async def fail(self) -> None:
-        """Refuses it; the page sees a network error."""
+        """Fails the request; the page sees a network error."""
         with suppress(BrowserGone, CommandRefused):
             await self._send("Fetch.failRequest", errorReason="Failed")
 

@@ -1,7 +1,7 @@
 """Serves compositions to the browser, each under a host of its own: http://<name>.composition.localhost/.
 
-A stable, trustworthy origin: fetch, modules, workers and crypto.subtle work as on a deployed page, and its
-address tells nothing of the machine. Bytes come from a snapshot, so every chunk sees the same ones.
+The origin is stable and trustworthy: fetch, modules, workers and crypto.subtle work as on a deployed page. The address
+reveals nothing about the machine. The bytes come from a snapshot, so every chunk sees the same bytes.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ OnFault = Callable[[HeliosError], None]
 class Site:
     """A small HTTP server on loopback, a thread for each connection of the browsers.
 
-    Of the standard library: aiohttp, which served here, took a quarter of a second to import, half of what a
-    worker needs from its start to its first page. Its port is bound at once, for browsers are started with it.
+    Uses the standard library, because importing aiohttp took a quarter of a second, half of a worker's time from its
+    start to its first page. The port is bound at once, since browsers are started with it.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Site:
         self._accepting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Serves; doing it again changes nothing."""
+        """Serves; a second call changes nothing."""
         if self._accepting is None:
             self._accepting = asyncio.create_task(self._accept(), name="site")
 
@@ -76,7 +76,7 @@ class Site:
         """The file at a path of a mount.
 
         Raises:
-            HeliosError: it could not be had; the mount has been told.
+            HeliosError: the file could not be fetched; `on_fault` has been called.
         """
         if name not in self._mounts or ".." in PurePosixPath(path).parts:
             return None
@@ -89,7 +89,7 @@ class Site:
 
 
 def _serve(handle: Callable[..., object], connection: socket.socket, address: object) -> None:
-    with connection, suppress(OSError):  # the browser has gone, or wants the rest no more
+    with connection, suppress(OSError):  # the browser has ended, or no longer wants the rest
         handle(connection, address, None)
 
 
@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*connection)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
-        """A file, or the part of it that is asked for."""
+        """Answers with a file, or with the requested part of it."""
         name = (self.headers["Host"] or "").removesuffix(HOST_SUFFIX)
         path = str(PurePosixPath("/", unquote(urlsplit(self.path).path).lstrip("/"))).lstrip("/")
 
@@ -151,29 +151,29 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-        """Says nothing: what goes wrong, the page is told."""
+        """Logs nothing; the page's console has every failed request."""
 
 
-def _part(asked: str | None, size: int) -> tuple[int, int] | None:
-    """First and end of the bytes that a Range header asks for; None for all of them.
+def _part(header: str | None, size: int) -> tuple[int, int] | None:
+    """First and end of the bytes that a Range header asks for; None for all bytes.
 
-    A range that cannot be had is not refused: the whole is an answer to it, too (RFC 9110, 14.2).
+    An invalid range is answered with the whole file, as RFC 9110, 14.2 allows.
 
     >>> _part("bytes=10-19", 100), _part("bytes=90-", 100), _part("bytes=-5", 100), _part("bytes=200-", 100)
     ((10, 20), (90, 100), (95, 100), None)
     """
-    found = _RANGE.fullmatch(asked or "")
-    if found is None or found[1] + found[2] == "":
+    match = _RANGE.fullmatch(header or "")
+    if match is None or match[1] + match[2] == "":
         return None
-    if found[1] == "":
-        first, end = max(0, size - int(found[2])), size
+    if match[1] == "":
+        first, end = max(0, size - int(match[2])), size
     else:
-        first, end = int(found[1]), min(int(found[2] or size) + 1, size)
+        first, end = int(match[1]), min(int(match[2] or size) + 1, size)
     return (first, end) if first < end else None
 
 
 def content_type(path: str) -> str:
-    """The media type by the name's ending, from a table of ours: the machine's own differs from image to image."""
+    """The media type by the name's ending. From our own table, since the system's table differs between images."""
     return CONTENT_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
 
 

@@ -1,8 +1,8 @@
 """The Chrome DevTools Protocol over a pair of pipes.
 
-A page's frame is two or three short commands and one answer of some hundred kilobytes, so the way there
-counts: against a driver in a process of its own, the pipe saves that process, its memory and its start
-(docs/decisions/0006). Messages are JSON, each ended by a NUL byte, both ways (`--remote-debugging-pipe`).
+A frame takes two or three short commands and one answer of some hundred kilobytes, so the transport matters. Unlike a
+driver in its own process, the pipe costs no process, no memory and no start (docs/decisions/0006). Messages are JSON,
+each ended by a NUL byte, in both directions (`--remote-debugging-pipe`).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from helios_worker.surrogates import without_surrogates
 
 Message = dict[str, Any]
 Handler = Callable[[str, Message], None]
-# What is done on each event, by its method.
+# Handlers by the method of their event.
 EventTable = dict[str, Callable[[Message], None]]
 
 PIPE_BYTES = 1 << 20
@@ -60,12 +60,12 @@ class Connection:
 
         Raises:
             BrowserGone: the browser ended before it answered.
-            CommandRefused: it answered with an error.
+            CommandRefused: the browser answered with an error.
         """
         return await self.post(method, params, session)
 
     def post(self, method: str, params: Message | None = None, session: str | None = None) -> asyncio.Future[Message]:
-        """Sends a command and returns the future of its result, so that several can be under way."""
+        """Sends a command and returns the future of its result, so that several can run at once."""
         future: asyncio.Future[Message] = self._loop.create_future()
         if self._closed_because is not None:
             future.set_exception(BrowserGone(f"{method}: {self._closed_because}"))
@@ -77,7 +77,7 @@ class Connection:
         self._waiting[self._last_id] = (method, future)
         try:
             self._write(orjson.dumps(message) + b"\0")
-        except BrokenPipeError:  # told here before the end of its answers is read
+        except BrokenPipeError:  # noticed here before the read end reports it
             self.close(ENDED)
         except OSError as error:
             self.close(f"the browser no longer reads its pipe ({error})")
@@ -97,7 +97,7 @@ class Connection:
         return self._closed_because is None
 
     def close(self, because: str) -> None:
-        """Ends the connection; every command under way fails with BrowserGone, every session hears of it."""
+        """Ends the connection. Unanswered commands fail with BrowserGone, and sessions get Inspector.detached."""
         if self._closed_because is not None:
             return
         self._closed_because = because
@@ -152,7 +152,7 @@ class Connection:
 
 
 def _read(data: bytes) -> Message:
-    """A message of the browser's; what a page says in it may be no Unicode."""
+    """A message from the browser. Texts of a page in it may be invalid Unicode."""
     try:
         message: Message = orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -17,9 +17,9 @@ from helios_worker.artifacts.credentials import without_credentials
 from helios_worker.capture.devtools.cdp import BrowserGone, Connection
 from helios_worker.errors import HeliosError
 
-# Under begin-frame control the compositor draws only when told to. What each group is for:
+# Under begin-frame control the compositor draws only on command. The purpose of each group:
 FLAGS = (
-    # the frame is the one asked for, all of it
+    # each frame is drawn completely, at the requested time
     "--enable-begin-frame-control",
     "--run-all-compositor-stages-before-draw",
     "--deterministic-mode",
@@ -27,10 +27,10 @@ FLAGS = (
     "--disable-threaded-scrolling",
     "--disable-checker-imaging",
     "--disable-image-animation-resync",
-    # or a tile keeps the antialiased edges of what it showed before, and a picture depends on those before it
+    # or a tile keeps the antialiased edges of its last content, and a picture depends on earlier ones
     "--disable-partial-raster",
-    # stripes in place of 256x256 tiles, for there is no GPU to upload them to: a third less raster time on a page
-    # that changes all over (1080p: 52 -> 29 ms), the same on one that changes in spots
+    # stripes instead of 256x256 tiles, since there is no GPU to upload tiles to: raster time falls on a page that
+    # changes everywhere (1080p: 52 -> 29 ms) and stays the same on one that changes in spots
     "--default-tile-width=8192",
     "--default-tile-height=272",
     "--max-untiled-layer-width=1024",
@@ -46,19 +46,17 @@ FLAGS = (
     "--lang=en-US",
     # one process for all frames, so that one session reaches them all
     "--disable-site-isolation-trials",
-    # no network process of its own: with it would end what it was loading, and the page would be told that nobody
-    # wants that any more
+    # no network process of its own: if it died, the page would see its requests as cancelled
     "--enable-features=NetworkServiceInProcess2",
-    # nor one of its own to compose frames: with it would end the frame that it was at, and the page would be said not
-    # to have changed
+    # no compositor process of its own: if it died, its frame would be lost and the page reported as unchanged
     "--in-process-gpu",
-    # (nor may a page whose recorded answers come from no address be kept from the addresses of its own network)
+    # (a replayed response has no address, so LocalNetworkAccessChecks would keep its page from its own network)
     (
         "--disable-features=IsolateOrigins,site-per-process,LocalNetworkAccessChecks,Translate,MediaRouter,"
         "OptimizationHints"
     ),
     "--allow-pre-commit-input",
-    # or a video plays in real time until its clock takes it over
+    # or a video plays in real time until the clock controls it
     "--autoplay-policy=user-gesture-required",
     # nothing of its own on the network, no questions
     "--disable-background-networking",
@@ -110,9 +108,9 @@ def find_browser() -> Path:
             return Path(chosen)
         raise BrowserMissing(f"HELIOS_CHROMIUM is {chosen}, which is not an executable file")
     for name in CANDIDATES:
-        found = shutil.which(name)
-        if found:
-            return Path(found)
+        path = shutil.which(name)
+        if path:
+            return Path(path)
     raise BrowserMissing(
         "no Chrome headless shell was found on this machine",
         remedy="install Debian's chromium-headless-shell (apt-get install chromium-headless-shell), or set "
@@ -122,7 +120,7 @@ def find_browser() -> Path:
 
 @dataclass(frozen=True)
 class Launch:
-    """A browser process on its way up. reads, writes: our ends of its pipe. folder: for its profile and log."""
+    """A browser process that is starting. reads, writes: our ends of its pipe. folder: for its profile and log."""
 
     executable: Path
     pid: int
@@ -165,7 +163,7 @@ def launch(*, site_port: int, raster_threads: int = 1, scratch: Path | None = No
 
 
 class Browser:
-    """One headless shell and the connection to it. Ends with its worker: it reads end-of-file on its pipe."""
+    """One headless shell and the connection to it. It ends with its worker, when it reads end-of-file on its pipe."""
 
     def __init__(self, launched: Launch, connection: Connection, version: str) -> None:
         self.pid = launched.pid
@@ -179,7 +177,7 @@ class Browser:
         """A launched browser, once it is ready to open pages.
 
         Raises:
-            BrowserGone: it ended at once; the message holds the last of what it said.
+            BrowserGone: it ended at once; the message quotes the end of its log.
         """
         connection = Connection(launched.reads, launched.writes)
         try:
@@ -197,7 +195,7 @@ class Browser:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can still open pages: its process is there, and so is the connection to it."""
+        """Whether it can still open pages: its process runs, and the connection is open."""
         return self.connection.is_open and not self._has_exited()
 
     def _has_exited(self) -> bool:
@@ -206,7 +204,7 @@ class Browser:
         return self._exited
 
     def kill(self) -> None:
-        """Kills its processes and waits for nothing, from any thread."""
+        """Kills its processes without waiting. Any thread may call it."""
         if not self._exited:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -227,7 +225,7 @@ def sandbox_works() -> bool:
 
 def _spawn(arguments: list[str], to_browser: int, from_browser: int, log: Path, home: str) -> int:
     """Starts the browser with its pipe on descriptors 3 and 4, in a process group of its own."""
-    # Above the numbers that dup2 writes to, so that the one cannot overwrite the other.
+    # Descriptors above the two that dup2 writes to, so that it cannot overwrite them.
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (to_browser, from_browser)]
     for fd in (to_browser, from_browser):
         os.close(fd)
@@ -261,7 +259,7 @@ def _end(pid: int) -> None:
 
 
 def _is_alive(group: int) -> bool:
-    """Whether a process of a group runs; a browser's children may outlive it for a moment, and write its profile."""
+    """Whether any process of a group runs. Children of a browser may briefly outlive it and write to its profile."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, _, of_group = stat.read_text().rsplit(")", 1)[1].split()[:3]

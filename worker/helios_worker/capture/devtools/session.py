@@ -12,7 +12,7 @@ from helios_worker.capture.messages import exception_text
 from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
 
-# How long a browser in good health may take to answer at most.
+# How long a healthy browser may take to answer.
 ANSWER_SECONDS = 3.0
 SILENT = "the browser does not answer"
 
@@ -34,9 +34,9 @@ PAGE = Realm()
 
 
 class Session:
-    """One page's session. The crash of its process ends whatever it is asked next.
+    """One page's session. After its process has crashed, every command fails.
 
-    playhead: for messages, which name the frame.
+    playhead: names the frame in messages.
     """
 
     def __init__(self, browser: Browser, target: str, number: str, playhead: Playhead) -> None:
@@ -48,7 +48,7 @@ class Session:
 
     @classmethod
     async def attach(cls, browser: Browser, width: int, height: int, playhead: Playhead) -> "Session":
-        """The session of a new blank page of this size, which draws only when it is told to."""
+        """The session of a new blank page of this size, which draws only on command."""
         created = await browser.connection.send(
             "Target.createTarget",
             {"url": "about:blank", "enableBeginFrameControl": True, "width": width, "height": height},
@@ -58,7 +58,7 @@ class Session:
         return cls(browser, target, attached["sessionId"], playhead)
 
     def listen(self, handler: Handler) -> None:
-        """Calls `handler(method, params)` on each event of the page's."""
+        """Calls `handler(method, params)` on each event of the page."""
         self.connection.listen(self._number, handler)
 
     async def command(self, method: str, params: Message | None = None) -> Message:
@@ -77,7 +77,7 @@ class Session:
         self.connection.post(method, params, self._number)
 
     async def evaluate(self, expression: str, realm: Realm = PAGE) -> Any:
-        """The JSON value of an expression, or of the promise that it is.
+        """The JSON value of an expression, or of its promise.
 
         Raises:
             CommandRefused: the realm has ended.
@@ -93,7 +93,7 @@ class Session:
         return reply["result"].get("value")
 
     async def briefly(self, answer: Awaitable[T]) -> T | None:
-        """What a browser in good health answers at once; None where it does not, or refuses."""
+        """An answer that a healthy browser gives at once; None where it does not, or refuses."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await answer
@@ -101,7 +101,7 @@ class Session:
             return None
 
     async def close(self) -> None:
-        """Closes the page; a browser that is gone already is no error."""
+        """Closes the page. A browser that has already ended is not an error."""
         self.connection.forget(self._number)
         with contextlib.suppress(BrowserGone, CommandRefused):
             try:

@@ -1,1 +1,1 @@
-"""One page under the virtual clock, sought from frame to frame; what it waits for and complains of."""
+"""One page under the virtual clock, moved from frame to frame; its requests, its console and its errors."""

@@ -1,7 +1,7 @@
-"""The virtual clocks of a page's realms, moved in step.
+"""Moves the virtual clocks of a page's realms in step.
 
-The clock itself is a script in each realm (`clock/`). Where one cannot go on by itself, because it waits for a file,
-for another realm or for the compositor, its reply says so: it stands still until the wish is granted here.
+The clock itself is a script in each realm (`clock/`). When a clock needs something from outside (a file, another realm,
+the compositor), its reply says so. The clock stands still until `Clocks` has done it.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ SETTLE_ROUNDS = 50
 
 
 class Clocks:
-    """Those of one page, its workers and its frames of other origins."""
+    """The clocks of one page, of its workers and of its frames of other origins."""
 
     def __init__(
         self, session: Session, playhead: Playhead, network: Network, realms: Realms, compositor: Compositor
@@ -39,7 +39,7 @@ class Clocks:
         await self.rest()
 
     async def advance(self) -> None:
-        """To the playhead. The page goes first and takes the others along while its timers fire; then those draw."""
+        """Moves all clocks to the playhead. The page's clock goes first and moves the others while its timers fire."""
         advance = f"__heliosClock.advance({self._playhead.frame_ms!r},{self._playhead.frame}"
         await self._begin_others()
         await self._drive(f"{advance},{_js(bool(self._realms.others()))})")
@@ -51,7 +51,7 @@ class Clocks:
             await self.rest()
 
     async def rest(self) -> None:
-        """Until nothing is being fetched and what came has been taken in."""
+        """Waits until no request is unanswered and the page has processed all answers."""
         for _ in range(SETTLE_ROUNDS):
             await self._arrivals()
             await self._begin_others()
@@ -68,7 +68,7 @@ class Clocks:
                 await self._drive("__heliosClock.begin()", other)
 
     async def _exchange(self) -> None:
-        """Until no message is under way between the page, its workers and its foreign frames."""
+        """Waits until no message is in transit between the page, its workers and its frames of other origins."""
         posted = -1
         for _ in range(SETTLE_ROUNDS):
             others = self._realms.others()
@@ -80,14 +80,14 @@ class Clocks:
                 return
 
     async def _arrivals(self) -> None:
-        """Until nothing is being fetched and every worker that was made has its clock."""
+        """Waits until no request is unanswered and every new worker has its clock."""
         while True:
             await self._network.quiet()
             if not await self._realms.arrive() and self._network.is_quiet:
                 return
 
     async def _drive(self, expression: str, realm: Realm = PAGE) -> Message | None:
-        """Runs a step of a clock and does what it asks for on the way. None where its realm has ended."""
+        """Runs a step of a clock, and what the clock asks for meanwhile. None where its realm has ended."""
         while True:
             reply = await self._evaluate(expression, realm)
             if reply is None:
@@ -105,7 +105,7 @@ class Clocks:
         try:
             reply: Message | None = await self._session.evaluate(expression, realm)
         except CommandRefused:
-            # A worker or frame that ended meanwhile has nothing left to move; the page itself has.
+            # A worker or frame may end at any time. The page itself may not.
             if realm is PAGE:
                 raise
             self._realms.drop(realm)
@@ -113,7 +113,7 @@ class Clocks:
         return reply
 
     async def _grant(self, wish: Message) -> bool | float | None:
-        """What a clock asks for while it stands still, and the answer to that."""
+        """Does what a clock asks for while it stands still; returns the answer."""
         kind = wish["kind"]
         if kind == "rest":
             await self._arrivals()
@@ -128,7 +128,7 @@ class Clocks:
         return await self._compositor.update(display=kind != "update")
 
     async def _earliest(self, expression: str) -> float | None:
-        """When the first timer of the other realms is due after such a step; None where they have none."""
+        """Runs a step in all other realms. When their first timer is due then; None where there is no timer."""
         replies = [await self._drive(expression, other) for other in self._realms.others()]
         return min((float(reply["due"]) for reply in replies if reply and reply["due"] is not None), default=None)
 

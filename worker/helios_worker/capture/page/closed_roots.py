@@ -1,4 +1,4 @@
-"""Closed shadow roots written in the markup: no script can see them, so the inspector hands them to the clock."""
+"""Gives the clock the closed shadow roots that are written in the markup, which no script can see."""
 
 from helios_worker.capture.devtools.cdp import Message
 from helios_worker.capture.devtools.session import Session
@@ -7,7 +7,7 @@ HAND_OVER = "function () { this.ownerDocument.defaultView.__heliosClosedRoot(thi
 
 
 async def hand_over_closed_roots(session: Session) -> None:
-    """Tells the clock of each closed root in the page and its frames, so that it finds the animations within."""
+    """Passes each closed root in the page and its frames to the clock, which then finds the animations in it."""
     document = (await session.command("DOM.getDocument", {"depth": -1, "pierce": True}))["root"]
     for node in _closed_roots(document):
         resolved = await session.command("DOM.resolveNode", {"backendNodeId": node})
@@ -19,14 +19,14 @@ async def hand_over_closed_roots(session: Session) -> None:
 
 
 def _closed_roots(node: Message) -> list[int]:
-    found: list[int] = []
+    roots: list[int] = []
     pending = [node]
     while pending:
         node = pending.pop()
         if node.get("shadowRootType") == "closed":
-            found.append(node["backendNodeId"])
+            roots.append(node["backendNodeId"])
         pending.extend(node.get("children", ()))
         pending.extend(node.get("shadowRoots", ()))
         if "contentDocument" in node:
             pending.append(node["contentDocument"])
-    return found
+    return roots

@@ -1,4 +1,4 @@
-"""What a page writes to its console, and what it does wrong."""
+"""A page's console, and its errors."""
 
 from collections import deque
 from typing import Literal
@@ -10,13 +10,13 @@ from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
 
 LINES_KEPT = 40
-LINES_TOLD = 5
+LINES_QUOTED = 5
 
 
 class Console:
     """The last lines a page wrote, and its errors since it was opened.
 
-    page_errors: "fail" counts what the page does wrong as errors, "warn" as warnings.
+    page_errors: whether an error of the page ends the frame ("fail") or becomes a warning ("warn").
     """
 
     def __init__(self, page_errors: Literal["fail", "warn"]) -> None:
@@ -27,7 +27,7 @@ class Console:
         self._page_errors = page_errors
 
     def complain(self, text: str) -> None:
-        """Notes something that the page does wrong."""
+        """Notes an error of the page."""
         line = plain(text)
         self.lines.append(line)
         if self._page_errors == "fail":
@@ -36,31 +36,31 @@ class Console:
             self.warnings.add(line)
 
     def blame(self, fault: HeliosError) -> None:
-        """Notes what went wrong without the page's doing: it comes before whatever the page makes of it."""
+        """Notes an error that the page did not cause. It is raised in place of the page errors that follow from it."""
         self._fault = self._fault or fault
 
     def raise_fault(self) -> None:
-        """Ends whatever is being done if it cannot be right, without the page's doing.
+        """Raises the error that the page did not cause, if there is one.
 
         Raises:
-            HeliosError: what went wrong.
+            HeliosError: that error.
         """
         if self._fault is not None:
             raise self._fault
 
     def raise_errors(self, playhead: Playhead) -> None:
-        """Ends the frame if the page did anything wrong.
+        """Raises the errors noted so far, if there are any.
 
         Raises:
-            PageError: names the frame, the first error, and what the console said besides.
-            HeliosError: what is not the page's doing.
+            PageError: names the frame, the first error, and the last other lines of the console.
+            HeliosError: an error that the page did not cause.
         """
         self.raise_fault()
         if not self.errors:
             return
         first, *others = self.errors
         more = f" (and {len(others)} more)" if others else ""
-        said = [line for line in self.lines if line not in self.errors][-LINES_TOLD:]
+        said = [line for line in self.lines if line not in self.errors][-LINES_QUOTED:]
         console = "".join(f"\n    console {line}" for line in said)
         at = f"at frame {playhead.frame} (t = {playhead.frame_ms / 1000:.3f} s)"
         raise PageError(
@@ -70,7 +70,7 @@ class Console:
 
     @property
     def events(self) -> EventTable:
-        """What the console hears of the browser."""
+        """Handlers of the browser's events."""
         return {
             "Runtime.consoleAPICalled": self._on_call,
             "Runtime.exceptionThrown": self._on_exception,
@@ -83,7 +83,7 @@ class Console:
 
     def _on_log(self, params: Message) -> None:
         entry = params["entry"]
-        if entry["source"] != "network":  # those are complained about by name
+        if entry["source"] != "network":  # `Network` notes failed requests by name
             self.lines.append(plain(f"{entry['level']}: {entry['text']} {entry.get('url', '')}"))
 
     def _on_exception(self, params: Message) -> None:

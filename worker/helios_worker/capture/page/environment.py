@@ -1,4 +1,4 @@
-"""What every page is opened in, wherever it renders: the same screen, place and machine."""
+"""The environment that every page sees, wherever it renders: the same screen, locale and machine."""
 
 from helios_worker.capture.clock import clock_script
 from helios_worker.capture.devtools.cdp import Message
@@ -11,13 +11,13 @@ MEDIA_FEATURES = [
     {"name": "hover", "value": "none"},
     {"name": "pointer", "value": "none"},
 ]
-# The functions by which clocks speak to the driver without being asked.
+# Bindings through which a clock calls the driver.
 JOIN = "__heliosJoin"
 WARN = "__heliosWarn"
 
 
 def opening_commands(settings: PageSettings) -> list[tuple[str, Message]]:
-    """For a blank page, before it goes anywhere: what is listened to, and the clock before any script."""
+    """Commands for a blank page before it navigates: they enable events, and install the clock before any script."""
     script = clock_script(seed=settings.seed, props=settings.props)
     metrics = {"width": settings.width, "height": settings.height, "deviceScaleFactor": 1, "mobile": False}
     return [

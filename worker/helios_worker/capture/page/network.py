@@ -1,4 +1,4 @@
-"""Which of a page's requests are unanswered, and which went wrong."""
+"""Which of a page's requests are unanswered, and which failed."""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from helios_worker.capture.faults import CHANGED, NetworkChanged
 from helios_worker.capture.messages import is_foreign
 from helios_worker.capture.page.console import Console
 
-# Images whose pictures count from the first frame that draws them: each frame of their page is drawn, wanted or not.
+# Animated images start at the first frame that draws them, so every frame of their page is drawn, captured or not.
 ANIMATED_IMAGES = frozenset({"image/gif", "image/webp", "image/apng", "image/avif"})
 # Requests that never end, or that nothing on the picture waits for.
 UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", "CSPViolationReport"})
@@ -17,16 +17,16 @@ UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", 
 
 @dataclass(frozen=True)
 class Request:
-    """One that is under way. is_file: not so for a frame as a whole, which loads until its last file is there."""
+    """An unanswered request. is_file: False for a frame as a whole, which loads until its last file has come."""
 
     url: str
     is_file: bool
 
 
 class Network:
-    """The requests of a page with its frames and workers. What cannot be had is complained about to the console.
+    """The requests of a page with its frames and workers. The console notes each failed one.
 
-    seen: how many there have been, to tell whether a step of the page asked for more.
+    seen: number of requests so far, by which a step that made new requests is noticed.
     has_animated_images: whether one of the answers was an image that may be animated.
     """
 
@@ -46,28 +46,28 @@ class Network:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nobody need wait: no request is unanswered, or nobody is left to answer."""
+        """Whether there is nothing to wait for: no request is unanswered, or the browser has ended."""
         return self._quiet.is_set()
 
     async def quiet(self) -> None:
-        """Until every request is answered."""
+        """Waits until every request is answered."""
         await self._quiet.wait()
 
     def abandon(self) -> None:
-        """The browser is gone: whoever waits for an answer must not wait for ever."""
+        """The browser has ended. Nothing may wait for an answer any more."""
         self._quiet.set()
 
     def ignore(self, url: str) -> None:
-        """No frame waits for this file, such as one that the clock hands to the page itself."""
+        """Frames no longer wait for this file, such as one that the clock fetches for the page."""
         self._unawaited.add(url)
         for number, request in tuple(self._pending.items()):
             if request.url in self._unawaited:
                 self._end(number)
 
     def unanswered(self, address: str) -> list[str]:
-        """What is being fetched; a frame that loads only where it is not one of its files that is late.
+        """URLs of unanswered requests: files first, a loading frame only where none of its files is late.
 
-        address: of the page, which is named only where nothing else is.
+        address: of the page, which is listed only where nothing else is.
         """
         urls = [request.url for request in self._pending.values() if request.is_file]
         files = [url for url in urls if url != address]
@@ -75,7 +75,7 @@ class Network:
 
     @property
     def events(self) -> EventTable:
-        """What the network hears of the browser."""
+        """Handlers of the browser's events."""
         return {
             "Network.requestWillBeSent": self._on_request,
             "Network.responseReceived": self._on_response,

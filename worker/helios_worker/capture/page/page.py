@@ -3,10 +3,10 @@
     page = await Page.open(browser, PageSettings(width=1280, height=720, fps=Fraction(30)))
     await page.load("http://teaser.composition.localhost/index.html")
     await page.show(75)                 # the page is at t = 75 / fps, everything settled
-    picture = await page.capture()      # and this is how it looks
+    picture = await page.capture()      # a picture of that frame
 
-A page only goes forward; an earlier frame takes a fresh page. What the page itself does wrong (an uncaught
-error, a missing file) ends the frame with a PageError that names frame, cause and console lines.
+A page only goes forward; an earlier frame needs a fresh page. An error of the page itself (uncaught, or a missing file)
+ends the frame with a PageError that names frame, cause and console lines.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Page:
             session, playhead, self._network, self.console, self._compositor, settings.frame_timeout
         )
         self._loaded = asyncio.Event()
-        self._undrawn = True  # since the frame that the page shows, or since it was loaded
+        self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
         self._events: EventTable = {
             **self.console.events,
@@ -77,10 +77,10 @@ class Page:
         return page
 
     async def load(self, url: str) -> None:
-        """Navigates and brings the page to the brink of frame 0: loaded, settled, its ready promise kept.
+        """Navigates and brings the page just before frame 0: loaded, settled, its ready promise fulfilled.
 
         Raises:
-            PageError: the page is missing, threw, or asked for a file that is not there.
+            PageError: the page is missing, threw, or requested a file that does not exist.
             FrameNeverReady: it did not load within the limit.
         """
         async with self._watchdog.over("loading"):
@@ -101,28 +101,28 @@ class Page:
 
     @property
     def session(self) -> Session:
-        """For what listens to the page or answers its requests."""
+        """The page's session, for recorders of its network."""
         return self._session
 
     async def declared(self) -> Declared:
         """Size, rate and length as the page declares them.
 
         Raises:
-            PageError: something declared is no number.
+            PageError: a declared value is not a number.
         """
         return Declared.parse(await self._session.evaluate("__heliosClock.declared()"))
 
     async def close(self) -> None:
-        """Closes the page; a browser that is gone already is no error."""
+        """Closes the page. A browser that has already ended is not an error."""
         await self._session.close()
 
     # -- frames --------------------------------------------------------------------------------------------
 
     async def show(self, frame: int) -> None:
-        """Moves the page forward to a frame, whatever the distance, and lets it settle.
+        """Moves the page forward to a frame, however far, and lets it settle.
 
         Raises:
-            PageError: the page threw on the way, or asked for a file that is not there.
+            PageError: the page threw on the way, or requested a file that does not exist.
             FrameNeverReady: the frame did not settle within the limit.
         """
         if frame <= self.frame:
@@ -138,8 +138,8 @@ class Page:
     async def capture(self) -> bytes:
         """The picture of the frame that the page shows: JPEG or PNG bytes, equal for equal pictures.
 
-        A page that stands still is not captured again: after two equal pictures a frame without a picture
-        asks the compositor for damage first.
+        A page that stands still is not captured again. After two equal pictures, a frame without a picture first asks
+        the compositor whether anything has changed.
         """
         async with self._watchdog.over(f"drawing frame {self.frame}"):
             self._undrawn = False
@@ -158,7 +158,7 @@ class Page:
             seen = network.seen
             picture = await compositor.picture()
             if network.seen != seen:
-                # Drawing asked for something (a background, a lazy image): it belongs on this frame.
+                # Drawing made a request (a background, a lazy image), whose answer belongs on this frame.
                 await self._clocks.rest()
                 continue
             picture = picture or self._last_picture
@@ -205,7 +205,7 @@ class Page:
         self._session.connection.close(self._session.crashed)
 
     def _on_gone(self, params: Message) -> None:
-        """The browser is gone: whoever waits for the page alone must not wait for ever."""
+        """The browser has ended. Nothing may wait for the page any more."""
         self._session.crashed = self._session.crashed or params["reason"]
         self._network.abandon()
         self._loaded.set()

@@ -1,7 +1,7 @@
-"""The realms of a page that have a virtual clock of their own: its workers, and its frames of other origins.
+"""Keeps track of a page's realms that have their own virtual clock: its workers, and its frames of other origins.
 
-A frame of another origin installs the clock by itself, as the page does, and joins. A worker is held by the
-browser until the clock is in place. `clocks` moves them all; this module knows which there are.
+A frame of another origin installs the clock by itself, as the page does, and joins. The browser holds a worker until
+the clock is installed in it. `clocks` moves the clocks of all realms.
 """
 
 import asyncio
@@ -13,16 +13,16 @@ from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Even
 from helios_worker.capture.devtools.session import Realm, Session
 from helios_worker.capture.playhead import Playhead
 
-# Workers are announced, and held before their first script.
+# The browser announces workers, and holds them before their first script.
 AUTO_ATTACH: Message = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
-# How long a worker that a script has made may take to be announced by the browser.
+# How long the browser may take to announce a worker that a script has made.
 WORKER_SECONDS = 2.0
 
 
 class Realms:
-    """Those beside the page's own.
+    """All realms of a page, other than the page's own.
 
-    seed: of the random numbers. on_event: hears what workers do, as the page hears of itself.
+    seed: of the random numbers. on_event: called with the events of workers.
     """
 
     def __init__(self, session: Session, playhead: Playhead, seed: int, on_event: Handler) -> None:
@@ -31,7 +31,7 @@ class Realms:
         self._seed = seed
         self._on_event = on_event
         self._frames: list[Realm] = []
-        self._workers: dict[str, Realm] = {}  # those whose clock is in place
+        self._workers: dict[str, Realm] = {}  # workers whose clock is installed
         self._made: dict[Realm, int] = {}  # workers, as each realm's clock counts them
         self._attached = 0
         self._came = asyncio.Event()
@@ -39,33 +39,33 @@ class Realms:
         self._first_scripts: dict[str, asyncio.Future[None]] = {}
 
     def others(self) -> list[Realm]:
-        """Those whose clock is in place."""
+        """Realms whose clock is installed."""
         return [*self._frames, *self._workers.values()]
 
     @property
     def awaited(self) -> int:
-        """How many workers scripts have made that the browser has not announced yet."""
+        """Number of workers that scripts have made and the browser has not announced yet."""
         return max(0, sum(self._made.values()) - self._attached)
 
     @property
     def is_arriving(self) -> bool:
-        """Whether a worker is on its way: made, or announced, and its clock not in place."""
+        """Whether a worker has been made or announced whose clock is not installed yet."""
         return bool(self._starts) or self.awaited > 0
 
     def note_made(self, realm: Realm, workers: int) -> None:
-        """A realm's scripts have made so many workers by now."""
+        """Notes how many workers a realm's scripts have made so far."""
         self._made[realm] = workers
 
     def drop(self, realm: Realm) -> None:
-        """A realm has ended. A frame's goes by its own event."""
+        """Forgets a worker's realm, which has ended. The end of a frame's realm is an event."""
         self._workers.pop(realm.session or "", None)
 
     def join(self, context: int) -> None:
-        """A frame of another origin has its clock."""
+        """Notes a frame of another origin, whose clock is installed."""
         self._frames.append(Realm(context=context))
 
     async def arrive(self) -> bool:
-        """Waits for workers on their way, and for no longer than one step of theirs. False if there are none."""
+        """Waits one step for workers that are being started. False if there are none."""
         if self._starts:
             await asyncio.wait(self._starts)
         elif awaited := self.awaited:
@@ -74,14 +74,14 @@ class Realms:
                 async with asyncio.timeout(WORKER_SECONDS):
                     await self._came.wait()
             except TimeoutError:
-                self._attached += awaited  # refused, by a policy of the page say
+                self._attached += awaited  # never announced; for example, a policy of the page refused it
         else:
             return False
         return True
 
     @property
     def events(self) -> EventTable:
-        """What is heard of the browser."""
+        """Handlers of the browser's events."""
         return {
             "Target.attachedToTarget": self._on_attached,
             "Target.detachedFromTarget": self._on_detached,
@@ -111,7 +111,7 @@ class Realms:
             first_script.set_exception(CommandRefused("the worker ended before its first script"))
 
     def _on_worker_event(self, method: str, params: Message) -> None:
-        if not method.startswith("Debugger."):  # its pause at the start is _start_worker's, not the page's
+        if not method.startswith("Debugger."):  # _start_worker handles the pause at the start
             self._on_event(method, params)
 
     def _spawn(self, start: Coroutine[None, None, None]) -> None:
@@ -120,15 +120,15 @@ class Realms:
         task.add_done_callback(self._starts.discard)
 
     async def _let_run(self, session: str) -> None:
-        """What has no clock to wait for, such as another page's window."""
+        """Lets a target run that gets no clock, such as another window."""
         with contextlib.suppress(CommandRefused, BrowserGone):
             await self._connection.send("Runtime.runIfWaitingForDebugger", None, session)
 
     async def _start_worker(self, session: str, name: str) -> None:
         """Puts the clock into a worker before its own script, then lets it run.
 
-        A worker that waits for the debugger has no timers yet (no setTimeout, for one): its globals are
-        complete only when its first script is about to run, so that is where the clock goes in.
+        A worker that waits for the debugger has no timers yet (no setTimeout, for example). Its globals are complete
+        only when its first script is about to run, so the clock is installed then.
         """
         send = self._connection.send
         commands: list[tuple[str, Message]] = [
@@ -145,7 +145,7 @@ class Realms:
             await asyncio.gather(*(send(method, params, session) for method, params in commands))
             await about_to_run
             script = clock_script(seed=self._seed, start_ms=self._playhead.clock_ms, realm_name=name)
-            # Not Session.evaluate: a promise is never settled while the debugger holds the worker.
+            # Not Session.evaluate, which awaits a promise: none settles while the debugger holds the worker.
             await send("Runtime.evaluate", {"expression": script}, session)
             await send("Debugger.disable", None, session)
             self._workers[session] = Realm(session=session)

@@ -1,11 +1,11 @@
-"""How a page gets from where it is to the frames that are wanted."""
+"""How a page gets from its current frame to the frames to capture."""
 
 from collections.abc import AsyncIterator
 
 from helios_worker.capture.page.page import Page
 
-# A jump rests on the film's first frames, for what starts up over several of them, and on the frames just
-# before, for what the page shows a frame or two after the cause (a callback that asks for another frame).
+# A jump stops at the film's first frames, since pages start up over several of them. It also stops at the frames just
+# before the target, since a page may show something a frame or two after its cause (a callback in a callback).
 LEAD_IN = (0, 1)
 RUN_UP = (2, 1)
 
@@ -25,7 +25,7 @@ def seek_path(target: int, *, at: int = -1, stateful: bool) -> list[int]:
 
 
 async def pictures(page: Page, frames: range, *, stateful: bool) -> AsyncIterator[tuple[int, bytes]]:
-    """Each frame's number and picture, after the way to the first of them."""
+    """Each frame's number and picture, after moving the page along the path to the first."""
     for frame in seek_path(frames.start, at=page.frame, stateful=stateful) if frames else ():
         await page.show(frame)
     for frame in frames:

@@ -1,4 +1,4 @@
-"""What a page is opened with, and what it declares of itself."""
+"""The settings that a page is opened with, and what it declares about its film."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from helios_worker.capture.messages import plain
 
 @dataclass(frozen=True)
 class PageSettings:
-    """What a page is opened with.
+    """The settings that a page is opened with.
 
     width, height: of the picture, in CSS pixels, one device pixel each.
     fps: frames per second; frame n is at n / fps seconds.
@@ -35,7 +35,7 @@ class PageSettings:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a page says of itself; None where it is silent. duration in seconds."""
+    """What a page declares about its film; None where it declares nothing. duration in seconds."""
 
     width: int | None = None
     height: int | None = None
@@ -44,18 +44,18 @@ class Declared:
     frames: int | None = None
 
     @classmethod
-    def parse(cls, found: Mapping[str, Any]) -> "Declared":
-        """From the values as the page writes them, one by each name.
+    def parse(cls, declared: Mapping[str, Any]) -> "Declared":
+        """Parses the values as the page writes them, by name.
 
         Raises:
-            PageError: something declared is no number.
+            PageError: a declared value is not a number.
         """
         return cls(
-            width=_number("width", found["width"]),
-            height=_number("height", found["height"]),
-            frames=_number("frames", found["frames"]),
-            duration=_seconds(found["duration"]),
-            fps=None if found["fps"] is None else str(found["fps"]),
+            width=_number("width", declared["width"]),
+            height=_number("height", declared["height"]),
+            frames=_number("frames", declared["frames"]),
+            duration=_seconds(declared["duration"]),
+            fps=None if declared["fps"] is None else str(declared["fps"]),
         )
 
 
@@ -73,9 +73,9 @@ def _number(name: str, value: Any) -> int | None:
 
 def _seconds(value: Any) -> float | None:
     """Seconds from 12, "12", "1.5s" or "800ms"."""
-    found = None if value is None else re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(ms|s|)\s*", str(value))
-    if value is not None and (found is None or float(found.group(1)) == 0):
+    match = None if value is None else re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(ms|s|)\s*", str(value))
+    if value is not None and (match is None or float(match.group(1)) == 0):
         raise PageError(
             f'the page declares data-duration="{plain(str(value))}"', remedy='write seconds, such as "12" or "1.5s"'
         )
-    return None if found is None else float(found.group(1)) / (1000 if found.group(2) == "ms" else 1)
+    return None if match is None else float(match.group(1)) / (1000 if match.group(2) == "ms" else 1)

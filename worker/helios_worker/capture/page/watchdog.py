@@ -1,4 +1,4 @@
-"""Ends a step that takes too long, and finds out what it was waiting for."""
+"""Ends a step that takes too long, and reports what the page was waiting for."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -16,11 +16,11 @@ from helios_worker.capture.playhead import Playhead
 from helios_worker.capture.run_timeout import run_timeout
 
 STACK_LINES = 8
-EXAMPLES_TOLD = 3
+EXAMPLES_NAMED = 3
 
 
 class Watchdog:
-    """Over the steps of one page. limit: of each, in seconds in which this process runs. address: of the page."""
+    """Limits the time of each step of one page. limit: seconds in which this process runs. address: of the page."""
 
     def __init__(
         self,
@@ -38,16 +38,16 @@ class Watchdog:
         self._console = console
         self._compositor = compositor
         self._limit = limit
-        self._scripts: dict[str, str] = {}  # the page's own, by the debugger's number
+        self._scripts: dict[str, str] = {}  # URLs of the page's own scripts, by script ID
         self._stack: asyncio.Future[list[Message]] | None = None
 
     @asynccontextmanager
     async def over(self, step: str) -> AsyncIterator[None]:
-        """Around a step, named for messages.
+        """Around a step. step: its name, for messages.
 
         Raises:
-            FrameNeverReady: it took longer than the limit; says what it waits for.
-            BrowserGone: it did, and nothing else is answered either.
+            FrameNeverReady: the step took longer than the limit; the message says what the page waits for.
+            BrowserGone: the step took too long, and the browser does not answer anything else either.
         """
         try:
             async with run_timeout(self._limit):
@@ -58,12 +58,12 @@ class Watchdog:
                 self._session.connection.close(SILENT)
                 raise BrowserGone(f"{step}: {SILENT}") from None
             self._console.raise_fault()
-            # What the network owes may come at another attempt.
+            # A missing response may come at another attempt.
             kind = FrameNeverReady if report["requests"] and not report.get("script") else PageHangs
             raise kind(f"{step} was not ready after {self._limit:g} s: {report['summary']}", report) from None
 
     async def _report(self, step: str) -> dict[str, Any]:
-        """What the page is waiting for: requests, the page's own pending things, timers, or a script in a loop."""
+        """What the page is waiting for: requests, its own pending promises, timers, or a script in a loop."""
         session = self._session
         report: dict[str, Any] = {
             "while": step,
@@ -82,7 +82,7 @@ class Watchdog:
         return report
 
     async def _script_stack(self) -> list[str]:
-        """Where the running script is: the one command that reaches a page that does not return to its loop."""
+        """The stack of the running script. Only Debugger.pause reaches a page whose script loops."""
         self._stack = asyncio.get_running_loop().create_future()
         await self._session.command("Debugger.pause")
         lines = []
@@ -94,7 +94,7 @@ class Watchdog:
 
     @property
     def events(self) -> EventTable:
-        """What the watchdog hears of the browser."""
+        """Handlers of the browser's events."""
         return {"Debugger.scriptParsed": self._on_script, "Debugger.paused": self._on_paused}
 
     def _on_script(self, params: Message) -> None:
@@ -114,8 +114,8 @@ def summary(report: Mapping[str, Any]) -> str:
         return plain(f"a script does not return: {report['script'][0]}")
     if "pending" not in report:
         return "the page does not answer: one of its scripts does not return"
-    waits = [f"request {url}" for url in report["requests"][:EXAMPLES_TOLD]] + list(report["pending"])[:EXAMPLES_TOLD]
+    waits = [f"request {url}" for url in report["requests"][:EXAMPLES_NAMED]] + list(report["pending"])[:EXAMPLES_NAMED]
     if not waits:
-        timers = report.get("timers", [])[:EXAMPLES_TOLD]
+        timers = report.get("timers", [])[:EXAMPLES_NAMED]
         waits = [f"timer {timer['kind']} due at {timer['due']:.0f} ms: {timer['callback']}" for timer in timers]
     return plain("waiting for " + "; ".join(waits)) if waits else "the page does not settle"

@@ -1,1 +1,1 @@
-"""Audio tracks; today they are copied."""
+"""Audio tracks, which are copied."""

@@ -1,4 +1,4 @@
-"""An encoded audio file's packets, copied beside the video."""
+"""Copies the packets of an encoded audio file beside the video."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
 
 
 class AudioCopy:
-    """One audio track on its way into an output, in step with the video.
+    """Copies one audio track into an output, in step with the video.
 
-    sample_rate: in Hz. The encoder's delay survives: the packet before time 0 and the edit list that hides
-    it.
+    The packet before time 0, which is the encoder's delay, is copied with the edit list that hides it.
+    sample_rate: in Hz.
     """
 
     def __init__(self, source: InputContainer, name: str) -> None:
@@ -34,12 +34,12 @@ class AudioCopy:
         self._target: av.AudioStream | None = None
 
     def attach(self, output: OutputContainer) -> None:
-        """Add the track to `output`, before its first packet."""
+        """Adds the track to `output`, before its first packet is written."""
         self._output = output
         self._target = output.add_stream_from_template(self._source, opaque=True)
 
     def copy_until(self, time: Fraction | None) -> None:
-        """Copy what is due before `time`, in seconds; all that is left for None."""
+        """Copies the packets before `time`, in seconds; all remaining ones for None."""
         assert self._output is not None
         assert self._target is not None
         while self._next is not None and (time is None or self._due(self._next) < time):
@@ -63,7 +63,8 @@ class AudioCopy:
 def open_audio(source: Source) -> Iterator[AudioCopy]:
     """The first audio track of a file of any format that FFmpeg reads.
 
-    Raises CorruptArtifact for a file without audio or one that cannot be read.
+    Raises:
+        CorruptArtifact: the file holds no audio, or cannot be read.
     """
     name = str(source) if isinstance(source, Path) else "audio in memory"
     try:

@@ -1,1 +1,1 @@
-"""From segments to the film: packets in order, the index in front."""
+"""Joins segments to the film: packets in order, the index in front."""

@@ -1,4 +1,4 @@
-"""Joining pieces (units into a segment, segments into the film) by copying packets, never encoding again."""
+"""Joins pieces (units to a segment, segments to the film) by copying packets, without encoding again."""
 
 from pathlib import Path
 
@@ -13,10 +13,9 @@ from helios_worker.errors import EncodeError, SegmentMismatch
 
 
 class Assembly:
-    """An MP4 under construction. The first piece sets the codec parameters, all others must equal it.
+    """An MP4 under construction. The first piece sets the codec parameters; all others must have the same.
 
-    frames, pieces: how many are in it. Memory does not grow with them, but for the index's few dozen bytes a
-    frame.
+    frames, pieces: their numbers so far. Memory grows only by the index's few dozen bytes for each frame.
     """
 
     def __init__(self, path: Path, settings: EncoderSettings, *, audio: AudioCopy | None = None) -> None:
@@ -33,9 +32,11 @@ class Assembly:
             )
 
     def append(self, piece: TrackReader, *, expected: int) -> None:
-        """Copy the packets of the next piece; its frame 0 becomes this file's next frame.
+        """Copies the packets of the next piece, whose frame 0 becomes this file's next frame.
 
-        Raises CorruptSegment if the piece breaks off, SegmentMismatch if it does not fit.
+        Raises:
+            CorruptSegment: the piece is cut off.
+            SegmentMismatch: its parameters or its number of frames differ from what is expected.
         """
         track = self._track or self._begin(piece)
         self._compare(piece.parameters)
@@ -52,7 +53,7 @@ class Assembly:
         self.pieces += 1
 
     def close(self) -> None:
-        """Write the index; only then is it a file that plays."""
+        """Writes the index. Before that the file does not play."""
         if self.parameters is None:
             raise EncodeError(f"nothing was put into {self._path}")
         with write_errors(self._path):
@@ -61,20 +62,20 @@ class Assembly:
             self._container.close()
 
     def abandon(self) -> None:
-        """Give up: nothing is left on disk."""
+        """Closes and removes the unfinished file."""
         try:
             self._container.close()
         except (av.FFmpegError, OSError):
-            pass  # most likely what made us give up
+            pass  # most likely the error that made the caller give up
         finally:
             self._path.unlink(missing_ok=True)
 
     def _begin(self, piece: TrackReader) -> TrackWriter:
-        # opaque: take the stream as it is; otherwise PyAV looks for an encoder of its codec.
+        # opaque: copies the stream's parameters; without it PyAV looks for an encoder of the codec.
         stream = self._container.add_stream_from_template(piece.stream, opaque=True)
         stream.time_base = self._settings.time_base
         stream.codec_context.codec_tag = self._settings.row.mp4_tag
-        stream.codec_context.bit_rate = 0  # the first piece's own: it would show how pieces were grouped
+        stream.codec_context.bit_rate = 0  # the first piece's rate would show how units were grouped
         if self._audio is not None:
             self._audio.attach(self._container)
         self.parameters = piece.parameters

@@ -1,4 +1,4 @@
-"""The stitch: segments in order to one film, by copying packets."""
+"""Joins segments in order to one file, by copying packets."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,13 +19,16 @@ def concatenate(
     expected: Sequence[int],
     audio: Source | None = None,
 ) -> None:
-    """Write `output` from `segments`, whose frame counts must be `expected`.
+    """Writes `output` from `segments`, whose frame counts must be `expected`.
 
     audio: an encoded audio file whose packets are copied beside the video, with its encoder delay.
 
-    The same units give the same bytes, however they were grouped into segments. Segments are opened one at a
-    time. On any error no output is left. Raises CorruptSegment for a missing or damaged segment and
-    SegmentMismatch for one that does not belong here, both with its index.
+    The same units give the same bytes, however they were grouped into segments. Segments are opened one at a time. On
+    any error no output is left.
+
+    Raises:
+        CorruptSegment: a segment is missing or damaged; has its index.
+        SegmentMismatch: a segment does not fit the others or its expected length; has its index.
     """
     if len(segments) != len(expected):
         raise ValueError(f"{len(segments)} segments, but {len(expected)} frame counts")

@@ -1,4 +1,4 @@
-"""The outermost boxes of an MP4 file (ISO/IEC 14496-12, 4.2): where the index is, and whether it is cut."""
+"""The outermost boxes of an MP4 file (ISO/IEC 14496-12, 4.2): where its index is, and whether the file is cut off."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box: its type ("moov", "mdat"), and where it starts and should end, in bytes of the file."""
+    """A box: its type ("moov", "mdat"), its start and its declared end, as offsets in bytes."""
 
     kind: str
     start: int
@@ -18,7 +18,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The boxes of a file in order. size: of the file in bytes; the last box ends there unless it is cut."""
+    """The boxes of a file in order. size: of the file in bytes, where the last box of a complete file ends."""
 
     boxes: Sequence[Box]
     size: int
@@ -36,7 +36,7 @@ class Layout:
 
 
 def read_layout(source: Path | BinaryIO) -> Layout:
-    """The layout of a file, or of one in memory, which is then back at its start."""
+    """The layout of a file, or of one in memory, which is rewound afterwards."""
     if isinstance(source, Path):
         with source.open("rb") as file:
             return _layout(file)
@@ -58,7 +58,7 @@ def _layout(file: BinaryIO) -> Layout:
         elif length == 0:  # to the end of the file
             length = size - start
         if len(header) < 8 or length < 8:
-            break  # no box
+            break  # not a box
         boxes.append(Box(header[4:8].decode("latin-1"), start, start + length))
         start += length
     return Layout(boxes, size)

@@ -1,4 +1,4 @@
-"""MP4 output whose bytes depend on nothing but what is put into it: no dates, no versions of libraries."""
+"""MP4 output whose bytes depend only on its packets: no dates, no versions of libraries."""
 
 import errno
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def open_output(
 ) -> OutputContainer:
     """A new MP4 file.
 
-    faststart: the index goes before the media, so that a browser plays while it loads. Needs a Path.
+    faststart: writes the index before the media, so that a browser plays while it loads. Needs a Path.
     sample_rate: of an audio track beside the video, in Hz.
     """
     options = {
@@ -34,7 +34,7 @@ def open_output(
 
 
 def movie_timescale(fps: Fraction, sample_rate: int | None) -> int:
-    """Ticks per second of durations and edit lists, such that frames and samples are whole numbers of them.
+    """Ticks per second of durations and edit lists, so that frames and samples last whole numbers of ticks.
 
     FFmpeg's default of 1,000 rounds the length of the video to milliseconds.
     """
@@ -46,7 +46,12 @@ def movie_timescale(fps: Fraction, sample_rate: int | None) -> int:
 
 @contextmanager
 def write_errors(target: Path | BinaryIO) -> Iterator[None]:
-    """Turn what FFmpeg or the system say of writing `target` into ResourceError (disk full) or HeliosError."""
+    """Turns errors of FFmpeg or the system about writing `target` into ours.
+
+    Raises:
+        ResourceError: the disk is full.
+        HeliosError: `target` cannot be written for another reason.
+    """
     name = str(target) if isinstance(target, Path) else "memory"
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a player must know before the first packet: equal in every segment, or they do not concatenate."""
+"""Codec parameters, which a player reads before the first packet. Segments with other parameters cannot be joined."""
 
 from fractions import Fraction
 from hashlib import sha256
@@ -35,7 +35,7 @@ class CodecParameters(BaseModel):
     """Codec parameters of one video stream.
 
     width, height: pixels. extradata_sha256: of the codec's own header (SPS and PPS for H.264), hex.
-    reorder_depth: frames by which decoding runs ahead of showing, D in the timestamp rule of `track`.
+    reorder_depth: by how many frames decoding runs ahead of presentation; D in the timestamp rule of `track`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +65,6 @@ class CodecParameters(BaseModel):
         )
 
     def differences(self, other: "CodecParameters") -> list[str]:
-        """One phrase, such as "width 1280, not 1920", for each field in which `other` is not like this."""
+        """One phrase, such as "width 1280, not 1920", for each field in which `other` differs."""
         mine, theirs = self.model_dump(), other.model_dump()
         return [f"{name} {theirs[name]}, not {mine[name]}" for name in mine if mine[name] != theirs[name]]

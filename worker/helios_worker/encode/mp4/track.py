@@ -1,12 +1,12 @@
-"""Video tracks in MP4: reading one packet by packet, and writing one.
+"""Reads and writes video tracks in MP4, packet by packet.
 
-Timestamps are never carried over but written anew by one rule, in units of one frame:
+Timestamps are never copied but computed by one rule, in units of one frame:
 
     pts = frame number        dts = k − D        duration = 1
 
-k counts packets in decoding order over the whole track and D is the encoder's reorder depth. Shifting each
-piece's own dts instead fails for pieces of one or two frames, whose dts start later than −D. A reader holds
-every file of ours to the same rule, so a packet lost or repeated anywhere shows.
+k counts packets in decoding order over the whole track, and D is the encoder's reorder depth. Shifting each piece's own
+dts instead fails for pieces of one or two frames, whose dts start later than −D. A reader checks every file of ours by
+the same rule, and so notices any lost or repeated packet.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 
 @dataclass(frozen=True, slots=True)
 class FramePacket:
-    """A packet and the number of the frame it shows, from 0 at its track's start."""
+    """A packet, and the number of its frame from the start of the track."""
 
     packet: VideoPacket
     frame: int
@@ -39,7 +39,7 @@ class FramePacket:
 class TrackReader:
     """The video track of one file of ours, checked while it is read.
 
-    parameters: what its decoder must know. declared_frames: how many its index promises.
+    parameters: for its decoder. declared_frames: number of frames by the file's index.
     """
 
     def __init__(self, container: InputContainer, name: str, fps: Fraction | None) -> None:
@@ -66,7 +66,8 @@ class TrackReader:
     def packets(self) -> Iterator[FramePacket]:
         """Every packet in decoding order, once.
 
-        Raises CorruptSegment, naming the first frame that is missing, repeated or against the timestamp rule.
+        Raises:
+            CorruptSegment: a frame is missing, repeated or against the timestamp rule; has the first such frame.
         """
         order = _Order(self.name, self.parameters.reorder_depth)
         for packet in self._packets:
@@ -76,7 +77,13 @@ class TrackReader:
         order.finish(self.declared_frames)
 
     def frame_number(self, timestamp: int | None, *, packet: int) -> int:
-        """A timestamp of the file in whole frames. packet: where, for the error."""
+        """A timestamp of the file in whole frames.
+
+        packet: its number, for the error.
+
+        Raises:
+            CorruptSegment: there is no timestamp, or it is not a whole number of frames.
+        """
         frames = Fraction(timestamp) / self._tick if timestamp is not None else None
         if frames is None or frames.denominator != 1:
             raise CorruptSegment(self.name, f"timestamp {timestamp} is off the frame grid", frame=packet)
@@ -97,7 +104,7 @@ class TrackReader:
 
 
 class _Order:
-    """Holds one track's timestamps to the rule, in constant memory."""
+    """Checks one track's timestamps by the rule, in constant memory."""
 
     def __init__(self, name: str, depth: int) -> None:
         self._name = name
@@ -117,7 +124,7 @@ class _Order:
         while self._shown in self._ahead:
             self._ahead.remove(self._shown)
             self._shown += 1
-        if len(self._ahead) > self._depth:  # the next one to be shown should have been decoded by now
+        if len(self._ahead) > self._depth:  # the next frame in presentation order should have come by now
             raise CorruptSegment(self._name, "missing", frame=self._shown)
         self.count += 1
 
@@ -138,12 +145,15 @@ def open_input(source: Source, *, demuxer: str | None = None) -> InputContainer:
 def open_track(source: Source, *, name: str | None = None, fps: Fraction | None = None) -> Iterator[TrackReader]:
     """The video track of a file, or of one in memory.
 
-    name: for errors; the path where there is one. fps: what it must be; as the file says by default.
-    Raises CorruptSegment for a file that is missing or no such file; PermissionError passes through.
+    name: for errors; by default the path. fps: that the track must have; by default the one that the file declares.
+
+    Raises:
+        CorruptSegment: the file is missing, cut off, or not an MP4 with one video track.
+        PermissionError: the file may not be read.
     """
     label = name or (str(source) if isinstance(source, Path) else "segment in memory")
     try:
-        if not read_layout(source).is_whole:  # FFmpeg does not mind a missing end
+        if not read_layout(source).is_whole:  # FFmpeg reads a file whose end is missing
             raise CorruptSegment(label, "not a readable MP4 (it is cut off)")
         container = open_input(source, demuxer="mp4")
     except PermissionError:
@@ -155,7 +165,7 @@ def open_track(source: Source, *, name: str | None = None, fps: Fraction | None 
 
 
 class TrackWriter:
-    """Stamps packets by the rule and hands them to an output stream."""
+    """Gives packets timestamps by the rule and writes them to an output stream."""
 
     def __init__(self, container: OutputContainer, stream: av.VideoStream, fps: Fraction, depth: int) -> None:
         self._container = container
@@ -165,9 +175,10 @@ class TrackWriter:
         self.packets = 0
 
     def write(self, packet: VideoPacket, frame: int) -> None:
-        """Append `packet`, which shows `frame`, counted from the track's start.
+        """Appends `packet`, which holds frame number `frame` of the track.
 
-        Raises EncodeError if it comes later than the reorder depth allows.
+        Raises:
+            EncodeError: the packet comes later than the reorder depth allows.
         """
         dts = self.packets - self._depth
         if frame < dts:

@@ -1,1 +1,1 @@
-"""Proof that a file holds what it should: by decoding, counting and comparing."""
+"""Verifies video files by decoding, counting and comparing."""

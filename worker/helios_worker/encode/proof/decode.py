@@ -1,4 +1,4 @@
-"""Decoding only to see that it can be done: which frames come out, and what went wrong."""
+"""Decodes frames only to prove that they can be decoded."""
 
 from typing import Final
 
@@ -6,15 +6,15 @@ import av
 
 DECODE_OPTIONS: Final = {
     "err_detect": "explode",  # by default a damaged picture is patched from its neighbours and passes
-    "skip_loop_filter": "all",  # nobody looks at the pictures; a seventh of the time
+    "skip_loop_filter": "all",  # the pictures are not used; saves a seventh of the time
 }
 
 
 class ProvingDecoder:
-    """Decodes packets and keeps nothing of the pictures.
+    """Decodes packets and drops the pictures.
 
-    errors: what the decoder said, each thing once. It says so late when it has threads, so which frame was
-    damaged is known by the frame that does not come out.
+    errors: the decoder's messages, each once. A decoder with threads reports late, so the damaged frame is known by the
+    frame that is missing in its output.
     """
 
     def __init__(self, context: av.VideoCodecContext, *, threads: int) -> None:
@@ -25,12 +25,12 @@ class ProvingDecoder:
         self.errors: list[str] = []
 
     def feed(self, packet: "av.Packet[av.VideoStream] | None") -> list[int | None]:
-        """Timestamps of the sound frames that come out for `packet`; None flushes the decoder at the end."""
+        """Timestamps of the undamaged frames that come out for `packet`; None flushes the decoder at the end."""
         try:
             frames = self._context.decode(packet)
         except av.FFmpegError as error:
-            said = error.strerror or str(error)
-            if said not in self.errors:
-                self.errors.append(said)
+            message = error.strerror or str(error)
+            if message not in self.errors:
+                self.errors.append(message)
             return []
         return [frame.pts for frame in frames if not frame.is_corrupt]

@@ -1,11 +1,11 @@
-"""Bookkeeping of frame numbers: every one once."""
+"""Counts frame numbers: every frame must come once."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Frames first to last, both included, that are missing or, if `repeated`, came again."""
+    """Frames from first to last, both included, that are missing, or were repeated."""
 
     first: int
     last: int
@@ -13,18 +13,18 @@ class Fault:
 
 
 class FrameTally:
-    """Ticks off frame numbers as they come and tells which are missing or come twice, in constant memory.
+    """Counts frame numbers as they come, and reports missing and repeated ones, in constant memory.
 
-    window: how many frames may be ahead of their turn; 0 if they come in order.
+    window: how many frames may come early; 0 if all come in order.
     """
 
     def __init__(self, window: int) -> None:
         self._window = window
         self._ahead: set[int] = set()
-        self._next = 0  # all below were seen or are given up
+        self._next = 0  # every frame below has come or is reported as missing
 
     def add(self, frame: int) -> list[Fault]:
-        """Tick off one frame. Returns what is known to be wrong from now on."""
+        """Counts one frame. Returns the faults that it reveals."""
         if frame < self._next or frame in self._ahead:
             return [Fault(frame, frame, repeated=True)]
         self._ahead.add(frame)
@@ -32,7 +32,7 @@ class FrameTally:
         return [self._give_up()] if len(self._ahead) > self._window else []
 
     def finish(self, frames: int) -> list[Fault]:
-        """What is still missing, if there should be at least `frames` in all."""
+        """Frames that are missing at the end, of at least `frames` in all."""
         faults = []
         while self._ahead:
             faults.append(self._give_up())

@@ -1,4 +1,4 @@
-"""Segments: what is known of the files that units and chunks leave behind, and the proof that they are whole."""
+"""Verifies segments, the files of units and chunks, and describes them."""
 
 from hashlib import file_digest
 from itertools import chain
@@ -14,10 +14,10 @@ from helios_worker.errors import CorruptSegment
 
 
 class SegmentInfo(BaseModel):
-    """What is known of a segment file after reading it.
+    """A segment file, as read.
 
-    frames: counted, not declared. bytes, sha256: of the file. decoded: whether every frame was decoded, or
-    only every packet read.
+    frames: counted, not declared. bytes, sha256: of the file. decoded: whether every frame was decoded, instead of only
+    every packet read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,13 +32,15 @@ class SegmentInfo(BaseModel):
 def inspect_segment(
     path: Path, settings: EncoderSettings | None = None, *, decode: bool = True, threads: int = 1
 ) -> SegmentInfo:
-    """Read a whole segment and prove it.
+    """Reads a whole segment and verifies it.
 
-    settings: what it must have been made with; by default any.
-    decode: decode and count every frame; otherwise only read the packets, which finds lost and repeated frames
-    but not damaged ones.
+    settings: that it must have been encoded with; by default any.
+    decode: whether to decode and count every frame. Reading packets alone finds lost and repeated frames, but not
+        damaged ones.
     threads: of the decoder.
-    Raises CorruptSegment, naming the file and the frame.
+
+    Raises:
+        CorruptSegment: the segment is damaged, or was encoded with other settings; has the file and the frame.
     """
     with open_track(path, fps=settings.fps if settings else None) as track:
         frames = _decoded_frames(track, threads) if decode else sum(1 for _ in track.packets())

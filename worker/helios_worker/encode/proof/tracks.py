@@ -1,4 +1,4 @@
-"""What a video and an audio track have to show on one pass through a file, in words where they fail."""
+"""Verifies the video track and the audio track of a file in one pass, and describes each problem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
 
 MAX_PROBLEMS: Final = 20
-REORDER_WINDOW: Final = 32  # frames; twice what any profile of H.264 or HEVC lets a frame be ahead of its turn
+REORDER_WINDOW: Final = 32  # frames; twice as many as any profile of H.264 or HEVC lets a frame come early
 
 
 def is_mp4(container: Container) -> bool:
@@ -25,7 +25,7 @@ def is_mp4(container: Container) -> bool:
 
 
 class Problems:
-    """The first problems in words, and how many more there were."""
+    """The first problems as messages, and the number of further ones."""
 
     def __init__(self, fps: Fraction) -> None:
         self._fps = fps
@@ -33,40 +33,40 @@ class Problems:
         self._more = 0
 
     def add(self, problem: str) -> None:
-        """Note a problem."""
+        """Notes a problem."""
         if len(self._first) < MAX_PROBLEMS:
             self._first.append(problem)
         else:
             self._more += 1
 
     def add_faults(self, faults: Iterable[Fault], missing: str) -> None:
-        """Note what a tally found. missing: how to call frames that did not come."""
+        """Notes the faults of a tally. missing: what to say about frames that did not come."""
         for fault in faults:
             what = "is shown twice" if fault.repeated else missing
             self.add(f"{self.where(fault.first, fault.last)} {what}")
 
     def where(self, first: int, last: int | None = None) -> str:
-        """Frames in words, with the time of the first."""
+        """Frames as text, with the time of the first."""
         frames = f"frame {first}" if last in (None, first) else f"frames {first} to {last}"
         return f"{frames} ({float(first / self._fps):.3f} s)"
 
     def messages(self) -> tuple[str, ...]:
-        """All that was noted, in order."""
+        """All problems, in order."""
         more = [f"and {self._more} more"] if self._more else []
         return (*self._first, *more)
 
 
 class VideoProof:
-    """Follows the packets, and the decoded frames, of the video track.
+    """Verifies the packets, and the decoded frames, of the video track.
 
-    threads: of the decoder; None not to decode. packets, decoded, keyframes: counts so far.
+    threads: of the decoder; None for no decoding. packets, decoded, keyframes: counts so far.
     """
 
     def __init__(self, stream: av.VideoStream, fps: Fraction, problems: Problems, threads: int | None) -> None:
         self.keyframes = 0
         self.packets = 0
         self.decoded = 0
-        # MP4 has an edit list to start at 0; other containers start where decoding order leads them.
+        # An MP4 has an edit list and starts at 0; other containers may start later.
         self._origin = 0 if is_mp4(stream.container) else stream.start_time or 0
         self._stream = stream
         self._fps = fps
@@ -79,7 +79,7 @@ class VideoProof:
         self._decoder = ProvingDecoder(stream.codec_context, threads=threads) if threads is not None else None
 
     def add(self, packet: VideoPacket) -> None:
-        """Look at the next packet, and decode it."""
+        """Verifies and decodes the next packet."""
         if self._last_dts is not None and (packet.dts is None or packet.dts <= self._last_dts):
             self._problems.add(f"packet {self.packets}: decoding time {packet.dts} after {self._last_dts}")
         self._last_dts = packet.dts
@@ -87,14 +87,14 @@ class VideoProof:
             self._problems.add(f"packet {self.packets} is cut")
         if self.packets == 0 and not packet.is_keyframe:
             self._problems.add("the video does not start with a key frame")
-        if not packet.is_discard:  # else an edit list cuts it away
+        if not packet.is_discard:  # a discarded packet is hidden by an edit list
             _keep(self._packet_faults, self._packet_tally.add(self._frame(packet.pts)))
         self.keyframes += packet.is_keyframe
         self.packets += 1
         self._decode(packet)
 
     def finish(self) -> None:
-        """Flush the decoder and note what never came."""
+        """Flushes the decoder and notes the frames that never came."""
         promised = self._stream.frames
         _keep(self._packet_faults, self._packet_tally.finish(promised))
         self._problems.add_faults(self._packet_faults, "missing")
@@ -116,7 +116,7 @@ class VideoProof:
             _keep(self._decoded_faults, self._decoded_tally.add(self._frame(pts)))
 
     def _frame(self, pts: int | None) -> int:
-        """The nearest frame number; a container may round times to its own ticks, but not further."""
+        """The nearest frame number. A container may round times to its own ticks, but not more."""
         frames_per_tick = (self._stream.time_base or Fraction(1)) * self._fps
         exact = ((pts or 0) - self._origin) * frames_per_tick
         frame = round(exact)
@@ -130,7 +130,7 @@ def _keep(kept: list[Fault], faults: list[Fault]) -> None:
 
 
 class AudioProof:
-    """Follows the packets of the audio track. longest_packet: in seconds."""
+    """Verifies the packets of the audio track. longest_packet: in seconds."""
 
     def __init__(self, stream: av.AudioStream, problems: Problems, *, decode: bool) -> None:
         self._stream = stream
@@ -140,7 +140,7 @@ class AudioProof:
         self.longest_packet = Fraction(0)
 
     def add(self, packet: AudioPacket) -> None:
-        """Look at the next packet, and decode it."""
+        """Verifies and decodes the next packet."""
         time_base = packet.time_base
         if packet.pts is None or (self._end is not None and abs(packet.pts - self._end) > 1):
             at = float((self._end or 0) * time_base)
@@ -162,7 +162,7 @@ class AudioProof:
 
     @property
     def end(self) -> Fraction:
-        """When it ends, in seconds, by the stream's duration: the last packet is padded."""
+        """When the sound ends, in seconds, by the stream's duration, since the last packet is padded."""
         if self._stream.duration is None:
             return self._seconds(self._end)
         return self.start + self._seconds(self._stream.duration)

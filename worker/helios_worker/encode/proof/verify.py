@@ -1,7 +1,7 @@
-"""Proof that a video file is what it claims: every frame there, in order, decodable, sound in step.
+"""Verifies a video file: every frame is there, in order and decodable, and the sound is as long as the picture.
 
-Reads any file that FFmpeg opens, so other renderers' files are judged by the same rules. It does not stop at
-the first problem, and it names frames and times.
+It reads any file that FFmpeg opens, and judges other renderers' files by the same rules. It does not stop at the first
+problem, and reports frames and times.
 """
 
 from fractions import Fraction
@@ -32,11 +32,11 @@ class AudioReport(BaseModel):
 
 
 class VideoReport(BaseModel):
-    """What a file holds.
+    """The contents of a video file, and its problems.
 
-    frames: decoded frames, or packets if it was not decoded. duration: seconds of video. faststart: the index
-    comes first, so that the film plays while it loads; None for other containers than MP4.
-    problems: one sentence each; empty for a sound file.
+    frames: decoded frames, or packets if it was not decoded. duration: seconds of video. faststart: whether the index
+    comes first, so that the film plays while it loads; None for containers other than MP4.
+    problems: one sentence each; empty for a correct file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,12 +71,15 @@ def verify_video(
     decode: bool = True,
     threads: int = 1,
 ) -> VideoReport:
-    """Read a whole video file; report what it is and what is wrong with it.
+    """Reads a whole video file; reports its contents and problems.
 
-    frames, fps, width, height: what it should be, where known.
-    decode: also decode every frame; without it damage inside packets goes unseen.
+    frames, fps, width, height: expected values, where known.
+    decode: whether to decode every frame; otherwise damage inside packets is not noticed.
     threads: of the decoder.
-    Raises UserError if there is no such file and CorruptArtifact if no video can be found in it.
+
+    Raises:
+        UserError: there is no such file.
+        CorruptArtifact: the file holds no readable video.
     """
     if not path.is_file():
         raise UserError(f"there is no file {path}")
@@ -98,7 +101,7 @@ class _Check:
         self._path = path
         self._stream = container.streams.video[0]
         self._decoding = threads is not None
-        # Not the average rate: one lost frame would change it, and put every other frame off the grid.
+        # Not the average rate, which one lost frame would change, so that every other frame would be off the grid.
         self._fps = self._stream.guessed_rate or fps or Fraction(1)
         self._problems = Problems(self._fps)
         self._video = VideoProof(self._stream, self._fps, self._problems, threads)
@@ -110,14 +113,14 @@ class _Check:
         self._video.finish()
         counted = self._video.decoded if self._decoding else self._video.packets
         context = self._stream.codec_context
-        found = {
+        actual = {
             "width": context.width,
             "height": context.height,
             "fps": self._fps,
         }
         for name, value in wanted.items():
-            if value is not None and found[name] != value:
-                self._problems.add(f"{name} {found[name]}, not {value}")
+            if value is not None and actual[name] != value:
+                self._problems.add(f"{name} {actual[name]}, not {value}")
         if frames is not None and counted != frames:
             self._problems.add(f"{counted} frames, not {frames}")
         self._check_durations(self._video.packets / self._fps)

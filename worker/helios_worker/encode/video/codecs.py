@@ -1,7 +1,7 @@
-"""The codec table: one row for each video codec that a job may ask for.
+"""The codec table: one row for each video codec that a job may use.
 
-A row says which encoder makes it, in which pixel formats, from which captured pictures, and how settings
-become encoder options. Nothing else in this package names a codec.
+A row holds the codec's encoder, its pixel formats, the captured pictures that suffice for them, and the encoder's
+options. Nothing else in this package names a codec.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,8 +40,8 @@ X264_PARAMS: Final[Mapping[str, str]] = MappingProxyType(
 class PixelFormat:
     """A way to store pixels.
 
-    chroma: pixels across and down that share one chroma sample; sizes must be multiples of them.
-    captures: captured picture formats that carry enough for it.
+    chroma: pixels across and down that share one chroma sample. Width and height must be multiples of these.
+    captures: formats of captured pictures that have enough colour for it.
     """
 
     chroma: tuple[int, int]
@@ -52,13 +52,13 @@ class PixelFormat:
 class Codec:
     """One row of the table.
 
-    encoder: FFmpeg's name of the encoder; the decoder is found by the stream.
+    encoder: FFmpeg's name of the encoder. The stream determines the decoder.
     mp4_tag: sample entry in the MP4 file.
     formats: pixel formats it can encode, by FFmpeg's name.
     presets: speed names, fastest first.
     crf: lowest and highest constant rate factor.
     max_side: largest width or height in pixels.
-    thread_type: how the encoder splits its work; part of what shapes the bytes.
+    thread_type: how the encoder divides its work, which shapes the bytes.
     options: from crf and preset to the encoder's options. FFmpeg does not refuse an option that it does not know, so
         `UnitEncoder` checks that all were taken. x264 ignores unknown names inside `x264-params`, so those are
         constants, and tested.

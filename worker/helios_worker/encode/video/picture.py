@@ -1,6 +1,6 @@
-"""A captured picture, as bytes, to a frame that the encoder takes: BT.709, limited range, tagged.
+"""Converts a captured picture, as bytes, to a frame for the encoder: BT.709, limited range, tagged.
 
-Two ways in:
+There are two kinds of input:
 
 JPEG. Chromium writes 4:2:0, full range, BT.601. The conversion to BT.709 limited stays in YUV: FFmpeg's
 `colorspace` filter applies one 3×3 matrix with correct rounding, at chroma resolution for chroma. It is
@@ -9,9 +9,9 @@ by 30 on coloured edges (bench/encode/picture.py).
 
 PNG and WebP. RGB goes through swscale; averaging each 2×2 block (AREA) is within 0.51 of exact.
 
-Both leave chroma in the centre of its four pixels. H.264 means "left" when a stream says nothing, so the
-stream says centre (`chromaloc=1`, codecs.py): taken for left, chroma is 43 dB from the page's on the page of
-the benchmark, else 59 dB. Moving it by a quarter sample instead would blur what JPEG has averaged already.
+Both leave chroma in the centre of its four pixels. H.264 assumes "left" unless the stream says otherwise, so the stream
+says centre (`chromaloc=1`, codecs.py). Decoded as "left", chroma on the benchmark's page has a PSNR of 43 dB, decoded
+as centre 59 dB. Moving chroma by a quarter sample instead would blur what JPEG has averaged already.
 """
 
 from itertools import pairwise
@@ -44,8 +44,8 @@ JPEG_LAYOUT: Final = "yuvj420p"
 class PictureDecoder:
     """Turns captured pictures into frames for one encoder. Keeps decoders warm; for one thread at a time.
 
-    The same bytes as before give the same frame object, so that stillness costs nothing here and shows in
-    `UnitEncoder`.
+    The same bytes as before give the same frame object. A still page then costs nothing here, and `UnitEncoder`
+    recognises it.
     """
 
     def __init__(self, settings: EncoderSettings) -> None:
@@ -57,10 +57,11 @@ class PictureDecoder:
         self._last: tuple[bytes, av.VideoFrame] | None = None
 
     def decode(self, data: bytes) -> av.VideoFrame:
-        """The picture as a frame of the job's size and pixel format, all four colour fields set.
+        """The picture as a frame of the job's size and pixel format, with all four colour fields set.
 
-        Raises BadPicture for bytes that are no picture, a damaged or cut one, another size than the job's, or
-        a format that carries too little colour for the job's pixel format.
+        Raises:
+            BadPicture: the bytes are not a picture, the picture is damaged or has another size than the job, or its
+                format has too little colour for the job's pixel format.
         """
         if self._last is not None and data == self._last[0]:
             return self._last[1]
@@ -88,7 +89,7 @@ class PictureDecoder:
             self._decoders[capture] = _decoder(capture)
         decoder = self._decoders[capture]
         packet = av.Packet(data)
-        packet.is_keyframe = True  # or FFmpeg's PNG decoder adds the picture to the one before
+        packet.is_keyframe = True  # or FFmpeg's PNG decoder draws the picture over the one before
         try:
             frames = decoder.decode(packet)
         except av.FFmpegError as error:
@@ -131,7 +132,7 @@ def _capture_format(data: bytes) -> Capture:
     for signature, capture in SIGNATURES:
         if data.startswith(signature):
             return capture
-    raise BadPicture(f"{len(data)} bytes starting with {data[:8].hex()} are no jpeg, png or webp")
+    raise BadPicture(f"{len(data)} bytes starting with {data[:8].hex()} are not a jpeg, png or webp")
 
 
 def _decoder(capture: Capture) -> av.VideoCodecContext:
@@ -156,7 +157,7 @@ def _jpeg_matrix(settings: EncoderSettings) -> Graph:
             "buffer",
             f"video_size={size}:pix_fmt={JPEG_LAYOUT}:time_base={time_base}:colorspace=bt470bg:range=pc",
         ),
-        # Equal primaries and transfer on both sides: nothing but the matrix is applied.
+        # Equal primaries and transfer on both sides, so that only the matrix is applied.
         graph.add("setparams", "color_primaries=bt709:color_trc=bt709:colorspace=bt470bg:range=pc"),
         graph.add("colorspace", f"all=bt709:range=tv:format={settings.pixel_format}:fast=1"),
         graph.add("buffersink"),

@@ -1,4 +1,4 @@
-"""What shapes the encoded bytes, in one immutable value that travels in job.json."""
+"""All settings that shape the encoded bytes, as one immutable value in job.json."""
 
 import re
 from fractions import Fraction
@@ -17,7 +17,7 @@ from pydantic import (
 from helios_worker.encode.video.codecs import CODECS, Codec
 
 UNIT_SECONDS = 2
-"""Length of an encode unit. Shorter costs size (each starts with a key frame), longer coarsens the grid."""
+"""Length of an encode unit. Shorter units cost size (each starts with a key frame), longer ones make a coarser grid."""
 
 MAX_FPS = 1000
 
@@ -61,7 +61,7 @@ class EncoderSettings(BaseModel):
     """Everything that the bytes of a segment depend on, besides its pictures and the build of the encoder.
 
     width, height: pixels. fps: exact. crf, preset: the codec's own scales.
-    threads: of one encoder; other counts give other bytes, so the job fixes it.
+    threads: of one encoder. Another number gives other bytes, so the job fixes it.
     unit_frames: length of the grid on which the film is cut into independently encoded units.
     """
 

@@ -1,11 +1,11 @@
 """One encode unit: a fresh encoder, the frames of one grid cell, one small MP4 in memory.
 
-With constant quality an encoder's look-ahead and rate control reach over any cut, so chunks encoded apart
-never equal one long encode. Here the film is cut on a fixed grid from frame 0 and every cell gets an encoder
-of its own; whichever chunk, lane or machine encodes a cell, its bytes are the same.
+An encoder's look-ahead and rate control reach across any cut, even at constant quality. Chunks that are encoded apart
+would therefore never equal one long encode. Here the film is cut on a fixed grid from frame 0, and every cell gets an
+encoder of its own. Its bytes are then the same whichever chunk, lane or machine encodes it.
 
-The same argument makes stillness free: a unit that shows one picture throughout has the bytes of any other
-such unit of its length, so it is encoded once (StillUnits).
+For the same reason a still picture costs nothing: all units of one length that show the same picture throughout have
+the same bytes, and are encoded once (StillUnits).
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ from helios_worker.errors import EncodeError
 class EncodedUnit:
     """An encoded unit as plain data.
 
-    mp4: its packets, local timestamps from 0 and codec parameters, as a complete file. A unit is the smallest
-    segment, so everything that reads segments reads units.
+    mp4: a complete file with its packets, timestamps from 0 and codec parameters. A unit is the smallest segment, so
+    everything that reads segments also reads units.
     """
 
     mp4: bytes
@@ -34,9 +34,9 @@ class EncodedUnit:
 
 
 class StillUnits:
-    """The last unit that showed one picture throughout, for the units after it. One for each lane.
+    """Remembers the last unit that showed one picture throughout, for the units after it. One for each encoder slot.
 
-    Holds on to that picture: it is recognised as the same object, which nobody may draw into.
+    It keeps that picture and recognises it as the same object, so nobody may draw into it.
     """
 
     def __init__(self) -> None:
@@ -51,15 +51,14 @@ class StillUnits:
         return unit if known and picture is self._picture and settings == self._settings else None
 
     def remember(self, settings: EncoderSettings, picture: av.VideoFrame, unit: EncodedUnit) -> None:
-        """Keep `unit`, which shows nothing but `picture`, and forget the one before."""
+        """Remembers `unit`, which shows only `picture`, in place of the one before."""
         self._settings, self._picture, self._unit = settings, picture, unit
 
 
 class UnitEncoder:
-    """Encodes one unit: `encode` for each frame in order, then `finish`. Memory is bounded by the unit.
+    """Encodes one unit: `encode` for each frame in order, then `finish`. The unit's length bounds the memory.
 
-    While all frames are one object they are only counted: x264 starts at the first that differs, or at the
-    end.
+    While all frames are the same object they are only counted. x264 starts at the first other frame, or at the end.
     """
 
     def __init__(self, settings: EncoderSettings, *, stills: StillUnits | None = None) -> None:
@@ -71,10 +70,12 @@ class UnitEncoder:
         self._finished = False
 
     def encode(self, frame: av.VideoFrame) -> None:
-        """Append a frame. The same object may be passed again for a picture that stands still.
+        """Appends a frame. The same object may be passed again for a still picture.
 
-        The frame's pts is overwritten, so it may not be in two encoders' hands at the same moment.
-        Raises EncodeError beyond the unit's length and for a frame of another size or pixel format.
+        The frame's pts is overwritten, so two encoders may not use the frame at the same time.
+
+        Raises:
+            EncodeError: the unit is complete, or the frame has another size or pixel format.
         """
         self._check(frame)
         if self._frames == 0:
@@ -87,9 +88,10 @@ class UnitEncoder:
         self._frames += 1
 
     def finish(self) -> EncodedUnit:
-        """Flush the encoder and return the unit. The encoder cannot be used after it.
+        """Flushes the encoder and returns the unit. The encoder cannot be used afterwards.
 
-        Raises EncodeError if no frame was given or if the encoder returned another number of packets.
+        Raises:
+            EncodeError: no frame was given, or the encoder returned another number of packets.
         """
         if not self._frames or self._finished:
             raise EncodeError("an encode unit needs at least one frame and is finished once")
@@ -118,7 +120,7 @@ class UnitEncoder:
             )
         given = (frame.width, frame.height, frame.format.name)
         wanted = (settings.width, settings.height, settings.pixel_format)
-        if given != wanted:  # PyAV would scale it without a word
+        if given != wanted:  # PyAV would scale it silently
             raise EncodeError(f"frame {self._frames} of the unit is {given}, the video is {wanted}")
 
 
@@ -169,6 +171,6 @@ def _add_encoder(container: OutputContainer, settings: EncoderSettings) -> av.Vi
     context.color_primaries, context.color_range = BT709_LIMITED.primaries, BT709_LIMITED.range
     context.options = row.options(settings.crf, settings.preset)
     context.open()
-    if context.options:  # what FFmpeg did not take is still there after opening
+    if context.options:  # options that FFmpeg did not take are still there after opening
         raise EncodeError(f"{row.encoder} knows no option {', '.join(context.options)}")
     return stream

@@ -1,4 +1,4 @@
-"""The end of an invocation's attempt: by a reply, at its time limit, or because it was stopped."""
+"""The end of an attempt on a target outside of the cluster or on this machine: replied, overdue, or stopped."""
 
 import json
 from dataclasses import replace
