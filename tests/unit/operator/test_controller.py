@@ -198,7 +198,7 @@ async def test_nothing_is_kept_of_news_about_what_is_gone(operator: Operator):
 
     async def scenario() -> None:
         operator.controller.queue.add(UID)  # as its Jobs go, one by one
-        await operator.until(lambda: UID not in operator.controller.queue._asked, "the question to be dropped")
+        await operator.until(lambda: UID not in operator.controller.queue._requested, "the request to be dropped")
 
     await operator.works(scenario)
 
