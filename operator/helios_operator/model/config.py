@@ -41,7 +41,7 @@ class Config:
     backoff: the pause before a failed attempt is retried. disruption_pause: the pause before disrupted work restarts.
     result_grace: how long the operator waits for the pod's exit code and message after its Job has ended.
     terminating_grace: a terminating pod that has not ended after this time counts as lost.
-    spill_after: a target whose pods have not started after this time gets no more chunks while another one can.
+    spill_after: a target whose pods have not started after this time gets no more chunks, unless it is the last one.
     plan_timeout, stitch_timeout: how long a pod of these stages may run.
     """
 

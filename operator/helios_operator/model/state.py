@@ -47,7 +47,7 @@ class Attempt:
     exit_code, message: of the container; the message is untrusted. reason: the kubelet's reason for the end.
     waiting: why the pod has not started. leaving: why the pod is or was taken away. silent: its node does not report.
     disrupted: the pod was taken away, so the work is not to blame. stopping: the attempt is being deleted.
-    terminating_since: when the deletion of its pod began.
+    terminating_since: its pod's deletionTimestamp, the end of the grace period; None if it is not being deleted.
     cost: the estimated cost of an ended invocation; None for Jobs, and once the cost is on record.
     """
 

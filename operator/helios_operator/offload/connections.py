@@ -1,7 +1,7 @@
 """Adapters by RenderTarget: connected when first needed, and again when the target may have changed.
 
-A target is connected again after a change of its spec, after an error that makes it unusable, and every few minutes:
-no event announces that a function has more memory now, but its cost depends on that.
+A target is connected again after a change of its spec, after an error that a change of the target may fix, and every
+few minutes: no event announces that a function has more memory now, but its cost depends on that.
 """
 
 import asyncio

@@ -39,8 +39,10 @@ def name_conflict(conflicts: Sequence[NameConflict]) -> Problem:
     """Objects of other owners have names that due work needs. conflicts: at least one."""
     first = conflicts[0]
     more = f" ({len(conflicts) - 1} more names conflict too)" if len(conflicts) > 1 else ""
-    text = f"another owner has a {first.kind} named {first.name}: remove or rename that {first.kind}{more}"
-    return Problem(reasons.NAME_TAKEN, text, first.work)
+    text = (
+        f"another owner has a {first.kind} named {first.name}: remove it, or create this RenderJob under another name"
+    )
+    return Problem(reasons.NAME_TAKEN, f"{text}{more}", first.work)
 
 
 def start_rejected(rejected: Sequence[RejectedStart]) -> Problem:
