@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from helios_adapters import EVERYBODY, Call, CloudAdapter, OutOfMemory, TargetError, TimedOut, Unusable
+from helios_adapters import Call, CloudAdapter, OutOfMemory, TargetError, TimedOut, Unusable
 from helios_crds.renderjob_status import TargetStatus
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import ExitCode, Reply
@@ -84,7 +84,7 @@ class Invocations:
         self._serial = count(1)
         self._born: datetime | None = None
 
-    # --- observation ------------------------------------------------------------------------------------------
+    # --- observation ----------------------------------------------------------------------------------------------
 
     def observe(self, owner: str, limits: Mapping[str, int]) -> Invoked:
         """A RenderJob's attempts and calls, and how many more chunks targets would take of it now.
@@ -101,11 +101,11 @@ class Invocations:
         attempts = tuple(invocation.attempt for invocation in self._of.get(owner, {}).values())
         return Invoked(attempts, calls.total(), free, self._health.resting(owner))
 
-    def resting(self, owner: str = EVERYBODY) -> Mapping[str, str]:
-        """Why targets rest, by name: for all RenderJobs, or for one as well."""
-        return self._health.resting(owner)
+    def resting(self) -> Mapping[str, str]:
+        """Why targets rest for all RenderJobs, by name."""
+        return self._health.resting()
 
-    # --- starts and stops ----------------------------------------------------------------------------------------
+    # --- starts and stops -----------------------------------------------------------------------------------------
 
     def carry_out(
         self, job: ObservedJob, decision: Decision, targets: Mapping[str, RenderTargetSpec], config: Config
@@ -178,7 +178,7 @@ class Invocations:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._connections.close()
 
-    # --- costs --------------------------------------------------------------------------------------------------
+    # --- costs ----------------------------------------------------------------------------------------------------
 
     def bill(self, owner: str, targets: Sequence[TargetStatus]) -> None:
         """Notes that a status with all costs so far is about to be written. targets: that part of it."""
@@ -192,7 +192,7 @@ class Invocations:
             invocation = self._of[owner][uid]
             invocation.attempt = replace(invocation.attempt, cost=None)
 
-    # --- one call ---------------------------------------------------------------------------------------------
+    # --- one call -------------------------------------------------------------------------------------------------
 
     async def _run(self, invocation: _Invocation, order: Order, *, is_older: bool) -> None:
         """Makes the call and records its outcome and cost."""
