@@ -1,7 +1,7 @@
-"""Where stages run: one adapter for each kind of execution target, all with the same contract, payload and reply.
+"""Execution targets: one adapter for each kind, all with the same contract, payload and reply.
 
-What operator and command line use is here; the modules below it are the package's own business. The libraries of the
-clouds are imported when a target is first deployed or connected to.
+The operator and the command line import from here. The modules of this package are internal. The clouds' libraries are
+imported when a target is first deployed or connected.
 """
 
 from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
@@ -13,7 +13,7 @@ from helios_adapters.errors import (
     ColdStartTimedOut,
     ConnectionLost,
     Crashed,
-    NoRoom,
+    NoCapacity,
     OutOfMemory,
     ProviderFailed,
     TargetError,
@@ -50,7 +50,7 @@ __all__ = [
     "LambdaFunction",
     "LocalAdapter",
     "LocalConfig",
-    "NoRoom",
+    "NoCapacity",
     "OutOfMemory",
     "ProviderFailed",
     "TargetError",

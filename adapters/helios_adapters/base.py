@@ -1,4 +1,4 @@
-"""The contract of an execution target: what the operator and the command line may ask of every one of them."""
+"""The adapter contract: the calls that the operator and the command line make to every execution target."""
 
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -12,10 +12,10 @@ ConfigT_contra = TypeVar("ConfigT_contra", contravariant=True)
 class Deployment:
     """A target that is ready to be invoked.
 
-    name: for people and logs. slots: payloads that it takes at once.
-    memory: GiB of a worker, for estimates of what it costs; 0 where that is not known.
+    name: for people and logs. slots: how many payloads it takes at once.
+    memory: GiB of a worker, for cost estimates; 0 if unknown.
     address: ARN, URL or resource name of its function, service or job; "" for this machine.
-    changes: what was made or altered, in words; empty where nothing differed.
+    changes: each change that `deploy` made, in words; empty if it made none.
     """
 
     name: str
@@ -26,34 +26,34 @@ class Deployment:
 
 
 class CloudAdapter(Protocol[ConfigT_contra]):
-    """Deploys workers to a target and has them do stages.
+    """Deploys workers to a target and runs stages on them.
 
-    An attempt may have a key. Targets that name what they run find it again by that: `resume` waits for what an
-    earlier process began, `cancel` ends it. To the others a key means nothing, and they inherit both from here.
+    An attempt may have a key. Targets with named executions find an execution by its key: `resume` waits for one that
+    an earlier process started, and `cancel` ends it. Other targets ignore keys and inherit both methods from here.
     """
 
     async def deploy(self, config: ConfigT_contra) -> Deployment:
-        """Makes the target ready, or finds out that it is. Doing it again changes nothing.
+        """Makes the target ready, or checks that it is. A second call changes nothing.
 
         Raises:
-            TargetError: why nobody can be sent there.
+            TargetError: the target cannot be used.
         """
         ...
 
     async def invoke(self, payload: Payload, key: str = "") -> Reply:
-        """Has a worker do one stage and waits for its answer.
+        """Runs one stage on a worker and waits for its reply.
 
-        A stage that failed is a reply. A worker of this machine that died is one with a retryable exit code.
-        A caller that is cancelled waits no longer. The work ends with it where the target allows that, unless it has
-        a key: then a successor may resume it.
+        A failed stage is a reply, too. A local worker that died gives a reply with a retryable exit code.
+        Cancelling the caller ends the wait. It also ends the work if the target can do that, unless the attempt has a
+        key: then a later process may resume it.
 
         Raises:
-            TargetError: see helios_adapters.errors.
+            TargetError: there is no reply; see helios_adapters.errors.
         """
         ...
 
     async def resume(self, key: str) -> Reply | None:
-        """Waits for what an earlier process began under a key. None: nothing under way there has that key.
+        """Waits for a running execution that an earlier process started with a key. None: there is none.
 
         Raises:
             TargetError: as for invoke.
@@ -61,19 +61,19 @@ class CloudAdapter(Protocol[ConfigT_contra]):
         return None
 
     def cancel(self, key: str) -> bool:
-        """Asks for an attempt to be ended early. `invoke` or `resume` still returns what it came to.
+        """Requests an early end of an attempt. `invoke` or `resume` still returns its outcome.
 
-        Returns False where that cannot be done: the attempt runs on and takes a slot until it is over.
+        Returns False if the target cannot do that: the attempt runs on and holds a slot until it ends.
         """
         return False
 
     async def close(self) -> None:
-        """Ends connections and workers of this machine. What runs elsewhere is left to itself."""
+        """Closes connections and ends local workers. Work on other machines continues."""
         return
 
 
 def changed(what: str, before: object, after: object) -> str:
-    """One change in words.
+    """A change in words.
 
     >>> changed("memory", "2048 MiB", "4096 MiB")
     'memory 4096 MiB instead of 2048 MiB'

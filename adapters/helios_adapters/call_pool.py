@@ -1,7 +1,7 @@
-"""Blocking calls of a library, away from the event loop.
+"""Runs blocking library calls in threads, outside of the event loop.
 
-concurrent.futures would have the process wait at its end for calls that nobody wants any more, up to a function's
-quarter of an hour. So each call has a daemon thread of its own: beside a chunk's minute that costs nothing.
+With concurrent.futures, the process could not end before its abandoned calls, for up to the 15 minutes of a function.
+So each call has its own daemon thread. Next to the minute that a chunk takes, a thread costs nothing.
 """
 
 import asyncio
@@ -11,16 +11,16 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from helios_adapters.errors import NoRoom
+from helios_adapters.errors import NoCapacity
 
 T = TypeVar("T")
 
 
 class CallPool:
-    """At most `size` calls at once.
+    """At most `size` concurrent calls.
 
-    A call that was cancelled goes on unheard, and keeps its place until it ends: what it asked for is still being
-    done. So `abandoned` of the places may be taken by work that nobody waits for.
+    A cancelled call continues and keeps its slot until it ends, since the target is still working on it. `abandoned`
+    counts these calls.
     """
 
     def __init__(self, size: int, where: str) -> None:
@@ -33,11 +33,11 @@ class CallPool:
         """The result of a call in a thread.
 
         Raises:
-            NoRoom: all places are taken. There is no queue here that a policy could not see.
+            NoCapacity: all slots are in use. Calls are not queued here, where no policy could see them.
         """
         if self.active >= self.size:
-            left = f", {self.abandoned} of them cancelled and not over yet" if self.abandoned else ""
-            raise NoRoom(f"{self.active} calls are under way{left}, and no more are made at once", where=self._where)
+            left = f", {self.abandoned} of them cancelled but not over" if self.abandoned else ""
+            raise NoCapacity(f"{self.active} calls are under way{left}: that is the limit", where=self._where)
         self.active += 1
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -48,7 +48,7 @@ class CallPool:
             thread.start()
         except RuntimeError as error:
             self.active -= 1
-            raise NoRoom(f"no thread can be started ({error})", where=self._where) from error
+            raise NoCapacity(f"no thread can be started ({error})", where=self._where) from error
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -65,13 +65,13 @@ class CallPool:
             outcome = partial(future.set_exception, error)
         else:
             outcome = partial(future.set_result, result)
-        with suppress(RuntimeError):  # the loop has ended, and with it whoever asked
-            loop.call_soon_threadsafe(self._settle, outcome)
+        with suppress(RuntimeError):  # the event loop has ended, and the caller with it
+            loop.call_soon_threadsafe(self._finish, outcome)
 
-    def _settle(self, outcome: Callable[[], None]) -> None:
+    def _finish(self, outcome: Callable[[], None]) -> None:
         self.active -= 1
         outcome()
 
     def _forget(self, future: "asyncio.Future[T]") -> None:
         self.abandoned -= 1
-        future.exception()  # or asyncio would say that nobody was told
+        future.exception()  # or asyncio would log that the exception was never retrieved

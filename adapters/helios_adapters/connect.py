@@ -1,4 +1,4 @@
-"""From a RenderTarget's spec to an adapter that can be invoked."""
+"""Connects an adapter to the target of a RenderTarget's spec."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from helios_crds.rendertarget import RenderTargetSpec
 
 
 async def connect(spec: RenderTargetSpec) -> tuple[CloudAdapter[Any], Deployment]:
-    """An adapter for what a RenderTarget names, which is looked at and not changed. It is the caller's to close.
+    """An adapter for an existing target, which is checked and not changed. The caller closes the adapter.
 
     Raises:
-        TargetError: why nobody can be sent there.
-        ValueError: it is a target of this cluster.
+        TargetError: the target cannot be used.
+        ValueError: the spec is for pods of this cluster.
     """
     adapter, config = _adapter_of(spec)
     return adapter, await adapter.deploy(config)

@@ -1,33 +1,33 @@
-"""What can go wrong between us and a target, told apart by what may be done about it.
+"""Errors between us and a target, distinguished by what can be done about them.
 
 ::
 
     TargetError
-    ├── NoRoom               nothing was tried, so it costs no attempt: later, or elsewhere
-    │   ├── Throttled            the provider has no place for one more, or takes calls more slowly
-    │   └── NotReady             the target is being made or changed
-    ├── Unusable             nobody is to be sent there until somebody changes something
-    │   ├── UnknownTarget        there is no such function, service or job, in that region and account
-    │   ├── NoCredentials        we have no identity to call with, or it has expired
-    │   ├── AccessDenied         our identity may not
-    │   ├── BadImage             its image is gone, may not be read, or does not start
-    │   ├── BadSettings          the target is set up in a way that cannot work, or that the provider refuses
-    │   ├── NotOurWorker         what answers there does not speak as a worker of this version does
-    │   ├── Unsupported          this kind of target cannot do that
-    │   └── MissingExtra         this installation lacks the library that calls it
-    ├── WorkerLost           an attempt that failed
-    │   ├── TimedOut             the work took longer than the target allows, or than we wait
-    │   ├── ColdStartTimedOut    no worker was up in time
-    │   ├── OutOfMemory          the worker was ended because it took too much
+    ├── NoCapacity           no work was started, so it costs no attempt: try later, or on another target
+    │   ├── Throttled            the provider has reached a limit of concurrency or call rate
+    │   └── NotReady             the target is being created or changed
+    ├── Unusable             the target cannot be used until a user or an admin changes something
+    │   ├── UnknownTarget        that region and account has no such function, service or job
+    │   ├── NoCredentials        this process has no credentials, or they have expired
+    │   ├── AccessDenied         our credentials lack a permission
+    │   ├── BadImage             its image is missing, cannot be pulled, or does not start
+    │   ├── BadSettings          its settings cannot work, or the provider rejects them
+    │   ├── NotOurWorker         the answer does not come from a worker of this version
+    │   ├── Unsupported          this kind of target cannot run that stage
+    │   └── MissingExtra         this installation lacks the library for this kind of target
+    ├── WorkerLost           the attempt failed without a reply
+    │   ├── TimedOut             the work took longer than the target's limit, or than we wait
+    │   ├── ColdStartTimedOut    no worker started in time
+    │   ├── OutOfMemory          the worker was killed for using too much memory
     │   ├── Crashed              the worker ended without an answer
-    │   ├── ConnectionLost       the connection ended before the answer did, or never began
-    │   └── ProviderFailed       the provider itself answered with an error
-    ├── Unseen               what has been begun there could not be looked at: nothing is known of it, ask again
-    └── BadAnswer            an attempt that failed: what came back cannot be believed
-        ├── Garbled              no JSON, or other fields and types than a reply has
-        └── Oversized            more than a reply may hold
+    │   ├── ConnectionLost       there was no connection, or it ended before the answer was complete
+    │   └── ProviderFailed       the provider itself failed
+    ├── Unseen               the state of running work could not be read: nothing is known, ask again
+    └── BadAnswer            the attempt failed: its answer is not valid
+        ├── Garbled              not JSON, or without the fields and types of a reply
+        └── Oversized            larger than a reply may be
 
-A worker that ran and failed is none of these: that is a Reply with its exit code.
+A stage that ran and failed is not an error here: it is a Reply with its exit code.
 """
 
 from helios_crds.text import one_line
@@ -40,7 +40,7 @@ class TargetError(Exception):
     """Base of the tree in the module's docstring.
 
     message: what happened. where: which target, such as "Lambda function helios-worker in eu-west-1".
-    remedy: what to do about it, "" where nothing is to be done.
+    remedy: what to do about it; "" if there is nothing to do.
     """
 
     def __init__(self, message: str, *, where: str, remedy: str = "") -> None:
@@ -54,65 +54,65 @@ class TargetError(Exception):
         return f"{said}; {self.remedy}" if self.remedy else said
 
 
-class NoRoom(TargetError):
-    """The target takes nothing more right now. retry_after: seconds that it asks to be left alone, if it says so."""
+class NoCapacity(TargetError):
+    """The target takes no more work now. retry_after: seconds that it asks callers to wait, if it says so."""
 
     def __init__(self, message: str, *, where: str, remedy: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, where=where, remedy=remedy)
         self.retry_after = retry_after
 
 
-class Throttled(NoRoom):
-    """The provider refused a call because there are too many. reason: its word for which limit, "" if it has none."""
+class Throttled(NoCapacity):
+    """The provider rejected a call because of a limit. reason: the provider's name of the limit, "" if unknown."""
 
     def __init__(self, message: str, *, where: str, reason: str = "", retry_after: float | None = None) -> None:
         super().__init__(
             message,
             where=where,
-            remedy="ask the provider for more, or lower the target's maxConcurrent",
+            remedy="ask the provider for a higher limit, or lower the target's maxConcurrent",
             retry_after=retry_after,
         )
         self.reason = reason
 
 
-class NotReady(NoRoom):
+class NotReady(NoCapacity):
     """The target is being created or updated."""
 
 
 class Unusable(TargetError):
-    """The target cannot be used as it is, however often it is asked."""
+    """The target cannot be used as it is. Retries do not help."""
 
 
 class UnknownTarget(Unusable):
-    """There is nothing of that name."""
+    """No function, service or job has that name."""
 
 
 class NoCredentials(Unusable):
-    """Nobody has told this process who it is, or what it was told is no longer good."""
+    """This process has no credentials, or they are no longer valid."""
 
 
 class AccessDenied(Unusable):
-    """This process is known, and may not do that."""
+    """The credentials of this process lack a permission."""
 
 
 class BadImage(Unusable):
-    """The target's image cannot be run."""
+    """The target's image does not start or cannot be pulled."""
 
 
 class BadSettings(Unusable):
-    """The provider refuses the settings, or the target's own ones do not work."""
+    """The provider rejects the settings, or the target does not work with its settings."""
 
 
 class NotOurWorker(Unusable):
-    """A sound request was refused, or the address is served by something else."""
+    """The worker rejected a valid request, or the address belongs to another program."""
 
 
 class Unsupported(Unusable):
-    """A stage that this kind of target cannot run."""
+    """This kind of target cannot run the stage."""
 
 
 class MissingExtra(Unusable):
-    """The library is not installed."""
+    """The library for this kind of target is not installed."""
 
     def __init__(self, extra: str, *, where: str) -> None:
         super().__init__(
@@ -123,7 +123,7 @@ class MissingExtra(Unusable):
 
 
 class WorkerLost(TargetError):
-    """The worker did not live to answer, or its answer did not reach us. said: the end of its log, if we have it."""
+    """The worker died without an answer, or the answer did not arrive. said: the end of its log, if known."""
 
     def __init__(self, message: str, *, where: str, remedy: str = "", said: str = "") -> None:
         super().__init__(message, where=where, remedy=remedy)
@@ -131,54 +131,54 @@ class WorkerLost(TargetError):
 
 
 class TimedOut(WorkerLost):
-    """Time was up in the middle of the work."""
+    """The time limit was reached during the work."""
 
 
 class ColdStartTimedOut(WorkerLost):
-    """Time was up before the work began."""
+    """The time limit was reached before the work began."""
 
 
 class OutOfMemory(WorkerLost):
-    """The worker took more memory than it has."""
+    """The worker used more memory than it may."""
 
 
 class Crashed(WorkerLost):
-    """The worker ended by itself."""
+    """The worker process ended without an answer."""
 
 
 class ConnectionLost(WorkerLost):
-    """There is no connection, or no longer."""
+    """The connection failed or was lost."""
 
 
 class ProviderFailed(WorkerLost):
-    """An error of the provider's own."""
+    """The provider itself failed."""
 
 
 class Unseen(TargetError):
-    """Work that goes on by itself cannot be looked at. An adapter gives up so only if the attempt was cancelled."""
+    """The state of running work cannot be read. Adapters raise this to callers only for a cancelled attempt."""
 
 
 class BadAnswer(TargetError):
-    """An answer that is no reply."""
+    """The answer is not a valid reply."""
 
 
 class Garbled(BadAnswer):
-    """It cannot be read."""
+    """The answer cannot be parsed."""
 
 
 class Oversized(BadAnswer):
-    """It is too long to be read."""
+    """The answer is too large."""
 
 
 def as_reply(error: WorkerLost | BadAnswer | Unseen) -> Reply:
-    """A failed attempt as a reply, for callers that count attempts by replies; OutOfMemory exits as a pod's does."""
+    """A failed attempt as a reply, for callers that count replies. OutOfMemory gives a pod's exit code for it."""
     code = ExitCode.EXHAUSTED if isinstance(error, OutOfMemory) else ExitCode.RETRYABLE
     result = {"error": type(error).__name__, "remedy": error.remedy}
     return Reply(exitCode=code, stdout=getattr(error, "said", ""), stderr=str(error), result=result)
 
 
 def quoted(text: str | bytes, limit: int = QUOTED_CHARACTERS) -> str:
-    """What somebody else wrote, fit for one line of ours: printable, at most `limit` characters, from its start.
+    """Foreign text for one line of a message: printable, its first `limit` characters.
 
     >>> quoted("a" + chr(10) + "b" + chr(27) + "[31m")
     'a b'

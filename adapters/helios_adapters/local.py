@@ -1,6 +1,6 @@
-"""The local adapter: workers as processes of this machine, with the very payload that the clouds get.
+"""The local adapter: workers as processes of this machine, with the same payload as in the clouds.
 
-Each worker stays warm between payloads and dies with its driver: its standard input ends.
+A worker stays warm between payloads. It ends when its driver does, because its standard input is closed.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ OnFrames = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class LocalConfig:
-    """workers: processes. lanes: browsers in each; None: one for each processor.
+    """workers: number of processes. lanes: browsers in each; None: one for each processor.
 
-    on_frames: told the chunk and how many more of its frames are encoded.
-    on_line: told each line that a worker writes to its log.
+    on_frames: called with a chunk and the number of frames encoded since the last call.
+    on_line: called with each line of a worker's log.
     """
 
     workers: int = 1
@@ -50,7 +50,7 @@ class _Worker:
 
 
 class LocalAdapter(CloudAdapter[LocalConfig]):
-    """A pool of `helios-worker lines` processes; a dead one is replaced when it is next needed."""
+    """A pool of `helios-worker lines` processes. A dead worker is replaced when it is needed."""
 
     def __init__(self) -> None:
         self._config = LocalConfig()
@@ -60,7 +60,7 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
         self._closed = False
 
     async def deploy(self, config: LocalConfig) -> Deployment:
-        """Makes room for `config.workers` workers and starts the first, so that it warms up at once."""
+        """Sets the pool to `config.workers` workers and starts the first one, so that it warms up at once."""
         self._config = config
         self._closed = False
         self._idle = asyncio.Queue()
@@ -70,7 +70,7 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
         return Deployment(name="local", slots=config.workers)
 
     async def invoke(self, payload: Payload, key: str = "") -> Reply:
-        """One stage on the next free worker."""
+        """Runs one stage on the next free worker."""
         worker = await self._idle.get()
         try:
             if self._closed:
@@ -95,7 +95,7 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
         return worker is not None
 
     async def close(self) -> None:
-        """Ends every worker: politely by closing its input, then by force. What still waits gets a retryable reply."""
+        """Ends every worker: closes its input, then kills it. Waiting calls get a retryable reply."""
         self._closed = True
         workers = tuple(self._workers)
         for worker in workers:
@@ -146,7 +146,7 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
 
 
 async def _listen(worker: _Worker, on_line: Callable[[str], None]) -> None:
-    """Keeps the last lines a worker said, for the case that it dies without a reply."""
+    """Keeps the last lines of a worker's log, in case it dies without a reply."""
     assert worker.process.stderr is not None
     while line := await worker.process.stderr.readline():
         text = line.decode(errors="replace").rstrip()
@@ -155,7 +155,7 @@ async def _listen(worker: _Worker, on_line: Callable[[str], None]) -> None:
 
 
 async def _ended(worker: _Worker) -> int:
-    """The exit code of a worker that is about to end; it is killed if it takes its time."""
+    """Waits for a worker's exit code; kills the worker after END_SECONDS."""
     try:
         async with asyncio.timeout(END_SECONDS):
             return await worker.process.wait()
@@ -171,8 +171,8 @@ def _died(worker: _Worker, how: str) -> Reply:
 
 def _ending(code: int) -> str:
     if code == -signal.SIGKILL:
-        return "it was killed (was there too little memory?)"
-    return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with code {code}"
+        return "it was killed, perhaps for lack of memory"
+    return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it exited with code {code}"
 
 
 def _end(worker: _Worker) -> None:

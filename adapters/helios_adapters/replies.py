@@ -1,7 +1,7 @@
-"""From what a target sent back to a Reply, without believing a word of it.
+"""Parses the untrusted answer of a target into a Reply.
 
-The shapes are those of "Requests and replies, exactly". An answer is bounded before it is parsed and its fields
-are of exactly the types they should be: a target's worker may be old, broken or somebody else's.
+The format is in "Requests and replies, exactly". The size of an answer is checked before it is parsed, and the types
+of its fields are checked strictly: the worker may be old, broken, or a foreign program.
 """
 
 import json
@@ -13,8 +13,8 @@ from helios_adapters.errors import Garbled, NotOurWorker, Oversized, WorkerLost,
 from helios_crds.wire import RESULT_BYTES, ExitCode, Reply
 
 ANSWER_BYTES = 1 << 20
-"""An answer of a worker is a few kilobytes; Lambda itself would let 6 MB through."""
-SAID_CHARACTERS = 64_000
+"""A worker's answer has a few kilobytes. Lambda itself allows 6 MB."""
+LOG_CHARACTERS = 64_000
 MESSAGE_CHARACTERS = 4_000
 CUT = "\n[…]\n"
 
@@ -43,12 +43,12 @@ class _Envelope(BaseModel):
 
 
 def lambda_reply(payload: bytes, where: str) -> Reply:
-    """The reply in what a function returned: {"statusCode", "body"}, with JSON in the body.
+    """The reply in a function's result: {"statusCode", "body"}, with JSON in the body.
 
     Raises:
-        NotOurWorker: it refused the request, or it is another kind of function.
-        WorkerLost: the worker says that it broke before it could run the stage.
-        Garbled, Oversized: it is no reply.
+        NotOurWorker: the worker rejected the request, or it is another kind of function.
+        WorkerLost: the worker failed before it could run the stage.
+        Garbled, Oversized: the answer is not a valid reply.
     """
     _check_size(payload, where)
     try:
@@ -63,10 +63,10 @@ def lambda_reply(payload: bytes, where: str) -> Reply:
 
 
 def worker_reply(status: int, body: bytes, where: str) -> Reply:
-    """The reply in a worker's answer. An exit code counts whatever the status is: the stage has run.
+    """The reply in a worker's answer. An answer with an exit code is a reply at status 200 and 500: the stage has run.
 
     Raises:
-        As lambda_reply.
+        NotOurWorker, WorkerLost, Garbled, Oversized: as for lambda_reply.
     """
     _check_size(body, where)
     try:
@@ -74,17 +74,17 @@ def worker_reply(status: int, body: bytes, where: str) -> Reply:
     except ValidationError as error:
         raise _no_reply(status, body, where, error) from None
     if status not in (200, 500):
-        raise Garbled(f"status {status} with an exit code, which no worker sends: {quoted(body)}", where=where)
+        raise Garbled(f"no worker sends an exit code with status {status}: {quoted(body)}", where=where)
     return Reply(
         exitCode=answer.exitCode,
-        stdout=bounded(answer.stdout or answer.output, SAID_CHARACTERS),
-        stderr=bounded(answer.stderr, SAID_CHARACTERS),
+        stdout=bounded(answer.stdout or answer.output, LOG_CHARACTERS),
+        stderr=bounded(answer.stderr, LOG_CHARACTERS),
         result=_checked_result(answer, where),
     )
 
 
 def bounded(text: str, limit: int) -> str:
-    """The beginning and the end of a text, `limit` characters in all: the cause is said first, the outcome last."""
+    """The beginning and the end of a text, `limit` characters in all: the cause comes first, the outcome last."""
     if len(text) <= limit:
         return text
     half = (limit - len(CUT)) // 2
@@ -93,22 +93,24 @@ def bounded(text: str, limit: int) -> str:
 
 def _no_reply(status: int, body: bytes, where: str, error: ValidationError) -> NotOurWorker | WorkerLost | Garbled:
     try:
-        said = quoted(_Message.model_validate_json(body).message, MESSAGE_CHARACTERS)
+        message = quoted(_Message.model_validate_json(body).message, MESSAGE_CHARACTERS)
     except ValidationError:
-        return Garbled(f"the answer (status {status}) is no reply ({_first(error)}): {quoted(body)}", where=where)
+        return Garbled(
+            f"the answer (status {status}) is not a worker's reply ({_first(error)}): {quoted(body)}", where=where
+        )
     if status in (400, 404, 405, 413):
         return NotOurWorker(
-            f"the worker refused the request: {said}",
+            f"the worker rejected the request: {message}",
             where=where,
-            remedy="deploy the image of this version there",
+            remedy="deploy the worker's image of this version there",
         )
     if status == 500:
-        return WorkerLost(f"the worker failed before it ran the stage: {said}", where=where)
-    return Garbled(f"status {status} with a message, which no worker sends: {said}", where=where)
+        return WorkerLost(f"the worker failed before it ran the stage: {message}", where=where)
+    return Garbled(f"no worker sends a message with status {status}: {message}", where=where)
 
 
 def _checked_result(answer: _Answer, where: str) -> dict[str, Any] | None:
-    """A result beyond what a pod could leave is not taken; of a failure the exit code and stderr stand without it."""
+    """The result, if a pod could also return one of this size. An oversized result of a failure is dropped."""
     if answer.result is None:
         return None
     compact = json.dumps(answer.result, separators=(",", ":"), ensure_ascii=False)
@@ -116,7 +118,7 @@ def _checked_result(answer: _Answer, where: str) -> dict[str, Any] | None:
     if size <= RESULT_BYTES:
         return answer.result
     if answer.exitCode == ExitCode.DONE:
-        raise Oversized(f"the result has {size} bytes, {RESULT_BYTES} are allowed", where=where)
+        raise Oversized(f"the result has {size} bytes; at most {RESULT_BYTES} are allowed", where=where)
     return None
 
 
@@ -127,5 +129,5 @@ def _check_size(data: bytes, where: str) -> None:
 
 def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return quoted(f"{place}: {first['msg']}" if place else first["msg"], 120)
+    path = ".".join(map(str, first["loc"]))
+    return quoted(f"{path}: {first['msg']}" if path else first["msg"], 120)

@@ -1,7 +1,8 @@
-"""What the answers of targets mean: for a target's health, and for the attempt.
+"""What a target's answers mean, for the health of the target and for the attempt.
 
-What may be a page's doing, an exit code, a crash, too much memory, is held against a target for that page's render
-alone: nobody's page keeps others from a target. Nothing here is on record: whoever starts anew finds out again.
+A page may cause an exit code, a crash or a lack of memory. Such a failure counts against the target for that page's
+render only, so that one page cannot keep other renders from a target. Health is kept in memory only: a restarted
+process learns it again.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +15,7 @@ from helios_adapters.errors import (
     ColdStartTimedOut,
     ConnectionLost,
     Crashed,
-    NoRoom,
+    NoCapacity,
     ProviderFailed,
     TargetError,
     Unseen,
@@ -29,19 +30,19 @@ from helios_crds.wire import ExitCode, Reply
 EVERYBODY = ""
 MAX_WHY = 1000
 SHOWN_WHY = 300
-"""Characters of a reason that are kept, and shown where several share a line."""
-# The target's own trouble. A chunk that has it again and again, while others are done there, is to blame as well.
-TROUBLE = (ProviderFailed, ConnectionLost, ColdStartTimedOut)
-# A worker was told to stop, as those of a service are whose instance goes away.
+"""Characters of a reason that are kept, and that are shown where several reasons share a line."""
+# Faults of the target. A chunk that meets them again and again, while other chunks succeed there, is to blame too.
+TARGET_FAULTS = (ProviderFailed, ConnectionLost, ColdStartTimedOut)
+# A worker was told to stop, as when the instance of a service is shut down.
 HANDED_BACK = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 FORGIVEN = 3
-"""How often the same work may be hit by what is the target's doing before it is to blame itself."""
+"""How often target faults may hit the same work before the work itself is to blame."""
 OnChange = Callable[[str, str, Health, Health], None]
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a target. owner: whose render it is for. work: which piece of that."""
+    """A call of a target. owner: UID or name of the render. work: the piece of work."""
 
     target: str
     owner: str
@@ -52,8 +53,8 @@ class Call:
 class Verdict:
     """What an answer means for the attempt.
 
-    outcome: in a word, for metrics. reply: None if nothing was tried, so that it costs no attempt.
-    is_forgiven: whether a failure is the target's doing alone.
+    outcome: one word, for metrics. reply: None if no work was started, so that it costs no attempt.
+    is_forgiven: whether the target alone is to blame for a failure.
     """
 
     outcome: str
@@ -64,8 +65,8 @@ class Verdict:
 class TargetHealth:
     """The health of targets, for everybody and for each render.
 
-    now: the clock. on_change: told a target, whose health there has changed (EVERYBODY or an owner), and the health
-    before and after.
+    now: the clock. on_change: called with a target, with EVERYBODY or the owner for whom its health has changed, and
+    with the health before and after.
     """
 
     def __init__(self, now: Callable[[], datetime], on_change: OnChange = lambda *_: None) -> None:
@@ -73,14 +74,14 @@ class TargetHealth:
         self._on_change = on_change
         self._of: dict[tuple[str, str], Health] = {}
         self._done: Counter[str] = Counter()
-        self._troubles: defaultdict[Call, list[int]] = defaultdict(list)
+        self._faults: defaultdict[Call, list[int]] = defaultdict(list)
 
     def of(self, target: str, owner: str = EVERYBODY) -> Health:
-        """How a target is for everybody, or what else is held against it for one owner."""
+        """The health of a target for all renders, or for the failures of one owner's render."""
         return self._of.get((target, owner), Health())
 
     def capacity(self, target: str, owner: str, free: int, active: int, own: int) -> int:
-        """How many more chunks a target may be given. free: by its limit; active: what it does; own: for this owner."""
+        """How many more chunks a target may get. free: by its limit. active: its chunks; own: those of this owner."""
         now = self._now()
         for whose, at_work in ((EVERYBODY, active), (owner, own)):
             if (known := self._of.get((target, whose))) is not None:
@@ -88,25 +89,25 @@ class TargetHealth:
         return free
 
     def resting(self, owner: str = EVERYBODY) -> Mapping[str, str]:
-        """Why targets are left alone by everybody, or by an owner as well, by name."""
+        """Why targets rest, by name: for all renders, and for an owner's."""
         now = self._now()
         return {
-            target: f"{target} rests until {found.until:%H:%M:%S} UTC: {one_line(found.why, SHOWN_WHY)}"
-            for (target, whose), found in self._of.items()
-            if whose in (EVERYBODY, owner) and found.is_resting(now)
+            target: f"{target} rests until {health.until:%H:%M:%S} UTC: {one_line(health.why, SHOWN_WHY)}"
+            for (target, whose), health in self._of.items()
+            if whose in (EVERYBODY, owner) and health.is_resting(now)
         }
 
-    def heard(
+    def record_answer(
         self, call: Call, answer: Reply | TargetError, *, others: int, is_wanted: bool = True, is_noted: bool = False
     ) -> Verdict:
-        """A call has been answered.
+        """Updates the health after an answer. Returns what the answer means for the attempt.
 
-        others: calls that the target is at work on besides this one. is_wanted: whether anybody waits for the attempt
-        still; a failure after that is no chunk's. is_noted: whether its failure has been held against the target.
+        others: other calls under way on the target. is_wanted: whether the attempt is still wanted; if not, a failure
+        counts against no chunk. is_noted: whether its failure has already been counted, by `overdue`.
         """
         if isinstance(answer, Reply):
             return self._replied(call, answer, is_wanted)
-        if isinstance(answer, NoRoom):
+        if isinstance(answer, NoCapacity):
             refused = self.of(call.target).after_refusal(others, answer.retry_after, self._now())
             self._note(call.target, EVERYBODY, refused)
             return Verdict("no room")
@@ -117,25 +118,25 @@ class TargetHealth:
         return self._lost(call, answer, is_wanted=is_wanted, is_noted=is_noted)
 
     def overdue(self, call: Call, limit: timedelta) -> None:
-        """A chunk has not been answered in its time."""
-        self._failed(call, f"a chunk ran for longer than {limit.total_seconds():g} s", call.owner)
+        """Counts a chunk that was not answered within its time limit."""
+        self._failed(call, f"a chunk ran longer than {limit.total_seconds():g} s", call.owner)
 
     def unusable(self, target: str, why: str) -> None:
-        """A target cannot be used as it is."""
+        """Has a target rest that cannot be used as it is."""
         self._note(target, EVERYBODY, self.of(target).after_unusable(one_line(why, MAX_WHY), self._now()))
 
     def forget_target(self, target: str) -> None:
-        """It is another one now."""
+        """Forgets the health of a target that has changed."""
         self._forget(lambda key: key[0] == target)
 
     def forget_owner(self, owner: str) -> None:
-        """A render is over."""
+        """Forgets the health for a render that is over."""
         self._forget(lambda key: key[1] == owner)
-        for call in [call for call in self._troubles if call.owner == owner]:
-            del self._troubles[call]
+        for call in [call for call in self._faults if call.owner == owner]:
+            del self._faults[call]
 
-    def _forget(self, is_meant: Callable[[tuple[str, str]], bool]) -> None:
-        self._of = {key: found for key, found in self._of.items() if not is_meant(key)}
+    def _forget(self, matches: Callable[[tuple[str, str]], bool]) -> None:
+        self._of = {key: health for key, health in self._of.items() if not matches(key)}
 
     def _replied(self, call: Call, reply: Reply, is_wanted: bool) -> Verdict:
         is_done = reply.exitCode == ExitCode.DONE
@@ -146,33 +147,34 @@ class TargetHealth:
                 self._note(call.target, whose, self.of(call.target, whose).after_success())
         elif is_wanted and not is_handed_back:
             self._failed(call, reply.stderr, call.owner)
-        is_forgiven = is_wanted and is_handed_back and self._is_forgiven(call, is_trouble=False)
+        is_forgiven = is_wanted and is_handed_back and self._is_forgiven(call, is_target_fault=False)
         return Verdict("done" if is_done else "failed", reply, is_forgiven)
 
     def _lost(self, call: Call, error: WorkerLost | BadAnswer | Unseen, *, is_wanted: bool, is_noted: bool) -> Verdict:
-        is_trouble = isinstance(error, TROUBLE)
+        is_target_fault = isinstance(error, TARGET_FAULTS)
         if not (is_noted or isinstance(error, Unseen)):
-            by_target = is_trouble or isinstance(error, BadAnswer)
+            by_target = is_target_fault or isinstance(error, BadAnswer)
             self._failed(call, str(error), EVERYBODY if by_target else call.owner)
-        may_forgive = is_wanted and (is_trouble or isinstance(error, Crashed))
-        is_forgiven = may_forgive and self._is_forgiven(call, is_trouble=is_trouble)
+        may_forgive = is_wanted and (is_target_fault or isinstance(error, Crashed))
+        is_forgiven = may_forgive and self._is_forgiven(call, is_target_fault=is_target_fault)
         return Verdict(type(error).__name__, as_reply(error), is_forgiven)
 
     def _failed(self, call: Call, why: str, whose: str) -> None:
-        """A chunk failed there. whose: to whom that is held; EVERYBODY where no page can have done it."""
-        found = self.of(call.target, whose).after_failure(one_line(why, MAX_WHY), self._now())
-        self._note(call.target, whose, found)
+        """Counts a failure. whose: the owner whose page may be the cause; EVERYBODY if no page can be."""
+        health = self.of(call.target, whose).after_failure(one_line(why, MAX_WHY), self._now())
+        self._note(call.target, whose, health)
 
-    def _is_forgiven(self, call: Call, *, is_trouble: bool) -> bool:
-        """Whether a chunk's end is the target's doing: at first, and trouble while nothing else is done there either.
+    def _is_forgiven(self, call: Call, *, is_target_fault: bool) -> bool:
+        """Whether the target is to blame for a chunk's failure.
 
-        A worker that ended by itself may have been the page's doing, or that of a service without instances.
+        It is for the first FORGIVEN failures of a chunk. After that it is for target faults, as long as no other chunk
+        has succeeded there either. A crash may be caused by the page, or by a service that lost its instance.
         """
-        done, troubles = self._done[call.target], self._troubles[call]
-        troubles.append(done)
-        if len(troubles) <= FORGIVEN:
+        done, faults = self._done[call.target], self._faults[call]
+        faults.append(done)
+        if len(faults) <= FORGIVEN:
             return True
-        return is_trouble and troubles[-1 - FORGIVEN] == done
+        return is_target_fault and faults[-1 - FORGIVEN] == done
 
     def _note(self, target: str, whose: str, after: Health) -> None:
         before = self.of(target, whose)

@@ -1,1 +1,1 @@
-"""The Kubernetes operator; sees resources and their status, never content."""
+"""The Kubernetes operator. It handles resources and their status, and never a page, a frame or a film."""

@@ -1,4 +1,4 @@
-"""`python -m helios_operator`: the operator, in a cluster or beside it on a kubeconfig."""
+"""`python -m helios_operator`: the operator, in a cluster, or outside of it with a kubeconfig."""
 
 import argparse
 import asyncio
@@ -13,12 +13,12 @@ from helios_operator.app.handlers import Setup, register
 from helios_operator.model.config import Config, Store
 
 NESTING = 30_000
-"""How deep calls may nest. The API server takes props that nest 10,000 deep: with Python's own limit of 1,000 a single
-RenderJob would end the operator, and its successors."""
+"""The recursion limit. The API server accepts props that nest 10,000 deep: with Python's default limit of 1,000, one
+such RenderJob would crash the operator again and again."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs until it is told to stop. Returns the exit code."""
+    """Runs until a signal stops it. Returns the exit code."""
     sys.setrecursionlimit(NESTING)
     options = _parser().parse_args(arguments)
     logs.configure(options.log_format)
@@ -39,7 +39,7 @@ async def operate(config: Config, setup: Setup, liveness: str | None) -> int:
     stop, failures = asyncio.Event(), list[BaseException]()
 
     def fail(error: BaseException) -> None:
-        logging.getLogger(__name__).error("the controller has ended", exc_info=error)
+        logging.getLogger(__name__).error("the controller failed", exc_info=error)
         failures.append(error)
         stop.set()
 
@@ -59,22 +59,26 @@ async def operate(config: Config, setup: Setup, liveness: str | None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="helios_operator", description="Renders RenderJobs.")
     default = Store()
-    parser.add_argument("--image", default=os.environ.get("HELIOS_WORKER_IMAGE", Config.image), help="worker image")
+    parser.add_argument(
+        "--image", default=os.environ.get("HELIOS_WORKER_IMAGE", Config.image), help="image of the worker"
+    )
     parser.add_argument(
         "--image-pull-policy",
         default=Config.image_pull_policy,
         choices=["Always", "IfNotPresent", "Never"],
-        help="of the worker image",
+        help="pull policy of the worker's image",
     )
-    parser.add_argument("--namespace", default="", help="only this namespace (default: all)")
+    parser.add_argument("--namespace", default="", help="the only namespace to watch (default: all)")
     parser.add_argument("--artifacts", default=default.url, help="URL of the artifact store")
-    parser.add_argument("--claim", default=default.claim, help="claim that holds the artifacts; '' for a bucket")
-    parser.add_argument("--claim-size", default=default.size, help="size of claims that are made")
-    parser.add_argument("--access-mode", default=default.access_mode, help="access mode of claims that are made")
-    parser.add_argument("--storage-class", default=default.storage_class, help="of claims that are made")
+    parser.add_argument(
+        "--claim", default=default.claim, help="claim that holds the artifacts; '' if they are in a bucket"
+    )
+    parser.add_argument("--claim-size", default=default.size, help="size of a claim that the operator creates")
+    parser.add_argument("--access-mode", default=default.access_mode, help="its access mode")
+    parser.add_argument("--storage-class", default=default.storage_class, help="its storage class")
     parser.add_argument("--liveness", default=None, help="address of the health endpoint, such as http://0.0.0.0:8080/")
     parser.add_argument("--lease", type=_lease, default=None, help="NAMESPACE/NAME of the Lease to hold")
-    parser.add_argument("--metrics-port", type=int, default=0, help="where Prometheus may ask (default: nowhere)")
+    parser.add_argument("--metrics-port", type=int, default=0, help="port for Prometheus (default: none)")
     parser.add_argument("--log-format", default="json", choices=["json", "text"])
     return parser
 

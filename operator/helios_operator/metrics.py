@@ -1,4 +1,4 @@
-"""What Prometheus is told: how much there is to do, what was started, what went wrong, how long a pass takes."""
+"""Metrics for Prometheus: open work, started attempts, errors, and the duration of a reconcile."""
 
 from collections import Counter as Count
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,12 +12,14 @@ from helios_operator.model.observation import InvalidJob, ObservedJob
 REGISTRY = CollectorRegistry()
 
 RECONCILE_DURATION = Histogram(
-    "helios_reconcile_duration_seconds", "Time of one reconcile of a RenderJob, API calls included.", registry=REGISTRY
+    "helios_reconcile_duration_seconds",
+    "Duration of one reconcile of a RenderJob, including its API calls.",
+    registry=REGISTRY,
 )
 QUEUE_LATENCY = Histogram(
     "helios_queue_latency_seconds",
-    "From the first news of a RenderJob or its children to the end of the reconcile that answers it; those of one "
-    "RenderJob are 1 to 5 s apart, by its size.",
+    "Time from the first change of a RenderJob or its children to the end of the reconcile that handles it. "
+    "Reconciles of one RenderJob are 1 to 5 s apart, depending on its number of chunks.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 30, 60),
     registry=REGISTRY,
 )
@@ -27,41 +29,43 @@ REQUESTS = Counter(
     ["method", "resource"],
     registry=REGISTRY,
 )
-STARTED = Counter("helios_attempts_started", "Attempts started.", ["stage", "target"], registry=REGISTRY)
-STOPPED = Counter("helios_attempts_stopped", "Attempts stopped before their end.", registry=REGISTRY)
+STARTED = Counter(
+    "helios_attempts_started", "Attempts started, by stage and target.", ["stage", "target"], registry=REGISTRY
+)
+STOPPED = Counter("helios_attempts_stopped", "Attempts that the operator stopped before they ended.", registry=REGISTRY)
 INVOCATIONS = Counter(
     "helios_invocations",
-    "Invocations of targets outside of the cluster that have ended, by what they came to.",
+    "Ended invocations of targets outside of the cluster, by target and outcome.",
     ["target", "outcome"],
     registry=REGISTRY,
 )
 INVOCATIONS_ACTIVE = Gauge(
     "helios_invocations_active",
-    "Invocations under way, those included that nobody waits for.",
+    "Running invocations, including those whose result nobody awaits.",
     ["target"],
     registry=REGISTRY,
 )
 INVOCATION_COST = Counter(
     "helios_invocation_cost",
-    "Estimate of what invocations cost, in the currency of the prices.",
+    "Estimated cost of invocations, in the currency of the target's price.",
     ["target"],
     registry=REGISTRY,
 )
 WARNINGS = Counter("helios_warnings", "Events of type Warning, by reason.", ["reason"], registry=REGISTRY)
 ENDED = Counter("helios_renders_ended", "RenderJobs that ended, by phase.", ["phase"], registry=REGISTRY)
 API_ERRORS = Counter(
-    "helios_api_errors", "Requests that the API server refused or did not answer.", ["status"], registry=REGISTRY
+    "helios_api_errors", "Requests that the API server rejected or did not answer.", ["status"], registry=REGISTRY
 )
 
 
 class Renders(Collector):
-    """RenderJobs by phase and their chunks by state, counted when asked. jobs: gives every RenderJob as it is known."""
+    """RenderJobs by phase and their chunks by state, counted at each scrape. jobs: returns every known RenderJob."""
 
     def __init__(self, jobs: Callable[[], Sequence[ObservedJob | InvalidJob]]) -> None:
         self._jobs = jobs
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One family for each."""
+        """One family of gauges for RenderJobs and one for chunks."""
         phases: Count[str] = Count()
         chunks: Count[str] = Count()
         for job in self._jobs():

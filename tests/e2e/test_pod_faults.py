@@ -115,7 +115,7 @@ def evict(cluster: Cluster, namespace: str, pod: str) -> None:
             0,
             "sourceless",
             [
-                "ContainerCreating: one of its volumes is not there (claim helios-artifacts, ",
+                "ContainerCreating: a volume is missing or not ready (claim helios-artifacts, ",
                 "ConfigMap no-such-page), see `kubectl events --for pod/sourceless-",
             ],
             id="no ConfigMap",
@@ -123,7 +123,7 @@ def evict(cluster: Cluster, namespace: str, pod: str) -> None:
         pytest.param(
             1,
             "unadmitted",
-            ["there is no pod: a quota or an admission rule may refuse it, see `kubectl events --for job/unadmitted-"],
+            ["no pod exists: a quota or an admission rule may reject it, see `kubectl events --for job/unadmitted-"],
             id="no quota",
         ),
         pytest.param(2, "unbound", ["Unschedulable: 0/1 nodes are available: pod has unbound"], id="no volume"),
@@ -149,9 +149,9 @@ def test_a_pod_that_cannot_start_says_what_is_missing(cluster, misfortunes, plac
 def test_too_little_memory(cluster, misfortunes):
     status = failed(cluster, misfortunes[0], "hoarding")
     told = (
-        "the plan failed 2 times and is not tried again (execution.retries.perChunk is 1): the last time: it was "
-        "killed for using more memory than its limit of 300Mi (OOMKilled): raise resources.limits.memory of the "
-        "RenderTarget small, or lower its limits.cpu, for each CPU runs a browser"
+        "the plan failed 2 times and is not tried again (execution.retries.perChunk is 1): the last time: the "
+        "worker was killed for using more memory than its limit of 300Mi (OOMKilled): raise resources.limits.memory of "
+        "the RenderTarget small, or lower its limits.cpu: there is a browser per CPU"
     )
     assert condition(status, "Failed") == ("RetriesExhausted", told)
     assert (status["failures"], status["retries"][0]["reason"]) == (2, "OutOfResources")
@@ -160,7 +160,7 @@ def test_too_little_memory(cluster, misfortunes):
 def test_too_little_disk(cluster, misfortunes):
     status = failed(cluster, misfortunes[0], "cramped")
     told = (
-        "the plan failed and is not tried again (execution.retries.perChunk is 0): its node evicted the pod: Pod "
+        "the plan failed and is not tried again (execution.retries.perChunk is 0): the node evicted the pod: Pod "
         "ephemeral local storage usage exceeds the total limit of containers 1Mi; raise "
         "resources.limits.ephemeral-storage of the RenderTarget cramped"
     )
@@ -181,7 +181,7 @@ def test_a_film_survives_what_befalls_its_pods(cluster, misfortunes, worker_imag
     status = completed(cluster, namespace, "battered")
     assert status["failures"] == 1  # of the chunk that hung; nobody's chunk is to blame for being taken away
     told = events(cluster, namespace, "battered")
-    too_long = "it ran for longer than execution.chunkTimeout let it (35 s), and was stopped"
+    too_long = "the worker ran longer than execution.chunkTimeout (35 s) and was stopped"
     assert told["DeadlineExceeded"] == f"chunk {HANGS}, attempt 1: {too_long}"
     assert "WorkerKilled" not in told
     film = film_of(cluster, namespace, worker_image, f"/artifacts/out/{namespace}/battered.mp4", tmp_path)

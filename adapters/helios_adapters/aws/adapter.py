@@ -1,7 +1,7 @@
 """AWS Lambda as a target: synchronous invocations of one function, each in a thread of a bounded pool.
 
-botocore tries nothing again when a function is invoked: how often is for the caller's policy to say. An invocation
-cannot be called off. One that was cancelled here goes on there; its commit is as good as any.
+botocore does not retry invocations: the caller's policy decides on retries. An invocation cannot be cancelled on
+Lambda's side. If the caller cancels it, the function runs on, and its commit counts like any other.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 MAX_TIMEOUT = 900
 MARGIN_SECONDS = 30
-"""How much longer than a function may run its answer is waited for: a cold start is not part of its timeout."""
+"""How long to wait for an answer beyond the function's timeout, which does not include a cold start."""
 CONTROL_SECONDS = 60
 CONNECT_SECONDS = 10
 ARN = re.compile(r"arn:[a-z0-9-]+:lambda:(?P<region>[a-z0-9-]+):\d{12}:function:(?P<name>.+)")
@@ -36,11 +36,11 @@ ARN = re.compile(r"arn:[a-z0-9-]+:lambda:(?P<region>[a-z0-9-]+):\d{12}:function:
 
 @dataclass(frozen=True)
 class LambdaConfig:
-    """Which function, and how many payloads it is given at once.
+    """A function, and how many payloads it gets at once.
 
-    name: its name or ARN, with an alias where one is meant. region: None for the ARN's or the environment's.
-    function: what it is to be like; None: it is there, and is taken as it is.
-    margin: seconds that an answer is waited for beyond the function's own timeout.
+    name: name or ARN, with an alias if needed. region: None for that of the ARN or the environment.
+    function: the wanted settings; None: the function exists and is used as it is.
+    margin: how many seconds to wait for an answer beyond the function's timeout.
     """
 
     name: str
@@ -51,7 +51,7 @@ class LambdaConfig:
 
 
 class LambdaAdapter(CloudAdapter[LambdaConfig]):
-    """Deploys and invokes one function. AWS_ENDPOINT_URL_LAMBDA, which boto3 reads, leads it elsewhere."""
+    """Deploys and invokes one function. boto3 reads another address from AWS_ENDPOINT_URL_LAMBDA."""
 
     def __init__(self) -> None:
         self._name = ""
@@ -63,10 +63,10 @@ class LambdaAdapter(CloudAdapter[LambdaConfig]):
         self._client: LambdaClient | None = None
 
     async def deploy(self, config: LambdaConfig) -> Deployment:
-        """Makes the function ready, or finds out that it is, and how long it may run.
+        """Makes the function ready, or checks that it is, and reads its timeout.
 
         Raises:
-            TargetError: why it cannot be invoked.
+            TargetError: the function cannot be invoked.
         """
         region = config.region or _region_of(config.name)
         self._name = config.name
@@ -84,7 +84,7 @@ class LambdaAdapter(CloudAdapter[LambdaConfig]):
             timeout, memory = wanted.timeout, wanted.memory
         else:
             address, timeout, memory = await self._called(
-                lambda: _look_at(control, config.name, self._where), CONTROL_SECONDS
+                lambda: _describe(control, config.name, self._where), CONTROL_SECONDS
             )
             changes = ()
         self._seconds = timeout + config.margin
@@ -102,10 +102,10 @@ class LambdaAdapter(CloudAdapter[LambdaConfig]):
         return Deployment(self._where, config.slots, memory / 1024, address, changes)
 
     async def invoke(self, payload: Payload, key: str = "") -> Reply:
-        """Has the function do one stage.
+        """Runs one stage in the function.
 
         Raises:
-            NoRoom, Unusable, WorkerLost, BadAnswer: see helios_adapters.errors.
+            NoCapacity, Unusable, WorkerLost, BadAnswer: see helios_adapters.errors.
         """
         client = self._client
         assert client is not None, "deploy comes first"
@@ -113,16 +113,16 @@ class LambdaAdapter(CloudAdapter[LambdaConfig]):
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._pool.run(lambda: _invoke(client, self._name, event, self._where, self._seconds))
-        except TimeoutError:  # an answer that drips stays below the client's own limit for ever
-            raise TimedOut(f"no whole answer within {self._seconds:g} s", where=self._where) from None
+        except TimeoutError:  # the client's own limit never ends an answer that arrives byte by byte
+            raise TimedOut(f"no complete answer within {self._seconds:g} s", where=self._where) from None
 
     @property
     def abandoned(self) -> int:
-        """Invocations that were cancelled here and are still under way there: they take places, and cost."""
+        """Invocations that were cancelled here but still run on Lambda: they hold slots and cost money."""
         return self._pool.abandoned
 
     async def close(self) -> None:
-        """Closes idle connections; what is under way ends by itself and is not waited for."""
+        """Closes idle connections. Running calls end by themselves and are not awaited."""
         if self._client is not None:
             self._client.close()
 
@@ -132,7 +132,7 @@ class LambdaAdapter(CloudAdapter[LambdaConfig]):
             from botocore.config import Config
         except ModuleNotFoundError:
             raise MissingExtra("aws", where=self._where) from None
-        # Of its own: boto3's default session is not made for threads. It reads the API's description, once.
+        # A session of our own: boto3's default one is not thread-safe. It reads the API's description only once.
         self._session = self._session or boto3.session.Session()
         client: LambdaClient = self._session.client(
             "lambda", region_name=region, config=Config(connect_timeout=CONNECT_SECONDS, **settings)
@@ -148,7 +148,7 @@ def _invoke(client: "LambdaClient", name: str, event: bytes, where: str, seconds
         answer = client.invoke(FunctionName=name, InvocationType="RequestResponse", LogType="Tail", Payload=event)
         data = b""
         with closing(answer["Payload"]) as body:
-            # Only the read that finds nothing more compares the length with what was promised.
+            # Only the final empty read compares the length with the Content-Length.
             while len(data) <= ANSWER_BYTES and (part := body.read(ANSWER_BYTES + 1)):
                 data += part
         return dict(answer), data
@@ -159,14 +159,14 @@ def _invoke(client: "LambdaClient", name: str, event: bytes, where: str, seconds
     return lambda_reply(payload, where)
 
 
-def _look_at(client: "LambdaClient", name: str, where: str) -> tuple[str, int, int]:
-    """ARN of a function that is there, its timeout in seconds and its memory in MiB."""
-    found = client.get_function_configuration(FunctionName=name)
-    if found.get("State") == "Failed":
-        raise image_fault(found.get("StateReasonCode", ""), found.get("StateReason", ""), where)
-    if found.get("State") == "Pending":
-        raise NotReady("it is being made", where=where, retry_after=5.0)
-    return found["FunctionArn"], found.get("Timeout", MAX_TIMEOUT), found.get("MemorySize", 0)
+def _describe(client: "LambdaClient", name: str, where: str) -> tuple[str, int, int]:
+    """ARN of an existing function, its timeout in seconds and its memory in MiB."""
+    settings = client.get_function_configuration(FunctionName=name)
+    if settings.get("State") == "Failed":
+        raise image_fault(settings.get("StateReasonCode", ""), settings.get("StateReason", ""), where)
+    if settings.get("State") == "Pending":
+        raise NotReady("it is being created", where=where, retry_after=5.0)
+    return settings["FunctionArn"], settings.get("Timeout", MAX_TIMEOUT), settings.get("MemorySize", 0)
 
 
 def _translated(call: Callable[[], T], where: str, seconds: float) -> T:
@@ -186,5 +186,5 @@ def _log(encoded: str) -> str:
 
 
 def _region_of(name: str) -> str | None:
-    found = ARN.fullmatch(name)
-    return found["region"] if found else None
+    arn = ARN.fullmatch(name)
+    return arn["region"] if arn else None

@@ -1,4 +1,4 @@
-"""What boto3 raises, as one of our errors: by the service's error code first, then by the HTTP status."""
+"""Translates boto3's errors into ours: by the service's error code first, then by the HTTP status."""
 
 import json
 import re
@@ -64,7 +64,7 @@ IMAGE_FAULTS = {
     "Runtime.PermissionDenied",
 }
 CREDENTIALS_REMEDY = (
-    "give this process an identity that is valid: AWS_PROFILE, aws sso login, AWS_ACCESS_KEY_ID with "
+    "give this process valid credentials: AWS_PROFILE, aws sso login, AWS_ACCESS_KEY_ID with "
     "AWS_SECRET_ACCESS_KEY, or a role for its pod"
 )
 IMAGE_REMEDY = "push the worker's image to a registry of the function's region and deploy it again"
@@ -72,16 +72,16 @@ LAMBDA_PENDING_SECONDS = 5.0
 
 
 def aws_error(error: Exception, where: str, *, seconds: float) -> TargetError:
-    """Our error for what a call raised. seconds: how long it was waited for."""
+    """Our error for an exception of a call. seconds: how long the call waited for an answer."""
     from botocore import exceptions as boto
 
     match error:
         case boto.ClientError():
             return _refusal(error.response, where)
         case boto.WaiterError():
-            return _waited(error, where)
+            return _waiter_error(error, where)
         case boto.NoRegionError() | boto.InvalidRegionError():
-            return BadSettings(f"{error}", where=where, remedy="give its region, such as eu-west-1")
+            return BadSettings(f"{error}", where=where, remedy="set the function's region, such as eu-west-1")
         case (
             boto.NoCredentialsError()
             | boto.PartialCredentialsError()
@@ -94,36 +94,41 @@ def aws_error(error: Exception, where: str, *, seconds: float) -> TargetError:
         case boto.ReadTimeoutError():
             return TimedOut(f"no answer within {seconds:g} s", where=where)
         case boto.ParamValidationError():
-            return BadSettings(quoted(str(error)), where=where, remedy="correct the value that it names")
+            return BadSettings(quoted(str(error)), where=where, remedy="correct the value that the message names")
         case boto.EndpointConnectionError() if wrong := _no_such_region(error):
             return BadSettings(f"AWS Lambda has no region {wrong}", where=where, remedy="correct the region")
         case boto.HTTPClientError() | boto.ConnectionError() | boto.IncompleteReadError():
             return ConnectionLost(quoted(str(error)), where=where)
         case boto.BotoCoreError():
             return BadSettings(quoted(str(error)), where=where)
-        case _:  # of its parsers, and of http.client
+        case _:  # from botocore's parsers, or from http.client
             return Garbled(f"the answer cannot be read: {type(error).__name__}: {quoted(str(error))}", where=where)
 
 
 def function_error(payload: bytes, log: str, where: str) -> TargetError:
-    """Our error for an invocation that Lambda marks with FunctionError. log: the end of what the worker said."""
+    """Our error for an invocation with FunctionError. log: the end of the worker's log."""
     try:
-        said = json.loads(payload)
+        value = json.loads(payload)
     except ValueError:
-        said = None
-    facts: Mapping[str, Any] = said if isinstance(said, dict) else {"errorMessage": payload.decode(errors="replace")}
+        value = None
+    facts: Mapping[str, Any] = value if isinstance(value, dict) else {"errorMessage": payload.decode(errors="replace")}
     kind, message = quoted(str(facts.get("errorType", "")), 100), quoted(str(facts.get("errorMessage", "")))
     text = f"{kind}: {message}" if kind else message
-    said_last = log[-LOG_CHARACTERS:]
+    log_end = log[-LOG_CHARACTERS:]
     if "Init" in kind and "timeout" in f"{kind} {message}".lower():
-        return ColdStartTimedOut(text, where=where, remedy="give it more memory, which is more CPU", said=said_last)
+        return ColdStartTimedOut(
+            text, where=where, remedy="give the function more memory: more CPU comes with it", said=log_end
+        )
     if kind in ("Sandbox.Timedout", "Function.TimedOut") or "Task timed out after" in message:
-        remedy = "raise its timeout (900 s at most) or memory, or cut smaller chunks"
-        return TimedOut(text, where=where, remedy=remedy, said=said_last)
+        remedy = "raise the function's timeout (900 s at most) or memory, or make smaller chunks"
+        return TimedOut(text, where=where, remedy=remedy, said=log_end)
     if kind == "Runtime.OutOfMemory" or "signal: killed" in message:
         remedy = "give the function more memory"
         return OutOfMemory(
-            f"the worker was killed, most likely for its memory: {text}", where=where, remedy=remedy, said=said_last
+            f"the worker was killed, most likely for using too much memory: {text}",
+            where=where,
+            remedy=remedy,
+            said=log_end,
         )
     if kind in IMAGE_FAULTS or "exec format error" in message:
         return BadImage(
@@ -133,19 +138,19 @@ def function_error(payload: bytes, log: str, where: str) -> TargetError:
         )
     if kind == "Function.ResponseSizeTooLarge":
         return Oversized(text, where=where)
-    return Crashed(f"the worker ended without an answer: {text or 'no reason given'}", where=where, said=said_last)
+    return Crashed(f"the worker ended without an answer: {text or 'no reason given'}", where=where, said=log_end)
 
 
 def image_fault(reason_code: str, reason: str, where: str) -> BadImage | BadSettings:
-    """Our error for a function that Lambda could not make or update."""
+    """Our error for a function that Lambda could not create or update."""
     text = f"{quoted(reason_code, 60)}: {quoted(reason)}"
     if reason_code in IMAGE_REASONS:
         return BadImage(text, where=where, remedy=IMAGE_REMEDY)
-    return BadSettings(text, where=where, remedy="correct it and deploy again")
+    return BadSettings(text, where=where, remedy="correct the setting and deploy again")
 
 
 def _no_such_region(error: Any) -> str | None:
-    """The region that a host name was made of which does not exist; None where it is the network that fails."""
+    """The unknown region in the host name of a failed connection; None if the region exists and the network failed."""
     import botocore.session
 
     host = re.match(r"https://lambda[a-z-]*\.([a-z0-9-]+)\.amazonaws\.", str(error.kwargs.get("endpoint_url", "")))
@@ -170,19 +175,19 @@ def _refusal(response: Mapping[str, Any], where: str) -> TargetError:
     if code in UNKNOWN_IDENTITY:
         return NoCredentials(text, where=where, remedy=CREDENTIALS_REMEDY)
     if code in DENIED or status in (401, 403):
-        return AccessDenied(text, where=where, remedy="allow it: docs/aws.md has the policies")
+        return AccessDenied(text, where=where, remedy="grant the permission: docs/aws.md has the policies")
     if code == "ResourceNotFoundException" or status == 404:
         return UnknownTarget(
-            text, where=where, remedy="check name, region and account, or deploy it: heliosctl deploy lambda"
+            text, where=where, remedy="check name, region and account, or deploy the function: heliosctl deploy lambda"
         )
     if code == "InvalidParameterValueException" and "image" in message.lower():
         return BadImage(text, where=where, remedy=IMAGE_REMEDY)
     if status >= 500:
         return ProviderFailed(text, where=where)
     if "cannot be assumed" in message:
-        remedy = "let lambda.amazonaws.com assume it; for a role that was made just now, try again in ten seconds"
+        remedy = "let lambda.amazonaws.com assume the role; if the role is new, try again in ten seconds"
         return BadSettings(text, where=where, remedy=remedy)
-    return BadSettings(text, where=where, remedy="correct it and deploy again")
+    return BadSettings(text, where=where, remedy="correct the setting and deploy again")
 
 
 def _seconds(response: Mapping[str, Any]) -> float | None:
@@ -194,15 +199,15 @@ def _seconds(response: Mapping[str, Any]) -> float | None:
     return seconds if 0 <= seconds <= 3600 else None
 
 
-def _waited(error: Any, where: str) -> TargetError:
+def _waiter_error(error: Any, where: str) -> TargetError:
     last = error.last_response
     if "Error" in last:
         return _refusal(last, where)
-    found = last.get("Configuration", {})
+    settings = last.get("Configuration", {})
     for state, code, reason in (
         ("State", "StateReasonCode", "StateReason"),
         ("LastUpdateStatus", "LastUpdateStatusReasonCode", "LastUpdateStatusReason"),
     ):
-        if found.get(state) == "Failed":
-            return image_fault(str(found.get(code, "")), str(found.get(reason, "")), where)
-    return NotReady("it is not ready yet; Lambda is still at it", where=where)
+        if settings.get(state) == "Failed":
+            return image_fault(str(settings.get(code, "")), str(settings.get(reason, "")), where)
+    return NotReady("it is not ready yet: Lambda is still working on it", where=where)

@@ -1,7 +1,7 @@
-"""An AWS Lambda function of the worker's image, made or brought to what is wanted.
+"""Creates or updates the AWS Lambda function that runs the worker's image.
 
-Nothing is called that changes anything unless something differs. What others added, environment variables and tags,
-stays. An image is compared by its address: give one with a digest, or a tag that never moves.
+A call that changes the function is made only if a setting differs. Environment variables and tags that others added
+stay. Images are compared by address, so use an address with a digest, or a tag that never moves.
 """
 
 from collections.abc import Mapping
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import GetFunctionResponseTypeDef
 
 COMMAND = ("lambda",)
-"""What the worker's image is started with."""
+"""The command of the worker's image."""
 WAIT_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class LambdaFunction:
-    """What a function is to be like.
+    """The wanted settings of a function.
 
-    image: address in ECR, in the function's region. role: ARN of its execution role. memory: MiB, 128 to 10,240; a
-    processor for each 1,769. storage: MiB of /tmp, 512 to 10,240. timeout: seconds, at most 900. architecture:
-    x86_64 or arm64. reserved_concurrency: of the account's, for this function alone; None leaves it as it is.
+    image: address in ECR, in the function's region. role: ARN of the execution role. memory: MiB, 128 to 10,240; each
+    1,769 MiB come with one processor. storage: MiB of /tmp, 512 to 10,240. timeout: seconds, at most 900.
+    architecture: x86_64 or arm64. reserved_concurrency: part of the account's concurrency that is reserved for this
+    function; None leaves it unchanged.
     """
 
     image: str
@@ -43,23 +44,24 @@ class LambdaFunction:
 def ensure_function(
     client: "LambdaClient", name: str, wanted: LambdaFunction, where: str
 ) -> tuple[str, tuple[str, ...]]:
-    """Makes or updates a function and waits until it can be invoked. Blocks, for minutes where an image is new.
+    """Creates or updates a function and waits until it can be invoked. Blocks, for minutes if the image is new.
 
     Returns:
-        Its ARN, and what was changed.
+        Its ARN, and the changes in words.
 
     Raises:
-        BadSettings, AccessDenied: the function there cannot become ours, or not all of it may be seen.
-        botocore's errors: as they come.
+        BadSettings: the existing function does not run an image.
+        AccessDenied: the function's tags cannot be read.
+        Exception: botocore's errors, untranslated.
     """
     try:
-        found = client.get_function(FunctionName=name)
+        existing = client.get_function(FunctionName=name)
     except client.exceptions.ResourceNotFoundException:
         try:
             return _create(client, name, wanted)
-        except client.exceptions.ResourceConflictException:  # somebody else was faster
-            found = client.get_function(FunctionName=name)
-    return _update(client, name, wanted, found, where)
+        except client.exceptions.ResourceConflictException:  # another process was faster
+            existing = client.get_function(FunctionName=name)
+    return _update(client, name, wanted, existing, where)
 
 
 def _create(client: "LambdaClient", name: str, wanted: LambdaFunction) -> tuple[str, tuple[str, ...]]:
@@ -73,7 +75,7 @@ def _create(client: "LambdaClient", name: str, wanted: LambdaFunction) -> tuple[
         EphemeralStorage={"Size": wanted.storage},
         Timeout=wanted.timeout,
         Environment={"Variables": dict(wanted.environment)},
-        Architectures=[wanted.architecture],  # type: ignore[list-item]  # Lambda itself refuses another one
+        Architectures=[wanted.architecture],  # type: ignore[list-item]  # Lambda itself rejects other values
         Tags=dict(wanted.tags),
     )
     _wait(client, "function_active_v2", name)
@@ -85,24 +87,22 @@ def _create(client: "LambdaClient", name: str, wanted: LambdaFunction) -> tuple[
 
 
 def _update(
-    client: "LambdaClient", name: str, wanted: LambdaFunction, found: "GetFunctionResponseTypeDef", where: str
+    client: "LambdaClient", name: str, wanted: LambdaFunction, existing: "GetFunctionResponseTypeDef", where: str
 ) -> tuple[str, tuple[str, ...]]:
-    there = found["Configuration"]
-    if there.get("PackageType") != "Image":
-        raise BadSettings(
-            "there is a function of that name that is no image", where=where, remedy="choose another name"
-        )
-    if wanted.tags and "TagsError" in found:
-        raise AccessDenied("its tags cannot be seen", where=where, remedy="allow lambda:ListTags")
-    if there.get("State") == "Pending":
+    configuration = existing["Configuration"]
+    if configuration.get("PackageType") != "Image":
+        raise BadSettings("the function of that name does not run an image", where=where, remedy="choose another name")
+    if wanted.tags and "TagsError" in existing:
+        raise AccessDenied("its tags cannot be read", where=where, remedy="allow lambda:ListTags")
+    if configuration.get("State") == "Pending":
         _wait(client, "function_active_v2", name)
-    if there.get("LastUpdateStatus") == "InProgress":
+    if configuration.get("LastUpdateStatus") == "InProgress":
         _wait(client, "function_updated_v2", name)
-    settings, changes = differences(wanted, there)
+    settings, changes = differences(wanted, configuration)
     if settings:
         client.update_function_configuration(FunctionName=name, **settings)
         _wait(client, "function_updated_v2", name)
-    image, architectures = found.get("Code", {}).get("ImageUri", ""), there.get("Architectures", [])
+    image, architectures = existing.get("Code", {}).get("ImageUri", ""), configuration.get("Architectures", [])
     if image != wanted.image or architectures != [wanted.architecture]:
         client.update_function_code(
             FunctionName=name,
@@ -113,19 +113,19 @@ def _update(
         changes.append(
             changed("image", f"{image} ({', '.join(architectures)})", f"{wanted.image} ({wanted.architecture})")
         )
-    tags = {key: value for key, value in wanted.tags.items() if found.get("Tags", {}).get(key) != value}
+    tags = {key: value for key, value in wanted.tags.items() if existing.get("Tags", {}).get(key) != value}
     if tags:
-        client.tag_resource(Resource=there["FunctionArn"], Tags=tags)
+        client.tag_resource(Resource=configuration["FunctionArn"], Tags=tags)
         changes.append(f"tags {', '.join(sorted(tags))}")
-    reserved = found.get("Concurrency", {}).get("ReservedConcurrentExecutions")
+    reserved = existing.get("Concurrency", {}).get("ReservedConcurrentExecutions")
     if wanted.reserved_concurrency is not None and reserved != wanted.reserved_concurrency:
         client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=wanted.reserved_concurrency)
         changes.append(changed("reserved concurrency", reserved or "none", wanted.reserved_concurrency))
-    return there["FunctionArn"], tuple(changes)
+    return configuration["FunctionArn"], tuple(changes)
 
 
-def differences(wanted: LambdaFunction, there: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Arguments for UpdateFunctionConfiguration that bring a function's settings to what is wanted, and in words."""
+def differences(wanted: LambdaFunction, configuration: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The arguments of UpdateFunctionConfiguration for all settings that differ, and the changes in words."""
     settings: dict[str, Any] = {}
     changes: list[str] = []
 
@@ -134,14 +134,14 @@ def differences(wanted: LambdaFunction, there: Mapping[str, Any]) -> tuple[dict[
             settings[argument] = value
             changes.append(changed(what, before, after))
 
-    command = there.get("ImageConfigResponse", {}).get("ImageConfig", {}).get("Command", [])
+    command = configuration.get("ImageConfigResponse", {}).get("ImageConfig", {}).get("Command", [])
     compare("ImageConfig", "command", command, list(COMMAND), {"Command": list(COMMAND)})
-    compare("Role", "role", there.get("Role"), wanted.role, wanted.role)
-    compare("MemorySize", "memory", f"{there.get('MemorySize')} MiB", f"{wanted.memory} MiB", wanted.memory)
-    storage = f"{there.get('EphemeralStorage', {}).get('Size')} MiB"
+    compare("Role", "role", configuration.get("Role"), wanted.role, wanted.role)
+    compare("MemorySize", "memory", f"{configuration.get('MemorySize')} MiB", f"{wanted.memory} MiB", wanted.memory)
+    storage = f"{configuration.get('EphemeralStorage', {}).get('Size')} MiB"
     compare("EphemeralStorage", "storage", storage, f"{wanted.storage} MiB", {"Size": wanted.storage})
-    compare("Timeout", "timeout", f"{there.get('Timeout')} s", f"{wanted.timeout} s", wanted.timeout)
-    variables = there.get("Environment", {}).get("Variables", {})
+    compare("Timeout", "timeout", f"{configuration.get('Timeout')} s", f"{wanted.timeout} s", wanted.timeout)
+    variables = configuration.get("Environment", {}).get("Variables", {})
     merged = {**variables, **wanted.environment}
     if merged != variables:
         # Values may be secrets: names only.

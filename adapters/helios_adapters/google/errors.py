@@ -1,4 +1,4 @@
-"""What Google's libraries raise, and what Cloud Run answers in a worker's place, as our errors."""
+"""Translates the errors of Google's libraries, and Cloud Run's own answers to requests, into our errors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,10 +24,10 @@ from helios_adapters.replies import worker_reply
 from helios_crds.wire import Reply
 
 CREDENTIALS_REMEDY = (
-    "give this process an identity: GOOGLE_APPLICATION_CREDENTIALS with a service account's key or the impersonation "
+    "give this process credentials: GOOGLE_APPLICATION_CREDENTIALS with a service account's key or the impersonation "
     "of one, or a service account for its pod; docs/google-cloud.md says how"
 )
-POLICY_REMEDY = "allow it: docs/google-cloud.md has the roles"
+POLICY_REMEDY = "grant the permission: docs/google-cloud.md has the roles"
 IMAGE_REMEDY = "push the worker's image to Artifact Registry and deploy it again"
 NO_INSTANCE = "no available instance"
 IMAGE_REASONS = ("CONTAINER_", "HEALTH_CHECK_CONTAINER_ERROR")
@@ -35,7 +35,7 @@ PENDING_SECONDS = 5.0
 
 
 def google_error(error: Exception, where: str, *, seconds: float) -> TargetError:
-    """Our error for what a call of google.cloud or google.auth raised. seconds: how long it was waited for."""
+    """Our error for an exception of google.cloud or google.auth. seconds: how long the call waited."""
     import requests
     from google.api_core import exceptions as core
     from google.auth import exceptions as auth
@@ -63,7 +63,7 @@ def _refusal(error: Any, text: str, where: str) -> TargetError:
         case core.Forbidden():
             return AccessDenied(text, where=where, remedy=POLICY_REMEDY)
         case core.NotFound():
-            remedy = "check name, region and project, or deploy it: heliosctl deploy cloud-run"
+            remedy = "check name, region and project, or deploy the target: heliosctl deploy cloud-run"
             return UnknownTarget(text, where=where, remedy=remedy)
         case core.TooManyRequests():
             reason = quoted(str(getattr(error, "reason", None) or "quota"), 60)
@@ -77,18 +77,18 @@ def _refusal(error: Any, text: str, where: str) -> TargetError:
 
 
 def not_started(message: str, reason: str, where: str) -> BadImage | BadSettings:
-    """Our error for a service or job that Cloud Run could not bring up. reason: of its condition, "" if unknown."""
-    said = message.lower()
-    if reason.startswith(IMAGE_REASONS) or "image" in said or "failed to start" in said:
+    """Our error for a service or job that did not start. reason: of its condition, "" if unknown."""
+    text = message.lower()
+    if reason.startswith(IMAGE_REASONS) or "image" in text or "failed to start" in text:
         return BadImage(quoted(message), where=where, remedy=IMAGE_REMEDY)
-    return BadSettings(quoted(message), where=where, remedy="correct it and deploy again")
+    return BadSettings(quoted(message), where=where, remedy="correct the setting and deploy again")
 
 
 def service_reply(status: int, headers: Mapping[str, str], body: bytes, where: str, audience: str) -> Reply:
-    """The reply in the answer of a service, whether the worker gave it or Cloud Run's front end.
+    """The reply in the answer of a service, which comes from the worker or from Cloud Run's front end.
 
     Raises:
-        TargetError: what the status says.
+        TargetError: the answer is not a reply; the error depends on the status.
     """
     refusal = _front_end(status, headers, body, where, audience)
     if refusal is not None:
@@ -97,41 +97,43 @@ def service_reply(status: int, headers: Mapping[str, str], body: bytes, where: s
 
 
 def _front_end(status: int, headers: Mapping[str, str], body: bytes, where: str, audience: str) -> TargetError | None:
-    """Our error for what Cloud Run answers by itself; None where the worker speaks."""
+    """Our error for an answer of Cloud Run itself; None if the worker has answered."""
     text = f"status {status}: {quoted(body)}"
     is_json = headers.get("Content-Type", "").startswith("application/json")
     if status == 401:
-        remedy = "check the target's audience: it is the service's own address unless it has another one"
-        return AccessDenied(f"our token for {quoted(audience)} is not accepted, {text}", where=where, remedy=remedy)
+        remedy = "check the target's audience: without one, the token is for the service's own address"
+        return AccessDenied(
+            f"the identity token for {quoted(audience)} is not accepted, {text}", where=where, remedy=remedy
+        )
     if status == 403:
-        return AccessDenied(text, where=where, remedy="give our service account roles/run.invoker on the service")
+        return AccessDenied(
+            text, where=where, remedy="grant this process's service account roles/run.invoker on the service"
+        )
     if status == 404 and not is_json:
         return UnknownTarget(
-            text, where=where, remedy="check the service's address, or deploy it: heliosctl deploy cloud-run"
+            text, where=where, remedy="check the service's address, or deploy the service: heliosctl deploy cloud-run"
         )
     if status == 429:
         reason = "no instance" if NO_INSTANCE in text else "full"
         return Throttled(f"throttled, {reason}: {text}", where=where, reason=reason, retry_after=_seconds(headers))
     if status in (500, 503) and NO_INSTANCE in text:
         return ColdStartTimedOut(
-            f"no worker was up in time, {text}",
+            f"no worker started in time, {text}",
             where=where,
-            remedy="raise its maximum of instances, or keep some ready with --min-instances",
+            remedy="raise the service's maximum number of instances, or keep some ready with --min-instances",
         )
     if status in (502, 503):
         return Crashed(
             f"the worker ended without an answer, {text}",
             where=where,
-            remedy="give it more memory, of which its files in /tmp are a part",
+            remedy="give the service more memory: its files in /tmp are part of that",
         )
     if status == 504:
-        return TimedOut(text, where=where, remedy="raise the service's timeout, or cut smaller chunks")
+        return TimedOut(text, where=where, remedy="raise the service's timeout, or make smaller chunks")
     if status >= 500 and not is_json:
         return ProviderFailed(text, where=where)
     if status != 200 and not is_json:
-        return NotOurWorker(
-            text, where=where, remedy="check that the address is that of a service of the worker's image"
-        )
+        return NotOurWorker(text, where=where, remedy="check that the service at this address runs the worker's image")
     return None
 
 

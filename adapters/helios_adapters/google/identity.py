@@ -1,4 +1,4 @@
-"""Who we are to Google: credentials for its API, and identity tokens for a service of our own."""
+"""Credentials for Google's API, and identity tokens for calls of a Cloud Run service."""
 
 import os
 from typing import Any
@@ -8,15 +8,16 @@ from helios_adapters.errors import BadSettings, MissingExtra
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 ENDPOINT = "HELIOS_CLOUD_RUN_ENDPOINT"
-"""Environment variable with another address for Cloud Run's API, such as a test's server."""
+"""Environment variable with another address of Cloud Run's API, such as a test server's."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class IdTokens:
-    """Identity tokens for one audience, each used until near its end. Blocks; not for two threads at once.
+    """Identity tokens for one audience, each used until shortly before it expires. Blocks; not thread-safe.
 
-    As google-auth finds an identity: the file that GOOGLE_APPLICATION_CREDENTIALS names, with a service account's key
-    or the impersonation of one, else the metadata server of the machine or pod. A person's own login gives none.
+    google-auth takes credentials from the file that GOOGLE_APPLICATION_CREDENTIALS names, with a service account's key
+    or an impersonation of it, or else from the metadata server of the machine or pod. A personal login gives no
+    identity tokens.
     """
 
     def __init__(self, audience: str, where: str) -> None:
@@ -25,11 +26,11 @@ class IdTokens:
         self._credentials: Any = None
 
     def token(self) -> str:
-        """A token that is good for some minutes at least.
+        """A token that is valid for some minutes at least.
 
         Raises:
-            MissingExtra: the libraries are not there.
-            google.auth.exceptions.GoogleAuthError: we have no identity, or it was refused.
+            MissingExtra: the libraries are not installed.
+            google.auth.exceptions.GoogleAuthError: there are no credentials, or they were rejected.
         """
         try:
             from google.auth.transport.requests import Request
@@ -43,15 +44,15 @@ class IdTokens:
         return str(self._credentials.token)
 
     def forget(self) -> None:
-        """The next token is a new one: this one was refused."""
+        """Drops a rejected token, so that the next one is new."""
         self._credentials = None
 
 
 def api_clients(where: str, *kinds: str) -> list[Any]:
-    """Clients of run_v2, such as ServicesClient, over HTTP and with the environment's credentials.
+    """Clients of run_v2, such as ServicesClient, over HTTP, with the environment's credentials.
 
     Raises:
-        MissingExtra: the libraries are not there.
+        MissingExtra: the libraries are not installed.
         google.auth.exceptions.GoogleAuthError: there are no credentials.
     """
     try:
@@ -66,10 +67,10 @@ def api_clients(where: str, *kinds: str) -> list[Any]:
 
 
 def checked_address(address: str, where: str) -> str:
-    """An address that a token may be sent to: over https, or on this machine.
+    """The address, checked to be one that may get a token: with https, or on this machine.
 
     Raises:
-        BadSettings: it is none.
+        BadSettings: a token may not be sent to this address.
     """
     try:
         parts = urlsplit(address)
@@ -78,4 +79,6 @@ def checked_address(address: str, where: str) -> str:
         host = scheme = ""
     if host and not parts.username and (scheme == "https" or (scheme == "http" and host in LOOPBACK)):
         return address.rstrip("/")
-    raise BadSettings(f"{address} is no address to send a token to", where=where, remedy="write https://…")
+    raise BadSettings(
+        f"{address} is not an address that may get a token", where=where, remedy="use an https:// address"
+    )

@@ -1,6 +1,6 @@
 """Cloud Run's API for one job: the job itself, and its executions by name. Each call runs in a thread.
 
-An execution hands back an exit code and no more. That is enough for a chunk: its manifest in the store is the result.
+An execution returns only an exit code. That is enough for a chunk, whose result is its manifest in the store.
 """
 
 import asyncio
@@ -19,85 +19,85 @@ from helios_crds.wire import ExitCode, Payload, Reply
 T = TypeVar("T")
 
 KEY = "HELIOS_EXECUTION_KEY"
-"""Variable of an execution by which whoever began it finds it again."""
+"""Environment variable of an execution, by which a later process finds it."""
 CALLS = 16
-"""Calls at once. Others wait for their turn: that is a matter of seconds, and no reason to refuse an attempt."""
+"""Concurrent calls. More calls wait for a slot: that takes seconds and is no reason to reject an attempt."""
 LISTED = 1000
 
 
 class JobApi:
     """One job.
 
-    resource: its name in the API. where: the same for people.
+    resource: the job's name in the API. where: the job, for people.
     """
 
     def __init__(self, resource: str, where: str) -> None:
         self._resource = resource
         self._where = where
-        self._turns = asyncio.Semaphore(CALLS)
+        self._slots = asyncio.Semaphore(CALLS)
         self._calls = CallPool(8 * CALLS, where)
         self._jobs: Any = None
         self._executions: Any = None
         self._tasks: Any = None
 
     async def ensure(self, wanted: CloudRunService | None) -> tuple[tuple[str, ...], float]:
-        """Makes the job ready, or finds out that it is. wanted: None takes it as it is.
+        """Makes the job ready, or checks that it is. wanted: its settings; None: the job is used as it is.
 
         Returns:
-            What was changed, in words, and GiB of a worker.
+            The changes in words, and the GiB of a worker.
 
         Raises:
-            TargetError: why it cannot be run.
+            TargetError: the job cannot be run.
         """
         return await self._called(lambda: self._ensure(wanted), DEPLOY_SECONDS)
 
     async def begin(self, payload: Payload, key: str) -> str:
-        """Begins an execution. key: what `find` finds it by; "": nobody will look for it.
+        """Starts an execution. key: for `find`; "": it will not be searched for.
 
         Returns:
-            Its name, for `outcome` and `cancel`.
+            The execution's name, for `outcome` and `cancel`.
 
         Raises:
-            NoRoom, Unusable, WorkerLost: it was not begun, or nobody knows: begin it again.
+            NoCapacity, Unusable, WorkerLost: it was not started, or that is unknown: start it again.
         """
         return await self._called(lambda: self._run(payload, key))
 
     async def outcome(self, name: str) -> Reply | None:
-        """How an execution ended; None while it goes on. Exit code 0 is all that there is to a chunk that is done.
+        """The outcome of an execution; None while it runs. The reply to a finished chunk has only exit code 0.
 
         Raises:
             WorkerLost: it ended without an exit code, or it is gone.
-            Unseen: it could not be looked at.
+            Unseen: the state of the execution could not be read.
         """
         try:
-            execution, task = await self._called(lambda: self._look_at(name))
+            execution, task = await self._called(lambda: self._state_of(name))
         except UnknownTarget:
-            raise Crashed(f"there is no execution {name} any more", where=self._where) from None
+            raise Crashed(f"the execution {name} is gone", where=self._where) from None
         except TargetError as error:
             raise Unseen(error.message, where=self._where, remedy=error.remedy) from error
         return self._verdict(execution, task)
 
     async def cancel(self, name: str) -> None:
-        """Has an execution end, if it has not. Returns before it does: `outcome` says when.
+        """Requests the end of an execution. Returns before it has ended, which `outcome` shows.
 
         Raises:
-            TargetError: it was not told to.
+            TargetError: the request failed.
         """
         await self._called(lambda: self._cancel(name))
 
     async def find(self, key: str) -> str | None:
-        """Name of the newest execution under way with a key, among the job's last LISTED ones.
+        """Name of the newest running execution with a key, among the job's last LISTED executions.
 
-        For whoever may have died between `begin` and making a note of the name. One that has ended is not found: what
-        it did is in the store, and a key may be given again after it.
+        It serves a process whose predecessor died after `begin`. Ended executions are skipped: their result is in the
+        store, and their key may be used again.
 
         Raises:
-            TargetError: nobody could look.
+            TargetError: the executions could not be listed.
         """
         return await self._called(lambda: self._find(key))
 
     async def _called(self, call: Callable[[], T], seconds: float = CONTROL_SECONDS) -> T:
-        async with self._turns:
+        async with self._slots:
             return await self._calls.run(lambda: translated(call, self._where, seconds))
 
     def _ensure(self, wanted: CloudRunService | None) -> tuple[tuple[str, ...], float]:
@@ -119,7 +119,7 @@ class JobApi:
             changes = ("created",)
             try:
                 job = self._jobs.create_job(parent=parent, job=job, job_id=job_id).result(timeout=DEPLOY_SECONDS)
-            except AlreadyExists:  # somebody else was faster
+            except AlreadyExists:  # another process was faster
                 job, changes = self._jobs.get_job(name=self._resource, timeout=CONTROL_SECONDS), ()
         if wanted is not None and not changes:
             changes = shape_job(job, wanted)
@@ -141,7 +141,7 @@ class JobApi:
         )
         return str(self._jobs.run_job(request=request, timeout=CONTROL_SECONDS).metadata.name)
 
-    def _look_at(self, name: str) -> tuple[Any, Any]:
+    def _state_of(self, name: str) -> tuple[Any, Any]:
         """An execution, and its task if it failed."""
         execution = self._executions.get_execution(name=name, timeout=CONTROL_SECONDS)
         if not execution.completion_time or execution.succeeded_count or execution.cancelled_count:
@@ -159,10 +159,10 @@ class JobApi:
         return self._failure(execution, task)
 
     def _failure(self, execution: Any, task: Any) -> Reply:
-        """What is known of a failure: the task's exit code, Cloud Run's message, and where the worker's log is."""
+        """The failure of an execution: the task's exit code, Cloud Run's message, and the log's address."""
         where = self._where
         said = next((each.message for each in execution.conditions if each.type_ == "Completed"), "")
-        text = f"{quoted(said) or 'it failed'} (log: {quoted(execution.log_uri)})"
+        text = f"{quoted(said) or 'the execution failed'} (log: {quoted(execution.log_uri)})"
         result = task.last_attempt_result if task is not None else None
         if result is not None and result.exit_code and not result.term_signal:
             return Reply(exitCode=result.exit_code, stderr=f"{where}: {text}")
@@ -170,7 +170,7 @@ class JobApi:
         if "memory" in what or (result is not None and result.term_signal == 9):
             raise OutOfMemory(text, where=where, remedy="give the job more memory")
         if "timeout" in what or "timed out" in what or "deadline" in what:
-            raise TimedOut(text, where=where, remedy="raise the job's timeout, or cut smaller chunks")
+            raise TimedOut(text, where=where, remedy="raise the job's timeout, or make smaller chunks")
         raise Crashed(text, where=where)
 
     def _cancel(self, name: str) -> None:

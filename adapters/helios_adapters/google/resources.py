@@ -1,7 +1,7 @@
-"""A Cloud Run service and job of the worker's image: what they are to be like, and how what is there differs.
+"""Cloud Run services and jobs that run the worker's image: the wanted settings, and the differences from them.
 
-What others set on them stays: only what is compared here is written. An image is compared by its address: give one
-with a digest, or a tag that never moves.
+Only the settings that are compared here are written; all others stay. Images are compared by address, so use an
+address with a digest, or a tag that never moves.
 """
 
 import re
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 PORT = 8080
 UNITS = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("KMGT", 1)}
-"""Bytes, by the letters of a quantity of memory."""
+"""Bytes of each unit in a quantity of memory."""
 RESERVE_SHARE, RESERVE_SECONDS = 0.1, 10
-"""Of a service's timeout, what is left for an answer that the time was not enough: the lesser of the two."""
+"""The smaller of the two is the part of a service's timeout that is reserved for the answer at a time limit."""
 
 
 @dataclass(frozen=True)
 class CloudRunService:
-    """What a service or job is to be like.
+    """The wanted settings of a service or job.
 
-    image: address in Artifact Registry. cpu: such as "2". memory: such as "4Gi"; files in /tmp are a part of it.
-    timeout: seconds of a request (3,600 at most) or of a job's execution. service_account: whose rights it has; ""
-    for the project's default one. concurrency, minimum, maximum: payloads in an instance, and instances; a service's
-    alone.
+    image: address in Artifact Registry. cpu: such as "2". memory: such as "4Gi", including files in /tmp.
+    timeout: seconds of a request (at most 3,600) or of a job's execution. service_account: the account that it runs
+    as; "" for the project's default. For services only: concurrency: payloads in an instance; minimum, maximum:
+    number of instances.
     """
 
     image: str
@@ -45,7 +45,7 @@ class CloudRunService:
 
 
 def shape_service(service: "run_v2.Service", wanted: CloudRunService) -> tuple[str, ...]:
-    """Brings a service to what is wanted, in place. Returns what was changed, in words; a new one differs in all."""
+    """Changes a service to the wanted settings, in place. Returns the changes in words."""
     template = service.template
     changes = _shape_container(_container(template), wanted, serving(wanted), "service")
     account = wanted.service_account or template.service_account
@@ -74,13 +74,13 @@ def shape_service(service: "run_v2.Service", wanted: CloudRunService) -> tuple[s
 
 
 def serving(wanted: CloudRunService) -> tuple[str, ...]:
-    """What the worker's image is started with as a service."""
+    """The arguments of the worker's image in a service."""
     seconds = wanted.timeout - min(RESERVE_SECONDS, wanted.timeout * RESERVE_SHARE)
     return "serve", "--concurrency", str(wanted.concurrency), "--seconds", f"{seconds:g}"
 
 
 def shape_job(job: "run_v2.Job", wanted: CloudRunService) -> tuple[str, ...]:
-    """As shape_service, for a job: one task, tried once, for how often is for our policy to say."""
+    """As shape_service, for a job: one task without retries, since our policy decides on retries."""
     job.template.task_count = 1
     template = job.template.template
     changes = _shape_container(_container(template), wanted, (), "job")
@@ -127,10 +127,10 @@ def _shape_container(
 
 
 def memory_of(template: Any) -> float:
-    """GiB that a worker of a service's or job's template has; 0 where it does not say."""
+    """GiB of memory in the template of a service or job; 0 if it has no limit."""
     limits = template.containers[0].resources.limits if template.containers else {}
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGT]i?|k|)", limits.get("memory", ""))
-    return float(found[1]) * UNITS[found[2]] / UNITS["Gi"] if found else 0.0
+    quantity = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGT]i?|k|)", limits.get("memory", ""))
+    return float(quantity[1]) * UNITS[quantity[2]] / UNITS["Gi"] if quantity else 0.0
 
 
 def _container(template: Any) -> "run_v2.Container":
@@ -143,7 +143,7 @@ def _container(template: Any) -> "run_v2.Container":
 
 
 def _second_generation(template: Any) -> list[str]:
-    """Chromium needs the whole of Linux, which the first generation does not give."""
+    """Sets the second generation: Chromium needs a full Linux kernel, which the first generation lacks."""
     from google.cloud import run_v2
 
     wanted = run_v2.ExecutionEnvironment.EXECUTION_ENVIRONMENT_GEN2

@@ -1,7 +1,7 @@
-"""A Cloud Run service as a target: one POST for each payload, with an identity token of ours.
+"""A Cloud Run service as a target: one POST for each payload, with an identity token.
 
-The service stays private: who may call it is for the project's policy to say. A call that is cancelled here ends its
-connection; the worker may go on with it, and its commit is as good as any.
+The service stays private: the project's IAM policy says who may call it. Cancelling a call closes its connection. The
+worker may continue, and its commit counts like any other.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from helios_adapters.errors import (
     ConnectionLost,
     Garbled,
     MissingExtra,
-    NoRoom,
+    NoCapacity,
     NotReady,
     TargetError,
     TimedOut,
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 MAX_TIMEOUT = 3600
 MARGIN_SECONDS = 30
-"""How much longer than a request may take its answer is waited for: a cold start is not part of its timeout."""
+"""How long to wait for an answer beyond the service's timeout, which does not include a cold start."""
 CONTROL_SECONDS = 60
 DEPLOY_SECONDS = 600
 CONNECT_SECONDS = 10
@@ -44,11 +44,11 @@ CONNECT_SECONDS = 10
 
 @dataclass(frozen=True)
 class CloudRunConfig:
-    """Which service, and how many payloads it is given at once.
+    """A service, and how many payloads it gets at once.
 
-    url: its address, for one that is there and of which nothing else need be known; or name, region and project.
-    audience: of the token; None for the address. service: what it is to be like; None: it is taken as it is.
-    margin: seconds that an answer is waited for beyond the service's own timeout.
+    url: address of an existing service, instead of name, region and project.
+    audience: of the token; None for the address. service: the wanted settings; None: the service is used as it is.
+    margin: how many seconds to wait for an answer beyond the service's timeout.
     """
 
     url: str = ""
@@ -62,7 +62,7 @@ class CloudRunConfig:
 
     @property
     def where(self) -> str:
-        """For people: which service."""
+        """The service, for people."""
         if self.name:
             return f"Cloud Run service {self.name} in {self.region} of {self.project}"
         return f"Cloud Run service {self.url}"
@@ -70,7 +70,7 @@ class CloudRunConfig:
 
 @dataclass
 class _Open:
-    """What invoke needs. Made by deploy."""
+    """The state that `invoke` needs. `deploy` creates it."""
 
     config: CloudRunConfig
     url: str
@@ -90,36 +90,36 @@ class CloudRunAdapter(CloudAdapter[CloudRunConfig]):
         self._open: _Open | None = None
 
     async def deploy(self, config: CloudRunConfig) -> Deployment:
-        """Makes the service ready, or finds out where it is and how long a request may take.
+        """Makes the service ready, or reads its address and timeout.
 
         Raises:
-            TargetError: why it cannot be invoked.
+            TargetError: the service cannot be invoked.
         """
         await self.close()
         where = config.where
         calls = CallPool(4, where)
         if config.url:
-            found = _Found(config.url, MAX_TIMEOUT, ())
+            service = _Service(config.url, MAX_TIMEOUT, ())
         else:
             wait = DEPLOY_SECONDS if config.service is not None else CONTROL_SECONDS
-            found = await calls.run(lambda: translated(lambda: _ensure(config), where, wait))
-        url = checked_address(found.url, where)
+            service = await calls.run(lambda: translated(lambda: _ensure(config), where, wait))
+        url = checked_address(service.url, where)
         audience = config.audience or url
         tokens = IdTokens(audience, where)
-        self._open = _Open(config, url, audience, found.timeout + config.margin, _session(where), tokens, calls)
-        return Deployment(where, config.slots, found.memory, url, found.changes)
+        self._open = _Open(config, url, audience, service.timeout + config.margin, _session(where), tokens, calls)
+        return Deployment(where, config.slots, service.memory, url, service.changes)
 
     async def invoke(self, payload: Payload, key: str = "") -> Reply:
-        """Has the service do one stage.
+        """Runs one stage in the service.
 
         Raises:
-            NoRoom, Unusable, WorkerLost, BadAnswer: see helios_adapters.errors.
+            NoCapacity, Unusable, WorkerLost, BadAnswer: see helios_adapters.errors.
         """
         target = self._open
         assert target is not None, "deploy comes first"
         where = target.config.where
         if target.active >= target.config.slots:
-            raise NoRoom(f"{target.active} requests are under way, and no more are made at once", where=where)
+            raise NoCapacity(f"{target.active} requests are under way: that is the limit", where=where)
         target.active += 1
         try:
             token = await self._token(target)
@@ -133,7 +133,7 @@ class CloudRunAdapter(CloudAdapter[CloudRunConfig]):
             raise
 
     async def close(self) -> None:
-        """Ends all connections, and with them what is under way."""
+        """Closes all connections, which ends running calls."""
         if self._open is not None:
             await self._open.session.close()
             self._open = None
@@ -144,7 +144,7 @@ class CloudRunAdapter(CloudAdapter[CloudRunConfig]):
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Service:
     url: str
     timeout: float
     changes: tuple[str, ...]
@@ -152,7 +152,7 @@ class _Found:
 
 
 def translated(call: Callable[[], T], where: str, seconds: float) -> T:
-    """A call of Google's libraries; what it raises is one of our errors."""
+    """Makes a call of Google's libraries. Its exceptions become our errors."""
     try:
         return call()
     except TargetError:
@@ -166,7 +166,7 @@ def _session(where: str) -> "aiohttp.ClientSession":
         import aiohttp
     except ModuleNotFoundError:
         raise MissingExtra("gcp", where=where) from None
-    # An answer that is packed could be much larger than it looks, so none is asked for and none is unpacked.
+    # A compressed answer could be far larger than its size shows, so none is requested and none is decompressed.
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         auto_decompress=False,
@@ -192,18 +192,18 @@ async def _post(target: _Open, data: bytes, token: str) -> tuple[int, dict[str, 
                 body += part
             return response.status, dict(response.headers), bytes(body)
     except aiohttp.InvalidURL as error:
-        raise BadSettings(f"{quoted(str(error))} is no address", where=where) from error
+        raise BadSettings(f"{quoted(str(error))} is not a valid address", where=where) from error
     except aiohttp.ConnectionTimeoutError as error:
         raise ConnectionLost(f"no connection within {CONNECT_SECONDS} s", where=where) from error
     except TimeoutError as error:
-        raise TimedOut(f"no whole answer within {seconds:g} s", where=where) from error
+        raise TimedOut(f"no complete answer within {seconds:g} s", where=where) from error
     except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
         raise ConnectionLost(quoted(str(error) or type(error).__name__), where=where) from error
     except aiohttp.ClientError as error:
-        raise Garbled(f"no HTTP: {quoted(str(error))}", where=where) from error
+        raise Garbled(f"the answer is not HTTP: {quoted(str(error))}", where=where) from error
 
 
-def _ensure(config: CloudRunConfig) -> _Found:
+def _ensure(config: CloudRunConfig) -> _Service:
     where = config.where
     (client,) = api_clients(where, "ServicesClient")
     from google.api_core.exceptions import AlreadyExists, NotFound
@@ -222,24 +222,24 @@ def _ensure(config: CloudRunConfig) -> _Found:
         try:
             operation = client.create_service(parent=parent, service=service, service_id=config.name)
             service = operation.result(timeout=DEPLOY_SECONDS)
-        except AlreadyExists:  # somebody else was faster
+        except AlreadyExists:  # another process was faster
             service, changes = client.get_service(name=name, timeout=CONTROL_SECONDS), ()
     if config.service is not None and not changes:
         changes = shape_service(service, config.service)
         if changes:
             service = client.update_service(service=service).result(timeout=DEPLOY_SECONDS)
     check_ready(service, where)
-    return _Found(
+    return _Service(
         service.uri, service.template.timeout.total_seconds() or MAX_TIMEOUT, changes, memory_of(service.template)
     )
 
 
 def check_ready(resource: Any, where: str) -> None:
-    """Passes a service or job that is up.
+    """Checks that a service or job is ready.
 
     Raises:
         NotReady: it is being changed.
-        BadImage, BadSettings: it could not be brought up; the message is Cloud Run's.
+        BadImage, BadSettings: it did not start; the message is Cloud Run's.
     """
     from google.cloud import run_v2
 

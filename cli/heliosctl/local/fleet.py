@@ -17,7 +17,7 @@ from helios_adapters import (
     Call,
     CloudAdapter,
     Health,
-    NoRoom,
+    NoCapacity,
     TargetError,
     TargetHealth,
     Verdict,
@@ -156,11 +156,11 @@ class Fleet:
                 return Verdict("unusable")
             if answer.exitCode == ExitCode.DONE and isinstance(frames := result.get("frames"), int):
                 self._listener.frames(payload.chunkIndex, frames)  # workers of this machine tell of them by themselves
-        if isinstance(answer, NoRoom) and name not in self._full:
+        if isinstance(answer, NoCapacity) and name not in self._full:
             self._full.add(name)
             self._listener.say(f"{name} is full: {answer.message}; sending it fewer chunks for a while")
         call = Call(name, OWNER, f"{payload.jobPath} {payload.chunkIndex}")
-        return self._health.heard(call, answer, others=target.active, is_wanted=is_wanted())
+        return self._health.record_answer(call, answer, others=target.active, is_wanted=is_wanted())
 
     def cancel(self, name: str, key: str) -> None:
         """The result of an attempt is not awaited any more. What cannot be ended takes a slot until it is over."""

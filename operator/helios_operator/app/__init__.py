@@ -1,1 +1,1 @@
-"""The program: kopf's handlers, what feeds the controller, logs."""
+"""The program: kopf's handlers, the sources of events for the controller, logs."""

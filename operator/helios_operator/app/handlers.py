@@ -1,4 +1,4 @@
-"""kopf's part: RenderJobs and RenderTargets come in, the controller's tasks are started and ended."""
+"""kopf's handlers: they pass RenderJobs and RenderTargets to the controller, and start and end its tasks."""
 
 import asyncio
 import os
@@ -19,12 +19,12 @@ from helios_operator.kube import paths
 from helios_operator.kube.client import PAGE, Client
 from helios_operator.kube.leader_election import lead
 from helios_operator.kube.reflector import Reflector
-from helios_operator.kube.resync import Collected, Resync
+from helios_operator.kube.resync import Callbacks, Resync
 from helios_operator.model.config import Config
 
 
 async def connect() -> ApiClient:
-    """A client by the pod's service account, or by a kubeconfig."""
+    """A client with the pod's service account, or with a kubeconfig outside of a cluster."""
     try:
         client_config.load_incluster_config()  # type: ignore[no-untyped-call]
     except client_config.ConfigException:
@@ -33,9 +33,9 @@ async def connect() -> ApiClient:
 
 
 async def follow(controller: Controller, client: Client, resync: Resync, namespace: str) -> None:
-    """Lists all that there is, and only then lets the controller decide."""
+    """Lists all objects first, and only then starts the controller."""
     sources: list[Reflector | Resync] = [
-        watch_jobs(client, controller, namespace, resync.ask),
+        watch_jobs(client, controller, namespace, resync.request),
         watch_pods(client, controller, namespace),
         resync,
     ]
@@ -49,10 +49,10 @@ async def follow(controller: Controller, client: Client, resync: Resync, namespa
 
 @dataclass(frozen=True)
 class Setup:
-    """Where and how the operator works.
+    """Where the operator works.
 
-    namespace: the only one it looks after; "": all. lease: namespace and name of the Lease to hold; None: none.
-    metrics_port: where Prometheus may ask; 0: nowhere.
+    namespace: the only namespace to watch; "" means all. lease: namespace and name of the Lease to hold; None: no
+    leader election. metrics_port: port for Prometheus; 0: no metrics.
     """
 
     namespace: str = ""
@@ -63,29 +63,29 @@ class Setup:
 def register(
     registry: kopf.OperatorRegistry, config: Config, setup: Setup, fail: Callable[[BaseException], None]
 ) -> None:
-    """Adds the handlers. fail: told when the controller has ended by an error, to end the process."""
+    """Adds the handlers. fail: called with the error when the controller has ended, to end the process."""
     running: dict[str, Any] = {}
 
     @kopf.on.login(registry=registry)
     def login(**given: Any) -> kopf.ConnectionInfo | None:
-        # A registry of our own comes without kopf's; asked again when the API server says 401.
-        found = kopf.login_with_service_account(**given)
+        # Our own registry lacks kopf's login handlers. kopf calls this again after a 401.
+        connection = kopf.login_with_service_account(**given)
         host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
-        if found is None or not host:
-            return found or kopf.login_with_kubeconfig(**given)
-        # By address, as the client does: kopf asks the cluster's DNS, which need not be there.
-        return replace(found, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
+        if connection is None or not host:
+            return connection or kopf.login_with_kubeconfig(**given)
+        # The server's IP address, as the client uses it: kopf would need the cluster's DNS, which may be down.
+        return replace(connection, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
     @kopf.on.startup(registry=registry)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
-        settings.posting.enabled = False  # events are written by us, about what people ask for
+        settings.posting.enabled = False  # the EventRecorder writes the Events
         settings.watching.chunk_size = PAGE
         api = await connect()
         client = Client(api)
         controller = Controller(client, config)
         render_jobs = paths.render_jobs(setup.namespace)
-        targets = Collected(controller.put_target, controller.keep_targets)
-        jobs = Collected(controller.put_render_job, controller.keep_render_jobs)
+        targets = Callbacks(controller.put_target, controller.keep_targets)
+        jobs = Callbacks(controller.put_render_job, controller.keep_render_jobs)
         resync = Resync(client, {paths.TARGETS: targets, render_jobs: jobs})
         if setup.metrics_port:
             metrics.serve(setup.metrics_port, controller.render_jobs)
@@ -110,7 +110,7 @@ def register(
             running["controller"].drop_render_job(body["metadata"]["uid"])
         else:
             running["controller"].put_render_job(dict(body))
-        running["resync"].heard(type)
+        running["resync"].on_event(type)
 
     @kopf.on.event(GROUP, VERSION, RENDER_TARGETS, registry=registry)
     async def on_target(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
@@ -118,4 +118,4 @@ def register(
             running["controller"].drop_target(body["metadata"]["name"], body["metadata"]["uid"])
         else:
             running["controller"].put_target(dict(body))
-        running["resync"].heard(type)
+        running["resync"].on_event(type)

@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line: ours with fields, those of the libraries as they come."""
+"""Logs as one JSON object per line: our entries with fields, those of libraries as messages."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""What feeds the controller: Jobs and pods."""
+"""The controller's sources of Jobs and pods."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from helios_operator.manifests.names import SELECTOR
 
 
 def watch_jobs(client: Client, controller: Controller, namespace: str, on_gap: Callable[[], None]) -> Reflector:
-    """Keeps the controller's Jobs."""
+    """A reflector that keeps the controller's Jobs up to date."""
     children, queue = controller.children, controller.queue
 
     def on_listed(uids: set[str], at: int) -> None:
@@ -27,7 +27,7 @@ def watch_jobs(client: Client, controller: Controller, namespace: str, on_gap: C
 
 
 def watch_pods(client: Client, controller: Controller, namespace: str) -> Reflector:
-    """Keeps the controller's pods."""
+    """A reflector that keeps the controller's pods up to date."""
     children, queue = controller.children, controller.queue
 
     def on_listed(uids: set[str], at: int) -> None:

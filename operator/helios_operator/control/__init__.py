@@ -1,1 +1,1 @@
-"""The loop: what is observed goes through the decision, and the decision is carried out."""
+"""The control loop: observe, decide, carry out the decision."""

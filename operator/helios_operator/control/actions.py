@@ -1,4 +1,4 @@
-"""A decision carried out: status first, then Jobs. Each step may be the last one that happens."""
+"""Writes to the API server: a status, a Job with its inputs, a deletion. The operator may die after any of them."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]
 
 
-class NameTaken(Exception):
-    """A child's name is held by an object that is not ours; it is left alone."""
+class NameInUse(Exception):
+    """An object of another owner has a child's name. That object is left unchanged."""
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"{kind} {name}")
@@ -33,37 +33,37 @@ class NameTaken(Exception):
 
 
 class Actions:
-    """Writes for RenderJobs; what the API server answers goes into the cache at once."""
+    """Writes for RenderJobs. Answers of the API server go into the cache at once."""
 
     def __init__(self, client: Client, children: Children) -> None:
         self._client = client
         self._children = children
 
     async def write_status(self, job: JobRef, status: RenderJobStatus, resource_version: str) -> Object:
-        """Replaces the status, if the RenderJob is still what was looked at.
+        """Replaces the status, if the RenderJob still has the observed version.
 
         Raises:
-            ApiError: 409, if it is not.
+            ApiError: with status 409 if the RenderJob has changed, or for any other failure.
         """
         fields = status.model_dump(mode="json")
         body = {"metadata": {"resourceVersion": resource_version, "uid": job.uid}, "status": fields}
         return await self._client.patch(f"{paths.render_jobs(job.namespace)}/{job.name}/status", body)
 
     async def find(self, job: JobRef) -> Object | None:
-        """A RenderJob as it is now; None if it is gone, even if another has its name."""
+        """The RenderJob as it is now; None if it is gone, even if another one has its name."""
         try:
-            found = await self._client.get(f"{paths.render_jobs(job.namespace)}/{job.name}")
+            body = await self._client.get(f"{paths.render_jobs(job.namespace)}/{job.name}")
         except ApiError as error:
-            if error.reason != "NotFound":  # a path that is not served yet is a 404 without a reason
+            if error.reason != "NotFound":  # a path that is not served yet gives a 404 without a reason
                 raise
             return None
-        return found if found["metadata"]["uid"] == job.uid else None
+        return body if body["metadata"]["uid"] == job.uid else None
 
     async def start(self, job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, config: Config) -> None:
-        """Creates an attempt's Job, and before a plan what it reads.
+        """Creates an attempt's Job, and before a plan its ConfigMap and claim.
 
         Raises:
-            NameTaken: another owner has the name.
+            NameInUse: another owner has the name.
         """
         if start.work.stage is Stage.PLAN:
             await self._prepare(job, config)
@@ -90,20 +90,20 @@ class Actions:
                     raise
 
     async def _create(self, path: str, body: Object, job: ObservedJob) -> Object:
-        """Creates a child, or finds the one that an earlier life of ours created."""
+        """Creates a child, or returns the one that this operator or its predecessor created."""
         try:
             return await self._client.create(path, body)
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
         name = body["metadata"]["name"]
-        found = await self._client.get(f"{path}/{name}")
-        if owner_uid(found) != job.uid:
-            raise NameTaken(body["kind"], name)
-        return found
+        existing = await self._client.get(f"{path}/{name}")
+        if owner_uid(existing) != job.uid:
+            raise NameInUse(body["kind"], name)
+        return existing
 
     async def is_free(self, job: ObservedJob, conflict: NameConflict) -> bool:
-        """Whether a name that was taken is free by now, or ours."""
+        """Whether a name that conflicted is free now, or belongs to a child of this RenderJob."""
         path = paths.jobs(job.namespace) if conflict.kind == "Job" else paths.core("configmaps", job.namespace)
         try:
             return owner_uid(await self._client.get(f"{path}/{conflict.name}")) == job.uid
@@ -114,5 +114,5 @@ class Actions:
 
 
 def about(job: JobRef) -> dict[str, str]:
-    """What every line of the log about a RenderJob says."""
+    """The fields of every log line about a RenderJob."""
     return {"render_job": f"{job.namespace}/{job.name}"}

@@ -1,7 +1,7 @@
-"""Slots for chunks on every target: who holds them, how they are shared, and who learns that some became free.
+"""Slots for chunks on every target: which RenderJobs hold them, their fair shares, and which to wake for free slots.
 
-Shares are kept as demands change: one share costs no look at all RenderJobs. What `FairShare` says equals `shares`
-over all demands.
+`FairShare` updates its queues as demands change, so one share does not cost a walk over all RenderJobs. Its result
+equals that of `shares` over all demands.
 """
 
 from bisect import bisect_left, insort
@@ -22,12 +22,12 @@ from helios_operator.model.observation import InvalidJob, ObservedJob, TargetCap
 from helios_operator.model.state import Attempt
 from helios_operator.observed.children import Children, holds_slot
 
-GATHERING = 1.0
-"""Seconds for which freed slots are gathered before those are woken who could use them."""
+COLLECT_SECONDS = 1.0
+"""For how long freed slots are collected before RenderJobs that could use them are woken."""
 
 
 class Capacity:
-    """The slots of all targets. wake: told the UID of a RenderJob that may have more slots than it was granted."""
+    """The slots of all targets. wake: called with the UID of a RenderJob that may be granted more slots."""
 
     def __init__(self, targets: RenderTargets, children: Children, wake: Callable[[str], None]) -> None:
         self._targets = targets
@@ -38,14 +38,14 @@ class Capacity:
         self._freed = WorkQueue()
 
     def limits(self, job: ObservedJob, targets: Mapping[str, RenderTargetSpec]) -> Mapping[str, int]:
-        """Chunks of all RenderJobs at once that each target which this one names may still be given."""
+        """For each target that a RenderJob names: how many concurrent chunks of all RenderJobs it may have."""
         named = {use.name: targets[use.name] for use in job.uses if use.name in targets}
         return {name: target.maxConcurrent - self._starting[name] for name, target in named.items()}
 
     def of(
         self, job: ObservedJob, targets: Mapping[str, RenderTargetSpec], attempts: Iterable[Attempt], invoked: Invoked
     ) -> Mapping[str, TargetCapacity]:
-        """What each target that a RenderJob names has for it. attempts: its Jobs; invoked: by its `limits`."""
+        """Each named target's capacity for a RenderJob. attempts: its Jobs. invoked: observed with its `limits`."""
         held = Counter(attempt.target for attempt in (*attempts, *invoked.attempts) if holds_slot(attempt))
         capacity = {}
         for name, limit in self.limits(job, targets).items():
@@ -55,34 +55,34 @@ class Capacity:
         return capacity
 
     def demand(self, job: ObservedJob | InvalidJob, demand: Demand) -> bool:
-        """Takes what a RenderJob could use. Returns whether it is more than it has said so far."""
+        """Updates the demand of a RenderJob. Returns whether the demand has grown."""
         requests = slot_requests(job, demand)
         is_more = self._shares.grows(job.uid, requests)
         self.free(self._shares.put(job.uid, requests))
         return is_more
 
     def drop(self, uid: str) -> None:
-        """A RenderJob is gone; its slots go to others."""
+        """Drops a deleted RenderJob and frees its slots."""
         self.free(self._shares.put(uid, {}))
 
     @contextmanager
     def reserved(self, starts: Iterable[StartAttempt]) -> Iterator[None]:
-        """Keeps others from the slots of chunks that are about to start; their Jobs hold them afterwards."""
-        taken = Counter(start.target for start in starts if start.work.stage is Stage.CHUNK)
-        self._starting.update(taken)
+        """Reserves the slots of chunks that are about to start. Once created, their Jobs hold the slots."""
+        reserved = Counter(start.target for start in starts if start.work.stage is Stage.CHUNK)
+        self._starting.update(reserved)
         try:
             yield
         finally:
-            self._starting.subtract(taken)
-            self.free(taken)
+            self._starting.subtract(reserved)
+            self.free(reserved)
 
     def free(self, targets: Iterable[str]) -> None:
-        """Targets may have free slots."""
+        """Notes targets that may have free slots."""
         for name in targets:
-            self._freed.add(name, GATHERING)
+            self._freed.add(name, COLLECT_SECONDS)
 
     async def run(self) -> None:
-        """Wakes those for whom a target has more slots than they were granted; time alone would take a minute."""
+        """Wakes RenderJobs that can be granted more slots. Without this they would wait up to a minute."""
         while True:
             name = await self._freed.take()
             target = self._targets.usable().get(name)
@@ -93,7 +93,7 @@ class Capacity:
 
 @dataclass(frozen=True)
 class SlotRequest:
-    """wanted: slots that a RenderJob could use on a target now, those that it holds included."""
+    """wanted: slots that a RenderJob could use on a target now, including those it holds."""
 
     uid: str
     priority: int
@@ -101,15 +101,15 @@ class SlotRequest:
 
 
 def shares(requests: Iterable[SlotRequest], capacity: int) -> Mapping[str, int]:
-    """Slots for each RenderJob: by priority first, evenly within one; none gets more than it wants.
+    """Slots for each RenderJob: by priority first, evenly within a priority, and never more than it wants.
 
-    Nothing is taken away from running chunks: a RenderJob that holds more than its share starts no more.
+    Running chunks keep their slots: a RenderJob that holds more than its share starts no more chunks.
     """
     granted: dict[str, int] = {}
     ordered = sorted(requests, key=lambda request: (-request.priority, request.wanted, request.uid))
     for _, group in groupby(ordered, key=lambda request: request.priority):
         rest = list(group)
-        for position, request in enumerate(rest):  # the modest first: what they leave goes to the others
+        for position, request in enumerate(rest):  # smallest request first: the slots it leaves go to the others
             even = -(-capacity // (len(rest) - position))
             granted[request.uid] = min(request.wanted, even)
             capacity -= granted[request.uid]
@@ -117,9 +117,9 @@ def shares(requests: Iterable[SlotRequest], capacity: int) -> Mapping[str, int]:
 
 
 def slot_requests(job: ObservedJob | InvalidJob, demand: Demand) -> Mapping[str, SlotRequest]:
-    """What a RenderJob could use of each of its targets; one whose spec is unclear keeps what it has.
+    """The slots that a RenderJob requests on each of its targets. With an invalid spec it requests those it holds.
 
-    What it cannot use, for whatever reason, is not requested: that would only keep others from it.
+    Slots that it cannot use, for whatever reason, are not requested, so that other RenderJobs get them.
     """
     status = job.status
     if status.completionTime is not None:
@@ -139,7 +139,7 @@ def slot_requests(job: ObservedJob | InvalidJob, demand: Demand) -> Mapping[str,
 
 
 class FairShare:
-    """Requests of all RenderJobs, by target, and who was given less than it wanted."""
+    """Requests of all RenderJobs, by target, and the RenderJobs that were granted less than they wanted."""
 
     def __init__(self) -> None:
         self._of: dict[str, Mapping[str, SlotRequest]] = {}
@@ -147,7 +147,7 @@ class FairShare:
         self._short: dict[str, dict[str, int]] = defaultdict(dict)
 
     def put(self, uid: str, wanted: Mapping[str, SlotRequest]) -> set[str]:
-        """Takes a RenderJob's requests. Returns the targets on which others may now have more slots."""
+        """Updates a RenderJob's requests. Returns the targets on which others may be granted more slots now."""
         before = self._of.get(uid, {})
         changed = {name for name in {*before, *wanted} if before.get(name) != wanted.get(name)}
         for name in changed:
@@ -161,27 +161,27 @@ class FairShare:
         return {name for name in changed & before.keys() if self._short[name]}
 
     def grows(self, uid: str, wanted: Mapping[str, SlotRequest]) -> bool:
-        """Whether a RenderJob wants more of a target than it has said so far."""
+        """Whether a RenderJob wants more slots on any target than in its last request."""
         known = self._of.get(uid, {})
         return any(name not in known or known[name].wanted < request.wanted for name, request in wanted.items())
 
-    def give(self, uid: str, target: str, capacity: int, within_reach: int) -> int:
-        """A RenderJob's slots on a target; who can have less than it wants is kept in mind.
+    def give(self, uid: str, target: str, capacity: int, available: int) -> int:
+        """A RenderJob's slots on a target. A RenderJob that gets less than it wants is remembered for `gainers`.
 
-        within_reach: slots that it holds, and those that nobody does.
+        available: slots that the RenderJob holds, plus free slots.
         """
         request = self._of.get(uid, {}).get(target)
         if request is None:
             return 0
         given = self._queues[target].share(request, capacity)
-        if min(given, within_reach) < request.wanted:
-            self._short[target][uid] = min(given, within_reach)
+        if min(given, available) < request.wanted:
+            self._short[target][uid] = min(given, available)
         else:
             self._short[target].pop(uid, None)
         return given
 
     def gainers(self, target: str, capacity: int) -> list[str]:
-        """RenderJobs that would be granted more slots now than they could have."""
+        """RenderJobs that would be granted more slots now than at their last reconcile."""
         queue = self._queues[target]
         return [
             uid
@@ -210,49 +210,50 @@ class _Queue:
 
 
 class _Rank:
-    """Requests of one priority, the modest first. total: of what they want."""
+    """Requests of one priority, smallest first. total: slots that they want together."""
 
     def __init__(self) -> None:
         self.total = 0
         self._order: list[tuple[int, str]] = []
-        self._alike: Counter[int] = Counter()
+        self._count_of: Counter[int] = Counter()
 
     def __len__(self) -> int:
         return len(self._order)
 
     def add(self, request: SlotRequest) -> None:
         insort(self._order, (request.wanted, request.uid))
-        self._alike[request.wanted] += 1
+        self._count_of[request.wanted] += 1
         self.total += request.wanted
 
     def remove(self, request: SlotRequest) -> None:
         del self._order[bisect_left(self._order, (request.wanted, request.uid))]
-        self._alike[request.wanted] -= 1
-        if not self._alike[request.wanted]:
-            del self._alike[request.wanted]
+        self._count_of[request.wanted] -= 1
+        if not self._count_of[request.wanted]:
+            del self._count_of[request.wanted]
         self.total -= request.wanted
 
     def share(self, request: SlotRequest, capacity: int) -> int:
         if self.total <= capacity:
             return request.wanted
-        content, spent = self._content(capacity)
+        satisfied, spent = self._satisfied(capacity)
         position = bisect_left(self._order, (request.wanted, request.uid))
-        if position < content:
+        if position < satisfied:
             return request.wanted
-        even, more = divmod(capacity - spent, len(self._order) - content)
-        return even + (position - content < more)
+        even, more = divmod(capacity - spent, len(self._order) - satisfied)
+        return even + (position - satisfied < more)
 
-    def _content(self, capacity: int) -> tuple[int, int]:
-        """How many, from the modest on, get all that they want of too small a capacity, and how much that is.
+    def _satisfied(self, capacity: int) -> tuple[int, int]:
+        """How many requests, from the smallest on, are granted in full if the capacity is too small, and their slots.
 
-        The one at position p, after those who took s, is content while s + (wanted - 1) × (all - p) < capacity; the
-        left side grows from each to the next, by one among those who want the same.
+        The request at position p, after requests that took s slots, is granted in full while
+        s + (wanted - 1) × (all - p) < capacity. The left side grows from each request to the next: by one among equal
+        requests.
         """
         position, spent = 0, 0
-        for wanted, count in sorted(self._alike.items()):
-            room = capacity - spent - (wanted - 1) * (len(self._order) - position)
-            content = min(count, max(0, room))
-            position, spent = position + content, spent + content * wanted
-            if content < count:
+        for wanted, count in sorted(self._count_of.items()):
+            free = capacity - spent - (wanted - 1) * (len(self._order) - position)
+            satisfied = min(count, max(0, free))
+            position, spent = position + satisfied, spent + satisfied * wanted
+            if satisfied < count:
                 break
         return position, spent

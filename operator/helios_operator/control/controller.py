@@ -1,4 +1,4 @@
-"""The loop: a RenderJob is due, what is known of it goes through reconcile, the executor carries the decision out."""
+"""The control loop: it observes a RenderJob that is due, decides, and has the executor carry out the decision."""
 
 import asyncio
 import math
@@ -13,14 +13,14 @@ from helios_operator import metrics
 from helios_operator.control.capacity import Capacity
 from helios_operator.control.executor import Executor
 from helios_operator.control.render_targets import RenderTargets
-from helios_operator.decide.invalid_spec import refuse
+from helios_operator.decide.invalid_spec import reject_spec
 from helios_operator.decide.reconcile import reconcile
 from helios_operator.kube.client import ApiError, Client
 from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.model.config import Config
 from helios_operator.model.observation import InvalidJob, Observation, ObservedJob
 from helios_operator.observed.children import Children
-from helios_operator.observed.name_conflicts import LOOK_AGAIN
+from helios_operator.observed.name_conflicts import CHECK_INTERVAL
 from helios_operator.observed.renders import Render, Renders
 from helios_operator.offload.connections import Connections
 from helios_operator.offload.invocations import Invocations
@@ -32,12 +32,12 @@ AFTER_ERROR = 5.0
 
 
 def reconcile_interval(chunks: int) -> float:
-    """Seconds between two looks at one RenderJob, so that its status is written 1 to 5 s apart, by its size."""
+    """Seconds between two reconciles of one RenderJob: 1 to 5, growing with its number of chunks."""
     return 1 + 4 * min(chunks, 10_000) / 10_000
 
 
 class Controller:
-    """Everything between the events and the API server. `children` is filled before `run` is called."""
+    """Takes events in and reconciles RenderJobs. `children` must be filled before `run` is called."""
 
     def __init__(self, client: Client, config: Config, connections: Connections | None = None) -> None:
         self.queue = WorkQueue()
@@ -55,7 +55,7 @@ class Controller:
         )
 
     def put_render_job(self, body: Object) -> None:
-        """A RenderJob is new or has changed. Our own write may be known already; older news is dropped."""
+        """Adds or updates a RenderJob. A version that is known already, or older, is ignored."""
         render = self._renders.put(body)
         if render is not None:
             job = render.job
@@ -64,40 +64,40 @@ class Controller:
             self.queue.add(job.uid)
 
     def drop_render_job(self, uid: str) -> None:
-        """A RenderJob is gone; the garbage collector removes its children. Its slots go to others."""
+        """Drops a deleted RenderJob and frees its slots. The garbage collector deletes its children."""
         self._renders.drop(uid)
         self._executor.forget(uid)
         self._invocations.forget(uid)
         self._capacity.drop(uid)
 
     def keep_render_jobs(self, uids: Collection[str], at: int) -> None:
-        """Drops what a list of all RenderJobs lacks, made at a resourceVersion, unless it is newer than the list."""
+        """Drops RenderJobs that a complete list lacks, unless they are newer. at: the list's resourceVersion."""
         for uid in self._renders.missing_from(set(uids), at):
             self.drop_render_job(uid)
 
     def put_target(self, body: Object) -> None:
-        """A RenderTarget is new or has changed; it may matter to every RenderJob."""
+        """Adds or updates a RenderTarget, and reconciles every RenderJob if its spec changed."""
         if self._targets.put(body):
             self._invocations.forget_target(body["metadata"]["name"])
             self._queue_all()
 
     def drop_target(self, name: str, uid: str) -> None:
-        """A RenderTarget is gone."""
+        """Drops a deleted RenderTarget."""
         if self._targets.drop(name, uid):
             self._invocations.forget_target(name)
             self._queue_all()
 
     def keep_targets(self, uids: Collection[str], at: int) -> None:
-        """Drops what a list of all RenderTargets lacks, as for RenderJobs."""
+        """Drops RenderTargets that a complete list lacks, as for RenderJobs."""
         if self._targets.keep(uids, at):
             self._queue_all()
 
     def render_jobs(self) -> list[ObservedJob | InvalidJob]:
-        """Every RenderJob as it is known; may be called from any thread."""
+        """Every known RenderJob; may be called from any thread."""
         return self._renders.jobs()
 
     async def run(self) -> None:
-        """Works until it is cancelled."""
+        """Reconciles until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self._work())
@@ -120,7 +120,7 @@ class Controller:
                     await self._reconcile(uid)
             except ApiError as error:
                 metrics.API_ERRORS.labels(error.status or error.reason).inc()
-                log.info("will reconcile again", uid=uid, error=str(error))
+                log.info("a reconcile is repeated", uid=uid, error=str(error))
                 self.queue.add(uid, 1.0 if error.status == 409 else max(AFTER_ERROR, error.retry_after))
             except Exception:
                 log.exception("a reconcile failed", uid=uid)
@@ -129,24 +129,24 @@ class Controller:
                 self.queue.done(uid)
 
     async def _reconcile(self, uid: str) -> None:
-        """One look at a RenderJob: observe, decide, carry out.
+        """One reconcile of a RenderJob: observe, decide, carry out.
 
         Raises:
-            ApiError: something could not be read or written; the next look tries again.
+            ApiError: a read or a write failed; the next reconcile tries again.
         """
         render, now = self._renders.get(uid), asyncio.get_running_loop().time()
         if render is not None and (early := _seconds_early(render, now)) > 0:
             self.queue.add(uid, early)
             return
-        asked = self.queue.answer(uid)
+        requested = self.queue.take_request(uid)
         if render is None:
             return
         render.reconciled_at = now
         job = render.job
         if isinstance(job, InvalidJob):
-            await self._executor.report(job, refuse(job, self._client.now))
+            await self._executor.report(job, reject_spec(job, self._client.now))
             return
-        await render.name_conflicts.look(job, now, self._executor.is_free)
+        await render.name_conflicts.check(job, now, self._executor.is_free)
         if render.is_gone:
             return
         observation = self._observe(render, job)
@@ -157,18 +157,18 @@ class Controller:
             failed = await self._executor.carry_out(render, observation, decision)
         if job.status.completionTime is not None:
             self._invocations.forget(uid)
-        if wants_more:  # its chunks were granted slots by what was known before, of its plan, or of what hindered it
+        if wants_more:  # the slots of this reconcile were granted by the older, smaller demand
             render.reconciled_at = None
             self.queue.add(uid)
-        if asked is not None:
-            metrics.QUEUE_LATENCY.observe(asyncio.get_running_loop().time() - asked)
+        if requested is not None:
+            metrics.QUEUE_LATENCY.observe(asyncio.get_running_loop().time() - requested)
         if decision.requeue_after is not None and not render.is_gone:
-            self.queue.add(uid, min(decision.requeue_after, LOOK_AGAIN if observation.name_conflicts else math.inf))
+            self.queue.add(uid, min(decision.requeue_after, CHECK_INTERVAL if observation.name_conflicts else math.inf))
         if failed is not None:
             raise failed
 
     def _observe(self, render: Render, job: ObservedJob) -> Observation:
-        """All that is known, gathered once."""
+        """The observation of a RenderJob, gathered once."""
         targets, jobs = self._targets.usable(), self.children.attempts(job.uid, job.namespace)
         invoked = self._invocations.observe(job.uid, self._capacity.limits(job, targets))
         capacity = self._capacity.of(job, targets, jobs, invoked)
@@ -179,13 +179,13 @@ class Controller:
             self.queue.add(uid)
 
     def _on_capacity(self, target: str) -> None:
-        """A target outside of the cluster may take more, or rests no more."""
+        """Called when a target outside of the cluster may take more chunks, or starts or stops resting."""
         self._capacity.free([target])
         self._targets.resting_changed(target)
 
 
 def _seconds_early(render: Render, now: float) -> float:
-    """How long a RenderJob has to wait for its next look; 0 or less if it need not."""
+    """How long a RenderJob has to wait for its next reconcile; 0 or less: not at all."""
     if render.reconciled_at is None:
         return 0.0
     return render.reconciled_at + reconcile_interval(len(render.job.status.chunkMap)) - now

@@ -1,6 +1,6 @@
-"""Events for people, best effort: written in the background, and what is said again is counted, not repeated.
+"""Writes Events in the background, best effort. A repeated Event is counted instead of written again.
 
-The counting is client-go's: the Event that is known gets a higher `count` and a new `lastTimestamp`.
+The count works as in client-go: the known Event gets a higher `count` and a new `lastTimestamp`.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ MAX_MESSAGE = 1024
 
 @dataclass(frozen=True)
 class _Written:
-    """An Event that was written. count: how often it was said."""
+    """An Event that was written. count: how often it occurred."""
 
     name: str
     count: int
@@ -37,7 +37,7 @@ class _Written:
 
 @dataclass(frozen=True)
 class _Key:
-    """What is the same when it is said again."""
+    """The fields that are equal in repeated Events."""
 
     kind: str
     reason: str
@@ -45,48 +45,51 @@ class _Key:
 
 
 class EventRecorder:
-    """Writes Events about RenderJobs. What it knows of earlier ones is bounded, per RenderJob and in all."""
+    """Writes Events about RenderJobs. Its memory of earlier Events is bounded, per RenderJob and in total."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._pending: asyncio.Queue[tuple[JobRef, Announcement, datetime]] = asyncio.Queue(MAX_PENDING)
         self._written: OrderedDict[str, OrderedDict[_Key, _Written]] = OrderedDict()
 
-    def say(self, job: JobRef, said: Announcement) -> None:
-        """Has an Event written soon. One too many is dropped: nothing waits for Events."""
-        if said.kind == "Warning":
-            metrics.WARNINGS.labels(said.reason).inc(said.times)
+    def record(self, job: JobRef, announcement: Announcement) -> None:
+        """Queues an Event. If the queue is full, the Event is dropped: nothing waits for Events."""
+        if announcement.kind == "Warning":
+            metrics.WARNINGS.labels(announcement.reason).inc(announcement.times)
         try:
-            self._pending.put_nowait((job, said, self._client.now))
+            self._pending.put_nowait((job, announcement, self._client.now))
         except asyncio.QueueFull:
-            log.warning("an event was dropped", uid=job.uid, reason=said.reason)
+            log.warning("an Event was dropped", uid=job.uid, reason=announcement.reason)
 
     async def run(self) -> None:
-        """Writes until it is cancelled."""
+        """Writes queued Events until it is cancelled."""
         while True:
-            job, said, at = await self._pending.get()
+            job, announcement, at = await self._pending.get()
             try:
-                await self._write(job, said, at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+                await self._write(job, announcement, at.strftime("%Y-%m-%dT%H:%M:%SZ"))
             except ApiError as error:
-                log.warning("an event was not written", uid=job.uid, reason=said.reason, error=str(error))
+                log.warning("an Event was not written", uid=job.uid, reason=announcement.reason, error=str(error))
             except Exception:
-                log.exception("an event was not written", uid=job.uid, reason=said.reason)
+                log.exception("an Event was not written", uid=job.uid, reason=announcement.reason)
 
-    async def _write(self, job: JobRef, said: Announcement, at: str) -> None:
-        path, key = paths.core("events", job.namespace), _Key(said.kind, said.reason, said.topic or said.message)
+    async def _write(self, job: JobRef, announcement: Announcement, at: str) -> None:
+        path, key = (
+            paths.core("events", job.namespace),
+            _Key(announcement.kind, announcement.reason, announcement.topic or announcement.message),
+        )
         known = self._known(job.uid)
         before = known.pop(key, None)
-        written = await self._count(path, before, said, at) if before else None
+        written = await self._count(path, before, announcement, at) if before else None
         if written is None:
-            body = await self._client.create(path, _event(job, said, at))
+            body = await self._client.create(path, _event(job, announcement, at))
             written = _Written(body["metadata"]["name"], 1)
         known[key] = written
         if len(known) > MAX_KNOWN:
             known.popitem(last=False)
 
-    async def _count(self, path: str, before: _Written, said: Announcement, at: str) -> _Written | None:
-        """Raises the count of an Event; None if it is not there any more: the API server keeps them for an hour."""
-        fields = {"count": before.count + 1, "lastTimestamp": at, "message": said.message[:MAX_MESSAGE]}
+    async def _count(self, path: str, before: _Written, announcement: Announcement, at: str) -> _Written | None:
+        """Raises the count of an Event; None if it is gone, since the API server keeps Events for an hour."""
+        fields = {"count": before.count + 1, "lastTimestamp": at, "message": announcement.message[:MAX_MESSAGE]}
         try:
             await self._client.patch(f"{path}/{before.name}", fields)
         except ApiError as error:
@@ -103,7 +106,7 @@ class EventRecorder:
         return known
 
 
-def _event(job: JobRef, said: Announcement, at: str) -> Object:
+def _event(job: JobRef, announcement: Announcement, at: str) -> Object:
     reference = {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -114,9 +117,9 @@ def _event(job: JobRef, said: Announcement, at: str) -> Object:
     return {
         "metadata": {"generateName": f"{job.name[:50].rstrip('.-')}-", "namespace": job.namespace},
         "involvedObject": reference,
-        "type": said.kind,
-        "reason": said.reason,
-        "message": said.message[:MAX_MESSAGE],
+        "type": announcement.kind,
+        "reason": announcement.reason,
+        "message": announcement.message[:MAX_MESSAGE],
         "source": {"component": MANAGER},
         "firstTimestamp": at,
         "lastTimestamp": at,

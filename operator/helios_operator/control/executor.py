@@ -1,7 +1,7 @@
-"""Carries a decision out: the status first, then what stops, then what starts. Each step may be the last one.
+"""Carries out a decision: the status first, then stops, then starts. The operator may die after any of these steps.
 
-Whatever the API server answers is taken note of where the next observation finds it, and the RenderJob is looked at
-again. What is written, and how, is `actions`' part.
+Errors of the API server are noted in the RenderJob's record, so that the next observation has them, and the RenderJob
+is reconciled again. `actions` makes the requests.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ import structlog
 
 from helios_crds.text import one_line
 from helios_operator import metrics
-from helios_operator.control.actions import Actions, NameTaken, about
+from helios_operator.control.actions import Actions, NameInUse, about
 from helios_operator.control.event_recorder import EventRecorder
 from helios_operator.control.status_rate_limit import StatusRateLimit
-from helios_operator.decide.policies.blockers import MAX_SAID
+from helios_operator.decide.policies.blockers import MAX_REJECTION
 from helios_operator.decide.policies.status_urgency import is_urgent
 from helios_operator.kube.client import ApiError, Client
 from helios_operator.kube.work_queue import WorkQueue
@@ -30,14 +30,14 @@ from helios_operator.offload.invocations import Invocations
 
 log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]
-# Jobs that are created at once: for all RenderJobs, and for one; and how many before one is looked at again.
-STARTERS, TOGETHER, STARTS_A_PASS = 16, 8, 64
+# Concurrent creations of Jobs, for all RenderJobs and for one. Jobs that one reconcile creates at most.
+STARTERS, BATCH, STARTS_A_RECONCILE = 16, 8, 64
 
 
 class Executor:
     """See the module's docstring.
 
-    on_render_job: told of a RenderJob as the API server now has it. on_gone: told the UID of one that it has no more.
+    on_render_job: called with a RenderJob as the API server now has it. on_gone: called with the UID of a deleted one.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Executor:
         self._starters = asyncio.Semaphore(STARTERS)
 
     async def carry_out(self, render: Render, observation: Observation, decision: Decision) -> ApiError | None:
-        """Does what was decided. Returns why a stop failed; nothing else waits for that.
+        """Carries out a decision. Returns the error of a failed stop, which does not keep the rest from being done.
 
         Raises:
-            ApiError: the status or a start was not written.
+            ApiError: the status was not written, or a start failed without being rejected.
         """
         self._invocations.bill(observation.job.uid, decision.status.targets)
         await self.report(observation.job, decision)
@@ -81,12 +81,12 @@ class Executor:
         return failed
 
     async def report(self, job: ObservedJob | InvalidJob, decision: Decision) -> None:
-        """Writes the status, before anything is done that follows from it: a stale look ends here, at a 409.
+        """Writes the status first, since all other steps depend on it: a stale observation ends here, with a 409.
 
-        Progress, from which nothing follows, waits for its turn, and what is announced with it.
+        A status with mere progress waits for its turn, and so do its Events.
 
         Raises:
-            ApiError: it was not written.
+            ApiError: the status was not written.
         """
         if decision.status != job.status:
             if not is_urgent(job.status, decision.status):
@@ -97,18 +97,18 @@ class Executor:
             self._rate_limit.done(job.uid)
             await self._write(job, decision)
         for announcement in decision.events:
-            self._events.say(job, announcement)
+            self._events.record(job, announcement)
 
     async def is_free(self, job: ObservedJob, conflict: NameConflict) -> bool:
-        """Whether a name that another owner had is free by now, or ours.
+        """Whether a name that conflicted is free now, or belongs to a child of this RenderJob.
 
         Raises:
-            ApiError: the API server did not say.
+            ApiError: the API server did not answer.
         """
         return await self._actions.is_free(job, conflict)
 
     def forget(self, uid: str) -> None:
-        """A RenderJob is gone."""
+        """Forgets a deleted RenderJob."""
         self._rate_limit.done(uid)
 
     async def run(self) -> None:
@@ -127,24 +127,26 @@ class Executor:
             log.info("ended", **about(job), phase=decision.status.phase)
 
     async def _read_again(self, job: ObservedJob | InvalidJob) -> None:
-        """A status was refused because the RenderJob is not what it was. No event may ever tell, so it is read."""
-        found = await self._actions.find(job)
-        if found is None:
+        """Reads a RenderJob whose status write conflicted. The event about its change may never arrive."""
+        body = await self._actions.find(job)
+        if body is None:
             self._on_gone(job.uid)
         else:
-            self._on_render_job(found)
+            self._on_render_job(body)
 
     async def _stop_all(self, render: Render, job: ObservedJob, stops: Sequence[StopAttempt]) -> ApiError | None:
-        """A stop that fails keeps nothing else from being done. Returns why the first one did."""
+        """Makes all stops, even if one fails. Returns the first error."""
         failed: list[tuple[StopAttempt, ApiError]] = []
         for stop in stops:
             try:
                 await self._actions.stop(job, stop)
             except ApiError as error:
                 failed.append((stop, error))
-        undeletable = {stop.name: one_line(error.message, MAX_SAID) for stop, error in failed if is_rejection(error)}
+        undeletable = {
+            stop.name: one_line(error.message, MAX_REJECTION) for stop, error in failed if is_rejection(error)
+        }
         if undeletable.keys() != render.undeletable.keys():
-            log.info("which stops are rejected has changed", **about(job), rejected=undeletable)
+            log.info("the rejected stops have changed", **about(job), rejected=undeletable)
             self._queue.add(job.uid)
         render.undeletable = undeletable
         return failed[0][1] if failed else None
@@ -152,13 +154,13 @@ class Executor:
     async def _create_jobs(
         self, render: Render, job: ObservedJob, starts: Sequence[StartAttempt], observation: Observation
     ) -> None:
-        """A few at a time. A rejected start keeps no other from being tried; a whole batch of them does.
+        """Creates Jobs in small batches. After a batch in which every start was rejected, the rest is not tried.
 
-        Only so many are made before the RenderJob is looked at again: what became of the first does not wait for the
-        last.
+        At most STARTS_A_RECONCILE Jobs are created before the next reconcile, so that the outcomes of the first ones
+        do not wait for the last one.
         """
-        for first in range(0, min(len(starts), STARTS_A_PASS), TOGETHER):
-            batch = starts[first : first + TOGETHER]
+        for first in range(0, min(len(starts), STARTS_A_RECONCILE), BATCH):
+            batch = starts[first : first + BATCH]
             outcomes = await asyncio.gather(
                 *(self._create_job(render, job, start, observation) for start in batch), return_exceptions=True
             )
@@ -169,15 +171,15 @@ class Executor:
                 if outcome is not None and not is_rejection(outcome):
                     raise outcome
             if len(rejections) == len(batch):
-                render.rejected_starts.add(starts[first + TOGETHER :], rejections[-1], self._client.now)
+                render.rejected_starts.add(starts[first + BATCH :], rejections[-1], self._client.now)
                 render.rejected_starts.all_rejected = True
                 return
-        if len(starts) > STARTS_A_PASS:
+        if len(starts) > STARTS_A_RECONCILE:
             render.reconciled_at = None
             self._queue.add(job.uid)
 
     def _note(self, render: Render, job: ObservedJob, start: StartAttempt, outcome: BaseException | None) -> None:
-        """Keeps in mind what is rejected, and what no longer is; the next observation has it."""
+        """Records whether a start was rejected or succeeded, for the next observation."""
         if is_rejection(outcome):
             log.warning("a start is rejected", **about(job), work=str(start.work), error=str(outcome))
             metrics.API_ERRORS.labels(outcome.status).inc()
@@ -189,12 +191,12 @@ class Executor:
     async def _create_job(
         self, render: Render, job: ObservedJob, start: StartAttempt, observation: Observation
     ) -> None:
-        """A name that is taken keeps nothing else from starting; the next observation has it."""
+        """Creates a Job. A name conflict is recorded for the next observation and stops no other start."""
         try:
             async with self._starters:
                 await self._actions.start(job, start, observation.targets[start.target], self._config)
-        except NameTaken as error:
-            log.warning("a name is taken", **about(job), name=str(error))
+        except NameInUse as error:
+            log.warning("a name conflicts", **about(job), name=str(error))
             conflict = NameConflict(error.kind, error.name, start.work, start.number)
             render.name_conflicts.add(conflict, asyncio.get_running_loop().time())
             self._queue.add(job.uid)

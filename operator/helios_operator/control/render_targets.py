@@ -1,4 +1,4 @@
-"""RenderTargets: which there are, which can be used, and what their status says of it."""
+"""The known RenderTargets, which of them are usable, and their status."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
@@ -21,22 +21,26 @@ from helios_operator.observed import parse
 log = structlog.stdlib.get_logger(__name__)
 Object = dict[str, Any]
 AFTER_ERROR = 5.0
-NOT_OURS = frozenset({403, 404, 409})
+FINAL = frozenset({403, 404, 409})
 
 
 def read_target(body: Object) -> tuple[RenderTargetSpec | None, str, str]:
-    """A RenderTarget's spec, None where it does not follow the schema, with reason and message for people."""
+    """A RenderTarget's spec, None if it does not match the schema, with the reason and message of a condition."""
     try:
         spec = RenderTargetSpec.model_validate(body.get("spec"))
     except ValidationError as error:
-        return None, reasons.INVALID_SPEC, f"{parse.spec_errors(error)}; no RenderJob can use this target until then"
+        return (
+            None,
+            reasons.INVALID_SPEC,
+            f"{parse.spec_errors(error)}; no RenderJob can use this target until its spec is corrected",
+        )
     return spec, reasons.USABLE, ""
 
 
 def target_status(body: Object, now: datetime, resting: str = "") -> RenderTargetStatus:
-    """The status that a RenderTarget ought to have; equal to the one it has if nothing is to be written.
+    """The status that a RenderTarget should have; equal to its present status if nothing changes.
 
-    resting: why it is left alone for a while; "" if it is not.
+    resting: why the target rests; "" if it does not rest.
     """
     try:
         before = RenderTargetStatus.model_validate(body.get("status") or {})
@@ -46,23 +50,23 @@ def target_status(body: Object, now: datetime, resting: str = "") -> RenderTarge
     if resting and reason == reasons.USABLE:
         reason, message = reasons.TARGET_RESTING, resting
     usable, generation = reason == reasons.USABLE, body["metadata"].get("generation", 0)
-    told = {found.type: found for found in before.conditions}
-    expected = (reason, message) if not usable else (reasons.AS_EXPECTED, "")
-    found = [
+    known = {each.type: each for each in before.conditions}
+    stalled = (reason, message) if not usable else (reasons.AS_EXPECTED, "")
+    wanted = [
         (reasons.READY, usable, reason, message),
         (reasons.RECONCILING, False, reason, message),
-        (reasons.STALLED, not usable, *expected),
+        (reasons.STALLED, not usable, *stalled),
     ]
     conditions = [
-        condition(told.get(kind), kind, truth, why, text, generation, now) for kind, truth, why, text in found
+        condition(known.get(kind), kind, truth, why, text, generation, now) for kind, truth, why, text in wanted
     ]
     return RenderTargetStatus(observedGeneration=generation, conditions=conditions)
 
 
 class RenderTargets:
-    """As they were last heard of. A name whose spec cannot be read has none, the built-in one's too.
+    """The RenderTargets in their last known version. One with an invalid spec is not usable, the built-in one included.
 
-    resting: which are left alone for a while, and why.
+    resting: returns why targets rest, by name.
     """
 
     def __init__(self, client: Client, resting: Callable[[], Mapping[str, str]] = dict) -> None:
@@ -74,7 +78,7 @@ class RenderTargets:
         self._due = WorkQueue()
 
     def put(self, body: Object) -> bool:
-        """A RenderTarget is new or has changed. Returns whether that matters to RenderJobs."""
+        """Adds or updates a RenderTarget. Returns whether its spec changed, which may affect RenderJobs."""
         name = body["metadata"]["name"]
         known = self._bodies.get(name)
         if body["metadata"]["uid"] in self._departed or (known is not None and version(known) >= version(body)):
@@ -85,14 +89,14 @@ class RenderTargets:
             return False
         spec, _, message = read_target(body)
         if spec is None:
-            log.warning("this RenderTarget cannot be used", target=name, error=message)
+            log.warning("the spec of a RenderTarget is invalid", target=name, error=message)
             self._specs.pop(name, None)
         else:
             self._specs[name] = spec
         return True
 
     def drop(self, name: str, uid: str) -> bool:
-        """A RenderTarget is gone; another may have its name by now. Returns whether that matters to RenderJobs."""
+        """Drops a deleted RenderTarget, unless another one has its name now. Returns whether it was dropped."""
         self._departed.add(uid)
         known = self._bodies.get(name)
         if known is None or known["metadata"]["uid"] != uid:
@@ -102,7 +106,7 @@ class RenderTargets:
         return True
 
     def keep(self, uids: Collection[str], at: int) -> bool:
-        """Drops what a list of all lacks, unless it is newer. Returns whether that matters to RenderJobs."""
+        """Drops RenderTargets that a complete list lacks, unless they are newer. Returns whether any was dropped."""
         metas = [body["metadata"] for body in self._bodies.values() if version(body) <= at]
         gone = [meta for meta in metas if meta["uid"] not in uids]
         for meta in gone:
@@ -110,17 +114,17 @@ class RenderTargets:
         return bool(gone)
 
     def resting_changed(self, name: str) -> None:
-        """A target may rest, or rest no more."""
+        """Called when a target may have started or stopped resting; its status is written if so."""
         if name in self._bodies:
             self._due.add(name)
 
     def usable(self) -> Mapping[str, RenderTargetSpec]:
-        """Specs by name. What somebody made of the built-in target counts, even if it cannot be read."""
+        """Valid specs by name. A RenderTarget named like the built-in target replaces it, even with an invalid spec."""
         built_in = {name: spec for name, spec in built_in_targets().items() if name not in self._bodies}
         return {**built_in, **self._specs}
 
     async def run(self) -> None:
-        """Writes their status until it is cancelled."""
+        """Writes the status of RenderTargets until it is cancelled."""
         while True:
             name = await self._due.take()
             try:
@@ -128,8 +132,8 @@ class RenderTargets:
             except ApiError as error:
                 metrics.API_ERRORS.labels(error.status or error.reason).inc()
                 log.info("a RenderTarget's status was not written", target=name, error=str(error))
-                # Without the right (an operator of one namespace has none) or against newer news: not again.
-                if error.status not in NOT_OURS:
+                # No retry without the permission, as for an operator of one namespace, or if a newer version exists.
+                if error.status not in FINAL:
                     self._due.add(name, AFTER_ERROR)
             except Exception:
                 log.exception("a RenderTarget's status was not written", target=name)
@@ -149,7 +153,7 @@ class RenderTargets:
 
 
 def _normal(status: Any) -> Any:
-    """A status as we would write it, if it can be read."""
+    """A status in the form that we write; None if it is not valid."""
     try:
         return RenderTargetStatus.model_validate(status).model_dump(mode="json")
     except ValidationError:

@@ -1,1 +1,1 @@
-"""Decisions, pure: an observation in, a decision out. No I/O, no clock."""
+"""Pure decisions: an observation in, a decision out. No I/O, no clock."""

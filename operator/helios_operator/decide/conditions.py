@@ -1,4 +1,4 @@
-"""The conditions and the phase that a record amounts to; read by `kubectl wait`, Argo CD and kstatus."""
+"""The conditions and the phase that follow from a record, for `kubectl wait`, Argo CD and kstatus."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -17,9 +17,9 @@ STEP: dict[Phase, str] = {
     "Pending": "waiting",
     "Planning": "the composition is being planned",
     "Rendering": "chunks are being rendered",
-    "Stitching": "the film is being put together",
+    "Stitching": "the chunks are being stitched into the film",
     "Complete": "the film is complete",
-    "Suspended": "the render is suspended; set spec.suspend to false to go on",
+    "Suspended": "the render is suspended; set spec.suspend to false to continue",
 }
 STEP_REASON: dict[Phase, str] = {
     "Pending": reasons.PLANNING,
@@ -32,7 +32,7 @@ STEP_REASON: dict[Phase, str] = {
 
 
 def phase_of(record: RenderRecord, *, suspended: bool, blocked: bool) -> Phase:
-    """The summary for people."""
+    """The phase: a summary for people."""
     if record.film is not None:
         return "Complete"
     if record.end is not None:
@@ -40,7 +40,7 @@ def phase_of(record: RenderRecord, *, suspended: bool, blocked: bool) -> Phase:
     if suspended:
         return "Suspended"
     if blocked:
-        return "Pending"  # nothing can go on before somebody changes something
+        return "Pending"  # nothing can start until a user changes something
     if record.plan is None:
         return "Planning"
     return "Stitching" if record.is_rendered else "Rendering"
@@ -57,28 +57,28 @@ def conditions(
 ) -> list[Condition]:
     """Every condition, each with the time of its last change.
 
-    problem: what somebody has to change; the render may go on meanwhile as far as it can, then the phase says so.
-    delay: what holds it up without anybody having to change something.
+    problem: what a user has to change. Other work of the render may continue meanwhile; then the phase says so.
+    delay: what delays the render without anything for a user to change.
     """
-    told = {condition.type: condition for condition in before}
+    known = {condition.type: condition for condition in before}
     trouble = record.end or (problem if phase not in ("Complete", "Suspended") else None)
     goes_on = phase not in AT_REST
     reason = STEP_REASON[phase] if goes_on or trouble is None else trouble.reason
     step = f"{STEP[phase]}; {delay}" if delay and (goes_on or phase == "Suspended") else STEP.get(phase, "")
     message = step if goes_on or trouble is None else trouble.message
     complete, failed, suspended = phase == "Complete", phase == "Failed", phase == "Suspended"
-    found: list[tuple[str, bool, str, str]] = [
+    wanted: list[tuple[str, bool, str, str]] = [
         (reasons.READY, complete, reason, message),
         (reasons.PLANNED, record.plan is not None, *_planned(record, reason, message)),
         (reasons.RENDERED, record.is_rendered, *_rendered(record, reason, message)),
         (reasons.COMPLETE, complete, reason, message),
         (reasons.FAILED, failed, *((reason, message) if failed else (reasons.NO_FAILURE, ""))),
         (reasons.SUSPENDED, suspended, *((reason, message) if suspended else (reasons.NOT_SUSPENDED, ""))),
-        # kstatus takes an object for current when neither is true.
+        # kstatus takes an object as current when Reconciling and Stalled are both false.
         (reasons.RECONCILING, goes_on, reason, message),
         (reasons.STALLED, *_stalled(trouble)),
     ]
-    return [condition(told.get(kind), kind, truth, why, text, generation, now) for kind, truth, why, text in found]
+    return [condition(known.get(kind), kind, truth, why, text, generation, now) for kind, truth, why, text in wanted]
 
 
 def _planned(record: RenderRecord, reason: str, message: str) -> tuple[str, str]:
@@ -95,18 +95,20 @@ def _stalled(trouble: Problem | None) -> tuple[bool, str, str]:
     return (True, trouble.reason, trouble.message) if trouble else (False, reasons.AS_EXPECTED, "")
 
 
-def refused(before: Sequence[Condition], reason: str, message: str, generation: int, now: datetime) -> list[Condition]:
-    """The conditions of an object whose spec cannot be used; what else was said of it stays as it was."""
-    told = {condition.type: condition for condition in before}
-    found = [(reasons.READY, False), (reasons.RECONCILING, False), (reasons.STALLED, True)]
-    changed = {kind: condition(told.get(kind), kind, truth, reason, message, generation, now) for kind, truth in found}
-    return list({**told, **changed}.values())
+def invalid(before: Sequence[Condition], reason: str, message: str, generation: int, now: datetime) -> list[Condition]:
+    """The conditions of an object whose spec is invalid. Conditions of other types stay as they are."""
+    known = {condition.type: condition for condition in before}
+    wanted = [(reasons.READY, False), (reasons.RECONCILING, False), (reasons.STALLED, True)]
+    changed = {
+        kind: condition(known.get(kind), kind, truth, reason, message, generation, now) for kind, truth in wanted
+    }
+    return list({**known, **changed}.values())
 
 
 def condition(
     before: Condition | None, kind: str, truth: bool, reason: str, message: str, generation: int, now: datetime
 ) -> Condition:
-    """A condition, which keeps the time of its last change."""
+    """A condition that keeps the time of its last transition."""
     status: Truth = "True" if truth else "False"
     since = before.lastTransitionTime if before is not None and before.status == status else now
     return Condition(

@@ -1,4 +1,4 @@
-"""Which work is due and may start now, or when it may; as which attempt, and where it was tried already."""
+"""Which work is due, whether or when it may start, its next attempt's number, and the targets it was tried on."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,14 @@ from helios_operator.model.state import PLAN, STITCH, Attempt, Tried, Work
 
 @dataclass(frozen=True)
 class Hindered:
-    """Work that is due and that cannot start. names: held by others. rejected: by the API server."""
+    """Due work that cannot start. names: name conflicts. rejected: starts that the API server rejects."""
 
     names: Sequence[NameConflict]
     rejected: Sequence[RejectedStart]
 
 
 class Readiness:
-    """holding: attempts that hold a slot: alive, or suspended by a queue; lost ones hold none."""
+    """Which work may start. holding: attempts that hold a slot: active ones, unless they are lost."""
 
     def __init__(
         self, observation: Observation, record: RenderRecord, holding: Sequence[Attempt], config: Config
@@ -41,7 +41,7 @@ class Readiness:
         }
 
     def due(self) -> Iterator[Work]:
-        """What the render's step consists of, as far as it is not done."""
+        """The unfinished work of the render's current step: the plan, the waiting chunks, or the stitch."""
         if self._record.plan is None:
             yield PLAN
         elif self._record.is_rendered:
@@ -51,13 +51,13 @@ class Readiness:
             yield from (Work(Stage.CHUNK, index) for index in waiting)
 
     def ready(self) -> list[Work]:
-        """Due work that may start: nothing of it runs, its name is free, and each back-off is over."""
+        """Due work that may start: no attempt runs, its name is free, and its back-off is over."""
         return [work for work in self.due() if self._is_ready(work)]
 
     def hindered(self) -> Hindered:
-        """Due work that cannot start for its name, or because the API server rejects it.
+        """Due work that cannot start because of a name conflict, or because the API server rejects it.
 
-        Nothing more is known of a rejected start until it is tried again.
+        A rejected start counts as rejected until it is tried again.
         """
         observation = self._observation
         if not observation.name_conflicts and not observation.rejected_starts:  # nearly always
@@ -72,13 +72,13 @@ class Readiness:
         return Hindered(names, rejected)
 
     def has_other_work(self, hindered: Hindered) -> bool:
-        """Whether some due work has a free name and is not rejected."""
+        """Whether other due work has a free name and is not rejected."""
         barred = {each.work for each in hindered.rejected}
         return any(not (self._has_conflict(work) or work in barred) for work in self.due())
 
     def is_barred(self, work: Work) -> bool:
-        """Whether the name of its next attempt is another's, or its next start is put off after a rejection."""
-        if not self._conflicts and not self._paused:  # of thousands of chunks, nearly always
+        """Whether the name of the next attempt conflicts, or the next start waits after a rejection."""
+        if not self._conflicts and not self._paused:  # nearly always; this runs for each of thousands of chunks
             return False
         start = work, self.next_number(work)
         return start in self._conflicts or start in self._paused
@@ -93,7 +93,7 @@ class Readiness:
         return max([self._record.ledger.last(work), *known]) + 1
 
     def tried(self, work: Work) -> Tried:
-        """Where work was tried, or is, without success; a target that rejects it counts as tried."""
+        """The targets on which work was or is tried without success. A target that rejects it counts as tried."""
         known = [attempt for attempt in self._attempts.get(work, ()) if not attempt.stopping]
         times = Counter(attempt.target for attempt in known)
         last, target = self._record.ledger.last(work), self._record.ledger.target(work)
@@ -105,18 +105,18 @@ class Readiness:
         return Tried(times, may_wait=end is not None and self._now < end)
 
     def tried_chunks(self) -> dict[int, Tried]:
-        """Where chunks were tried; those that never were are left out."""
+        """The targets on which chunks were tried. Chunks without an attempt are left out."""
         rejected = (work for work, _ in self._rejected_by)
         tried = {*self._attempts, *self._record.ledger.entries, *rejected}
         return {work.chunk: self.tried(work) for work in tried if work.stage is Stage.CHUNK and self._is_open(work)}
 
     def end_of_waiting(self, work: Work) -> datetime | None:
-        """Until when work that was tried waits for a slot elsewhere."""
+        """Until when failed work may wait for a slot on another target."""
         ends = [attempt.finished for attempt in self._attempts.get(work, ()) if attempt.finished is not None]
         return max(ends) + self._config.spill_after if ends else None
 
     def changes(self) -> list[datetime]:
-        """When time alone makes work ready."""
+        """The times at which work becomes ready without any other change."""
         works = {*self._record.ledger.entries, *self._attempts}
         ready = (self._ready_at(work) for work in works)
         return [*(at for at in ready if at is not None and at > self._now), *self._paused.values()]
@@ -134,7 +134,7 @@ class Readiness:
         return ready_at is None or ready_at <= self._now
 
     def _ready_at(self, work: Work) -> datetime | None:
-        """The end of the back-off after a failure, or of the pause after an end that is not on record."""
+        """The end of the back-off after a failure, or of the pause after an end that is not a failure on record."""
         pauses = [
             attempt.finished + self._config.disruption_pause
             for attempt in self._attempts.get(work, ())

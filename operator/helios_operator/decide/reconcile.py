@@ -1,7 +1,7 @@
-"""What to do about a RenderJob: a pure function of what was observed. No I/O, no clock, no randomness.
+"""The decision about a RenderJob: a pure function of an observation. No I/O, no clock, no randomness.
 
-The data goes one way: the outcomes of attempts are folded into the record, the record decides what runs next, and all
-of it is said in the status. Each step gets what the steps before it found out, and asks none of them back.
+The data flows one way. The outcomes of attempts are folded into the record, the record determines what runs next, and
+the status shows both. Each step takes the results of the steps before it and calls none of them.
 """
 
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ from helios_operator.model.problem import Problem
 from helios_operator.model.render_record import RenderRecord
 
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 60.0
-"""Seconds until the next reconcile; a minute at most, since clocks drift."""
+"""Bounds of the seconds until the next reconcile; at most a minute, since clocks drift."""
 
 
 def reconcile(observation: Observation, config: Config) -> Decision:
-    """What follows from an observation."""
+    """Decides what to start, to stop, to announce, and what the status says."""
     job = observation.job
     if job.deleting:
         return Decision(status=job.status)
@@ -56,7 +56,7 @@ def reconcile(observation: Observation, config: Config) -> Decision:
 
 
 def _problem_of(planned: Schedule, budget: str | None) -> Problem | None:
-    """What somebody has to change so that all of it goes on, if it is not everything that waits."""
+    """What a user has to change for the hindered part of the work; other work may continue."""
     hindered = planned.hindered
     if hindered.names:
         return name_conflict(hindered.names)
@@ -66,19 +66,19 @@ def _problem_of(planned: Schedule, budget: str | None) -> Problem | None:
 
 
 def _seconds_until(change: datetime | None, now: datetime) -> float:
-    """Until time alone may change the decision."""
+    """Seconds until the passing of time may change the decision."""
     if change is None:
         return LONGEST_WAIT
     return min(LONGEST_WAIT, max(SHORTEST_WAIT, (change - now).total_seconds()))
 
 
 def _new_problems(before: RenderJobStatus, after: RenderJobStatus) -> Iterator[Announcement]:
-    """A problem is announced when it appears; the conditions keep saying it."""
-    known = {found.reason for found in before.conditions if found.type == reasons.STALLED and found.status == "True"}
-    for found in after.conditions:
-        is_new = found.type == reasons.STALLED and found.status == "True" and found.reason not in known
+    """An Event for a problem when it appears. The conditions show it for as long as it lasts."""
+    known = {item.reason for item in before.conditions if item.type == reasons.STALLED and item.status == "True"}
+    for item in after.conditions:
+        is_new = item.type == reasons.STALLED and item.status == "True" and item.reason not in known
         if is_new and after.completionTime is None:
-            yield Announcement("Warning", found.reason, found.message)
+            yield Announcement("Warning", item.reason, item.message)
 
 
 def _ending(record: RenderRecord) -> Iterator[Announcement]:

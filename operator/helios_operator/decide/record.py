@@ -1,7 +1,7 @@
 """Folds the outcomes of attempts into the record: results, failures, chunks that must be rendered again.
 
-Attempts that the record has settled already are skipped, so folding the same observation twice, or an old one,
-changes nothing.
+Attempts that the record has already settled are skipped. So it changes nothing to fold the same observation twice, or
+an older one.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def fold(observation: Observation, overdue: Overdue, config: Config) -> RenderRe
 
 
 class _Fold:
-    """One folding; the constructor does it."""
+    """One fold of an observation into a record; the constructor does the work."""
 
     def __init__(self, observation: Observation, overdue: Overdue, config: Config) -> None:
         self._observation, self._job, self._overdue, self._config = observation, observation.job, overdue, config
@@ -39,7 +39,7 @@ class _Fold:
         for attempt in observation.attempts:
             if attempt.cost is not None:
                 self.record.usage.ended(attempt)
-        # One after another: a success may come on record late, see policies/status_urgency.
+        # One step may lead to the next: a success may be recorded late, see policies/status_urgency.
         if self.record.plan is None:
             self._fold_plan()
         elif not self.record.is_rendered:
@@ -52,7 +52,7 @@ class _Fold:
             self._end_if_hopeless()
 
     def _end_if_hopeless(self) -> None:
-        """Ends a render whose time is over, or whose spec cannot be rendered."""
+        """Ends a render that is past its deadline, or whose spec cannot be rendered."""
         if self._overdue.render:
             limit = self._job.spec.execution.activeDeadline
             text = f"the render did not finish within execution.activeDeadline ({limit})"
@@ -66,15 +66,15 @@ class _Fold:
                 self.record.end = Problem(reasons.INVALID_SPEC, str(error))
 
     def _unsettled(self, work: Work) -> list[Attempt]:
-        return [found for found in self._observation.by_work.get(work, ()) if not self.record.ledger.settles(found)]
+        return [each for each in self._observation.by_work.get(work, ()) if not self.record.ledger.settles(each)]
 
     def _fold_plan(self) -> None:
         attempts = self._unsettled(PLAN)
         for attempt in attempts:
             if attempt.phase is AttemptPhase.SUCCEEDED:
-                found = worker_results.plan_result(attempt.message, self._observation.store)
-                if found is not None:
-                    self._take_plan(*found)
+                result = worker_results.plan_result(attempt.message, self._observation.store)
+                if result is not None:
+                    self._take_plan(*result)
                     return
         self._fold_failure(PLAN, attempts)
 
@@ -82,7 +82,7 @@ class _Fold:
         self.record.plan = plan
         self.record.marks = list(marks)
         self.record.ledger.forget(PLAN)
-        text = f"{plan.frames} frames in {plan.chunks} chunks, {plan.cached} of them in the store already"
+        text = f"{plan.frames} frames in {plan.chunks} chunks, {plan.cached} of them already in the store"
         self._announce("Normal", reasons.PLAN_SETTLED, text)
         for warning in plan.warnings[:3]:
             self._announce("Warning", reasons.PLAN_SETTLED, warning)
@@ -94,10 +94,10 @@ class _Fold:
             attempts = self._unsettled(work)
             done = next((attempt for attempt in attempts if attempt.phase is AttemptPhase.SUCCEEDED), None)
             if done is not None:
-                self.record.marks[work.chunk] = DONE  # exit 0 alone proves it: the manifest is in the store
+                self.record.marks[work.chunk] = DONE  # exit code 0 is proof enough: the manifest is in the store
                 self.record.usage.done(done.target)
                 self.record.ledger.forget(work)
-            elif len(self.record.ledger.entries) < MAX_RETRY_ENTRIES:  # far beyond what ends the render
+            elif len(self.record.ledger.entries) < MAX_RETRY_ENTRIES:  # far more entries than end a render
                 self._fold_failure(work, attempts)
         if self.record.is_rendered:
             self._announce("Normal", reasons.CHUNKS_RENDERED, f"all {len(self.record.marks)} chunks are rendered")
@@ -117,9 +117,9 @@ class _Fold:
             self._discard(worker_results.bad_chunks(failed.message, len(self.record.marks)))
 
     def _discard(self, bad: list[int]) -> None:
-        """Chunks that the stitch found damaged render again; those beyond the record's room, next time."""
-        room = MAX_RETRY_ENTRIES - len(self.record.ledger.entries)
-        for index in bad[:room]:
+        """Has damaged chunks rendered again, as many as the record has entries left for; the rest follows later."""
+        free_entries = MAX_RETRY_ENTRIES - len(self.record.ledger.entries)
+        for index in bad[:free_entries]:
             work = Work(Stage.CHUNK, index)
             last = max((attempt.number for attempt in self._observation.by_work.get(work, ())), default=0)
             failures = self.record.ledger.record(work, last, reasons.BAD_CHUNK, None)
@@ -128,15 +128,15 @@ class _Fold:
             self.record.end = self.record.end or given_up(work, None, failures, 0, limits, "its segment is damaged")
         if bad:
             shown = ", ".join(map(str, bad[:10])) + (" and more" if len(bad) > 10 else "")
-            self._announce("Warning", reasons.CHUNKS_DISCARDED, f"damaged chunks render again: {shown}")
+            self._announce("Warning", reasons.CHUNKS_DISCARDED, f"damaged chunks are rendered again: {shown}")
 
     def _fold_failure(self, work: Work, attempts: Sequence[Attempt]) -> Attempt | None:
-        """Records that work failed, if none of its attempts is left. Returns the attempt that is to blame."""
+        """Records that work failed, if none of its attempts can still succeed. Returns the attempt to blame."""
         alive = [attempt for attempt in attempts if self._is_alive(attempt)]
         if any(attempt.uid not in self._overdue.not_started for attempt in alive):
             return None
         blamed = [attempt for attempt in attempts if self._is_to_blame(attempt)] + alive
-        if not blamed or any(self._is_untold(attempt) for attempt in blamed):
+        if not blamed or any(self._awaits_result(attempt) for attempt in blamed):
             return None
         self._record_failure(work, max(attempt.number for attempt in attempts), blamed[-1])
         return blamed[-1]
@@ -144,14 +144,14 @@ class _Fold:
     def _is_alive(self, attempt: Attempt) -> bool:
         return attempt.is_active and not attempt.stopping and attempt.uid not in self._overdue.lost
 
-    def _is_untold(self, attempt: Attempt) -> bool:
-        """Whether a Job has ended whose pod has not been heard of: its news may be on the way."""
+    def _awaits_result(self, attempt: Attempt) -> bool:
+        """Whether an ended Job's pod has not been observed yet: its exit code may still arrive."""
         if attempt.is_active or attempt.exit_code is not None or attempt.finished is None:
             return False
         return self._observation.now - attempt.finished < self._config.result_grace
 
     def _is_to_blame(self, attempt: Attempt) -> bool:
-        """A disruption is nobody's failure, nor is what we stopped ourselves. A plan that says nothing is one."""
+        """A disruption is not a failure, nor is an attempt that we stopped. A success without a result is one."""
         if attempt.phase is AttemptPhase.SUCCEEDED:
             return True
         return attempt.phase is AttemptPhase.FAILED and not attempt.disrupted and not attempt.stopping

@@ -1,4 +1,4 @@
-"""Which attempts start now, what the render could use beyond, and when time alone changes the answer."""
+"""Which attempts start now, how many more slots the render could use, and when that changes with time."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from helios_crds.renderjob import TargetUse
 from helios_crds.wire import Stage
 from helios_operator.decide.policies.budget import Budget, budget_left
 from helios_operator.decide.policies.deadlines import Overdue
-from helios_operator.decide.policies.delays import WORTH_TELLING
+from helios_operator.decide.policies.delays import DELAY_SHOWN_AFTER
 from helios_operator.decide.policies.eligibility import Eligibility
 from helios_operator.decide.policies.placement import free_slots, place, within_budget
-from helios_operator.decide.policies.stragglers import patience, stragglers
+from helios_operator.decide.policies.stragglers import straggler_limit, stragglers
 from helios_operator.decide.readiness import Hindered, Readiness
 from helios_operator.model.config import NO_LIMIT, Config
 from helios_operator.model.decision import Demand, StartAttempt
@@ -26,12 +26,12 @@ from helios_operator.model.state import Attempt, AttemptPhase, Work
 
 @dataclass(frozen=True)
 class Schedule:
-    """What runs and what starts.
+    """Which attempts run and start.
 
-    holding: attempts that hold a slot. hindered: due work that cannot start. goes_on: whether something runs or may
-    start, whatever hinders the rest. budget: what is left of it, if there is one. is_over_budget: whether what is due
-    cannot run for it. changes: when time alone may change the schedule. underway: what runs or is about to; of a
-    rejected start nobody knows before it is tried again.
+    holding: attempts that hold a slot. hindered: due work that cannot start. goes_on: whether any work runs or may
+    start, whatever hinders the rest. budget: the rest of the budget, if there is one. is_over_budget: whether due work
+    cannot start for lack of budget. changes: when time alone may change the schedule. underway: attempts that run or
+    start now, without rejected starts: whether they succeed is not known before they are tried again.
     """
 
     holding: tuple[Attempt, ...]
@@ -53,7 +53,7 @@ def schedule(
     blocker: Problem | None,
     config: Config,
 ) -> Schedule:
-    """The schedule after what is on record. blocker: what keeps everything from starting."""
+    """The schedule that follows from the record. blocker: a problem that keeps all work from starting."""
     scheduler = _Scheduler(observation, record, overdue, eligible, config)
     can_start = not (record.has_ended or blocker or observation.job.spec.suspend)
     starts = scheduler.starts() if can_start else []
@@ -73,7 +73,7 @@ def schedule(
 
 
 class _Scheduler:
-    """One scheduling. duplicates: slots that second attempts have, or are to have, once `starts` was called."""
+    """Makes one schedule. duplicates: slots that second attempts hold or need; known after `starts`."""
 
     def __init__(
         self,
@@ -98,14 +98,14 @@ class _Scheduler:
         return self._start_chunks([work.chunk for work in self.readiness.ready()])
 
     def is_over_budget(self) -> bool:
-        """Whether the budget is used up, and what is due cannot run where it costs nothing."""
+        """Whether the budget is used up, and no target without a price can run the due work."""
         if self.budget is None or not self.budget.is_used_up:
             return False
         due = next(self.readiness.due(), None)
         return due is not None and set(self._eligible.targets[due.stage]) <= self.budget.priced
 
     def demand(self, *, is_blocked: bool) -> Demand:
-        """Slots that this RenderJob could use."""
+        """The slots that this RenderJob could use."""
         held = Counter(attempt.target for attempt in self._held_by_chunks())
         able = set() if is_blocked else {use.name for use in self._uses}
         wanted = {}
@@ -119,11 +119,11 @@ class _Scheduler:
         return Demand(wanted, self.duplicates)
 
     def changes(self) -> list[datetime]:
-        """When time alone may change the schedule."""
+        """The times at which the schedule may change without any other change."""
         start_timeout = parse_duration(self._execution.startTimeout)
         starting = [attempt.created for attempt in self.holding if attempt.phase is AttemptPhase.WAITING]
         times = [*self.readiness.changes(), *(created + start_timeout for created in starting)]
-        times += [created + WORTH_TELLING for created in starting if self._now - created < WORTH_TELLING]
+        times += [created + DELAY_SHOWN_AFTER for created in starting if self._now - created < DELAY_SHOWN_AFTER]
         return [*times, *self._waits, *self._slow_from()]
 
     @cached_property
@@ -136,19 +136,21 @@ class _Scheduler:
         return [attempt for attempt in self.holding if attempt.work.stage is Stage.CHUNK]
 
     def _start_alone(self, ready: Sequence[Work]) -> list[StartAttempt]:
-        """The plan or the stitch: on the first target that can and has a slot, of those where it was tried least often.
+        """Starts the plan or the stitch on the target where it was tried least often, the preferred one of equals.
 
-        A Kubernetes target has a slot for what is not a chunk.
+        The target must be able to run it, and must have a free slot if it runs outside of the cluster. On a Kubernetes
+        target only chunks need slots.
         """
         if not ready:
             return []
         (work,) = ready
-        too_dear = self.budget.priced if self.budget is not None and self.budget.affordable == 0 else frozenset[str]()
+        budget = self.budget
+        excluded = budget.priced if budget is not None and budget.affordable == 0 else frozenset[str]()
         able = [
             name
             for name in self._eligible.targets[work.stage]
             if not self._observation.is_offload(name) or self._observation.capacity_of(name).free > 0
-            if name not in too_dear
+            if name not in excluded
         ]
         times = self.readiness.tried(work).times
         return [self.readiness.start(work, min(able, key=lambda name: times.get(name, 0)))] if able else []
@@ -171,17 +173,17 @@ class _Scheduler:
         return [self.readiness.start(Work(Stage.CHUNK, index), target) for index, target in placed]
 
     @cached_property
-    def _patience(self) -> timedelta | None:
+    def _straggler_limit(self) -> timedelta | None:
         rendered = [
             each
             for each in self._observation.attempts
             if each.work.stage is Stage.CHUNK and each.phase is AttemptPhase.SUCCEEDED
         ]
-        return patience(rendered, self._execution.stragglers)
+        return straggler_limit(rendered, self._execution.stragglers)
 
     def _slow_chunks(self) -> list[int]:
-        """Chunks that have run for so long that a duplicate may be faster."""
-        limit = self._patience
+        """Chunks that have run so long that a second attempt may be faster."""
+        limit = self._straggler_limit
         if limit is None:
             return []
         candidates = {
@@ -192,9 +194,9 @@ class _Scheduler:
         return [work.chunk for work in stragglers(candidates, limit, self._now) if not self.readiness.is_barred(work)]
 
     def _slow_from(self) -> list[datetime]:
-        """When chunks that run become stragglers."""
+        """The times at which running chunks become stragglers."""
         if self._record.plan is None or self._record.is_rendered:
             return []
         started = [each.started for each in self._held_by_chunks() if each.started]
-        limit = self._patience if started else None
+        limit = self._straggler_limit if started else None
         return [at + limit for at in started if at + limit > self._now] if limit is not None else []

@@ -1,4 +1,4 @@
-"""The status: what is on record, what is under way, and what somebody has to change."""
+"""The status of a RenderJob: its record, its running work, and the problem that a user has to solve."""
 
 from collections.abc import Iterable, Sequence
 
@@ -24,10 +24,10 @@ def status_of(
     blocks: bool,
     delay: str,
 ) -> RenderJobStatus:
-    """The status that says all of it.
+    """Writes the status from the record.
 
-    underway: what runs or is about to. problem: what somebody has to change. blocks: whether nothing goes on until
-    then. delay: what holds the render up.
+    underway: attempts that run or start now. problem: what a user has to change. blocks: whether the problem stops
+    all work. delay: what delays the render.
     """
     job, now = observation.job, observation.now
     phase = phase_of(record, suspended=job.spec.suspend, blocked=blocks)

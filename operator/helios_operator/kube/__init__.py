@@ -1,1 +1,1 @@
-"""The API server: a client, a reflector, resyncs, leader election, the work queue."""
+"""Access to the API server: client, reflector, resync, leader election, and the work queue."""

@@ -1,4 +1,4 @@
-"""Calls to the API server, in plain JSON, and what its answers mean."""
+"""Requests to the API server in plain JSON, and its errors."""
 
 import contextlib
 import json
@@ -21,10 +21,10 @@ MAX_RETRY_AFTER = 60.0
 
 
 class ApiError(Exception):
-    """The API server refused, or was not reached.
+    """The API server rejected a request, or did not answer.
 
-    status: of HTTP; 0 where there was no answer, or none that can be read. reason: in one word, such as
-    AlreadyExists. retry_after: seconds for which the API server does not want to be asked again.
+    status: of HTTP; 0 if there was no readable answer. reason: one word, such as AlreadyExists. retry_after: seconds
+    that the API server asks the client to wait.
     """
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
@@ -36,16 +36,16 @@ class ApiError(Exception):
 
 
 class Client:
-    """One API server. Its clock is told by its answers, so that ours may be wrong."""
+    """Client of one API server. It takes the time from the server's answers, since our own clock may be wrong."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
-        self._told, self._told_at = datetime.now(UTC), time.monotonic()
+        self._server_time, self._read_at = datetime.now(UTC), time.monotonic()
 
     @property
     def now(self) -> datetime:
-        """The time by the API server's clock, to about a second, whatever becomes of ours."""
-        return self._told + timedelta(seconds=time.monotonic() - self._told_at)
+        """The time by the API server's clock, to about a second."""
+        return self._server_time + timedelta(seconds=time.monotonic() - self._read_at)
 
     async def create(self, path: str, body: Object) -> Object:
         """Creates an object in a collection."""
@@ -56,11 +56,11 @@ class Client:
         return await self._call("GET", path)
 
     async def patch(self, path: str, body: Object) -> Object:
-        """Merges into an object; a stale resourceVersion in the body is a 409."""
+        """Merges a body into an object; a stale resourceVersion in the body gives a 409."""
         return await self._call("PATCH", path, body=body, content_type=MERGE_PATCH)
 
     async def delete(self, path: str, uid: str) -> None:
-        """Deletes an object with what it owns, if it still has this UID; one that is gone is no error."""
+        """Deletes an object and its dependents, if it still has this UID. An object that is gone is not an error."""
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
             await self._call("DELETE", path, body=options)
@@ -69,7 +69,7 @@ class Client:
                 raise
 
     async def pages(self, path: str, selector: str) -> AsyncIterator[tuple[list[Object], str]]:
-        """All objects that a label selector matches, page by page, each with the resourceVersion that they are of."""
+        """All objects that a label selector matches, page by page, each page with its resourceVersion."""
         query = {"labelSelector": selector, "limit": str(PAGE)}
         following = None
         while following != "":
@@ -81,7 +81,7 @@ class Client:
         """Events after a resourceVersion, until the connection ends.
 
         Raises:
-            ApiError: 410, when what was missed is not kept any more.
+            ApiError: the connection failed; with status 410, the server no longer has events that old.
         """
         query = {"labelSelector": selector, "resourceVersion": since, "watch": "true", "allowWatchBookmarks": "true"}
         response = await self._send("GET", path, query=query, timeout=330)
@@ -135,22 +135,24 @@ class Client:
         return response
 
     def _set_clock(self, date: str | None) -> None:
-        with contextlib.suppress(TypeError, ValueError):  # none, or none that can be read, by a proxy
-            self._told, self._told_at = parsedate_to_datetime(date or "").astimezone(UTC), time.monotonic()
+        with contextlib.suppress(TypeError, ValueError):  # no date, or not a valid one, as from a proxy
+            self._server_time, self._read_at = parsedate_to_datetime(date or "").astimezone(UTC), time.monotonic()
 
 
-async def tell_all(client: Client, path: str, selector: str, tell: Callable[[Object], None]) -> tuple[set[str], str]:
-    """Tells of every object, a page at a time: all of them at once would be gigabytes.
+async def list_all(
+    client: Client, path: str, selector: str, on_object: Callable[[Object], None]
+) -> tuple[set[str], str]:
+    """Calls `on_object` for every object, one page at a time: all objects at once would take gigabytes.
 
-    Returns their UIDs, and the resourceVersion that they are of.
+    Returns their UIDs, and the list's resourceVersion.
     """
-    found: set[str] = set()
+    uids: set[str] = set()
     at = "0"
-    async for page, at in client.pages(path, selector):  # noqa: B007 - the last one's
+    async for page, at in client.pages(path, selector):  # noqa: B007 - the last page's
         for body in page:
-            found.add(body["metadata"]["uid"])
-            tell(body)
-    return found, at
+            uids.add(body["metadata"]["uid"])
+            on_object(body)
+    return uids, at
 
 
 def _unreachable(error: BaseException) -> ApiError:
@@ -158,31 +160,31 @@ def _unreachable(error: BaseException) -> ApiError:
 
 
 def _object(data: bytes) -> Object:
-    """An answer's JSON object.
+    """The JSON object of an answer.
 
     Raises:
-        ApiError: it is cut off, or comes from something that is no API server.
+        ApiError: the answer is cut off, or does not come from an API server.
     """
     try:
-        found = json.loads(data)
+        value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ApiError(0, "Unreadable", f"{error} in an answer of {len(data)} bytes") from error
-    if not isinstance(found, dict):
-        raise ApiError(0, "Unreadable", f"an answer of {len(data)} bytes is no object")
-    return found
+    if not isinstance(value, dict):
+        raise ApiError(0, "Unreadable", f"an answer of {len(data)} bytes is not a JSON object")
+    return value
 
 
 def _error(status: int, body: bytes, retry_after: str | None = None) -> ApiError:
     seconds = min(MAX_RETRY_AFTER, float(retry_after)) if retry_after and retry_after.isdecimal() else 0.0
     try:
-        told = json.loads(body)
-        told = told.get("object", told)
-        return ApiError(status, str(told.get("reason", "")), str(told.get("message", ""))[:1000], seconds)
+        answer = json.loads(body)
+        answer = answer.get("object", answer)
+        return ApiError(status, str(answer.get("reason", "")), str(answer.get("message", ""))[:1000], seconds)
     except (ValueError, AttributeError, RecursionError):
         return ApiError(status, "", body[:200].decode(errors="replace"), seconds)
 
 
 def version(body: Object) -> int:
-    """An object's resourceVersion; comparable within one resource of one API server."""
+    """An object's resourceVersion as a number; comparable within one resource of one API server."""
     text = body["metadata"].get("resourceVersion") or "0"
     return int(text) if text.isdecimal() else 0

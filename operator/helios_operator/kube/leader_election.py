@@ -1,4 +1,4 @@
-"""One operator at a time: a Lease that is held while working, by the client's own leader election."""
+"""Leader election: only the operator that holds the Lease works. It uses the client library's implementation."""
 
 import asyncio
 import os
@@ -18,21 +18,21 @@ LEASE_SECONDS = 15
 RENEW_SECONDS = 10
 RETRY_SECONDS = 2
 CALL_SECONDS = 4
-"""A call that hangs must end before the time to renew does: the library looks at that between calls only."""
+"""Time limit of a call. The library checks its renewal deadline only between calls, so a call must not hang longer."""
 MARGIN_SECONDS = 1
 _NOT_REACHED = (ClientError, OSError, TimeoutError)
 
 
 class LeadershipLost(Exception):
-    """The Lease could not be renewed: another operator may be at work, so this one ends."""
+    """The Lease could not be renewed: another operator may hold it now, so this one ends."""
 
 
 async def lead(client: ApiClient, namespace: str, name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Waits for the Lease, then works for as long as it is held. Hands it back at the end, so that nobody waits.
+    """Waits for the Lease, works while it holds the Lease, and releases it at the end for the next operator.
 
     Raises:
-        LeadershipLost: it is not held any more.
-        Exception: what `work` raised.
+        LeadershipLost: the Lease could not be renewed.
+        Exception: an error that `work` raised.
     """
     first: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     tasks: list[asyncio.Future[Any]] = []
@@ -48,9 +48,9 @@ async def lead(client: ApiClient, namespace: str, name: str, work: Callable[[], 
             tasks.append(task)
 
     async def expiring() -> None:
-        """Ends the work before somebody else may begin, whatever calls are under way and whatever the clock says."""
+        """Ends the work before another operator may start, even if a call hangs or the wall clock jumps."""
         clock = asyncio.get_running_loop().time
-        while (left := lock.renewed + LEASE_SECONDS - MARGIN_SECONDS - clock()) > 0:  # noqa: ASYNC110 - it moves
+        while (left := lock.renewed + LEASE_SECONDS - MARGIN_SECONDS - clock()) > 0:  # noqa: ASYNC110 - renewals move the end
             await asyncio.sleep(left)
         raise LeadershipLost(f"the Lease {namespace}/{name} could not be renewed for {LEASE_SECONDS} s")
 
@@ -79,15 +79,15 @@ async def lead(client: ApiClient, namespace: str, name: str, work: Callable[[], 
 
 
 class _Lock(LeaseLock):
-    """The client's, which takes every error for the API server's own words.
+    """The library's lock, with time limits and for errors without an answer, which the library does not expect.
 
-    renewed: since when at least the Lease is ours, by the loop's clock: the last renewal's beginning.
+    renewed: when the last successful renewal began, by the event loop's clock.
     """
 
     renewed = float("-inf")
 
     async def get(self, name: str, namespace: str) -> Any:
-        """As LeaseLock; a server that is not reached is an answer to be asked for again."""
+        """As LeaseLock. If the server does not answer, the election tries again."""
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 return await super().get(name, namespace)
@@ -95,7 +95,7 @@ class _Lock(LeaseLock):
             return False, ApiException(reason=str(error))
 
     async def create(self, name: str, namespace: str, election_record: Any) -> bool:
-        """As LeaseLock, whose own asks for `pretty=True` where the client wants a string and refuses (37.0.2)."""
+        """As LeaseLock, which passes `pretty=True` where the client accepts only a string (37.0.2)."""
         body = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
         began = asyncio.get_running_loop().time()
         try:
@@ -119,7 +119,7 @@ class _Lock(LeaseLock):
         return is_renewed
 
     async def release(self) -> None:
-        """Hands the Lease back, if it is ours and the server is reached; otherwise it runs out by itself."""
+        """Releases the Lease if this process holds it. If the server does not answer, the Lease expires by itself."""
         with suppress(ApiException, *_NOT_REACHED):
             async with asyncio.timeout(CALL_SECONDS):
                 lease: V1Lease = await self.api_instance.read_namespaced_lease(self.name, self.namespace)

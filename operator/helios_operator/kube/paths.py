@@ -1,4 +1,4 @@
-"""Addresses of the API server's collections."""
+"""Paths of the API server's collections."""
 
 from helios_crds.base import API_VERSION
 from helios_crds.definitions import RENDER_JOBS, RENDER_TARGETS
@@ -7,24 +7,24 @@ TARGETS = f"/apis/{API_VERSION}/{RENDER_TARGETS}"
 
 
 def render_jobs(namespace: str = "") -> str:
-    """RenderJobs of a namespace, or of all."""
+    """RenderJobs of one namespace, or of all namespaces."""
     return f"/apis/{API_VERSION}{_within(namespace)}/{RENDER_JOBS}"
 
 
 def jobs(namespace: str = "") -> str:
-    """Jobs."""
+    """Jobs of one namespace, or of all namespaces."""
     return f"/apis/batch/v1{_within(namespace)}/jobs"
 
 
 def core(resource: str, namespace: str = "") -> str:
-    """Pods, events, configmaps, persistentvolumeclaims."""
+    """A resource of the core API, such as pods, events or configmaps."""
     return f"/api/v1{_within(namespace)}/{resource}"
 
 
 def resource_of(path: str) -> str:
-    """The resource that a path asks for, such as jobs."""
-    words = path.split("/")
-    rest = words[3 if words[1] == "api" else 4 :]
+    """The resource in a path, such as jobs."""
+    parts = path.split("/")
+    rest = parts[3 if parts[1] == "api" else 4 :]
     return rest[2] if rest[0] == "namespaces" and len(rest) > 2 else rest[0]
 
 

@@ -1,7 +1,7 @@
-"""One resource as it changes: list, watch from there, and list again after a gap and every few minutes.
+"""Follows one resource: lists it, watches from there, and lists it again after a gap and every few minutes.
 
-kopf would watch all Jobs and pods of the cluster, and does not say when it has seen them all. This asks the server for
-objects with a label only, and says when the list is complete.
+kopf would watch all Jobs and pods of the cluster, and does not report when its list is complete. A reflector requests
+only objects with a label, and reports when the list is complete.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 
 from helios_crds.backoff import Backoff
-from helios_operator.kube.client import ApiError, Client, Object, tell_all
+from helios_operator.kube.client import ApiError, Client, Object, list_all
 
 log = structlog.stdlib.get_logger(__name__)
 RELIST = 300.0
@@ -21,13 +21,13 @@ PAUSE = Backoff(base=0.1, cap=10)
 
 
 class Pace:
-    """How long to wait before a connection is made again: longer with each one in a row that ended at once."""
+    """The pause before the next connection: longer after each of several short connections in a row."""
 
     def __init__(self) -> None:
         self._short = 0
 
     def pause(self, lived: float) -> float:
-        """Seconds to wait after a connection that lived for so many; after one that lived, none."""
+        """Seconds to wait after a connection of `lived` seconds; none if it was not short."""
         if lived >= ALIVE:
             self._short = 0
             return 0.0
@@ -38,8 +38,8 @@ class Pace:
 class Reflector:
     """Follows the objects of one resource that a label selector matches. `synced` is set after the first list.
 
-    on_event: told of every object, the listed ones too, as MODIFIED. on_listed: told the UIDs of all objects after a
-    list, and its resourceVersion. on_gap: called when a watch has to begin anew.
+    on_event: called for every event, and for listed objects as MODIFIED. on_listed: called after a list with the UIDs
+    of all objects and the list's resourceVersion. on_gap: called when a watch has failed.
     """
 
     def __init__(
@@ -61,21 +61,21 @@ class Reflector:
         self._pace = Pace()
 
     async def run(self) -> None:
-        """Follows until it is cancelled. Whatever ends a watch, the next list tells what was missed."""
+        """Follows until it is cancelled. Whatever ends a watch, the next list shows the missed changes."""
         clock = asyncio.get_running_loop().time
         while True:
             began = clock()
             try:
                 await self._follow()
             except TimeoutError:
-                continue  # the time for another list
+                continue  # time for the next list
             except ApiError as error:
                 self._on_gap()
                 log.info("a watch ended", path=self._path, error=str(error))
                 await asyncio.sleep(self._pace.pause(clock() - began))
 
     async def _follow(self) -> None:
-        uids, at = await tell_all(self._client, self._path, self._selector, partial(self._on_event, "MODIFIED"))
+        uids, at = await list_all(self._client, self._path, self._selector, partial(self._on_event, "MODIFIED"))
         self._on_listed(uids, int(at))
         self.synced.set()
         clock = asyncio.get_running_loop().time

@@ -1,10 +1,9 @@
-"""RenderJobs and RenderTargets as the API server lists them, against what kopf's events have told.
+"""Lists RenderJobs and RenderTargets, to complete the events that kopf delivers.
 
-kopf's `on.event` tells of changes at once, but it cannot be all: it does not say when everything that exists has
-been told, which the fair share needs before the first start, and what was deleted while its watch could not go on
-(410) it never tells. A watch of our own beside kopf's would have every event come twice; kopf's alone needs only
-these lists: before the first decision, soon after kopf has begun anew or a watch of ours has had a gap (what
-happened to one watch has often happened to all), and every few minutes.
+kopf's `on.event` delivers changes at once, with two gaps. It does not report when its first list is complete, which
+the fair share needs before the first start. And it never reports deletions that happened while its watch had expired
+(410). A watch of our own would deliver every event twice. Lists are enough: one before the first decision, one soon
+after kopf's watch or ours had a gap (a cause of one gap often causes all), and one every few minutes.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from helios_operator.kube.client import ApiError, Client, Object, tell_all
+from helios_operator.kube.client import ApiError, Client, Object, list_all
 from helios_operator.kube.work_queue import WorkQueue
 
 log = structlog.stdlib.get_logger(__name__)
@@ -24,17 +23,17 @@ AFTER_ERROR = 5.0
 
 
 @dataclass(frozen=True)
-class Collected:
-    """Who is told of a collection. on_object: of each object; on_listed: of all UIDs and the list's version."""
+class Callbacks:
+    """Callbacks of a collection. on_object: for each object. on_listed: with all UIDs and the list's version."""
 
     on_object: Callable[[Object], None]
     on_listed: Callable[[set[str], int], None]
 
 
 class Resync:
-    """Lists collections, each at most every few seconds. `synced` is set when all were listed once."""
+    """Lists collections, each at most every APART seconds. `synced` is set once all were listed."""
 
-    def __init__(self, client: Client, collections: dict[str, Collected]) -> None:
+    def __init__(self, client: Client, collections: dict[str, Callbacks]) -> None:
         self.synced = asyncio.Event()
         self._client = client
         self._collections = collections
@@ -42,19 +41,19 @@ class Resync:
         self._due = WorkQueue()
         self._listed: dict[str, float] = {}
 
-    def ask(self) -> None:
-        """Something may have been missed."""
+    def request(self) -> None:
+        """Requests a list of each collection, since events may have been missed."""
         now = asyncio.get_running_loop().time()
         for path in self._collections:
             self._due.add(path, max(SOON, self._listed.get(path, -APART) + APART - now))
 
-    def heard(self, event: str | None) -> None:
-        """Those of kopf's events that have no type come from its own list: it begins, or had to begin anew."""
+    def on_event(self, event: str | None) -> None:
+        """Takes the type of kopf's events. Those of its own list have none: its watch has started or restarted."""
         if event is None:
-            self.ask()
+            self.request()
 
     async def run(self) -> None:
-        """Lists until it is cancelled. What cannot be listed stays as it is known."""
+        """Lists until it is cancelled. A collection whose list fails stays as it is known."""
         for path in self._collections:
             self._due.add(path)
         while True:
@@ -74,6 +73,6 @@ class Resync:
                 self._due.done(path)
 
     async def _list(self, path: str) -> None:
-        told = self._collections[path]
-        found, at = await tell_all(self._client, path, "", told.on_object)
-        told.on_listed(found, int(at))
+        callbacks = self._collections[path]
+        uids, at = await list_all(self._client, path, "", callbacks.on_object)
+        callbacks.on_listed(uids, int(at))

@@ -1,7 +1,7 @@
-"""Objects that are gone: news of them may still be on its way.
+"""Tombstones: UIDs of deleted objects, so that late news of an object does not bring it back.
 
-A deletion is heard while a write is in flight whose answer shows the object alive, or while a list is read that was
-made before it. A UID never comes back, so what is known to be gone stays gone.
+The answer to a write in flight, or a list that was made before the deletion, may still show the object. UIDs are never
+used again, so a deleted object stays deleted.
 """
 
 from collections import OrderedDict
@@ -10,13 +10,13 @@ REMEMBERED = 4096
 
 
 class Tombstones:
-    """The last few thousand UIDs of what went; what is older than these has no news on its way any more."""
+    """The last few thousand UIDs of deleted objects. No news of older ones can still arrive."""
 
     def __init__(self) -> None:
         self._uids: OrderedDict[str, None] = OrderedDict()
 
     def add(self, uid: str) -> None:
-        """An object is gone."""
+        """Adds a deleted object."""
         self._uids[uid] = None
         if len(self._uids) > REMEMBERED:
             self._uids.popitem(last=False)

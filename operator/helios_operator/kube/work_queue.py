@@ -1,4 +1,4 @@
-"""RenderJobs to look at: each at most once in the queue, at the earliest time anybody asked for."""
+"""A queue of keys, such as UIDs of RenderJobs: each key at most once, at its earliest requested time."""
 
 import asyncio
 import heapq
@@ -6,21 +6,21 @@ from contextlib import suppress
 
 
 class WorkQueue:
-    """Keys that become due. One that is being worked on is not handed out a second time meanwhile."""
+    """Hands out keys when they are due. A key that is being worked on is not handed out again before `done`."""
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
         self._working: set[str] = set()
-        self._asked: dict[str, float] = {}
+        self._requested: dict[str, float] = {}
         self._changed = asyncio.Event()
 
     def add(self, key: str, delay: float = 0.0) -> None:
-        """Asks for a look at a key after `delay` seconds; the earliest request wins."""
+        """Requests a key after `delay` seconds; the earliest request wins."""
         now = asyncio.get_running_loop().time()
         due = now + delay
         if not delay:
-            self._asked.setdefault(key, now)
+            self._requested.setdefault(key, now)
         if due < self._due.get(key, float("inf")):
             self._due[key] = due
             heapq.heappush(self._heap, (due, key))
@@ -38,23 +38,23 @@ class WorkQueue:
                 async with asyncio.timeout(wait):
                     await self._changed.wait()
 
-    def answer(self, key: str) -> float | None:
-        """When somebody first asked for a look at once, since the last answer; None if nobody did."""
-        return self._asked.pop(key, None)
+    def take_request(self, key: str) -> float | None:
+        """Time of the first request without a delay since the last call; None if there was none."""
+        return self._requested.pop(key, None)
 
     def done(self, key: str) -> None:
-        """A key has been worked on; it may be handed out again."""
+        """Marks a key as done; it may be handed out again."""
         self._working.discard(key)
         if key in self._due:
             heapq.heappush(self._heap, (self._due[key], key))
         self._changed.set()
 
     def _pop_due(self) -> str | float | None:
-        """A key, or seconds until there may be one; None: until one is added."""
+        """A due key, or the seconds until the next one is due; None if the queue is empty."""
         while self._heap:
             due, key = self._heap[0]
             if self._due.get(key) != due or key in self._working:
-                heapq.heappop(self._heap)  # asked for earlier meanwhile, or comes back with `done`
+                heapq.heappop(self._heap)  # a stale entry, or a key that `done` will push again
                 continue
             remaining = due - asyncio.get_running_loop().time()
             if remaining > 0:

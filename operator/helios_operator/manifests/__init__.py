@@ -1,1 +1,1 @@
-"""Kubernetes objects as data: what a start of an attempt looks like to the API server."""
+"""Kubernetes objects as data: the Job of an attempt and its inputs."""

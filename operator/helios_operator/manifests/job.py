@@ -1,4 +1,4 @@
-"""An attempt's Job: one pod, one run; the operator itself decides on retries."""
+"""The Job of an attempt: one pod that runs once. The operator itself decides on retries."""
 
 from datetime import timedelta
 
@@ -12,13 +12,13 @@ from helios_operator.model.config import Config
 from helios_operator.model.decision import StartAttempt
 from helios_operator.model.observation import ObservedJob
 
-# A Job that vanished before its result was on record would run again: an operator that is away needs some time.
+# If a Job were deleted before its result is on record, it would run again. The operator may be down for a while.
 SHORTEST_TTL = timedelta(minutes=10)
 QUEUE = "kueue.x-k8s.io/queue-name"
 
 FAILURE_POLICY: Manifest = {
     "rules": [
-        # `status` is spelt out: kubectl refuses the pattern without it.
+        # `status` is explicit: kubectl rejects the pattern without it.
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {
             "action": "FailJob",
@@ -29,7 +29,7 @@ FAILURE_POLICY: Manifest = {
 
 
 def attempt_job(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, config: Config) -> Manifest:
-    """The Job that is one attempt. target: the one that it starts on."""
+    """The Job of an attempt. target: on which it starts."""
     pods = target.kubernetes or KubernetesTarget()
     settings = pods.pod or PodSettings()
     ours = attempt_labels(job, start.work, start.number)

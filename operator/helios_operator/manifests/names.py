@@ -1,4 +1,4 @@
-"""Names and labels of a RenderJob's children, and how they are read back."""
+"""Names, labels and annotations of a RenderJob's children, written and read back."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ KIND = "RenderJob"
 MANAGER = "helios-operator"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 UID, STAGE, CHUNK, ATTEMPT = (f"{GROUP}/{name}" for name in ("render-uid", "stage", "chunk", "attempt"))
-# Annotations: a name may be longer than a label's value, and a request is.
+# Annotations, since names may be longer than a label's value, and requests are.
 TARGET, RENDER, REQUEST = (f"{GROUP}/{name}" for name in ("target", "render-job", "request"))
 
 SELECTOR = f"{MANAGED_BY}={MANAGER},{UID}"
@@ -21,13 +21,13 @@ MAX_PREFIX = 40
 
 
 def prefix(job: ObservedJob) -> str:
-    """Begins the names of all children; the UID's part keeps a deleted and re-applied RenderJob apart."""
+    """The prefix of all children's names. Its part of the UID tells a re-created RenderJob from the deleted one."""
     readable = job.name.replace(".", "-")[:MAX_PREFIX].rstrip("-")
     return f"{readable}-{job.uid.replace('-', '')[:8]}"
 
 
 def attempt_name(job: ObservedJob, work: Work, number: int) -> str:
-    """Name of an attempt's Job, at most 63 characters, so that its pod carries it as a label."""
+    """Name of an attempt's Job: at most 63 characters, since its pod has it as a label."""
     stage = f"c{work.chunk:05d}" if work.stage is Stage.CHUNK else str(work.stage)
     return f"{prefix(job)}-{stage}-a{number}"
 
@@ -38,7 +38,7 @@ def page_name(job: ObservedJob) -> str:
 
 
 def labels(job: ObservedJob) -> dict[str, str]:
-    """Labels of every child. Only ours: a user's label copied to a child makes Argo CD prune it."""
+    """Labels of every child. The user's labels are not copied: Argo CD would prune a child that has them."""
     return {MANAGED_BY: MANAGER, UID: job.uid}
 
 
@@ -47,16 +47,16 @@ def attempt_labels(job: ObservedJob, work: Work, number: int) -> dict[str, str]:
     return {**labels(job), STAGE: str(work.stage), CHUNK: str(work.chunk), ATTEMPT: str(number)}
 
 
-def read_labels(found: Mapping[str, str]) -> tuple[Work, int] | None:
-    """The work and the attempt's number that labels tell of; None where they are not ours."""
-    numbers = (found.get(CHUNK, ""), found.get(ATTEMPT, ""))
-    if found.get(STAGE) not in set(Stage) or not all(re.fullmatch("[0-9]{1,6}", text) for text in numbers):
+def read_labels(given: Mapping[str, str]) -> tuple[Work, int] | None:
+    """The work and the attempt's number in a Job's labels; None if the labels are not ours."""
+    numbers = (given.get(CHUNK, ""), given.get(ATTEMPT, ""))
+    if given.get(STAGE) not in set(Stage) or not all(re.fullmatch("[0-9]{1,6}", text) for text in numbers):
         return None
-    return Work(Stage(found[STAGE]), int(numbers[0])), int(numbers[1])
+    return Work(Stage(given[STAGE]), int(numbers[0])), int(numbers[1])
 
 
 def owner_reference(job: ObservedJob) -> dict[str, object]:
-    """Makes the garbage collector remove children with their RenderJob."""
+    """The ownerReference by which the garbage collector deletes children with their RenderJob."""
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -67,7 +67,7 @@ def owner_reference(job: ObservedJob) -> dict[str, object]:
     }
 
 
-def is_owner_reference(found: Mapping[str, Any]) -> bool:
-    """Whether a reference names a RenderJob as the controller, of whatever version."""
-    is_ours = str(found.get("apiVersion")).startswith(f"{GROUP}/") and found.get("kind") == KIND
-    return is_ours and bool(found.get("controller"))
+def is_owner_reference(reference: Mapping[str, Any]) -> bool:
+    """Whether a reference names a RenderJob, of any API version, as the controller."""
+    is_ours = str(reference.get("apiVersion")).startswith(f"{GROUP}/") and reference.get("kind") == KIND
+    return is_ours and bool(reference.get("controller"))

@@ -1,4 +1,4 @@
-"""The worker's pod: what it may do, what it mounts, how long it may run."""
+"""The worker's pod: its permissions, volumes and time limit."""
 
 from datetime import timedelta
 
@@ -25,11 +25,11 @@ def pod_template(
 ) -> Manifest:
     """The template of an attempt's pod.
 
-    limit: how long it may run once it is scheduled. A Job's own deadline would count the waiting, too.
+    limit: how long it may run once it is scheduled. A Job's own deadline would include the wait for a node.
     """
     volumes, mounts = _volumes(job, start, config)
-    brought = {REQUEST: request_text(job, config)} if start.work.stage is Stage.PLAN else {}
-    found: Manifest = {
+    request = {REQUEST: request_text(job, config)} if start.work.stage is Stage.PLAN else {}
+    spec: Manifest = {
         "restartPolicy": "Never",
         "activeDeadlineSeconds": max(1, round(limit.total_seconds())),
         "terminationGracePeriodSeconds": 30,
@@ -50,9 +50,9 @@ def pod_template(
     return {
         "metadata": {
             "labels": {**(settings.labels or {}), **attempt_labels(job, start.work, start.number)},
-            "annotations": {**(settings.annotations or {}), **brought},
+            "annotations": {**(settings.annotations or {}), **request},
         },
-        "spec": found,
+        "spec": spec,
     }
 
 
@@ -83,7 +83,7 @@ def _container(
             {"name": "HELIOS_TERMINATION_LOG", "value": TERMINATION_LOG},
             *(variable.model_dump(exclude_none=True) for variable in settings.env or []),
         ],
-        # Under a prefix: the worker takes the credentials in it, and nothing else becomes a variable of its pod.
+        # With a prefix, from which the worker takes only credentials: no other entry can set a variable of the pod.
         **({"envFrom": [{"prefix": SECRET_PREFIX, "secretRef": {"name": credentials.name}}]} if credentials else {}),
         "resources": settings.resources.model_dump(exclude_none=True) if settings.resources else {},
         "securityContext": {
@@ -102,7 +102,7 @@ def arguments(job: ObservedJob, start: StartAttempt, config: Config) -> list[str
     common = ["--workspace", SCRATCH, "--attempt", str(start.number)]
     if start.work.stage is Stage.PLAN:
         props = [f"{PROPS_FOLDER}/{index}" for index in range(len(job.spec.composition.propsFrom or []))]
-        given = [word for path in props for word in ("--props", path)]
+        given = [argument for path in props for argument in ("--props", path)]
         request = f"{REQUEST_FOLDER}/{REQUEST_FILE}"
         return ["plan", request_url(job, config), "--request", request, *given, *common]
     assert job.status.plan is not None
@@ -122,7 +122,7 @@ def _volumes(job: ObservedJob, start: StartAttempt, config: Config) -> tuple[lis
 
 
 def _add_inputs(job: ObservedJob, volumes: list[Manifest], mounts: list[Manifest]) -> None:
-    """What only the plan reads: the request, the composition, more props."""
+    """Adds the plan's inputs: the request, the composition and props from ConfigMaps."""
     request = {"path": REQUEST_FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{REQUEST}']"}}
     volumes.append({"name": "request", "downwardAPI": {"items": [request]}})
     mounts.append({"name": "request", "mountPath": REQUEST_FOLDER, "readOnly": True})

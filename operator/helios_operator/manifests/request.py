@@ -1,4 +1,4 @@
-"""What tells the plan what to render, and the claim that holds artifacts."""
+"""The plan's request and inline page, and the claim that holds artifacts."""
 
 import hashlib
 from typing import Any
@@ -13,7 +13,7 @@ Manifest = dict[str, Any]
 
 
 def request_text(job: ObservedJob, config: Config) -> str:
-    """The request as JSON.
+    """The plan's request as JSON.
 
     Raises:
         UnusableSpec: the spec cannot be rendered.
@@ -22,13 +22,13 @@ def request_text(job: ObservedJob, config: Config) -> str:
 
 
 def request_url(job: ObservedJob, config: Config) -> str:
-    """Where the plan keeps its request in the store."""
+    """URL under which the plan stores its request."""
     digest = hashlib.sha256(request_text(job, config).encode()).hexdigest()[:20]
     return f"{store_url(job, config)}requests/{digest}.json"
 
 
 def page_config_map(job: ObservedJob) -> Manifest:
-    """An inline page. The request, which is short, travels with the plan's pod."""
+    """The ConfigMap of an inline page. The request is short and is an annotation of the plan's pod."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -44,7 +44,7 @@ def page_config_map(job: ObservedJob) -> Manifest:
 
 
 def artifact_claim(namespace: str, config: Config) -> Manifest:
-    """The claim that holds a namespace's artifacts. Nobody owns it: it outlives every RenderJob."""
+    """The claim that holds a namespace's artifacts. It has no owner, so it outlives every RenderJob."""
     store = config.store
     return {
         "apiVersion": "v1",

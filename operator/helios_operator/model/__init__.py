@@ -1,1 +1,1 @@
-"""What everything else speaks of, as plain data: no I/O, no Kubernetes types."""
+"""The data that all other packages share: plain values, no I/O, no Kubernetes types."""

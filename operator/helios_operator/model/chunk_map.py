@@ -1,4 +1,4 @@
-"""A chunk in the status' chunkMap: one character each."""
+"""The characters of the status' chunkMap: one per chunk, for its state."""
 
 WAITING, ACTIVE, DONE, CACHED, GIVEN_UP = ".", "a", "#", "=", "!"
 RENDERED = frozenset((DONE, CACHED))

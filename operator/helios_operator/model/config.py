@@ -17,8 +17,8 @@ NO_LIMIT = 1_000_000
 class Store:
     """The default artifact store.
 
-    claim: a PersistentVolumeClaim of the RenderJob's namespace, mounted at `mount`, to which the url then points; ""
-    for a bucket. size, storage_class, access_mode: of a claim that the operator makes.
+    claim: a PersistentVolumeClaim in the RenderJob's namespace, mounted at `mount`, where `url` then points; "" for a
+    bucket. size, storage_class, access_mode: of a claim that the operator creates.
     """
 
     url: str = "file:///artifacts/"
@@ -30,7 +30,7 @@ class Store:
 
 
 def built_in_targets() -> Mapping[str, RenderTargetSpec]:
-    """The target that exists when nobody made one."""
+    """The target that exists without a RenderTarget: pods of this cluster."""
     return {BUILT_IN: RenderTargetSpec(kubernetes=KubernetesTarget())}
 
 
@@ -38,10 +38,11 @@ def built_in_targets() -> Mapping[str, RenderTargetSpec]:
 class Config:
     """See the module's docstring.
 
-    backoff: before a failed attempt is retried. disruption_pause: before disrupted work starts again.
-    result_grace: how long a Job may have ended before its pod's exit code and message are known.
-    terminating_grace: after which a pod that does not end counts as lost.
-    spill_after: after which a target whose pods do not start is passed over.
+    backoff: the pause before a failed attempt is retried. disruption_pause: the pause before disrupted work restarts.
+    result_grace: how long the operator waits for the pod's exit code and message after its Job has ended.
+    terminating_grace: a terminating pod that has not ended after this time counts as lost.
+    spill_after: a target whose pods have not started after this time gets no more chunks, unless it is the last one.
+    plan_timeout, stitch_timeout: how long a pod of these stages may run.
     """
 
     image: str = "helios-worker"

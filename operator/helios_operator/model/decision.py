@@ -1,4 +1,4 @@
-"""What follows from an observation: a status, work to start and to stop, Events for people."""
+"""The decision about a RenderJob: its new status, attempts to start and to stop, Events for people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from helios_operator.model.state import Work
 
 @dataclass(frozen=True)
 class StartAttempt:
-    """Create the Job, or make the invocation. The name follows from it, so doing it twice collides."""
+    """Creates the Job or invokes the target. The name follows from these fields, so a second creation conflicts."""
 
     work: Work
     number: int
@@ -18,7 +18,7 @@ class StartAttempt:
 
 @dataclass(frozen=True)
 class StopAttempt:
-    """Delete the Job with its pod, if it still has this UID. why: for the log."""
+    """Deletes the Job with its pod, if the Job still has this UID. why: for the log."""
 
     name: str
     uid: str
@@ -29,8 +29,8 @@ class StopAttempt:
 class Announcement:
     """An Event for people.
 
-    kind: Normal or Warning. topic: equal for Events that repeat each other with other figures; "": the message itself.
-    times: how many occurrences this one stands for.
+    kind: Normal or Warning. topic: the same for Events that differ only in figures; "" means the message itself.
+    times: how many occurrences this Event stands for.
     """
 
     kind: str
@@ -44,8 +44,8 @@ class Announcement:
 class Demand:
     """Slots for chunks that a RenderJob could use.
 
-    by_target: at most on each target, those that it holds included; a target without an entry: as many as it gets.
-    duplicates: how many slots it has or needs for second attempts at slow chunks.
+    by_target: the most slots on each target, including those it holds; a target without an entry has no limit.
+    duplicates: slots that it holds or needs for second attempts at slow chunks.
     """
 
     by_target: Mapping[str, int] = field(default_factory=dict)
@@ -54,11 +54,11 @@ class Demand:
 
 @dataclass(frozen=True)
 class Decision:
-    """What follows from an observation.
+    """What the executor carries out.
 
-    status: written first if it differs, since work may start whose record changes by this very status. Stops follow
-    from acknowledged status alone.
-    requeue_after: seconds after which time alone may change the decision; None: it cannot.
+    status: written first if it differs: it records what the starts depend on. Stops depend only on the status that
+    the API server has acknowledged.
+    requeue_after: seconds after which the passing of time may change the decision; None: it cannot.
     """
 
     status: RenderJobStatus

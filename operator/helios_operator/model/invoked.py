@@ -1,4 +1,4 @@
-"""What is known of a RenderJob's work on targets outside of the cluster, at one moment."""
+"""A RenderJob's work on targets outside of the cluster, observed at one moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from helios_operator.model.state import Attempt
 
 @dataclass(frozen=True)
 class Invoked:
-    """One look at all of it.
+    """One observation of this work.
 
-    attempts: every one that this operator has made. calls: how many are under way, those included that nobody waits
-    for: they cost as much. free: how many more chunks each target would take now. resting: why targets are left
-    alone, by name.
+    attempts: all attempts that this operator process has made. calls: how many calls are under way, including those
+    whose result nobody awaits, since they cost as much. free: how many more chunks each target would take now.
+    resting: why targets rest, by name.
     """
 
     attempts: tuple[Attempt, ...] = ()

@@ -1,4 +1,4 @@
-"""Where a RenderJob's artifacts and film are."""
+"""URLs of a RenderJob's artifacts and film."""
 
 import hashlib
 
@@ -9,13 +9,13 @@ MAX_FILE_NAME = 200
 
 
 def store_url(job: ObservedJob, config: Config) -> str:
-    """URL of the artifact store, with a slash at its end."""
+    """URL of the artifact store, with a trailing slash."""
     given = job.spec.artifacts.url if job.spec.artifacts else None
     return (given or config.store.url).rstrip("/") + "/"
 
 
 def uses_own_store(job: ObservedJob) -> bool:
-    """Whether the artifacts lie where the job says, rather than the operator."""
+    """Whether the RenderJob names its own artifact store, instead of the operator's."""
     return job.spec.artifacts is not None and job.spec.artifacts.url is not None
 
 
@@ -27,7 +27,7 @@ def output_url(job: ObservedJob, config: Config) -> str:
 
 
 def _file_name(name: str) -> str:
-    """A RenderJob's name may have 253 characters, a file's 255 bytes, and an upload adds some until it is whole."""
+    """A file name has at most 255 bytes, with a suffix during upload; a RenderJob's name has up to 253 characters."""
     if len(name) <= MAX_FILE_NAME:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
@@ -35,5 +35,5 @@ def _file_name(name: str) -> str:
 
 
 def job_path(store_url: str, job_id: str) -> str:
-    """Where the plan of a film lies in its store."""
+    """URL of a film's plan in its store."""
     return f"{store_url}jobs/{job_id}/job.json"

@@ -1,4 +1,4 @@
-"""What is known of a RenderJob when it is decided about: one frozen value, made anew for each decision."""
+"""All that a decision about a RenderJob depends on: one frozen value, created for each reconcile."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from helios_operator.model.state import Attempt, Work, by_work
 
 @dataclass(frozen=True)
 class JobRef:
-    """A RenderJob, whatever its spec says. resource_version: of the version that was observed."""
+    """A RenderJob with or without a valid spec. resource_version: of the observed version."""
 
     name: str
     namespace: str
@@ -25,7 +25,7 @@ class JobRef:
 
 @dataclass(frozen=True)
 class InvalidJob(JobRef):
-    """A RenderJob whose spec does not follow the schema. error: the field and what is wrong with it."""
+    """A RenderJob whose spec does not match the schema. error: the field and what is wrong with it."""
 
     error: str
     status: RenderJobStatus
@@ -33,7 +33,7 @@ class InvalidJob(JobRef):
 
 @dataclass(frozen=True)
 class ObservedJob(JobRef):
-    """A RenderJob as the API server last sent it. status: as last written and acknowledged."""
+    """A RenderJob as the API server last sent it. status: as last acknowledged by the API server."""
 
     spec: RenderJobSpec
     status: RenderJobStatus
@@ -41,13 +41,13 @@ class ObservedJob(JobRef):
 
     @property
     def uses(self) -> tuple[TargetUse, ...]:
-        """The targets that it names, in order of preference; the built-in one if it names none."""
+        """The targets that the RenderJob names, in order of preference; the built-in target if it names none."""
         return tuple(self.spec.execution.targets or DEFAULT_USES)
 
 
 @dataclass(frozen=True)
 class NameConflict:
-    """A child's name that another owner's object has. work, number: the attempt that cannot start because of it."""
+    """A child's name that an object of another owner has. work, number: the attempt that cannot start."""
 
     kind: str
     name: str
@@ -57,7 +57,7 @@ class NameConflict:
 
 @dataclass(frozen=True)
 class RejectedStart:
-    """An attempt whose Job the API server rejects. message: its words. until: the end of the pause before a retry."""
+    """An attempt whose Job the API server rejects. message: the API server's. until: when the start may be retried."""
 
     work: Work
     number: int
@@ -71,8 +71,8 @@ class RejectedStart:
 class TargetCapacity:
     """Slots for chunks that a target has for one RenderJob.
 
-    granted: by its fair share, those that it holds included. free: how many more it may take now, since nobody holds
-    them. resting: why nothing is sent there for a while; "" if it is not resting.
+    granted: its fair share, including the slots that it holds. free: slots that no RenderJob holds now.
+    resting: why the target gets no chunks for a while; "" if it is not resting.
     """
 
     granted: int = NO_LIMIT
@@ -88,12 +88,12 @@ class Observation:
     """See the module's docstring.
 
     attempts: Jobs of this RenderJob and invocations for it. now: by the API server's clock.
-    targets: every RenderTarget that can be used, by name. capacity: of the targets that the RenderJob names.
-    paid_calls: calls under way to targets outside of the cluster, those included whose result nobody awaits.
-    store, output: URLs of the artifact store, with a slash at its end, and of the film.
-    name_conflicts: children's names that belong to others. rejected_starts: starts that the API server rejected when
-    they were last tried; all_rejected: whether it rejected every one. undeletable: names of Jobs that could not be
-    deleted, each with the reason.
+    targets: all usable RenderTargets, by name. capacity: of the targets that the RenderJob names.
+    paid_calls: calls under way to targets outside of the cluster, including those whose result nobody awaits.
+    store, output: URLs of the artifact store, with a trailing slash, and of the film.
+    name_conflicts: children's names that objects of other owners have. rejected_starts: starts that the API server
+    rejected at the last try. all_rejected: whether it rejected every start of the last batch.
+    undeletable: names of Jobs that could not be deleted, each with the reason.
     """
 
     job: ObservedJob
@@ -110,11 +110,11 @@ class Observation:
     undeletable: tuple[tuple[str, str], ...] = ()
 
     def is_offload(self, target: str) -> bool:
-        """Whether a target that can be used runs outside of the cluster."""
+        """Whether a usable target runs outside of the cluster."""
         return self.targets[target].is_offload
 
     def capacity_of(self, target: str) -> TargetCapacity:
-        """A target's capacity; one without an entry is not limited."""
+        """A target's capacity; a target without an entry is unlimited."""
         return self.capacity.get(target, UNLIMITED)
 
     @cached_property

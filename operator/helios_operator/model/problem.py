@@ -1,4 +1,4 @@
-"""What somebody has to change, or why a render has ended."""
+"""A problem: what a user has to change before work can go on, or why a render has failed."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from helios_operator.model.state import Work
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a render ends without a film. work: the piece that failed, if it was one."""
+    """Why work waits or a render fails. work: the piece of work that it is about, if it is about one."""
 
     reason: str
     message: str

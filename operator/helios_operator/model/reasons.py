@@ -1,4 +1,4 @@
-"""Every reason that a condition or an event may carry, and condition types: one place, for docs and tests."""
+"""All types of conditions and all reasons of conditions and Events, for code, docs and tests."""
 
 READY, PLANNED, RENDERED, COMPLETE, FAILED, SUSPENDED = (
     "Ready",
@@ -24,7 +24,7 @@ NO_FAILURE = "NoFailure"
 AS_EXPECTED = "AsExpected"
 USABLE = "Usable"
 
-# Waiting for somebody
+# Blockers: a user or an admin has to change something
 TARGET_NOT_FOUND = "TargetNotFound"
 TARGET_FORBIDDEN = "TargetForbidden"
 TARGET_UNFIT = "TargetUnfit"
@@ -38,7 +38,7 @@ START_REFUSED = "StartRefused"
 # Of a RenderTarget
 TARGET_RESTING = "TargetResting"
 
-# The end
+# Why a render failed
 INPUT_INVALID = "InputInvalid"
 RETRIES_EXHAUSTED = "RetriesExhausted"
 TOO_MANY_FAILURES = "TooManyFailures"

@@ -1,4 +1,4 @@
-"""What is on record of a render: the status as it was acknowledged, amended by what attempts came to since."""
+"""The record of a render: the acknowledged status, amended by the outcomes of attempts since then."""
 
 from dataclasses import dataclass, field
 
@@ -15,8 +15,8 @@ from helios_operator.model.target_usage import TargetUsage
 class RenderRecord:
     """See the module's docstring.
 
-    marks: one per chunk, WAITING, DONE, CACHED or GIVEN_UP. usage: by target. end: why the render ends without a
-    film. events: for people, about what was amended.
+    marks: one per chunk: WAITING, DONE, CACHED or GIVEN_UP. usage: by target. end: why the render fails.
+    events: Events about the amendments.
     """
 
     plan: PlanStatus | None
@@ -30,9 +30,9 @@ class RenderRecord:
 
     @classmethod
     def of(cls, status: RenderJobStatus, store: str) -> "RenderRecord":
-        """What the status says.
+        """The record that the status holds.
 
-        A plan outside the store is not believed, nor one that contradicts the chunk map: somebody else wrote it, or
+        A plan outside of the store, or one that contradicts the chunk map, is ignored: another program wrote it, or
         the store has changed. The render is then planned again.
         """
         plan, usage = status.plan, TargetUsage(status.targets)

@@ -1,4 +1,4 @@
-"""What the operator sees and does, as plain data. No Kubernetes types here, no I/O, no clock."""
+"""Pieces of work and attempts at them, as plain data. No Kubernetes types here, no I/O, no clock."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from helios_crds.wire import Stage
 
 @dataclass(frozen=True, order=True, slots=True)
 class Work:
-    """A piece of a render: the plan, one chunk, or the stitch. chunk: 0 but for chunks."""
+    """A piece of a render: the plan, one chunk, or the stitch. chunk: its index; 0 for plan and stitch."""
 
     stage: Stage
     chunk: int = 0
@@ -26,7 +26,7 @@ STITCH = Work(Stage.STITCH)
 
 
 class AttemptPhase(StrEnum):
-    """QUEUED: Kueue holds it back. WAITING: its pod has not started. The last two are final."""
+    """QUEUED: Kueue suspends its Job. WAITING: its pod has not started. SUCCEEDED and FAILED are final."""
 
     QUEUED = "queued"
     WAITING = "waiting"
@@ -40,15 +40,15 @@ ACTIVE = frozenset({AttemptPhase.QUEUED, AttemptPhase.WAITING, AttemptPhase.RUNN
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a piece of work: a Job with its pod, or an invocation of a function.
+    """One attempt at a piece of work: a Job with its pod, or an invocation of a target outside of the cluster.
 
-    number: from 1, per work. created, finished: of the Job; started: of the container, by its kubelet.
-    allowed: how long its pod may run.
-    exit_code, message: of the container; the message is untrusted. reason: the kubelet's word for how it ended.
-    waiting: why the pod does not start. leaving: why it is being taken away, or was. silent: its node says nothing.
-    disrupted: the pod was taken away, the work is not to blame. stopping: its deletion is under way.
-    terminating_since: since when its pod has been told to end.
-    cost: of an invocation that has ended, an estimate; None once that is on record, and of Jobs.
+    number: counts from 1 for each piece of work. created, finished: of the Job. started: of the container, by its
+    kubelet. allowed: how long its pod may run.
+    exit_code, message: of the container; the message is untrusted. reason: the kubelet's reason for the end.
+    waiting: why the pod has not started. leaving: why the pod is or was taken away. silent: its node does not report.
+    disrupted: the pod was taken away, so the work is not to blame. stopping: the attempt is being deleted.
+    terminating_since: its pod's deletionTimestamp, the end of the grace period; None if it is not being deleted.
+    cost: the estimated cost of an ended invocation; None for Jobs, and once the cost is on record.
     """
 
     name: str
@@ -74,23 +74,24 @@ class Attempt:
 
     @property
     def is_active(self) -> bool:
-        """Whether it may still do something."""
+        """Whether the attempt has not ended."""
         return self.phase in ACTIVE
 
 
 def by_work(attempts: Iterable[Attempt]) -> Mapping[Work, list[Attempt]]:
     """Attempts of each piece of work, lowest number first."""
-    found: dict[Work, list[Attempt]] = defaultdict(list)
+    attempts_of: dict[Work, list[Attempt]] = defaultdict(list)
     for attempt in sorted(attempts, key=lambda attempt: attempt.number):
-        found[attempt.work].append(attempt)
-    return found
+        attempts_of[attempt.work].append(attempt)
+    return attempts_of
 
 
 @dataclass(frozen=True)
 class Tried:
-    """Where a chunk was tried without success so far, and how often.
+    """The targets on which a chunk was tried without success, and how often.
 
-    may_wait: whether it may wait for a slot where it was tried less often; not for ever, since none may come.
+    may_wait: whether the chunk may still wait for a slot on a target where it was tried less often. The wait is
+    bounded, since such a slot may never become free.
     """
 
     times: Mapping[str, int] = field(default_factory=dict)

@@ -1,1 +1,1 @@
-"""From the API server's objects to what a decision is made of."""
+"""From the API server's objects to the observation that a decision is made from."""

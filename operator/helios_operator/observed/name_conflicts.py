@@ -1,40 +1,41 @@
-"""Names of children that objects of other owners have: kept until a look at the API server finds them free.
+"""Name conflicts: children's names that objects of other owners have, kept until the API server has them free.
 
-No event tells of them, since only objects with our labels are watched.
+They are polled. No event announces a free name, since only objects with our labels are watched.
 """
 
 from collections.abc import Awaitable, Callable
 
 from helios_operator.model.observation import NameConflict, ObservedJob
 
-LOOK_AGAIN = 30.0
-LOOKS = 20
+CHECK_INTERVAL = 30.0
+CHECKS = 20
+"""Names that one reconcile checks at most."""
 
 
 class NameConflicts:
-    """Of one RenderJob. Times are of the event loop's clock."""
+    """The name conflicts of one RenderJob. Times are of the event loop's clock."""
 
     def __init__(self) -> None:
-        self._looked: dict[NameConflict, float] = {}
+        self._checked_at: dict[NameConflict, float] = {}
 
     def add(self, conflict: NameConflict, now: float) -> None:
-        """A name was found taken."""
-        self._looked[conflict] = now
+        """Adds a name conflict."""
+        self._checked_at[conflict] = now
 
     def known(self) -> tuple[NameConflict, ...]:
-        """The names that are taken, as far as is known."""
-        return tuple(sorted(self._looked, key=lambda conflict: (conflict.work, conflict.name)))
+        """The known name conflicts, in order of their work."""
+        return tuple(sorted(self._checked_at, key=lambda conflict: (conflict.work, conflict.name)))
 
-    async def look(
+    async def check(
         self, job: ObservedJob, now: float, is_free: Callable[[ObservedJob, NameConflict], Awaitable[bool]]
     ) -> None:
-        """Asks for some whose last look was a while ago. is_free: whether the RenderJob may have a name now.
+        """Checks the names that are due, at most CHECKS. is_free: asks whether the RenderJob may have a name now.
 
         Raises:
-            ApiError: the API server did not say.
+            ApiError: the API server did not answer.
         """
-        due = [conflict for conflict, at in self._looked.items() if now - at >= LOOK_AGAIN]
-        for conflict in due[:LOOKS]:
-            del self._looked[conflict]
+        due = [conflict for conflict, at in self._checked_at.items() if now - at >= CHECK_INTERVAL]
+        for conflict in due[:CHECKS]:
+            del self._checked_at[conflict]
             if not await is_free(job, conflict):
-                self._looked[conflict] = now  # at the end: those that were not looked at come first next time
+                self._checked_at[conflict] = now  # moves to the end, so unchecked names come first next time

@@ -1,4 +1,4 @@
-"""From the API server's objects to what reconcile works on. Untrusted: an object that makes no sense is skipped."""
+"""Parses the API server's objects. They are untrusted: an object that is not valid is skipped."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -24,43 +24,46 @@ _ENDED = RenderJobSpec(composition=CompositionSpec(url="file:///"))
 
 
 def render_job(body: Object) -> ObservedJob | InvalidJob:
-    """A RenderJob as reconcile sees it. A status that cannot be read counts as none: the render starts over.
+    """A RenderJob for reconcile. A status that is not valid counts as empty: the render starts over.
 
-    One that has ended is kept by the thousand, and of it that it has: neither its page nor its conditions matter.
+    Ended RenderJobs are kept by the thousand, so only their phase and end are kept, without page and conditions.
     """
     meta = body["metadata"]
     try:
         status = RenderJobStatus.model_validate(body.get("status") or {})
     except ValidationError:
         status = RenderJobStatus()
-    who = (meta["name"], meta["namespace"], meta["uid"], meta.get("generation", 0))
+    identity = (meta["name"], meta["namespace"], meta["uid"], meta.get("generation", 0))
     at = meta.get("resourceVersion", "")
     if status.completionTime is not None:
         return ObservedJob(
-            *who, _ENDED, RenderJobStatus(phase=status.phase, completionTime=status.completionTime), resource_version=at
+            *identity,
+            _ENDED,
+            RenderJobStatus(phase=status.phase, completionTime=status.completionTime),
+            resource_version=at,
         )
     try:
         spec = RenderJobSpec.model_validate(body.get("spec"))
     except ValidationError as error:
-        return InvalidJob(*who, spec_errors(error), status, resource_version=at)
-    return ObservedJob(*who, spec, status, deleting="deletionTimestamp" in meta, resource_version=at)
+        return InvalidJob(*identity, spec_errors(error), status, resource_version=at)
+    return ObservedJob(*identity, spec, status, deleting="deletionTimestamp" in meta, resource_version=at)
 
 
 def spec_errors(error: ValidationError) -> str:
-    """Which fields of a spec are wrong, and why: the first few."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [
+    """The first few wrong fields of a spec, and what is wrong with each."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    shown = [
         f"{one_line('.'.join(['spec', *map(str, item['loc'])]), MAX_FIELD)}: {one_line(item['msg'], MAX_WHY)}"
-        for item in found[:MAX_ERRORS]
+        for item in errors[:MAX_ERRORS]
     ]
-    rest = len(found) - len(told)
-    return "; ".join(told) + (f"; and {rest} more" if rest else "")
+    rest = len(errors) - len(shown)
+    return "; ".join(shown) + (f"; and {rest} more" if rest else "")
 
 
 def owner_uid(body: Object) -> str | None:
-    """UID of the RenderJob that a child belongs to; None unless label and ownerReference agree.
+    """UID of the RenderJob that owns a child; None unless label and ownerReference agree.
 
-    The garbage collector takes children whose owner is not there, so nobody can make up a RenderJob.
+    The garbage collector deletes children without an existing owner, so a made-up RenderJob has no children.
     """
     meta = body["metadata"]
     labelled = (meta.get("labels") or {}).get(UID)
@@ -69,55 +72,55 @@ def owner_uid(body: Object) -> str | None:
 
 
 def job_of_pod(pod: Object) -> str | None:
-    """UID of the Job that a pod belongs to."""
+    """UID of the Job that owns a pod."""
     owners = pod["metadata"].get("ownerReferences") or ()
     return next((owner.get("uid") for owner in owners if owner.get("kind") == "Job" and owner.get("controller")), None)
 
 
 def has_ended(pod: Object) -> bool:
-    """Whether a pod has come to its end, by its phase, which does not go back."""
+    """Whether a pod has ended, by its phase: an ended pod stays ended."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def container_times(pod: Object) -> tuple[datetime | None, datetime | None]:
-    """When the worker started and when it ended, by its kubelet."""
+    """When the worker's container started and ended, by its kubelet."""
     state = _container_state(pod)
     ended = state.get("terminated") or {}
     return _time((state.get("running") or ended).get("startedAt")), _time(ended.get("finishedAt"))
 
 
 def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
-    """A Job with its pods as an attempt; None where its labels are not ours.
+    """A Job with its pods as an attempt; None if its labels are not ours.
 
-    Of several pods, which the Job controller makes after a disruption, the youngest counts.
+    The Job controller creates another pod after a disruption; the youngest pod counts.
     """
     meta, status = job["metadata"], job.get("status") or {}
-    told = read_labels(meta.get("labels") or {})
-    if told is None:
+    label_values = read_labels(meta.get("labels") or {})
+    if label_values is None:
         return None
     pod = max(pods, key=lambda pod: pod["metadata"].get("creationTimestamp") or "", default=None)
     made: Object = pod["metadata"] if pod is not None else {}
     state = _container_state(pod)
     ended = state.get("terminated") or {}
     running = state.get("running") or {}
-    # An evicted pod's container may be said to be about to start: the pod's own phase does not go back.
+    # The container status of an evicted pod may still say waiting. The pod's phase is final.
     pod_ended = bool(ended) or (pod is not None and has_ended(pod))
     is_running = bool(running) or ((pod or {}).get("status") or {}).get("phase") == "Running"
     is_disrupted = _is_disrupted(pod, ended)
-    # One that was taken away is replaced, unless a quota or an admission rule will not have another.
+    # The Job controller replaces a disrupted pod, unless a quota or an admission rule rejects the new one.
     is_replaced = pod_ended and is_disrupted and _terminating_since(pod) is None
     phase = _phase(job, (is_running or pod_ended) and not is_replaced)
     is_gone = is_replaced and phase is AttemptPhase.WAITING
     if pod is not None and not pod_ended and phase in (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED):
-        phase = AttemptPhase.RUNNING  # the Job's news came before the pod's, which has the exit code and message
+        phase = AttemptPhase.RUNNING  # the pod's event follows the Job's, with exit code and message
     return Attempt(
         name=meta["name"],
         uid=meta["uid"],
-        work=told[0],
-        number=told[1],
+        work=label_values[0],
+        number=label_values[1],
         target=(meta.get("annotations") or {}).get(TARGET, BUILT_IN),
         phase=phase,
-        # A pod that replaces a disrupted one waits from its own creation, not from its Job's; so does one to come.
+        # The wait of a replacement counts from its own creation, or from the end of the pod before, not from the Job's.
         created=(_time_of_end(pod, ended) if is_gone else None)
         or _time(made.get("creationTimestamp"))
         or _time(status.get("startTime"))
@@ -129,7 +132,7 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
         allowed=_time_allowed(job),
         exit_code=ended.get("exitCode"),
         reason=_reason(pod, ended),
-        message=str(_pod_words(pod) or ended.get("message") or "")[:RESULT_BYTES],
+        message=str(_pod_message(pod) or ended.get("message") or "")[:RESULT_BYTES],
         waiting=_why_waiting(meta["name"], None if is_gone else pod, state),
         leaving="" if is_gone else _why_leaving(pod, has_ended=bool(ended)),
         silent=_is_silent(pod),
@@ -153,8 +156,8 @@ def _phase(job: Object, has_started: bool) -> AttemptPhase:
 
 
 def _item(body: Object | None, kind: str, status: str) -> Object | None:
-    found = ((body or {}).get("status") or {}).get("conditions") or ()
-    return next((item for item in found if item.get("type") == kind and item.get("status") == status), None)
+    conditions = ((body or {}).get("status") or {}).get("conditions") or ()
+    return next((item for item in conditions if item.get("type") == kind and item.get("status") == status), None)
 
 
 def _condition(body: Object | None, kind: str) -> Object | None:
@@ -175,22 +178,22 @@ def _container_state(pod: Object | None) -> Object:
 
 
 def _reason(pod: Object | None, ended: Object) -> str:
-    """The kubelet's word for how it ended: Evicted and DeadlineExceeded are the pod's, OOMKilled the container's."""
+    """The kubelet's reason for the end: Evicted and DeadlineExceeded are of the pod, OOMKilled of the container."""
     status = (pod or {}).get("status") or {}
     return one_line(str(status.get("reason") or ended.get("reason") or ""), 63)
 
 
-def _pod_words(pod: Object | None) -> str | None:
-    """What the kubelet says of the pod as a whole, such as that its volume grew too large.
+def _pod_message(pod: Object | None) -> str | None:
+    """The kubelet's message about the whole pod, such as a volume that grew too large.
 
-    The container then has nothing to add but that it could not be located.
+    In that case the container's own message only says that the container could not be located.
     """
-    told = ((pod or {}).get("status") or {}).get("message")
-    return str(told) if told else None
+    message = ((pod or {}).get("status") or {}).get("message")
+    return str(message) if message else None
 
 
 def _is_disrupted(pod: Object | None, ended: Object) -> bool:
-    """Whether the pod was taken away: by the cluster, which says so, or by somebody who deleted it."""
+    """Whether the pod was taken away: by the cluster, with a condition that says so, or by a deletion."""
     if _condition(pod, "DisruptionTarget") is not None:
         return True
     if _terminating_since(pod) is None or ended.get("reason") == OUT_OF_MEMORY:
@@ -199,73 +202,73 @@ def _is_disrupted(pod: Object | None, ended: Object) -> bool:
 
 
 def _why_leaving(pod: Object | None, *, has_ended: bool) -> str:
-    """Why a pod is being taken away, in the words of whoever does; empty if it is not."""
+    """Why a pod is being taken away, by the condition or the kubelet; "" if it is not."""
     disruption = _condition(pod, "DisruptionTarget")
     if disruption is not None:
-        return _told(disruption)
+        return _reason_and_message(disruption)
     if _terminating_since(pod) is not None:
-        return "it was deleted"
-    # The kubelet gives its verdict first, and the container its time to end.
-    return "" if has_ended else _told((pod or {}).get("status") or {})
+        return "the pod was deleted"
+    # The kubelet writes its reason first, then waits for the container to end.
+    return "" if has_ended else _reason_and_message((pod or {}).get("status") or {})
 
 
 def _is_silent(pod: Object | None) -> bool:
-    """Whether the pod's node is not heard of: somebody else than its kubelet, which says both, says not ready."""
+    """Whether the pod's node does not report: the node controller has set Ready alone to False."""
     return _says_no(pod, "Ready") and _condition(pod, "ContainersReady") is not None
 
 
 def _why_waiting(job: str, pod: Object | None, state: Object) -> str:
-    """Why a pod does not start, in the kubelet's or the scheduler's words; where they have none, what there is."""
+    """Why a pod does not start: the kubelet's or the scheduler's message, or else what the conditions show."""
     if pod is None:
-        return f"there is no pod: a quota or an admission rule may refuse it, see `kubectl events --for job/{job}`"
+        return f"no pod exists: a quota or an admission rule may reject it, see `kubectl events --for job/{job}`"
     why = state.get("waiting") or {}
     if why.get("message"):
-        return _told(why)
+        return _reason_and_message(why)
     unscheduled = _item(pod, "PodScheduled", "False")
     if unscheduled is not None:
-        return _told(unscheduled)
-    return _told(why) + _what_is_missing(pod)
+        return _reason_and_message(unscheduled)
+    return _reason_and_message(why) + _what_is_missing(pod)
 
 
 def _what_is_missing(pod: Object) -> str:
-    """What a pod on its node waits for. The kubelet says that in events only, and names the volume there."""
+    """What a scheduled pod waits for. Only the kubelet's events name the volume, so the message refers to them."""
     if _says_no(pod, "PodReadyToStartContainers"):
         named = ", ".join(_volumes((pod.get("spec") or {}).get("volumes") or ()))
         name = pod["metadata"].get("name", "")
-        return f": one of its volumes is not there ({named}), see `kubectl events --for pod/{name}`"
+        return f": a volume is missing or not ready ({named}), see `kubectl events --for pod/{name}`"
     if _condition(pod, "PodReadyToStartContainers") is not None:
         return ": its image is being pulled"
     return ""
 
 
 def _volumes(volumes: Iterable[Object]) -> Iterator[str]:
-    """What of a pod's volumes somebody else has to provide."""
+    """The claims and ConfigMaps among a pod's volumes: a user or an admin has to provide them."""
     for volume in volumes:
         if claim := volume.get("persistentVolumeClaim"):
             yield f"claim {claim.get('claimName')}"
         for source in (volume, *((volume.get("projected") or {}).get("sources") or ())):
-            if found := source.get("configMap"):
-                yield f"ConfigMap {found.get('name')}"
+            if config_map := source.get("configMap"):
+                yield f"ConfigMap {config_map.get('name')}"
 
 
-def _told(item: Object) -> str:
+def _reason_and_message(item: Object) -> str:
     """A reason and a message in one line."""
     return one_line(": ".join(str(item[key]) for key in ("reason", "message") if item.get(key)), 500)
 
 
 def _terminating_since(pod: Object | None) -> datetime | None:
-    """A pod's deletion time lies at the end of its grace period."""
+    """The pod's deletionTimestamp, which is the end of its grace period."""
     return _time(((pod or {}).get("metadata") or {}).get("deletionTimestamp"))
 
 
 def _time_of_end(pod: Object | None, ended: Object) -> datetime | None:
-    """When a pod that was taken away came to its end; its container may never have been."""
+    """When a disrupted pod ended; its container may never have started."""
     disruption = _condition(pod, "DisruptionTarget") or {}
     return _time(ended.get("finishedAt")) or _time(disruption.get("lastTransitionTime"))
 
 
 def _time_allowed(job: Object) -> timedelta | None:
-    """The deadline that its pods were made with; the RenderJob's may have been changed since."""
+    """The deadline of the Job's pods; the RenderJob's may have changed since."""
     template = (job.get("spec") or {}).get("template") or {}
     seconds = (template.get("spec") or {}).get("activeDeadlineSeconds")
     return timedelta(seconds=seconds) if isinstance(seconds, int) else None

@@ -1,7 +1,7 @@
-"""Starts that the API server rejects, by a quota, an admission webhook or missing rights: kept, and tried again.
+"""Rejected starts: a quota, an admission webhook or missing permissions keep a Job from being created.
 
-Nothing tells when a quota has room again or a webhook has changed its mind, so each start is tried again after a
-growing pause, and all other work goes on.
+No event shows when a quota is free again or a webhook accepts the Job. So each start is tried again after a growing
+pause, and all other work continues.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,20 +16,20 @@ from helios_operator.model.observation import RejectedStart
 from helios_operator.model.state import Work
 
 PAUSE = Backoff(base=5, cap=60, jitter=0.5)
-# 401: our own rights are being renewed; 408, 409, 410, 429: another moment, another answer.
-PASSING = frozenset({401, 408, 409, 410, 429})
+# 401: our token is being renewed. 408, 409, 410, 429: a later try may succeed.
+TRANSIENT = frozenset({401, 408, 409, 410, 429})
 QUOTA = "exceeded quota"
 
 
 def is_rejection(outcome: BaseException | None) -> TypeGuard[ApiError]:
-    """Whether the API server will not have this object, rather than not now."""
-    return isinstance(outcome, ApiError) and 400 <= outcome.status < 500 and outcome.status not in PASSING
+    """Whether the API server rejects this object itself, rather than failing for the moment."""
+    return isinstance(outcome, ApiError) and 400 <= outcome.status < 500 and outcome.status not in TRANSIENT
 
 
 class RejectedStarts:
-    """Of one RenderJob, as long as it is not known that they succeed. uid: the RenderJob's.
+    """The rejected starts of one RenderJob, until they succeed. uid: the RenderJob's.
 
-    all_rejected: whether every start that was tried last was rejected.
+    all_rejected: whether every start of the last batch was rejected.
     """
 
     def __init__(self, uid: str) -> None:
@@ -42,7 +42,7 @@ class RejectedStarts:
         return tuple(sorted((start for _, start in self._known.values()), key=lambda start: start.work))
 
     def add(self, starts: Sequence[StartAttempt], error: ApiError, now: datetime) -> None:
-        """Starts were rejected: the first one; the others were not even tried after it."""
+        """Adds rejected starts: those of a batch, or those that were not tried after it."""
         for start in starts:
             key = start.work, start.number
             times = self._known[key][0] + 1 if key in self._known else 1
@@ -50,13 +50,13 @@ class RejectedStarts:
             self._known[key] = times, RejectedStart(*key, start.target, QUOTA in error.message, error.message, until)
 
     def moved(self, starts: Iterable[StartAttempt]) -> bool:
-        """Attempts start on targets that ask no API server. Returns whether one of them was rejected before."""
+        """Forgets starts that moved to targets outside of the cluster. Returns whether any was rejected before."""
         before = len(self._known)
         for start in starts:
             self._known.pop((start.work, start.number), None)
         return len(self._known) < before
 
     def succeeded(self, start: StartAttempt) -> bool:
-        """A start was not rejected. Returns whether it was before."""
+        """Forgets a start that succeeded. Returns whether it was rejected before."""
         self.all_rejected = False
         return self.moved([start])

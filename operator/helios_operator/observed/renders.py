@@ -1,4 +1,4 @@
-"""RenderJobs as they were last heard of, each with all that is known of it: forgetting one is one pop."""
+"""All RenderJobs in their last known version, each with everything the operator keeps about it in one record."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,11 +23,11 @@ Object = dict[str, Any]
 
 @dataclass(eq=False)
 class Render:
-    """One RenderJob, and what the operator found out about it. None of it is on record but the job.
+    """One RenderJob and the operator's knowledge about it. Only the job itself is stored by the API server.
 
-    version: the job's resourceVersion as a number.
-    undeletable: names of Jobs that could not be deleted, and why. demand: as last decided.
-    reconciled_at: by the event loop's clock; None: at once is soon enough.
+    version: the job's resourceVersion as a number. undeletable: names of Jobs that could not be deleted, each with
+    the reason. demand: as last decided. reconciled_at: by the event loop's clock; None: the next reconcile need not
+    wait.
     """
 
     job: ObservedJob | InvalidJob
@@ -49,7 +49,7 @@ class Render:
         now: datetime,
         config: Config,
     ) -> Observation:
-        """All that a decision is made of. job: as it was when its slots were counted; attempts: its Jobs."""
+        """The observation for one decision. job: as it was when its slots were counted. attempts: its Jobs."""
         return Observation(
             job=job,
             attempts=(*attempts, *invoked.attempts),
@@ -67,7 +67,7 @@ class Render:
 
 
 class Renders:
-    """Every RenderJob, by UID."""
+    """All RenderJobs, by UID."""
 
     def __init__(self) -> None:
         self._of: dict[str, Render] = {}
@@ -77,11 +77,11 @@ class Renders:
         return iter(list(self._of))
 
     def get(self, uid: str) -> Render | None:
-        """A RenderJob; None if it is gone, or was never heard of."""
+        """A RenderJob; None if it is gone or unknown."""
         return self._of.get(uid)
 
     def put(self, body: Object) -> Render | None:
-        """A RenderJob is new or has changed; None where that is no news: our own write, or what came late."""
+        """Adds or updates a RenderJob; None if this version is known already, as after our own write, or is older."""
         uid, at = body["metadata"]["uid"], version(body)
         render = self._of.get(uid)
         if uid in self._gone or (render is not None and render.version >= at):
@@ -93,16 +93,16 @@ class Renders:
         return render
 
     def drop(self, uid: str) -> None:
-        """A RenderJob is gone; news of it that comes later is old."""
+        """Drops a deleted RenderJob. Later events about it are ignored."""
         self._gone.add(uid)
         render = self._of.pop(uid, None)
         if render is not None:
             render.is_gone = True
 
     def missing_from(self, uids: Collection[str], at: int) -> list[str]:
-        """RenderJobs that a list of all lacks, made at a resourceVersion; those that are newer could not be on it."""
+        """RenderJobs that a complete list lacks, unless they are newer. at: the list's resourceVersion."""
         return [uid for uid, render in self._of.items() if render.version <= at and uid not in uids]
 
     def jobs(self) -> list[ObservedJob | InvalidJob]:
-        """Every RenderJob as it is known; may be called from any thread."""
+        """Every known RenderJob; may be called from any thread."""
         return [render.job for render in list(self._of.values())]

@@ -1,4 +1,4 @@
-"""What of the API server's objects is looked at: a thirtieth of a Job with its pod."""
+"""Trims the API server's objects to the fields that are read: a thirtieth of a Job with its pod."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _POD_STATUS = frozenset({"phase", "message", "reason", "conditions", "containerS
 
 
 def of_job(body: Object) -> Object:
-    """What of a Job is looked at: a thirtieth of it."""
+    """A Job with only the fields that are read."""
     spec = body.get("spec") or {}
     pod = (spec.get("template") or {}).get("spec") or {}
     return {
@@ -28,7 +28,7 @@ def of_job(body: Object) -> Object:
 
 
 def of_pod(body: Object) -> Object:
-    """What of a pod is looked at."""
+    """A pod with only the fields that are read."""
     spec = body.get("spec") or {}
     return {
         "metadata": _identity(body),
@@ -40,5 +40,5 @@ def of_pod(body: Object) -> Object:
 def _identity(body: Object) -> Object:
     meta = body["metadata"]
     target = (meta.get("annotations") or {}).get(TARGET)
-    found = {key: value for key, value in meta.items() if key in _IDENTITY}
-    return found if target is None else found | {"annotations": {TARGET: target}}
+    kept = {key: value for key, value in meta.items() if key in _IDENTITY}
+    return kept if target is None else kept | {"annotations": {TARGET: target}}

@@ -1,4 +1,4 @@
-"""Costs that are about to be written, so that each is counted once."""
+"""Costs in statuses that are being written, so that each cost is counted exactly once."""
 
 from collections import defaultdict, deque
 from collections.abc import Collection, Sequence
@@ -8,33 +8,33 @@ from functools import partial
 from helios_crds.renderjob_status import TargetStatus
 
 MAX_BILLS = 16
-"""Statuses with costs whose writing is not known to have come to something, for each RenderJob."""
+"""For each RenderJob: statuses with costs that are remembered until the API server confirms one."""
 
 
 @dataclass(frozen=True)
 class _Bill:
-    """Costs in a status that was, or will be, written. targets: the status' part; uids: of the attempts in it."""
+    """Costs in a status that is or was written. targets: that part of the status. uids: of its attempts."""
 
     targets: Sequence[TargetStatus]
     uids: frozenset[str]
 
 
 class Bills:
-    """What each RenderJob's statuses say of costs, until the API server is known to have one of them."""
+    """The costs in each RenderJob's written statuses, until the API server confirms one of these."""
 
     def __init__(self) -> None:
         self._of: defaultdict[str, deque[_Bill]] = defaultdict(partial(deque, maxlen=MAX_BILLS))
 
     def add(self, owner: str, targets: Sequence[TargetStatus], uids: Collection[str]) -> None:
-        """A status with these parts is about to be written. uids: of the attempts whose costs are in it."""
+        """Adds a status before it is written. uids: of the attempts whose costs it contains."""
         bill = _Bill(targets, frozenset(uids))
         if uids and bill not in self._of[owner]:
             self._of[owner].append(bill)
 
     def confirm(self, owner: str, targets: Sequence[TargetStatus]) -> frozenset[str]:
-        """UIDs of the attempts whose costs are in the status that the API server has, whoever brought the news of it.
+        """UIDs of the attempts whose costs are in the status that the API server has, by an answer or an event.
 
-        It may be an older bill than the last: the answer to that write was lost, and the next one refused.
+        The status may be older than the last one written, if that one failed and the answer to the one before was lost.
         """
         bills = self._of.get(owner, deque())
         written = next((bill for bill in bills if bill.targets == targets), None)
@@ -47,5 +47,5 @@ class Bills:
         return written.uids
 
     def forget(self, owner: str) -> None:
-        """A RenderJob is gone, or has ended."""
+        """Forgets a RenderJob that is gone or has ended."""
         self._of.pop(owner, None)

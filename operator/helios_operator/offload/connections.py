@@ -1,7 +1,7 @@
-"""Adapters by RenderTarget: made when first needed, and anew when it may have become another target.
+"""Adapters by RenderTarget: connected when first needed, and again when the target may have changed.
 
-That is when its spec has changed, when it was of no use, and now and then: whoever gives a function more memory tells
-nobody, and what it costs follows from that.
+A target is connected again after a change of its spec, after an error that a change of the target may fix, and every
+few minutes: no event announces that a function has more memory now, but its cost depends on that.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from helios_adapters import CloudAdapter, Deployment, TargetError, Unusable, con
 from helios_crds.rendertarget import RenderTargetSpec
 
 SHARED_SECONDS = 5.0
-"""For how long a failure to connect is that of all who wait: each would have to wait for the others' time-outs, too."""
-AGE_SECONDS = 300.0
-"""After which a target is looked at again."""
+"""For how long waiting calls share a failure to connect, instead of each waiting for a timeout of its own."""
+RECONNECT_SECONDS = 300.0
+"""After this time a target is connected again."""
 Connect = Callable[[RenderTargetSpec], Awaitable[tuple[CloudAdapter[Any], Deployment]]]
 
 
 @dataclass(eq=False)
 class _Connected:
-    """at: when it was looked at last, by a monotonic clock. uses: calls under way."""
+    """at: when it was last connected, by a monotonic clock. uses: calls under way."""
 
     spec: RenderTargetSpec
     adapter: CloudAdapter[Any]
@@ -34,7 +34,7 @@ class _Connected:
 
 
 class Connections:
-    """See the module's docstring. connect: makes an adapter; tests bring their own."""
+    """See the module's docstring. connect: makes an adapter; tests pass their own."""
 
     def __init__(self, connect: Connect = connect) -> None:
         self._connect = connect
@@ -45,10 +45,10 @@ class Connections:
 
     @asynccontextmanager
     async def using(self, name: str, spec: RenderTargetSpec) -> AsyncIterator[tuple[CloudAdapter[Any], Deployment]]:
-        """The adapter for a target, and what it was found to be, for one call.
+        """The adapter for a target, and its deployment, for one call.
 
         Raises:
-            TargetError: why nobody can be sent there.
+            TargetError: the target cannot be used.
         """
         async with self._connecting[name]:
             known = await self._current(name, spec)
@@ -62,21 +62,21 @@ class Connections:
     async def _current(self, name: str, spec: RenderTargetSpec) -> _Connected:
         known = self._known.get(name)
         if known is not None and known.spec == spec:
-            if time.monotonic() - known.at < AGE_SECONDS:
+            if time.monotonic() - known.at < RECONNECT_SECONDS:
                 return known
             try:
-                found = await self._connected(name, spec)
+                connected = await self._connected(name, spec)
             except Unusable:
                 raise
-            except TargetError:  # it cannot be looked at just now
-                if self._known.get(name) is not known:  # nor used, as others found out meanwhile
+            except TargetError:  # the provider does not answer now; the known connection may still work
+                if self._known.get(name) is not known:  # another call has retired it meanwhile
                     raise
                 known.at = time.monotonic()
                 return known
         else:
-            found = await self._connected(name, spec)
+            connected = await self._connected(name, spec)
         self.forget(name)
-        self._known[name] = _Connected(spec, *found, at=time.monotonic())
+        self._known[name] = _Connected(spec, *connected, at=time.monotonic())
         return self._known[name]
 
     async def _connected(self, name: str, spec: RenderTargetSpec) -> tuple[CloudAdapter[Any], Deployment]:
@@ -90,7 +90,7 @@ class Connections:
             raise
 
     def forget(self, name: str) -> None:
-        """A target was of no use: what it is, is looked at again. Its connections end when a call does."""
+        """Has a target connected again for the next call. Its old connections close after their last call."""
         known = self._known.pop(name, None)
         if known is not None:
             self._retired.add(known)
@@ -101,6 +101,6 @@ class Connections:
             await known.adapter.close()
 
     async def close(self) -> None:
-        """Ends the connections."""
+        """Closes all connections."""
         for known in (*self._known.values(), *self._retired):
             await known.adapter.close()

@@ -1,7 +1,7 @@
-"""What runs on targets outside of the cluster: attempts as reconcile sees them, over calls that are under way.
+"""Invocations of targets outside of the cluster: calls under way, and their attempts for reconcile.
 
-Nothing of it is on record. An operator that starts anew invokes again what its predecessor was waiting for: what was
-done meanwhile is found in the store. Only where a target names what it runs is an attempt resumed.
+They are kept in memory only. An operator that restarts repeats the invocations that its predecessor was waiting for;
+chunks that were finished meanwhile are in the store. Only targets that name their executions can resume an attempt.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ from helios_operator.offload.order import Order, order
 from helios_operator.offload.target_health import timed_health
 
 log = structlog.stdlib.get_logger(__name__)
-# Somebody may have changed what the target is, or may do so now, as they are told to.
-WORTH_A_LOOK = (Unusable, TimedOut, OutOfMemory)
+# After these errors the target may have changed, or be changed as the message says: it is connected again.
+RECONNECT_AFTER = (Unusable, TimedOut, OutOfMemory)
 
 
 @dataclass(eq=False)
 class _Invocation:
-    """attempt: as reconcile sees it. adapter: once it is connected; memory: of its worker, in GiB, once it is known."""
+    """attempt: for reconcile. adapter: set once connected. memory: GiB of the worker, set once connected."""
 
     owner: str
     attempt: Attempt
@@ -53,15 +53,15 @@ class _Invocation:
 
     @property
     def key(self) -> str:
-        """What it is resumed and cancelled by: the same for an operator's successor."""
+        """The key by which the attempt is resumed and cancelled; a restarted operator uses the same key."""
         return f"{self.owner}/{self.attempt.name}"
 
 
 class Invocations:
-    """Calls to targets, by RenderJob.
+    """Invocations by RenderJob.
 
-    now: by the API server's clock. on_finished: told the UID of a RenderJob whose attempt has ended. on_capacity: told
-    the name of a target that may take more than before.
+    now: by the API server's clock. on_finished: called with the UID of a RenderJob whose attempt has ended.
+    on_capacity: called with the name of a target that may take more chunks, or starts or stops resting.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class Invocations:
         self._serial = count(1)
         self._born: datetime | None = None
 
-    # --- what there is ----------------------------------------------------------------------------------------
+    # --- observation ----------------------------------------------------------------------------------------------
 
     def observe(self, owner: str, limits: Mapping[str, int]) -> Invoked:
-        """A RenderJob's attempts and calls, and what targets would take of it now.
+        """A RenderJob's attempts and calls, and how many more chunks targets would take of it now.
 
-        limits: chunks at once that each target may be given, of all RenderJobs.
+        limits: concurrent chunks of all RenderJobs on each target.
         """
         calls = self._active_for.get(owner, Counter[str]())
         free = {
@@ -98,19 +98,19 @@ class Invocations:
             )
             for target, limit in limits.items()
         }
-        attempts = tuple(found.attempt for found in self._of.get(owner, {}).values())
+        attempts = tuple(invocation.attempt for invocation in self._of.get(owner, {}).values())
         return Invoked(attempts, calls.total(), free, self._health.resting(owner))
 
     def resting(self) -> Mapping[str, str]:
-        """Why targets are left alone by everybody, by name."""
+        """Why targets rest for all RenderJobs, by name."""
         return self._health.resting()
 
-    # --- what is done -----------------------------------------------------------------------------------------
+    # --- starts and stops -----------------------------------------------------------------------------------------
 
     def carry_out(
         self, job: ObservedJob, decision: Decision, targets: Mapping[str, RenderTargetSpec], config: Config
     ) -> Decision:
-        """Stops and starts what is not the cluster's. Returns the decision with what is left to do.
+        """Makes the stops and starts outside of the cluster. Returns the decision with the rest of them.
 
         job: with the status that was written.
         """
@@ -125,9 +125,9 @@ class Invocations:
         return replace(decision, stops=stops, starts=tuple(starts))
 
     def start(self, job: ObservedJob, start: StartAttempt, order: Order) -> None:
-        """Begins an attempt, unless it is under way already."""
+        """Starts an attempt, unless it exists already."""
         known = self._of[job.uid]
-        if any((found.attempt.work, found.attempt.number) == (start.work, start.number) for found in known.values()):
+        if any((each.attempt.work, each.attempt.number) == (start.work, start.number) for each in known.values()):
             return
         now, name = self._now(), f"{start.work.stage}-{start.work.chunk}-a{start.number}"
         self._born = self._born or now
@@ -135,29 +135,29 @@ class Invocations:
         attempt = Attempt(
             name, uid, start.work, start.number, start.target, AttemptPhase.RUNNING, created=now, started=now
         )
-        found = known[uid] = _Invocation(job.uid, attempt)
-        self._count(found, 1)
+        invocation = known[uid] = _Invocation(job.uid, attempt)
+        self._count(invocation, 1)
         metrics.STARTED.labels(start.work.stage, start.target).inc()
         log.info("invoked", render_job=f"{job.namespace}/{job.name}", work=str(start.work), target=start.target)
         is_older = job.status.startTime is not None and job.status.startTime < self._born
-        found.task = asyncio.create_task(self._run(found, order, is_older=is_older))
+        invocation.task = asyncio.create_task(self._run(invocation, order, is_older=is_older))
 
     def stop(self, owner: str, uid: str) -> bool:
-        """Nobody waits for an attempt any more. Returns whether it is one of ours.
+        """Stops an attempt. Returns whether it was an invocation.
 
-        Where the target cannot end it, it takes room until it is over.
+        If the target cannot cancel its work, that holds a slot until it ends.
         """
-        found = self._of.get(owner, {}).get(uid)
-        if found is None:
+        invocation = self._of.get(owner, {}).get(uid)
+        if invocation is None:
             return False
-        if found.attempt.is_active:
-            found.attempt = stopped(found.attempt, self._now())
+        if invocation.attempt.is_active:
+            invocation.attempt = stopped(invocation.attempt, self._now())
             metrics.STOPPED.inc()
-            self._cancel(found)
+            self._cancel(invocation)
         return True
 
     def forget(self, owner: str) -> None:
-        """A RenderJob is gone, or has ended."""
+        """Stops and forgets the invocations of a RenderJob that is gone or has ended."""
         for uid in list(self._of.get(owner, ())):
             self.stop(owner, uid)
         self._of.pop(owner, None)
@@ -166,57 +166,57 @@ class Invocations:
         self._health.forget_owner(owner)
 
     def forget_target(self, name: str) -> None:
-        """A target has changed: what was known of it is of another one."""
+        """Forgets health and connection of a target whose spec has changed."""
         self._health.forget_target(name)
         self._connections.forget(name)
 
     async def close(self) -> None:
-        """Leaves everything as it is. What has a name goes on and is resumed by a successor."""
-        tasks = [found.task for owned in self._of.values() for found in owned.values() if found.task is not None]
+        """Ends all waits, not the work. A restarted operator resumes executions that have a key."""
+        tasks = [each.task for owned in self._of.values() for each in owned.values() if each.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._connections.close()
 
-    # --- what it costs ----------------------------------------------------------------------------------------
+    # --- costs ----------------------------------------------------------------------------------------------------
 
     def bill(self, owner: str, targets: Sequence[TargetStatus]) -> None:
-        """A status with these parts, which holds all costs so far, is about to be written."""
-        costs = {uid for uid, found in self._of.get(owner, {}).items() if found.attempt.cost is not None}
+        """Notes that a status with all costs so far is about to be written. targets: that part of it."""
+        costs = {uid for uid, each in self._of.get(owner, {}).items() if each.attempt.cost is not None}
         if costs:
             self._bills.add(owner, targets, costs)
 
     def confirm(self, owner: str, targets: Sequence[TargetStatus]) -> None:
-        """What the API server has now: costs that are in it are not counted again."""
+        """Takes the status that the API server has now: the costs in it are not counted again."""
         for uid in self._bills.confirm(owner, targets) & self._of.get(owner, {}).keys():
-            found = self._of[owner][uid]
-            found.attempt = replace(found.attempt, cost=None)
+            invocation = self._of[owner][uid]
+            invocation.attempt = replace(invocation.attempt, cost=None)
 
-    # --- one call ---------------------------------------------------------------------------------------------
+    # --- one call -------------------------------------------------------------------------------------------------
 
-    async def _run(self, found: _Invocation, order: Order, *, is_older: bool) -> None:
-        """From the call to whatever it comes to."""
-        target, began = found.attempt.target, asyncio.get_running_loop().time()
+    async def _run(self, invocation: _Invocation, order: Order, *, is_older: bool) -> None:
+        """Makes the call and records its outcome and cost."""
+        target, began = invocation.attempt.target, asyncio.get_running_loop().time()
         try:
-            answer = await self._answer(found, order, is_older=is_older)
+            answer = await self._answer(invocation, order, is_older=is_older)
             if answer is not None:
-                self._end(found, answer)
+                self._end(invocation, answer)
         finally:
-            self._count(found, -1)
-            if found.attempt.uid in self._of.get(found.owner, ()):
+            self._count(invocation, -1)
+            if invocation.attempt.uid in self._of.get(invocation.owner, ()):
                 seconds = asyncio.get_running_loop().time() - began
-                cost = invocation_cost(order.spec.price, found.memory, seconds)
-                found.attempt = replace(found.attempt, cost=cost)
+                cost = invocation_cost(order.spec.price, invocation.memory, seconds)
+                invocation.attempt = replace(invocation.attempt, cost=cost)
                 metrics.INVOCATION_COST.labels(target).inc(float(cost))
-            self._on_finished(found.owner)
+            self._on_finished(invocation.owner)
             self._on_capacity(target)
 
-    async def _answer(self, found: _Invocation, order: Order, *, is_older: bool) -> Reply | TargetError | None:
-        """What the target says, which may be after the attempt was given up for its time; None if it was not asked."""
-        call = asyncio.ensure_future(self._call(found, order, is_older=is_older))
+    async def _answer(self, invocation: _Invocation, order: Order, *, is_older: bool) -> Reply | TargetError | None:
+        """The target's answer, perhaps after the attempt's time limit; None if the call was not made."""
+        call = asyncio.ensure_future(self._call(invocation, order, is_older=is_older))
         try:
             if not (await asyncio.wait({call}, timeout=order.limit.total_seconds()))[0]:
-                self._give_up(found, order)
+                self._give_up(invocation, order)
             return await call
         except asyncio.CancelledError:
             call.cancel()
@@ -224,56 +224,60 @@ class Invocations:
         except TargetError as error:
             return error
         except Exception as error:
-            log.exception("an invocation failed", target=found.attempt.target, work=str(found.attempt.work))
+            log.exception("an invocation failed", target=invocation.attempt.target, work=str(invocation.attempt.work))
             return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"{type(error).__name__}: {error}")
 
-    async def _call(self, found: _Invocation, order: Order, *, is_older: bool) -> Reply | None:
-        """The reply; None if nobody wants it any more before it was asked for."""
-        async with self._connections.using(found.attempt.target, order.spec) as (adapter, deployment):
-            found.adapter, found.memory = adapter, deployment.memory
+    async def _call(self, invocation: _Invocation, order: Order, *, is_older: bool) -> Reply | None:
+        """The reply; None if the attempt was stopped before the call was made."""
+        async with self._connections.using(invocation.attempt.target, order.spec) as (adapter, deployment):
+            invocation.adapter, invocation.memory = adapter, deployment.memory
             reply = None
-            if is_older and found.attempt.is_active and found.key not in (resumed := self._resumed[found.owner]):
-                reply = await adapter.resume(found.key)
-                resumed.add(found.key)  # once in an operator's life: whatever has this key later is its own
-            if reply is None and found.attempt.is_active:
-                reply = await adapter.invoke(order.payload, found.key)
+            if (
+                is_older
+                and invocation.attempt.is_active
+                and invocation.key not in (resumed := self._resumed[invocation.owner])
+            ):
+                reply = await adapter.resume(invocation.key)
+                resumed.add(invocation.key)  # once per operator process: later executions with this key are our own
+            if reply is None and invocation.attempt.is_active:
+                reply = await adapter.invoke(order.payload, invocation.key)
             return reply
 
-    def _end(self, found: _Invocation, answer: Reply | TargetError) -> None:
-        attempt, target = found.attempt, found.attempt.target
-        verdict = self._health.heard(
-            found.call,
+    def _end(self, invocation: _Invocation, answer: Reply | TargetError) -> None:
+        attempt, target = invocation.attempt, invocation.attempt.target
+        verdict = self._health.record_answer(
+            invocation.call,
             answer,
             others=self._active[target] - 1,
             is_wanted=attempt.is_active,
             is_noted=attempt.reason == TOO_LONG,
         )
         metrics.INVOCATIONS.labels(target, verdict.outcome).inc()
-        if isinstance(answer, WORTH_A_LOOK):
+        if isinstance(answer, RECONNECT_AFTER):
             self._connections.forget(target)
-        if verdict.reply is None:  # as if the attempt had not been made
-            self._of.get(found.owner, {}).pop(attempt.uid, None)
+        if verdict.reply is None:  # no work was done: the attempt is forgotten
+            self._of.get(invocation.owner, {}).pop(attempt.uid, None)
         else:
-            found.attempt = replied(attempt, verdict.reply, self._now(), disrupted=verdict.is_forgiven)
-        if found.owner not in self._of:
-            self._health.forget_owner(found.owner)
+            invocation.attempt = replied(attempt, verdict.reply, self._now(), disrupted=verdict.is_forgiven)
+        if invocation.owner not in self._of:
+            self._health.forget_owner(invocation.owner)
 
-    def _give_up(self, found: _Invocation, order: Order) -> None:
-        """An attempt counts as failed for its time. Its call is waited for: it may end well."""
-        if found.attempt.is_active:
-            found.attempt = overdue(found.attempt, order.limit, self._now())
-            self._health.overdue(found.call, order.limit)
-            self._cancel(found)
-            self._on_finished(found.owner)
+    def _give_up(self, invocation: _Invocation, order: Order) -> None:
+        """Fails an attempt at its time limit. Its call is still awaited, since it may succeed."""
+        if invocation.attempt.is_active:
+            invocation.attempt = overdue(invocation.attempt, order.limit, self._now())
+            self._health.overdue(invocation.call, order.limit)
+            self._cancel(invocation)
+            self._on_finished(invocation.owner)
 
-    def _cancel(self, found: _Invocation) -> None:
-        if found.adapter is not None:
-            found.adapter.cancel(found.key)
+    def _cancel(self, invocation: _Invocation) -> None:
+        if invocation.adapter is not None:
+            invocation.adapter.cancel(invocation.key)
 
-    def _count(self, found: _Invocation, change: int) -> None:
-        target, calls = found.attempt.target, self._active_for[found.owner]
+    def _count(self, invocation: _Invocation, change: int) -> None:
+        target, calls = invocation.attempt.target, self._active_for[invocation.owner]
         self._active[target] += change
         calls[target] += change
         if not calls.total():
-            del self._active_for[found.owner]
+            del self._active_for[invocation.owner]
         metrics.INVOCATIONS_ACTIVE.labels(target).set(self._active[target])

@@ -1,4 +1,4 @@
-"""What a target outside of the cluster is asked to do for an attempt."""
+"""The order for an attempt on a target outside of the cluster: payload and time limit."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from helios_operator.model.observation import ObservedJob
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be invoked. limit: after which an attempt counts as failed."""
+    """An invocation to make. limit: the time after which the attempt counts as failed."""
 
     spec: RenderTargetSpec
     payload: Payload
@@ -23,7 +23,7 @@ class Order:
 
 
 def order(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, config: Config) -> Order:
-    """The payload, with the request itself where there is no pod to bring it to the plan, and how long it may take."""
+    """The order for an attempt. For a plan, the payload contains the request, since no pod can mount it."""
     stage = start.work.stage
     if stage is Stage.PLAN:
         request = json.loads(request_text(job, config))

@@ -10,13 +10,13 @@ from helios_adapters import Health, TargetHealth
 
 log = structlog.stdlib.get_logger(__name__)
 SLACK = 1.0
-"""Seconds: a pause is over by the API server's clock, which is known to about one, and waited for by another."""
+"""Seconds added to each timer: pauses end by the API server's clock, which is known to about a second."""
 
 
 def timed_health(now: Callable[[], datetime], on_capacity: Callable[[str], None]) -> TargetHealth:
     """Health by target and RenderJob.
 
-    now: by the API server's clock. on_capacity: told the name of a target that rests, or may take chunks again.
+    now: by the API server's clock. on_capacity: called with the name of a target that rests, or may take chunks again.
     """
 
     def changed(target: str, owner: str, before: Health, after: Health) -> None:

@@ -202,7 +202,7 @@ async def test_an_unknown_service(cloud_run: CloudRunServer):
 
 
 async def test_no_token_is_sent_over_an_open_line(cloud_run: CloudRunServer):
-    with pytest.raises(errors.BadSettings, match="no address to send a token to"):
+    with pytest.raises(errors.BadSettings, match="not an address that may get a token"):
         await CloudRunAdapter().deploy(CloudRunConfig(url="http://helios.example"))
     assert cloud_run.tokens == 0
 
@@ -231,7 +231,7 @@ async def test_no_token_is_sent_over_an_open_line(cloud_run: CloudRunServer):
         (Fault(instead=Answer(200, b"hello", TEXT)), errors.Garbled, "hello"),
         (Fault(instead=json_answer([1])), errors.Garbled, "1"),
         (Fault(instead=Answer(200, b"x" * (ANSWER_BYTES + 9))), errors.Oversized, "bytes"),
-        (Fault(instead=Answer(200, b"", {"Content-Encoding": "gzip"})), errors.Garbled, "no reply"),
+        (Fault(instead=Answer(200, b"", {"Content-Encoding": "gzip"})), errors.Garbled, "is not a worker's reply"),
     ],
     ids=lambda value: getattr(value, "__name__", None) or str(value)[:50],
 )
@@ -282,7 +282,7 @@ async def test_calls_beyond_its_places_are_refused_and_a_cancelled_one_gives_its
     async with asyncio.timeout(20):
         while not worker.asked:  # noqa: ASYNC110 - of another thread, which sets no event
             await asyncio.sleep(0.01)
-    with pytest.raises(errors.NoRoom, match="1 requests are under way"):
+    with pytest.raises(errors.NoCapacity, match="1 requests are under way"):
         await adapter.invoke(CHUNK)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):

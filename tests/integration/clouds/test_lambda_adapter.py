@@ -131,7 +131,7 @@ async def test_a_function_that_is_no_image_is_left_alone(lambda_server: LambdaSe
         },
     )
     assert made.status == 201
-    with pytest.raises(errors.BadSettings, match="no image") as caught:
+    with pytest.raises(errors.BadSettings, match="does not run an image") as caught:
         await deploy(FUNCTION)
     assert caught.value.remedy == "choose another name"
 
@@ -267,7 +267,7 @@ async def test_calls_beyond_its_places_are_refused_and_cancelled_ones_keep_their
     async with asyncio.timeout(20):
         while len(worker.asked) < 2:  # noqa: ASYNC110 - of another thread, which sets no event
             await asyncio.sleep(0.01)
-    with pytest.raises(errors.NoRoom, match="2 calls are under way"):
+    with pytest.raises(errors.NoCapacity, match="2 calls are under way"):
         await adapter.invoke(CHUNK)
     calls[0].cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -334,7 +334,7 @@ async def test_plans_that_lie(plane: ControlPlane, api: Api, tmp_path: Path):
             job = await api.until(where, name, lambda status: status.get("phase") in ("Failed", "Complete"), "the end")
             said = condition(job["status"], "Failed")
             assert said.startswith("True RetriesExhausted: the plan"), (name, said)
-            assert "no result that can be used" in said, (name, said)
+            assert "no usable result" in said, (name, said)
             await heard(api, where, name, "ResultMissing: the plan, attempt 1")
         once = await api.until(where, "once", is_complete, "the film after a retry")
         assert once["status"]["failures"] == 1

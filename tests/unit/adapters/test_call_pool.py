@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from helios_adapters.call_pool import CallPool
-from helios_adapters.errors import NoRoom
+from helios_adapters.errors import NoCapacity
 
 
 async def over(pool: CallPool) -> None:
@@ -29,7 +29,7 @@ async def test_one_more_than_there_is_room_for_is_refused_at_once():
     pool, go = CallPool(2, "there"), threading.Event()
     calls = [asyncio.create_task(pool.run(go.wait)) for _ in range(2)]
     await asyncio.sleep(0)
-    with pytest.raises(NoRoom, match="there: 2 calls are under way"):
+    with pytest.raises(NoCapacity, match="there: 2 calls are under way"):
         await pool.run(lambda: None)
     go.set()
     assert await asyncio.gather(*calls) == [True, True]
@@ -49,7 +49,7 @@ async def test_a_cancelled_call_keeps_its_place_until_it_ends():
     with pytest.raises(asyncio.CancelledError):
         await call
     assert (pool.active, pool.abandoned) == (1, 1)
-    with pytest.raises(NoRoom, match="1 of them cancelled"):
+    with pytest.raises(NoCapacity, match="1 of them cancelled"):
         await pool.run(lambda: None)
     go.set()
     await asyncio.to_thread(ended.wait)
@@ -98,6 +98,6 @@ async def test_a_thread_that_cannot_be_started_costs_no_place(monkeypatch: pytes
     pool = CallPool(1, "there")
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", start)
-        with pytest.raises(NoRoom, match="there: no thread"):
+        with pytest.raises(NoCapacity, match="there: no thread"):
             await pool.run(lambda: None)
     assert await pool.run(lambda: 7) == 7

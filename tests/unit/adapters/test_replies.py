@@ -5,7 +5,7 @@ import json
 import pytest
 
 from helios_adapters.errors import Garbled, NotOurWorker, Oversized, WorkerLost, quoted
-from helios_adapters.replies import ANSWER_BYTES, CUT, SAID_CHARACTERS, bounded, lambda_reply, worker_reply
+from helios_adapters.replies import ANSWER_BYTES, CUT, LOG_CHARACTERS, bounded, lambda_reply, worker_reply
 from helios_crds.wire import RESULT_BYTES, Reply
 
 WHERE = "function f in eu-west-1"
@@ -97,7 +97,7 @@ def test_an_exit_code_under_another_status_is_not_believed(status):
 
 @pytest.mark.parametrize("status", [400, 404, 405, 413])
 def test_a_worker_that_refuses_the_request_is_asked_in_the_wrong_way_or_place(status):
-    with pytest.raises(NotOurWorker, match="refused the request: chunkIndex: no"):
+    with pytest.raises(NotOurWorker, match="rejected the request: chunkIndex: no"):
         worker_reply(status, b'{"message": "chunkIndex: no"}', WHERE)
 
 
@@ -124,12 +124,12 @@ def test_a_failure_keeps_exit_code_and_stderr_without_its_large_result():
 
 
 def test_long_texts_keep_both_ends():
-    reply = worker_reply(200, body(exitCode=1, stderr="first" + "x" * SAID_CHARACTERS + "last"), WHERE)
+    reply = worker_reply(200, body(exitCode=1, stderr="first" + "x" * LOG_CHARACTERS + "last"), WHERE)
     assert reply.stderr.startswith("first")
     assert reply.stderr.endswith("last")
     assert CUT in reply.stderr
-    assert len(reply.stderr) <= SAID_CHARACTERS
-    assert bounded("short", SAID_CHARACTERS) == "short"
+    assert len(reply.stderr) <= LOG_CHARACTERS
+    assert bounded("short", LOG_CHARACTERS) == "short"
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def leaves(kind: type[errors.TargetError]) -> set[type[errors.TargetError]]:
 
 
 def test_every_kind_belongs_to_one_of_the_five():
-    five = (errors.NoRoom, errors.Unusable, errors.WorkerLost, errors.Unseen, errors.BadAnswer)
+    five = (errors.NoCapacity, errors.Unusable, errors.WorkerLost, errors.Unseen, errors.BadAnswer)
     assert set(errors.TargetError.__subclasses__()) == set(five)
     for leaf in leaves(errors.TargetError):
         assert sum(issubclass(leaf, each) for each in five) == 1

@@ -84,9 +84,9 @@ class Operator:
         self.server = server
         self.controller = Controller(server, config or Config(), connections)  # type: ignore[arg-type]
         self._looks: Counter[str] = Counter()
-        self._answer, self._done = self.controller.queue.answer, self.controller.queue.done
+        self._answer, self._done = self.controller.queue.take_request, self.controller.queue.done
         self._answered: set[str] = set()
-        self.controller.queue.answer = self._note_answer  # type: ignore[method-assign]
+        self.controller.queue.take_request = self._note_answer  # type: ignore[method-assign]
         self.controller.queue.done = self._note_done  # type: ignore[method-assign]
 
     def apply(self, name: str = "teaser", *, uid: str = UID, status: Any = None, **spec: Any) -> str:

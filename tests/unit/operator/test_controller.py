@@ -34,9 +34,9 @@ STALLED = ("True", "NameTaken")
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passes follow each other at once."""
     monkeypatch.setattr(controller, "reconcile_interval", lambda chunks: 0.01)
-    monkeypatch.setattr(name_conflicts, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(controller, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(capacity, "GATHERING", 0.01)
+    monkeypatch.setattr(name_conflicts, "CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr(controller, "CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr(capacity, "COLLECT_SECONDS", 0.01)
     monkeypatch.setattr(controller, "AFTER_ERROR", 0.05)
 
 
@@ -126,7 +126,7 @@ async def test_a_taken_name_stalls_its_chunk_only_until_it_is_free(operator: Ope
         found = server.objects[path]["status"]
         assert condition(server.objects[path], "Reconciling")[0] == "True"
         assert (found["phase"], found["chunkMap"]) == ("Rendering", ".aa")
-        assert f"Job {chunk_job(0).removeprefix(f'{JOBS}/')} is there already" in str(found["conditions"])
+        assert f"another owner has a Job named {chunk_job(0).removeprefix(f'{JOBS}/')}:" in str(found["conditions"])
         await operator.until(lambda: len(server.written("get", chunk_job(0))) > 3, "several looks at the name")
         tries = [body for body in server.written("create", JOBS) if chunk_job(0).endswith(body["metadata"]["name"])]
         assert len(tries) == 1, "looks are reads"
@@ -198,7 +198,7 @@ async def test_nothing_is_kept_of_news_about_what_is_gone(operator: Operator):
 
     async def scenario() -> None:
         operator.controller.queue.add(UID)  # as its Jobs go, one by one
-        await operator.until(lambda: UID not in operator.controller.queue._asked, "the question to be dropped")
+        await operator.until(lambda: UID not in operator.controller.queue._requested, "the request to be dropped")
 
     await operator.works(scenario)
 
@@ -372,7 +372,7 @@ async def test_a_server_that_refuses_all_is_not_asked_for_all(operator: Operator
     await operator.works(scenario)
     assert server.objects[path]["status"]["phase"] == "Pending"
     assert condition(server.objects[path], "Reconciling")[0] == "False"
-    assert len(server.written("create", JOBS)) == executor.TOGETHER
+    assert len(server.written("create", JOBS)) == executor.BATCH
 
 
 async def test_a_stop_that_is_refused_keeps_nothing_else_from_being_done(operator: Operator, server: ApiServer):

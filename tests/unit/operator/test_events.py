@@ -41,11 +41,11 @@ def recorder(server: ApiServer) -> EventRecorder:
 
 
 async def test_what_is_said_again_is_counted(server: ApiServer, recorder: EventRecorder):
-    recorder.say(JOB, failed(0))
+    recorder.record(JOB, failed(0))
     server.now = NOW + seconds(60)
-    recorder.say(JOB, failed(0, number=2))
-    recorder.say(JOB, failed(0, said="503"))
-    recorder.say(JOB, failed(1))
+    recorder.record(JOB, failed(0, number=2))
+    recorder.record(JOB, failed(0, said="503"))
+    recorder.record(JOB, failed(1))
     await write(recorder)
     found = {event["message"]: event for event in server.objects.values()}
     again = found["chunk 0, attempt 2: 404"]
@@ -54,10 +54,10 @@ async def test_what_is_said_again_is_counted(server: ApiServer, recorder: EventR
 
 
 async def test_an_event_that_is_gone_is_made_anew(server: ApiServer, recorder: EventRecorder):
-    recorder.say(JOB, failed(0))
+    recorder.record(JOB, failed(0))
     await write(recorder)
     server.objects.clear()
-    recorder.say(JOB, failed(0))
+    recorder.record(JOB, failed(0))
     await write(recorder)
     assert [event["count"] for event in server.objects.values()] == [1]
 
@@ -68,10 +68,10 @@ async def test_errors_and_floods_end_nothing(server: ApiServer, recorder: EventR
 
     server.refuse = refuse
     for index in range(event_recorder.MAX_PENDING + 5):
-        recorder.say(JOB, failed(index))
+        recorder.record(JOB, failed(index))
     await write(recorder)
     server.refuse = lambda verb, path: None
-    recorder.say(JOB, failed(0))
+    recorder.record(JOB, failed(0))
     await write(recorder)
     assert len(server.objects) == 1
 
@@ -79,7 +79,7 @@ async def test_errors_and_floods_end_nothing(server: ApiServer, recorder: EventR
 async def test_what_is_known_is_bounded(server: ApiServer, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(event_recorder, "MAX_KNOWN", 2)
     for chunk in (0, 1, 0, 2, 0, 1):
-        recorder.say(JOB, failed(chunk))
+        recorder.record(JOB, failed(chunk))
     await write(recorder)
     told = [(event["message"].split(",")[0], event["count"]) for event in server.objects.values()]
     assert told == [("chunk 0", 3), ("chunk 1", 1), ("chunk 2", 1), ("chunk 1", 1)]

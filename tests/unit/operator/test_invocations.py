@@ -235,7 +235,7 @@ async def test_a_target_is_looked_at_now_and_then(monkeypatch, trouble, memory):
     connections = Connections(connect)
     async with connections.using("lambda", LAMBDA), connections.using("lambda", LAMBDA):
         assert len(made) == 1
-        monkeypatch.setattr("helios_operator.offload.connections.AGE_SECONDS", -1)
+        monkeypatch.setattr("helios_operator.offload.connections.RECONNECT_SECONDS", -1)
         if memory is None:
             with pytest.raises(AccessDenied):
                 async with connections.using("lambda", LAMBDA):

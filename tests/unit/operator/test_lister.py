@@ -8,7 +8,7 @@ import pytest
 
 from helios_operator.kube import resync as module
 from helios_operator.kube.client import ApiError
-from helios_operator.kube.resync import Collected, Resync
+from helios_operator.kube.resync import Callbacks, Resync
 
 
 class Server:
@@ -37,8 +37,8 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_all_is_listed_before_it_is_synced_and_again_when_asked():
     server = Server(failures=2)
     listed: list[int] = []
-    ours = Collected(lambda body: None, lambda uids, at: listed.append(at))
-    found = Resync(server, {"/a": ours, "/b": Collected(lambda body: None, lambda uids, at: None)})  # type: ignore[arg-type]
+    ours = Callbacks(lambda body: None, lambda uids, at: listed.append(at))
+    found = Resync(server, {"/a": ours, "/b": Callbacks(lambda body: None, lambda uids, at: None)})  # type: ignore[arg-type]
     running = asyncio.create_task(found.run())
     try:
         await asyncio.wait_for(found.synced.wait(), 5)
@@ -47,8 +47,8 @@ async def test_all_is_listed_before_it_is_synced_and_again_when_asked():
         before = len(server.lists)
         server.listed.clear()
         for _ in range(20):
-            found.heard(None)
-            found.heard("MODIFIED")
+            found.on_event(None)
+            found.on_event("MODIFIED")
         await asyncio.wait_for(server.listed.wait(), 5)
         await asyncio.sleep(0.15)
         assert len(server.lists) == before + 2, "asked for often, listed once"

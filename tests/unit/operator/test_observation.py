@@ -112,7 +112,7 @@ def test_a_replacement_waits_from_its_own_creation():
 @pytest.mark.parametrize(
     ("pods", "words"),
     [
-        pytest.param([], "there is no pod: a quota or an admission rule may refuse it", id="no pod"),
+        pytest.param([], "no pod exists: a quota or an admission rule may reject it", id="no pod"),
         pytest.param([pod({}, conditions=[NO_NODE])], "Unschedulable: 0/3", id="no node"),
         pytest.param(
             [pod({"waiting": {"reason": "ErrImagePull", "message": "not found"}}, conditions=[SCHEDULED])],
@@ -121,7 +121,7 @@ def test_a_replacement_waits_from_its_own_creation():
         ),
         pytest.param(
             [pod(CREATING, conditions=[SCHEDULED], spec=job()["spec"]["template"]["spec"])],
-            "ContainerCreating: one of its volumes is not there (claim helios-artifacts), see "
+            "ContainerCreating: a volume is missing or not ready (claim helios-artifacts), see "
             "`kubectl events --for pod/p1`",
             id="no volume",
         ),
@@ -142,10 +142,10 @@ def test_why_a_pod_waits(pods, words):
     ("state", "more", "disrupted", "leaving"),
     [
         pytest.param({"terminated": {"exitCode": 143}}, {}, False, "", id="told to stop, nobody knows by whom"),
-        pytest.param({"terminated": {"exitCode": 143}}, GONE, True, "it was deleted", id="deleted"),
-        pytest.param({"running": {"startedAt": MADE}}, GONE, True, "it was deleted", id="being deleted"),
-        pytest.param({"terminated": {"exitCode": 64}}, GONE, False, "it was deleted", id="failed before"),
-        pytest.param(OUT_OF_MEMORY, GONE, False, "it was deleted", id="out of memory before"),
+        pytest.param({"terminated": {"exitCode": 143}}, GONE, True, "the pod was deleted", id="deleted"),
+        pytest.param({"running": {"startedAt": MADE}}, GONE, True, "the pod was deleted", id="being deleted"),
+        pytest.param({"terminated": {"exitCode": 64}}, GONE, False, "the pod was deleted", id="failed before"),
+        pytest.param(OUT_OF_MEMORY, GONE, False, "the pod was deleted", id="out of memory before"),
         pytest.param({"running": {"startedAt": MADE}}, EVICTED, True, "EvictionByEvictionAPI: evicting", id="evicted"),
     ],
 )

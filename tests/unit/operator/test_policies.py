@@ -19,7 +19,7 @@ from helios_operator.decide.policies.failure_causes import cause_of
 from helios_operator.decide.policies.placement import Slots, free_slots, place
 from helios_operator.decide.policies.retry import given_up, retry_delay
 from helios_operator.decide.policies.stop import attempts_to_stop
-from helios_operator.decide.policies.stragglers import patience, stragglers
+from helios_operator.decide.policies.stragglers import straggler_limit, stragglers
 from helios_operator.model import reasons
 from helios_operator.model.observation import TargetCapacity
 from helios_operator.model.state import PLAN, STITCH, Tried, by_work
@@ -192,11 +192,11 @@ TOLD = '{"message": "the browser ended"}'
         ),
         pytest.param(
             {"exit_code": 143, "reason": "DeadlineExceeded", "allowed": seconds(20)}, "DeadlineExceeded",
-            ["longer than execution.chunkTimeout let it (20 s), and was stopped"], id="too long",
+            ["longer than execution.chunkTimeout (20 s) and was stopped"], id="too long",
         ),
         pytest.param(
             {"exit_code": 143, "reason": "DeadlineExceeded", "work": PLAN}, "DeadlineExceeded",
-            ["longer than a plan may, and was stopped"], id="too long for a plan",
+            ["longer than the time limit of a plan and was stopped"], id="too long for a plan",
         ),
     ],
 )  # fmt: skip
@@ -213,7 +213,7 @@ def test_why_an_attempt_failed(ended, reason, words):
     [
         pytest.param([attempt("running"), attempt("waiting", age=9)], "", id="nothing"),
         pytest.param([attempt("queued", age=999)], "", id="a queue holds it back"),
-        pytest.param([attempt("running", stopping=True, leaving="it was deleted")], "", id="we stop it"),
+        pytest.param([attempt("running", stopping=True, leaving="the pod was deleted")], "", id="we stop it"),
         pytest.param(
             [attempt("waiting", 1, age=10, waiting="ErrImagePull: x"), attempt("waiting", 2, age=99)],
             "2 pods are not starting: ErrImagePull: x",
@@ -233,9 +233,9 @@ def test_what_holds_a_render_up(attempts, told):
 
 def test_patience_is_a_multiple_of_the_median():
     done = [attempt("succeeded", index, age=age) for index, age in enumerate((30, 40, 500))]
-    assert patience(done, Stragglers(factor=3, minimum="60s")) == seconds(120)
-    assert patience(done, Stragglers(factor=3, minimum="5m")) == timedelta(minutes=5)
-    assert patience(done[:2], Stragglers()) is None
+    assert straggler_limit(done, Stragglers(factor=3, minimum="60s")) == seconds(120)
+    assert straggler_limit(done, Stragglers(factor=3, minimum="5m")) == timedelta(minutes=5)
+    assert straggler_limit(done[:2], Stragglers()) is None
 
 
 @pytest.mark.parametrize(
@@ -364,9 +364,9 @@ def test_a_film_that_lies_about_its_length_is_kept_without_its_claims():
     ],
 )
 def test_words(message, exit_code, words):
-    assert worker_results.words(message, exit_code) == words
+    assert worker_results.failure_text(message, exit_code) == words
 
 
 def test_long_words_keep_their_end():
-    assert len(worker_results.words("x" * 3000 + "the end", 1)) == worker_results.MAX_TEXT
-    assert worker_results.words("x" * 3000 + "the end", 1).endswith("the end")
+    assert len(worker_results.failure_text("x" * 3000 + "the end", 1)) == worker_results.MAX_TEXT
+    assert worker_results.failure_text("x" * 3000 + "the end", 1).endswith("the end")

@@ -1,1 +1,1 @@
-"""Policies: one question each, answered by a pure function of what was observed."""
+"""Policies: each module answers one question with pure functions of the observation."""

@@ -1,4 +1,4 @@
-"""What offloaded work costs, as far as the targets' prices tell, and how much more of it a budget allows."""
+"""The cost of offloaded work by the targets' prices, and how many more invocations a budget allows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from helios_operator.model.state import Attempt
 from helios_operator.model.target_usage import TargetUsage
 
 UNTRIED = 4
-"""Invocations at once, as long as none has ended that tells what one costs."""
+"""Concurrent invocations until the first one has ended, which shows the cost of one."""
 DIGITS = Decimal("0.000001")
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What is left of execution.budget.
+    """The rest of execution.budget.
 
-    priced: targets that cost something. calls: to them, under way. affordable: how many more calls may begin.
+    priced: targets with a price. calls: running calls of these targets. affordable: how many more calls may start.
     """
 
     priced: frozenset[str]
@@ -27,12 +27,12 @@ class Budget:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether nothing more may cost anything, and no call under way can show that there is more left."""
+        """Whether no priced call may start, and no running call could turn out cheaper than estimated."""
         return self.affordable == 0 and not self.calls
 
 
 def budget_left(observation: Observation, usage: TargetUsage, holding: Iterable[Attempt]) -> Budget | None:
-    """What is left; None if the RenderJob has no budget. holding: attempts that hold a slot."""
+    """The rest of the budget; None if the RenderJob has none. holding: attempts that hold a slot."""
     limit = observation.job.spec.execution.budget
     targets = observation.targets.items()
     priced = frozenset(name for name, target in targets if target.is_offload and is_priced(target.price))
@@ -43,9 +43,9 @@ def budget_left(observation: Observation, usage: TargetUsage, holding: Iterable[
 
 
 def invocation_cost(price: TargetPrice | None, memory: float, seconds: float) -> Decimal:
-    """An estimate of what one invocation cost: the time is that between request and answer.
+    """The estimated cost of one invocation.
 
-    memory: GiB of the worker.
+    memory: GiB of the worker. seconds: between request and reply.
     """
     if price is None:
         return Decimal(0)
@@ -54,14 +54,14 @@ def invocation_cost(price: TargetPrice | None, memory: float, seconds: float) ->
 
 
 def is_priced(price: TargetPrice | None) -> bool:
-    """Whether running there costs anything that a budget is for."""
+    """Whether a target has a price that counts towards a budget."""
     return price is not None and bool(Decimal(price.perGiBSecond or 0) or Decimal(price.perRequest or 0))
 
 
 def affordable(budget: Decimal | None, spent: Decimal, ended: int, active: int) -> int | None:
-    """How many more priced invocations may begin within the budget; None: any number.
+    """How many more priced invocations may start within the budget; None: any number.
 
-    Each is taken to cost what the ended ones did on average, those under way too.
+    Every running or new invocation is assumed to cost the average of the ended ones.
     """
     if budget is None:
         return None

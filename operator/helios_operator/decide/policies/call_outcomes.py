@@ -1,4 +1,4 @@
-"""How an attempt at a target outside of the cluster, or on this machine, ends: replied, overdue or stopped."""
+"""The end of an attempt on a target outside of the cluster or on this machine: replied, overdue, or stopped."""
 
 import json
 from dataclasses import replace
@@ -14,7 +14,7 @@ MAX_WORDS = 1000
 
 
 def replied(attempt: Attempt, reply: Reply, now: datetime, *, disrupted: bool) -> Attempt:
-    """The attempt after its reply. What was given up and ends well is as good as any; what it failed of is settled."""
+    """The attempt after its reply. An ended attempt may still succeed, but a second failure changes nothing."""
     is_done = reply.exitCode == ExitCode.DONE
     if not (attempt.is_active or is_done):
         return attempt
@@ -29,28 +29,28 @@ def replied(attempt: Attempt, reply: Reply, now: datetime, *, disrupted: bool) -
 
 
 def overdue(attempt: Attempt, limit: timedelta, now: datetime) -> Attempt:
-    """The attempt after it has run for longer than `limit`. Its target may be at work on it still."""
+    """The attempt after `limit` has passed. The target may still be working on it."""
     ended = replace(attempt, phase=AttemptPhase.FAILED, finished=now, exit_code=1)
     return replace(ended, allowed=limit, reason=TOO_LONG)
 
 
 def stopped(attempt: Attempt, now: datetime) -> Attempt:
-    """The attempt after nobody waits for it any more."""
+    """The attempt after it was stopped."""
     return replace(attempt, phase=AttemptPhase.FAILED, stopping=True, disrupted=True, finished=now)
 
 
 def message_of(reply: Reply, stage: Stage) -> str:
-    """A reply as a termination message: the result of what is done, or what a failed worker said, which is bounded."""
+    """A reply as a termination message: the result of a success, or the failed worker's message, shortened to fit."""
     if reply.exitCode == ExitCode.DONE:
         return "" if stage is Stage.CHUNK else _json(reply.result or {})
     bad = (reply.result or {}).get("badChunks")
-    said: dict[str, Any] = {"badChunks": bad} if isinstance(bad, str) else {}
+    result: dict[str, Any] = {"badChunks": bad} if isinstance(bad, str) else {}
     words = one_line(reply.stderr, MAX_WORDS)
-    while len(whole := _json({**said, "message": words}).encode(errors="replace")) > RESULT_BYTES and words:
+    while len(whole := _json({**result, "message": words}).encode(errors="replace")) > RESULT_BYTES and words:
         words = words[: len(words) // 2]
     return whole.decode()
 
 
 def _json(value: object) -> str:
-    """As short as the workers' own: a result that fits as it came must fit as it is kept."""
+    """Compact JSON as workers write it: a result within the limit must stay within it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""What takes too long: pods that do not start, pods that do not end, renders that do not finish."""
+"""Deadlines: pods that do not start in time, pods that do not end in time, renders that do not finish in time."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from helios_operator.model.state import Attempt, AttemptPhase
 
 @dataclass(frozen=True)
 class Overdue:
-    """What has passed its deadline. not_started, lost: UIDs of attempts. render: the whole RenderJob."""
+    """Which deadlines are exceeded. not_started, lost: UIDs of attempts. render: the RenderJob's own deadline."""
 
     not_started: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
@@ -19,7 +19,7 @@ class Overdue:
 
 
 def overdue(observation: Observation, config: Config) -> Overdue:
-    """What has passed its deadline by now."""
+    """The deadlines that are exceeded now."""
     job, now, attempts = observation.job, observation.now, observation.attempts
     start_timeout = parse_duration(job.spec.execution.startTimeout)
     limit = None if job.spec.suspend else job.spec.execution.activeDeadline
@@ -31,18 +31,18 @@ def overdue(observation: Observation, config: Config) -> Overdue:
 
 
 def has_not_started(attempt: Attempt, now: datetime, limit: timedelta) -> bool:
-    """Whether a pod has waited too long for its image, volume or node: none of these fails by itself.
+    """Whether a pod has waited too long for its image, volume or node. Kubernetes itself would wait forever.
 
-    A Job that Kueue holds back is waiting for its turn, which may be long.
+    A Job that Kueue suspends waits in a queue, which may take long and is not counted.
     """
     return attempt.phase is AttemptPhase.WAITING and now - attempt.created > limit
 
 
 def is_lost(attempt: Attempt, now: datetime, grace: timedelta) -> bool:
-    """Whether a pod was told to end and does not: its node is gone, and its failure may never be reported."""
+    """Whether a terminating pod has not ended in time: its node is gone and may never report the end."""
     return attempt.is_active and attempt.terminating_since is not None and now - attempt.terminating_since > grace
 
 
 def is_over(started: datetime | None, now: datetime, limit: timedelta | None) -> bool:
-    """Whether the whole render has taken too long."""
+    """Whether the render is past its deadline."""
     return started is not None and limit is not None and now - started > limit

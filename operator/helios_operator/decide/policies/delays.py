@@ -1,4 +1,4 @@
-"""What delays a render while nothing has failed, for people who look at it meanwhile."""
+"""What delays a render without a failure, as text for the conditions."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -7,14 +7,14 @@ from helios_operator.decide.policies.eligibility import Eligibility
 from helios_operator.model.observation import Observation
 from helios_operator.model.state import Attempt, AttemptPhase
 
-WORTH_TELLING = timedelta(seconds=10)
-"""Pods take some seconds to start, which nobody need read about."""
+DELAY_SHOWN_AFTER = timedelta(seconds=10)
+"""Pods take a few seconds to start. Only a longer wait is a delay."""
 
 
 def delay(attempts: Iterable[Attempt], now: datetime, notes: Iterable[str] = ()) -> str:
-    """What delays active attempts, one of each kind with their number; empty if nothing does.
+    """What delays active attempts: for each kind of delay, their number and one cause; "" without delays.
 
-    notes: what keeps targets from taking more. Attempts that we stop ourselves are not delayed.
+    notes: other causes of delay, shown first. Attempts that we stop ourselves are left out.
     """
     running = [attempt for attempt in attempts if not attempt.stopping]
     leaving = [attempt for attempt in running if attempt.leaving]
@@ -26,29 +26,29 @@ def delay(attempts: Iterable[Attempt], now: datetime, notes: Iterable[str] = ())
     if leaving:
         delays.append(f"{_pods(leaving)} being taken away: {leaving[0].leaving}")
     if waiting:
-        delays.append(f"{_pods(waiting)} not starting: {waiting[0].waiting or 'no reason is known'}")
+        delays.append(f"{_pods(waiting)} not starting: {waiting[0].waiting or 'the reason is unknown'}")
     return "; ".join(delays)
 
 
 def notes(observation: Observation, eligible: Eligibility, *, is_over_budget: bool) -> list[str]:
-    """What keeps this RenderJob's targets from taking more.
+    """What keeps this RenderJob's targets from taking more work, or its Jobs from being deleted.
 
-    is_over_budget: whether nothing more may cost anything.
+    is_over_budget: whether the budget is used up.
     """
     execution = observation.job.spec.execution
     resting = [observation.capacity_of(use.name).resting for use in observation.job.uses]
-    kept = [why for why in resting if why]
+    causes = [why for why in resting if why]
     if eligible.without_store:
         names = ", ".join(eligible.without_store)
-        kept.append(f"{names} cannot reach the artifacts, which lie on a volume: set artifacts.url to a bucket")
+        causes.append(f"{names} cannot reach the artifacts on a volume of this cluster: set artifacts.url to a bucket")
     if is_over_budget:
-        kept.append(f"execution.budget ({execution.budget}) is used up, nothing more runs where it costs something")
-    return [*kept, *(f"the Job {name} cannot be deleted: {why}" for name, why in observation.undeletable[:1])]
+        causes.append(f"execution.budget ({execution.budget}) is used up: no work starts on targets with a price")
+    return [*causes, *(f"the Job {name} cannot be deleted: {why}" for name, why in observation.undeletable[:1])]
 
 
 def is_waiting_long(attempt: Attempt, now: datetime) -> bool:
-    """Whether a pod has not started in the time that pods take."""
-    return attempt.phase is AttemptPhase.WAITING and now - attempt.created >= WORTH_TELLING
+    """Whether a pod takes longer to start than pods usually do."""
+    return attempt.phase is AttemptPhase.WAITING and now - attempt.created >= DELAY_SHOWN_AFTER
 
 
 def _pods(attempts: list[Attempt]) -> str:

@@ -1,4 +1,4 @@
-"""Which targets can run which stage of a RenderJob."""
+"""Which targets can run which stages of a RenderJob."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,26 +20,26 @@ class Eligibility:
 def eligibility(observation: Observation) -> Eligibility:
     """The targets of each stage.
 
-    The plan and the stitch of a RenderJob whose own targets cannot run them are the built-in target's.
+    If none of the RenderJob's targets can run the plan or the stitch, the built-in target does.
     """
     job, specs = observation.job, observation.targets
     named = {use.name: specs[use.name] for use in job.uses if use.name in specs}
-    # A volume of the cluster is only there for pods.
+    # Only pods can mount a volume of the cluster.
     without_store = [name for name, spec in named.items() if spec.is_offload and observation.store.startswith("file:")]
-    reached = {name: spec for name, spec in named.items() if name not in without_store}
+    with_store = {name: spec for name, spec in named.items() if name not in without_store}
     built_in = specs.get(BUILT_IN)
     fallback = [BUILT_IN] if built_in is not None and not built_in.is_offload else []
-    found = {stage: [name for name, spec in reached.items() if can_run(spec, stage, job)] for stage in Stage}
+    able_for = {stage: [name for name, spec in with_store.items() if can_run(spec, stage, job)] for stage in Stage}
     return Eligibility(
-        {stage: able if able or stage is Stage.CHUNK else fallback for stage, able in found.items()}, without_store
+        {stage: able if able or stage is Stage.CHUNK else fallback for stage, able in able_for.items()}, without_store
     )
 
 
 def can_run(target: RenderTargetSpec, stage: Stage, job: ObservedJob) -> bool:
     """Whether a target can run a stage at all.
 
-    A Cloud Run job returns nothing but an exit code, which proves a chunk and says nothing of a plan or film.
-    The plan of a composition that lies in the cluster needs a pod, which gets it as files.
+    A Cloud Run job returns only an exit code: enough for a chunk, but not the result of a plan or a stitch.
+    A plan whose composition or props are in the cluster needs a pod, which mounts them as files.
     """
     if not target.is_offload or stage is Stage.CHUNK:
         return True

@@ -1,4 +1,4 @@
-"""How much is said of what failed in one look: people read a few lines, not two hundred that are alike."""
+"""Events for the failures of one reconcile: one for each of a few, or one for many that share a reason."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,22 +12,23 @@ MOST = 3
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed attempt. said: by its worker, or by what kept it from working."""
+    """A failed attempt. message: of the failure's cause."""
 
     work: Work
     number: int
     reason: str
-    said: str
+    message: str
 
 
 def failure_events(failures: Iterable[Failure], most: int = MOST) -> Iterator[Announcement]:
-    """An announcement for each failure; for more than `most` of one reason, which can only be chunks', one of all."""
+    """One Event for each failure, or one for all failures of a reason if there are more than `most`: all chunks."""
     ordered = sorted(failures, key=lambda failure: (failure.reason, failure.work))
     for reason, group in groupby(ordered, key=lambda failure: failure.reason):
-        found = list(group)
-        told = [f"{failure.work}, attempt {failure.number}: {failure.said}" for failure in found]
-        if len(found) > most:
-            yield Announcement("Warning", reason, f"{len(found)} chunks failed, first: {told[0]}", "many", len(found))
-        else:  # another attempt that fails alike is the same topic
-            for failure, message in zip(found, told, strict=True):
-                yield Announcement("Warning", reason, message, f"{failure.work}: {failure.said}")
+        alike = list(group)
+        messages = [f"{failure.work}, attempt {failure.number}: {failure.message}" for failure in alike]
+        if len(alike) > most:
+            text = f"{len(alike)} chunks failed, first: {messages[0]}"
+            yield Announcement("Warning", reason, text, "many", len(alike))
+        else:  # a later attempt that fails in the same way has the same topic
+            for failure, message in zip(alike, messages, strict=True):
+                yield Announcement("Warning", reason, message, f"{failure.work}: {failure.message}")

@@ -1,4 +1,4 @@
-"""On which target a chunk is rendered: in order of preference, spilling over to the next when one has no slot free."""
+"""The target for each chunk: the preferred one with a free slot; a full target spills over to the next."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,14 +12,14 @@ from helios_operator.model.observation import Observation
 from helios_operator.model.state import UNTRIED, Attempt, AttemptPhase, Tried
 
 SHUNNED_AFTER = 2
-"""Failures on one target after which a chunk waits for another one."""
+"""After so many failures on one target, a chunk waits for another target."""
 
 
 @dataclass(frozen=True)
 class Slots:
     """How many more chunks of this RenderJob a target takes.
 
-    is_open: whether slots will become free once others have ended: it is neither resting nor out of reach.
+    is_open: whether slots can become free there soon: the target is not resting and not excluded.
     """
 
     target: str
@@ -32,8 +32,8 @@ def free_slots(
 ) -> list[Slots]:
     """The targets' free slots, in order of preference.
 
-    active: attempts that hold a slot. A RenderJob that holds more than its fair share keeps what it holds, so only
-    what is free can be taken. A target whose pods have waited too long to start counts as full, unless it is the last.
+    active: attempts that hold a slot. Other RenderJobs may hold more than their fair share and keep those slots, so
+    only free slots can be taken. A target whose pods have waited too long counts as full, unless it is the last one.
     """
     held = Counter(attempt.target for attempt in active)
     stuck = {attempt.target for attempt in active if _is_stuck(attempt, observation.now, spill_after)}
@@ -49,30 +49,31 @@ def free_slots(
 
 
 def within_budget(slots: Iterable[Slots], budget: Budget | None) -> list[Slots]:
-    """The slots, where targets that cost something take no more than the budget allows, the first ones first."""
+    """The slots, where priced targets together have no more than the budget allows, the preferred ones first."""
     if budget is None:
         return list(slots)
-    kept, affordable = [], budget.affordable
+    limited, affordable = [], budget.affordable
     for each in slots:
         if each.target in budget.priced:
             each = replace(each, free=min(each.free, affordable), is_open=each.is_open and affordable > 0)
             affordable -= each.free
-        kept.append(each)
-    return kept
+        limited.append(each)
+    return limited
 
 
 def _is_stuck(attempt: Attempt, now: datetime, spill_after: timedelta) -> bool:
-    """A Job that Kueue holds back is in a queue, not stuck."""
+    """A Job that Kueue suspends waits in a queue and is not stuck."""
     return attempt.phase is AttemptPhase.WAITING and now - attempt.created > spill_after
 
 
 def place(
     chunks: Iterable[int], slots: Sequence[Slots], tried: Mapping[int, Tried], most: int = NO_LIMIT
 ) -> list[tuple[int, str]]:
-    """A target for each chunk, as long as slots are free, for `most` of them; the rest waits.
+    """A target for each chunk, for at most `most` chunks and while slots are free; the rest waits.
 
-    tried: of the chunks that were. Such a chunk goes where it was tried least often, and waits for a while rather
-    than go where it was tried SHUNNED_AFTER times: another target may do what one cannot. Those behind it do not wait.
+    tried: by chunk, for chunks that were tried. Such a chunk gets the target where it was tried least often. It waits
+    for a while rather than use a target where it failed SHUNNED_AFTER times, since another target may be able to
+    render it. Later chunks do not wait for it.
     """
     left = {each.target: each.free for each in slots}
     placed: list[tuple[int, str]] = []

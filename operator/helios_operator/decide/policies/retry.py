@@ -1,4 +1,4 @@
-"""When a failed piece of work is tried again, and when it is given up."""
+"""When a failed piece of work is tried again, and when the render gives up."""
 
 from datetime import timedelta
 
@@ -13,26 +13,26 @@ from helios_operator.model.state import Work
 def retry_delay(uid: str, work: Work, failures: int, backoff: Backoff) -> timedelta:
     """How long failed work waits for its next attempt.
 
-    The jitter follows from a hash of what is retried: the same observation gives the same decision, and chunks that
-    failed together do not return together.
+    The jitter comes from a hash of the work and its failures. So the same observation gives the same decision, and
+    chunks that failed together do not restart together.
     """
     return backoff.delay(failures, chance_of(f"{uid}/{work.stage}/{work.chunk}/{failures}"))
 
 
 def given_up(
-    work: Work, exit_code: int | None, failures: int, total: int, limits: Retries, said: str
+    work: Work, exit_code: int | None, failures: int, total: int, limits: Retries, message: str
 ) -> Problem | None:
-    """Whether a failure is the last one.
+    """Why the render gives up after a failure; None if the work is tried again.
 
-    failures: of this piece of work, this one included; total: of all. said: the worker's own words.
+    failures: of this piece of work, including this one. total: of the whole render. message: the worker's message.
     """
     if exit_code == ExitCode.USER_ERROR:
-        return Problem(reasons.INPUT_INVALID, f"{work}: {said}", work)
+        return Problem(reasons.INPUT_INVALID, f"{work}: {message}", work)
     if failures > limits.perChunk:
         often, last = ("", "") if failures == 1 else (f" {failures} times", " the last time:")
         text = f"{work} failed{often} and is not tried again (execution.retries.perChunk is {limits.perChunk}):"
-        return Problem(reasons.RETRIES_EXHAUSTED, f"{text}{last} {said}", work)
+        return Problem(reasons.RETRIES_EXHAUSTED, f"{text}{last} {message}", work)
     if total > limits.total:
-        text = f"{total} attempts failed and no more is made (execution.retries.total is {limits.total}):"
-        return Problem(reasons.TOO_MANY_FAILURES, f"{text} the last was {work}: {said}", work)
+        text = f"{total} attempts failed, more than execution.retries.total ({limits.total}) allows:"
+        return Problem(reasons.TOO_MANY_FAILURES, f"{text} the last was {work}: {message}", work)
     return None

@@ -1,24 +1,24 @@
-"""Whether a status has to be written now, or is progress that may wait for the next write."""
+"""Whether a status must be written now, or is progress that may wait for its turn."""
 
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_operator.model import reasons
 
-TELLING = frozenset({reasons.COMPLETE, reasons.FAILED, reasons.SUSPENDED, reasons.STALLED})
+URGENT_TYPES = frozenset({reasons.COMPLETE, reasons.FAILED, reasons.SUSPENDED, reasons.STALLED})
 
 
 def is_urgent(before: RenderJobStatus, after: RenderJobStatus) -> bool:
-    """Whether something is said that must be on record before anything follows from it, or that somebody waits for.
+    """Whether the change must be on record before the operator acts on it, or users wait for it.
 
-    The plan, failures and the end are. Which chunks are active or done is not: an operator that is started anew
-    finds it out from the Jobs, which stay for ten minutes at least.
+    The plan, failures, blockers and the end are urgent. Active and done chunks are not: an operator that restarts
+    reads them from the Jobs, which are kept for at least ten minutes.
     """
-    return _weighty(before) != _weighty(after)
+    return _urgent_part(before) != _urgent_part(after)
 
 
-def _weighty(status: RenderJobStatus) -> tuple[object, ...]:
-    told = {
-        (found.type, found.reason, found.message)
-        for found in status.conditions
-        if found.status == "True" and found.type in TELLING
+def _urgent_part(status: RenderJobStatus) -> tuple[object, ...]:
+    conditions = {
+        (condition.type, condition.reason, condition.message)
+        for condition in status.conditions
+        if condition.status == "True" and condition.type in URGENT_TYPES
     }
-    return status.plan, status.failures, status.retries, status.completionTime, told
+    return status.plan, status.failures, status.retries, status.completionTime, conditions

@@ -1,4 +1,4 @@
-"""Which attempts are stopped: cancelled, suspended, settled, or overtaken by another one."""
+"""Which attempts are stopped: those of ended or suspended renders, settled ones, and those whose work is done."""
 
 from collections.abc import Iterable
 
@@ -11,9 +11,9 @@ from helios_operator.model.state import Attempt
 
 
 def attempts_to_stop(status: RenderJobStatus, attempts: Iterable[Attempt], *, suspended: bool) -> list[StopAttempt]:
-    """Active attempts that nobody needs.
+    """Active attempts whose result is no longer needed.
 
-    status: as acknowledged by the API server, so that nothing is deleted whose result is not on record yet.
+    status: as acknowledged by the API server, so that no Job is deleted before its result is on record.
     """
     ledger = RetryLedger(status.retries)
     return [
@@ -29,12 +29,12 @@ def _why(status: RenderJobStatus, ledger: RetryLedger, attempt: Attempt, suspend
     if suspended:
         return "the render is suspended"
     if ledger.settles(attempt):
-        return "it has been given up"
-    return "the work is done" if is_done(status, attempt) else ""
+        return "its failure is on record"
+    return "its work is on record as done" if is_done(status, attempt) else ""
 
 
 def is_done(status: RenderJobStatus, attempt: Attempt) -> bool:
-    """Whether an attempt's work is on record as done."""
+    """Whether the record shows an attempt's work as done."""
     match attempt.work.stage:
         case Stage.PLAN:
             return status.plan is not None

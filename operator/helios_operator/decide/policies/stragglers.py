@@ -1,4 +1,4 @@
-"""Chunks that take much longer than their siblings get one duplicate; the first commit wins."""
+"""Stragglers: a chunk that takes much longer than its siblings gets one second attempt; the first commit wins."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,10 +11,10 @@ from helios_operator.model.state import Attempt, AttemptPhase, Work
 ENOUGH = 3
 
 
-def patience(finished: Iterable[Attempt], settings: Stragglers) -> timedelta | None:
-    """How long a chunk may run before it is a straggler; None while fewer than ENOUGH siblings tell.
+def straggler_limit(finished: Iterable[Attempt], settings: Stragglers) -> timedelta | None:
+    """How long a chunk may run before it is a straggler; None while fewer than ENOUGH siblings have finished.
 
-    Measured from the container's start: waiting for room is nobody's slowness.
+    The time counts from the container's start, so waiting for a node does not make a straggler.
     """
     times = [
         (attempt.finished - attempt.started).total_seconds()
@@ -27,16 +27,16 @@ def patience(finished: Iterable[Attempt], settings: Stragglers) -> timedelta | N
 
 
 def stragglers(attempts: Mapping[Work, Sequence[Attempt]], limit: timedelta, now: datetime) -> list[Work]:
-    """Chunks to be duplicated, the longest-running first.
+    """Chunks that get a second attempt, the longest-running first.
 
-    attempts: unsettled ones of each chunk that is not done. One that has had a duplicate gets no other.
+    attempts: unsettled attempts of each unfinished chunk. A chunk gets only one second attempt.
     """
     slow = [
-        (found[0].started, work)
-        for work, found in attempts.items()
-        if len(found) == 1
-        and found[0].phase is AttemptPhase.RUNNING
-        and found[0].started is not None
-        and now - found[0].started >= limit
+        (of_work[0].started, work)
+        for work, of_work in attempts.items()
+        if len(of_work) == 1
+        and of_work[0].phase is AttemptPhase.RUNNING
+        and of_work[0].started is not None
+        and now - of_work[0].started >= limit
     ]
     return [work for _, work in sorted(slow)]

@@ -1,6 +1,6 @@
-"""Results of workers, read as what they are: up to 4,096 bytes from a stranger.
+"""Reads the results of workers: up to 4,096 bytes of untrusted text.
 
-Nothing here raises. What does not look as it should is as if it were not there.
+Nothing here raises. A field that is not valid counts as missing.
 """
 
 import json
@@ -42,54 +42,54 @@ class _FilmMessage(BaseModel):
 
 
 def facts(message: str) -> Mapping[str, Any]:
-    """The JSON object of a message; empty where it is none, or too large."""
+    """The JSON object of a message; empty if the message is not an object, or is too large."""
     if len(message.encode(errors="replace")) > RESULT_BYTES:
         return {}
     try:
-        found = json.loads(message)
+        value = json.loads(message)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def plan_result(message: str, store_url: str) -> tuple[PlanStatus, str] | None:
-    """What a plan settled, and the chunk map with what is cached; None where the message does not say.
+    """The plan, and the chunk map with the cached chunks; None if the message has no valid result.
 
-    store_url: where the job must lie; a path elsewhere is not believed.
+    store_url: the store that must hold the job; a path elsewhere is not accepted.
     """
     try:
-        said = _PlanMessage.model_validate(facts(message))
+        result = _PlanMessage.model_validate(facts(message))
     except ValidationError:
         return None
-    if said.jobPath != job_path(store_url, said.jobId):
+    if result.jobPath != job_path(store_url, result.jobId):
         return None
-    cached = set(chunks_in(said.cached))
-    marks = "".join(CACHED if index in cached else WAITING for index in range(said.chunks))
+    cached = set(chunks_in(result.cached))
+    marks = "".join(CACHED if index in cached else WAITING for index in range(result.chunks))
     plan = PlanStatus(
-        jobPath=said.jobPath,
-        jobId=said.jobId,
-        frames=said.frames,
-        chunks=said.chunks,
+        jobPath=result.jobPath,
+        jobId=result.jobId,
+        frames=result.frames,
+        chunks=result.chunks,
         cached=marks.count(CACHED),
-        stateful=said.stateful,
-        warnings=[one_line(text, MAX_WARNING) for text in said.warnings[:MAX_WARNINGS]],
+        stateful=result.stateful,
+        warnings=[one_line(text, MAX_WARNING) for text in result.warnings[:MAX_WARNINGS]],
     )
     return plan, marks
 
 
 def film_result(message: str, url: str, frames: int) -> FilmStatus:
-    """The film that a stitch published; without digest and size where the message does not say, or lies."""
+    """The film that a stitch published; without digest and size if the message lacks them or contradicts the plan."""
     try:
-        said = _FilmMessage.model_validate(facts(message))
+        result = _FilmMessage.model_validate(facts(message))
     except ValidationError:
         return FilmStatus(url=url)
-    if said.frames != frames:
+    if result.frames != frames:
         return FilmStatus(url=url)
-    return FilmStatus(url=url, sha256=said.sha256, bytes=said.bytes, frames=said.frames)
+    return FilmStatus(url=url, sha256=result.sha256, bytes=result.bytes, frames=result.frames)
 
 
 def bad_chunks(message: str, chunks: int) -> list[int]:
-    """Chunks that a stitch found damaged, in order; what is no index of a chunk is left out."""
+    """Damaged chunks that a stitch reported, in order; invalid indexes are left out."""
     try:
         named = chunks_in(facts(message).get("badChunks"))
     except ValueError:
@@ -97,8 +97,8 @@ def bad_chunks(message: str, chunks: int) -> list[int]:
     return [index for index in named if index < chunks]
 
 
-def words(message: str, exit_code: int | None) -> str:
-    """What a failed worker said, for people."""
-    said = facts(message).get("message")
-    text = said if isinstance(said, str) and said.strip() else message
+def failure_text(message: str, exit_code: int | None) -> str:
+    """The message of a failed worker, as one line for people."""
+    value = facts(message).get("message")
+    text = value if isinstance(value, str) and value.strip() else message
     return one_line(text, MAX_TEXT) or ("the pod was killed" if exit_code is None else f"exit code {exit_code}")
