@@ -45,14 +45,14 @@ demo: setup ## Render the example to out/demo.mp4
 	@$(BIN)/heliosctl render $(DEMO) -o out/demo.mp4
 	@echo "The film is in $(CURDIR)/out/demo.mp4"
 
-test: setup-dev lint types system-packages-cluster ## Run every check and every test (PYTEST_ARGS="-k seek -x" narrows the tests)
+test: setup-dev lint types ## Run every check and every test (PYTEST_ARGS="-k seek -x" narrows the tests)
 	@scripts/test.sh $(BIN)/python "$(CLUSTER_ARGS)" $(PYTEST_ARGS)
 
 unit: setup-dev ## Run the unit tests, in seconds
 	@$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
 
 integration: setup-dev ## Run the tests with real browsers, encoders and servers
-	@$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/integration --numprocesses=auto --dist=worksteal $(PYTEST_ARGS)
 
 e2e: setup-dev system-packages-cluster ## Run the tests with a real cluster and the real images (KIND=kind takes the real kind)
 	@$(BIN)/python -m pytest tests/e2e $(CLUSTER_ARGS) $(PYTEST_ARGS)

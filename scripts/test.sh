@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Runs every test, in two halves of about the same length.
+# Runs every test, in three pools that start together, so that no processor waits for the slowest test of a phase.
 #
-# First those on the real node, in the foreground: they time what a kubelet does and leave half of the processors idle,
-# which the test pages have at the lowest priority: they take the most work, and no test of theirs asks what time it is.
-# Then the operator's, which mostly wait for a control plane, beside all others, which wait for browsers.
+#   cluster    on a real node, one after the other; it leaves half of the processors idle, for it waits for a kubelet
+#   operator   each waits most of its time for a control plane, hence two for each processor
+#   all others compute, in browsers and encoders; at the lowest priority they take what the first two leave
+#
+# What runs at once follows from the machine's processors. The first two begin when the programs of the cluster are
+# built, which takes ten minutes where it is to be done. The last pool's output is shown as it comes, that of the
+# others at the end.
 #
 #     scripts/test.sh PYTHON CLUSTER_ARGUMENTS PYTEST_ARGUMENT...
 set -uo pipefail
@@ -11,27 +15,36 @@ set -m # or what runs in the background would not hear SIGINT
 cd "$(dirname "$0")/.."
 python=$1 cluster_arguments=$2
 shift 2
+arguments=("$@")
+processors=$(nproc)
+operator=tests/integration/operator
 mkdir -p .cache
-pages=tests/integration/test_exact_pages.py operator=tests/integration/operator
 running=()
 trap 'kill -INT "${running[@]}" 2>/dev/null; wait "${running[@]}"' INT TERM
 
-nice -n 19 "$python" -m pytest $pages --numprocesses=2 --dist=worksteal "$@" >.cache/page-tests.log 2>&1 &
-running+=($!)
-# shellcheck disable=SC2086 # none or one
-"$python" -m pytest tests/e2e $cluster_arguments "$@"
-ended=($?)
+# pool PRIORITY PYTEST_ARGUMENT...
+pool() {
+    nice -n "$1" "$python" -m pytest "${@:2}" "${arguments[@]}"
+}
 
-"$python" -m pytest $operator "$@" >.cache/operator-tests.log 2>&1 &
+# With programs that are not there yet: the second pool that asks for them waits for the first.
+built_pool() {
+    [[ $cluster_arguments ]] || "$python" tests/cluster/build --if-able || return
+    pool "$@"
+}
+
+# shellcheck disable=SC2086 # none or one
+built_pool 0 tests/e2e $cluster_arguments >.cache/cluster-tests.log 2>&1 &
 running+=($!)
-"$python" -m pytest tests/unit tests/integration --ignore=$pages --ignore=$operator \
-    --numprocesses=auto --maxprocesses=4 --dist=worksteal "$@"
-ended+=($?)
+built_pool 5 $operator --numprocesses=$((2 * processors)) --dist=worksteal >.cache/operator-tests.log 2>&1 &
+running+=($!)
+pool 10 tests/integration tests/unit --ignore=$operator --numprocesses=$((processors + 1)) --dist=worksteal
+ended=($?)
 for each in "${running[@]}"; do
     wait "$each"
     ended+=($?)
 done
-cat .cache/page-tests.log .cache/operator-tests.log
+cat .cache/cluster-tests.log .cache/operator-tests.log
 
 # 5: PYTEST_ARGUMENT left none of them.
 for code in "${ended[@]}"; do

@@ -80,7 +80,7 @@ def _install(chosen: Tool, folder: Path) -> None:
 
 def _go(*arguments: str, bin_folder: Path | None = None) -> None:
     env = {**os.environ, "CGO_ENABLED": "0"} | ({"GOBIN": str(bin_folder)} if bin_folder else {})
-    run("nice", "-n", "10", "go", *arguments, env=env, cwd=HERE)
+    run("nice", "-n", "5", "go", *arguments, env=env, cwd=HERE)
 
 
 def _go_version() -> str:

@@ -7,7 +7,7 @@ run on a machine, beside a cluster too. Its parts can be ended and started again
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.cluster import certificates, fake_workers
@@ -27,15 +27,17 @@ UNLIMITED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
 class ControlPlane:
     """One control plane, its data and logs in a folder.
 
-    Use it as a context manager. kubeconfig: of an administrator.
+    Use it as a context manager, or for one that another process runs, whose `ports` are given. kubeconfig: of an
+    administrator.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ports: Sequence[int] | None = None) -> None:
         self.folder = folder
         self.kubeconfig = folder / "admin.kubeconfig"
         self._etc = folder / "etc"
         self._programs = node_programs()
-        self._etcd, self._etcd_peer, self._port = (free_port() for _ in range(3))
+        self.ports = ports or [free_port() for _ in range(3)]
+        self._etcd, self._etcd_peer, self._port = self.ports
         self._running: dict[str, Component] = {}
 
     @property
@@ -54,7 +56,8 @@ class ControlPlane:
         shutil.copy(self._etc / "admin.kubeconfig", self.kubeconfig)
         (self._etc / "kwok.yaml").write_text(fake_workers.stages())
         try:
-            self.start(ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KWOK)
+            self.start(ETCD, API_SERVER)
+            self.start(CONTROLLER_MANAGER, SCHEDULER, KWOK)  # they give up on a server that is not ready in ten seconds
             self.apply(fake_workers.node(NODE))
             kubectl = ("get", "serviceaccount", "default")
             wait_until(lambda: self.answers(*kubectl), "the default service account", *self._running.values())

@@ -81,7 +81,7 @@ def _start(place: Place, programs: Path) -> None:
     etcd = start(place.state, "etcd", [programs / "etcd", *_etcd(place)])
     # It retries until etcd answers.
     apiserver = start(place.state, "kube-apiserver", [programs / "kube-apiserver", *_apiserver(place)])
-    wait_until(place.containerd_socket.exists, "containerd's socket", containerd, seconds=20)
+    wait_until(place.containerd_socket.exists, "containerd's socket", containerd)
     pause.load(place, programs / "pause")
 
     kubectl: list[str | Path] = [programs / "kubectl", "--kubeconfig", place.admin]

@@ -54,8 +54,8 @@ def start(state: Path, name: str, command: Sequence[str | Path], env: Mapping[st
     return Component(name, process.pid, log)
 
 
-def wait_until(ready: Callable[[], bool], what: str, *watched: Component, seconds: float = 60) -> None:
-    """Waits until `ready`, or until one of the watched components ends.
+def wait_until(ready: Callable[[], bool], what: str, *watched: Component, seconds: float = 240) -> None:
+    """Waits until `ready`, or until one of the watched components ends. seconds: far more than a busy machine takes.
 
     Raises:
         ClusterError: it ended or time is up; with the end of the components' logs.

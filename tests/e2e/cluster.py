@@ -5,7 +5,13 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.progress import Standstill
+
 FINISHED = {"Succeeded", "Failed"}
+QUIET = 5.0
+"""Seconds of waiting after which signs of progress are looked at."""
+RENDERING = 240.0
+"""Seconds for which nothing may move while a pod works: it is only heard of again when it ends."""
 
 
 class KindCluster(Protocol):
@@ -44,20 +50,29 @@ class Cluster:
         """What `kubectl get` says, as data."""
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
 
-    def finished_pod(self, namespace: str, job: str, seconds: float = 120) -> dict[str, Any]:
+    def newest(self, namespace: str) -> str:
+        """How many objects a namespace has, RenderJobs, Jobs and pods among them, and the newest one's version."""
+        versions = "jsonpath={.items[*].metadata.resourceVersion}"
+        found = self.kubectl("get", "all", "-n", namespace, "-o", versions).split()
+        return f"{len(found)}, newest version {max(map(int, found), default=0)}"
+
+    def finished_pod(self, namespace: str, job: str) -> dict[str, Any]:
         """The one pod of a Job, once it has finished.
 
         Raises:
-            AssertionError: it has not within `seconds`; with the pod's state and the namespace's events.
+            AssertionError: nothing moves any more in its namespace; with the pod's state and the namespace's events.
         """
-        deadline = time.monotonic() + seconds
+        progress = Standstill(f"a finished pod of the Job {job}", RENDERING)
         while True:
             pods = self.get("pods", "-n", namespace, "-l", f"batch.kubernetes.io/job-name={job}")["items"]
             if pods and pods[0]["status"]["phase"] in FINISHED:
                 pod: dict[str, Any] = pods[0]
                 return pod
-            if time.monotonic() > deadline:
+            try:
+                if progress.seconds > QUIET:
+                    progress.look(moving=self.newest(namespace))
+            except AssertionError as error:
                 events = self.kubectl("get", "events", "-n", namespace, "--sort-by=.lastTimestamp")
                 state = json.dumps([pod["status"] for pod in pods], indent=1)
-                raise AssertionError(f"Job {job} has no finished pod after {seconds:.0f} s\n{state}\n{events}")
-            time.sleep(0.2)
+                raise AssertionError(f"{error}\n{state}\n{events}") from None
+            time.sleep(0.5)

@@ -30,11 +30,15 @@ from tests.e2e.pods import shell_job
 OWN_KIND = str(HERE / "kind")
 
 
+LIMIT = 1200
+"""Seconds after which a test is taken for hung; its waits end by themselves where nothing moves (tests/progress.py)."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test has its time limit for itself: the first one's fixtures build images, perhaps Kubernetes too."""
     for item in items:
         if item.path.is_relative_to(HERE.parent / "e2e"):
-            item.add_marker(pytest.mark.timeout(300, func_only=True))
+            item.add_marker(pytest.mark.timeout(LIMIT, func_only=True))
 
 
 @pytest.fixture(scope="session")

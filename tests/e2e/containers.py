@@ -5,24 +5,28 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from typing import Any, TypeVar
 
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import QUIET, Cluster
+from tests.progress import Standstill
 
 Found = TypeVar("Found")
+PAUSE = 0.3
+"""Seconds between two looks: a look by kubectl takes a processor for a tenth of one."""
 
 
-def eventually(find: Callable[[], Found | None], what: str, seconds: float = 60) -> Found:
-    """What `find` returns, once it is something.
+def eventually(find: Callable[[], Found | None], what: str, **signs: Callable[[], object]) -> Found:
+    """What `find` returns, once it is something. signs: of progress on the way, each by its name.
 
     Raises:
-        AssertionError: it was nothing for `seconds`; says what was waited for.
+        AssertionError: it is nothing, and no sign has changed for long.
     """
-    deadline = monotonic() + seconds
+    progress = Standstill(what)
     while not (found := find()):
-        assert monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
-        sleep(0.1)
+        if progress.seconds > QUIET:  # signs may cost more to read
+            progress.look(**{name: sign() for name, sign in signs.items()})
+        sleep(PAUSE)
     return found
 
 
@@ -46,7 +50,9 @@ def held_chunks(cluster: Cluster, namespace: str, name: str, count: int) -> Iter
         return None
 
     while len(seen) < count:
-        found = eventually(next_one, f"another chunk of {name} than {seen or 'none'} to run", 120)
+        found = eventually(
+            next_one, f"another chunk of {name} than {seen or 'none'} to run", moving=lambda: cluster.newest(namespace)
+        )
         seen.add(found[0])
         yield found
 

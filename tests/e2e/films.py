@@ -2,15 +2,17 @@
 
 import base64
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from tests import barcode
 from tests.e2e import release
 from tests.e2e.barcode_pages import TICKS_PER_FRAME, one_file
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import RENDERING, Cluster
 from tests.e2e.containers import eventually
 from tests.e2e.pods import shell_job
+from tests.progress import Standstill
 
 # A film that several tests render, each in its way; film_by_hand is its digest.
 FRAMES, UNIT = 72, 6
@@ -54,21 +56,22 @@ def on(target: str, **execution: Any) -> dict[str, Any]:
     return {"targets": [{"name": target}], **execution}
 
 
-def completed(cluster: Cluster, namespace: str, name: str, seconds: int = 240) -> dict[str, Any]:
+def completed(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
     """The status of a RenderJob that must become a film."""
-    return _ended(cluster, namespace, name, "Complete", seconds)
+    return _ended(cluster, namespace, name, "Complete")
 
 
-def failed(cluster: Cluster, namespace: str, name: str, seconds: int = 120) -> dict[str, Any]:
+def failed(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
     """The status of a RenderJob that must fail."""
-    return _ended(cluster, namespace, name, "Failed", seconds)
+    return _ended(cluster, namespace, name, "Failed")
 
 
-def _ended(cluster: Cluster, namespace: str, name: str, phase: str, seconds: int) -> dict[str, Any]:
+def _ended(cluster: Cluster, namespace: str, name: str, phase: str) -> dict[str, Any]:
     render = f"renderjob/{name}"
+    progress = Standstill(f"the end of the RenderJob {name}", RENDERING)
     try:
-        end = "--for=jsonpath={.status.completionTime}"
-        cluster.kubectl("wait", "-n", namespace, end, render, f"--timeout={seconds}s")
+        while not _has(cluster, namespace, render, "--for=jsonpath={.status.completionTime}"):
+            progress.look(moving=cluster.newest(namespace))
         status: dict[str, Any] = cluster.get(render, "-n", namespace)["status"]
         cluster.kubectl("wait", "-n", namespace, f"--for=condition={phase}", render, "--timeout=30s")
     except Exception as error:
@@ -78,13 +81,24 @@ def _ended(cluster: Cluster, namespace: str, name: str, phase: str, seconds: int
     return status
 
 
+def _has(cluster: Cluster, namespace: str, what: str, state: str) -> bool:
+    """Whether an object comes to a state within some seconds."""
+    try:
+        cluster.kubectl("wait", "-n", namespace, state, what, "--timeout=10s", stderr=subprocess.STDOUT)
+    except subprocess.CalledProcessError as error:
+        if "timed out" not in error.output:
+            raise
+        return False
+    return True
+
+
 def change_execution(cluster: Cluster, namespace: str, name: str, **fields: Any) -> None:
     """Changes a RenderJob under way, as `kubectl edit` does."""
     patch = {"spec": {"execution": fields}}
     cluster.kubectl("patch", f"renderjob/{name}", "-n", namespace, "--type=merge", f"--patch={json.dumps(patch)}")
 
 
-def says(cluster: Cluster, namespace: str, name: str, words: str, seconds: float = 120) -> str:
+def says(cluster: Cluster, namespace: str, name: str, words: str) -> str:
     """What a RenderJob says of itself while it is under way, once it has these words."""
 
     def found() -> str:
@@ -92,7 +106,7 @@ def says(cluster: Cluster, namespace: str, name: str, words: str, seconds: float
         told = [item["message"] for item in status.get("conditions", ()) if item["type"] == "Reconciling"]
         return next((message for message in told if words in message), "")
 
-    return eventually(found, f"the RenderJob {name} to say {words!r}", seconds)
+    return eventually(found, f"the RenderJob {name} to say {words!r}", moving=lambda: cluster.newest(namespace))
 
 
 def condition(status: dict[str, Any], kind: str) -> tuple[str, str]:

@@ -211,12 +211,17 @@ async def everything_at_once(
     clouds.aws.fault = lambda number: Fault(instead=throttled()) if number % 2 else None
     clouds.google.fault = lambda number: Fault(instead=Answer(503, b"no instance"))
     cluster.apply(film(namespace, "rough", stragglers={"factor": 2, "minimum": "10s"}))
-    await asyncio.to_thread(eventually, is_under_way(cluster, namespace, "rough"), "a part of the film", 120)
+    await asyncio.to_thread(
+        eventually,
+        is_under_way(cluster, namespace, "rough"),
+        "a part of the film",
+        moving=lambda: cluster.newest(namespace),
+    )
     await operator.kill()
     await operator.start()
     before = len(clouds.aws.invocations)
     await asyncio.to_thread(
-        eventually, lambda: len(clouds.aws.invocations) > before, "the new operator to ask the function", 60
+        eventually, lambda: len(clouds.aws.invocations) > before, "the new operator to ask the function"
     )
     with clouds.function.frozen():
         status = await asyncio.to_thread(completed, cluster, namespace, "rough")

@@ -7,6 +7,7 @@ done twice.
 import asyncio
 import base64
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.cluster import images
 from tests.e2e import release
 from tests.e2e.cluster import Cluster
 from tests.e2e.films import FRAMES, UNIT, completed, render_job
+from tests.integration.operator.api import eventually
 from tests.integration.operator.operator_process import OperatorProcess
 from tests.integration.operator.proxy import proxy
 from tests.integration.operator.test_killed_operator import Death, arm
@@ -60,6 +62,15 @@ def api_server(kubeconfig: Path, folder: Path) -> Server:
     return Server(cluster["server"], (folder / "ca.crt", folder / "user.crt", folder / "user.key"))
 
 
+async def happens(event: asyncio.Event, what: str, **signs: Callable[[], object]) -> None:
+    """Waits for an event."""
+
+    async def is_set() -> bool:
+        return event.is_set()
+
+    await eventually(is_set, what, **signs)
+
+
 @pytest.mark.usefixtures("operator")
 async def test_the_film_survives_its_operators(cluster: Cluster, namespace: str, film_by_hand: str, tmp_path: Path):
     with release.asleep(cluster):
@@ -70,12 +81,11 @@ async def test_the_film_survives_its_operators(cluster: Cluster, namespace: str,
                 way.calm()
                 died = arm(way, operator, death)
                 await operator.start()
-                async with asyncio.timeout(60):
-                    await died.wait()
+                await happens(died, f"the operator's {death}", writes=lambda: len(way.writes))
                 await operator.kill()
             way.calm()
             async with operator:
-                status = await asyncio.to_thread(completed, cluster, namespace, "teaser", 120)
+                status = await asyncio.to_thread(completed, cluster, namespace, "teaser")
                 operator.signal(signal.SIGTERM)
     assert (status["chunkMap"], status["failures"]) == ("#" * CHUNKS, 0)
     assert status["output"]["sha256"] == film_by_hand

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.barcode import Luma, Unreadable, decoded, edge, read
+from tests.cluster.cache import locked
 from tests.integration.compositions import compose
 from tests.integration.corpus import PAGES, Moment, Page
 from tests.integration.origin import origin
@@ -43,33 +44,35 @@ def origins() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def render_page(origins: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Render]:
-    """Renders a page of the corpus to a file; the same request is answered with the same file."""
-    root = tmp_path_factory.mktemp("exact")
-    done: dict[tuple[str, str, int, int], Path] = {}
+def render_page(
+    origins: dict[str, str], session_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Render]:
+    """Renders a page of the corpus to a file; the same request is answered with the same file, in all processes."""
+    root, own = session_folder / "exact", tmp_path_factory.mktemp("exact")
     workers: dict[int, WarmRenderer] = {}
 
     def render_once(page: Page, rate: str, *, chunks: int, lanes: int) -> Path:
-        request = (page.name, rate, chunks, lanes)
-        if request not in done:
-            if lanes not in workers:
-                workers[lanes] = stack.enter_context(WarmRenderer(root, lanes=lanes))
-            folder = root / page.name
+        folder = root / page.name
+        label = f"{rate.replace('/', '-')}-{chunks}-{lanes}"
+        with locked(root / "pages.lock"):
             if not folder.exists():
                 compose(page.name, folder, cache=root / "videos")
-            label = f"{page.name}-{rate.replace('/', '-')}-{chunks}-{lanes}"
-            workers[lanes].render(
-                folder,
-                root / f"{label}.mp4",
-                artifacts=root / f"artifacts-{label}",
-                fps=rate,
-                duration=SECONDS[rate],
-                props={"fps": rate, **origins},
-                chunks=chunks,
-                unit_frames=UNIT_FRAMES,
-            )
-            done[request] = root / f"{label}.mp4"
-        return done[request]
+        film = root / f"{page.name}-{label}.mp4"
+        with locked(film.with_suffix(".lock")):
+            if not film.exists():
+                if lanes not in workers:
+                    workers[lanes] = stack.enter_context(WarmRenderer(own, lanes=lanes))
+                workers[lanes].render(
+                    folder,
+                    film,
+                    artifacts=own / f"artifacts-{page.name}-{label}",
+                    fps=rate,
+                    duration=SECONDS[rate],
+                    props={"fps": rate, **origins},
+                    chunks=chunks,
+                    unit_frames=UNIT_FRAMES,
+                )
+        return film
 
     with ExitStack() as stack:
         yield render_once

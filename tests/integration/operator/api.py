@@ -1,7 +1,6 @@
 """The API server as a test asks it: directly, by HTTP, with an administrator's rights."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,9 +9,12 @@ import aiohttp
 
 from tests.cluster.certificates import client_context
 from tests.cluster.control_plane import ControlPlane
+from tests.progress import STANDSTILL, Standstill
 
 Object = dict[str, Any]
 RENDER = "/apis/helios.video/v1alpha1"
+QUIET = 10.0
+"""Seconds in which a RenderJob has not changed, after which its Jobs and pods are looked at, too."""
 
 
 class Refused(Exception):
@@ -79,39 +81,48 @@ class Api:
         await self.create("/api/v1/namespaces", {"metadata": {"name": name}})
         return name
 
+    async def newest(self, namespace: str) -> str:
+        """How many Jobs and pods a namespace has, and the newest version: another once one of them changes or goes."""
+        collections = (f"/apis/batch/v1/namespaces/{namespace}/jobs", f"/api/v1/namespaces/{namespace}/pods")
+        found = [int(each["metadata"]["resourceVersion"]) for path in collections for each in await self.items(path)]
+        return f"{len(found)}, newest version {max(found, default=0)}"
+
     async def until(
-        self, namespace: str, name: str, is_so: Callable[[Object], bool], what: str, seconds: float = 60
+        self, namespace: str, name: str, is_so: Callable[[Object], bool], what: str, standstill: float = STANDSTILL
     ) -> Object:
         """The RenderJob, once its status `is_so`.
 
         Raises:
-            AssertionError: it was not within `seconds`; with its status and its Jobs.
+            AssertionError: neither it, nor a Job or pod beside it, has changed for `standstill` seconds; with its
+                status and its Jobs.
         """
-        deadline = time.monotonic() + seconds
+        progress = Standstill(f"{namespace}/{name}: {what}", standstill)
+        found: Object = {}
         while True:
             try:
                 found = await self.render_job(namespace, name)
                 if is_so(found.get("status") or {}):
                     return found
+                progress.look(RenderJob=found["metadata"]["resourceVersion"])
+                if progress.seconds > QUIET:  # only then, for these are long lists
+                    progress.look(children=await self.newest(namespace))
             except (aiohttp.ClientError, Refused, ValueError) as error:
-                found = {"status": repr(error)}
-            if time.monotonic() > deadline:
+                progress.look(answer=repr(error))
+            except AssertionError as error:
                 jobs = [(job["metadata"]["name"], job.get("status")) for job in await self.jobs(namespace)]
-                raise AssertionError(
-                    f"{namespace}/{name}: waited {seconds:.0f} s for {what}\n{found.get('status')}\n{jobs}"
-                )
+                raise AssertionError(f"{error}\n{found.get('status')}\n{jobs}") from None
             await asyncio.sleep(0.5)
 
 
-async def eventually(is_so: Callable[[], Awaitable[Any]], what: str, seconds: float = 60) -> Any:
-    """What `is_so` says, once it is true.
+async def eventually(is_so: Callable[[], Awaitable[Any]], what: str, **signs: Callable[[], object]) -> Any:
+    """What `is_so` says, once it is true. signs: of progress on the way, each by its name.
 
     Raises:
-        AssertionError: it was not within `seconds`.
+        AssertionError: it is not, and no sign has changed for long.
     """
-    deadline = time.monotonic() + seconds
+    progress = Standstill(what)
     while not (found := await is_so()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        progress.look(**{name: sign() for name, sign in signs.items()})
         await asyncio.sleep(0.2)
     return found
 

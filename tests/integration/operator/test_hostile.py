@@ -16,7 +16,7 @@ from helios_crds.wire import chunk_bitmap
 from helios_operator.__main__ import NESTING
 from helios_operator.manifests.names import ATTEMPT, CHUNK, MANAGED_BY, MANAGER, STAGE, UID
 from tests.cluster.control_plane import ControlPlane
-from tests.integration.operator.api import RENDER, Api, Refused, eventually, is_complete
+from tests.integration.operator.api import RENDER, Api, Refused, connected, eventually, is_complete
 from tests.integration.operator.operator_process import OperatorProcess
 from tests.integration.operator.proxy import proxy
 from tests.integration.operator.renders import film_message, plan_message, render_job, target
@@ -55,7 +55,7 @@ async def heard(api: Api, where: str, name: str, *words: str) -> None:
     async def is_told() -> bool:
         return any(all(word in line for word in words) for line in await told(api, where, name))
 
-    await eventually(is_told, f"an Event of {name} with {words}", 20)
+    await eventually(is_told, f"an Event of {name} with {words}")
 
 
 def condition(status: Mapping[str, Any], kind: str) -> str:
@@ -223,9 +223,7 @@ async def test_a_name_that_is_taken(plane: ControlPlane, api: Api, tmp_path: Pat
     path = f"/apis/batch/v1/namespaces/{where}/jobs"
     theirs = await api.create(path, foreign_job(f"{prefix(job)}-c00000-a1", {"app": "theirs"}))
     async with operated(plane, tmp_path, where):
-        job = await api.until(
-            where, "film", lambda status: status.get("chunkMap", "")[1:] == "##", "the other chunks", 120
-        )
+        job = await api.until(where, "film", lambda status: status.get("chunkMap", "")[1:] == "##", "the other chunks")
 
         async def is_said() -> bool:
             found = (await api.render_job(where, "film"))["status"]
@@ -238,15 +236,20 @@ async def test_a_name_that_is_taken(plane: ControlPlane, api: Api, tmp_path: Pat
         assert "deletionTimestamp" not in kept["metadata"]
         assert not kept["metadata"].get("ownerReferences")
         await api.delete(f"{path}/{theirs['metadata']['name']}", propagationPolicy="Background")
-        await api.until(where, "film", is_complete, "the film", 120)
+        await api.until(where, "film", is_complete, "the film")
 
 
-async def test_forged_children(plane: ControlPlane, api: Api, tmp_path: Path):
+async def test_forged_children(own_plane: ControlPlane, tmp_path: Path):
     """Only a Job of the namespace whose label and controller both name the RenderJob counts.
 
     Whoever can create such a Job there can as well create the RenderJob: the stitch finds out that the chunk is not
     in the store, and it is rendered then.
     """
+    async with connected(own_plane) as api:
+        await forged_children_do_not_count(own_plane, api, tmp_path / "operator")
+
+
+async def forged_children_do_not_count(plane: ControlPlane, api: Api, folder: Path) -> None:
     where, elsewhere = await api.namespace("hostile-forged"), await api.namespace("hostile-elsewhere")
     stitch: Object = {"stitch-0-a1": "1", "stitch-0-a1.message": json.dumps({"badChunks": chunk_bitmap([4])})}
     await made(api, where, target("forged", 5, stitch))
@@ -266,9 +269,9 @@ async def test_forged_children(plane: ControlPlane, api: Api, tmp_path: Path):
         return bool(status.get("succeeded"))
 
     await eventually(has_ended, "the forged chunk to end")
-    async with operated(plane, tmp_path, ""):
+    async with operated(plane, folder, ""):
         await api.merge(f"{RENDER}/namespaces/{where}/renderjobs/film", {"spec": {"suspend": False}})
-        done = await api.until(where, "film", is_complete, "the film", 90)
+        done = await api.until(where, "film", is_complete, "the film")
     assert done["status"]["chunkMap"] == "#####"
     ours = {
         name.removeprefix(f"{prefix(job)}-") for each in await api.jobs(where) if (name := each["metadata"]["name"])
