@@ -2,6 +2,8 @@
 
 Both drive the same scripted targets in virtual time: `heliosctl` by its chunk run over a fleet, the operator by
 `reconcile` over its invocations. Each writes down what it has started where and when, and which targets rested.
+
+Long, because both sides run the same table.
 """
 
 from __future__ import annotations
