@@ -63,7 +63,7 @@ class Health:
 
     def after_unusable(self, why: str, now: datetime) -> "Health":
         """The health after an error that makes the target unusable: it rests at once."""
-        return replace(self._rested(why, now), is_unusable=True)
+        return replace(self._rested(why, now), is_unusable=True, why=why)
 
     def after_refusal(self, active: int, retry_after: float | None, now: datetime) -> "Health":
         """The health after a refusal. active: its chunks then. retry_after: the pause in seconds that it asks for."""

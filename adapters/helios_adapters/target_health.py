@@ -92,7 +92,7 @@ class TargetHealth:
         """Why targets rest, by name: for all renders, and for an owner's."""
         now = self._now()
         return {
-            target: f"{target} rests until {health.until:%H:%M:%S} UTC: {one_line(health.why, SHOWN_WHY)}"
+            target: f"{target} rests until {health.until:%H:%M:%S} UTC: {_shown(health.why)}"
             for (target, whose), health in self._of.items()
             if whose in (EVERYBODY, owner) and health.is_resting(now)
         }
@@ -184,3 +184,7 @@ class TargetHealth:
             self._of[target, whose] = after
         if after != before:
             self._on_change(target, whose, before, after)
+
+
+def _shown(why: str) -> str:
+    return one_line(why, SHOWN_WHY, keep_start=True)

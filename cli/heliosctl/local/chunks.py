@@ -5,7 +5,7 @@ the same history alike. What is added for whoever waits: a frame that is stuck t
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -14,7 +14,6 @@ from itertools import count
 from helios_adapters import Verdict
 from helios_crds.backoff import Backoff
 from helios_crds.renderjob import (
-    MAX_TOTAL_RETRIES,
     CompositionSpec,
     Execution,
     RenderJobSpec,
@@ -22,7 +21,7 @@ from helios_crds.renderjob import (
     Stragglers,
     TargetUse,
 )
-from helios_crds.renderjob_status import PlanStatus, RenderJobStatus
+from helios_crds.renderjob_status import MAX_RETRY_ENTRIES, PlanStatus, RenderJobStatus
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_operator.decide.policies.call_outcomes import replied, stopped
 from helios_operator.decide.policies.stop import attempts_to_stop
@@ -38,6 +37,9 @@ from heliosctl.errors import StageFailed
 from heliosctl.local.fleet import Fleet
 from heliosctl.terminal.progress import Listener
 
+GATHERING, LONGEST_GATHERING = 5.0, 0.25
+"""Ends are gathered for some times as long as the last decision took, at most for so many seconds: a job of 10,000
+chunks takes 60 ms to decide, and workers need the processors."""
 BACK_OFF = Backoff(base=0.5, factor=4, cap=5)
 """Before failed work is tried again: a few seconds, since somebody waits."""
 # Nothing is decided by where artifacts and film are, so a RenderJob that exists here only may say anything.
@@ -73,10 +75,12 @@ class ChunkRun:
         self._fleet = fleet
         self._listener = listener
         self._config = config or CONFIG
-        self._spec = _spec(fleet, retries)
+        self._retries = retries
+        self._spec = _spec(job, fleet, retries)
         self._status = RenderJobStatus()
         self._attempts: dict[str, Attempt] = {}
         self._replies: defaultdict[int, list[Reply]] = defaultdict(list)
+        self._failures: Counter[int] = Counter()
         self._untold: list[tuple[int, Reply]] = []
         self._error: Exception | None = None
         self._calls: set[asyncio.Task[None]] = set()
@@ -92,18 +96,26 @@ class ChunkRun:
         """
         self._status = _status(self._job, wanted, self._fleet.now())
         try:
+            clock = asyncio.get_running_loop().time
             while True:
                 self._ended.clear()
+                began = clock()
                 pause = self._decide()
-                if not set(self._status.chunkMap) - {DONE, CACHED}:
+                if self._is_rendered:
                     return
+                took = clock() - began
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min([pause, *self._fleet.pauses()])):
                         await self._ended.wait()
+                await asyncio.sleep(min(LONGEST_GATHERING, GATHERING * took))
         finally:
             for call in self._calls:
                 call.cancel()
             await asyncio.gather(*self._calls, return_exceptions=True)
+
+    @property
+    def _is_rendered(self) -> bool:
+        return not set(self._status.chunkMap) - {DONE, CACHED}
 
     def _decide(self) -> float:
         """Takes what has ended, starts what is next. Returns the seconds after which time alone changes something."""
@@ -111,7 +123,8 @@ class ChunkRun:
             raise self._error
         decision = reconcile(self._observe(), self._config)
         self._take(decision)
-        self._fleet.check()
+        if not self._is_rendered:
+            self._fleet.check()
         for stop in attempts_to_stop(self._status, self._attempts.values(), suspended=False):
             self._stop(stop.uid)
         for start in decision.starts:
@@ -143,13 +156,14 @@ class ChunkRun:
                 self._listener.finished(index)
             elif mark == GIVEN_UP:
                 raise self._failure(index)
-        for index, reply in self._untold:
+        untold = [(index, reply) for index, reply in self._untold if self._status.chunkMap[index] != DONE]
+        self._untold.clear()
+        for index, reply in untold:
             others = any(each.is_active and each.work.chunk == index for each in self._attempts.values())
             if not others:
                 self._listener.failed(index, reply.stderr)
             then = "its other attempt goes on" if others else "trying again"
             self._listener.say(f"{StageFailed(self._name(index), reply).message}; {then}")
-        self._untold.clear()
 
     def _start(self, start: StartAttempt) -> None:
         now, name = self._fleet.now(), f"chunk-{start.work.chunk}-a{start.number}"
@@ -182,14 +196,19 @@ class ChunkRun:
             del self._attempts[uid]
             return
         if attempt.is_active and reply.exitCode != ExitCode.DONE:
-            self._fail(attempt.work, reply)
+            self._fail(attempt.work, reply, counts=not verdict.is_forgiven)
         self._attempts[uid] = replied(attempt, reply, self._fleet.now(), disrupted=verdict.is_forgiven)
 
-    def _fail(self, work: Work, reply: Reply) -> None:
+    def _fail(self, work: Work, reply: Reply, *, counts: bool) -> None:
+        """Keeps a failure; ends the render where waiting for another attempt is of no use to the user."""
         replies = self._replies[work.chunk]
         replies.append(reply)
         self._untold.append((work.chunk, reply))
-        if is_stuck_again(reply, replies[-2] if len(replies) > 1 else None):
+        self._failures[work.chunk] += counts
+        is_stuck = is_stuck_again(reply, replies[-2] if len(replies) > 1 else None)
+        # A status has no room for the failures of more chunks than these: they are counted here.
+        is_spent = len(self._status.retries) == MAX_RETRY_ENTRIES and self._failures[work.chunk] > self._retries
+        if reply.exitCode == ExitCode.USER_ERROR or is_stuck or is_spent:
             self._error = self._failure(work.chunk)
 
     def _failure(self, index: int) -> StageFailed:
@@ -202,12 +221,15 @@ class ChunkRun:
         return f"chunk {index} (frames {chunk.startFrame} to {chunk.end - 1})"
 
 
-def _spec(fleet: Fleet, retries: int) -> RenderJobSpec:
-    """As much of a RenderJob's spec as is decided by. It never crosses a border, so names and numbers are free."""
+def _spec(job: JobSpec, fleet: Fleet, retries: int) -> RenderJobSpec:
+    """As much of a RenderJob's spec as is decided by. It never crosses a border, so names and numbers are free.
+
+    A person who waits has given no limit over all chunks, so there is none.
+    """
     execution = Execution.model_construct(
         targets=[TargetUse.model_construct(name=name) for name in fleet.names],
         parallelism=fleet.slots,
-        retries=Retries.model_construct(perChunk=retries, total=MAX_TOTAL_RETRIES),
+        retries=Retries.model_construct(perChunk=retries, total=len(job.chunks) * (retries + 1)),
         stragglers=NEVER_SLOW if fleet.is_local else Stragglers(),
     )
     return RenderJobSpec.model_construct(composition=CompositionSpec(inline="<p>"), execution=execution)

@@ -73,7 +73,7 @@ class Executor:
             return None
         job = replace(observation.job, status=decision.status)
         rest = self._invocations.carry_out(job, decision, observation.targets, self._config)
-        if render.rejected_starts.moved([start for start in decision.starts if start not in rest.starts]):
+        if render.rejected_starts.moved(set(decision.starts) - set(rest.starts)):
             self._queue.add(job.uid)
         failed = await self._stop_all(render, job, rest.stops)
         if not render.is_gone:

@@ -52,7 +52,10 @@ class Readiness:
 
     def ready(self) -> list[Work]:
         """Due work that may start: no attempt runs, its name is free, and its back-off is over."""
-        return [work for work in self.due() if self._is_ready(work)]
+        touched = {*self._attempts, *self._record.ledger.entries}
+        if self._conflicts or self._paused:
+            touched.update(self.due())
+        return [work for work in self.due() if work not in touched or self._is_ready(work)]  # most were never tried
 
     def hindered(self) -> Hindered:
         """Due work that cannot start because of a name conflict, or because the API server rejects it.

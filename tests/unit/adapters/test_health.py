@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from helios_adapters import Health
+from helios_adapters import Call, Health, TargetHealth
+from helios_adapters.errors import ProviderFailed
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -63,3 +64,15 @@ def test_a_rest_is_never_longer_than_ten_minutes():
         assert known.until is not None
         assert known.until - now <= timedelta(minutes=10)
         now = known.until
+
+
+def test_what_makes_a_resting_target_unusable_is_what_people_read():
+    resting = after(*[failed()] * 5)
+    assert resting.after_unusable("AccessDenied: grant lambda:InvokeFunction", NOW).why.startswith("AccessDenied")
+
+
+def test_a_long_reason_keeps_its_beginning():
+    health = TargetHealth(lambda: NOW)
+    for work in range(5):
+        health.record_answer(Call("f", "owner", str(work)), ProviderFailed("x" * 900, where="f"), others=0)
+    assert "5 chunks in a row failed there" in health.resting()["f"]
