@@ -20,7 +20,8 @@ processors=$(nproc)
 operator=tests/integration/operator
 mkdir -p .cache
 running=()
-trap 'kill -INT "${running[@]}" 2>/dev/null; wait "${running[@]}"' INT TERM
+# A pool is a process group of its own.
+trap 'kill -INT -- "${running[@]/#/-}" 2>/dev/null; wait "${running[@]}"' INT TERM
 
 # pool PRIORITY PYTEST_ARGUMENT...
 pool() {

@@ -45,7 +45,7 @@ MISSING_IMAGE = "helios.test/no-such-worker:1"
 def misfortunes(cluster: Cluster, operator: None) -> Iterator[tuple[str, str, str]]:
     """A namespace of RenderJobs that fare badly, and others around it without room for pods, or without a volume."""
     with a_namespace(cluster) as name, a_namespace(cluster) as full, a_namespace(cluster) as no_volume:
-        patient = {"parallelism": 4, "chunkTimeout": "35s", "stragglers": {"minimum": "10m"}}  # no duplicate saves one
+        patient = {"parallelism": 4, "chunkTimeout": "75s", "stragglers": {"minimum": "10m"}}  # no duplicate saves one
         cluster.apply(render_job(name, "battered", page=SLOW, frames=24, execution=patient))
         batter(cluster, name)
         cluster.apply(
@@ -181,7 +181,7 @@ def test_a_film_survives_what_befalls_its_pods(cluster, misfortunes, worker_imag
     status = completed(cluster, namespace, "battered")
     assert status["failures"] == 1  # of the chunk that hung; nobody's chunk is to blame for being taken away
     told = events(cluster, namespace, "battered")
-    too_long = "the worker ran longer than execution.chunkTimeout (35 s) and was stopped"
+    too_long = "the worker ran longer than execution.chunkTimeout (75 s) and was stopped"
     assert told["DeadlineExceeded"] == f"chunk {HANGS}, attempt 1: {too_long}"
     assert "WorkerKilled" not in told
     film = film_of(cluster, namespace, worker_image, f"/artifacts/out/{namespace}/battered.mp4", tmp_path)

@@ -66,7 +66,7 @@ class Render:
         said = self.operator.log.read_text()
         assert self.operator.process is not None
         assert self.operator.process.returncode is None, said[-3000:]
-        assert "a pass failed" not in said, said[-6000:]
+        assert "a reconcile failed" not in said, said[-6000:]
 
 
 class Rendering(Protocol):
@@ -91,5 +91,5 @@ async def rendering(
     """A namespace, a target and an operator of one name. run: how long a chunk takes; told: what else."""
     await api.namespace(where)
     await api.create(f"{RENDER}/rendertargets", target(where, CHUNKS, told, run=run))
-    async with proxy(plane) as way, OperatorProcess(folder / where, way.url, where, **process) as operator:
+    async with proxy(plane, where) as way, OperatorProcess(folder / where, way.url, where, **process) as operator:
         yield Render(api, where, way, operator)

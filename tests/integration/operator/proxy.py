@@ -52,11 +52,14 @@ async def _nothing(_: Call) -> None:
 class Proxy:
     """One operator's way to the API server.
 
-    url: where it asks. before: may answer a request in the API server's place. after: runs when the server has
-    answered, and before the operator hears of it; it may replace the answer. writes: all of them, in order.
+    url: where it asks. where: the operator's namespace; all operators look after all RenderTargets, and a write to one
+    that is not named for it counts as none. before: may answer a request in the API server's place. after: runs when
+    the server has answered, and before the operator hears of it; it may replace the answer. writes: all of them, in
+    order.
     """
 
     url: str
+    where: str = ""
     before: Before = _nothing
     after: After = _nothing
     writes: list[Call] = field(default_factory=list)
@@ -99,7 +102,7 @@ class Proxy:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         is_watch = request.query.get("watch") == "true"
         number = 0
-        if request.method in WRITES and not ASIDE.search(request.path):
+        if request.method in WRITES and not self._is_aside(request.path):
             number = len(self.writes) + 1
         call = Call(request.method, request.path, number, is_watch)
         if number:
@@ -121,6 +124,10 @@ class Proxy:
             body = await answer.read()
             instead = await self.after(call)
             return instead or web.Response(status=answer.status, body=body, headers=_kept(answer))
+
+    def _is_aside(self, path: str) -> bool:
+        is_of_others = self.where and "/rendertargets/" in path and f"/rendertargets/{self.where}" not in path
+        return bool(ASIDE.search(path) or is_of_others)
 
     async def _stream(self, request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
         response = web.StreamResponse(status=answer.status, headers=_kept(answer))
@@ -164,12 +171,12 @@ class Upstream(Protocol):
 
 
 @asynccontextmanager
-async def proxy(plane: Upstream) -> AsyncIterator[Proxy]:
-    """A proxy in front of an API server, with an administrator's rights."""
+async def proxy(plane: Upstream, where: str = "") -> AsyncIterator[Proxy]:
+    """A proxy in front of an API server, with an administrator's rights, for the operator of a namespace."""
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=client_context(plane.certificate), limit=0)
     ) as session:
-        made = Proxy("", _server=plane.server, _session=session)
+        made = Proxy("", where, _server=plane.server, _session=session)
         app = web.Application(client_max_size=1 << 24)
         app.router.add_route("*", "/{path:.*}", made.handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)

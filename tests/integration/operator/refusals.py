@@ -98,7 +98,7 @@ ROWS = [
         bad=[{}, {"url": "s3://media/a", "inline": "<p>"}, {"inline": "<p>", "configMap": {"name": "a"}},
              {"configMap": {"name": "a"}, "jobSpec": "s3://media/job.json"}],
         good=[{"url": "s3://media/a"}, {"inline": "<p>"}, {"configMap": {"name": "a"}}, {"jobSpec": "s3://m/job.json"}]),
-    job("composition", says="a jobSpec brings its own props: leave props and propsFrom out",
+    job("composition", says="a jobSpec has its own props: leave props and propsFrom out",
         bad=[{"jobSpec": "s3://media/job.json", "props": {"title": "Autumn"}},
              {"jobSpec": "s3://media/job.json", "propsFrom": [{"configMapKeyRef": {"name": "a", "key": "b"}}]}],
         good=[{"jobSpec": "s3://media/job.json"}, {"url": "s3://media/a", "props": {"title": "Autumn"}}]),

@@ -90,7 +90,7 @@ async def render(
     """
     await api.namespace(where)
     await api.create(f"{RENDER}/rendertargets", target(where, CHUNKS, scenario.workers))
-    async with proxy(plane) as way:
+    async with proxy(plane, where) as way:
         operator = OperatorProcess(folder / where, way.url, where)
         died = arm(way, operator, death)
         async with operator:
