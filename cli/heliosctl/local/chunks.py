@@ -45,6 +45,8 @@ BACK_OFF = Backoff(base=0.5, factor=4, cap=5)
 # Nothing is decided by where artifacts and film are, so a RenderJob that exists here only may say anything.
 STORE = "s3://artifacts/"
 CONFIG = Config(store=Store(url=STORE, claim=""), backoff=BACK_OFF, disruption_pause=timedelta(seconds=1))
+SAMPLE = 200
+"""Finished attempts that are kept: enough to know what is slow."""
 NEVER_SLOW = Stragglers(minimum="9999h")
 """On this machine alone a second attempt would take the first one's processors."""
 
@@ -130,6 +132,7 @@ class ChunkRun:
         for start in decision.starts:
             if start.work.stage is Stage.CHUNK:
                 self._start(start)
+        self._forget_done()
         return decision.requeue_after or 0.0
 
     def _observe(self) -> Observation:
@@ -180,18 +183,33 @@ class ChunkRun:
         self._attempts[uid] = stopped(attempt, self._fleet.now())
         self._fleet.cancel(attempt.target, uid)
 
+    def _forget_done(self) -> None:
+        """Drops attempts at chunks that are done, but for the last ones, by which it is seen what is slow."""
+        over = [
+            uid
+            for uid, attempt in self._attempts.items()
+            if not attempt.is_active and self._status.chunkMap[attempt.work.chunk] == DONE
+        ]
+        for uid in over[:-SAMPLE]:
+            del self._attempts[uid]
+
     async def _call(self, uid: str, start: StartAttempt) -> None:
         payload = Payload(jobPath=self._path, chunkIndex=start.work.chunk, attempt=start.number)
+
+        def is_wanted() -> bool:
+            return uid in self._attempts and self._attempts[uid].is_active
+
         try:
-            verdict = await self._fleet.invoke(start.target, payload, uid, lambda: self._attempts[uid].is_active)
-            self._end(uid, verdict)
+            self._end(uid, await self._fleet.invoke(start.target, payload, uid, is_wanted))
         except Exception as error:
             self._error = error
         finally:
             self._ended.set()
 
     def _end(self, uid: str, verdict: Verdict) -> None:
-        attempt, reply = self._attempts[uid], verdict.reply
+        attempt, reply = self._attempts.get(uid), verdict.reply
+        if attempt is None:  # its chunk was done long ago
+            return
         if reply is None:  # nothing was tried
             del self._attempts[uid]
             return

@@ -19,8 +19,10 @@ from helios_adapters.errors import (
 from helios_adapters.health import ENOUGH
 from helios_crds.wire import Reply
 from heliosctl.errors import StageFailed
+from heliosctl.local.chunks import SAMPLE, ChunkRun
 from heliosctl.local.fleet import Fleet, NoTargetLeft, Target
 from tests import virtual_time
+from tests.unit.cli.builders import job
 from tests.unit.cli.scripted import FAILED, Heard, Script, chunks, fleet, full, now, working
 
 
@@ -232,5 +234,23 @@ def test_this_machine_alone_renders_nothing_twice():
         await chunks(made, *range(5), heard=heard)
         assert len(only.asked) == 5
         assert asyncio.get_running_loop().time() > 1000
+
+    virtual_time.run(scenario())
+
+
+def test_a_long_film_is_rendered_whole():
+    """More chunks than attempts are remembered; the slow one is rendered again when nothing else is left."""
+
+    async def scenario() -> None:
+        count = 3 * SAMPLE
+        first, second = Script(5000), Script(*[1, 2, 3] * count)
+        made, heard = fleet(Target("a", first, 1), Target("b", second, 2))
+        film = job(frames=count, per_chunk=1)
+        await ChunkRun(film, "x", made, heard, 0).render(range(count))
+        assert sorted(heard.done) == list(range(count))
+        assert first.asked[0] == "c0"
+        assert second.asked.count("c0") == 1, "its second attempt"
+        assert len(first.asked + second.asked) == count + 1
+        assert 600 < asyncio.get_running_loop().time() < 700
 
     virtual_time.run(scenario())
