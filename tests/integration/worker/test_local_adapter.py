@@ -124,6 +124,21 @@ async def test_a_cancelled_stage_leaves_nothing_and_the_next_works(adapter: Loca
     await until(lambda: not any(map(is_running, family)), "the cancelled worker and its browsers to end")
 
 
+async def test_a_stage_that_is_called_off_by_its_key_ends_and_the_next_works(
+    adapter: LocalAdapter, told: Told, tmp_path: Path
+):
+    job = await plan(adapter, tmp_path, frames=9000, chunk=9000)
+    under_way = asyncio.create_task(adapter.invoke(Payload(jobPath=job), "chunk-0-a1"))
+    await until(lambda: bool(told), "the first frames")
+    family = [pid for worker in workers() for pid in (worker, *descendants(worker))]
+    assert not adapter.cancel("chunk-1-a1"), "nothing of it is under way"
+    assert adapter.cancel("chunk-0-a1")
+    assert (await under_way).exitCode == ExitCode.RETRYABLE
+    await until(lambda: not any(map(is_running, family)), "the worker and its browsers to end")
+    assert await plan(adapter, tmp_path)
+    assert not adapter.cancel("chunk-0-a1")
+
+
 async def test_closed_at_work_no_process_is_left(told: Told, tmp_path: Path):
     (tmp_path / "workspace").mkdir()
     adapter = LocalAdapter()
