@@ -32,7 +32,7 @@ THROWS_AT_40 = """<script>(function draw(time) {
         ),
         pytest.param(
             '<!doctype html><html data-width="160" data-height="90">',
-            ["How long is the film?", "--duration", "--frames", "data-duration"],
+            ["The film has no length", "--duration", "--frames", "data-duration"],
             id="no length",
         ),
         pytest.param(html(width=161), ["idth 161", "odd", "160"], id="odd width declared"),
