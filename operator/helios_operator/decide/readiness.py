@@ -52,10 +52,7 @@ class Readiness:
 
     def ready(self) -> list[Work]:
         """Due work that may start: no attempt runs, its name is free, and its back-off is over."""
-        touched = {*self._attempts, *self._record.ledger.entries}
-        if self._conflicts or self._paused:
-            touched.update(self.due())
-        return [work for work in self.due() if work not in touched or self._is_ready(work)]  # most were never tried
+        return [work for work in self.due() if self._is_ready(work)]
 
     def hindered(self) -> Hindered:
         """Due work that cannot start because of a name conflict, or because the API server rejects it.
@@ -138,10 +135,12 @@ class Readiness:
 
     def _ready_at(self, work: Work) -> datetime | None:
         """The end of the back-off after a failure, or of the pause after an end that is not a failure on record."""
+        after_failure, attempts = self._record.ledger.not_before(work), self._attempts.get(work)
+        if attempts is None:  # most of thousands of chunks
+            return after_failure
         pauses = [
             attempt.finished + self._config.disruption_pause
-            for attempt in self._attempts.get(work, ())
+            for attempt in attempts
             if attempt.finished is not None and not attempt.is_active and not self._record.ledger.settles(attempt)
         ]
-        after_failure = self._record.ledger.not_before(work)
         return max([*pauses, *([after_failure] if after_failure else [])], default=None)
