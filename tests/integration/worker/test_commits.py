@@ -202,7 +202,10 @@ def test_lanes_that_disagree_are_refused_by_the_chunk(project: Project, tmp_path
     finally:
         worker.close()
     assert reply.exitCode == ExitCode.USER_ERROR
-    assert "frame 18 looks different" in reply.stderr
+    # Wherever the second lane began: a lane that starts early takes frames of one that starts late.
+    seam = re.match(r"frame (\d+) looks different when the page jumps to it", reply.stderr)
+    assert seam, reply.stderr
+    assert 0 < int(seam[1]) < 36
     assert project.store.keys("chunks/") == []
 
 
