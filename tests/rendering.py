@@ -67,16 +67,50 @@ class WarmRenderer(CloudAdapter[None]):
 
         Raises StageFailed: a stage failed for good; its message is what the user would read.
         """
-        request = RenderRequest(
-            composition=CompositionRequest(url=str(source), props=props),
-            video=VideoRequest(width=width, height=height, fps=fps, duration=duration, unitFrames=unit_frames),
-            chunking=ChunkingRequest(frames=frames_per_chunk, count=chunks),
-            output=str(out.absolute()),
+        return self.carry_out(
+            request_for(
+                source,
+                out,
+                fps=fps,
+                props=props,
+                duration=duration,
+                chunks=chunks,
+                frames_per_chunk=frames_per_chunk,
+                unit_frames=unit_frames,
+                width=width,
+                height=height,
+            ),
+            artifacts,
         )
+
+    def carry_out(self, request: RenderRequest, artifacts: Path) -> Outcome:
+        """Renders what a request asks for, over an artifact store in a folder; raises as `render` does."""
         store = ArtifactStore(artifacts.absolute().as_uri())
         # As a user does: containers that start beside a test change the network, and a page is loaded again.
         driver = Driver(Fleet.of_one(self, 1, _Silent()), store, _Silent(), retries=2)
         return asyncio.run(driver.render(request))
+
+
+def request_for(
+    source: Path | str,
+    out: Path,
+    *,
+    fps: str | None = None,
+    props: Mapping[str, Any] | None = None,
+    duration: float | None = None,
+    chunks: int | None = None,
+    frames_per_chunk: int | None = None,
+    unit_frames: int | None = None,
+    width: int | None = None,
+    height: int | None = None,
+) -> RenderRequest:
+    """The request that `heliosctl render` would make."""
+    return RenderRequest(
+        composition=CompositionRequest(url=str(source), props=props),
+        video=VideoRequest(width=width, height=height, fps=fps, duration=duration, unitFrames=unit_frames),
+        chunking=ChunkingRequest(frames=frames_per_chunk, count=chunks),
+        output=str(out.absolute()),
+    )
 
 
 class _Silent:

@@ -213,7 +213,7 @@ def test_an_image_that_is_not_there(cluster, namespace):
 @pytest.mark.usefixtures("neighbour")
 def test_a_node_that_is_away(cluster, namespace, kubelet, worker_image, tmp_path):
     """One chunk finishes while nobody hears of it, the other one is killed when the node is back."""
-    gone = [{"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
+    gone = [{"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 10}
             for key in ("unreachable", "not-ready")]  # fmt: skip
     cluster.apply(
         render_target("impatient", tolerations=gone),

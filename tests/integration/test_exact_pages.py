@@ -8,6 +8,7 @@ what stepping to it does.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
@@ -15,12 +16,17 @@ from pathlib import Path
 
 import pytest
 
+from helios_crds.request import RenderRequest
+from helios_worker.jobs.layout import plan_key
+from helios_worker.jobs.spec import JobSpec
+from helios_worker.planning.chunking import cut_chunks
+from helios_worker.stages.plan import plan_id
 from tests.barcode import Luma, Unreadable, decoded, edge, read
 from tests.cluster.cache import locked
 from tests.integration.compositions import compose
 from tests.integration.corpus import PAGES, Moment, Page
 from tests.integration.origin import origin
-from tests.rendering import WarmRenderer
+from tests.rendering import WarmRenderer, request_for
 
 SECONDS = {"24": 2, "30": 2, "60": 1.5, "30000/1001": 2.002}
 """Length of a film at each rate: 48, 60, 90 and 60 frames."""
@@ -28,8 +34,13 @@ SECONDS = {"24": 2, "30": 2, "60": 1.5, "30000/1001": 2.002}
 UNIT_FRAMES = 2
 """A fine grid, so that a film of two seconds can be cut into thirty chunks."""
 
-CUTS = [(7, 2), (2, 1), (30, 3), (7, 1), (2, 3), (1, 2), (7, 3), (2, 2), (1, 3), (7, 2), (2, 3), (1, 2)]
+CUTS = [(7, 2), (2, 1), (15, 1), (7, 1), (2, 3), (1, 2), (4, 3), (2, 2), (1, 3), (5, 2), (2, 3), (1, 2)]
 """Chunks and lanes of the second render, in turn; the first is one chunk on one lane."""
+
+FINEST = (30, 3)
+"""One chunk for each unit, and lanes that share it: a page is opened sixty times, so few pages are cut like this."""
+
+FINEST_EVERY = 64
 
 SEVENTH_OF_A_FRAME = 1 / 7
 
@@ -52,30 +63,61 @@ def render_page(
     workers: dict[int, WarmRenderer] = {}
 
     def render_once(page: Page, rate: str, *, chunks: int, lanes: int) -> Path:
-        folder = root / page.name
-        label = f"{rate.replace('/', '-')}-{chunks}-{lanes}"
-        with locked(root / "pages.lock"):
-            if not folder.exists():
-                compose(page.name, folder, cache=root / "videos")
-        film = root / f"{page.name}-{label}.mp4"
+        label = f"{page.name}-{rate.replace('/', '-')}"
+        film = root / f"{label}-{chunks}-{lanes}.mp4"
         with locked(film.with_suffix(".lock")):
             if not film.exists():
-                if lanes not in workers:
-                    workers[lanes] = stack.enter_context(WarmRenderer(own, lanes=lanes))
-                workers[lanes].render(
-                    folder,
+                whole = root / f"artifacts-{label}"
+                artifacts = own / f"artifacts-{film.stem}" if chunks * lanes > 1 else whole
+                request = request_for(
+                    composed(page),
                     film,
-                    artifacts=own / f"artifacts-{page.name}-{label}",
                     fps=rate,
                     duration=SECONDS[rate],
                     props={"fps": rate, **origins},
                     chunks=chunks,
                     unit_frames=UNIT_FRAMES,
                 )
+                if artifacts is not whole:
+                    planned_as(whole, request, artifacts)
+                if lanes not in workers:
+                    workers[lanes] = stack.enter_context(WarmRenderer(own, lanes=lanes))
+                workers[lanes].carry_out(request, artifacts)
+                if artifacts is not whole:
+                    assert len(list(artifacts.glob("plans/*"))) == 1, "the plan was not the one that was there"
+                    shutil.rmtree(artifacts)
         return film
+
+    def composed(page: Page) -> Path:
+        folder = root / page.name
+        with locked(root / "pages.lock"):
+            if not folder.exists():
+                compose(page.name, folder, cache=root / "videos")
+        return folder
 
     with ExitStack() as stack:
         yield render_once
+
+
+def planned_as(whole: Path, request: RenderRequest, artifacts: Path) -> None:
+    """A store with the plan of the whole film, cut as another request asks, and with none of its chunks.
+
+    What a plan finds out about a page does not depend on the chunks, and is half of the work for a film of two seconds.
+    A page that asks the network is planned again: it has other servers in another process.
+    """
+    (plan,) = whole.glob("plans/*.json")
+    planned = JobSpec.model_validate_json(plan.read_bytes())
+    if planned.ours.film.recording:
+        return
+    shutil.copytree(whole, artifacts, ignore=shutil.ignore_patterns("chunks", "segments", "jobs", "plans"))
+    engine = planned.ours.engine
+    film = planned.ours.film.model_copy(update={"props": request.composition.props})
+    chunks = tuple(cut_chunks(film, list(planned.ours.costs), request, engine))
+    ours = planned.ours.model_copy(update={"film": film})
+    cut = planned.model_copy(update={"id": plan_id(request, engine, film.snapshot), "chunks": chunks, "helios": ours})
+    place = artifacts / plan_key(cut.id)
+    place.parent.mkdir()
+    place.write_text(cut.model_dump_json(exclude_none=True))
 
 
 def differences(page: Page, luma: Luma, at: Moment) -> list[str]:
@@ -126,10 +168,11 @@ def test_every_frame_shows_its_own_time(page: Page, rate: str, render_page: Rend
     [
         pytest.param(
             page,
-            *CUTS[i % len(CUTS)],
-            id="{} in {} chunks on {} lanes".format(page.name, *CUTS[i % len(CUTS)]),
+            *cut,
+            id="{} in {} chunks on {} lanes".format(page.name, *cut),
         )
         for i, page in enumerate(PAGES)
+        for cut in [CUTS[i % len(CUTS)] if i % FINEST_EVERY else FINEST]
     ],
 )
 def test_no_cut_changes_a_byte(page: Page, chunks: int, lanes: int, render_page: Render):

@@ -23,7 +23,7 @@ async def test_a_clock_that_is_wrong(start: Rendering, name: str, shift: str):
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
     }
-    async with start(name, told={"chunk-2-a1": "1"}, env=env) as render:
+    async with start(name, told={"chunk-2-a1": "1"}, env=env, fresh=True) as render:
         began = time.time()
         await render.apply(startTimeout="1m")
         status = await render.until(lambda status: bool(status.get("retries")), "the failure on record")
