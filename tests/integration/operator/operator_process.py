@@ -125,6 +125,9 @@ def _operate(arguments: Sequence[str], env: Mapping[str, str], log: Path) -> Non
         os.dup2(output.fileno(), 2)
     os.environ.clear()
     os.environ.update(env)
+    for library in ("kubernetes.config.kube_config", "kubernetes.aio.config.kube_config"):
+        # It has read the variable once, when it was imported.
+        sys.modules[library].KUBE_CONFIG_DEFAULT_LOCATION = env["KUBECONFIG"]  # type: ignore[attr-defined]
     from helios_operator.__main__ import main
 
     sys.exit(main(list(arguments)))
