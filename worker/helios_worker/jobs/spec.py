@@ -5,11 +5,13 @@ that upstream Helios made, whose chunks carry a `command`, is a JobSpec with `he
 """
 
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from helios_worker.artifacts.digests import json_digest
+from helios_crds.addresses import is_web
+from helios_crds.paths import stays_inside
+from helios_worker.artifacts.digests import NoneOrSha256, Sha256, json_digest
 from helios_worker.encode.video.settings import EncoderSettings
 from helios_worker.errors import CorruptArtifact
 
@@ -60,6 +62,18 @@ class Engine(_Model):
     cpu: str
 
 
+def _checked_entry(entry: str) -> str:
+    if entry and not stays_inside(entry):
+        raise ValueError("leads out of the composition")
+    return entry
+
+
+def _checked_url(url: str) -> str:
+    if url and not is_web(url):
+        raise ValueError("is none of the web: only http:// and https:// addresses are opened")
+    return url
+
+
 class FilmSpec(_Model):
     """Everything that shapes the frames; its digest is the job's.
 
@@ -69,10 +83,10 @@ class FilmSpec(_Model):
     first, end: the frames rendered, of a film of `frames`.
     """
 
-    snapshot: str = ""
-    entry: str = "index.html"
-    url: str = ""
-    recording: str = ""
+    snapshot: NoneOrSha256 = ""
+    entry: Annotated[str, AfterValidator(_checked_entry)] = "index.html"
+    url: Annotated[str, AfterValidator(_checked_url)] = ""
+    recording: NoneOrSha256 = ""
     props: Any = None
     seed: int = 0
     frames: int
@@ -150,7 +164,7 @@ class Manifest(_Model):
     startFrame: int
     frameCount: int
     segment: str
-    sha256: str
+    sha256: Sha256
     bytes: int
     firstPicture: str
     nextPicture: str | None
