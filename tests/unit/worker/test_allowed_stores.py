@@ -96,7 +96,7 @@ def refused(reply: Reply) -> str:
 @pytest.mark.parametrize("stage", Stage)
 def test_artifacts_of_others(process, tmp_path, stage):
     url = f"file://{tmp_path}/others/jobs/requests/1.json"
-    assert "the artifact store file://" in refused(process(Payload(jobPath=url, stage=stage)))
+    assert "the artifact store file://" in refused(process(Payload(jobPath=url, chunkIndex=0, stage=stage)))
     assert not (tmp_path / "others").exists()
 
 

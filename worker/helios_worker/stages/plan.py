@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_crds.addresses import is_web
@@ -97,7 +96,9 @@ async def plan(
 async def resolve(
     request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: Iterable[Path]
 ) -> tuple[str, str, str]:
-    """The digest of the composition's snapshot and its page, or the address of a page on the network; the others are "".
+    """The digest of the composition's snapshot, its page, and the address of a page on the network.
+
+    What there is not is "".
 
     Raises:
         UserError: the composition's URL has an unknown scheme.
