@@ -407,5 +407,5 @@ def test_every_name_where_somebody_else_checks_it(environment):
 
 @pytest.mark.parametrize("listed", ["https://films.example", "films.example:443", "*.films.example", "a b", "/"])
 def test_a_list_of_names_that_cannot_be_read(listed):
-    with pytest.raises(UserError, match="HELIOS_ALLOWED_HOSTS: .* is not the name of a host"):
+    with pytest.raises(UserError, match=r"HELIOS_ALLOWED_HOSTS: .* is not the name of a host"):
         AllowedHosts.from_environment({"HELIOS_ALLOWED_HOSTS": listed})
