@@ -1,6 +1,8 @@
 """Attacks on what a worker reads and writes: by its callers, by a store that others write to, by files and links.
 
 None of them gets as far as a browser. Addresses have a file of their own (tests/unit/crds/test_addresses.py).
+
+Long, because one table of attacks is read as a whole.
 """
 
 import os
