@@ -153,6 +153,8 @@ def test_nothing_is_joined_that_leads_elsewhere(name):
         ("s3://media/a/blobs/film.mp4", True),
         ("s3://media/a/jobs/1/job.json", True),
         ("s3a://media/a/chunks", True),
+        ("s3://other/a/jobs/1/job.json", True),
+        ("s3://other/a/Film.JSON", True),
         ("s3://media/a", True),
         ("s3://media", True),
     ],

@@ -63,6 +63,6 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
         raise CorruptArtifact(
             f"{job_path} is not a job: {field}{first['msg']}", remedy="remove it and plan it again"
         ) from error
-    if job.helios is not None and (problem := altered(job, data, key)):
+    if job.helios is not None and (problem := altered(job, key)):
         raise AlteredJob(f"{job_path} is not believed: {problem}", remedy="plan it again")
     return store, job

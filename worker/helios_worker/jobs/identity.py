@@ -28,16 +28,18 @@ def with_own_id(job: JobSpec) -> JobSpec:
     return job.model_copy(update={"id": _id(_content(job))})
 
 
-def altered(job: JobSpec, data: bytes, key: str) -> str:
+def altered(job: JobSpec, key: str) -> str:
     """What shows that a job of this package is not what its ID stands for; "" where nothing does.
 
-    data: job.json. key: where it lies.
+    The digest is that of what was understood of the file, not of its bytes, which could be understood in two ways.
+
+    key: where it lies.
     """
     if job.ours.format != JOB_FORMAT:
         return f"it has format {job.ours.format}, of another version of this package"
     if job_key(job.id) != key:
         return f"it is job {job.id[:64]}"
-    if _id(orjson.loads(data)) != job.id:
+    if _id(_content(job)) != job.id:
         return "its ID is not the digest of its content"
     return disorder(job)
 
