@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from helios_crds.base import (
     NAME_SHAPE,
+    ONE_WAY,
     OPEN_OBJECT,
     STORE_SHAPE,
     ApiModel,
@@ -289,7 +290,7 @@ class RenderTargetSpec(ApiModel):
         description="Namespaces whose RenderJobs may use the target; * means all.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    allowedStores: list[Annotated[str, Field(max_length=1024), STORE_SHAPE]] | None = Field(
+    allowedStores: list[Annotated[str, Field(max_length=1024), STORE_SHAPE, ONE_WAY]] | None = Field(
         default=None,
         max_length=64,
         description="Prefixes of stores that RenderJobs may read and write through this target, such as s3://media/. "
