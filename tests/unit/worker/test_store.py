@@ -154,7 +154,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 @pytest.mark.parametrize("url", ["ftp://host/store", "s4://bucket/x", "http://[broken"])
 def test_a_url_that_is_no_store_is_the_users_to_mend(url):
-    with pytest.raises(UserError, match=r"is not an artifact store: .*name a folder, or a bucket"):
+    with pytest.raises(UserError, match=r"is not the address of a store: .*name a folder, or a bucket"):
         ArtifactStore(url)
 
 

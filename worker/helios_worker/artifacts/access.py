@@ -10,22 +10,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
 
 from obstore.store import ObjectStore, from_url
 
 from helios_worker.artifacts.errors import first_line, is_about_credentials, redacted
+from helios_worker.artifacts.urls import REMEDY, store_address
 from helios_worker.errors import UserError
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
 STALL_VARIABLE, RETRY_VARIABLE = "HELIOS_STORE_STALL_SECONDS", "HELIOS_STORE_RETRY_SECONDS"
-FAMILIES = {"s3": "AWS", "s3a": "AWS", "gs": "GOOGLE", "az": "AZURE", "azure": "AZURE", "abfs": "AZURE"}
+FAMILIES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
 TOGGLES = ("allow_http", "allow_invalid_certificates")
 CLIENT_TEXTS = ("proxy_url", "proxy_ca_certificate", "proxy_excludes", "user_agent")
 REQUEST_MINUTES = 60
-REMEDY = "name a folder, or a bucket by an address such as s3://bucket/prefix, gs://… or az://…"
 
 
 @dataclass(frozen=True)
@@ -78,16 +77,12 @@ def open_store(url: str, timeouts: StoreTimeouts) -> ObjectStore:
     Raises:
         UserError: it is not the address of a store, or carries credentials or options, which belong in the environment.
     """
+    address = store_address(url)
+    if address.scheme in ("file", "memory"):
+        return from_url(address.escaped)
+    options = client_options(address.scheme, os.environ, timeouts)
     try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise UserError(f"{url.rstrip('/')} is not an artifact store: {error}", remedy=REMEDY) from error
-    if parts.scheme in ("file", "memory"):
-        return from_url(url)
-    _check_address(parts)
-    options = client_options(parts.scheme, os.environ, timeouts)
-    try:
-        return from_url(url, client_options=options, retry_config=timeouts.retries)
+        return from_url(address.escaped, client_options=options, retry_config=timeouts.retries)
     except Exception as error:
         said = redacted(first_line(error))
         if is_about_credentials(error):
@@ -116,21 +111,6 @@ def client_options(scheme: str, environment: Mapping[str, str], timeouts: StoreT
     if bundle := environment.get("AWS_CA_BUNDLE") if family == "AWS" else environment.get(f"{family}_CA_BUNDLE"):
         options["root_certificate"] = _certificates(bundle)
     return options
-
-
-def _check_address(parts: SplitResult) -> None:
-    """Refuses secrets in an address, which would be shown wherever the address is."""
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    if parts.scheme in FAMILIES and parts.scheme != "abfs" and "@" in parts.netloc:
-        raise UserError(
-            f"the address of the store {shown} carries a user or a key before an @",
-            remedy="set credentials in the environment, and leave them out of the address",
-        )
-    if parts.scheme in FAMILIES and (parts.query or parts.fragment):
-        raise UserError(
-            f"the address of the store {shown} carries options after a ? or #",
-            remedy="set them in the environment: docs/stores.md lists the variables",
-        )
 
 
 def _certificates(bundle: str) -> bytes:

@@ -51,14 +51,13 @@ class ArtifactStore:
         url: file:///folder, s3://bucket/prefix, gs://…, az://…, or memory:///.
         timeouts: by default the environment's.
         """
-        self.url = url.rstrip("/") + "/"
+        self.url = url if url.endswith("/") else f"{url}/"
         local = local_path(self.url)
         if local is not None:
             _make_folder(local)
         self._local = local
-        address = local.as_uri() if local is not None else self.url
         self._timeouts = timeouts or StoreTimeouts.of(os.environ)
-        self._store = open_store(address, self._timeouts)
+        self._store = open_store(local.as_uri() if local is not None else self.url, self._timeouts)
 
     def get(self, key: str) -> bytes | None:
         """An object's bytes, or None where there is none."""

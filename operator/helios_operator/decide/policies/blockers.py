@@ -6,6 +6,7 @@ API server rejects, and a budget that is used up.
 
 from collections.abc import Sequence
 
+from helios_crds.addresses import is_allowed, is_web
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.text import one_line
 from helios_crds.wire import Stage
@@ -93,17 +94,9 @@ def _no_target(stage: Stage, named: list[str], observation: Observation, eligibl
 def _guarded_urls(observation: Observation) -> list[str]:
     """URLs that a target must allow: artifacts, film, and a source in a store. A network policy guards web pages."""
     source = observation.job.spec.composition.url or ""
-    private = [] if not source or source.startswith(("http://", "https://")) else [source]
+    private = [] if not source or is_web(source) else [source]
     return [observation.store, observation.output, *private]
 
 
 def _is_allowed(url: str, target: RenderTargetSpec, store: Store) -> bool:
-    own = store.url.rstrip("/") + "/"
-    allowed = [own, *(target.allowedStores or [])]
-    plain = "/../" not in f"{url}/" and "/./" not in f"{url}/" and "%" not in url
-    return plain and any(_is_within(url, prefix) for prefix in allowed)
-
-
-def _is_within(url: str, prefix: str) -> bool:
-    """A prefix ends at a slash: s3://media does not allow s3://media-private."""
-    return url.rstrip("/") + "/" == prefix.rstrip("/") + "/" or url.startswith(prefix.rstrip("/") + "/")
+    return is_allowed(url, [store.url, *(target.allowedStores or [])])
