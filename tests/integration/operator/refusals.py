@@ -185,7 +185,7 @@ ROWS = [
     target("kubernetes.pod.tolerations[0]", says="tolerationSeconds needs effect NoExecute",
            bad=[{"key": "gpu", "tolerationSeconds": 5}, {"key": "gpu", "effect": "NoSchedule", "tolerationSeconds": 5}],
            good=[{"key": "gpu", "effect": "NoExecute", "tolerationSeconds": 5}]),
-    target("kubernetes.pod.env[0]", 
+    target("kubernetes.pod.env[0]",
            says="names that start with HELIOS_ are reserved for the operator, except for those with HELIOS_STORE_",
            bad=[{"name": "HELIOS_TERMINATION_LOG", "value": "/etc/passwd"}, {"name": "HELIOS_"},
                 {"name": "HELIOS_ALLOWED_STORES", "value": "s3://theirs/"}, {"name": "HELIOS_ALLOWED_ADDRESSES"},
