@@ -41,6 +41,8 @@ def places_of(job: ObservedJob, targets: Mapping[str, RenderTargetSpec], config:
         return Places(store.folder, output, problem=f"output.url: {error}")
     if home != address:
         return Places(store.folder, output, problem=_outside(f"output.url {output}", home, job.namespace))
+    if areas.belongs(address, job.namespace) and not areas.belongs(address.parent, job.namespace):
+        return Places(store.folder, output, problem=f"output.url {output} is a folder: write {home.url}/film.mp4")
     return _checked(store, output)
 
 
@@ -51,8 +53,6 @@ def foreign_source(url: str, job: ObservedJob, areas: Areas) -> str:
         home = areas.home(address, job.namespace)
     except (InvalidAddress, NotYours) as error:
         return str(error)
-    if "," in url:
-        return f"{url} contains a comma: use a name without one"
     outside = _outside(url, home, job.namespace)
     return "" if home == address else f"{outside}, or to add it to its allowedSources"
 
@@ -101,7 +101,8 @@ def _recorded(job: ObservedJob) -> str | None:
 def _belongs(store: str, job: ObservedJob, areas: Areas) -> bool:
     try:
         address = StoreAddress.parse(store)
-        return address.folder == store and areas.home(address, job.namespace) == address
+        is_home = areas.home(address, job.namespace) == address
+        return is_home and address.folder == store and areas.belongs(address, job.namespace)
     except (InvalidAddress, NotYours):
         return False
 

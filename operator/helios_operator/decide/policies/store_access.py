@@ -21,6 +21,8 @@ def forbidden_place(observation: Observation, name: str, target: RenderTargetSpe
         if not _is_covered(url, observation, target, areas):
             return f"RenderTarget {name} does not allow {url}: see its allowedStores"
     for url in source_of(observation.job):
+        if "," in url:  # which separates the places that a worker may use
+            return f"spec.composition: {url} contains a comma: use a name without one"
         if url == COMPOSITION_URL or is_allowed(url, target.allowedSources or ()):
             continue
         if not _is_covered(url, observation, target, areas):
