@@ -98,7 +98,7 @@ def _no_reply(status: int, body: bytes, where: str, error: ValidationError) -> N
         return Garbled(
             f"the answer (status {status}) is not a worker's reply ({_first(error)}): {quoted(body)}", where=where
         )
-    if status in (400, 404, 405, 413):
+    if status in (400, 404, 405, 413, 421):
         return NotOurWorker(
             f"the worker rejected the request: {message}",
             where=where,

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from helios_crds.base import OPEN_OBJECT, ApiModel, Name, Shape, StoreUrl, Url, immutable, listed, rules
 from helios_crds.durations import Duration, MaybeZero
+from helios_crds.paths import InnerPath
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES, MAX_SIDE, check_fps
 
 MAX_INLINE = 128 * 1024
@@ -34,21 +35,12 @@ def _exact_fps(value: int | str) -> int | str:
     return value
 
 
-def _inside(entry: str) -> str:
-    if entry.startswith("/") or ".." in entry.split("/"):
-        raise ValueError(ENTRY_TEXT)
-    return entry
-
-
 def _small_enough(page: str) -> str:
     if len(page.encode(errors="replace")) > MAX_INLINE:
         raise ValueError(INLINE_TEXT)
     return page
 
 
-ENTRY_TEXT = "must be a path within the composition, such as pages/index.html, without .. in it"
-ENTRY_RULES = rules(("!self.startsWith('/') && !self.split('/').exists(part, part == '..')", ENTRY_TEXT))
-Entry = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=ENTRY_RULES), AfterValidator(_inside)]
 INLINE_TEXT = f"inline has more than {MAX_INLINE} bytes of UTF-8: put the page into a ConfigMap, a folder or a bucket"
 # maxLength counts characters, of up to four bytes.
 INLINE_RULES = rules((f"bytes(self).size() <= {MAX_INLINE}", INLINE_TEXT))
@@ -123,7 +115,7 @@ class CompositionSpec(ApiModel):
     jobSpec: JobSpecSource | None = Field(
         default=None, description="A job.json that is planned already: the render starts at its chunks."
     )
-    entry: Entry = Field(default="index.html", description="Page to open in a folder, archive or ConfigMap.")
+    entry: InnerPath = Field(default="index.html", description="Page to open in a folder, archive or ConfigMap.")
     props: dict[str, Any] | None = Field(
         default=None,
         max_length=4096,

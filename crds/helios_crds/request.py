@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from helios_crds.paths import InnerPath
+
 MAX_SIDE = 8192
 MAX_FRAMES = 10_000_000
 MAX_CHUNKS = 10_000
@@ -51,7 +53,7 @@ class CompositionRequest(_Model):
     """
 
     url: str = Field(min_length=1)
-    entry: str = "index.html"
+    entry: InnerPath = "index.html"
     props: Any = None
     seed: int = Field(default=0, ge=0, lt=1 << 32)
     seeking: Literal["Auto", "Seekable", "Stateful"] = "Auto"

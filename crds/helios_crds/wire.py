@@ -44,7 +44,7 @@ class Payload(BaseModel):
     """What a worker is asked to do. Unknown keys are refused: a misspelt one must not be ignored.
 
     jobPath: URL of the request (stage plan) or of job.json (stages chunk and stitch).
-    chunkIndex: which chunk, from 0; the other stages take 0.
+    chunkIndex: which chunk, from 0; stage chunk needs it, and the other stages do not use it.
     attempt: how often this has been asked for, from 1; for logs only.
     request: of a plan, to be put where jobPath says first; None: it is there.
     """
@@ -56,6 +56,12 @@ class Payload(BaseModel):
     stage: Annotated[Stage, Field(strict=False)] = Stage.CHUNK
     attempt: int = Field(default=1, ge=1, lt=1_000_000)
     request: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _of_a_chunk(self) -> Self:
+        if self.stage is Stage.CHUNK and "chunkIndex" not in self.model_fields_set:
+            raise ValueError("chunkIndex: Field required, with stage chunk")
+        return self
 
     @model_validator(mode="after")
     def _of_a_plan(self) -> Self:

@@ -24,11 +24,12 @@ from typing import Any, Protocol
 import orjson
 from pydantic import ValidationError
 
+from helios_crds.addresses import is_artifact, shown
 from helios_crds.text import printable_lines
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.artifacts.urls import local_path, split_url
+from helios_worker.artifacts.urls import local_path, split_url, store_address
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.faults import FrameNeverReady
 from helios_worker.errors import HeliosError, UserError
@@ -206,7 +207,7 @@ class WorkerRuntime:
         check_encoder(request)
         self._allowed.check_source(request.composition.url)
         if request.output is not None:
-            self._allowed.check(request.output, "the output")
+            self._check_output(request.output, root)
         if payload.request is not None:
             await asyncio.to_thread(store.put, key, data)
         self._browsers.launch(0)
@@ -241,12 +242,12 @@ class WorkerRuntime:
         from helios_worker.jobs.commits import read_job
         from helios_worker.stages.stitch import stitch
 
-        self._place(payload)
+        root, _ = self._place(payload)
         store, job = await asyncio.to_thread(read_job, payload.jobPath)
         output = job.ours.output
         if output is None:
             raise UserError(f"job {job.id} has no output")
-        self._allowed.check(output, "the output")
+        self._check_output(output, root)
         return (await stitch(job, store, output, scratch=self._scratch.path)).model_dump()
 
     def _place(self, payload: Payload) -> tuple[str, str]:
@@ -258,6 +259,19 @@ class WorkerRuntime:
         root, key = split_url(payload.jobPath, "requests/" if payload.stage is Stage.PLAN else "jobs/")
         self._allowed.check(root, "the artifact store")
         return root, key
+
+    def _check_output(self, output: str, root: str) -> None:
+        """Refuses an output that is not allowed, or that would replace artifacts.
+
+        Raises:
+            UserError: as described, or it is not an address.
+        """
+        self._allowed.check(output, "the output")
+        if is_artifact(store_address(output), store_address(root)):
+            raise UserError(
+                f"the output {shown(output)} would lie among the artifacts of {shown(root)}",
+                remedy="choose another folder for it, such as out/ beside them",
+            )
 
     def _failure(self, payload: Payload, error: HeliosError) -> Reply:
         result: dict[str, Any] = {"error": type(error).__name__, "remedy": error.remedy, **error.facts}

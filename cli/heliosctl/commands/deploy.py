@@ -1,6 +1,7 @@
 """`heliosctl deploy`: the worker's image as a function, a service or a job in a cloud account."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 import typer
@@ -21,7 +22,7 @@ from helios_crds.base import API_VERSION
 from helios_worker.errors import UserError
 from heliosctl.arguments.options import ReportingOptions, takes
 from heliosctl.terminal import interrupt
-from heliosctl.terminal.report import print_json, stderr, stdout
+from heliosctl.terminal.report import print_json, print_labelled, stderr, stdout
 
 ConfigT = TypeVar("ConfigT")
 
@@ -36,7 +37,7 @@ STORE = typer.Option(
     "--allow-store",
     help="Store that workers may read and write with their own rights, such as s3://media/; repeatable.",
     metavar="URL",
-    show_default="any that their role or account can access",
+    show_default="none, so that workers refuse every render",
 )
 TAG = typer.Option("--tag", help="Tag of the function; repeatable.", metavar="NAME=VALUE")
 
@@ -101,6 +102,7 @@ def deploy_lambda(
     found = done.address.split(":")[3]
     spec = {"lambda": {"functionName": name, "region": found}}
     manifest = target_yaml(name, spec, slots, stores)
+    _note_stores(function.environment)
     _print_deployed(done, name, manifest, f"--target lambda={name}@{found}:{slots}", reporting)
 
 
@@ -165,6 +167,7 @@ def deploy_cloud_run(
         done = _deployed(CloudRunAdapter(), service, line)
     spec = {"cloudRun": {kind: name, "region": region, "project": project}}
     manifest = target_yaml(name, spec, slots, stores)
+    _note_stores({ALLOWED: ""} if is_job else wanted.environment)
     _print_deployed(done, name, manifest, "" if is_job else f"--target cloud-run={done.address}:{slots}", reporting)
 
 
@@ -217,6 +220,13 @@ def _deployed(adapter: CloudAdapter[ConfigT], config: ConfigT, line: str) -> Dep
 
     stderr().print(line, markup=False, soft_wrap=True)
     return interrupt.run(deploy())
+
+
+def _note_stores(given: Mapping[str, str]) -> None:
+    """Whoever may invoke a worker uses its rights, so one that was told of no store refuses every store."""
+    if ALLOWED not in given:
+        line = "no --allow-store was given: unless an earlier deployment did, the workers refuse every render"
+        print_labelled(stderr(), "Note", line)
 
 
 def _print_deployed(done: Deployment, name: str, manifest: str, target: str, reporting: ReportingOptions) -> None:

@@ -153,7 +153,7 @@ def _stored(store: ArtifactStore, job_id: str, entries: list[Entry], manifests: 
     from helios_worker.stages.stitch import StitchResult
 
     job = _read(store, job_key(job_id), JobSpec)
-    if job is None:
+    if job is None or job.id != job_id:  # moved or altered: what is done to the one would hit the other
         return None
     names = {entry.key.rpartition("/")[2] for entry in entries}
     return StoredJob(

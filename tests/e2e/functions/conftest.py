@@ -49,9 +49,9 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A bucket's server on this machine; the environment that leads to it."""
+    """A bucket's server on this machine; the environment that leads to it and allows it."""
     with s3_server(tmp_path_factory.mktemp("s3") / "buckets") as address:
-        yield s3_environment(address)
+        yield {**s3_environment(address), "HELIOS_ALLOWED_STORES": f"s3://{BUCKET}/"}
 
 
 @pytest.fixture

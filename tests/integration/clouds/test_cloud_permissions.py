@@ -29,7 +29,7 @@ from tests.clouds.http_faults import Request
 from tests.clouds.lambda_server import REGION, ROLE, LambdaServer
 
 NAME = "helios-worker"
-CHUNK = Payload(jobPath="s3://media/jobs/1/job.json")
+CHUNK = Payload(jobPath="s3://media/jobs/1/job.json", chunkIndex=0)
 
 # Lambda asks for these on the caller's behalf, or with them answers more: no call of ours shows them.
 UNSEEN = {

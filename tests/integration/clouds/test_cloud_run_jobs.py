@@ -232,7 +232,7 @@ async def test_an_execution_that_is_gone_is_a_failed_attempt_not_a_lost_target(
 @pytest.mark.parametrize("stage", [Stage.PLAN, Stage.STITCH])
 async def test_a_stage_with_a_result_is_refused(jobs: CloudRunJobAdapter, stage: Stage):
     with pytest.raises(errors.Unsupported, match=f"result of a {stage}"):
-        await jobs.invoke(Payload(jobPath="x", stage=stage))
+        await jobs.invoke(Payload(jobPath="x", chunkIndex=0, stage=stage))
 
 
 async def test_an_unknown_job(cloud: CloudRunServer):

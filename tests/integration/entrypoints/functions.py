@@ -63,6 +63,10 @@ class Film:
         assert (reply["result"]["cached"], reply["result"]["sha256"]) == (False, self.sha256)
 
 
+ANY_FILE = {"HELIOS_ALLOWED_STORES": "file:///"}
+"""Lets a worker that serves strangers use every folder of this machine."""
+
+
 class Process:
     """A worker process and all below it. workspace: where it may write."""
 
@@ -161,7 +165,8 @@ def parts(response: Any) -> tuple[int, dict[str, Any]]:
 @contextmanager
 def aws_lambda(folder: Path, **environment: str) -> Iterator[Lambda]:
     """A function, ready or not."""
-    with RuntimeApi() as api, worker(folder, "lambda", AWS_LAMBDA_RUNTIME_API=api.address, **environment) as process:
+    given = {**ANY_FILE, **environment}
+    with RuntimeApi() as api, worker(folder, "lambda", AWS_LAMBDA_RUNTIME_API=api.address, **given) as process:
         yield Lambda(process, api)
 
 
@@ -173,12 +178,12 @@ class Service(Process):
         self.port = port
 
     def request(
-        self, method: str, path: str, body: bytes = b"", kind: str | None = "application/json"
+        self, method: str, path: str, body: bytes = b"", kind: str | None = "application/json", **headers: str
     ) -> tuple[int, dict[str, Any]]:
         """Status and body of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=UNLIMITED)
         try:
-            connection.request(method, path, body, {} if kind is None else {"Content-Type": kind})
+            connection.request(method, path, body, headers if kind is None else {"Content-Type": kind, **headers})
             response = connection.getresponse()
             data = response.read()
         finally:
@@ -208,7 +213,7 @@ class Service(Process):
 @contextmanager
 def service(folder: Path, *arguments: str, port: int, **environment: str) -> Iterator[Service]:
     """A service that listens on a port of the test's."""
-    with worker(folder, "serve", *arguments, PORT=str(port), **environment) as process:
+    with worker(folder, "serve", *arguments, PORT=str(port), **{**ANY_FILE, **environment}) as process:
         found = Service(process, port)
         wait_until(lambda: "listening on port" in found.said or process.process.poll() is not None, "it to listen")
         assert process.process.poll() is None, found.said

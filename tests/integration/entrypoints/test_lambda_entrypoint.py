@@ -26,7 +26,22 @@ BAD_PAYLOADS = [
     pytest.param({"jobPath": "x", "chunkIndex": 1.5}, "chunkIndex: Input should be a valid int", id="fractional index"),
     pytest.param({"jobPath": "x", "chunkIndex": "1"}, "chunkIndex: Input should be a valid int", id="index in words"),
     pytest.param({"jobPath": "x" * 5000}, "jobPath: String should have at most 4096", id="endless path"),
-    pytest.param({"jobPath": "x", "request": {}}, "bad payload: a request goes with stage plan alone", id="request"),
+    pytest.param(
+        {"jobPath": "x", "chunkIndex": 0, "request": {}},
+        "bad payload: a request goes with stage plan alone",
+        id="request",
+    ),
+    pytest.param({"jobPath": "x"}, "chunkIndex: Field required, with stage chunk", id="no index"),
+    pytest.param({"stage": "chunk", "chunkIndex": 0}, "jobPath: Field required", id="no job"),
+    pytest.param(
+        {
+            "jobPath": "x",
+            "stage": "plan",
+            "request": {"composition": {"url": "/page", "entry": "../../proc/self/environ"}},
+        },
+        "request: composition: entry: must be a path within the composition",
+        id="a page elsewhere",
+    ),
     pytest.param({"jobPath": "x", "k" * 9000: 1}, "kkk: Extra inputs are not permitted", id="unknown key"),
 ]
 

@@ -69,8 +69,20 @@ def test_what_does_not_say_that_it_is_json(warm_service, kind):
 
 
 def test_a_charset_changes_nothing(warm_service):
-    status, _ = warm_service.request("POST", "/", b'{"jobPath": "x"}', "Application/JSON; charset=utf-8")
+    status, _ = warm_service.request(
+        "POST", "/", b'{"jobPath": "x", "chunkIndex": 0}', "Application/JSON; charset=utf-8"
+    )
     assert status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:9", 405), ("localhost", 405), ("worker", 405), ("attacker.example", 421), ("127.0.0.1.nip.io", 421)],
+)
+def test_names_that_a_web_page_may_have_pointed_here(warm_service, host, status):
+    got, body = warm_service.request("GET", "/", kind=None, Host=host)
+    assert got == status
+    assert ("HELIOS_ALLOWED_HOSTS" in body["message"]) == (status == 421)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ async def test_frames_are_told_while_they_are_encoded(adapter: LocalAdapter, tol
 
 async def test_a_worker_killed_in_mid_stage_is_replaced(adapter: LocalAdapter, told: Told, tmp_path: Path):
     job = await plan(adapter, tmp_path, frames=9000, chunk=9000)
-    under_way = asyncio.create_task(adapter.invoke(Payload(jobPath=job)))
+    under_way = asyncio.create_task(adapter.invoke(Payload(jobPath=job, chunkIndex=0)))
     await until(lambda: bool(told), "the first frames")
     (worker,) = workers()
     family = descendants(worker)
@@ -114,7 +114,7 @@ async def test_a_worker_that_died_between_two_stages_is_replaced(adapter: LocalA
 
 async def test_a_cancelled_stage_leaves_nothing_and_the_next_works(adapter: LocalAdapter, told: Told, tmp_path: Path):
     job = await plan(adapter, tmp_path, frames=9000, chunk=9000)
-    under_way = asyncio.create_task(adapter.invoke(Payload(jobPath=job)))
+    under_way = asyncio.create_task(adapter.invoke(Payload(jobPath=job, chunkIndex=0)))
     await until(lambda: bool(told), "the first frames")
     family = [pid for worker in workers() for pid in (worker, *descendants(worker))]
     under_way.cancel()
@@ -128,7 +128,7 @@ async def test_a_stage_that_is_called_off_by_its_key_ends_and_the_next_works(
     adapter: LocalAdapter, told: Told, tmp_path: Path
 ):
     job = await plan(adapter, tmp_path, frames=9000, chunk=9000)
-    under_way = asyncio.create_task(adapter.invoke(Payload(jobPath=job), "chunk-0-a1"))
+    under_way = asyncio.create_task(adapter.invoke(Payload(jobPath=job, chunkIndex=0), "chunk-0-a1"))
     await until(lambda: bool(told), "the first frames")
     family = [pid for worker in workers() for pid in (worker, *descendants(worker))]
     assert not adapter.cancel("chunk-1-a1"), "nothing of it is under way"
@@ -180,11 +180,11 @@ async def test_a_worker_that_says_nonsense_is_replaced(line: bytes, tmp_path: Pa
     monkeypatch.setattr(sys, "executable", str(liar))
     adapter = LocalAdapter()
     await adapter.deploy(LocalConfig(lanes=1))
-    reply = await asyncio.wait_for(adapter.invoke(Payload(jobPath="x")), 10)
+    reply = await asyncio.wait_for(adapter.invoke(Payload(jobPath="x", chunkIndex=0)), 10)
     assert reply.exitCode == ExitCode.RETRYABLE
     assert "the worker died: its answer could not be read" in reply.stderr
     monkeypatch.setattr(sys, "executable", real)
-    reply = await adapter.invoke(Payload(jobPath="x"))
+    reply = await adapter.invoke(Payload(jobPath="x", chunkIndex=0))
     assert "does not lie in an artifact store" in reply.stderr
     await adapter.close()
     assert descendants(os.getpid()) == []
@@ -197,7 +197,7 @@ async def test_a_worker_that_does_not_start_says_why(tmp_path: Path, monkeypatch
     monkeypatch.setattr(sys, "executable", str(broken))
     adapter = LocalAdapter()
     await adapter.deploy(LocalConfig())
-    reply = await adapter.invoke(Payload(jobPath="x"))
+    reply = await adapter.invoke(Payload(jobPath="x", chunkIndex=0))
     await adapter.close()
     assert reply.exitCode == ExitCode.RETRYABLE
     assert "No module named helios_worker" in reply.stderr
@@ -211,7 +211,7 @@ async def test_a_worker_that_closes_its_output_and_stays_is_ended(tmp_path: Path
     monkeypatch.setattr("helios_adapters.local.END_SECONDS", 0.5)
     adapter = LocalAdapter()
     await adapter.deploy(LocalConfig())
-    reply = await asyncio.wait_for(adapter.invoke(Payload(jobPath="x")), 10)
+    reply = await asyncio.wait_for(adapter.invoke(Payload(jobPath="x", chunkIndex=0)), 10)
     assert reply.exitCode == ExitCode.RETRYABLE
     await adapter.close()
     assert descendants(os.getpid()) == []

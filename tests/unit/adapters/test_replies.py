@@ -95,7 +95,7 @@ def test_an_exit_code_under_another_status_is_not_believed(status):
         worker_reply(status, body(), WHERE)
 
 
-@pytest.mark.parametrize("status", [400, 404, 405, 413])
+@pytest.mark.parametrize("status", [400, 404, 405, 413, 421])
 def test_a_worker_that_refuses_the_request_is_asked_in_the_wrong_way_or_place(status):
     with pytest.raises(NotOurWorker, match="rejected the request: chunkIndex: no"):
         worker_reply(status, b'{"message": "chunkIndex: no"}', WHERE)

@@ -1,9 +1,11 @@
 """Small jobs for tests of the command line."""
 
+import hashlib
 from pathlib import Path
 
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.encode.video.settings import EncoderSettings
+from helios_worker.jobs.identity import with_own_id
 from helios_worker.jobs.layout import manifest_key
 from helios_worker.jobs.spec import Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Manifest, Metadata
 
@@ -14,13 +16,13 @@ def job(
     *,
     frames: int = 120,
     per_chunk: int = 60,
-    job_id: str = "0123456789abcdef0123",
+    job_id: str = "",
     prefix: str = "k",
     snapshot: str = "",
     warnings: tuple[str, ...] = (),
     output: str | None = "/out.mp4",
 ) -> JobSpec:
-    """A planned film of 160×90 at 30 fps. prefix: of its chunks' keys."""
+    """A planned film of 160×90 at 30 fps. prefix: of its chunks' keys. job_id: by default that of its content."""
     film = FilmSpec(
         snapshot=snapshot,
         url="" if snapshot else "http://example.org/",
@@ -47,12 +49,18 @@ def job(
         )
         for index, start in enumerate(starts)
     )
-    return JobSpec(
+    made = JobSpec(
         id=job_id,
         metadata=Metadata(totalFrames=frames, fps=30.0, width=160, height=90, duration=frames / 30),
         chunks=chunks,
         helios=HeliosJob(engine=ENGINE, film=film, output=output, warnings=warnings),
     )
+    return made if job_id else with_own_id(made)
+
+
+def segment_digest(chunk_key: str) -> str:
+    """The digest that `commit` gives a chunk's segment."""
+    return hashlib.sha256(chunk_key.encode()).hexdigest()
 
 
 def store_job(store: ArtifactStore, spec: JobSpec) -> str:
@@ -64,7 +72,7 @@ def store_job(store: ArtifactStore, spec: JobSpec) -> str:
 
 def commit(store: ArtifactStore, chunk: Chunk, *, content: bytes | None = None) -> Manifest:
     """Commits a chunk with a segment of any bytes."""
-    digest = f"{chunk.key:0<64}"
+    digest = segment_digest(chunk.key)
     store.put(f"segments/{digest}.mp4", content or chunk.key.encode())
     manifest = Manifest(
         key=chunk.key,

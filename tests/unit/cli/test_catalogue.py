@@ -9,9 +9,10 @@ from helios_worker.artifacts.snapshot import Snapshot
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
 from heliosctl.local.catalogue import KEEP, TIDIED, find_job, list_jobs, remove_jobs, stale_jobs, tidy
-from tests.unit.cli.builders import commit, files, job, store_job
+from tests.unit.cli.builders import commit, files, job, segment_digest, store_job
 
 ONE, TWO = "1" * 20, "12" + "2" * 18
+BOTH, MINE = "b" * 64, "a" * 64
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def store(tmp_path) -> ArtifactStore:
 
 def snapshot(store: ArtifactStore, *blobs: str) -> str:
     """A snapshot of files with these digests. Returns its own."""
-    taken = Snapshot(entry="index.html", files={f"{blob}.txt": blob for blob in blobs})
+    taken = Snapshot(entry=f"{blobs[0]}.txt", files={f"{blob}.txt": blob for blob in blobs})
     store.put(taken.key, taken.model_dump_json().encode())
     for blob in blobs:
         store.put(f"blobs/{blob}", blob.encode())
@@ -72,8 +73,8 @@ def test_an_id_may_be_short_as_long_as_it_is_unique(store):
 
 
 def test_removing_a_job_keeps_what_another_needs(store, tmp_path):
-    shared = snapshot(store, "both")
-    mine = snapshot(store, "both", "mine")
+    shared = snapshot(store, BOTH)
+    mine = snapshot(store, BOTH, MINE)
     one = job(job_id=ONE, prefix="x", snapshot=mine)
     two = job(job_id=TWO, prefix="x", frames=60, snapshot=shared)  # its only chunk is the first of the other
     for spec in (one, two):
@@ -87,9 +88,9 @@ def test_removing_a_job_keeps_what_another_needs(store, tmp_path):
     assert files(tmp_path) - {"planning.lock"} == {
         f"jobs/{TWO}/job.json",
         "chunks/x0.json",
-        f"segments/{'x0':0<64}.mp4",
+        f"segments/{segment_digest('x0')}.mp4",
         f"snapshots/{shared}.json",
-        "blobs/both",
+        f"blobs/{BOTH}",
     }
     assert not (tmp_path / "jobs" / ONE).exists()
     assert count == 6

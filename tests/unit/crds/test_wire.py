@@ -14,7 +14,7 @@ PATH = "file:///store/jobs/1/job.json"
 
 
 def test_the_least_payload_is_a_first_chunk():
-    payload = Payload.model_validate_json(json.dumps({"jobPath": PATH}))
+    payload = Payload.model_validate_json(json.dumps({"jobPath": PATH, "chunkIndex": 0}))
     assert (payload.stage, payload.chunkIndex, payload.attempt) == (Stage.CHUNK, 0, 1)
 
 
@@ -133,3 +133,14 @@ def test_what_is_no_bitmap_is_a_value_error(found):
 def test_no_bitmap(found):
     with pytest.raises(ValueError, match="hexadecimal bitmap"):
         chunks_in(found)
+
+
+@pytest.mark.parametrize("text", ['{"jobPath": "x"}', '{"jobPath": "x", "stage": "chunk", "attempt": 2}'])
+def test_a_chunk_without_an_index_is_not_the_first(text):
+    with pytest.raises(ValidationError, match="chunkIndex: Field required, with stage chunk"):
+        Payload.model_validate_json(text)
+
+
+@pytest.mark.parametrize("stage", [Stage.PLAN, Stage.STITCH])
+def test_other_stages_need_no_index(stage):
+    assert Payload(jobPath=PATH, stage=stage).chunkIndex == 0

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from helios_worker.encode.video.settings import EncoderSettings
+from helios_worker.jobs.identity import with_own_id
 from helios_worker.jobs.spec import Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Manifest, Metadata, chunk_key
 
 ENGINE = Engine.model_validate({name: f"some {name}" for name in Engine.model_fields})
@@ -46,20 +47,22 @@ def chunks(*bounds: int, of: FilmSpec | None = None) -> tuple[Chunk, ...]:
     )
 
 
-def job(*bounds: int, **changes: Any) -> JobSpec:
+def job(*bounds: int, output: str | None = None, **changes: Any) -> JobSpec:
     whole = film(bounds[-1], **changes)
     fps = whole.encoder.fps
-    return JobSpec(
-        id="0" * 20,
-        metadata=Metadata(
-            totalFrames=whole.frames,
-            fps=float(fps),
-            width=whole.encoder.width,
-            height=whole.encoder.height,
-            duration=float(Fraction(whole.frames) / fps),
-        ),
-        chunks=chunks(*bounds, of=whole),
-        helios=HeliosJob(engine=ENGINE, film=whole),
+    return with_own_id(
+        JobSpec(
+            id="",
+            metadata=Metadata(
+                totalFrames=whole.frames,
+                fps=float(fps),
+                width=whole.encoder.width,
+                height=whole.encoder.height,
+                duration=float(Fraction(whole.frames) / fps),
+            ),
+            chunks=chunks(*bounds, of=whole),
+            helios=HeliosJob(engine=ENGINE, film=whole, output=output),
+        )
     )
 
 

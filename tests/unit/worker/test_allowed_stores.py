@@ -9,6 +9,8 @@ import pytest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores, StoreForbidden
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.jobs.identity import job_bytes
+from helios_worker.jobs.layout import job_key
 from helios_worker.runtime import WorkerRuntime
 from tests.unit.worker import builders
 
@@ -94,7 +96,7 @@ def refused(reply: Reply) -> str:
 @pytest.mark.parametrize("stage", Stage)
 def test_artifacts_of_others(process, tmp_path, stage):
     url = f"file://{tmp_path}/others/jobs/requests/1.json"
-    assert "the artifact store file://" in refused(process(Payload(jobPath=url, stage=stage)))
+    assert "the artifact store file://" in refused(process(Payload(jobPath=url, chunkIndex=0, stage=stage)))
     assert not (tmp_path / "others").exists()
 
 
@@ -118,8 +120,7 @@ def test_requests_for_places_of_others(process, tmp_path, changes, said):
 
 def test_a_film_into_places_of_others(process, tmp_path):
     store = ArtifactStore((tmp_path / "mine").as_uri())
-    job = builders.job(0, 60).model_dump(mode="json", exclude_none=True)
-    job["helios"]["output"] = "s3://others/film.mp4"
-    store.put("jobs/1/job.json", orjson.dumps(job))
-    reply = process(Payload(jobPath=f"{store.url}jobs/1/job.json", stage=Stage.STITCH))
+    job = builders.job(0, 60, output="s3://others/film.mp4")
+    store.put(job_key(job.id), job_bytes(job))
+    reply = process(Payload(jobPath=store.url + job_key(job.id), stage=Stage.STITCH))
     assert "the output s3://others/film.mp4" in refused(reply)

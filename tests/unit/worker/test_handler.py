@@ -56,6 +56,13 @@ def test_replies(reply, status, body):
     assert handled(ScriptedWorker(lambda payload: reply)) == (status, body)
 
 
+@pytest.mark.parametrize("context", [None, object()])
+def test_a_call_without_a_deadline(context):
+    reply = Reply(exitCode=0, stdout="done")
+    response = handler_of(SupervisedWorker(lambda: ScriptedWorker(lambda payload: reply)))(EVENT, context)
+    assert (response["statusCode"], json.loads(response["body"])["output"]) == (200, "done")
+
+
 def test_the_payload_is_handed_on():
     def script(payload: Any) -> Reply:
         return Reply(exitCode=0, stdout=f"{payload.stage} {payload.chunkIndex} {payload.attempt}")

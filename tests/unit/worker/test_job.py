@@ -6,7 +6,8 @@ import pytest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.commits import committed, read_job
-from helios_worker.jobs.layout import manifest_key
+from helios_worker.jobs.identity import job_bytes
+from helios_worker.jobs.layout import job_key, manifest_key
 from helios_worker.jobs.spec import Chunk, JobSpec, chunk_key
 from tests.unit.worker.builders import ENGINE, chunks, encoder, film, job, manifest
 
@@ -151,9 +152,10 @@ UPSTREAM = {
 
 def test_a_job_is_found_by_its_url(tmp_path):
     store = ArtifactStore(tmp_path.as_uri())
-    store.put("jobs/1/job.json", as_json(job(0, 60, 120)))
-    found_in, found = read_job(f"{tmp_path.as_uri()}/jobs/1/job.json")
-    assert found == job(0, 60, 120)
+    planned = job(0, 60, 120)
+    store.put(job_key(planned.id), job_bytes(planned))
+    found_in, found = read_job(f"{tmp_path.as_uri()}/{job_key(planned.id)}")
+    assert found == planned
     assert found_in.url == store.url
 
 

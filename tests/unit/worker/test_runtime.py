@@ -14,7 +14,7 @@ from helios_crds.wire import ExitCode, Payload
 from helios_worker.errors import ResourceError
 from helios_worker.runtime import WorkerRuntime
 
-CHUNK = Payload(jobPath="x")
+CHUNK = Payload(jobPath="x", chunkIndex=0)
 
 
 @pytest.fixture

@@ -2,9 +2,14 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from pydantic import StringConstraints
+
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+NoneOrSha256 = Annotated[str, StringConstraints(pattern="^([0-9a-f]{64})?$")]
+"""Digests that a file names, and that become parts of keys. The second may be empty."""
 
 
 def file_digest(path: Path) -> str:

@@ -12,7 +12,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_worker.artifacts.blobs import blob_key
-from helios_worker.artifacts.digests import json_digest
+from helios_worker.artifacts.digests import NoneOrSha256, json_digest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import CorruptArtifact
 
@@ -28,7 +28,7 @@ class RecordedResponse(BaseModel):
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
-    body: str = ""
+    body: NoneOrSha256 = ""
 
 
 class Recording(BaseModel):

@@ -8,12 +8,14 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Annotated, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
+from helios_crds.paths import stays_inside
 from helios_worker.artifacts.blobs import BLOBS, blob_key
-from helios_worker.artifacts.digests import file_digest, json_digest
+from helios_worker.artifacts.digests import Sha256, file_digest, json_digest
 from helios_worker.artifacts.errors import StoreError
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import CorruptArtifact, HeliosError, UserError
@@ -21,10 +23,18 @@ from helios_worker.errors import CorruptArtifact, HeliosError, UserError
 MAX_FILES = 20_000
 MAX_BYTES = 4 << 30
 SKIPPED_FOLDERS = frozenset({"__pycache__"})
+KERNEL_FOLDERS = (Path("/proc"), Path("/sys"))
+"""Their files show what the machine does, secrets of this process among it, and belong to no composition."""
 
 
 class UnsteadyFile(HeliosError):
     """A file of the composition disappeared, changed or could not be read while the snapshot was taken."""
+
+
+def _inside(path: str) -> str:
+    if not stays_inside(path):
+        raise ValueError("a path leads out of the composition")
+    return path
 
 
 class Snapshot(BaseModel):
@@ -33,7 +43,13 @@ class Snapshot(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     entry: str
-    files: dict[str, str]
+    files: dict[Annotated[str, AfterValidator(_inside)], Sha256]
+
+    @model_validator(mode="after")
+    def _has_its_page(self) -> Self:
+        if self.entry not in self.files:
+            raise ValueError("its page is none of its files")
+        return self
 
     @property
     def digest(self) -> str:
@@ -54,17 +70,22 @@ def take_snapshot(
     page: the page's file. folder: the composition's folder, which holds the page; by default the page's own folder.
     exclude: files and folders that do not belong to the composition, such as the output.
 
-    Hidden files are left out, unless the page itself is one. Symbolic links are followed within the folder only;
-    the page may be a link to anywhere.
+    Hidden files are left out, unless the page itself is one. Symbolic links are followed within the folder only; a page
+    that is named by itself, without a folder, may be a link to anywhere. Only regular files are read.
 
     Raises:
-        UserError: the page is missing, or its folder holds more than a composition should.
+        UserError: the page is missing or lies elsewhere, or its folder holds more than a composition should.
         UnsteadyFile: a file disappeared or changed meanwhile, or cannot be read.
     """
-    if not page.is_file():
-        raise UserError(f"there is no page {page}", remedy="name an HTML file, or a folder with an index.html")
     top = folder or page.parent
     root, entry = top.resolve(), page.relative_to(top)
+    if folder is not None and not (stays_inside(str(entry)) and page.resolve().is_relative_to(root)):
+        raise UserError(
+            f"the page {entry} does not lie in the composition's folder {folder}",
+            remedy="name a page within it, that is no link to another place",
+        )
+    if not page.is_file() or _is_of_the_kernel(page.resolve()):
+        raise UserError(f"there is no page {page}", remedy="name an HTML file, or a folder with an index.html")
     excluded = {item.resolve() for item in exclude}
     if page.resolve() in excluded:
         raise UserError(f"the output would overwrite the page {page}", remedy="choose another output")
@@ -151,12 +172,22 @@ def _unsteady(path: Path, error: OSError) -> HeliosError:
     )
 
 
+def _is_of_the_kernel(path: Path) -> bool:
+    """path: resolved."""
+    return any(path.is_relative_to(folder) for folder in KERNEL_FOLDERS)
+
+
 def _walk(root: Path, exclude: set[Path]) -> Iterator[Path]:
     """The files of a folder, in order."""
 
     def is_wanted(path: Path) -> bool:
         target = path.resolve()
-        return not path.name.startswith(".") and target not in exclude and target.is_relative_to(root)
+        return (
+            not path.name.startswith(".")
+            and target not in exclude
+            and target.is_relative_to(root)
+            and not _is_of_the_kernel(target)
+        )
 
     def goes_round(path: Path) -> bool:
         return path.is_symlink() and path.resolve() in {around.resolve() for around in path.parents}

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import orjson
 
 from helios_crds.wire import ExitCode, Reply
-from helios_worker.artifacts.allowed_stores import AllowedStores
+from helios_worker.artifacts.allowed_stores import UNSET, AllowedStores
 from helios_worker.entrypoints.payloads import BadPayload, payload_of
 from helios_worker.entrypoints.supervised_worker import SupervisedWorker
 from helios_worker.runtime import Worker, WorkerRuntime
@@ -40,7 +40,7 @@ class Context(Protocol):
         ...
 
 
-Handler = Callable[[Any, Context], dict[str, Any]]
+Handler = Callable[[Any, Context | None], dict[str, Any]]
 
 
 def create_aws_handler(
@@ -53,15 +53,20 @@ def create_aws_handler(
     workspace_dir: where temporary files go.
     lanes: browsers per chunk; by default one for each processor.
 
+    Whoever may invoke the function uses its rights, so only the stores in HELIOS_ALLOWED_STORES are used, and none
+    where it is not set. A context of None is one that knows no deadline.
+
     The handler never raises. It returns {"statusCode", "body"}, where body is JSON text. After a stage that is
     {exitCode, output, stderr, result?}, with status 200 for exit code 0 and 500 for any other. Otherwise it is
     {message}, with status 400 for an event that is not a payload and 500 for a defect of ours.
 
     Raises:
-        HeliosError: there is no browser, or it does not start.
+        HeliosError: there is no browser, or it does not start; HELIOS_ALLOWED_STORES is not a list of stores.
         OSError: workspace_dir cannot be written to.
     """
-    allowed = AllowedStores.from_environment()
+    allowed = AllowedStores.from_environment(serves_strangers=True)
+    if allowed.allows_nothing:
+        log.error(UNSET)
 
     def make_worker() -> Worker:
         return WorkerRuntime(workspace_dir, lanes=lanes, allowed_stores=allowed)
@@ -72,20 +77,26 @@ def create_aws_handler(
 def handler_of(worker: SupervisedWorker) -> Handler:
     """The handler that passes events to a worker."""
 
-    def handler(event: Any, context: Context) -> dict[str, Any]:
+    def handler(event: Any, context: Context | None) -> dict[str, Any]:
         try:
             payload = payload_of(event)
         except BadPayload as error:
             return _response(400, {"message": str(error)})
         try:
             with _stopped_by_sigterm(worker):
-                reply = worker.ask(payload, seconds=context.get_remaining_time_in_millis() / 1000)
+                reply = worker.ask(payload, seconds=_remaining(context))
             return _response(200 if reply.exitCode == ExitCode.DONE else 500, _body(reply))
         except Exception as error:
             log.exception("the worker failed")
             return _response(500, {"message": f"{type(error).__name__}: {error}"[:500]})
 
     return handler
+
+
+def _remaining(context: Context | None) -> float | None:
+    """Seconds until the function is killed; None where the caller, which is not Lambda, knows of no deadline."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return None if remaining is None else float(remaining()) / 1000
 
 
 def run(workspace: str, lanes: int | None) -> int:

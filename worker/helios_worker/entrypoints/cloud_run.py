@@ -24,7 +24,8 @@ from typing import Any, NoReturn
 import orjson
 
 from helios_crds.wire import ExitCode
-from helios_worker.artifacts.allowed_stores import AllowedStores
+from helios_worker.artifacts.allowed_stores import UNSET, AllowedStores
+from helios_worker.entrypoints.allowed_hosts import REFUSED_HOST, AllowedHosts
 from helios_worker.entrypoints.http_server import BODY_BYTES, Server
 from helios_worker.entrypoints.payloads import BadPayload, payload_in
 from helios_worker.entrypoints.supervised_worker import SupervisedWorker
@@ -54,11 +55,19 @@ HttpResponse = tuple[HTTPStatus, dict[str, Any]]
 class CloudRunServer:
     """Workers behind an HTTP server.
 
-    port: where it listens. workers: one for each render at a time.
+    port: where it listens. workers: one for each render at a time. hosts: names that requests may address it by.
     seconds: how long a stage may take; None for no limit.
     """
 
-    def __init__(self, workers: list[SupervisedWorker], *, host: str, port: int, seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        workers: list[SupervisedWorker],
+        *,
+        host: str,
+        port: int,
+        hosts: AllowedHosts,
+        seconds: float | None = None,
+    ) -> None:
         """Binds the port.
 
         Raises:
@@ -67,6 +76,7 @@ class CloudRunServer:
         self._workers = workers
         self._free = list(workers)
         self._lock = threading.Lock()
+        self._hosts = hosts
         self._seconds = seconds
         self._stopping = False
         self._server = Server(self._application, host=host, port=port, threads=len(workers) + REFUSING_THREADS)
@@ -121,6 +131,8 @@ class CloudRunServer:
 
     def _answer(self, environ: dict[str, Any]) -> HttpResponse:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if not self._hosts.allow(environ.get("HTTP_HOST")):
+            return _refused(HTTPStatus.MISDIRECTED_REQUEST, REFUSED_HOST)
         if path in HEALTH:
             return self._health() if method in ("GET", "HEAD") else _refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET only")
         if path != "/":
@@ -189,10 +201,14 @@ def create_cloud_run_server(
         best. None for no limit.
 
     Raises:
-        HeliosError: there is no browser, or it does not start; the port is invalid or taken.
+        HeliosError: there is no browser, or it does not start; the port is invalid or taken; HELIOS_ALLOWED_STORES or
+            HELIOS_ALLOWED_HOSTS cannot be read.
         OSError: workspace_dir cannot be written to.
     """
-    allowed = AllowedStores.from_environment()
+    allowed = AllowedStores.from_environment(serves_strangers=True)
+    if allowed.allows_nothing:
+        log.error(UNSET)
+    hosts = AllowedHosts.from_environment()
     share = lanes or max(1, cpu_count() // concurrency)
 
     def make_worker() -> Worker:
@@ -201,7 +217,7 @@ def create_cloud_run_server(
     listen = _port_of(os.environ) if port is None else port
     workers = _supervised_workers(make_worker, concurrency)
     try:
-        return CloudRunServer(workers, host=host, port=listen, seconds=seconds)
+        return CloudRunServer(workers, host=host, port=listen, hosts=hosts, seconds=seconds)
     except OSError as error:
         for worker in workers:
             worker.close(CLOSE_SECONDS)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
+from helios_crds.request import RenderRequest
 from helios_crds.text import one_line
 from helios_crds.wire import Payload
 
@@ -21,7 +23,7 @@ def payload_of(value: Any) -> Payload:
         BadPayload: it is not a payload.
     """
     try:
-        return Payload.model_validate(value)
+        return _with_its_request(Payload.model_validate(value))
     except ValidationError as error:
         raise BadPayload(problem(error)) from None
 
@@ -33,9 +35,21 @@ def payload_in(data: bytes) -> Payload:
         BadPayload: it is not a payload.
     """
     try:
-        return Payload.model_validate_json(data)
+        return _with_its_request(Payload.model_validate_json(data))
     except ValidationError as error:
         raise BadPayload(problem(error)) from None
+
+
+def _with_its_request(payload: Payload) -> Payload:
+    """The payload, after a look at the request that it brings: what is wrong in it is the caller's mistake, too."""
+    if payload.request is not None:
+        try:
+            RenderRequest.model_validate_json(orjson.dumps(payload.request))
+        except ValidationError as error:
+            raise BadPayload(f"bad payload: request: {problem(error).removeprefix('bad payload: ')}") from None
+        except orjson.JSONEncodeError as error:
+            raise BadPayload(f"bad payload: request: {error}") from None
+    return payload
 
 
 def problem(error: ValidationError) -> str:

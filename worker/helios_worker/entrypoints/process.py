@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 import orjson
 
 from helios_crds.wire import ExitCode, Reply, Stage
+from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.artifacts.credentials import adopt_secret
 from helios_worker.entrypoints.bounds import EXACT, bounded_facts
 from helios_worker.entrypoints.payloads import BadPayload, payload_in, payload_of
@@ -85,25 +86,28 @@ def answer(options: argparse.Namespace) -> Reply:
         )
     except BadPayload as error:
         return refusal(error)
-    if payload.stage is Stage.PLAN and options.request is not None:
-        try:
-            keep_request(payload.jobPath, options.request, options.props)
-        except HeliosError as error:
-            return Reply(exitCode=error.exit_code, stderr=str(error))
-    runtime = WorkerRuntime(options.workspace, lanes=options.lanes, allow_commands=options.allow_commands)
+    try:
+        allowed = AllowedStores.from_environment()
+        if payload.stage is Stage.PLAN and options.request is not None:
+            keep_request(payload.jobPath, options.request, options.props, allowed)
+    except HeliosError as error:
+        return Reply(exitCode=error.exit_code, stderr=str(error), result={"error": type(error).__name__})
+    runtime = WorkerRuntime(
+        options.workspace, lanes=options.lanes, allow_commands=options.allow_commands, allowed_stores=allowed
+    )
     try:
         return runtime.process(payload)
     finally:
         runtime.close()
 
 
-def keep_request(url: str, file: Path, props: Sequence[Path]) -> None:
+def keep_request(url: str, file: Path, props: Sequence[Path], allowed: AllowedStores) -> None:
     """Stores a request, which a pod brings as a file, where the plan reads it.
 
     props: JSON files whose fields are added to the composition's props; a later one wins, the request's own over all.
 
     Raises:
-        UserError: one of the files cannot be read, or is not a JSON object.
+        UserError: one of the files cannot be read, or is not a JSON object; the store is not allowed.
     """
     from helios_worker.artifacts.store import ArtifactStore
     from helios_worker.artifacts.urls import split_url
@@ -116,6 +120,7 @@ def keep_request(url: str, file: Path, props: Sequence[Path]) -> None:
         composition = request.setdefault("composition", {})
         composition["props"] = merged | (composition.get("props") or {})
     root, key = split_url(url, "requests/")
+    allowed.check(root, "the artifact store")
     ArtifactStore(root).put(key, orjson.dumps(request))
 
 

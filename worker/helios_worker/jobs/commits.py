@@ -5,8 +5,13 @@ from pydantic import ValidationError
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_url
 from helios_worker.errors import CorruptArtifact
+from helios_worker.jobs.identity import altered
 from helios_worker.jobs.layout import manifest_key, segment_key
 from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
+
+
+class AlteredJob(CorruptArtifact):
+    """A job.json is not what its ID stands for: altered, misplaced, or written by another version of this package."""
 
 
 def committed(store: ArtifactStore, chunk: Chunk) -> Manifest | None:
@@ -39,8 +44,11 @@ def _is_about(manifest: Manifest, chunk: Chunk) -> bool:
 def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
     """The job at a URL and the store it lies in.
 
+    A job of this package is proven by its ID. One of upstream Helios has none that could be: only its commands can run,
+    where commands are allowed.
+
     Raises:
-        CorruptArtifact: there is no such job, or it is not a job.
+        CorruptArtifact: there is no such job, it is not a job, or it is not the one that its key names.
     """
     root, key = split_url(job_path, "jobs/")
     store = ArtifactStore(root)
@@ -48,10 +56,13 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
     if data is None:
         raise CorruptArtifact(f"there is no job at {job_path}", remedy="plan it again")
     try:
-        return store, JobSpec.model_validate_json(data)
+        job = JobSpec.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         field = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
         raise CorruptArtifact(
             f"{job_path} is not a job: {field}{first['msg']}", remedy="remove it and plan it again"
         ) from error
+    if job.helios is not None and (problem := altered(job, data, key)):
+        raise AlteredJob(f"{job_path} is not believed: {problem}", remedy="plan it again")
+    return store, job

@@ -5,15 +5,21 @@ that upstream Helios made, whose chunks carry a `command`, is a JobSpec with `he
 """
 
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from helios_worker.artifacts.digests import json_digest
+from helios_crds.addresses import is_web
+from helios_crds.paths import stays_inside
+from helios_crds.request import MAX_CHUNKS
+from helios_worker.artifacts.digests import NoneOrSha256, Sha256, json_digest
 from helios_worker.encode.video.settings import EncoderSettings
 from helios_worker.errors import CorruptArtifact
 
-JOB_FORMAT = 1
+JOB_FORMAT = 2
+"""Of job.json. Since 2 a job's ID is the digest of its content."""
+CHUNK_FORMAT = 1
+"""Of segments: part of every cache key."""
 
 
 class _Model(BaseModel):
@@ -36,12 +42,12 @@ class Chunk(_Model):
     key: the chunk's cache key; see chunk_key. cost: estimated seconds of work on one processor.
     """
 
-    id: int
-    startFrame: int
-    frameCount: int
+    id: int = Field(ge=0)
+    startFrame: int = Field(ge=0)
+    frameCount: int = Field(ge=1)
     outputFile: str
     command: str | None = None
-    key: str = ""
+    key: Annotated[str, StringConstraints(pattern="^[0-9a-z]{0,64}$")] = ""
     cost: float | None = None
 
     @property
@@ -60,6 +66,18 @@ class Engine(_Model):
     cpu: str
 
 
+def _checked_entry(entry: str) -> str:
+    if entry and not stays_inside(entry):
+        raise ValueError("leads out of the composition")
+    return entry
+
+
+def _checked_url(url: str) -> str:
+    if url and not is_web(url):
+        raise ValueError("is none of the web: only http:// and https:// addresses are opened")
+    return url
+
+
 class FilmSpec(_Model):
     """Everything that shapes the frames; its digest is the job's.
 
@@ -69,10 +87,10 @@ class FilmSpec(_Model):
     first, end: the frames rendered, of a film of `frames`.
     """
 
-    snapshot: str = ""
-    entry: str = "index.html"
-    url: str = ""
-    recording: str = ""
+    snapshot: NoneOrSha256 = ""
+    entry: Annotated[str, AfterValidator(_checked_entry)] = "index.html"
+    url: Annotated[str, AfterValidator(_checked_url)] = ""
+    recording: NoneOrSha256 = ""
     props: Any = None
     seed: int = 0
     frames: int
@@ -99,7 +117,7 @@ class HeliosJob(_Model):
     """
 
     format: int = JOB_FORMAT
-    plan: str = ""
+    plan: NoneOrSha256 = ""
     engine: Engine
     film: FilmSpec
     frameTimeout: float = 30.0
@@ -115,7 +133,7 @@ class JobSpec(BaseModel):
 
     id: str
     metadata: Metadata
-    chunks: tuple[Chunk, ...] = Field(min_length=1)
+    chunks: tuple[Chunk, ...] = Field(min_length=1, max_length=MAX_CHUNKS)
     mergeCommand: str | None = None
     assetsUrl: str | None = None
     helios: HeliosJob | None = None
@@ -150,7 +168,7 @@ class Manifest(_Model):
     startFrame: int
     frameCount: int
     segment: str
-    sha256: str
+    sha256: Sha256
     bytes: int
     firstPicture: str
     nextPicture: str | None
@@ -168,7 +186,7 @@ def chunk_key(engine: Engine, film: FilmSpec, start: int, count: int) -> str:
     shaping = film.model_dump(mode="json", exclude={"first", "end", "frames"})
     return json_digest(
         {
-            "format": JOB_FORMAT,
+            "format": CHUNK_FORMAT,
             "engine": engine.model_dump(),
             "film": shaping,
             "start": start,

@@ -6,30 +6,32 @@ again, so a film is planned once.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from helios_crds.addresses import is_web
 from helios_crds.request import RenderRequest
 from helios_crds.wire import chunk_bitmap
 from helios_worker.artifacts.blobs import blob_key
 from helios_worker.artifacts.digests import json_digest
 from helios_worker.artifacts.recording import is_whole
-from helios_worker.artifacts.snapshot import load_snapshot, take_snapshot
+from helios_worker.artifacts.snapshot import Snapshot, load_snapshot, take_snapshot
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.messages import plain
-from helios_worker.errors import UserError
+from helios_worker.errors import CorruptArtifact, UserError
+from helios_worker.jobs.identity import disorder, job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
-from helios_worker.jobs.spec import Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Metadata
+from helios_worker.jobs.spec import JOB_FORMAT, Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Metadata
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
-from helios_worker.planning.film import first_guess, open_film
+from helios_worker.planning.film import first_guess, frame_range, open_film
 from helios_worker.planning.seekability import SeekabilityProbe
 from helios_worker.rendering.engine import current_engine
 from helios_worker.rendering.page_settings import open_composition
@@ -37,6 +39,7 @@ from helios_worker.sources.archive import is_archive
 from helios_worker.sources.fetch import fetch_composition, needs_fetching
 
 LIVE_NAMED = 5
+COMMITS = 10
 
 
 class PlanResult(BaseModel):
@@ -67,13 +70,16 @@ async def plan(
         UserError: the request or the page is wrong; the message says what to change.
     """
     engine = await current_engine(browsers)
-    snapshot, url = await resolve(request, store, browsers.scratch, exclude)
+    snapshot, entry, url = await resolve(request, store, browsers.scratch, exclude)
     # A page on the network may have changed since its plan, which only opening it shows.
-    planned = None if url else await asyncio.to_thread(_existing, store, plan_key(plan_id(request, engine, snapshot)))
+    asked = _Asked(request, engine, snapshot, entry, url)
+    key = plan_key(plan_id(request, engine, snapshot))
+    planned = None if url else await asyncio.to_thread(_existing, store, key, asked.is_planned_by)
     if planned is None:
-        planned = await make_plan(request, store, browsers, engine, snapshot, url)
-        planned = await asyncio.to_thread(_commit, store, plan_key(planned.id), planned)
-    job = await asyncio.to_thread(_commit, store, *job_of(planned, request.output))
+        planned = await make_plan(request, store, browsers, engine, snapshot, entry, url)
+        planned = await asyncio.to_thread(_commit, store, plan_key(planned.id), planned, asked.is_planned_by)
+    job = job_of(planned, request.output)
+    job = await asyncio.to_thread(_commit, store, job_key(job.id), job, job.__eq__)
     cached = await asyncio.to_thread(stored_chunks, store, job.chunks)
     film = job.ours.film
     return PlanResult(
@@ -89,33 +95,36 @@ async def plan(
 
 async def resolve(
     request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: Iterable[Path]
-) -> tuple[str, str]:
-    """The digest of the composition's snapshot, or the address of a page on the network; the other is "".
+) -> tuple[str, str, str]:
+    """The digest of the composition's snapshot, its page, and the address of a page on the network.
+
+    What there is not is "".
 
     Raises:
         UserError: the composition's URL has an unknown scheme.
     """
     url = request.composition.url
     if needs_fetching(url) or local_path(url) is not None:
-        return await asyncio.to_thread(_snapshot, request, store, scratch, frozenset(exclude)), ""
-    if url.startswith(("http://", "https://")):
-        return "", url
+        snapshot = await asyncio.to_thread(_snapshot, request, store, scratch, frozenset(exclude))
+        return snapshot.digest, snapshot.entry, ""
+    if is_web(url):
+        return "", "", url
     raise UserError(
         f"{url}: sources are pages, folders and archives, in files, in buckets and at http:// and https:// addresses",
         remedy="check the address",
     )
 
 
-def _snapshot(request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: frozenset[Path]) -> str:
-    """The digest of the snapshot of a composition that is a local file or can be fetched."""
+def _snapshot(request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: frozenset[Path]) -> Snapshot:
+    """The snapshot of a composition that is a local file or can be fetched."""
     url, entry = request.composition.url, request.composition.entry
     path = local_path(url)
     if path is not None and not is_archive(url):
         page, folder = (path / entry, path) if path.is_dir() else (path, None)
-        return take_snapshot(store, page, folder=folder, exclude=exclude).digest
+        return take_snapshot(store, page, folder=folder, exclude=exclude)
     with TemporaryDirectory(prefix="helios-source-", dir=scratch) as place:
         page, folder = fetch_composition(url, entry, Path(place), exclude=[store.url, request.output or store.url])
-        return take_snapshot(store, page, folder=folder).digest
+        return take_snapshot(store, page, folder=folder)
 
 
 def plan_id(request: RenderRequest, engine: Engine, content: str) -> str:
@@ -127,15 +136,50 @@ def plan_id(request: RenderRequest, engine: Engine, content: str) -> str:
     return json_digest({"asked": asked, "content": content, "engine": engine.model_dump()})
 
 
-def job_of(planned: JobSpec, output: str | None) -> tuple[str, JobSpec]:
-    """The key and the job of a plan with an output, which the stitch reads there.
+def job_of(planned: JobSpec, output: str | None) -> JobSpec:
+    """The job of a plan with an output, which the stitch reads there.
 
     Chunks are cut by measured costs, which are never the same twice. All outputs of one film therefore use the chunks
     of the first plan.
     """
-    job_id = json_digest({"plan": planned.id, "output": output})[:20]
-    ours = planned.ours.model_copy(update={"plan": planned.id, "output": output})
-    return job_key(job_id), planned.model_copy(update={"id": job_id, "helios": ours})
+    ours = planned.ours.model_copy(update={"format": JOB_FORMAT, "plan": planned.id, "output": output})
+    return with_own_id(planned.model_copy(update={"helios": ours}))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a film's plan must say, whoever wrote it: the store may have been written to by others."""
+
+    request: RenderRequest
+    engine: Engine
+    snapshot: str
+    entry: str
+    url: str
+
+    def is_planned_by(self, planned: JobSpec) -> bool:
+        """Whether a plan is one of this film: of its files or address, its request and its engine."""
+        if planned.helios is None:
+            return False
+        ours, film, asked = planned.helios, planned.helios.film, self.request
+        page, video, content = asked.composition, asked.video, json_digest([self.url, film.recording])
+        given = {"width": film.encoder.width, "height": film.encoder.height, "frames": film.frames}
+        try:
+            encoder = encoder_settings(asked, film.encoder.width, film.encoder.height, film.encoder.fps)
+            frames = frame_range(video, film.encoder.fps, film.frames)
+        except UserError:
+            return False
+        return (
+            planned.id == plan_id(asked, self.engine, content if self.url else self.snapshot)
+            and (film.snapshot, film.entry, film.url) == (self.snapshot, self.entry, self.url)
+            and (film.props, film.seed, film.page_errors) == (page.props, page.seed, page.pageErrors)
+            and page.seeking in ("Auto", "Stateful" if film.stateful else "Seekable")
+            and (film.capture, film.quality, film.encoder) == (video.capture, video.quality, encoder)
+            and all(getattr(video, name) in (None, value) for name, value in given.items())
+            and video.fps in (None, str(film.encoder.fps))
+            and (film.first, film.end) == frames
+            and (ours.engine, ours.frameTimeout, ours.plan, ours.output) == (self.engine, asked.frameTimeout, "", None)
+            and not disorder(planned)
+        )
 
 
 async def make_plan(
@@ -144,12 +188,13 @@ async def make_plan(
     browsers: BrowserPool,
     engine: Engine,
     snapshot: str,
+    entry: str,
     url: str,
 ) -> JobSpec:
     """Opens the page, decides the film and cuts it into chunks. The job has no output yet."""
     draft = FilmSpec(
         snapshot=snapshot,
-        entry=(await asyncio.to_thread(load_snapshot, store, snapshot)).entry if snapshot else "",
+        entry=entry,
         url=url,
         props=request.composition.props,
         seed=request.composition.seed,
@@ -218,17 +263,26 @@ def live_warnings(requests: list[str]) -> list[str]:
     return [f"not recorded, so each chunk sends these requests itself and must get the same answers: {named}{more}"]
 
 
-def _commit(store: ArtifactStore, key: str, job: JobSpec) -> JobSpec:
-    """Writes a job unless there is one. Returns the job that holds."""
-    data = orjson.dumps(job.model_dump(mode="json", exclude_none=True), option=orjson.OPT_INDENT_2)
-    while not store.create(key, data):
-        theirs = _existing(store, key)
+def _commit(store: ArtifactStore, key: str, job: JobSpec, is_right: Callable[[JobSpec], bool]) -> JobSpec:
+    """Writes a job unless there is one. Returns the job that holds.
+
+    is_right: whether a job that is there is the one that belongs there.
+
+    Raises:
+        CorruptArtifact: somebody keeps writing another one.
+    """
+    data = job_bytes(job)
+    for _ in range(COMMITS):
+        if store.create(key, data):
+            return job
+        theirs = _existing(store, key, is_right)
         if theirs is not None:
             return theirs
-    return job
+    raise CorruptArtifact(f"{store.url}{key} keeps being altered", remedy="find out who writes there")
 
 
-def _existing(store: ArtifactStore, key: str) -> JobSpec | None:
+def _existing(store: ArtifactStore, key: str, is_right: Callable[[JobSpec], bool]) -> JobSpec | None:
+    """The job that is there. One that does not belong there is removed, or it would keep the right one out."""
     data = store.get(key)
     if data is None:
         return None
@@ -236,11 +290,15 @@ def _existing(store: ArtifactStore, key: str) -> JobSpec | None:
         job = JobSpec.model_validate_json(data)
     except ValidationError:
         job = None
-    recording = job.helios.film.recording if job is not None and job.helios is not None else ""
-    if job is None or (recording and not is_whole(store, recording)):
+    if job is None or not is_right(job) or not _has_its_recording(store, job):
         store.delete(key)
         return None
     return job
+
+
+def _has_its_recording(store: ArtifactStore, job: JobSpec) -> bool:
+    recording = job.ours.film.recording
+    return not recording or is_whole(store, recording)
 
 
 async def _page_text(store: ArtifactStore, snapshot: str) -> str:

@@ -14,7 +14,7 @@ from helios_worker.artifacts.recording import load_recording
 from helios_worker.artifacts.snapshot import Snapshot, load_snapshot
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.content.recorder import Recorder
-from helios_worker.capture.content.site import Locate, Site
+from helios_worker.capture.content.site import Locate, Site, path_in_url
 from helios_worker.errors import HeliosError
 
 
@@ -114,7 +114,7 @@ class Compositions:
             await self._site.start()
             files = await asyncio.to_thread(load_snapshot, store, snapshot)
             name = snapshot[:20]
-            composition = OpenComposition(self._site.address(name) + entry, store, self._blobs)
+            composition = OpenComposition(self._site.address(name) + path_in_url(entry), store, self._blobs)
             self._site.mount(name, locator(store, files, self._blobs), composition.note_fault)
         if recording:
             await composition.replay(recording)

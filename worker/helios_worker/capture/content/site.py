@@ -14,7 +14,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.errors import HeliosError
@@ -170,6 +170,15 @@ def _part(header: str | None, size: int) -> tuple[int, int] | None:
     else:
         first, end = int(match[1]), min(int(match[2] or size) + 1, size)
     return (first, end) if first < end else None
+
+
+def path_in_url(path: str) -> str:
+    r"""A path as it stands in an address, so that the browser asks for this very file; as browsers write it themselves.
+
+    >>> path_in_url("a b/100%25 #1?.html"), path_in_url("a(1),b!.html")
+    ('a%20b/100%2525%20%231%3F.html', 'a(1),b!.html')
+    """
+    return quote(path, safe="/!$&'()*+,;=:@~|[]")
 
 
 def content_type(path: str) -> str:

@@ -1,0 +1,66 @@
+"""What a job.json may be believed for: its ID is the digest of all else that it says, and is part of its key.
+
+Whoever has the ID of a job, from a plan or from a caller, therefore knows its film, its chunks and its output, whoever
+can write to the store. A film's plan lies under the digest of its request, so it is compared with that request instead
+(`stages/plan.py`).
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import orjson
+
+from helios_worker.artifacts.digests import json_digest
+from helios_worker.jobs.layout import job_key
+from helios_worker.jobs.spec import JOB_FORMAT, JobSpec, chunk_key
+
+ID_CHARACTERS = 40
+
+
+def job_bytes(job: JobSpec) -> bytes:
+    """job.json."""
+    return orjson.dumps(_content(job), option=orjson.OPT_INDENT_2)
+
+
+def with_own_id(job: JobSpec) -> JobSpec:
+    """The job with the ID that its content has."""
+    return job.model_copy(update={"id": _id(_content(job))})
+
+
+def altered(job: JobSpec, data: bytes, key: str) -> str:
+    """What shows that a job of this package is not what its ID stands for; "" where nothing does.
+
+    data: job.json. key: where it lies.
+    """
+    if job.ours.format != JOB_FORMAT:
+        return f"it has format {job.ours.format}, of another version of this package"
+    if job_key(job.id) != key:
+        return f"it is job {job.id[:64]}"
+    if _id(orjson.loads(data)) != job.id:
+        return "its ID is not the digest of its content"
+    return disorder(job)
+
+
+def disorder(job: JobSpec) -> str:
+    """What is wrong with a job's chunks; "" where they cover its frames one after the other."""
+    film, chunks = job.ours.film, job.chunks
+    whole = chunks[0].startFrame == film.first and chunks[-1].end == film.end <= film.frames
+    follow = all(before.end == after.startFrame for before, after in pairwise(chunks))
+    if not (whole and follow and all(chunk.id == place for place, chunk in enumerate(chunks))):
+        return "its chunks do not cover its film"
+    return ""
+
+
+def is_forged(job: JobSpec, index: int) -> bool:
+    """Whether a chunk has the cache key of other frames, under which its own would be found."""
+    chunk = job.chunks[index]
+    return chunk.key != chunk_key(job.ours.engine, job.ours.film, chunk.startFrame, chunk.frameCount)
+
+
+def _content(job: JobSpec) -> dict[str, Any]:
+    return job.model_dump(mode="json", exclude_none=True)
+
+
+def _id(content: Mapping[str, Any]) -> str:
+    return json_digest({name: value for name, value in content.items() if name != "id"})[:ID_CHARACTERS]
