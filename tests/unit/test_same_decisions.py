@@ -181,7 +181,7 @@ def _render_job(history: History, targets: list[str]) -> ObservedJob:
         "parallelism": sum(slots for slots, _ in history.targets.values()),
         "retries": {"perChunk": RETRIES, "total": 200},
     }
-    spec = RenderJobSpec.model_validate({"composition": {"url": "s3://artifacts/page/"}, "execution": execution})
+    spec = RenderJobSpec.model_validate({"composition": {"url": "s3://artifacts/films/page/"}, "execution": execution})
     job_id, chunks = "ab" * 10, history.chunks
     plan = PlanStatus(jobPath=job_path(STORE, job_id), jobId=job_id, frames=chunks, chunks=chunks)
     status = RenderJobStatus(plan=plan, chunkMap="." * chunks, startTime=START)

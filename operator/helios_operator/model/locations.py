@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from helios_crds.addresses import ARTIFACT_FOLDERS, InvalidAddress, StoreAddress, is_artifact, is_web
+from helios_crds.addresses import InvalidAddress, StoreAddress, is_artifact, is_web
 from helios_crds.mapping import COMPOSITION_URL
 from helios_crds.rendertarget import NAMESPACE, RenderTargetSpec
 from helios_operator.model.areas import Areas, NotYours
@@ -28,7 +28,7 @@ def places_of(job: ObservedJob, targets: Mapping[str, RenderTargetSpec], config:
     if (recorded := _recorded(job)) is not None and recorded != store.folder:
         if recorded == written and areas.is_shared(StoreAddress.parse(written)):
             output = job.spec.output.url if job.spec.output is not None else _default_output(written, job)
-            return Places(written, output, is_flat=True)
+            return Places(written, output)
         if _belongs(recorded, job, areas):
             store = StoreAddress.parse(recorded)
     if job.spec.output is None:
@@ -58,12 +58,8 @@ def foreign_source(url: str, job: ObservedJob, areas: Areas) -> str:
 
 
 def allowed_in_pod(job: ObservedJob, places: Places) -> list[str]:
-    """What a pod may read and write in stores: this render's own store, its film and its source, nothing else.
-
-    In a store that namespaces shared before they had folders of their own, only the artifacts' folders.
-    """
-    stores = [f"{places.store}{name}/" for name in sorted(ARTIFACT_FOLDERS)] if places.is_flat else [places.store]
-    return [*stores, places.output, *source_of(job)]
+    """What a pod may read and write in stores: this render's own store, its film and its source, nothing else."""
+    return [places.store, places.output, *source_of(job)]
 
 
 def source_of(job: ObservedJob) -> list[str]:

@@ -49,14 +49,12 @@ class ObservedJob(JobRef):
 class Places:
     """Where a render's files are.
 
-    store, output: URLs of the artifact store, with a trailing slash, and of the film. is_flat: an earlier version
-    planned it in a store in which namespaces had no folders of their own. problem: why the namespace may not use them;
-    "" if it may.
+    store, output: URLs of the artifact store, with a trailing slash, and of the film. problem: why the namespace may not
+    use them; "" if it may.
     """
 
     store: str
     output: str
-    is_flat: bool = False
     problem: str = ""
 
 
