@@ -138,19 +138,14 @@ class _Scheduler:
     def _start_alone(self, ready: Sequence[Work]) -> list[StartAttempt]:
         """Starts the plan or the stitch on the target where it was tried least often, the preferred one of equals.
 
-        The target must be able to run it, and must have a free slot if it runs outside of the cluster. On a Kubernetes
-        target only chunks need slots.
+        The target must be able to run it, and must have a free slot.
         """
         if not ready:
             return []
         (work,) = ready
         budget = self.budget
         excluded = budget.priced if budget is not None and budget.affordable == 0 else frozenset[str]()
-        able = [
-            name
-            for name in self._eligible.targets[work.stage]
-            if name not in excluded and self._has_slot(name)
-        ]
+        able = [name for name in self._eligible.targets[work.stage] if name not in excluded and self._has_slot(name)]
         times = self.readiness.tried(work).times
         return [self.readiness.start(work, min(able, key=lambda name: times.get(name, 0)))] if able else []
 
