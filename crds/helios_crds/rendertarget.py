@@ -323,7 +323,7 @@ class RenderTargetSpec(ApiModel):
         default=100,
         ge=1,
         le=100_000,
-        description="Most chunks that the target renders at once, of all RenderJobs together.",
+        description="Most plans, chunks and stitches that run on the target at once, of all RenderJobs together.",
     )
     allowedNamespaces: list[NamespaceName] = Field(
         default=["*"],
@@ -355,7 +355,7 @@ class RenderTargetSpec(ApiModel):
     )
     allowCommands: bool = Field(
         default=False,
-        description="Whether pods may run the commands in the chunks of a jobSpec. They run with the rights of the pod.",
+        description="Whether pods may run the commands in the chunks of a jobSpec, with the rights of the pod.",
     )
     price: TargetPrice | None = Field(default=None, description="What running chunks there costs.")
 

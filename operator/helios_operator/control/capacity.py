@@ -1,4 +1,4 @@
-"""Slots on every target, for plans, chunks and stitches: which RenderJobs hold them, their fair shares, and which to wake for free slots.
+"""Slots on every target, for plans, chunks and stitches: who holds them, fair shares, and whom to wake for free slots.
 
 `FairShare` updates its queues as demands change, so one share does not cost a walk over all RenderJobs. Its result
 equals that of `shares` over all demands.
@@ -47,7 +47,10 @@ class Capacity:
     def of(
         self, job: ObservedJob, targets: Mapping[str, RenderTargetSpec], attempts: Iterable[Attempt], invoked: Invoked
     ) -> Mapping[str, TargetCapacity]:
-        """The capacity for a RenderJob of each target that it may use. attempts: its Jobs. invoked: observed with its `limits`."""
+        """The capacity for a RenderJob of each target that it may use.
+
+        attempts: its Jobs. invoked: observed with its `limits`.
+        """
         held = Counter(attempt.target for attempt in (*attempts, *invoked.attempts) if holds_slot(attempt))
         capacity = {}
         for name, limit in self.limits(job, targets).items():

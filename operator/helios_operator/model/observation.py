@@ -49,8 +49,8 @@ class ObservedJob(JobRef):
 class Places:
     """Where a render's files are.
 
-    store, output: URLs of the artifact store, with a trailing slash, and of the film. problem: why the namespace may not
-    use them; "" if it may.
+    store, output: URLs of the artifact store, with a trailing slash, and of the film.
+    problem: why the namespace may not use them; "" if it may.
     """
 
     store: str

@@ -131,7 +131,7 @@ def test_an_altered_command_does_not_run(cluster: Cluster):
 WRITE = (
     "import av,sys;c=av.open(sys.argv[1],'w');s=c.add_stream('mpeg4',30);s.width=s.height=32;"
     "f=av.VideoFrame(32,32,'yuv420p');"
-    "[c.mux(s.encode(f)) for _ in range(int(sys.argv[2]))];c.mux(s.encode());c.close()"
+    "[(setattr(f,'pts',n),c.mux(s.encode(f))) for n in range(int(sys.argv[2]))];c.mux(s.encode());c.close()"
 )
 
 

@@ -139,7 +139,7 @@ def _prove(job: JobSpec, data: bytes, request: JobSpecRequest, store: ArtifactSt
     if not is_web(request.jobSpec) and request.jobSpec != store.url + job_key(job.id):
         raise UserError(
             f"the job of {shown(request.jobSpec)} belongs to another store than {shown(store.url)}",
-            remedy=f"plan it with heliosctl plan --artifacts {shown(store.url)}, or set spec.artifacts.url to its store",
+            remedy=f"plan it with --artifacts {shown(store.url)}, or set spec.artifacts.url to its store",
         )
     film = job.ours.film
     try:

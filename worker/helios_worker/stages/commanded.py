@@ -16,7 +16,7 @@ from helios_worker.encode.proof.verify import verify_video
 from helios_worker.errors import UserError
 from helios_worker.jobs.commands import CommandFailed, run_command, run_program
 from helios_worker.jobs.layout import part_key
-from helios_worker.jobs.spec import JobSpec
+from helios_worker.jobs.spec import Chunk, JobSpec
 from helios_worker.stages.stitch import BadChunks, StitchResult, publish
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".ts")
@@ -34,13 +34,7 @@ async def run_chunk(job: JobSpec, index: int, store: ArtifactStore, *, scratch: 
         folder = Path(name)
         (folder / chunk.outputFile).parent.mkdir(parents=True, exist_ok=True)
         result = await run_command(chunk, folder, allowed=allowed)
-        file = folder / chunk.outputFile
-        if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
-            raise CommandFailed(f"chunk {index}: its command succeeded, but did not write {chunk.outputFile}")
-        if file.suffix.lower() in VIDEOS:
-            frames = (await asyncio.to_thread(verify_video, file, decode=False)).frames
-            if frames != chunk.frameCount:
-                raise CommandFailed(f"chunk {index}: {chunk.outputFile} has {frames} frames, not {chunk.frameCount}")
+        file = await asyncio.to_thread(_written, folder, chunk)
         await asyncio.to_thread(store.put, part_key(job.id, index), file)
         return {**result, "frames": chunk.frameCount, "sha256": await asyncio.to_thread(file_digest, file)}
 
@@ -72,13 +66,28 @@ async def merge(job: JobSpec, store: ArtifactStore, output: str, *, scratch: Pat
             raise BadChunks(missing)
         film = folder / job.chunks[0].outputFile
         if job.mergeCommand is not None:
-            before = set(folder.rglob("*"))
+            before = await asyncio.to_thread(_videos, folder)
             await run_program(job.mergeCommand, folder, what="the merge")
-            added = [path for path in set(folder.rglob("*")) - before if path.suffix.lower() in VIDEOS]
-            if len(added) != 1 or added[0].is_symlink():
+            added = await asyncio.to_thread(_videos, folder) - before
+            if len(added) != 1:
                 raise CommandFailed(f"the mergeCommand of the job wrote {len(added)} videos, not one")
             (film,) = added
         return await asyncio.to_thread(_publish, job, film, output)
+
+
+def _written(folder: Path, chunk: Chunk) -> Path:
+    """The file that a chunk's command wrote, with the right number of frames."""
+    file = folder / chunk.outputFile
+    if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
+        raise CommandFailed(f"chunk {chunk.id}: its command succeeded, but did not write {chunk.outputFile}")
+    if file.suffix.lower() in VIDEOS and (frames := verify_video(file, decode=False).frames) != chunk.frameCount:
+        raise CommandFailed(f"chunk {chunk.id}: {chunk.outputFile} has {frames} frames, not {chunk.frameCount}")
+    return file
+
+
+def _videos(folder: Path) -> set[Path]:
+    """The videos in a folder, without links."""
+    return {path for path in folder.rglob("*") if path.suffix.lower() in VIDEOS and not path.is_symlink()}
 
 
 def _publish(job: JobSpec, film: Path, output: str) -> StitchResult:
