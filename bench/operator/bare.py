@@ -23,6 +23,7 @@ from helios_operator.manifests.job import attempt_job
 from helios_operator.manifests.names import SELECTOR
 from helios_operator.model.config import Config, Store
 from helios_operator.model.decision import StartAttempt
+from helios_operator.model.locations import places_of
 from helios_operator.model.observation import ObservedJob
 from helios_operator.model.state import PLAN, STITCH, Work
 
@@ -59,7 +60,8 @@ class BareLoop:
         await self._attempt(job, STITCH)
 
     async def _attempt(self, job: ObservedJob, work: Work) -> None:
-        body = attempt_job(job, StartAttempt(work, 1, self._name), self._target, self._config)
+        places = places_of(job, {self._name: self._target}, self._config)
+        body = attempt_job(job, StartAttempt(work, 1, self._name), self._target, places, self._config)
         del body["metadata"]["ownerReferences"]  # to objects that are not there: they would be collected
         ended = self._ended[f"{job.namespace}/{body['metadata']['name']}"] = asyncio.Event()
         async with self._places:

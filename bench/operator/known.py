@@ -15,12 +15,13 @@ from helios_operator.decide.reconcile import reconcile
 from helios_operator.manifests.job import attempt_job
 from helios_operator.model.config import Config, built_in_targets
 from helios_operator.model.decision import StartAttempt
-from helios_operator.model.observation import Observation, ObservedJob
+from helios_operator.model.observation import Observation, ObservedJob, Places
 from helios_operator.model.state import Work
 from helios_operator.observed.children import Children
 
 LARGEST = 10_000
 TARGETS = built_in_targets()
+PLACES = Places("file:///artifacts/", "file:///artifacts/out/bench.mp4")
 JOB = "0" * 16
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -42,7 +43,7 @@ def render(number: int, chunks: int) -> ObservedJob:
 def as_served(job: ObservedJob, index: int, version: int) -> tuple[str, str]:
     """A chunk's Job and pod as the API server gives them, in JSON."""
     start = StartAttempt(Work(Stage.CHUNK, index), 1, "kubernetes")
-    body = copy.deepcopy(attempt_job(job, start, TARGETS["kubernetes"], Config()))
+    body = copy.deepcopy(attempt_job(job, start, TARGETS["kubernetes"], PLACES, Config()))
     began, ended = (BEGAN + timedelta(seconds=index + more) for more in (0, 40))
     times = {"startTime": _text(began), "completionTime": _text(ended)}
     uid = str(uuid.uuid4())
@@ -107,8 +108,7 @@ def known(chunks: int) -> None:
         attempts=tuple(attempts),
         now=BEGAN + timedelta(days=1),
         targets=TARGETS,
-        store="file:///artifacts/",
-        output="file:///artifacts/out/bench.mp4",
+        places=PLACES,
     )
     decision = reconcile(observation, Config())
     print(f"one look at a render of {LARGEST} chunks: {1000 * read:.0f} ms to read the cache, "

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from helios_crds.durations import parse_duration
-from helios_crds.renderjob import MAX_INLINE, CompositionSpec, RenderJobSpec
-from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
+from helios_crds.renderjob import MAX_INLINE, CompositionSpec, JobSpecSource, RenderJobSpec
+from helios_crds.request import ChunkingRequest, CompositionRequest, JobSpecRequest, RenderRequest, VideoRequest
 
 COMPOSITION_FOLDER = "/helios/composition"
+COMPOSITION_URL = f"file://{COMPOSITION_FOLDER}"
 INLINE_ENTRY = "index.html"
 MAX_DEPTH = 64
 """Of props. JSON readers fail somewhere beyond a hundred levels, each at another depth."""
@@ -25,7 +26,7 @@ class UnusableSpec(ValueError):
         self.reason = reason
 
 
-def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
+def render_request(spec: RenderJobSpec, output: str) -> RenderRequest | JobSpecRequest:
     """The request that a spec describes.
 
     output: URL of the film.
@@ -36,6 +37,8 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
     if spec.audio is not None and spec.audio.tracks:
         raise UnusableSpec("AudioNotSupported", "spec.audio.tracks is not supported yet: leave it out")
     source = spec.composition
+    if source.jobSpec is not None:
+        return _job_spec_request(spec, source.jobSpec, output)
     if _depth(source.props) > MAX_DEPTH:
         raise UnusableSpec(
             "PropsTooDeep", f"spec.composition.props are nested more than {MAX_DEPTH} levels deep: make them flatter"
@@ -56,6 +59,16 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
     )
 
 
+def _job_spec_request(spec: RenderJobSpec, source: JobSpecSource, output: str) -> JobSpecRequest:
+    given = [name for name in ("video", "chunking", "audio") if getattr(spec, name) is not None]
+    if given:
+        names = ", ".join(f"spec.{name}" for name in given)
+        raise UnusableSpec(
+            "JobSpecIsPlanned", f"the job.json of spec.composition.jobSpec settles {names}: leave it out"
+        )
+    return JobSpecRequest(jobSpec=source.url, sha256=source.sha256, output=output)
+
+
 def _depth(value: Any) -> int:
     """How deep a JSON value is nested, without recursion."""
     depth, level = 0, [value]
@@ -69,8 +82,6 @@ def _within(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
 
 
 def _source_url(source: CompositionSpec) -> str:
-    if source.jobSpec is not None:
-        raise UnusableSpec("JobSpecNotSupported", "spec.composition.jobSpec is not supported yet: give the page itself")
     props = json.dumps(source.props, ensure_ascii=False) if source.props else ""
     size = len(f"{source.inline or ''}{props}".encode(errors="replace"))
     if size > MAX_INLINE:
@@ -79,7 +90,7 @@ def _source_url(source: CompositionSpec) -> str:
             f"spec.composition.inline and props have {size} bytes together, more than {MAX_INLINE}: "
             "put the page into a ConfigMap, a folder or a bucket",
         )
-    return source.url if source.url is not None else f"file://{COMPOSITION_FOLDER}"
+    return source.url if source.url is not None else COMPOSITION_URL
 
 
 def _video(spec: RenderJobSpec) -> VideoRequest:

@@ -72,6 +72,17 @@ class ConfigMapSource(ApiModel):
     name: Name = Field(description="Name of a ConfigMap in the RenderJob's namespace.")
 
 
+class JobSpecSource(ApiModel):
+    """A job.json that is planned already."""
+
+    url: Url = Field(
+        description="URL of the job.json, such as s3://media/artifacts/jobs/ID/job.json. What it needs is in its store."
+    )
+    sha256: Annotated[str, Shape("^[0-9a-f]{64}$", "must be a SHA-256 in 64 lower-case hexadecimal digits")] = Field(
+        max_length=64, description="SHA-256 of that file: another file is refused."
+    )
+
+
 SOURCES = ("url", "inline", "configMap", "jobSpec")
 
 
@@ -101,8 +112,8 @@ class CompositionSpec(ApiModel):
     configMap: ConfigMapSource | None = Field(
         default=None, description="A ConfigMap whose keys are the composition's files."
     )
-    jobSpec: Url | None = Field(
-        default=None, description="URL of a job.json that is already planned. Not supported yet."
+    jobSpec: JobSpecSource | None = Field(
+        default=None, description="A job.json that is planned already: the render starts at its chunks."
     )
     entry: InnerPath = Field(default="index.html", description="Page to open in a folder, archive or ConfigMap.")
     props: dict[str, Any] | None = Field(

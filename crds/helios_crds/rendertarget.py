@@ -81,7 +81,28 @@ NamespaceName = Annotated[
     Shape(r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$", "must be the name of a namespace, or * for all"),
 ]
 
-OURS = "HELIOS_"
+OURS, SETTABLE = "HELIOS_", "HELIOS_STORE_"
+NAMESPACE = "{namespace}"
+"""In a prefix of allowedStores: the name of the RenderJob's namespace."""
+StorePrefix = Annotated[
+    str,
+    Field(max_length=1024),
+    STORE_SHAPE,
+    ONE_WAY,
+    Shape(
+        r"^[^{}]*$|^[a-z0-9]+://[^/{}]*\{namespace\}[^/{}]*(/[^{}]*)?$|^[a-z0-9]+://[^{}]*/\{namespace\}(/[^{}]*)?$",
+        "may contain {namespace} once, as a part of the bucket's name or as the whole name of a folder",
+    ),
+]
+NetworkAddress = Annotated[
+    str,
+    Field(max_length=261),
+    Shape(
+        r"^([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?$"
+        r"|^([0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?(/[0-9]{1,3})?)$",
+        "must be a host such as fonts.internal or fonts.internal:8443, or a network such as 10.0.0.0/8",
+    ),
+]
 
 
 _WITHIN_LIMITS = (
@@ -175,7 +196,10 @@ class EnvVar(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             ("!(has(self.value) && has(self.valueFrom))", "give value or valueFrom, not both"),
-            (f"!self.name.startsWith('{OURS}')", f"names that start with {OURS} are reserved for the operator"),
+            (
+                f"!self.name.startsWith('{OURS}') || self.name.startsWith('{SETTABLE}')",
+                f"names that start with {OURS} are reserved for the operator, except for those with {SETTABLE}",
+            ),
         )
     )
 
@@ -190,10 +214,26 @@ class LocalRef(ApiModel):
     name: Name = Field(description="Name of the object.")
 
 
+class BrowserSandbox(ApiModel):
+    """What the browser's own sandbox needs of a pod: processes without privileges may create user namespaces."""
+
+    seccompProfile: Annotated[str, Shape(r"^[^/\s]+(/[^/\s]+)*$", "must be a relative path")] | None = Field(
+        default=None,
+        max_length=512,
+        description="A seccomp profile on the nodes, below the kubelet's seccomp folder, that allows clone, unshare "
+        "and chroot. Without it the pods run unconfined by seccomp, which Pod Security's baseline forbids.",
+    )
+    hostUsers: bool | None = Field(
+        default=None, description="false gives each pod a user namespace of its own, where the nodes support it."
+    )
+
+
 class PodSettings(ApiModel):
     """Settings of worker pods. There are none for privileges."""
 
-    resources: Resources | None = Field(default=None, description="Compute resources of the worker.")
+    resources: Resources | None = Field(
+        default=None, description="Compute resources of the worker. Defaults to the operator's; {} means none."
+    )
     nodeSelector: Labels | None = Field(default=None, description="Labels that a node must have.")
     tolerations: list[Toleration] | None = Field(
         default=None,
@@ -216,6 +256,9 @@ class PodSettings(ApiModel):
     )
     priorityClassName: Name | None = Field(default=None, description="PriorityClass of the pods.")
     runtimeClassName: Name | None = Field(default=None, description="RuntimeClass of the pods, such as a sandbox.")
+    browserSandbox: BrowserSandbox | None = Field(
+        default=None, description="Starts the browser with its own sandbox. The nodes have to allow it."
+    )
     labels: Labels | None = Field(default=None, description="Additional labels of the pods.")
     annotations: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=32)] | None = Field(
         default=None, description="Annotations of the pods."
@@ -282,7 +325,7 @@ class RenderTargetSpec(ApiModel):
         default=100,
         ge=1,
         le=100_000,
-        description="Most chunks that the target renders at once, of all RenderJobs together.",
+        description="Most plans, chunks and stitches that run on the target at once, of all RenderJobs together.",
     )
     allowedNamespaces: list[NamespaceName] = Field(
         default=["*"],
@@ -290,12 +333,31 @@ class RenderTargetSpec(ApiModel):
         description="Namespaces whose RenderJobs may use the target; * means all.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    allowedStores: list[Annotated[str, Field(max_length=1024), STORE_SHAPE, ONE_WAY]] | None = Field(
+    allowedStores: list[StorePrefix] | None = Field(
         default=None,
         max_length=64,
-        description="Prefixes of stores that RenderJobs may read and write through this target, such as s3://media/. "
-        "Defaults to the operator's own artifact store.",
+        description="Prefixes of stores that RenderJobs may read and write through this target. In s3://media/ each "
+        "namespace has the folder s3://media/NAMESPACE/; s3://{namespace}-media/ says where its name goes. A target "
+        "of a single namespace gives it the whole prefix. The operator's own store is always allowed.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    allowedSources: list[Annotated[str, Field(max_length=1024), STORE_SHAPE, ONE_WAY]] | None = Field(
+        default=None,
+        max_length=64,
+        description="Prefixes from which RenderJobs of all allowed namespaces may read compositions, such as "
+        "s3://templates/, in addition to their own stores.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    allowedAddresses: list[NetworkAddress] | None = Field(
+        default=None,
+        max_length=64,
+        description="Hosts and networks that pages may reach although workers refuse private addresses, such as "
+        "fonts.internal:8443 or 10.1.0.0/16. For pods; functions and services have it in their environment.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    allowCommands: bool = Field(
+        default=False,
+        description="Whether pods may run the commands in the chunks of a jobSpec, with the rights of the pod.",
     )
     price: TargetPrice | None = Field(default=None, description="What running chunks there costs.")
 

@@ -122,3 +122,14 @@ class RenderRequest(_Model):
     chunking: ChunkingRequest = ChunkingRequest()
     frameTimeout: float = Field(default=30.0, gt=0)
     output: str | None = None
+
+
+class JobSpecRequest(_Model):
+    """A request for a film whose job.json is there already.
+
+    jobSpec: URL of that file. sha256: of the file. output: URL of the film.
+    """
+
+    jobSpec: str = Field(min_length=1, max_length=4096)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    output: str

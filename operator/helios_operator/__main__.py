@@ -7,10 +7,13 @@ import os
 import sys
 
 import kopf
+from pydantic import ValidationError
 
+from helios_crds.rendertarget import RenderTargetSpec
 from helios_operator.app import logs
 from helios_operator.app.handlers import Setup, register
 from helios_operator.model.config import Config, Store
+from helios_operator.observed.parse import spec_errors
 
 NESTING = 30_000
 """The recursion limit. The API server accepts props that nest 10,000 deep: with Python's default limit of 1,000, one
@@ -29,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         size=options.claim_size,
         storage_class=options.storage_class,
     )
-    config = Config(image=options.image, image_pull_policy=options.image_pull_policy, store=store)
+    config = Config(
+        image=options.image, image_pull_policy=options.image_pull_policy, store=store, built_in=options.built_in
+    )
     setup = Setup(options.namespace, options.lease, options.metrics_port)
     return asyncio.run(operate(config, setup, options.liveness))
 
@@ -76,11 +81,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--claim-size", default=default.size, help="size of a claim that the operator creates")
     parser.add_argument("--access-mode", default=default.access_mode, help="its access mode")
     parser.add_argument("--storage-class", default=default.storage_class, help="its storage class")
+    parser.add_argument(
+        "--built-in", type=_target, default=None, help="spec of the built-in target kubernetes, as of a RenderTarget"
+    )
     parser.add_argument("--liveness", default=None, help="address of the health endpoint, such as http://0.0.0.0:8080/")
     parser.add_argument("--lease", type=_lease, default=None, help="NAMESPACE/NAME of the Lease to hold")
     parser.add_argument("--metrics-port", type=int, default=0, help="port for Prometheus (default: none)")
     parser.add_argument("--log-format", default="json", choices=["json", "text"])
     return parser
+
+
+def _target(text: str) -> RenderTargetSpec:
+    try:
+        spec = RenderTargetSpec.model_validate_json(text)
+    except ValidationError as error:
+        raise argparse.ArgumentTypeError(spec_errors(error)) from None
+    if spec.is_offload:
+        raise argparse.ArgumentTypeError("the built-in target needs a field kubernetes, which may be {}")
+    return spec
 
 
 def _lease(text: str) -> tuple[str, str]:

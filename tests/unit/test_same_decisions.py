@@ -26,7 +26,7 @@ from helios_crds.wire import Payload, Reply
 from helios_operator.decide.reconcile import reconcile
 from helios_operator.model.config import NO_LIMIT
 from helios_operator.model.locations import job_path
-from helios_operator.model.observation import Observation, ObservedJob, TargetCapacity
+from helios_operator.model.observation import Observation, ObservedJob, Places, TargetCapacity
 from helios_operator.offload import target_health
 from helios_operator.offload.connections import Connections
 from helios_operator.offload.invocations import Invocations
@@ -152,7 +152,7 @@ async def by_operator(history: History) -> str:
         capacity = {
             name: TargetCapacity(NO_LIMIT, free, invoked.resting.get(name, "")) for name, free in invoked.free.items()
         }
-        observation = Observation(film, invoked.attempts, now(), targets, STORE, f"{STORE}film.mp4", capacity)
+        observation = Observation(film, invoked.attempts, now(), targets, Places(STORE, f"{STORE}film.mp4"), capacity)
         decision = reconcile(observation, CONFIG)
         if decision.status != film.status:
             changed.set()
@@ -162,7 +162,7 @@ async def by_operator(history: History) -> str:
         if set(decision.status.chunkMap) == {"#"} or decision.status.completionTime is not None:
             await invocations.close()
             return "failed" if decision.status.phase == "Failed" else "rendered"
-        left = invocations.carry_out(film, decision, targets, CONFIG)
+        left = invocations.carry_out(film, decision, targets, observation.places, CONFIG)
         assert (left.starts, left.stops) == ((), ())
         await _set_within(changed, decision.requeue_after)
 
@@ -181,7 +181,7 @@ def _render_job(history: History, targets: list[str]) -> ObservedJob:
         "parallelism": sum(slots for slots, _ in history.targets.values()),
         "retries": {"perChunk": RETRIES, "total": 200},
     }
-    spec = RenderJobSpec.model_validate({"composition": {"url": "s3://artifacts/page/"}, "execution": execution})
+    spec = RenderJobSpec.model_validate({"composition": {"url": "s3://artifacts/films/page/"}, "execution": execution})
     job_id, chunks = "ab" * 10, history.chunks
     plan = PlanStatus(jobPath=job_path(STORE, job_id), jobId=job_id, frames=chunks, chunks=chunks)
     status = RenderJobStatus(plan=plan, chunkMap="." * chunks, startTime=START)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from pydantic import ValidationError
@@ -36,6 +36,9 @@ from helios_worker.errors import HeliosError, UserError
 from helios_worker.machine import cpu_count
 from helios_worker.trace import mark
 from helios_worker.workspace import Workspace
+
+if TYPE_CHECKING:
+    from helios_crds.request import JobSpecRequest
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +193,7 @@ class WorkerRuntime:
     # launched first. Mistakes in the request itself are refused before either.
 
     async def _plan(self, payload: Payload) -> dict[str, Any]:
-        from helios_crds.request import RenderRequest
+        from helios_crds.request import JobSpecRequest, RenderRequest
         from helios_worker.planning.encoder import check_encoder
 
         root, key = self._place(payload)
@@ -198,12 +201,15 @@ class WorkerRuntime:
         data = orjson.dumps(payload.request) if payload.request is not None else await asyncio.to_thread(store.get, key)
         if data is None:
             raise UserError(f"there is no request at {payload.jobPath}")
+        form = JobSpecRequest if _asks_for_a_job(data) else RenderRequest
         try:
-            request = RenderRequest.model_validate_json(data)
+            request = form.model_validate_json(data)
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
             raise UserError(f"the request's {field}: {first['msg'].removeprefix('Value error, ')}") from None
+        if isinstance(request, JobSpecRequest):
+            return await self._adopt(request, store, root)
         check_encoder(request)
         self._allowed.check_source(request.composition.url)
         if request.output is not None:
@@ -217,6 +223,14 @@ class WorkerRuntime:
         exclude = [path for path in places if path is not None]
         return (await plan(request, store, self._browsers, exclude=exclude)).model_dump()
 
+    async def _adopt(self, request: "JobSpecRequest", store: ArtifactStore, root: str) -> dict[str, Any]:
+        """The plan of a job that is planned already."""
+        from helios_worker.stages.adopt import adopt
+
+        self._allowed.check_source(request.jobSpec)
+        self._check_output(request.output, root)
+        return (await adopt(request, store, self._browsers, allow_commands=self._allow_commands)).model_dump()
+
     async def _chunk(self, payload: Payload) -> dict[str, Any]:
         self._place(payload)
         self._browsers.launch(0)
@@ -228,6 +242,11 @@ class WorkerRuntime:
         store, job = await asyncio.to_thread(read_job, payload.jobPath)
         if payload.chunkIndex >= len(job.chunks):
             raise UserError(f"the job has {len(job.chunks)} chunks; there is no chunk {payload.chunkIndex}")
+        if job.helios is None and job.output is not None:
+            from helios_worker.stages.commanded import run_chunk
+
+            index, scratch = payload.chunkIndex, self._scratch.path
+            return await run_chunk(job, index, store, scratch=scratch, allowed=self._allow_commands)
         if job.helios is None:
             return await run_command(job.chunks[payload.chunkIndex], self._workspace, allowed=self._allow_commands)
         manifest, cached = await render_chunk(job, payload.chunkIndex, store, self._browsers, on_frames=self._on_frames)
@@ -244,10 +263,15 @@ class WorkerRuntime:
 
         root, _ = self._place(payload)
         store, job = await asyncio.to_thread(read_job, payload.jobPath)
-        output = job.ours.output
+        output = job.output if job.helios is None and job.output is not None else job.ours.output
         if output is None:
             raise UserError(f"job {job.id} has no output")
         self._check_output(output, root)
+        if job.helios is None:
+            from helios_worker.stages.commanded import merge
+
+            scratch = self._scratch.path
+            return (await merge(job, store, output, scratch=scratch, allowed=self._allow_commands)).model_dump()
         return (await stitch(job, store, output, scratch=self._scratch.path)).model_dump()
 
     def _place(self, payload: Payload) -> tuple[str, str]:
@@ -295,3 +319,12 @@ class WorkerRuntime:
         except HeliosError:
             log.exception("the report of a stuck frame could not be stored")
             return None
+
+
+def _asks_for_a_job(data: bytes) -> bool:
+    """Whether a request names a job.json instead of a composition."""
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:  # which the model explains
+        return False
+    return isinstance(value, dict) and "jobSpec" in value

@@ -30,7 +30,7 @@ from helios_operator.model.chunk_map import CACHED, DONE, GIVEN_UP, WAITING
 from helios_operator.model.config import BUILT_IN, Config, Store, built_in_targets
 from helios_operator.model.decision import Decision, StartAttempt
 from helios_operator.model.locations import job_path
-from helios_operator.model.observation import Observation, ObservedJob
+from helios_operator.model.observation import Observation, ObservedJob, Places
 from helios_operator.model.state import Attempt, AttemptPhase, Work
 from helios_worker.jobs.spec import JobSpec
 from heliosctl.errors import StageFailed
@@ -142,8 +142,7 @@ class ChunkRun:
             attempts=tuple(self._attempts.values()),
             now=self._fleet.now(),
             targets=dict.fromkeys(self._fleet.names, built_in_targets()[BUILT_IN]),
-            store=STORE,
-            output=f"{STORE}film.mp4",
+            places=Places(STORE, f"{STORE}film.mp4"),
             capacity=self._fleet.capacity(),
         )
 

@@ -15,7 +15,7 @@ from helios_operator.manifests.request import artifact_claim, page_config_map
 from helios_operator.model.config import Config
 from helios_operator.model.decision import StartAttempt, StopAttempt
 from helios_operator.model.locations import uses_own_store
-from helios_operator.model.observation import JobRef, NameConflict, ObservedJob
+from helios_operator.model.observation import JobRef, NameConflict, ObservedJob, Places
 from helios_operator.observed.children import Children
 from helios_operator.observed.parse import owner_uid
 
@@ -59,7 +59,9 @@ class Actions:
             return None
         return body if body["metadata"]["uid"] == job.uid else None
 
-    async def start(self, job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, config: Config) -> None:
+    async def start(
+        self, job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, places: Places, config: Config
+    ) -> None:
         """Creates an attempt's Job, and before a plan its ConfigMap and claim.
 
         Raises:
@@ -67,7 +69,7 @@ class Actions:
         """
         if start.work.stage is Stage.PLAN:
             await self._prepare(job, config)
-        body = await self._create(paths.jobs(job.namespace), attempt_job(job, start, target, config), job)
+        body = await self._create(paths.jobs(job.namespace), attempt_job(job, start, target, places, config), job)
         self._children.expect_job(body)
         metrics.STARTED.labels(start.work.stage, start.target).inc()
         log.info("started", **about(job), work=str(start.work), attempt=start.number, target=start.target)

@@ -1,4 +1,4 @@
-"""Slots for chunks on every target: which RenderJobs hold them, their fair shares, and which to wake for free slots.
+"""Slots on every target, for plans, chunks and stitches: who holds them, fair shares, and whom to wake for free slots.
 
 `FairShare` updates its queues as demands change, so one share does not cost a walk over all RenderJobs. Its result
 equals that of `shares` over all demands.
@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_crds.wire import Stage
 from helios_operator.control.render_targets import RenderTargets
 from helios_operator.kube.work_queue import WorkQueue
-from helios_operator.model.config import NO_LIMIT
+from helios_operator.model.config import BUILT_IN, NO_LIMIT
 from helios_operator.model.decision import Demand, StartAttempt
 from helios_operator.model.invoked import Invoked
 from helios_operator.model.observation import InvalidJob, ObservedJob, TargetCapacity
@@ -38,14 +37,20 @@ class Capacity:
         self._freed = WorkQueue()
 
     def limits(self, job: ObservedJob, targets: Mapping[str, RenderTargetSpec]) -> Mapping[str, int]:
-        """For each target that a RenderJob names: how many concurrent chunks of all RenderJobs it may have."""
-        named = {use.name: targets[use.name] for use in job.uses if use.name in targets}
-        return {name: target.maxConcurrent - self._starting[name] for name, target in named.items()}
+        """For each target that a RenderJob may use: how many concurrent attempts of all RenderJobs it may have.
+
+        The built-in target is among them, since it runs the plan and the stitch if no other target can.
+        """
+        names = [name for name in dict.fromkeys([*(use.name for use in job.uses), BUILT_IN]) if name in targets]
+        return {name: targets[name].maxConcurrent - self._starting[name] for name in names}
 
     def of(
         self, job: ObservedJob, targets: Mapping[str, RenderTargetSpec], attempts: Iterable[Attempt], invoked: Invoked
     ) -> Mapping[str, TargetCapacity]:
-        """Each named target's capacity for a RenderJob. attempts: its Jobs. invoked: observed with its `limits`."""
+        """The capacity for a RenderJob of each target that it may use.
+
+        attempts: its Jobs. invoked: observed with its `limits`.
+        """
         held = Counter(attempt.target for attempt in (*attempts, *invoked.attempts) if holds_slot(attempt))
         capacity = {}
         for name, limit in self.limits(job, targets).items():
@@ -67,8 +72,8 @@ class Capacity:
 
     @contextmanager
     def reserved(self, starts: Iterable[StartAttempt]) -> Iterator[None]:
-        """Reserves the slots of chunks that are about to start. Once created, their Jobs hold the slots."""
-        reserved = Counter(start.target for start in starts if start.work.stage is Stage.CHUNK)
+        """Reserves the slots of attempts that are about to start. Once created, their Jobs hold the slots."""
+        reserved = Counter(start.target for start in starts)
         self._starting.update(reserved)
         try:
             yield
@@ -135,6 +140,8 @@ def slot_requests(job: ObservedJob | InvalidJob, demand: Demand) -> Mapping[str,
         usable = min(wanted, use.maxConcurrent or NO_LIMIT, demand.by_target.get(use.name, NO_LIMIT))
         if usable:
             requests[use.name] = SlotRequest(job.uid, execution.priority, usable)
+    if BUILT_IN not in requests and demand.alone == BUILT_IN:
+        requests[BUILT_IN] = SlotRequest(job.uid, execution.priority, 1)
     return requests
 
 

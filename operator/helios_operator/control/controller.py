@@ -48,7 +48,7 @@ class Controller:
         self._invocations = Invocations(
             connections or Connections(), partial(getattr, client, "now"), self.queue.add, self._on_capacity
         )
-        self._targets = RenderTargets(client, self._invocations.resting)
+        self._targets = RenderTargets(client, self._invocations.resting, config.built_in)
         self._capacity = Capacity(self._targets, self.children, self.queue.add)
         self._executor = Executor(
             client, config, self.children, self._invocations, self.queue, self.put_render_job, self.drop_render_job

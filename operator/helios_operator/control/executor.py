@@ -72,7 +72,7 @@ class Executor:
         if render.is_gone:
             return None
         job = replace(observation.job, status=decision.status)
-        rest = self._invocations.carry_out(job, decision, observation.targets, self._config)
+        rest = self._invocations.carry_out(job, decision, observation.targets, observation.places, self._config)
         if render.rejected_starts.moved(set(decision.starts) - set(rest.starts)):
             self._queue.add(job.uid)
         failed = await self._stop_all(render, job, rest.stops)
@@ -194,7 +194,8 @@ class Executor:
         """Creates a Job. A name conflict is recorded for the next observation and stops no other start."""
         try:
             async with self._starters:
-                await self._actions.start(job, start, observation.targets[start.target], self._config)
+                target = observation.targets[start.target]
+                await self._actions.start(job, start, target, observation.places, self._config)
         except NameInUse as error:
             log.warning("a name conflicts", **about(job), name=str(error))
             conflict = NameConflict(error.kind, error.name, start.work, start.number)

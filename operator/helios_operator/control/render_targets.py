@@ -66,10 +66,16 @@ def target_status(body: Object, now: datetime, resting: str = "") -> RenderTarge
 class RenderTargets:
     """The RenderTargets in their last known version. One with an invalid spec is not usable, the built-in one included.
 
-    resting: returns why targets rest, by name.
+    resting: returns why targets rest, by name. built_in: settings of the built-in target.
     """
 
-    def __init__(self, client: Client, resting: Callable[[], Mapping[str, str]] = dict) -> None:
+    def __init__(
+        self,
+        client: Client,
+        resting: Callable[[], Mapping[str, str]] = dict,
+        built_in: RenderTargetSpec | None = None,
+    ) -> None:
+        self._built_in = built_in_targets(built_in)
         self._client = client
         self._resting = resting
         self._bodies: dict[str, Object] = {}
@@ -120,7 +126,7 @@ class RenderTargets:
 
     def usable(self) -> Mapping[str, RenderTargetSpec]:
         """Valid specs by name. A RenderTarget named like the built-in target replaces it, even with an invalid spec."""
-        built_in = {name: spec for name, spec in built_in_targets().items() if name not in self._bodies}
+        built_in = {name: spec for name, spec in self._built_in.items() if name not in self._bodies}
         return {**built_in, **self._specs}
 
     async def run(self) -> None:

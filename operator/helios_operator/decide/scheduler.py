@@ -116,7 +116,7 @@ class _Scheduler:
             if self._observation.all_rejected and use.name in able and not self._observation.is_offload(use.name):
                 most = min(most, held[use.name] + 1)
             wanted[use.name] = max(most, held[use.name])
-        return Demand(wanted, self.duplicates)
+        return Demand(wanted, self.duplicates, "" if is_blocked else self._alone())
 
     def changes(self) -> list[datetime]:
         """The times at which the schedule may change without any other change."""
@@ -138,22 +138,31 @@ class _Scheduler:
     def _start_alone(self, ready: Sequence[Work]) -> list[StartAttempt]:
         """Starts the plan or the stitch on the target where it was tried least often, the preferred one of equals.
 
-        The target must be able to run it, and must have a free slot if it runs outside of the cluster. On a Kubernetes
-        target only chunks need slots.
+        The target must be able to run it, and must have a free slot.
         """
         if not ready:
             return []
         (work,) = ready
         budget = self.budget
         excluded = budget.priced if budget is not None and budget.affordable == 0 else frozenset[str]()
-        able = [
-            name
-            for name in self._eligible.targets[work.stage]
-            if not self._observation.is_offload(name) or self._observation.capacity_of(name).free > 0
-            if name not in excluded
-        ]
+        able = [name for name in self._eligible.targets[work.stage] if name not in excluded and self._has_slot(name)]
         times = self.readiness.tried(work).times
         return [self.readiness.start(work, min(able, key=lambda name: times.get(name, 0)))] if able else []
+
+    def _has_slot(self, target: str) -> bool:
+        """Whether the plan or the stitch may start on a target now."""
+        capacity = self._observation.capacity_of(target)
+        held = sum(attempt.target == target for attempt in self.holding)
+        share = NO_LIMIT if self._observation.is_offload(target) else capacity.granted - held
+        return min(capacity.free, share) > 0
+
+    def _alone(self) -> str:
+        """The target, not named by the RenderJob, that has to run the plan or the stitch; "" if there is none."""
+        due = next(self.readiness.due(), None)
+        if due is None or due.stage is Stage.CHUNK or self._record.has_ended:
+            return ""
+        names = {use.name for use in self._job.uses}
+        return next((name for name in self._eligible.targets[due.stage] if name not in names), "")
 
     def _start_chunks(self, ready: Sequence[int]) -> list[StartAttempt]:
         held = self._held_by_chunks()

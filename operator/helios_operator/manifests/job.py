@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 from helios_crds.durations import parse_duration
-from helios_crds.rendertarget import KubernetesTarget, PodSettings, RenderTargetSpec
+from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
 from helios_crds.wire import ExitCode, Stage
 from helios_operator.manifests.names import RENDER, TARGET, attempt_labels, attempt_name, owner_reference
 from helios_operator.manifests.pod import CONTAINER, pod_template
 from helios_operator.manifests.request import Manifest
 from helios_operator.model.config import Config
 from helios_operator.model.decision import StartAttempt
-from helios_operator.model.observation import ObservedJob
+from helios_operator.model.observation import ObservedJob, Places
 
 # If a Job were deleted before its result is on record, it would run again. The operator may be down for a while.
 SHORTEST_TTL = timedelta(minutes=10)
@@ -28,10 +28,11 @@ FAILURE_POLICY: Manifest = {
 }
 
 
-def attempt_job(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, config: Config) -> Manifest:
+def attempt_job(
+    job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, places: Places, config: Config
+) -> Manifest:
     """The Job of an attempt. target: on which it starts."""
     pods = target.kubernetes or KubernetesTarget()
-    settings = pods.pod or PodSettings()
     ours = attempt_labels(job, start.work, start.number)
     return {
         "apiVersion": "batch/v1",
@@ -50,7 +51,7 @@ def attempt_job(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": FAILURE_POLICY,
             "ttlSecondsAfterFinished": round(time_to_live(job).total_seconds()),
-            "template": pod_template(job, start, settings, time_limit(job, start.work.stage, config), config),
+            "template": pod_template(job, start, target, places, time_limit(job, start.work.stage, config), config),
         },
     }
 

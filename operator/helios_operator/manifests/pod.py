@@ -1,16 +1,17 @@
 """The worker's pod: its permissions, volumes and time limit."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from helios_crds.mapping import COMPOSITION_FOLDER
-from helios_crds.rendertarget import PodSettings
+from helios_crds.rendertarget import BrowserSandbox, PodSettings, RenderTargetSpec, Resources
 from helios_crds.wire import SECRET_PREFIX, Stage
 from helios_operator.manifests.names import REQUEST, attempt_labels, page_name
 from helios_operator.manifests.request import Manifest, request_text, request_url
 from helios_operator.model.config import Config
 from helios_operator.model.decision import StartAttempt
-from helios_operator.model.locations import uses_own_store
-from helios_operator.model.observation import ObservedJob
+from helios_operator.model.locations import allowed_in_pod, uses_own_store
+from helios_operator.model.observation import ObservedJob, Places
 
 CONTAINER = "worker"
 USER = 10001  # the image's
@@ -18,17 +19,29 @@ SCRATCH = "/tmp"  # noqa: S108 - the pod's own emptyDir
 REQUEST_FOLDER, REQUEST_FILE = "/helios/request", "request.json"
 PROPS_FOLDER = "/helios/props"
 TERMINATION_LOG = "/dev/termination-log"
+DEFAULT_RESOURCES = Resources(requests={"cpu": "150m", "memory": "256Mi"}, limits={"cpu": "2", "memory": "4Gi"})
+"""Of pods whose target gives none: with these requests fifty renders at once went well on two processors. The limits
+are for two browsers; docs/performance.md has their memory."""
+SCRATCH_SIZE, SHARED_MEMORY = "20Gi", "2Gi"
+"""Limits of a pod's own volumes if its limits do not name ephemeral-storage and memory. A stitch for a bucket holds the
+film and its segments. Shared memory counts as memory of the pod too."""
 
 
 def pod_template(
-    job: ObservedJob, start: StartAttempt, settings: PodSettings, limit: timedelta, config: Config
+    job: ObservedJob,
+    start: StartAttempt,
+    target: RenderTargetSpec,
+    places: Places,
+    limit: timedelta,
+    config: Config,
 ) -> Manifest:
     """The template of an attempt's pod.
 
     limit: how long it may run once it is scheduled. A Job's own deadline would include the wait for a node.
     """
-    volumes, mounts = _volumes(job, start, config)
-    request = {REQUEST: request_text(job, config)} if start.work.stage is Stage.PLAN else {}
+    settings = pod_settings(target)
+    volumes, mounts = _volumes(job, start, settings, config)
+    request = {REQUEST: request_text(job, places)} if start.work.stage is Stage.PLAN else {}
     spec: Manifest = {
         "restartPolicy": "Never",
         "activeDeadlineSeconds": max(1, round(limit.total_seconds())),
@@ -41,10 +54,11 @@ def pod_template(
             "runAsGroup": USER,
             "fsGroup": USER,
             "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
+            "seccompProfile": _seccomp(settings.browserSandbox),
         },
-        "containers": [_container(job, start, settings, mounts, config)],
+        "containers": [_container(job, start, target, mounts, places, config)],
         "volumes": volumes,
+        **_user_namespace(settings.browserSandbox),
         **_scheduling(settings),
     }
     return {
@@ -54,6 +68,25 @@ def pod_template(
         },
         "spec": spec,
     }
+
+
+def pod_settings(target: RenderTargetSpec) -> PodSettings:
+    """The settings of a target's pods, with the default resources if it gives none."""
+    given = (target.kubernetes.pod if target.kubernetes else None) or PodSettings()
+    return given if given.resources is not None else given.model_copy(update={"resources": DEFAULT_RESOURCES})
+
+
+def _seccomp(sandbox: BrowserSandbox | None) -> Manifest:
+    """RuntimeDefault forbids user namespaces, with which the browser's own sandbox begins."""
+    if sandbox is None:
+        return {"type": "RuntimeDefault"}
+    if sandbox.seccompProfile is None:
+        return {"type": "Unconfined"}
+    return {"type": "Localhost", "localhostProfile": sandbox.seccompProfile}
+
+
+def _user_namespace(sandbox: BrowserSandbox | None) -> Manifest:
+    return {} if sandbox is None or sandbox.hostUsers is None else {"hostUsers": sandbox.hostUsers}
 
 
 def _scheduling(settings: PodSettings) -> Manifest:
@@ -70,17 +103,22 @@ def _scheduling(settings: PodSettings) -> Manifest:
 
 
 def _container(
-    job: ObservedJob, start: StartAttempt, settings: PodSettings, mounts: list[Manifest], config: Config
+    job: ObservedJob,
+    start: StartAttempt,
+    target: RenderTargetSpec,
+    mounts: list[Manifest],
+    places: Places,
+    config: Config,
 ) -> Manifest:
+    settings = pod_settings(target)
     credentials = job.spec.artifacts.credentialsRef if job.spec.artifacts else None
     return {
         "name": CONTAINER,
         "image": config.image,
         "imagePullPolicy": config.image_pull_policy,
-        "args": arguments(job, start, config),
+        "args": [literal(argument) for argument in arguments(job, start, target, places)],
         "env": [
-            {"name": "HOME", "value": SCRATCH},
-            {"name": "HELIOS_TERMINATION_LOG", "value": TERMINATION_LOG},
+            *({"name": name, "value": literal(value)} for name, value in _environment(job, target, places).items()),
             *(variable.model_dump(exclude_none=True) for variable in settings.env or []),
         ],
         # With a prefix, from which the worker takes only credentials: no other entry can set a variable of the pod.
@@ -97,21 +135,47 @@ def _container(
     }
 
 
-def arguments(job: ObservedJob, start: StartAttempt, config: Config) -> list[str]:
+def literal(text: str) -> str:
+    """A text in a container's arguments or environment in which the kubelet replaces no $(VARIABLE)."""
+    return text.replace("$(", "$$(")
+
+
+def _environment(job: ObservedJob, target: RenderTargetSpec, places: Places) -> Mapping[str, str]:
+    """The operator's own variables. A RenderTarget cannot set them."""
+    pod = target.kubernetes.pod if target.kubernetes else None
+    return {
+        "HOME": SCRATCH,
+        "HELIOS_TERMINATION_LOG": TERMINATION_LOG,
+        "HELIOS_ALLOWED_STORES": ",".join(allowed_in_pod(job, places)),
+        "HELIOS_ALLOWED_ADDRESSES": ",".join(target.allowedAddresses or ()),
+        **({"HELIOS_BROWSER_SANDBOX": "1"} if pod is not None and pod.browserSandbox is not None else {}),
+    }
+
+
+def arguments(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, places: Places) -> list[str]:
     """The worker's arguments."""
     common = ["--workspace", SCRATCH, "--attempt", str(start.number)]
+    if job.spec.composition.jobSpec is not None and target.allowCommands:
+        common.append("--allow-commands")
     if start.work.stage is Stage.PLAN:
         props = [f"{PROPS_FOLDER}/{index}" for index in range(len(job.spec.composition.propsFrom or []))]
         given = [argument for path in props for argument in ("--props", path)]
         request = f"{REQUEST_FOLDER}/{REQUEST_FILE}"
-        return ["plan", request_url(job, config), "--request", request, *given, *common]
+        return ["plan", request_url(job, places), "--request", request, *given, *common]
     assert job.status.plan is not None
     index = [str(start.work.chunk)] if start.work.stage is Stage.CHUNK else []
     return [str(start.work.stage), job.status.plan.jobPath, *index, *common]
 
 
-def _volumes(job: ObservedJob, start: StartAttempt, config: Config) -> tuple[list[Manifest], list[Manifest]]:
-    volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {}}, {"name": "shm", "emptyDir": {"medium": "Memory"}}]
+def _volumes(
+    job: ObservedJob, start: StartAttempt, settings: PodSettings, config: Config
+) -> tuple[list[Manifest], list[Manifest]]:
+    limits = (settings.resources.limits if settings.resources else None) or {}
+    memory = {"medium": "Memory", "sizeLimit": str(limits.get("memory", SHARED_MEMORY))}
+    volumes: list[Manifest] = [
+        {"name": "tmp", "emptyDir": {"sizeLimit": str(limits.get("ephemeral-storage", SCRATCH_SIZE))}},
+        {"name": "shm", "emptyDir": memory},
+    ]
     mounts: list[Manifest] = [{"name": "tmp", "mountPath": SCRATCH}, {"name": "shm", "mountPath": "/dev/shm"}]  # noqa: S108
     if config.store.claim and not uses_own_store(job):
         volumes.append({"name": "artifacts", "persistentVolumeClaim": {"claimName": config.store.claim}})

@@ -6,25 +6,24 @@ from typing import Any
 from helios_crds.mapping import INLINE_ENTRY, render_request
 from helios_operator.manifests.names import MANAGED_BY, MANAGER, labels, owner_reference, page_name
 from helios_operator.model.config import Config
-from helios_operator.model.locations import output_url, store_url
-from helios_operator.model.observation import ObservedJob
+from helios_operator.model.observation import ObservedJob, Places
 
 Manifest = dict[str, Any]
 
 
-def request_text(job: ObservedJob, config: Config) -> str:
+def request_text(job: ObservedJob, places: Places) -> str:
     """The plan's request as JSON.
 
     Raises:
         UnusableSpec: the spec cannot be rendered.
     """
-    return render_request(job.spec, output_url(job, config)).model_dump_json()
+    return render_request(job.spec, places.output).model_dump_json()
 
 
-def request_url(job: ObservedJob, config: Config) -> str:
+def request_url(job: ObservedJob, places: Places) -> str:
     """URL under which the plan stores its request."""
-    digest = hashlib.sha256(request_text(job, config).encode()).hexdigest()[:20]
-    return f"{store_url(job, config)}requests/{digest}.json"
+    digest = hashlib.sha256(request_text(job, places).encode()).hexdigest()[:20]
+    return f"{places.store}requests/{digest}.json"
 
 
 def page_config_map(job: ObservedJob) -> Manifest:

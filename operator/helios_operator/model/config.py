@@ -29,9 +29,9 @@ class Store:
     access_mode: str = "ReadWriteMany"
 
 
-def built_in_targets() -> Mapping[str, RenderTargetSpec]:
-    """The target that exists without a RenderTarget: pods of this cluster."""
-    return {BUILT_IN: RenderTargetSpec(kubernetes=KubernetesTarget())}
+def built_in_targets(spec: RenderTargetSpec | None = None) -> Mapping[str, RenderTargetSpec]:
+    """The target that exists without a RenderTarget: pods of this cluster. spec: as the operator's admin sets it."""
+    return {BUILT_IN: spec or RenderTargetSpec(kubernetes=KubernetesTarget())}
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Config:
     terminating_grace: a terminating pod that has not ended after this time counts as lost.
     spill_after: a target whose pods have not started after this time gets no more chunks, unless it is the last one.
     plan_timeout, stitch_timeout: how long a pod of these stages may run.
+    built_in: settings of the built-in target; None for the defaults.
     """
 
     image: str = "helios-worker"
@@ -55,3 +56,4 @@ class Config:
     spill_after: timedelta = timedelta(minutes=1)
     plan_timeout: timedelta = timedelta(minutes=30)
     stitch_timeout: timedelta = timedelta(hours=2)
+    built_in: RenderTargetSpec | None = None

@@ -42,14 +42,16 @@ class Announcement:
 
 @dataclass(frozen=True)
 class Demand:
-    """Slots for chunks that a RenderJob could use.
+    """Slots that a RenderJob could use.
 
     by_target: the most slots on each target, including those it holds; a target without an entry has no limit.
-    duplicates: slots that it holds or needs for second attempts at slow chunks.
+    duplicates: slots that it holds or needs for second attempts at slow chunks. alone: the target that has to run the
+    plan or the stitch, if that is due and the RenderJob does not name the target; "" otherwise.
     """
 
     by_target: Mapping[str, int] = field(default_factory=dict)
     duplicates: int = 0
+    alone: str = ""
 
 
 @dataclass(frozen=True)

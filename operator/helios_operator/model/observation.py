@@ -46,6 +46,19 @@ class ObservedJob(JobRef):
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where a render's files are.
+
+    store, output: URLs of the artifact store, with a trailing slash, and of the film.
+    problem: why the namespace may not use them; "" if it may.
+    """
+
+    store: str
+    output: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class NameConflict:
     """A child's name that an object of another owner has. work, number: the attempt that cannot start."""
 
@@ -90,7 +103,6 @@ class Observation:
     attempts: Jobs of this RenderJob and invocations for it. now: by the API server's clock.
     targets: all usable RenderTargets, by name. capacity: of the targets that the RenderJob names.
     paid_calls: calls under way to targets outside of the cluster, including those whose result nobody awaits.
-    store, output: URLs of the artifact store, with a trailing slash, and of the film.
     name_conflicts: children's names that objects of other owners have. rejected_starts: starts that the API server
     rejected at the last try. all_rejected: whether it rejected every start of the last batch.
     undeletable: names of Jobs that could not be deleted, each with the reason.
@@ -100,14 +112,23 @@ class Observation:
     attempts: tuple[Attempt, ...]
     now: datetime
     targets: Mapping[str, RenderTargetSpec]
-    store: str
-    output: str
+    places: Places
     capacity: Mapping[str, TargetCapacity] = field(default_factory=dict)
     paid_calls: int = 0
     name_conflicts: tuple[NameConflict, ...] = ()
     rejected_starts: tuple[RejectedStart, ...] = ()
     all_rejected: bool = False
     undeletable: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def store(self) -> str:
+        """URL of the artifact store, with a trailing slash."""
+        return self.places.store
+
+    @property
+    def output(self) -> str:
+        """URL of the film."""
+        return self.places.output
 
     def is_offload(self, target: str) -> bool:
         """Whether a usable target runs outside of the cluster."""

@@ -57,13 +57,13 @@ def holds_slot(attempt: Attempt) -> bool:
 
     An attempt whose pod is terminating holds none: its node may be gone, and its end may never be reported.
     """
-    return attempt.is_active and attempt.work.stage is Stage.CHUNK and attempt.terminating_since is None
+    return attempt.is_active and attempt.terminating_since is None
 
 
 class Children:
     """Jobs with their pods, by RenderJob.
 
-    on_free: called with the name of a target when a chunk no longer holds its slot there.
+    on_free: called with the name of a target when an attempt no longer holds its slot there.
     """
 
     def __init__(self, on_free: Callable[[str], None] = lambda _: None) -> None:

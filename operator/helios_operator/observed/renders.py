@@ -11,7 +11,7 @@ from helios_operator.kube.tombstones import Tombstones
 from helios_operator.model.config import Config
 from helios_operator.model.decision import Demand
 from helios_operator.model.invoked import Invoked
-from helios_operator.model.locations import output_url, store_url
+from helios_operator.model.locations import places_of
 from helios_operator.model.observation import InvalidJob, Observation, ObservedJob, TargetCapacity
 from helios_operator.model.state import Attempt
 from helios_operator.observed import parse
@@ -55,8 +55,7 @@ class Render:
             attempts=(*attempts, *invoked.attempts),
             now=now,
             targets=targets,
-            store=store_url(job, config),
-            output=output_url(job, config),
+            places=places_of(job, targets, config),
             capacity=capacity,
             paid_calls=invoked.calls,
             name_conflicts=self.name_conflicts.known(),

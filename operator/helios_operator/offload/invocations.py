@@ -25,7 +25,7 @@ from helios_operator.decide.policies.failure_causes import TOO_LONG
 from helios_operator.model.config import Config
 from helios_operator.model.decision import Decision, StartAttempt
 from helios_operator.model.invoked import Invoked
-from helios_operator.model.observation import ObservedJob
+from helios_operator.model.observation import ObservedJob, Places
 from helios_operator.model.state import Attempt, AttemptPhase
 from helios_operator.offload.billing import Bills
 from helios_operator.offload.connections import Connections
@@ -108,7 +108,12 @@ class Invocations:
     # --- starts and stops -----------------------------------------------------------------------------------------
 
     def carry_out(
-        self, job: ObservedJob, decision: Decision, targets: Mapping[str, RenderTargetSpec], config: Config
+        self,
+        job: ObservedJob,
+        decision: Decision,
+        targets: Mapping[str, RenderTargetSpec],
+        places: Places,
+        config: Config,
     ) -> Decision:
         """Makes the stops and starts outside of the cluster. Returns the decision with the rest of them.
 
@@ -119,7 +124,7 @@ class Invocations:
         for start in decision.starts:
             target = targets[start.target]
             if target.is_offload:
-                self.start(job, start, order(job, start, target, config))
+                self.start(job, start, order(job, start, target, places, config))
             else:
                 starts.append(start)
         return replace(decision, stops=stops, starts=tuple(starts))

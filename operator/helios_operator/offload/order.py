@@ -10,7 +10,7 @@ from helios_operator.manifests.job import time_limit
 from helios_operator.manifests.request import request_text, request_url
 from helios_operator.model.config import Config
 from helios_operator.model.decision import StartAttempt
-from helios_operator.model.observation import ObservedJob
+from helios_operator.model.observation import ObservedJob, Places
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Order:
     limit: timedelta
 
 
-def order(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, config: Config) -> Order:
+def order(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, places: Places, config: Config) -> Order:
     """The order for an attempt. For a plan, the payload contains the request, since no pod can mount it."""
     stage = start.work.stage
     if stage is Stage.PLAN:
-        request = json.loads(request_text(job, config))
-        payload = Payload(jobPath=request_url(job, config), stage=stage, attempt=start.number, request=request)
+        request = json.loads(request_text(job, places))
+        payload = Payload(jobPath=request_url(job, places), stage=stage, attempt=start.number, request=request)
     else:
         assert job.status.plan is not None
         path = job.status.plan.jobPath

@@ -10,6 +10,7 @@ from helios_crds.paths import PATH_TEXT
 from tests.integration.operator.schemas import JOB, TARGET
 
 Object = dict[str, Any]
+JOB_SPEC = {"url": "s3://media/jobs/a/job.json", "sha256": "0" * 64}
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def usual(kind: str, path: str) -> Object:
 def _usual_job(path: str) -> Object:
     sources: dict[str, Object] = {
         "composition.url": {"url": "s3://media/teaser/"},
-        "composition.jobSpec": {"jobSpec": "s3://media/job.json"},
+        "composition.jobSpec.url": {"jobSpec": JOB_SPEC},
+        "composition.jobSpec.sha256": {"jobSpec": JOB_SPEC},
         "composition.configMap": {"configMap": {"name": "teaser"}},
         "composition.configMap.name": {"configMap": {"name": "teaser"}},
     }
@@ -68,7 +70,13 @@ def _usual_target(path: str) -> Object:
         "imagePullSecrets": [{"name": "registry"}],
         "env": [variable],
     }
-    return {"kubernetes": {"pod": pod}, "allowedNamespaces": ["films"], "allowedStores": ["s3://media/"]}
+    return {
+        "kubernetes": {"pod": pod},
+        "allowedNamespaces": ["films"],
+        "allowedStores": ["s3://media/"],
+        "allowedSources": ["s3://a/"],
+        "allowedAddresses": ["a"],
+    }
 
 
 URL = (
@@ -101,13 +109,15 @@ ROWS = [
     # --- RenderJob
     job("composition", says="give exactly one of url, inline, configMap and jobSpec",
         bad=[{}, {"url": "s3://media/a", "inline": "<p>"}, {"inline": "<p>", "configMap": {"name": "a"}},
-             {"configMap": {"name": "a"}, "jobSpec": "s3://media/job.json"}],
-        good=[{"url": "s3://media/a"}, {"inline": "<p>"}, {"configMap": {"name": "a"}}, {"jobSpec": "s3://m/job.json"}]),
+             {"configMap": {"name": "a"}, "jobSpec": JOB_SPEC}],
+        good=[{"url": "s3://media/a"}, {"inline": "<p>"}, {"configMap": {"name": "a"}}, {"jobSpec": JOB_SPEC}]),
     job("composition", says="a jobSpec has its own props: leave props and propsFrom out",
-        bad=[{"jobSpec": "s3://media/job.json", "props": {"title": "Autumn"}},
-             {"jobSpec": "s3://media/job.json", "propsFrom": [{"configMapKeyRef": {"name": "a", "key": "b"}}]}],
-        good=[{"jobSpec": "s3://media/job.json"}, {"url": "s3://media/a", "props": {"title": "Autumn"}}]),
-    job("composition.url", "composition.jobSpec", "audio.tracks[0].url", says=URL, bad=BAD_URLS, good=GOOD_URLS),
+        bad=[{"jobSpec": JOB_SPEC, "props": {"title": "Autumn"}},
+             {"jobSpec": JOB_SPEC, "propsFrom": [{"configMapKeyRef": {"name": "a", "key": "b"}}]}],
+        good=[{"jobSpec": JOB_SPEC}, {"url": "s3://media/a", "props": {"title": "Autumn"}}]),
+    job("composition.url", "composition.jobSpec.url", "audio.tracks[0].url", says=URL, bad=BAD_URLS, good=GOOD_URLS),
+    job("composition.jobSpec.sha256", says="must be a SHA-256 in 64 lower-case hexadecimal digits",
+        bad=["", "0" * 63, "A" * 64, "g" * 64], good=["0123456789abcdef" * 4]),
     job("composition.inline",
         says="inline has more than 131072 bytes of UTF-8: put the page into a ConfigMap, a folder or a bucket",
         bad=["\N{CLAPPER BOARD}" * 32769, "ä" * 65537, "x" * 131071 + "ä"],
@@ -184,9 +194,15 @@ ROWS = [
     target("kubernetes.pod.tolerations[0]", says="tolerationSeconds needs effect NoExecute",
            bad=[{"key": "gpu", "tolerationSeconds": 5}, {"key": "gpu", "effect": "NoSchedule", "tolerationSeconds": 5}],
            good=[{"key": "gpu", "effect": "NoExecute", "tolerationSeconds": 5}]),
-    target("kubernetes.pod.env[0]", says="names that start with HELIOS_ are reserved for the operator",
-           bad=[{"name": "HELIOS_TERMINATION_LOG", "value": "/etc/passwd"}, {"name": "HELIOS_"}],
-           good=[{"name": "HELIOS", "value": "1"}, {"name": "MY_HELIOS_", "value": "1"}]),
+    target("kubernetes.pod.env[0]",
+           says="names that start with HELIOS_ are reserved for the operator, except for those with HELIOS_STORE_",
+           bad=[{"name": "HELIOS_TERMINATION_LOG", "value": "/etc/passwd"}, {"name": "HELIOS_"},
+                {"name": "HELIOS_ALLOWED_STORES", "value": "s3://theirs/"}, {"name": "HELIOS_ALLOWED_ADDRESSES"},
+                {"name": "HELIOS_STORE", "value": "1"}],
+           good=[{"name": "HELIOS", "value": "1"}, {"name": "MY_HELIOS_", "value": "1"},
+                 {"name": "HELIOS_STORE_STALL_SECONDS", "value": "5"}]),
+    target("kubernetes.pod.browserSandbox.seccompProfile", says="must be a relative path",
+           bad=["", "/etc/passwd", "a//b", "a b"], good=["chromium.json", "profiles/chromium.json"]),
     target("kubernetes.pod.env[0]", says="give value or valueFrom, not both",
            bad=[{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
            good=[{"name": "A", "value": "1"},
@@ -221,6 +237,17 @@ ROWS = [
            good=["s3://media", "file:///artifacts/"]),
     target("allowedStores[0]", says=TWO_WAYS, bad=["s3://media/../b", "file:///a?x", "gs://media/a%2fb"],
            good=["s3://media/{namespace}/", "file:///my%20films/"]),
+    target("allowedSources[0]", says=STORE, bad=["", "*", "http://host/"], good=["s3://templates/", "s3://media"]),
+    target("allowedStores[0]",
+           says="may contain {namespace} once, as a part of the bucket's name or as the whole name of a folder",
+           bad=["s3://media/{namespace}/{namespace}/", "s3://{namespace}/{namespace}/", "s3://media/{name}/",
+                "s3://media/a-{namespace}/", "s3://media/{", "s3://media/{}/"],
+           good=["s3://media/{namespace}", "s3://media/{namespace}/artifacts/", "s3://{namespace}-media/",
+                 "s3://media/films/{namespace}/"]),
+    target("allowedAddresses[0]",
+           says="must be a host such as fonts.internal or fonts.internal:8443, or a network such as 10.0.0.0/8",
+           bad=["", "a,b", "http://host", "host/path", "*.internal", "a b", "10.0.0.0/x", "host:"],
+           good=["fonts.internal", "fonts.internal:8443", "10.0.0.0/8", "10.1.2.3", "fd00::/8", "[fd00::1]:8443"]),
     target("price.perGiBSecond", "price.perRequest",
            says='must be an amount in quotes with at most 12 decimals, such as "0.0000166667"',
            bad=BAD_AMOUNTS, good=["0", "0.0000166667"]),

@@ -118,8 +118,10 @@ def _tries(path: str, field: Object) -> Iterator[tuple[str, Any, Any, str]]:
 _URL = "s3://media/"
 _LONGEST = {
     "url": _URL,
-    "jobSpec": _URL,
     "allowedStores[0]": _URL,
+    "allowedSources[0]": _URL,
+    "allowedAddresses[0]": "".ljust(255, "a") + ":65535",
+    "sha256": "".ljust(64, "a"),
     "duration": "99999h9999999m999999999s",
     "fps": "999999999/999999999",
     "bitrate": "9999k",
@@ -153,8 +155,10 @@ def _item(path: str, index: int) -> Any:
             return {"key": f"n{index}"}
         case "allowedNamespaces":
             return f"n{index}"
-        case "allowedStores":
+        case "allowedStores" | "allowedSources":
             return f"s3://n{index}/"
+        case "allowedAddresses":
+            return f"10.0.{index}.0/24"
         case "env":
             return {"name": f"N{index}"}
         case _:

@@ -13,6 +13,9 @@ from helios_crds.rendertarget import RenderTargetSpec
 OUTPUT = "s3://media/out/teaser.mp4"
 
 
+JOB_SPEC = {"url": "s3://media/jobs/a/job.json", "sha256": "ab" * 32}
+
+
 def spec(**fields: object) -> RenderJobSpec:
     return RenderJobSpec.model_validate({"composition": {"url": "s3://media/teaser/"}, **fields})
 
@@ -87,7 +90,8 @@ def test_an_inline_page_is_found_in_a_folder():
     [
         ({"composition": {"inline": "ä" * (MAX_INLINE // 2), "props": {"a": 1}}}, "CompositionTooLarge"),
         ({"composition": {"inline": "x", "props": {"a": "x" * MAX_INLINE}}}, "CompositionTooLarge"),
-        ({"composition": {"jobSpec": "s3://media/job.json"}}, "JobSpecNotSupported"),
+        ({"composition": {"jobSpec": JOB_SPEC}, "video": {"fps": 30}}, "JobSpecIsPlanned"),
+        ({"composition": {"jobSpec": JOB_SPEC}, "chunking": {"count": 3}}, "JobSpecIsPlanned"),
         ({"audio": {"tracks": [{"url": "s3://media/a.wav"}]}}, "AudioNotSupported"),
     ],
 )

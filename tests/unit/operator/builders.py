@@ -7,7 +7,7 @@ from helios_crds.renderjob import RenderJobSpec
 from helios_crds.renderjob_status import PlanStatus, RenderJobStatus, Retry
 from helios_crds.wire import Stage
 from helios_operator.model.config import Config, built_in_targets
-from helios_operator.model.locations import output_url, store_url
+from helios_operator.model.locations import places_of
 from helios_operator.model.observation import Observation, ObservedJob
 from helios_operator.model.state import Attempt, AttemptPhase, Work
 
@@ -79,5 +79,6 @@ def attempt(
 
 def observe(job: ObservedJob, *attempts: Attempt, config: Config = CONFIG, **fields: Any) -> Observation:
     """What is known of a RenderJob at NOW, with the built-in target alone if no others are given."""
-    known = {"now": NOW, "targets": TARGETS, "store": store_url(job, config), "output": output_url(job, config)}
-    return Observation(job=job, attempts=attempts, **{**known, **fields})
+    known = {"now": NOW, "targets": TARGETS, **fields}
+    places = places_of(job, known["targets"], config)
+    return Observation(job=job, attempts=attempts, **{"places": places, **known})

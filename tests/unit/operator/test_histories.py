@@ -268,7 +268,7 @@ class Render(RuleBasedStateMachine):
     def _message(self, work: Work) -> str:
         if work == PLAN:
             said = {
-                "jobPath": f"{self.config.store.url}jobs/{JOB_ID}/job.json",
+                "jobPath": f"{observe(self.job, config=self.config, **self.known).store}jobs/{JOB_ID}/job.json",
                 "jobId": JOB_ID,
                 "frames": self.chunks * 60,
                 "chunks": self.chunks,

@@ -38,7 +38,7 @@ from helios_operator.model.state import Attempt, AttemptPhase, Work
 from helios_operator.offload.connections import Connections
 from helios_operator.offload.invocations import Invocations
 from helios_operator.offload.order import Order
-from tests.unit.operator.builders import NOW, UID, render_job, seconds
+from tests.unit.operator.builders import NOW, UID, observe, render_job, seconds
 
 LAMBDA = RenderTargetSpec.model_validate(
     {"lambda": {"functionName": "f", "region": "eu-west-1"}, "price": {"perGiBSecond": "0.5", "perRequest": "0.25"}}
@@ -525,10 +525,14 @@ async def test_what_is_not_the_clusters_is_carried_out_and_the_rest_handed_back(
     starts = tuple(
         StartAttempt(Work(Stage.CHUNK, chunk), 1, name) for chunk, name in enumerate(("lambda", "kubernetes"))
     )
-    left = world.invocations.carry_out(film, Decision(film.status, starts=starts), targets, Config())
+    left = world.invocations.carry_out(
+        film, Decision(film.status, starts=starts), targets, observe(film).places, Config()
+    )
     assert left == Decision(film.status, starts=starts[1:])
     (found,) = world.attempts
     stops = StopAttempt(found.name, found.uid, "why"), StopAttempt("a Job", "its UID", "why")
-    left = world.invocations.carry_out(film, Decision(film.status, stops=stops), targets, Config())
+    left = world.invocations.carry_out(
+        film, Decision(film.status, stops=stops), targets, observe(film).places, Config()
+    )
     assert left == Decision(film.status, stops=stops[1:])
     assert world.attempts[0].stopping

@@ -10,11 +10,17 @@ from helios_operator.manifests.job import attempt_job
 from helios_operator.manifests.names import REQUEST, attempt_labels, attempt_name, read_labels
 from helios_operator.manifests.request import artifact_claim, page_config_map
 from helios_operator.model.decision import StartAttempt
+from helios_operator.model.locations import places_of
 from helios_operator.model.state import PLAN, STITCH, Work
 from tests.unit.operator.builders import CONFIG, JOB_PATH, TARGETS, render_job
 
 CHUNK = Work(Stage.CHUNK, 42)
 KUBERNETES = TARGETS["kubernetes"]
+
+
+def made(job, start, target, config=CONFIG):
+    places = places_of(job, {"kubernetes": KUBERNETES, start.target: target}, config)
+    return attempt_job(job, start, target, places, config)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +56,7 @@ def test_foreign_labels(labels):
 
 
 def test_a_chunks_job():
-    job = attempt_job(render_job("." * 50), StartAttempt(CHUNK, 2, "kubernetes"), KUBERNETES, CONFIG)
+    job = made(render_job("." * 50), StartAttempt(CHUNK, 2, "kubernetes"), KUBERNETES)
     spec, pod = job["spec"], job["spec"]["template"]["spec"]
     assert (spec["backoffLimit"], spec["podReplacementPolicy"], pod["restartPolicy"]) == (0, "Failed", "Never")
     assert spec["podFailurePolicy"]["rules"][0]["onPodConditions"][0]["status"] == "True"
@@ -72,7 +78,7 @@ def test_a_chunks_job():
 def test_a_plan_reads_its_inputs():
     composition = {"configMap": {"name": "page"}, "propsFrom": [{"configMapKeyRef": {"name": "texts", "key": "de"}}]}
     planned = render_job(spec={"composition": composition})
-    pod = attempt_job(planned, StartAttempt(PLAN, 1, "kubernetes"), KUBERNETES, CONFIG)
+    pod = made(planned, StartAttempt(PLAN, 1, "kubernetes"), KUBERNETES)
     spec = pod["spec"]["template"]["spec"]
     folders = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
     assert folders["request"] == "/helios/request"
@@ -109,7 +115,7 @@ def test_a_target_shapes_the_pod_but_not_its_rights():
             }
         }
     )
-    job = attempt_job(render_job("."), StartAttempt(Work(Stage.CHUNK), 1, "spot"), target, CONFIG)
+    job = made(render_job("."), StartAttempt(Work(Stage.CHUNK), 1, "spot"), target)
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "films"
     assert job["spec"]["template"]["metadata"]["labels"]["helios.video/stage"] == "chunk"
     assert job["spec"]["template"]["metadata"]["labels"]["team"] == "films"
@@ -118,7 +124,7 @@ def test_a_target_shapes_the_pod_but_not_its_rights():
 
 def test_a_bucket_needs_no_claim():
     spec = {"artifacts": {"url": "s3://media/", "credentialsRef": {"name": "writer"}}}
-    pod = attempt_job(render_job(".", spec=spec), StartAttempt(CHUNK, 1, "kubernetes"), KUBERNETES, CONFIG)
+    pod = made(render_job(".", spec=spec), StartAttempt(CHUNK, 1, "kubernetes"), KUBERNETES)
     container = pod["spec"]["template"]["spec"]["containers"][0]
     assert container["envFrom"] == [{"prefix": "HELIOS_SECRET_", "secretRef": {"name": "writer"}}]
     assert "artifacts" not in {mount["name"] for mount in container["volumeMounts"]}
@@ -129,7 +135,7 @@ def test_the_claim_belongs_to_nobody():
 
 
 def test_finished_jobs_outlive_a_short_absence_of_the_operator():
-    job = attempt_job(
+    job = made(
         render_job(".", spec={"ttlAfterFinished": "0s"}), StartAttempt(CHUNK, 1, "kubernetes"), KUBERNETES, CONFIG
     )
     assert job["spec"]["ttlSecondsAfterFinished"] == 600

@@ -36,6 +36,7 @@ def job(uid: str = "j1", number: int = 1, *, rv: int = 1, status: Any = None, **
         builders.render_job("..."),
         StartAttempt(Work(Stage.CHUNK, 2), number, "kubernetes"),
         builders.TARGETS["kubernetes"],
+        builders.observe(builders.render_job("...")).places,
         builders.CONFIG,
     )
     body["metadata"] |= {"uid": uid, "resourceVersion": str(rv), "creationTimestamp": MADE, **meta}

@@ -91,7 +91,7 @@ def test_a_cost_that_somebody_wrote_is_none(cost: str):
 def test_a_budget_that_is_used_up_stalls_whatever_is_due(chunk_map: str, cost: str):
     job = render_job(
         spec={
-            "composition": {"url": "s3://media/page/"},
+            "composition": {"url": "s3://media/films/page/"},
             "execution": {"targets": [{"name": "lambda"}], "budget": "1.00"},
         },
         targets=[TargetStatus(name="lambda", invocations=2, cost=cost)],

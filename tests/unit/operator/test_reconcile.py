@@ -31,6 +31,7 @@ from tests.unit.operator.builders import (
     seconds,
 )
 
+JOB_SPEC = {"url": "s3://media/jobs/a/job.json", "sha256": "ab" * 32}
 WIDE = {"execution": {"parallelism": 2}}
 TWO_TARGETS = {**TARGETS, "spot": RenderTargetSpec(kubernetes=KubernetesTarget())}
 ON_TWO = {"execution": {"targets": [{"name": "kubernetes"}, {"name": "spot"}]}}
@@ -449,7 +450,7 @@ def test_starts_that_are_refused(observed, told, starts, phase, marks, stalled):
 @pytest.mark.parametrize(
     ("job", "reason"),
     [
-        (render_job(spec={"composition": {"jobSpec": "s3://a/job.json"}}), "JobSpecNotSupported"),
+        (render_job(spec={"composition": {"jobSpec": JOB_SPEC}, "video": {}}), "JobSpecIsPlanned"),
         (render_job("..", spec={"execution": {"activeDeadline": "30s"}}), "DeadlineExceeded"),
     ],
 )

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_url
 from helios_worker.errors import CorruptArtifact
-from helios_worker.jobs.identity import altered
+from helios_worker.jobs.identity import altered, altered_commands, is_adopted_key
 from helios_worker.jobs.layout import manifest_key, segment_key
 from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
 
@@ -63,6 +63,10 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
         raise CorruptArtifact(
             f"{job_path} is not a job: {field}{first['msg']}", remedy="remove it and plan it again"
         ) from error
-    if job.helios is not None and (problem := altered(job, key)):
+    if job.helios is not None:
+        problem = altered(job, key)
+    else:
+        problem = altered_commands(job, key) if is_adopted_key(key) else ""
+    if problem:
         raise AlteredJob(f"{job_path} is not believed: {problem}", remedy="plan it again")
     return store, job

@@ -5,6 +5,7 @@ can write to the store. A film's plan lies under the digest of its request, so i
 (`stages/plan.py`).
 """
 
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -42,6 +43,18 @@ def altered(job: JobSpec, key: str) -> str:
     if _id(_content(job)) != job.id:
         return "its ID is not the digest of its content"
     return disorder(job)
+
+
+def is_adopted_key(key: str) -> bool:
+    """Whether a key names a job by the digest of its content, as all jobs have it that a cluster renders."""
+    return re.fullmatch(rf"jobs/[0-9a-f]{{{ID_CHARACTERS}}}/job\.json", key) is not None
+
+
+def altered_commands(job: JobSpec, key: str) -> str:
+    """What shows that a job with commands is not what its ID stands for; "" where nothing does."""
+    if job_key(job.id) != key:
+        return f"it is job {job.id[:64]}"
+    return "" if _id(_content(job)) == job.id else "its ID is not the digest of its content"
 
 
 def disorder(job: JobSpec) -> str:

@@ -24,3 +24,8 @@ def manifest_key(key: str) -> str:
 def segment_key(sha256: str) -> str:
     """The key of a segment with this digest."""
     return f"{SEGMENTS}/{sha256}{SEGMENT_SUFFIX}"
+
+
+def part_key(job_id: str, chunk: int) -> str:
+    """The key of the file that the command of a chunk of upstream Helios' job wrote."""
+    return f"jobs/{job_id}/parts/{chunk}"

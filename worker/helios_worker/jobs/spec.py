@@ -127,7 +127,11 @@ class HeliosJob(_Model):
 
 
 class JobSpec(BaseModel):
-    """The whole file. Fields that are not named here are ignored."""
+    """The whole file. Fields that are not named here are ignored.
+
+    output: URL of the film of a job with commands that is rendered on a cluster; None on the command line, where its
+    commands say it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -136,6 +140,7 @@ class JobSpec(BaseModel):
     chunks: tuple[Chunk, ...] = Field(min_length=1, max_length=MAX_CHUNKS)
     mergeCommand: str | None = None
     assetsUrl: str | None = None
+    output: str | None = None
     helios: HeliosJob | None = None
 
     @property

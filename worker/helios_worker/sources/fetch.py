@@ -81,7 +81,7 @@ def _archive(url: str, folder: Path) -> Path:
         return path
     copy = folder / "archive"
     if url.startswith(("http://", "https://")):
-        _download(url, copy)
+        download(url, copy)
     else:
         place, name = split_object(url)
         store = ArtifactStore(place)
@@ -90,8 +90,15 @@ def _archive(url: str, folder: Path) -> Path:
     return copy
 
 
-def _download(url: str, copy: Path) -> None:
-    """Fetches a file from the web. Messages leave out what follows a ? in its address, which may be a signature."""
+def download(url: str, copy: Path, *, most: int = MAX_BYTES, what: str = "archive") -> None:
+    """Fetches a file from the web. Messages leave out what follows a ? in its address, which may be a signature.
+
+    most: its bytes at most. what: the word for it in messages.
+
+    Raises:
+        UserError: there is no such file, or it is too large.
+        StoreError: the server did not give it.
+    """
     doing = f"fetching {redacted(url)}"
     timeouts = StoreTimeouts.of(os.environ)
     try:
@@ -106,11 +113,11 @@ def _download(url: str, copy: Path) -> None:
             retry_config=timeouts.retries,
         )
         response = obstore.get(store, "")
-        if response.meta["size"] > MAX_BYTES:
-            raise UserError(f"{redacted(url)} has more than {MAX_BYTES >> 30} GiB, too much for a composition")
+        if response.meta["size"] > most:
+            raise UserError(f"{redacted(url)} has more than {most >> 20} MiB, too much for an {what}")
         save(response, copy, doing)
     except FileNotFoundError:
-        raise UserError(f"there is no archive {redacted(url)} (404)", remedy="correct its address") from None
+        raise UserError(f"there is no {what} {redacted(url)} (404)", remedy="correct its address") from None
     except Exception as error:
         raise explain(doing, error) from None
 

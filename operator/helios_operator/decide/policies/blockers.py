@@ -6,11 +6,10 @@ API server rejects, and a budget that is used up.
 
 from collections.abc import Sequence
 
-from helios_crds.addresses import is_allowed, is_web
-from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.text import one_line
 from helios_crds.wire import Stage
 from helios_operator.decide.policies.eligibility import Eligibility
+from helios_operator.decide.policies.store_access import forbidden_place
 from helios_operator.model import reasons
 from helios_operator.model.config import Store
 from helios_operator.model.observation import NameConflict, Observation, RejectedStart
@@ -71,10 +70,8 @@ def _forbidden(name: str, observation: Observation, store: Store) -> Problem | N
     if not {"*", namespace} & set(target.allowedNamespaces):
         text = f"RenderTarget {name} does not allow the namespace {namespace}: see its allowedNamespaces"
         return Problem(reasons.TARGET_FORBIDDEN, text)
-    for url in _guarded_urls(observation):
-        if not _is_allowed(url, target, store):
-            text = f"RenderTarget {name} does not allow {url}: see its allowedStores"
-            return Problem(reasons.STORE_FORBIDDEN, text)
+    if message := forbidden_place(observation, name, target, store):
+        return Problem(reasons.STORE_FORBIDDEN, message)
     return None
 
 
@@ -89,14 +86,3 @@ def _no_target(stage: Stage, named: list[str], observation: Observation, eligibl
         return Problem(reasons.BUCKET_NEEDED, text)
     text = f"{targets} cannot run the {stage} of this composition: add a Kubernetes target"
     return Problem(reasons.TARGET_UNFIT, text)
-
-
-def _guarded_urls(observation: Observation) -> list[str]:
-    """URLs that a target must allow: artifacts, film, and a source in a store. A network policy guards web pages."""
-    source = observation.job.spec.composition.url or ""
-    private = [] if not source or is_web(source) else [source]
-    return [observation.store, observation.output, *private]
-
-
-def _is_allowed(url: str, target: RenderTargetSpec, store: Store) -> bool:
-    return is_allowed(url, [store.url, *(target.allowedStores or [])])

@@ -46,5 +46,6 @@ def can_run(target: RenderTargetSpec, stage: Stage, job: ObservedJob) -> bool:
     if target.cloudRun is not None and target.cloudRun.job is not None:
         return False
     source = job.spec.composition
-    is_remote = source.url is not None and not source.url.startswith("file:")
+    url = source.jobSpec.url if source.jobSpec is not None else source.url
+    is_remote = url is not None and not url.startswith("file:")
     return stage is Stage.STITCH or (is_remote and not source.propsFrom)

@@ -61,7 +61,7 @@ def _out_of_memory(target: str, limit: str) -> str:
 
 
 def _storage(attempt: Attempt) -> str:
-    if "ephemeral" not in attempt.message:
+    if not any(word in attempt.message for word in ("ephemeral", "EmptyDir")):
         return ""
     return f"; raise resources.limits.ephemeral-storage of the RenderTarget {attempt.target}"
 

@@ -8,6 +8,7 @@ each ended by a NUL byte, in both directions (`--remote-debugging-pipe`).
 import asyncio
 import fcntl
 import json
+import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import orjson
 from helios_worker.errors import HeliosError
 from helios_worker.surrogates import without_surrogates
 
+log = logging.getLogger(__name__)
 Message = dict[str, Any]
 Handler = Callable[[str, Message], None]
 # Handlers by the method of their event.
@@ -35,6 +37,20 @@ class CommandRefused(HeliosError):
     """The browser answered a command with an error."""
 
 
+def widen_pipe(fd: int) -> int:
+    """Asks for a pipe of PIPE_BYTES, and takes what it gets. Returns its size in bytes.
+
+    The kernel gives all pipes of an unprivileged user together 64 MiB on a node (fs.pipe-user-pages-soft), and refuses
+    a larger one with EPERM. A small pipe carries the same bytes in more turns.
+    """
+    try:
+        return fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except OSError as error:
+        size = fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)
+        log.debug("a pipe to the browser keeps its %d bytes: %s", size, error)
+        return size
+
+
 class Connection:
     """Commands and events over one browser's pipe.
 
@@ -50,7 +66,7 @@ class Connection:
         self._handlers: dict[str | None, list[Handler]] = defaultdict(list)
         self._closed_because: str | None = None
         for fd in (read_fd, write_fd):
-            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            widen_pipe(fd)
         os.set_blocking(read_fd, False)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(read_fd, self._on_readable)

@@ -1,0 +1,39 @@
+"""Store access: whether a render may use its store, its film's place and its source, on one target."""
+
+from helios_crds.addresses import InvalidAddress, StoreAddress, is_allowed
+from helios_crds.mapping import COMPOSITION_URL
+from helios_crds.rendertarget import RenderTargetSpec
+from helios_operator.model.areas import Areas
+from helios_operator.model.config import Store
+from helios_operator.model.locations import foreign_source, source_of
+from helios_operator.model.observation import Observation
+
+
+def forbidden_place(observation: Observation, name: str, target: RenderTargetSpec, store: Store) -> str:
+    """Why a render may not use a place that it needs, and what to do; "" if it may use all of them.
+
+    name: of the target. store: the operator's default one.
+    """
+    if observation.places.problem:
+        return f"spec.{observation.places.problem}"
+    areas = Areas.of(observation.targets.values(), store)
+    for url in (observation.store, observation.output):
+        if not _is_covered(url, observation, target, areas):
+            return f"RenderTarget {name} does not allow {url}: see its allowedStores"
+    for url in source_of(observation.job):
+        if "," in url:  # which separates the places that a worker may use
+            return f"spec.composition: {url} contains a comma: use a name without one"
+        if url == COMPOSITION_URL or is_allowed(url, target.allowedSources or ()):
+            continue
+        if not _is_covered(url, observation, target, areas):
+            return f"RenderTarget {name} does not allow {url}: see its allowedStores and allowedSources"
+        if problem := foreign_source(url, observation.job, areas):
+            return f"spec.composition: {problem}"
+    return ""
+
+
+def _is_covered(url: str, observation: Observation, target: RenderTargetSpec, areas: Areas) -> bool:
+    try:
+        return areas.allows(target, StoreAddress.parse(url), observation.job.namespace)
+    except InvalidAddress:
+        return False
