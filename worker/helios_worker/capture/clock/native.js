@@ -73,7 +73,6 @@ function nativeMediaApi() {
   const errorOf = getterOf(media, "error");
   const widthOf = getterOf(video, "videoWidth");
   const targetOf = getterOf(Event.prototype, "target");
-  const isTrusted = getterOf(Event.prototype, "isTrusted");
   const srcObjectOf = getterOf(media, "srcObject");
   const isActive = globalThis.MediaStream ? getterOf(MediaStream.prototype, "active") : ignore;
   const dispatch = methodOf(EventTarget.prototype, "dispatchEvent");
@@ -122,7 +121,6 @@ function nativeMediaApi() {
     listen: methodOf(EventTarget.prototype, "addEventListener"),
     unlisten: methodOf(EventTarget.prototype, "removeEventListener"),
     targetOf,
-    isTrusted,
 
     /** @param {any} thing @returns {thing is HTMLMediaElement} */
     isMedia: (thing) => thing !== null && typeof thing === "object" && has(errorOf, thing),

@@ -83,7 +83,7 @@ function createPictures(playback, browser) {
     let ended = false;
     let visible = false;
     /** @param {Event} event */
-    const end = (event) => (ended ||= browser.isTrusted(event));
+    const end = (event) => (ended ||= event.isTrusted);
     browser.listen(element, "seeked", end);
     browser.listen(element, "error", end);
     browser.listen(element, "emptied", end);
