@@ -42,3 +42,13 @@ interface MutationObserverInit {
 interface SchedulerPostTaskOptions {
   __proto__?: null;
 }
+interface FilePropertyBag {
+  __proto__?: null;
+}
+interface PerformanceMarkOptions {
+  __proto__?: null;
+}
+interface PerformanceMeasureOptions {
+  __proto__?: null;
+}
+declare var NavigatorUAData: any;

@@ -152,11 +152,19 @@ if (isWindow) {
     return any;
   };
 
+  /** @type {SafeWeakMap<AnimationTimeline, number>} where the timelines begin that the page has made */
+  const origins = new SafeWeakMap();
+  replaceClass("DocumentTimeline", (args, make) => {
+    const timeline = make(args);
+    origins.set(timeline, NativeNumber((args.length > 0 && args[0]?.originTime) || 0));
+    return timeline;
+  });
   patch(AnimationTimeline.prototype, "currentTime", {
     __proto__: null,
     get() {
       const self = /** @type {AnimationTimeline} */ (this);
-      return self === pageTimeline(document) ? now() : timelineTime(self);
+      const origin = origins.get(self);
+      return self === pageTimeline(document) ? now() : origin === undefined ? timelineTime(self) : now() - origin;
     },
   });
   patch(proto, "startTime", {

@@ -62,6 +62,9 @@ if (isWindow) {
     });
   }
 
+  realm.byChance = (what) => warn(`the page ${what}, by chance: what it shows of it differs from render to render`);
+  after(globalThis.RTCPeerConnection, "generateCertificate", () => realm.byChance("makes a certificate"));
+
   realm.showsLive = () =>
     warn("the page shows a live stream in a video, whose time is real: it differs from render to render");
 

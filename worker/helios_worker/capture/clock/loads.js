@@ -11,6 +11,7 @@
   note(globalThis, "fetch");
   note(globalThis.XMLHttpRequest && XMLHttpRequest.prototype, "send");
   note(globalThis.FontFace && FontFace.prototype, "load");
+  note(globalThis.Worklet?.prototype, "addModule");
   replaceClass("Worker", (args, make) => {
     const worker = make(args);
     kernel.loads += 1;

@@ -42,21 +42,25 @@ if (isWindow) {
   }
 
   realm.notReady = () => {
-    if (readyWatched === null) {
-      const promise = declaredReady();
-      if (!promise || typeof promise.then !== "function") return false;
-      readyWatched = promise;
-      whenSettled(
-        promise,
-        () => (readySettled = true),
-        (error) => {
-          readySettled = true;
-          report(error);
-        },
-      );
-    }
-    return !readySettled;
+    if (readyWatched === null) callPage(watchReady, undefined, []);
+    return readyWatched !== null && !readySettled;
   };
+
+  function watchReady() {
+    const promise = declaredReady();
+    if (!promise || typeof promise.then !== "function") return;
+    readyWatched = promise;
+    /** @param {unknown} error */
+    const fail = (error) => {
+      readySettled = true;
+      report(error);
+    };
+    try {
+      whenSettled(promise, () => (readySettled = true), fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
 
   let stabilising = false;
 
@@ -108,7 +112,10 @@ if (isWindow) {
     }
   }
 
-  realm.applyContracts = (time) => {
+  realm.applyContracts = (time) => callPage(applyContracts, undefined, [time]);
+
+  /** @param {number} time */
+  function applyContracts(time) {
     window.__HELIOS_VIRTUAL_TIME__ = time;
     const ticker = window.gsap && window.gsap.ticker;
     if (ticker && ticker.lagSmoothing && !smoothed.has(ticker)) {
@@ -125,20 +132,19 @@ if (isWindow) {
       }
       showClips(seconds);
     }
-  };
+  }
 
   realm.settle = async () => {
     await own(realm.showMedia());
     if (fontsLoad()) await own(settled(fontsReady(fontsOf(document))));
-    const { helios } = window;
-    if (helios && typeof helios.waitUntilStable === "function") {
-      stabilising = true;
-      try {
-        await own(settled(helios.waitUntilStable()));
-      } finally {
-        stabilising = false;
-      }
+    stabilising = true;
+    try {
+      const { helios } = window;
+      if (helios && typeof helios.waitUntilStable === "function") await own(settled(helios.waitUntilStable()));
+    } catch (error) {
+      report(error);
     }
+    stabilising = false;
   };
 
   /** What a signal of a Helios page holds. @param {unknown} signal */

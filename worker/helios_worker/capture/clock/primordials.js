@@ -25,6 +25,7 @@ const { assign: ObjectAssign, freeze: ObjectFreeze, keys: ObjectKeys, prototype:
 const { abs, floor, imul, max, min, trunc } = Math;
 const { isFinite: NumberIsFinite } = Number;
 const { stringify: JSONStringify } = JSON;
+const ArrayPrototype = Array.prototype;
 const NativeNumber = Number;
 const NativePromise = Promise;
 const NativeProxy = Proxy;

@@ -99,6 +99,8 @@ const realm = {
   showsLive() {},
   /** The server of a video does not take Range requests. @type {(element: HTMLMediaElement) => void} */
   cannotSeek() {},
+  /** The page draws on chance that the seed does not rule. @type {(what: string) => void} */
+  byChance() {},
   /** The page plays an <audio>. @type {(element: HTMLMediaElement) => void} */
   sounds() {},
 };
