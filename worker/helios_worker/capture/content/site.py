@@ -19,6 +19,8 @@ from urllib.parse import quote, unquote, urlsplit
 from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.errors import HeliosError
 
+# 2026-01-01T00:00:00Z, as in the virtual clock.
+EPOCH_SECONDS = 1_767_225_600
 HEADERS = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*", "Accept-Ranges": "bytes"}
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 Locate = Callable[[str], Awaitable[Path | None]]
@@ -149,6 +151,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date of every answer: the page's own time at frame 0, since a page can read it."""
+        return super().date_time_string(EPOCH_SECONDS)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
         """Logs nothing; the page's console has every failed request."""

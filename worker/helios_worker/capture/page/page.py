@@ -18,10 +18,11 @@ from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import CHANGED, NetworkChanged, PageError
 from helios_worker.capture.messages import plain
+from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
 from helios_worker.capture.page.closed_roots import hand_over_closed_roots
 from helios_worker.capture.page.console import Console
-from helios_worker.capture.page.environment import JOIN, opening_commands
+from helios_worker.capture.page.environment import JOIN, WARN, opening_commands
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.page.settings import Declared, PageSettings
@@ -38,11 +39,12 @@ class Page:
         self._session = session
         self._playhead = playhead
         self._network = Network(self.console)
-        self._realms = Realms(session, playhead, settings.seed, self._on_event)
+        self._handles = ClockHandles(session)
+        self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
-        self._clocks = Clocks(session, playhead, self._network, self._realms, self._compositor)
+        self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor)
         self._watchdog = Watchdog(
-            session, playhead, self._network, self.console, self._compositor, settings.frame_timeout
+            session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
         )
         self._loaded = asyncio.Event()
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
@@ -73,7 +75,8 @@ class Page:
         session = await Session.attach(browser, settings.width, settings.height, playhead)
         page = cls(session, playhead, settings)
         session.listen(page._on_event)
-        await asyncio.gather(*(session.command(method, params) for method, params in opening_commands(settings)))
+        commands = opening_commands(settings, page._handles.secret)
+        await asyncio.gather(*(session.command(method, params) for method, params in commands))
         return page
 
     async def load(self, url: str) -> None:
@@ -94,7 +97,7 @@ class Page:
                 )
             await self._loaded.wait()
             await self._compositor.start()
-            await hand_over_closed_roots(self._session)
+            await hand_over_closed_roots(self._session, self._handles.secret)
             await self._network.quiet()
             await self._clocks.begin()
         self.console.raise_errors(self._playhead)
@@ -110,7 +113,7 @@ class Page:
         Raises:
             PageError: a declared value is not a number.
         """
-        return Declared.parse(await self._session.evaluate("__heliosClock.declared()"))
+        return Declared.parse(await self._handles.call("declared"))
 
     async def close(self) -> None:
         """Closes the page. A browser that has already ended is not an error."""
@@ -193,9 +196,13 @@ class Page:
 
     def _on_binding(self, params: Message) -> None:
         if params["name"] == JOIN:
-            self._realms.join(params["executionContextId"])
+            if self._handles.opens(params["payload"]):
+                self._realms.join(params["executionContextId"])
             return
-        warning = json.loads(params["payload"])
+        secret, _, payload = params["payload"].partition(" ")
+        if params["name"] != WARN or not self._handles.opens(secret):
+            return
+        warning = json.loads(payload)
         self.console.warnings.add(plain(warning["text"]))
         if "ignore" in warning:
             self._network.ignore(warning["ignore"])

@@ -10,6 +10,7 @@ from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.session import SILENT, Session
 from helios_worker.capture.faults import FrameNeverReady, PageHangs
 from helios_worker.capture.messages import plain
+from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.playhead import Playhead
@@ -25,6 +26,7 @@ class Watchdog:
     def __init__(
         self,
         session: Session,
+        handles: ClockHandles,
         playhead: Playhead,
         network: Network,
         console: Console,
@@ -33,6 +35,7 @@ class Watchdog:
     ) -> None:
         self.address = ""
         self._session = session
+        self._handles = handles
         self._playhead = playhead
         self._network = network
         self._console = console
@@ -72,7 +75,7 @@ class Watchdog:
             "console": list(self._console.lines),
             "errors": list(self._console.errors),
         }
-        waiting = await session.briefly(session.evaluate("__heliosClock.waiting()"))
+        waiting = await session.briefly(self._handles.call("waiting"))
         if waiting is not None:
             report.update(pending=waiting["pending"], timers=waiting["timers"])
             report["screenshot"] = await session.briefly(self._compositor.picture_for_report())
