@@ -3,6 +3,10 @@
 import re
 import unicodedata
 
+from pydantic import ValidationError
+
+FIELD, PROBLEM = 120, 500
+"""Most characters of a field's name and of what is wrong with it."""
 # Control sequences of terminals (ECMA-48), whole: those that only a bell or ST ends (titles, links, device control),
 # those with parameters (colours, cursor movements), and short escapes. One that never ends is taken to its line's end.
 _SEQUENCE = re.compile(
@@ -27,6 +31,15 @@ def one_line(text: str, limit: int, *, keep_start: bool = False) -> str:
     if len(line) <= limit:
         return line
     return f"{line[: limit - 1]}…" if keep_start else f"…{line[len(line) - limit + 1 :]}"
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first field that is wrong and what is wrong with it, in one line: "video.fps: '29.97' is not exact …"."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = one_line(".".join(str(part)[:FIELD] for part in first["loc"]), FIELD)
+    return f"{field}: {one_line(first['msg'].removeprefix('Value error, '), PROBLEM, keep_start=True)}".removeprefix(
+        ": "
+    )
 
 
 def printable_lines(text: str) -> str:

@@ -116,7 +116,11 @@ def keep_request(url: str, file: Path, props: Sequence[Path]) -> None:
         composition = request.setdefault("composition", {})
         composition["props"] = merged | (composition.get("props") or {})
     root, key = split_url(url, "requests/")
-    ArtifactStore(root).put(key, orjson.dumps(request))
+    try:
+        text = orjson.dumps(request)
+    except TypeError as error:
+        raise UserError(f"{file} cannot be stored: {error}") from None
+    ArtifactStore(root).put(key, text)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

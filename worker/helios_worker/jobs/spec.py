@@ -4,12 +4,15 @@ A superset of upstream Helios' file: id, metadata and chunks are upstream's, our
 that upstream Helios made, whose chunks carry a `command`, is a JobSpec with `helios` unset.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from helios_worker.artifacts.digests import json_digest
+from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
+from helios_worker.artifacts.digests import canonical_json, json_digest
 from helios_worker.encode.video.settings import EncoderSettings
 from helios_worker.errors import CorruptArtifact
 
@@ -36,9 +39,9 @@ class Chunk(_Model):
     key: the chunk's cache key; see chunk_key. cost: estimated seconds of work on one processor.
     """
 
-    id: int
-    startFrame: int
-    frameCount: int
+    id: int = Field(ge=0, lt=MAX_CHUNKS)
+    startFrame: int = Field(ge=0, le=MAX_FRAMES)
+    frameCount: int = Field(ge=1, le=MAX_FRAMES)
     outputFile: str
     command: str | None = None
     key: str = ""
@@ -75,9 +78,9 @@ class FilmSpec(_Model):
     recording: str = ""
     props: Any = None
     seed: int = 0
-    frames: int
-    first: int
-    end: int
+    frames: int = Field(ge=1, le=MAX_FRAMES)
+    first: int = Field(ge=0, le=MAX_FRAMES)
+    end: int = Field(ge=1, le=MAX_FRAMES)
     capture: Literal["jpeg", "png"]
     quality: int
     stateful: bool
@@ -115,7 +118,7 @@ class JobSpec(BaseModel):
 
     id: str
     metadata: Metadata
-    chunks: tuple[Chunk, ...] = Field(min_length=1)
+    chunks: tuple[Chunk, ...] = Field(min_length=1, max_length=MAX_CHUNKS)
     mergeCommand: str | None = None
     assetsUrl: str | None = None
     helios: HeliosJob | None = None
@@ -165,14 +168,23 @@ def chunk_key(engine: Engine, film: FilmSpec, start: int, count: int) -> str:
     The key depends on whether the film goes on after the chunk, since the chunk then also renders the picture at the
     seam. It does not depend on how long the film goes on.
     """
-    shaping = film.model_dump(mode="json", exclude={"first", "end", "frames"})
-    return json_digest(
-        {
-            "format": JOB_FORMAT,
-            "engine": engine.model_dump(),
-            "film": shaping,
-            "start": start,
-            "count": count,
-            "goesOn": start + count < film.end,
-        }
-    )[:40]
+    return chunk_keys(engine, film)(start, count)
+
+
+def chunk_keys(engine: Engine, film: FilmSpec) -> Callable[[int, int], str]:
+    """The chunk_key of each of a film's chunks, by its first frame and its number of frames."""
+    shaping = canonical_json(film.model_dump(mode="json", exclude={"first", "end", "frames"}))
+
+    def key(start: int, count: int) -> str:
+        return json_digest(
+            {
+                "format": JOB_FORMAT,
+                "engine": engine.model_dump(),
+                "film": orjson.Fragment(shaping),
+                "start": start,
+                "count": count,
+                "goesOn": start + count < film.end,
+            }
+        )[:40]
+
+    return key

@@ -182,7 +182,7 @@ async def make_plan(
     finally:
         await page.close()
     warnings += live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())])
-    chunks = cut_chunks(film, costs, request, engine)
+    chunks = await asyncio.to_thread(cut_chunks, film, costs, request, engine)
     encoder = film.encoder
     return JobSpec(
         id=plan_id(request, engine, json_digest([url, film.recording]) if url else snapshot),

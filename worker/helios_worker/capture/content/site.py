@@ -20,7 +20,7 @@ from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.errors import HeliosError
 
 HEADERS = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*", "Accept-Ranges": "bytes"}
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 Locate = Callable[[str], Awaitable[Path | None]]
 OnFault = Callable[[HeliosError], None]
 
