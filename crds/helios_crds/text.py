@@ -16,6 +16,9 @@ _SEQUENCE = re.compile(
 )
 # Characters that do not show or turn the direction of what does; but for those that join letters and emoji.
 _UNSEEN = frozenset({"Cf", "Cn", "Co", "Cs"})
+# Control characters and sequences shorten a text. This many times the characters that are shown are looked at: a text
+# of 100 MB takes half a minute otherwise.
+_LOOKED_AT = 16
 _JOINERS = frozenset({"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"})
 
 
@@ -27,10 +30,12 @@ def one_line(text: str, limit: int, *, keep_start: bool = False) -> str:
     >>> one_line("\x1b]0;owned\x07\x1b[31mred\x1b[0m\nalert", 80)
     'red alert'
     """
-    line = " ".join(_printable(text).split())
-    if len(line) <= limit:
+    looked_at = _LOOKED_AT * (limit + 16)
+    part = text[:looked_at] if keep_start else text[-looked_at:]
+    line = " ".join(_printable(part).split())
+    if len(line) <= limit and len(part) == len(text):
         return line
-    return f"{line[: limit - 1]}…" if keep_start else f"…{line[len(line) - limit + 1 :]}"
+    return f"{line[: limit - 1]}…" if keep_start else f"…{line[-(limit - 1) :] if limit > 1 else ''}"
 
 
 def first_problem(error: ValidationError) -> str:
