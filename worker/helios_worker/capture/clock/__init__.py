@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 PARTS = (
-    *("native", "patching"),
+    *("primordials", "native", "patching"),
     *("queue", "driver", "steps", "kernel", "realm"),
     *("time", "timers", "frames", "loads", "random", "animations", "needs", "limits"),
     *("playback", "media_api", "media_elements", "pictures", "media"),
@@ -21,27 +21,29 @@ PARTS = (
 EPOCH_MS = 1_767_225_600_000
 
 
-def clock_script(
-    *, seed: int = 0, props: Any = None, start_ms: float = 0.0, realm_name: str = "", debug: bool = False
-) -> str:
-    """The script for one realm.
+def clock_script(*, secret: str, seed: int = 0, props: Any = None, start_ms: float = 0.0, realm_name: str = "") -> str:
+    """The script for one realm. Its value is what the driver may call, for a worker; a window has a gate for that.
 
+    secret: opens the gate of each window's clock to the clocks of its frames and to the driver. No page may learn it.
     seed: of Math.random and crypto.getRandomValues.
     props: JSON value handed to the page as window.__HELIOS_PROPS__; None leaves it unset.
     start_ms: virtual time at which the realm begins, 0 for a page, later for a worker made later.
     realm_name: tells the random streams of a page's workers apart.
-    debug: note the source line of every timer, for reports.
     """
     config = {
+        "secret": secret,
         "seed": seed,
         "startMs": start_ms,
         "epochMs": EPOCH_MS,
         "realmName": realm_name,
-        "debug": debug,
         **({} if props is None else {"props": props}),
     }
-    once = "if (globalThis.__heliosClock) return;"
-    return f"(() => {{\n{once}\nconst config = {orjson.dumps(config).decode()};\n{_source()}\n}})();"
+    # The browser runs it again in a window that goes on with another document.
+    once = "if (typeof __heliosClock === 'function') return;"
+    return (
+        f'(() => {{\n"use strict";\n{once}\nconst config = {orjson.dumps(config).decode()};\n{_source()}\n'
+        "return kernel.commands;\n})();"
+    )
 
 
 @cache

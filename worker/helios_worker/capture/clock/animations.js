@@ -8,88 +8,114 @@
 // script that changes an animation re-anchors it at that moment. The events of animations are left to needs.js.
 
 if (isWindow) {
+  const SVG = "http://www.w3.org/2000/svg";
+
   /**
    * @typedef {object} Anchor
+   * @property {null} [__proto__]
    * @property {number} at virtual time in milliseconds
    * @property {number} value the animation's currentTime at that moment
    * @property {number} rate
    * @property {number | null} last its currentTime as set last
    */
 
-  /** @type {Map<Animation, Anchor>} */
-  const anchors = new Map();
-  /** @type {Set<ShadowRoot>} */
-  const closedRoots = new Set();
-  /** @type {Map<SVGSVGElement, number>} each has a timeline, nested ones too; the virtual time at which it was found */
-  const svgs = new Map();
-  /** @type {Set<Animation>} of elements in no document, or played by a script: getAnimations() may not list them */
-  const detached = new Set();
+  /** @type {SafeMap<Animation, Anchor>} */
+  const anchors = new SafeMap();
+  /** @type {SafeSet<ShadowRoot>} */
+  const closedRoots = new SafeSet();
+  /** @type {SafeMap<SVGSVGElement, number>} each has a timeline, also nested ones; the time at which it was found */
+  const svgs = new SafeMap();
+  /** @type {SafeSet<Animation>} of elements in no document, or played by a script: getAnimations() may not list them */
+  const detached = new SafeSet();
 
   const proto = Animation.prototype;
-  const currentTime = accessor(proto, "currentTime");
-  const startTime = accessor(proto, "startTime");
-  const timelineTime = accessor(AnimationTimeline.prototype, "currentTime");
-  const getAnimations = Document.prototype.getAnimations;
-  const rootAnimations = ShadowRoot.prototype.getAnimations;
+  /** @type {(animation: Animation) => number | null} */
+  const getTime = /** @type {any} */ (getterOf(proto, "currentTime"));
+  const setTime = setterOf(proto, "currentTime");
+  const startOf = getterOf(proto, "startTime");
+  const setStart = setterOf(proto, "startTime");
+  const timelineOf = getterOf(proto, "timeline");
+  const playStateOf = getterOf(proto, "playState");
+  const rateOf = getterOf(proto, "playbackRate");
+  const setRate = setterOf(proto, "playbackRate");
+  const effectOf = getterOf(proto, "effect");
+  const isPending = getterOf(proto, "pending");
+  const play = methodOf(proto, "play");
+  const computedTiming = methodOf(AnimationEffect.prototype, "getComputedTiming");
+  const timelineTime = getterOf(AnimationTimeline.prototype, "currentTime");
+  const pageTimeline = getterOf(Document.prototype, "timeline");
+  const pageAnimations = methodOf(Document.prototype, "getAnimations");
+  const rootAnimations = methodOf(ShadowRoot.prototype, "getAnimations");
+  const modeOf = getterOf(ShadowRoot.prototype, "mode");
+  const isConnected = getterOf(Node.prototype, "isConnected");
+  const elementsNamed = methodOf(Document.prototype, "getElementsByTagNameNS");
+  const elementCount = getterOf(HTMLCollection.prototype, "length");
+  const firstIn = methodOf(Element.prototype, "querySelector");
+  const pauseSvg = methodOf(SVGSVGElement.prototype, "pauseAnimations");
+  const setSvgTime = methodOf(SVGSVGElement.prototype, "setCurrentTime");
 
-  /** @param {Animation} animation @returns {number | null} */
-  const getTime = (animation) => currentTime.get.call(animation);
   /** @param {Animation} animation */
-  const ours = (animation) => animation.timeline === document.timeline;
+  const ours = (animation) => timelineOf(animation) === pageTimeline(document);
   /** @param {Animation} animation */
-  const runs = (animation) => ours(animation) && animation.playState === "running";
-
-  function* everyAnimation() {
-    yield* getAnimations.call(document);
-    for (const root of closedRoots) yield* rootAnimations.call(root);
-    yield* detached;
-  }
+  const isRunning = (animation) => playStateOf(animation) === "running";
 
   /** @param {Animation} animation */
   function anchorHere(animation) {
     const value = getTime(animation);
-    anchors.set(animation, { at: kernel.now, value: value ?? 0, rate: animation.playbackRate, last: value });
+    const rate = rateOf(animation);
+    anchors.set(animation, { __proto__: null, at: kernel.now, value: value ?? 0, rate, last: value });
+  }
+
+  /** @param {Animation} animation */
+  function look(animation) {
+    if (!isRunning(animation) || !ours(animation)) {
+      anchors.delete(animation);
+      return;
+    }
+    const known = anchors.get(animation);
+    const value = getTime(animation);
+    if (!known) kernel.fresh += 1;
+    if (!known || known.rate !== rateOf(animation) || abs((value || 0) - (known.last || 0)) > 1e-6) {
+      anchorHere(animation);
+    }
+  }
+
+  /** @param {Animation[]} animations */
+  function lookAtAll(animations) {
+    for (let index = 0; index < animations.length; index += 1) look(animations[index]);
   }
 
   /** Anchors the animations that started, and those that a script has moved, at the present moment. */
   realm.observe = () => {
     if (!realm.alive()) return;
-    for (const animation of everyAnimation()) {
-      if (!runs(animation)) {
-        anchors.delete(animation);
-        continue;
-      }
-      const known = anchors.get(animation);
-      const value = getTime(animation);
-      if (!known) kernel.fresh += 1;
-      if (!known || known.rate !== animation.playbackRate || Math.abs((value || 0) - (known.last || 0)) > 1e-6) {
-        anchorHere(animation);
-      }
-    }
-    for (const animation of anchors.keys()) {
-      if (animation.playState !== "running") {
-        anchors.delete(animation);
-        detached.delete(animation);
-      }
-    }
-    for (const svg of document.getElementsByTagName("svg")) {
-      if (svgs.has(svg) || !svg.querySelector("animate,animateTransform,animateMotion,set")) continue;
-      svg.pauseAnimations();
+    lookAtAll(pageAnimations(document));
+    closedRoots.forEach((root) => lookAtAll(rootAnimations(root)));
+    detached.forEach(look);
+    anchors.forEach((_known, animation) => {
+      if (isRunning(animation)) return;
+      anchors.delete(animation);
+      detached.delete(animation);
+    });
+    const drawings = /** @type {HTMLCollectionOf<SVGSVGElement>} */ (elementsNamed(document, SVG, "svg"));
+    for (let index = 0; index < elementCount(drawings); index += 1) {
+      const svg = drawings[index];
+      if (svgs.has(svg) || !firstIn(svg, "animate,animateTransform,animateMotion,set")) continue;
+      pauseSvg(svg);
       svgs.set(svg, kernel.now);
     }
   };
 
   realm.moveTo = (time) => {
-    for (const [animation, known] of anchors) {
-      if (animation.playState !== "running") continue;
+    anchors.forEach((known, animation) => {
+      if (!isRunning(animation)) return;
       known.last = known.value + (time - known.at) * known.rate;
-      currentTime.set.call(animation, known.last);
+      setTime(animation, known.last);
       known.last = getTime(animation);
-    }
-    for (const [svg, since] of svgs) {
-      if (svg.isConnected) svg.setCurrentTime((time - since) / 1000);
+    });
+    svgs.forEach((since, svg) => {
+      if (isConnected(svg)) setSvgTime(svg, (time - since) / 1000);
       else svgs.delete(svg);
-    }
+    });
   };
 
   /**
@@ -98,53 +124,71 @@ if (isWindow) {
    */
   realm.nextBoundary = () => {
     let next = Infinity;
-    for (const [animation, known] of anchors) {
-      if (animation.playState !== "running" || !animation.effect || known.rate <= 0) continue;
-      const { delay, duration, iterations, endTime } = /** @type {Record<string, number>} */ (
-        animation.effect.getComputedTiming()
-      );
+    anchors.forEach((known, animation) => {
+      const effect = effectOf(animation);
+      if (!isRunning(animation) || !effect || known.rate <= 0) return;
+      const { delay, duration, iterations, endTime } = /** @type {Record<string, number>} */ (computedTiming(effect));
       const last = known.last ?? 0;
-      const points = [delay, endTime];
+      /** @param {number} point */
+      const consider = (point) => {
+        if (!NumberIsFinite(point) || point <= last + 1e-6) return;
+        next = min(next, known.at + (point - known.value) / known.rate);
+      };
+      consider(delay);
+      consider(endTime);
       if (kernel.needs.iterations && duration > 0) {
-        const done = Math.floor((last - delay) / duration + 1e-9) + 1;
-        if (done > 0 && done < iterations) points.push(delay + done * duration);
+        const done = floor((last - delay) / duration + 1e-9) + 1;
+        if (done > 0 && done < iterations) consider(delay + done * duration);
       }
-      for (const point of points) {
-        if (!Number.isFinite(point) || point <= last + 1e-6) continue;
-        next = Math.min(next, known.at + (point - known.value) / known.rate);
-      }
-    }
+    });
     return next;
   };
 
-  realm.animationsPend = () => [...anchors.keys()].some((animation) => animation.pending);
+  realm.animationsPend = () => {
+    let any = false;
+    anchors.forEach((_known, animation) => {
+      any ||= isPending(animation);
+    });
+    return any;
+  };
 
   patch(AnimationTimeline.prototype, "currentTime", {
+    __proto__: null,
     get() {
-      return this === document.timeline ? now() : timelineTime.get.call(this);
+      const self = /** @type {AnimationTimeline} */ (this);
+      return self === pageTimeline(document) ? now() : timelineTime(self);
     },
   });
   patch(proto, "startTime", {
+    __proto__: null,
     get() {
-      const value = startTime.get.call(this);
-      return value === null || !ours(this) ? value : now() - (getTime(this) ?? 0) / this.playbackRate;
+      const value = startOf(this);
+      return value === null || !ours(this) ? value : now() - (getTime(this) ?? 0) / rateOf(this);
     },
     set(value) {
-      const shift = ours(this) && value !== null ? timelineTime.get.call(document.timeline) - now() : 0;
-      startTime.set.call(this, value === null ? null : value + shift);
+      const frozen = /** @type {number} */ (timelineTime(pageTimeline(document)));
+      const shift = ours(this) && value !== null ? frozen - now() : 0;
+      setStart(this, value === null ? null : value + shift);
     },
   });
+  /** @param {Animation} animation */
+  const playAgain = (animation) => {
+    play(animation);
+    detached.add(animation);
+  };
   // The browser adopts a new rate at a frame of its own; the clock has to know the moment.
   patch(proto, "updatePlaybackRate", function (rate) {
-    this.playbackRate = rate;
+    setRate(this, rate);
   });
-  after(proto, "play", (animation) => detached.add(animation));
+  patch(proto, "play", function () {
+    playAgain(this);
+  });
   patch(proto, "reverse", function () {
-    this.playbackRate = -this.playbackRate;
-    this.play();
+    setRate(this, -rateOf(this));
+    playAgain(this);
   });
   after(Element.prototype, "animate", (element, _args, animation) => {
-    if (!element.isConnected) detached.add(animation);
+    if (!isConnected(element)) detached.add(animation);
   });
 
   /**
@@ -152,10 +196,10 @@ if (isWindow) {
    * @param {ShadowRoot} root
    */
   function addShadowRoot(root) {
-    if (root.mode === "closed") closedRoots.add(root);
+    if (modeOf(root) === "closed") closedRoots.add(root);
     realm.watchMedia(root);
   }
   after(Element.prototype, "attachShadow", (_host, _args, root) => addShadowRoot(root));
   // For the driver, which finds the closed roots that were written in the markup (closed_roots.py).
-  Object.defineProperty(window, "__heliosClosedRoot", { value: addShadowRoot });
+  realm.addShadowRoot = addShadowRoot;
 }

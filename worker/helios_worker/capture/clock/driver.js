@@ -2,7 +2,8 @@
 //
 // The driver starts a step and awaits its reply. A step that needs the driver on the way, for a frame of the browser's
 // own say, replies with what it asks for and stops in ask(). The driver does that and calls resume(), whose reply is
-// the next question or that the step is done.
+// the next question or that the step is done. Each reply repeats the number that the driver gave its request, so that
+// the driver knows whose answer it has.
 
 /**
  * @param {KernelState} kernel
@@ -13,48 +14,65 @@ function createDriver(kernel, queue) {
   let reply;
   /** @type {(answer: any) => void} continues the step that asked */
   let wake;
+  let request = 0;
 
   /** @param {object} message */
-  const answer = (message) => reply({ ...message, now: kernel.now, workers: kernel.workers });
+  const answer = (message) =>
+    reply({ __proto__: null, ...message, request, now: kernel.now, workers: kernel.workers });
 
   /**
    * Starts a step.
+   * @param {number} number of the driver's request
    * @param {() => Promise<void>} step
    * @returns {Promise<object>} the first reply
    */
-  function run(step) {
-    return new native.Promise((resolve) => {
-      reply = resolve;
-      step().then(
-        () => answer({ state: "ready", posted: kernel.posted, due: queue.first()?.due ?? null }),
-        (error) => reply({ state: "error", message: String((error && error.stack) || error) }),
-      );
-    });
+  function run(number, step) {
+    request = number;
+    return forDriver(
+      new NativePromise((resolve) => {
+        reply = resolve;
+        void finish(step);
+      }),
+    );
+  }
+
+  /** @param {() => Promise<void>} step */
+  async function finish(step) {
+    try {
+      await own(step());
+      answer({ __proto__: null, state: "ready", posted: kernel.posted, due: queue.first()?.due ?? null });
+    } catch (error) {
+      answer({ __proto__: null, state: "error", message: inWords(error) });
+    }
   }
 
   /**
    * Stops the running step until the driver has done something, and resolves to its answer.
    * @param {string} kind
-   * @param {object} [details]
+   * @param {number | null} [until] a virtual time in milliseconds
    * @returns {Promise<any>}
    */
-  function ask(kind, details) {
-    return new native.Promise((resolve) => {
+  function ask(kind, until = null) {
+    return new NativePromise((resolve) => {
       wake = resolve;
-      answer({ state: "asks", kind, ...details });
+      answer({ __proto__: null, state: "asks", kind, until });
     });
   }
 
   /**
    * Goes on with the step that asked.
+   * @param {number} number of the driver's request
    * @param {unknown} granted the answer to what it asked
    * @returns {Promise<object>} the next reply
    */
-  function resume(granted) {
-    return new native.Promise((resolve) => {
-      reply = resolve;
-      wake(granted);
-    });
+  function resume(number, granted) {
+    request = number;
+    return forDriver(
+      new NativePromise((resolve) => {
+        reply = resolve;
+        wake(granted);
+      }),
+    );
   }
 
   /**
@@ -69,15 +87,27 @@ function createDriver(kernel, queue) {
     kernel.fresh = 0;
     let ran = kind !== "update" || !native.requestAnimationFrame;
     if (!ran) native.requestAnimationFrame?.(() => (ran = true));
-    const changed = await ask(kind);
+    const changed = await own(ask(kind));
     for (let round = 0; round < 20 && !ran; round += 1) {
-      await new native.Promise((resolve) => native.setTimeout(resolve, round < 10 ? 0 : 2));
-      if (!ran) await ask(kind);
+      await own(moment(round < 10 ? 0 : 2));
+      if (!ran) await own(ask(kind));
     }
     return changed;
   }
 
-  return { run, ask, resume, nativeFrame };
+  return { __proto__: null, run, ask, resume, nativeFrame };
 }
 
 /** @typedef {ReturnType<typeof createDriver>} Driver */
+
+/**
+ * A text about something of the page's, which may itself throw when asked for one.
+ * @param {any} thing
+ */
+function inWords(thing) {
+  try {
+    return NativeString((thing && thing.stack) || thing);
+  } catch {
+    return "something that cannot be shown";
+  }
+}

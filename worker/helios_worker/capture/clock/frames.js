@@ -5,29 +5,31 @@
 
   /** The callbacks that wait for the next round. One that is cancelled during the round does not run. */
   function callbackList() {
-    /** @type {Map<number, Function>} */
-    let waiting = new Map();
-    /** @type {Map<number, Function>} */
-    let running = new Map();
+    /** @type {SafeMap<number, Function>} */
+    let waiting = new SafeMap();
+    /** @type {SafeMap<number, Function>} */
+    let running = new SafeMap();
     return {
+      __proto__: null,
       /** @param {unknown} callback */
       add(callback) {
-        if (typeof callback !== "function") throw new TypeError("the callback provided is not a function");
+        if (typeof callback !== "function") throw new NativeTypeError("the callback provided is not a function");
         lastId += 1;
         waiting.set(lastId, callback);
         return lastId;
       },
       /** @param {unknown} id */
       cancel(id) {
-        waiting.delete(Number(id));
-        running.delete(Number(id));
+        const number = NativeNumber(id);
+        waiting.delete(number);
+        running.delete(number);
       },
       /** @param {unknown} argument passed to each */
       run(argument) {
         running = waiting;
-        waiting = new Map();
-        for (const callback of running.values()) callPage(callback, globalThis, [argument]);
-        running = new Map();
+        waiting = new SafeMap();
+        running.forEach((callback) => callPage(callback, globalThis, [argument]));
+        running = new SafeMap();
       },
     };
   }
@@ -40,6 +42,9 @@
     globalThis.cancelAnimationFrame = function cancelAnimationFrame(id) {
       frames.cancel(id);
     };
+    // Chrome keeps the old names, too.
+    patch(globalThis, "webkitRequestAnimationFrame", (callback) => frames.add(callback));
+    patch(globalThis, "webkitCancelAnimationFrame", (id) => frames.cancel(id));
     realm.runAnimationFrames = () => frames.run(now());
   }
 
@@ -51,6 +56,7 @@
     globalThis.cancelIdleCallback = function cancelIdleCallback(id) {
       idle.cancel(id);
     };
-    realm.runIdleCallbacks = () => idle.run({ didTimeout: false, timeRemaining: () => 10 });
+    realm.runIdleCallbacks = () =>
+      idle.run({ __proto__: ObjectPrototype, didTimeout: false, timeRemaining: () => 10 });
   }
 }

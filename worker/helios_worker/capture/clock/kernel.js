@@ -10,6 +10,7 @@
 /** The state that steps, timers and realms share. */
 function createKernelState() {
   return {
+    __proto__: null,
     /** Milliseconds since frame 0. Only steps.js moves it. */
     now: config.startMs,
     frame: 0,
@@ -19,10 +20,10 @@ function createKernelState() {
     /** While the page loads: how far its loading time has come, in milliseconds. */
     loading: 0,
     /** @type {Realm[]} */
-    realms: [],
+    realms: list(),
     timersFired: 0,
     /** What the page listens to, and therefore needs of the browser: animations.js and needs.js say when. */
-    needs: { events: false, iterations: false, observers: false, draw: false },
+    needs: { __proto__: null, events: false, iterations: false, observers: false, draw: false },
     /** How many view transitions are about to take their pictures. */
     transitions: 0,
     /** How many animations began that no frame of the browser's has seen yet. */
@@ -42,61 +43,81 @@ function createKernelState() {
 
 /** @typedef {ReturnType<typeof createKernelState>} KernelState */
 
+/** What the page's and its same-origin frames' realms share. It inherits nothing, and no script of the page reaches it. */
 function createKernel() {
   const state = createKernelState();
   const queue = createTimerQueue();
   const driver = createDriver(state, queue);
   const steps = createSteps(state, queue, driver);
 
-  return Object.assign(state, {
-    schedule: queue.add,
-    cancel: queue.cancel,
+  /** What the page still waits for, in words, for the report of a frame that never became ready. */
+  function waiting() {
+    const timers = list();
+    for (let index = 0; index < queue.timers.length && index < 10; index += 1) {
+      const { interval, due, callback } = queue.timers[index];
+      const kind = interval === undefined ? "setTimeout" : "setInterval";
+      append(timers, { __proto__: null, kind, due, callback: callbackText(callback) });
+    }
+    /** @type {string[]} */
+    const pending = list();
+    const realms = liveRealms(state);
+    for (let index = 0; index < realms.length; index += 1) {
+      const words = realms[index].pending();
+      for (let word = 0; word < words.length; word += 1) append(pending, words[word]);
+    }
+    return { __proto__: null, now: state.now, timers, pending, timersFired: state.timersFired };
+  }
 
-    /** @param {Realm} realm */
-    join(realm) {
-      state.realms.push(realm);
-    },
-
-    /** What the page still waits for, in words, for the report of a frame that never became ready. */
-    waiting() {
-      const timers = queue.timers.slice(0, 10).map((timer) => ({
-        kind: timer.interval === undefined ? "setTimeout" : "setInterval",
-        due: timer.due,
-        callback: callbackText(timer.callback),
-        source: timer.source,
-      }));
-      const pending = liveRealms(state).flatMap((realm) => realm.pending());
-      return { now: state.now, timers, pending, timersFired: state.timersFired };
-    },
-
-    begin: () => driver.run(steps.begin),
+  /**
+   * What the driver calls. Each step takes the number of the driver's request first.
+   *
+   * begin, advance and settle are steps of every kernel. The kernel of a worker or foreign frame also has peek, which
+   * takes in its messages and replies when its next timer is due, and walk, which moves to a time and fires timers, but
+   * no animation callbacks.
+   */
+  const commands = ObjectFreeze({
+    __proto__: null,
+    waiting,
+    declared: () => state.declared?.(),
+    /** @param {number} request */
+    begin: (request) => driver.run(request, steps.begin),
     /**
+     * @param {number} request
      * @param {number} target the frame's time
      * @param {number} frame
      * @param {boolean} others whether there are other kernels
      */
-    advance: (target, frame, others) => {
+    advance: (request, target, frame, others) => {
       state.others = others;
-      return driver.run(() => steps.advance(target, frame));
+      return driver.run(request, () => steps.advance(target, frame));
     },
-    settle: () => driver.run(steps.settle),
-    /** For the kernel of a worker or foreign frame: takes in its messages. Replies when its next timer is due. */
-    peek: () => driver.run(quiet),
-    /**
-     * For the kernel of a worker or foreign frame: moves to a time and fires timers, but no animation callbacks.
-     * @param {number} target
-     */
-    walk: (target) => driver.run(() => steps.walk(target)),
+    /** @param {number} request */
+    settle: (request) => driver.run(request, steps.settle),
+    /** @param {number} request */
+    peek: (request) => driver.run(request, quiet),
+    /** @param {number} request @param {number} target */
+    walk: (request, target) => driver.run(request, () => steps.walk(target)),
     resume: driver.resume,
+  });
+
+  return ObjectAssign(state, {
+    __proto__: null,
+    commands,
+    schedule: queue.add,
+    cancel: queue.cancel,
     nativeFrame: driver.nativeFrame,
+    /** @param {Realm} realm */
+    join: (realm) => append(state.realms, realm),
   });
 }
 
 /** @typedef {ReturnType<typeof createKernel>} Kernel */
 
+const stringSlice = methodOf(String.prototype, "slice");
+
 /** @param {unknown} callback */
 function callbackText(callback) {
-  return String((typeof callback === "function" && callback.name) || callback).slice(0, 120);
+  return stringSlice(inWords((typeof callback === "function" && callback.name) || callback), 0, 120);
 }
 
 /**
@@ -104,6 +125,15 @@ function callbackText(callback) {
  * @param {KernelState} kernel
  */
 function liveRealms(kernel) {
-  kernel.realms = kernel.realms.filter((realm) => realm.alive());
-  return kernel.realms;
+  const { realms } = kernel;
+  let alive = 0;
+  while (alive < realms.length && realms[alive].alive()) alive += 1;
+  if (alive === realms.length) return realms;
+  /** @type {Realm[]} */
+  const left = list();
+  for (let index = 0; index < realms.length; index += 1) {
+    if (realms[index].alive()) append(left, realms[index]);
+  }
+  kernel.realms = left;
+  return left;
 }

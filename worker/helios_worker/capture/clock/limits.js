@@ -1,28 +1,34 @@
 // What the clock cannot control. Such things run as they are, and the plan warns of them.
 
 if (isWindow) {
-  const warned = new Set();
-  const tellDriver = globalThis.__heliosWarn;
+  /** @type {SafeSet<string>} */
+  const warned = new SafeSet();
+  const addressOf = getterOf(URL.prototype, "href");
+  const baseOf = getterOf(Node.prototype, "baseURI");
+  const Address = URL;
   /**
    * Adds a line to the plan's warnings, once.
    * @param {string} text
    * @param {string} [ignore] the address of a request that no frame waits for
    */
   const warn = (text, ignore) => {
-    if (warned.has(text) || !tellDriver) return;
+    if (warned.has(text) || !warnDriver) return;
     warned.add(text);
-    tellDriver(JSON.stringify({ text, ignore }));
+    warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, text, ignore })}`);
   };
 
-  onConstruct("SharedWorker", (url) => {
-    const address = String(new URL(url, document.baseURI));
+  /** @param {any[]} args of a constructor whose first argument is an address */
+  const firstOf = (args) => (args.length > 0 ? `${args[0]}` : "");
+  onConstruct("SharedWorker", (args) => {
+    const url = firstOf(args);
+    const address = addressOf(new Address(url, baseOf(document)));
     warn(`the page uses a SharedWorker (${url}), whose time is real: what it sends may come at any frame`, address);
   });
-  onConstruct("WebSocket", (url) =>
-    warn(`the page listens to a WebSocket (${url}): what comes from it differs from render to render`),
+  onConstruct("WebSocket", (args) =>
+    warn(`the page listens to a WebSocket (${firstOf(args)}): what comes from it differs from render to render`),
   );
-  onConstruct("EventSource", (url) =>
-    warn(`the page listens to server-sent events (${url}): what comes differs from render to render`),
+  onConstruct("EventSource", (args) =>
+    warn(`the page listens to server-sent events (${firstOf(args)}): what comes differs from render to render`),
   );
   onConstruct("RTCPeerConnection", () =>
     warn("the page uses WebRTC: what comes from it differs from render to render"),
@@ -32,35 +38,45 @@ if (isWindow) {
   );
 
   if (window.BaseAudioContext) {
-    const time = accessor(BaseAudioContext.prototype, "currentTime");
+    const timeOf = getterOf(BaseAudioContext.prototype, "currentTime");
+    const latencyOf = getterOf(AudioContext.prototype, "baseLatency");
     patch(BaseAudioContext.prototype, "currentTime", {
+      __proto__: null,
       get() {
-        return this instanceof AudioContext ? now() / 1000 : time.get.call(this);
+        try {
+          latencyOf(/** @type {AudioContext} */ (this)); // which an OfflineAudioContext does not have
+        } catch {
+          return timeOf(this);
+        }
+        return now() / 1000;
       },
     });
   }
 
   if (window.AudioContext) {
     // In a cross-origin frame the browser does not resume before a click, and nobody clicks.
-    const { resume } = AudioContext.prototype;
+    const resume = methodOf(AudioContext.prototype, "resume");
     patch(AudioContext.prototype, "resume", function () {
-      resume.call(this).catch(() => {});
-      return native.Promise.resolve();
+      whenSettled(resume(this), ignore, ignore);
+      return new NativePromise((resolve) => resolve(undefined));
     });
   }
 
   realm.showsLive = () =>
     warn("the page shows a live stream in a video, whose time is real: it differs from render to render");
 
+  const addressOfMedia = getterOf(HTMLMediaElement.prototype, "currentSrc");
+  const isMuted = getterOf(HTMLMediaElement.prototype, "muted");
+  const volumeOf = getterOf(HTMLMediaElement.prototype, "volume");
   realm.cannotSeek = (element) =>
     warn(
-      `the page plays ${element.currentSrc}, whose server sends it only from the start (no Range requests): ` +
+      `the page plays ${addressOfMedia(element)}, whose server sends it only from the start (no Range requests): ` +
         "the film shows its first picture",
     );
 
   realm.sounds = (element) => {
-    if (!element.muted && element.volume > 0) {
-      const name = element.currentSrc || "a media element";
+    if (!isMuted(element) && volumeOf(element) > 0) {
+      const name = addressOfMedia(element) || "a media element";
       warn(`the page plays ${name}, whose sound is not rendered: the film is silent`);
     }
   };

@@ -8,26 +8,51 @@
   /** @param {object | undefined} target @param {string} name */
   const note = (target, name) => after(target, name, () => (kernel.loads += 1));
 
-  note(globalThis, "fetch");
-  note(globalThis.XMLHttpRequest && XMLHttpRequest.prototype, "send");
-  note(globalThis.FontFace && FontFace.prototype, "load");
-  if (globalThis.Worker) {
-    globalThis.Worker = new Proxy(Worker, {
-      construct(target, args, newTarget) {
-        const worker = Reflect.construct(target, args, newTarget);
-        kernel.loads += 1;
-        kernel.workers += 1;
-        return worker;
-      },
+  if (globalThis.fetch) {
+    const copyOf = methodOf(Response.prototype, "clone");
+    const contentOf = methodOf(Response.prototype, "arrayBuffer");
+
+    /**
+     * Reads a copy of a response to its end. The browser holds back a body that nobody reads, and every frame would wait
+     * for it.
+     * @param {Response} response
+     */
+    const readToEnd = (response) => {
+      try {
+        whenSettled(contentOf(copyOf(response)), ignore, ignore);
+      } catch {
+        // a response without a body, or one that has been read already
+      }
+    };
+
+    after(globalThis, "fetch", (_scope, _args, response) => {
+      kernel.loads += 1;
+      whenSettled(response, readToEnd, ignore);
     });
   }
+  note(globalThis.XMLHttpRequest && XMLHttpRequest.prototype, "send");
+  note(globalThis.FontFace && FontFace.prototype, "load");
+  replaceClass("Worker", (args, make) => {
+    const worker = make(args);
+    kernel.loads += 1;
+    kernel.workers += 1;
+    return worker;
+  });
 
   if (isWindow) {
-    for (const name of ["src", "srcset"]) note(HTMLImageElement.prototype, name);
+    note(HTMLImageElement.prototype, "src");
+    note(HTMLImageElement.prototype, "srcset");
+    const imagesOf = getterOf(Document.prototype, "images");
+    const scriptsOf = getterOf(Document.prototype, "scripts");
+    const sheetsOf = getterOf(Document.prototype, "styleSheets");
+    const elementsIn = getterOf(HTMLCollection.prototype, "length");
+    const sheetsIn = getterOf(StyleSheetList.prototype, "length");
+    const framesIn = getterOf(window, "length");
     let known = "";
     realm.beganLoading = () => {
-      const { images, scripts, styleSheets } = document;
-      const present = `${images.length} ${scripts.length} ${styleSheets.length} ${window.length}`;
+      const images = elementsIn(imagesOf(document));
+      const scripts = elementsIn(scriptsOf(document));
+      const present = `${images} ${scripts} ${sheetsIn(sheetsOf(document))} ${framesIn(window)}`;
       const began = present !== known;
       known = present;
       return began;

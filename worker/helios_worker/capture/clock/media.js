@@ -12,7 +12,8 @@ if (isWindow) {
 
   realm.watchMedia = elements.watch;
   realm.findOpenRoots = (tree = document) => elements.findOpenRoots(tree);
-  for (const { prototype } of [Element, ShadowRoot]) after(prototype, "setHTMLUnsafe", elements.findOpenRoots);
+  after(Element.prototype, "setHTMLUnsafe", elements.findOpenRoots);
+  after(ShadowRoot.prototype, "setHTMLUnsafe", elements.findOpenRoots);
   elements.watch(window);
 
   const observeAnimations = realm.observe;
@@ -22,15 +23,15 @@ if (isWindow) {
   };
 
   const animationBoundary = realm.nextBoundary;
-  realm.nextBoundary = () => Math.min(animationBoundary(), playback.nextEnd());
+  realm.nextBoundary = () => min(animationBoundary(), playback.nextEnd());
 
   realm.endMedia = playback.end;
   realm.handOverPictures = pictures.handOver;
   realm.pendingMedia = pictures.pending;
   // Comes before the animation callbacks, so that they draw the pictures of their own frame, and again after them, for
   // what they sought.
-  realm.showMedia = async ({ loaded = false } = {}) => {
-    await pictures.show(!loaded);
+  realm.showMedia = async (loadedOnly = false) => {
+    await own(pictures.show(!loadedOnly));
     playback.end();
   };
 }

@@ -8,57 +8,62 @@ function replaceMediaApi(playback, browser) {
   const media = HTMLMediaElement.prototype;
   const video = HTMLVideoElement.prototype;
   const { position, of } = playback;
+  const { isLive, isMedia, tell } = browser;
 
   patch(media, "play", function () {
-    if (isLive(this)) return browser.play.call(this);
+    if (isLive(this)) return browser.play(this);
     playback.play(this);
-    return native.Promise.resolve();
+    return new NativePromise((resolve) => resolve(undefined));
   });
   patch(media, "pause", function () {
     of(this).started = true;
     playback.pause(this);
-    browser.pause.call(this);
+    browser.pause(this);
   });
   patch(media, "paused", {
+    __proto__: null,
     get() {
       return !of(this).playing;
     },
   });
   patch(media, "ended", {
+    __proto__: null,
     get() {
-      const player = of(this);
-      return !this.loop && Number.isFinite(this.duration) && position(this, player) >= this.duration;
+      return playback.hasEnded(this, of(this));
     },
   });
   patch(media, "currentTime", {
+    __proto__: null,
     get() {
       return position(this, of(this));
     },
     set(value) {
-      const seconds = Number(value);
-      if (!Number.isFinite(seconds)) return browser.currentTime.set.call(this, value); // which throws
+      const seconds = NativeNumber(value);
+      if (!NumberIsFinite(seconds)) return browser.setTime(this, value); // which throws
       const player = of(this);
-      player.value = Math.max(0, seconds);
+      player.value = max(0, seconds);
       player.at = kernel.now;
       tell(this, "seeking");
       tell(this, "seeked");
     },
   });
   patch(media, "playbackRate", {
+    __proto__: null,
     set(value) {
       const player = of(this);
       player.value = position(this, player);
       player.at = kernel.now;
-      browser.playbackRate.set.call(this, value);
+      browser.setRate(this, value);
     },
   });
   patch(media, "autoplay", {
+    __proto__: null,
     get() {
-      return of(this).autoplay || browser.autoplay.get.call(this);
+      return of(this).autoplay || browser.autoplay(this);
     },
     set(value) {
-      of(this).autoplay = Boolean(value);
-      browser.autoplay.set.call(this, false);
+      of(this).autoplay = value ? true : false;
+      browser.setAutoplay(this, false);
     },
   });
 
@@ -71,11 +76,13 @@ function replaceMediaApi(playback, browser) {
     of(this).callbacks.delete(id);
   });
 
-  for (const name of ["src", "srcObject", "load"]) after(media, name, playback.reload);
-  after(Element.prototype, "setAttribute", (element, [name]) => {
-    if (name === "src" && isMedia(element)) playback.reload(element);
+  after(media, "src", playback.reload);
+  after(media, "srcObject", playback.reload);
+  after(media, "load", playback.reload);
+  after(Element.prototype, "setAttribute", (element, args) => {
+    if (args[0] === "src" && isMedia(element)) playback.reload(element);
   });
-  after(Element.prototype, "removeAttribute", (element, [name]) => {
-    if (name === "autoplay" && isMedia(element)) of(element).autoplay = false;
+  after(Element.prototype, "removeAttribute", (element, args) => {
+    if (args[0] === "autoplay" && isMedia(element)) of(element).autoplay = false;
   });
 }

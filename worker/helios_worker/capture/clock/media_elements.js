@@ -7,30 +7,63 @@
  */
 function watchMediaElements(playback, browser) {
   const { players, of } = playback;
+  const { isConnected, isLive, isMedia } = browser;
+  const allInDocument = methodOf(Document.prototype, "querySelectorAll");
+  const allInFragment = methodOf(DocumentFragment.prototype, "querySelectorAll");
+  const allInElement = methodOf(Element.prototype, "querySelectorAll");
+  const lengthOf = getterOf(NodeList.prototype, "length");
+  const mutatedNode = getterOf(MutationRecord.prototype, "target");
+  const rootOf = methodOf(Node.prototype, "getRootNode");
+  const hostedRoot = getterOf(Element.prototype, "shadowRoot");
+  const nodeType = getterOf(Node.prototype, "nodeType");
+  const observeTree = methodOf(MutationObserver.prototype, "observe");
+  const takeRecords = methodOf(MutationObserver.prototype, "takeRecords");
 
-  /** @type {Set<ParentNode>} the document or shadow roots in which something changed since the last observe() */
-  const changedRoots = new Set();
+  /**
+   * Elements below a document, fragment or element, by selector.
+   * @param {ParentNode} tree
+   * @param {string} selector
+   * @returns {NodeListOf<Element>}
+   */
+  function all(tree, selector) {
+    const type = nodeType(tree);
+    if (type === 9) return allInDocument(/** @type {Document} */ (tree), selector);
+    if (type === 11) return allInFragment(/** @type {DocumentFragment} */ (tree), selector);
+    return allInElement(/** @type {Element} */ (tree), selector);
+  }
+
+  /** @type {SafeSet<ParentNode>} the document or shadow roots in which something changed since the last observe() */
+  const changedRoots = new SafeSet();
   /** @param {MutationRecord[]} records */
   const noteRoots = (records) => {
-    for (const { target } of records) changedRoots.add(/** @type {Document | ShadowRoot} */ (target.getRootNode()));
+    for (let index = 0; index < records.length; index += 1) {
+      changedRoots.add(/** @type {Document | ShadowRoot} */ (rootOf(mutatedNode(records[index]))));
+    }
   };
   const insertions = new MutationObserver(noteRoots);
 
-  function observe() {
-    noteRoots(insertions.takeRecords());
-    for (const root of [document, ...changedRoots]) {
-      const elements = /** @type {NodeListOf<HTMLMediaElement>} */ (root.querySelectorAll("video,audio"));
-      for (const element of elements) of(element);
+  /** @param {ParentNode} root */
+  function notice(root) {
+    const elements = all(root, "video,audio");
+    for (let index = 0; index < lengthOf(elements); index += 1) {
+      const element = elements[index];
+      if (isMedia(element)) of(element);
     }
+  }
+
+  function observe() {
+    noteRoots(takeRecords(insertions));
+    notice(document);
+    changedRoots.forEach(notice);
     changedRoots.clear();
-    for (const [element, player] of players) {
+    players.forEach((player, element) => {
       takeOver(element, player);
       // HTML standard: "when a media element is removed from a document"
-      if (player.connected && !element.isConnected) playback.pause(element);
-      player.connected = element.isConnected;
+      if (player.connected && !isConnected(element)) playback.pause(element);
+      player.connected = isConnected(element);
       if (player.autoplay && !player.started) begin(element, player);
       if (isAtRest(element, player)) players.delete(element);
-    }
+    });
   }
 
   /**
@@ -40,9 +73,9 @@ function watchMediaElements(playback, browser) {
    */
   function takeOver(element, player) {
     if (isLive(element)) return realm.showsLive();
-    if (!browser.paused.get.call(element)) browser.pause.call(element);
-    if (!browser.autoplay.get.call(element)) return;
-    browser.autoplay.set.call(element, false);
+    if (!browser.isPaused(element)) browser.pause(element);
+    if (!browser.autoplay(element)) return;
+    browser.setAutoplay(element, false);
     player.autoplay = true;
   }
 
@@ -54,7 +87,7 @@ function watchMediaElements(playback, browser) {
   function begin(element, player) {
     if (!isLive(element)) return playback.play(element);
     player.started = true;
-    browser.play.call(element).catch(() => {});
+    whenSettled(browser.play(element), ignore, ignore);
   }
 
   /**
@@ -64,11 +97,12 @@ function watchMediaElements(playback, browser) {
    */
   function isAtRest(element, player) {
     if (player.connected || player.playing || player.callbacks.size > 0 || player.shown === null) return false;
-    return Math.abs(playback.position(element, player) - player.shown) <= SAME;
+    return abs(playback.position(element, player) - player.shown) <= SAME;
   }
 
   /** @param {Event} event before the element has data, so that it cannot begin on its own */
-  function onLoadStart({ target }) {
+  function onLoadStart(event) {
+    const target = browser.targetOf(event);
     if (!isMedia(target)) return;
     const player = of(target);
     takeOver(target, player);
@@ -81,10 +115,10 @@ function watchMediaElements(playback, browser) {
    * @param {Window | ShadowRoot} root
    */
   function watch(root) {
-    root.addEventListener("loadstart", onLoadStart, true);
+    browser.listen(root, "loadstart", onLoadStart, true);
     if (root === window) return;
     const tree = /** @type {ShadowRoot} */ (root);
-    insertions.observe(tree, { childList: true, subtree: true });
+    observeTree(insertions, tree, { __proto__: null, childList: true, subtree: true });
     changedRoots.add(tree);
   }
 
@@ -93,12 +127,14 @@ function watchMediaElements(playback, browser) {
    * @param {ParentNode} tree
    */
   function findOpenRoots(tree) {
-    for (const { shadowRoot } of tree.querySelectorAll("*")) {
-      if (!shadowRoot) continue;
-      watch(shadowRoot);
-      findOpenRoots(shadowRoot);
+    const elements = all(tree, "*");
+    for (let index = 0; index < lengthOf(elements); index += 1) {
+      const root = hostedRoot(elements[index]);
+      if (!root) continue;
+      watch(root);
+      findOpenRoots(root);
     }
   }
 
-  return { observe, watch, findOpenRoots };
+  return { __proto__: null, observe, watch, findOpenRoots };
 }

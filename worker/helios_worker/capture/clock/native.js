@@ -2,12 +2,13 @@
 //
 // The page gets replacements for most of them: timers.js, frames.js and media.js say which.
 
+const isWindow = typeof window === "object" && typeof document === "object";
+
 const native = {
+  __proto__: null,
   setTimeout: globalThis.setTimeout.bind(globalThis),
   clearTimeout: globalThis.clearTimeout.bind(globalThis),
   requestAnimationFrame: typeof window === "object" ? window.requestAnimationFrame.bind(window) : undefined,
-  MessageChannel: globalThis.MessageChannel,
-  Promise: globalThis.Promise,
   /** @type {Scheduler["postTask"] | undefined} */
   postTask: globalThis.scheduler && globalThis.scheduler.postTask.bind(globalThis.scheduler),
 };
@@ -17,15 +18,22 @@ const native = {
  * @type {() => Promise<void>}
  */
 const macrotask = (() => {
-  const channel = new native.MessageChannel();
-  const { postMessage } = channel.port2;
+  const channel = new MessageChannel();
+  const { port1, port2 } = channel;
+  const post = port2.postMessage.bind(port2);
   /** @type {(() => void)[]} */
-  const waiting = [];
-  channel.port1.onmessage = () => waiting.shift()?.();
+  const waiting = list();
+  let next = 0;
+  port1.onmessage = () => {
+    const resolve = waiting[next];
+    next += 1;
+    if (next === waiting.length) waiting.length = next = 0;
+    resolve();
+  };
   return () =>
-    new native.Promise((resolve) => {
-      waiting.push(resolve);
-      postMessage.call(channel.port2, 0);
+    new NativePromise((resolve) => {
+      append(waiting, () => resolve(undefined));
+      post(0);
     });
 })();
 
@@ -40,31 +48,95 @@ const macrotask = (() => {
 function quiet() {
   const { postTask } = native;
   if (!postTask) return macrotask();
-  return new native.Promise((resolve) => {
+  return new NativePromise((resolve) => {
     const limit = native.setTimeout(resolve, 50);
     /** @type {SchedulerPostTaskOptions} */
-    const background = { priority: "background" };
+    const background = { __proto__: null, priority: "background" };
     const done = () => {
       native.clearTimeout(limit);
-      resolve();
+      resolve(undefined);
     };
-    postTask(() => postTask(done, background), background);
+    postTask(() => void postTask(done, background), background);
   });
 }
 
-/** The browser's own methods and properties of <video> and <audio>, which media_api.js replaces for the page. */
+/** @param {number} milliseconds of real time @returns {Promise<void>} */
+const moment = (milliseconds) => new NativePromise((resolve) => native.setTimeout(resolve, milliseconds));
+
+/**
+ * The browser's own methods and properties of <video> and <audio>, which media_api.js replaces for the page, and what
+ * else the clock asks of them.
+ */
 function nativeMediaApi() {
   const media = HTMLMediaElement.prototype;
   const video = HTMLVideoElement.prototype;
+  const errorOf = getterOf(media, "error");
+  const widthOf = getterOf(video, "videoWidth");
+  const targetOf = getterOf(Event.prototype, "target");
+  const srcObjectOf = getterOf(media, "srcObject");
+  const isActive = globalThis.MediaStream ? getterOf(MediaStream.prototype, "active") : ignore;
+  const dispatch = methodOf(EventTarget.prototype, "dispatchEvent");
+  const NativeEvent = Event;
+
+  /** @param {(thing: any) => unknown} property @param {unknown} thing whether it has the property */
+  const has = (property, thing) => {
+    try {
+      property(thing);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
   return {
-    play: media.play,
-    pause: media.pause,
-    paused: accessor(media, "paused"),
-    currentTime: accessor(media, "currentTime"),
-    playbackRate: accessor(media, "playbackRate"),
-    autoplay: accessor(media, "autoplay"),
-    requestVideoFrameCallback: video.requestVideoFrameCallback,
-    cancelVideoFrameCallback: video.cancelVideoFrameCallback,
+    __proto__: null,
+    play: methodOf(media, "play"),
+    pause: methodOf(media, "pause"),
+    isPaused: getterOf(media, "paused"),
+    time: getterOf(media, "currentTime"),
+    setTime: setterOf(media, "currentTime"),
+    rate: getterOf(media, "playbackRate"),
+    setRate: setterOf(media, "playbackRate"),
+    autoplay: getterOf(media, "autoplay"),
+    setAutoplay: setterOf(media, "autoplay"),
+    duration: getterOf(media, "duration"),
+    loops: getterOf(media, "loop"),
+    error: errorOf,
+    readyState: getterOf(media, "readyState"),
+    networkState: getterOf(media, "networkState"),
+    address: getterOf(media, "currentSrc"),
+    preload: getterOf(media, "preload"),
+    setPreload: setterOf(media, "preload"),
+    seekable: getterOf(media, "seekable"),
+    rangeCount: getterOf(TimeRanges.prototype, "length"),
+    rangeStart: methodOf(TimeRanges.prototype, "start"),
+    rangeEnd: methodOf(TimeRanges.prototype, "end"),
+    poster: getterOf(video, "poster"),
+    videoWidth: widthOf,
+    videoHeight: getterOf(video, "videoHeight"),
+    requestVideoFrameCallback: methodOf(video, "requestVideoFrameCallback"),
+    cancelVideoFrameCallback: methodOf(video, "cancelVideoFrameCallback"),
+    localName: getterOf(Element.prototype, "localName"),
+    isConnected: getterOf(Node.prototype, "isConnected"),
+    listen: methodOf(EventTarget.prototype, "addEventListener"),
+    unlisten: methodOf(EventTarget.prototype, "removeEventListener"),
+    targetOf,
+
+    /** @param {any} thing @returns {thing is HTMLMediaElement} */
+    isMedia: (thing) => thing !== null && typeof thing === "object" && has(errorOf, thing),
+    /** @param {any} thing @returns {thing is HTMLVideoElement} */
+    isVideo: (thing) => has(widthOf, thing),
+    /**
+     * Whether an element shows a camera, a canvas or a call. Those have no time of their own and are left to the
+     * browser.
+     * @param {HTMLMediaElement} element
+     */
+    isLive: (element) => {
+      const source = srcObjectOf(element);
+      return source !== null && source !== undefined && has(isActive, source);
+    },
+    /** @param {HTMLMediaElement} element @param {string} type */
+    tell: (element, type) => dispatch(element, new NativeEvent(type)),
   };
 }
 

@@ -10,44 +10,68 @@ if (isWindow) {
   };
 
   // Animations and media: their events get a frame at the exact time.
-  const eventful = /^(transition|animation)(start|run|end|cancel)$|^(finish|ended)$/;
-  after(EventTarget.prototype, "addEventListener", (_target, [type]) => {
-    if (eventful.test(type)) needs.events = true;
+  /** @type {Record<string, true | null>} */
+  const eventful = {
+    __proto__: null,
+    ...{ animationstart: true, animationrun: true, animationend: true, animationcancel: true },
+    ...{ transitionstart: true, transitionrun: true, transitionend: true, transitioncancel: true },
+    ...{ finish: true, ended: true },
+  };
+  after(EventTarget.prototype, "addEventListener", (_target, args) => {
+    const type = args.length > 0 ? args[0] : undefined;
+    if (typeof type !== "string") return;
+    if (eventful[type]) needs.events = true;
     if (type === "animationiteration") needs.events = needs.iterations = true;
   });
-  for (const owner of [HTMLElement.prototype, SVGElement.prototype, Document.prototype, Window.prototype, window]) {
-    for (const type of ["run", "start", "end"]) after(owner, `ontransition${type}`, needEvents);
-    for (const type of ["onanimationstart", "onanimationend", "onended"]) after(owner, type, needEvents);
-    after(owner, "onanimationiteration", () => {
-      needs.events = needs.iterations = true;
-    });
-  }
+  const needIterations = () => {
+    needs.events = needs.iterations = true;
+  };
+  /** @param {object} owner */
+  const watchHandlers = (owner) => {
+    after(owner, "ontransitionrun", needEvents);
+    after(owner, "ontransitionstart", needEvents);
+    after(owner, "ontransitionend", needEvents);
+    after(owner, "onanimationstart", needEvents);
+    after(owner, "onanimationend", needEvents);
+    after(owner, "onended", needEvents);
+    after(owner, "onanimationiteration", needIterations);
+  };
+  watchHandlers(HTMLElement.prototype);
+  watchHandlers(SVGElement.prototype);
+  watchHandlers(Document.prototype);
+  watchHandlers(Window.prototype);
+  watchHandlers(window);
   after(Animation.prototype, "onfinish", needEvents);
   // The browser settles both promises in a frame, `ready` in the first frame that sees the animation.
-  for (const promise of ["ready", "finished"]) {
-    const { get } = accessor(Animation.prototype, promise);
-    patch(Animation.prototype, promise, {
+  /** @param {"ready" | "finished"} name */
+  const watchPromise = (name) => {
+    const promiseOf = getterOf(Animation.prototype, name);
+    patch(Animation.prototype, name, {
+      __proto__: null,
       get() {
         needs.events = true;
-        return get.call(this);
+        return promiseOf(this);
       },
     });
-  }
+  };
+  watchPromise("ready");
+  watchPromise("finished");
 
   // View transitions: they take their pictures in frames that are drawn.
+  const readyOf = globalThis.ViewTransition ? getterOf(ViewTransition.prototype, "ready") : () => undefined;
   after(Document.prototype, "startViewTransition", (_host, _args, transition) => {
     kernel.transitions += 1;
     needs.events = true;
     const done = () => (kernel.transitions -= 1);
-    transition.ready.then(done, done);
+    whenSettled(readyOf(transition), done, done);
   });
 
   // Observers: their callbacks come after a frame, so one more frame is run before the capture.
-  for (const name of ["IntersectionObserver", "ResizeObserver"]) {
-    onConstruct(name, () => {
-      needs.observers = true;
-    });
-  }
+  const needFrames = () => {
+    needs.observers = true;
+  };
+  onConstruct("IntersectionObserver", needFrames);
+  onConstruct("ResizeObserver", needFrames);
 
   // Canvases that a worker draws on: what it has drawn is shown by the next drawing.
   after(HTMLCanvasElement.prototype, "transferControlToOffscreen", () => {

@@ -7,6 +7,30 @@
 if (isWindow) {
   if (config.props !== undefined && !("__HELIOS_PROPS__" in window)) window.__HELIOS_PROPS__ = config.props;
 
+  const fontsOf = getterOf(Document.prototype, "fonts");
+  const fontsStatus = getterOf(FontFaceSet.prototype, "status");
+  const fontsReady = getterOf(FontFaceSet.prototype, "ready");
+  const eachFont = methodOf(FontFaceSet.prototype, "forEach");
+  const fontStatus = getterOf(FontFace.prototype, "status");
+  const fontFamily = getterOf(FontFace.prototype, "family");
+  const imagesOf = getterOf(Document.prototype, "images");
+  const elementsIn = getterOf(HTMLCollection.prototype, "length");
+  const isComplete = getterOf(HTMLImageElement.prototype, "complete");
+  const loadingOf = getterOf(HTMLImageElement.prototype, "loading");
+  const addressOf = getterOf(HTMLImageElement.prototype, "currentSrc");
+  const sourceOf = getterOf(HTMLImageElement.prototype, "src");
+  const first = methodOf(Document.prototype, "querySelector");
+  const all = methodOf(Document.prototype, "querySelectorAll");
+  const nodesIn = getterOf(NodeList.prototype, "length");
+  const attributeOf = methodOf(Element.prototype, "getAttribute");
+  const rootElementOf = getterOf(Document.prototype, "documentElement");
+  const htmlStyleOf = getterOf(HTMLElement.prototype, "style");
+  const svgStyleOf = getterOf(SVGElement.prototype, "style");
+  const isHtml = getterOf(HTMLElement.prototype, "hidden");
+  const setStyle = methodOf(CSSStyleDeclaration.prototype, "setProperty");
+
+  const fontsLoad = () => fontsOf(document) && fontsStatus(fontsOf(document)) === "loading";
+
   let readySettled = false;
   /** @type {PromiseLike<unknown> | null} */
   let readyWatched = null;
@@ -22,7 +46,8 @@ if (isWindow) {
       const promise = declaredReady();
       if (!promise || typeof promise.then !== "function") return false;
       readyWatched = promise;
-      promise.then(
+      whenSettled(
+        promise,
         () => (readySettled = true),
         (error) => {
           readySettled = true;
@@ -36,20 +61,53 @@ if (isWindow) {
   let stabilising = false;
 
   realm.pending = () => {
-    const waiting = [];
-    if (stabilising) waiting.push("helios.waitUntilStable()");
-    if (readyWatched !== null && !readySettled) waiting.push("the promise window.__HELIOS_READY__");
-    if (document.fonts && document.fonts.status === "loading") {
-      const loading = [...document.fonts].filter((face) => face.status === "loading").map((face) => face.family);
-      waiting.push(`fonts: ${loading.join(", ") || "loading"}`);
+    const waiting = realm.pendingMedia();
+    if (stabilising) append(waiting, "helios.waitUntilStable()");
+    if (readyWatched !== null && !readySettled) append(waiting, "the promise window.__HELIOS_READY__");
+    if (fontsLoad()) {
+      let loading = "";
+      eachFont(fontsOf(document), (face) => {
+        if (fontStatus(face) === "loading") loading += `${loading && ", "}${fontFamily(face)}`;
+      });
+      append(waiting, `fonts: ${loading || "loading"}`);
     }
-    for (const image of document.images) {
-      if (!image.complete && image.loading !== "lazy") waiting.push(`image ${image.currentSrc || image.src}`);
+    const images = imagesOf(document);
+    for (let index = 0; index < elementsIn(images); index += 1) {
+      const image = images[index];
+      if (isComplete(image) || loadingOf(image) === "lazy") continue;
+      append(waiting, `image ${addressOf(image) || sourceOf(image)}`);
     }
-    return [...waiting, ...realm.pendingMedia()];
+    return waiting;
   };
 
-  const smoothed = new WeakSet();
+  /** @type {SafeWeakSet<object>} */
+  const smoothed = new SafeWeakSet();
+
+  /** @param {Element} element */
+  function styleOf(element) {
+    try {
+      isHtml(/** @type {HTMLElement} */ (element));
+    } catch {
+      return svgStyleOf(/** @type {SVGElement} */ (element));
+    }
+    return htmlStyleOf(/** @type {HTMLElement} */ (element));
+  }
+
+  /**
+   * The clips of a HyperFrames page: each is shown in its own time.
+   * @param {number} seconds
+   */
+  function showClips(seconds) {
+    const clips = all(document, "[data-composition-id] [data-start]");
+    for (let index = 0; index < nodesIn(clips); index += 1) {
+      const start = NativeNumber(attributeOf(clips[index], "data-start"));
+      const duration = attributeOf(clips[index], "data-duration");
+      const length = duration === null ? Infinity : NativeNumber(duration);
+      const shown = seconds >= start && seconds < start + length;
+      setStyle(styleOf(clips[index]), "visibility", shown ? "" : "hidden");
+    }
+  }
+
   realm.applyContracts = (time) => {
     window.__HELIOS_VIRTUAL_TIME__ = time;
     const ticker = window.gsap && window.gsap.ticker;
@@ -60,28 +118,23 @@ if (isWindow) {
     const seconds = time / 1000;
     const timelines = window.__timelines;
     if (timelines && typeof timelines === "object") {
-      for (const timeline of Object.values(timelines)) {
+      const names = ObjectKeys(timelines);
+      for (let index = 0; index < names.length; index += 1) {
+        const timeline = timelines[names[index]];
         if (timeline && typeof timeline.seek === "function") callPage(timeline.seek, timeline, [seconds, false]);
       }
-      const clips = /** @type {NodeListOf<HTMLElement>} */ (
-        document.querySelectorAll("[data-composition-id] [data-start]")
-      );
-      for (const clip of clips) {
-        const start = Number(clip.dataset.start);
-        const length = clip.dataset.duration === undefined ? Infinity : Number(clip.dataset.duration);
-        clip.style.visibility = seconds >= start && seconds < start + length ? "" : "hidden";
-      }
+      showClips(seconds);
     }
   };
 
   realm.settle = async () => {
-    await realm.showMedia();
-    if (document.fonts && document.fonts.status === "loading") await document.fonts.ready;
+    await own(realm.showMedia());
+    if (fontsLoad()) await own(settled(fontsReady(fontsOf(document))));
     const { helios } = window;
     if (helios && typeof helios.waitUntilStable === "function") {
       stabilising = true;
       try {
-        await helios.waitUntilStable();
+        await own(settled(helios.waitUntilStable()));
       } finally {
         stabilising = false;
       }
@@ -96,22 +149,22 @@ if (isWindow) {
   if (!inherited) {
     /** Size, frame rate and length as the page declares them, null where it does not. */
     kernel.declared = () => {
-      /** @type {(selector: string) => HTMLElement | null} */
-      const first = (selector) => document.querySelector(selector);
-      const root = first("[data-composition-id]") || first("[data-width][data-height]") || document.documentElement;
-      const { width, height, fps, duration, frames, compositionId } = root.dataset;
+      const root =
+        first(document, "[data-composition-id]") ||
+        first(document, "[data-width][data-height]") ||
+        rootElementOf(document);
       const { helios } = window;
+      const isComposition = attributeOf(root, "data-composition-id") !== null;
       return {
-        width: width || null,
-        height: height || null,
-        fps: fps || (helios && signalValue(helios.fps)) || (compositionId !== undefined ? 30 : null),
-        duration: duration || (helios && signalValue(helios.duration)) || null,
-        frames: frames || null,
+        __proto__: null,
+        width: attributeOf(root, "data-width") || null,
+        height: attributeOf(root, "data-height") || null,
+        fps: attributeOf(root, "data-fps") || (helios && signalValue(helios.fps)) || (isComposition ? 30 : null),
+        duration: attributeOf(root, "data-duration") || (helios && signalValue(helios.duration)) || null,
+        frames: attributeOf(root, "data-frames") || null,
       };
     };
   }
 
-  if (navigator.serviceWorker) {
-    Object.defineProperty(Navigator.prototype, "serviceWorker", { get: () => undefined, configurable: true });
-  }
+  patch(Navigator.prototype, "serviceWorker", { __proto__: null, get: () => undefined });
 }

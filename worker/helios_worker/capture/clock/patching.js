@@ -9,13 +9,13 @@
  */
 function patch(target, name, replacement) {
   if (!target) return;
-  const descriptor = Object.getOwnPropertyDescriptor(target, name);
-  if (!descriptor) return;
+  const descriptor = descriptorOf(target, name);
+  if (descriptor.configurable === undefined) return;
   if (typeof replacement === "function") {
-    Object.defineProperty(replacement, "name", { value: name });
-    Object.defineProperty(target, name, { ...descriptor, value: replacement });
+    ReflectDefineProperty(replacement, "name", { __proto__: null, value: name });
+    ReflectDefineProperty(target, name, { __proto__: null, ...descriptor, value: replacement });
   } else {
-    Object.defineProperty(target, name, { ...descriptor, ...replacement });
+    ReflectDefineProperty(target, name, { __proto__: null, ...descriptor, ...replacement });
   }
 }
 
@@ -27,17 +27,18 @@ function patch(target, name, replacement) {
  * @param {(object: T, args: any[], result?: any) => void} step
  */
 function after(target, name, step) {
-  const { value: method, set } = (target && Object.getOwnPropertyDescriptor(target, name)) || {};
+  const { value: method, set } = descriptorOf(target, name);
   if (typeof method === "function") {
     patch(target, name, function (...args) {
-      const result = method.apply(this, args);
+      const result = ReflectApply(method, this, args);
       step(this, args, result);
       return result;
     });
   } else if (set) {
     patch(target, name, {
+      __proto__: null,
       set(value) {
-        set.call(this, value);
+        ReflectApply(set, this, [value]);
         step(this, [value]);
       },
     });
@@ -47,27 +48,31 @@ function after(target, name, step) {
 /**
  * Runs a step before each construction of a browser's class. Does nothing where the browser lacks it.
  * @param {string} name
- * @param {(...args: any[]) => void} step
+ * @param {(args: any[]) => void} step
  */
 function onConstruct(name, step) {
-  const scope = /** @type {any} */ (globalThis);
-  const Native = scope[name];
-  if (!Native) return;
-  scope[name] = new Proxy(Native, {
-    construct(target, args, newTarget) {
-      step(...args);
-      return Reflect.construct(target, args, newTarget);
-    },
+  replaceClass(name, (args, make) => {
+    step(args);
+    return make(args);
   });
 }
 
 /**
- * The getter and setter of a property that every browser we drive has.
- * @param {object} target
+ * Has a function make the objects of a browser's class. Does nothing where the browser lacks it.
  * @param {string} name
+ * @param {(args: any[], make: (args: any[]) => any) => any} construct
  */
-const accessor = (target, name) =>
-  /** @type {{ get: () => any, set: (value: any) => void }} */ (Object.getOwnPropertyDescriptor(target, name));
+function replaceClass(name, construct) {
+  const { value: Native } = descriptorOf(globalThis, name);
+  if (!Native) return;
+  const Replacement = new NativeProxy(Native, {
+    __proto__: null,
+    construct: (target, args, newTarget) =>
+      construct(args, (given) => ReflectConstruct(target, given, newTarget === Replacement ? target : newTarget)),
+  });
+  patch(globalThis, name, { __proto__: null, value: Replacement });
+  patch(Native.prototype, "constructor", { __proto__: null, value: Replacement });
+}
 
 /**
  * Reports an error as an uncaught error of the page.
@@ -88,7 +93,7 @@ const report = globalThis.reportError
  */
 function callPage(callback, thisArgument, args) {
   try {
-    return callback.apply(thisArgument, args);
+    return ReflectApply(callback, thisArgument, args);
   } catch (error) {
     report(error);
   }

@@ -7,34 +7,42 @@
 // page with videos is drawn until nothing changes any more, and before each drawing they are asked for their pictures
 // (docs/decisions/0020).
 
-/** @param {number} milliseconds @returns {Promise<void>} */
-const moment = (milliseconds) => new native.Promise((resolve) => native.setTimeout(resolve, milliseconds));
-
 /**
  * @param {Playback} playback
  * @param {NativeMedia} browser
  */
 function createPictures(playback, browser) {
   const { players, position } = playback;
+  const { isLive, tell } = browser;
+  const { HAVE_CURRENT_DATA, NETWORK_EMPTY, NETWORK_NO_SOURCE } = HTMLMediaElement;
 
-  /** @type {Map<HTMLMediaElement, string>} the elements that a step waits for, and what they do: "loads" or "seeks" */
-  const awaited = new Map();
+  /** @type {SafeMap<HTMLMediaElement, string>} the elements that a step waits for, and what: "loads" or "seeks" */
+  const awaited = new SafeMap();
 
   /** What is awaited, in words. */
-  const pending = () => [...awaited].map(([element, does]) => `${element.localName} ${element.currentSrc} ${does}`);
+  function pending() {
+    /** @type {string[]} */
+    const words = list();
+    awaited.forEach((does, element) =>
+      append(words, `${browser.localName(element)} ${browser.address(element)} ${does}`),
+    );
+    return words;
+  }
 
   /** @param {HTMLMediaElement} element */
-  const hasPicture = (element) => !element.error && element.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+  const hasPicture = (element) => !browser.error(element) && browser.readyState(element) >= HAVE_CURRENT_DATA;
 
-  const { NETWORK_EMPTY, NETWORK_NO_SOURCE } = HTMLMediaElement;
   /** @param {HTMLMediaElement} element */
-  const loads = ({ error, currentSrc, networkState }) =>
-    !error && currentSrc && networkState !== NETWORK_EMPTY && networkState !== NETWORK_NO_SOURCE;
+  function loads(element) {
+    if (browser.error(element) || !browser.address(element)) return false;
+    const state = browser.networkState(element);
+    return state !== NETWORK_EMPTY && state !== NETWORK_NO_SOURCE;
+  }
 
   /** @param {HTMLVideoElement} element */
   async function load(element) {
     awaited.set(element, "loads");
-    while (loads(element) && !hasPicture(element)) await moment(2);
+    while (loads(element) && !hasPicture(element)) await own(moment(2));
     awaited.delete(element);
   }
 
@@ -44,7 +52,7 @@ function createPictures(playback, browser) {
    * @param {Player} player
    */
   const isUntouched = (element, player) =>
-    !player.started && player.value === 0 && player.shown === null && (element.preload === "none" || element.poster);
+    !player.started && player.value === 0 && player.shown === null && (browser.preload(element) === "none" || browser.poster(element));
 
   /**
    * Where to seek for a position, in seconds: half a millisecond into its picture, because the browser may round the
@@ -53,11 +61,14 @@ function createPictures(playback, browser) {
    * @param {number} seconds
    */
   function target(element, seconds) {
-    const { seekable, duration } = element;
-    if (seekable.length === 0) return browser.currentTime.get.call(element);
-    const last = Math.min(seekable.end(seekable.length - 1), Math.max(0, duration - 0.001));
-    if (seekable.end(seekable.length - 1) === 0 && duration > 0 && seconds > 0) realm.cannotSeek(element);
-    return Math.max(seekable.start(0), Math.min(seconds + 0.0005, last));
+    const seekable = browser.seekable(element);
+    const duration = browser.duration(element);
+    const ranges = browser.rangeCount(seekable);
+    if (ranges === 0) return browser.time(element);
+    const end = browser.rangeEnd(seekable, ranges - 1);
+    const last = min(end, max(0, duration - 0.001));
+    if (end === 0 && duration > 0 && seconds > 0) realm.cannotSeek(element);
+    return max(browser.rangeStart(seekable, 0), min(seconds + 0.0005, last));
   }
 
   /**
@@ -69,24 +80,43 @@ function createPictures(playback, browser) {
    */
   function seek(element, player, seconds) {
     const before = player.hearings;
-    const types = ["seeked", "error", "emptied"];
     let ended = false;
     let visible = false;
     /** @param {Event} event */
     const end = (event) => (ended ||= event.isTrusted);
-    for (const type of types) element.addEventListener(type, end);
+    browser.listen(element, "seeked", end);
+    browser.listen(element, "error", end);
+    browser.listen(element, "emptied", end);
     // A cross-origin frame that cannot be seen runs no animation callbacks and presents no pictures.
     native.requestAnimationFrame?.(() => (visible = true));
     awaited.set(element, "seeks");
-    browser.currentTime.set.call(element, seconds);
+    browser.setTime(element, seconds);
     /** @param {number} frames */
     return (frames) => {
-      const presentsNone = element.videoWidth === 0 || element.error || (frames >= 10 && !visible);
+      const presentsNone = browser.videoWidth(element) === 0 || browser.error(element) || (frames >= 10 && !visible);
       if (!ended || !(presentsNone || player.hearings > before)) return false;
-      for (const type of types) element.removeEventListener(type, end);
+      browser.unlisten(element, "seeked", end);
+      browser.unlisten(element, "error", end);
+      browser.unlisten(element, "emptied", end);
       awaited.delete(element);
       return true;
     };
+  }
+
+  /** Whether all seeks have arrived. @param {((frames: number) => boolean)[]} seeks @param {number} frames */
+  function haveArrived(seeks, frames) {
+    for (let index = 0; index < seeks.length; index += 1) if (!seeks[index](frames)) return false;
+    return true;
+  }
+
+  /** The videos that matter, as of now. */
+  function videosNow() {
+    /** @type {HTMLVideoElement[]} */
+    const videos = list();
+    players.forEach((player, element) => {
+      if (player.isVideo) append(videos, /** @type {HTMLVideoElement} */ (element));
+    });
+    return videos;
   }
 
   /**
@@ -94,32 +124,36 @@ function createPictures(playback, browser) {
    * @param {boolean} patient whether to wait for what still loads
    */
   async function seekAll(patient) {
-    /** @type {Map<HTMLVideoElement, Player>} */
-    const moved = new Map();
-    const seeks = [];
+    /** @type {SafeMap<HTMLVideoElement, Player>} */
+    const moved = new SafeMap();
+    /** @type {((frames: number) => boolean)[]} */
+    const seeks = list();
     let first = false;
-    for (const [element, player] of players) {
-      if (!isVideo(element) || isLive(element) || isUntouched(element, player)) continue;
-      if (element.preload === "none") element.preload = "auto";
-      if (patient) await load(element);
+    const videos = videosNow();
+    for (let index = 0; index < videos.length; index += 1) {
+      const element = videos[index];
+      const player = playback.of(element);
+      if (isLive(element) || isUntouched(element, player)) continue;
+      if (browser.preload(element) === "none") browser.setPreload(element, "auto");
+      if (patient) await own(load(element));
       if (!hasPicture(element)) continue;
       const seconds = position(element, player);
-      if (player.shown !== null && Math.abs(seconds - player.shown) <= SAME) continue;
+      if (player.shown !== null && abs(seconds - player.shown) <= SAME) continue;
       const wanted = target(element, seconds);
       first ||= player.shown === null;
       player.shown = seconds;
       moved.set(element, player);
       // The browser does nothing about a seek to where the video stands already.
-      if (Math.abs(wanted - browser.currentTime.get.call(element)) > SAME) seeks.push(seek(element, player, wanted));
+      if (abs(wanted - browser.time(element)) > SAME) append(seeks, seek(element, player, wanted));
     }
-    for (let frames = 0; !seeks.every((arrived) => arrived(frames)); frames += 1) {
-      await kernel.nativeFrame("draw");
-      await moment(frames < 10 ? 0 : 2);
+    for (let frames = 0; !haveArrived(seeks, frames); frames += 1) {
+      await own(kernel.nativeFrame("draw"));
+      await own(moment(frames < 10 ? 0 : 2));
     }
     if (first) {
       // So far the browser may have presented only the picture of loading. Two frames later it has presented the seek's.
-      await kernel.nativeFrame("draw");
-      await kernel.nativeFrame("draw");
+      await own(kernel.nativeFrame("draw"));
+      await own(kernel.nativeFrame("draw"));
     }
     return moved;
   }
@@ -133,38 +167,42 @@ function createPictures(playback, browser) {
     if (player.heard === undefined || player.heard === player.picture) return;
     player.picture = player.heard;
     player.presented += 1;
-    const callbacks = [...player.callbacks.values()];
-    player.callbacks.clear();
+    const { callbacks } = player;
+    player.callbacks = new SafeMap();
     const metadata = {
+      __proto__: ObjectPrototype,
       presentationTime: now(),
       expectedDisplayTime: now(),
-      width: element.videoWidth,
-      height: element.videoHeight,
+      width: browser.videoWidth(element),
+      height: browser.videoHeight(element),
       mediaTime: player.picture,
       presentedFrames: player.presented,
       processingDuration: 0,
     };
-    for (const callback of callbacks) callPage(callback, element, [now(), metadata]);
+    callbacks.forEach((callback) => callPage(callback, element, [now(), metadata]));
   }
 
   /** @param {boolean} patient whether to wait for what still loads */
   async function show(patient) {
-    for (const [element, player] of await seekAll(patient)) {
+    const moved = await own(seekAll(patient));
+    moved.forEach((player, element) => {
       present(element, player);
       if (player.playing) tell(element, "timeupdate");
-    }
+    });
   }
 
   /** Has the videos hand over the picture they present, in case they held it back. Returns whether there are videos. */
   function handOver() {
     let any = false;
-    for (const element of players.keys()) {
-      if (!isVideo(element) || isLive(element) || !element.isConnected || !hasPicture(element)) continue;
+    const videos = videosNow();
+    for (let index = 0; index < videos.length; index += 1) {
+      const element = videos[index];
+      if (isLive(element) || !browser.isConnected(element) || !hasPicture(element)) continue;
       any = true;
-      browser.cancelVideoFrameCallback.call(element, browser.requestVideoFrameCallback.call(element, () => {}));
+      browser.cancelVideoFrameCallback(element, browser.requestVideoFrameCallback(element, ignore));
     }
     return any;
   }
 
-  return { show, handOver, pending };
+  return { __proto__: null, show, handOver, pending };
 }

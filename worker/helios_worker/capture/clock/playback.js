@@ -6,6 +6,8 @@
 /**
  * What one element does.
  * @typedef {object} Player
+ * @property {null} [__proto__]
+ * @property {boolean} isVideo
  * @property {boolean} playing from the position `value` at the virtual time `at`
  * @property {number} value a position in seconds
  * @property {number} at virtual time in milliseconds
@@ -15,7 +17,7 @@
  * @property {number | null} shown the position of the last seek, null before the first
  * @property {number | undefined} picture media time of the last picture that the page was told of
  * @property {number} presented how many pictures the page was told of
- * @property {Map<number, VideoFrameRequestCallback>} callbacks of the page's, by their number
+ * @property {SafeMap<number, VideoFrameRequestCallback>} callbacks of the page's, by their number
  * @property {number | undefined} heard media time of the last picture that the browser presented
  * @property {number} hearings how many pictures the browser presented
  */
@@ -25,27 +27,13 @@ const SAME = 1e-6;
 /** Seconds: 0.2 + 1.4 is a hair less than two rounds of 0.8. */
 const ROUNDING = 1e-9;
 
-/** @param {unknown} element @returns {element is HTMLMediaElement} */
-const isMedia = (element) => element instanceof HTMLMediaElement;
-
-/** @param {unknown} element @returns {element is HTMLVideoElement} */
-const isVideo = (element) => element instanceof HTMLVideoElement;
-
-/**
- * Whether an element shows a camera, a canvas or a call. Those have no time of their own and are left to the browser.
- * @param {HTMLMediaElement} element
- */
-const isLive = (element) => globalThis.MediaStream !== undefined && element.srcObject instanceof MediaStream;
-
-/** @param {HTMLMediaElement} element @param {string} type */
-const tell = (element, type) => element.dispatchEvent(new Event(type));
-
 /** @param {NativeMedia} browser */
 function createPlayback(browser) {
-  /** @type {WeakMap<HTMLMediaElement, Player>} */
-  const known = new WeakMap();
-  /** @type {Map<HTMLMediaElement, Player>} the known ones that still matter */
-  const players = new Map();
+  const { tell } = browser;
+  /** @type {SafeWeakMap<HTMLMediaElement, Player>} */
+  const known = new SafeWeakMap();
+  /** @type {SafeMap<HTMLMediaElement, Player>} the known ones that still matter */
+  const players = new SafeMap();
 
   /**
    * The player of an element, made at first sight. It matters from now on.
@@ -55,6 +43,8 @@ function createPlayback(browser) {
     let player = known.get(element);
     if (!player) {
       player = {
+        __proto__: null,
+        isVideo: browser.isVideo(element),
         playing: false,
         autoplay: false,
         started: false,
@@ -64,12 +54,12 @@ function createPlayback(browser) {
         shown: null,
         picture: undefined,
         presented: 0,
-        callbacks: new Map(),
+        callbacks: new SafeMap(),
         heard: undefined,
         hearings: 0,
       };
       known.set(element, player);
-      if (isVideo(element)) listen(element, player);
+      if (player.isVideo) listen(/** @type {HTMLVideoElement} */ (element), player);
     }
     players.set(element, player);
     return player;
@@ -81,7 +71,7 @@ function createPlayback(browser) {
    * @param {Player} player
    */
   function listen(element, player) {
-    browser.requestVideoFrameCallback.call(element, (_, { mediaTime }) => {
+    browser.requestVideoFrameCallback(element, (_, { mediaTime }) => {
       player.heard = mediaTime;
       player.hearings += 1;
       listen(element, player);
@@ -94,21 +84,21 @@ function createPlayback(browser) {
    * @param {Player} player
    */
   function position(element, player) {
-    const played = player.playing ? ((kernel.now - player.at) / 1000) * element.playbackRate : 0;
+    const played = player.playing ? ((kernel.now - player.at) / 1000) * browser.rate(element) : 0;
     const value = player.value + played;
-    const length = element.duration;
-    if (!Number.isFinite(length) || length <= 0 || value < length - ROUNDING) return value;
-    return element.loop ? Math.max(0, value - length * Math.floor((value + ROUNDING) / length)) : length;
+    const length = browser.duration(element);
+    if (!NumberIsFinite(length) || length <= 0 || value < length - ROUNDING) return value;
+    return browser.loops(element) ? max(0, value - length * floor((value + ROUNDING) / length)) : length;
   }
 
   /** @param {HTMLMediaElement} element */
   function play(element) {
     const player = of(element);
     if (player.playing) return;
-    if (position(element, player) >= element.duration) player.value = 0;
+    if (position(element, player) >= browser.duration(element)) player.value = 0;
     player.playing = player.started = true;
     player.at = kernel.now;
-    if (element instanceof HTMLAudioElement) realm.sounds(element);
+    if (!player.isVideo) realm.sounds(element);
     tell(element, "play");
     tell(element, "playing");
   }
@@ -127,32 +117,46 @@ function createPlayback(browser) {
    * @param {HTMLMediaElement} element
    */
   function reload(element) {
-    Object.assign(of(element), { playing: false, started: false, value: 0, shown: null, picture: undefined });
+    const player = of(element);
+    player.playing = player.started = false;
+    player.value = 0;
+    player.shown = null;
+    player.picture = undefined;
+  }
+
+  /**
+   * Whether an element stands at its end.
+   * @param {HTMLMediaElement} element
+   * @param {Player} player
+   */
+  function hasEnded(element, player) {
+    const length = browser.duration(element);
+    return !browser.loops(element) && NumberIsFinite(length) && position(element, player) >= length;
   }
 
   /** Ends what has reached its end by now. */
   function end() {
-    for (const [element, player] of players) {
-      if (!player.playing || !element.ended) continue;
-      player.value = element.duration;
+    players.forEach((player, element) => {
+      if (!player.playing || !hasEnded(element, player)) return;
+      player.value = browser.duration(element);
       player.playing = false;
       tell(element, "pause");
       tell(element, "ended");
-    }
+    });
   }
 
   /** The virtual time at which the next element ends, Infinity if none does. */
   function nextEnd() {
     let next = Infinity;
-    for (const [element, player] of players) {
-      const left = element.duration - player.value;
-      if (!player.playing || element.loop || !(left > 0)) continue;
-      next = Math.min(next, player.at + (left / element.playbackRate) * 1000);
-    }
+    players.forEach((player, element) => {
+      const left = browser.duration(element) - player.value;
+      if (!player.playing || browser.loops(element) || !(left > 0)) return;
+      next = min(next, player.at + (left / browser.rate(element)) * 1000);
+    });
     return next;
   }
 
-  return { players, of, position, play, pause, reload, end, nextEnd };
+  return { __proto__: null, players, of, position, play, pause, reload, hasEnded, end, nextEnd };
 }
 
 /** @typedef {ReturnType<typeof createPlayback>} Playback */

@@ -4,16 +4,15 @@
 
 /**
  * @typedef {object} Timer
+ * @property {null} [__proto__]
  * @property {number} id
  * @property {number} due virtual time in milliseconds
  * @property {number} loading how late on the loading time it was set: see begin() in steps.js
- * @property {number} [interval] milliseconds between calls of a timer that repeats
+ * @property {number | undefined} interval milliseconds between calls of a timer that repeats
  * @property {number} nesting how many timers set each other, one after another, before this one
  * @property {unknown} callback what the page passed, for reports
- * @property {string} [source] the line that set it, for reports
  * @property {() => void} run
- * @property {number} [order] sorts timers that are due at the same time
- * @property {boolean} [cancelled]
+ * @property {boolean} cancelled
  */
 
 /**
@@ -22,25 +21,35 @@
  * @param {number} wait milliseconds
  * @param {number} nesting
  */
-const atLeastFour = (wait, nesting) => (nesting > 5 ? Math.max(4, wait) : wait);
+const atLeastFour = (wait, nesting) => (nesting > 5 ? max(4, wait) : wait);
 
 function createTimerQueue() {
-  /** @type {Timer[]} sorted by due time, then by order */
-  const timers = [];
-  /** @type {Map<number, Timer>} those in the queue, and repeating ones that run at the moment */
-  const byId = new Map();
-  let order = 0;
+  /** @type {Timer[]} sorted by due time; those of one time in the order in which they were added */
+  const timers = list();
+  /** @type {SafeMap<number, Timer>} those in the queue, and repeating ones that run at the moment */
+  const byId = new SafeMap();
+  let added = 0;
+
+  /** @param {Timer} timer */
+  function remove(timer) {
+    let index = 0;
+    while (index < timers.length && timers[index] !== timer) index += 1;
+    if (index === timers.length) return;
+    for (; index + 1 < timers.length; index += 1) timers[index] = timers[index + 1];
+    timers.length -= 1;
+  }
 
   return {
+    __proto__: null,
     timers,
     /** How many timers were added so far. */
-    added: () => order,
+    added: () => added,
     /** @returns {Timer | undefined} */
-    first: () => timers[0],
+    first: () => (timers.length > 0 ? timers[0] : undefined),
 
     /** @param {Timer} timer */
     add(timer) {
-      timer.order = order += 1;
+      added += 1;
       let low = 0;
       let high = timers.length;
       while (low < high) {
@@ -48,7 +57,8 @@ function createTimerQueue() {
         if (timers[middle].due <= timer.due) low = middle + 1;
         else high = middle;
       }
-      timers.splice(low, 0, timer);
+      for (let index = timers.length; index > low; index -= 1) timers[index] = timers[index - 1];
+      timers[low] = timer;
       byId.set(timer.id, timer);
     },
 
@@ -57,7 +67,7 @@ function createTimerQueue() {
      * @param {Timer} timer
      */
     take(timer) {
-      timers.splice(timers.indexOf(timer), 1);
+      remove(timer);
       if (timer.interval === undefined) byId.delete(timer.id);
     },
 
@@ -67,8 +77,7 @@ function createTimerQueue() {
       if (!timer) return;
       byId.delete(id);
       timer.cancelled = true;
-      const index = timers.indexOf(timer);
-      if (index >= 0) timers.splice(index, 1);
+      remove(timer);
     },
   };
 }

@@ -6,26 +6,37 @@
 {
   const place = (() => {
     if (!isWindow) return `worker ${config.realmName}`;
-    const path = [];
+    let path = "";
+    const parentOf = getterOf(/** @type {Window} */ (window), "parent");
+    /** @param {number | string} step */
+    const prepend = (step) => {
+      path = path === "" ? `${step}` : `${step}/${path}`;
+    };
     try {
-      for (let view = /** @type {Window} */ (window); view.parent !== view; view = view.parent) {
+      for (let view = /** @type {Window} */ (window); parentOf(view) !== view; view = parentOf(view)) {
+        const outer = parentOf(view);
         let index = 0;
-        while (view.parent[index] !== view) index += 1;
-        path.unshift(index);
+        while (outer[index] !== view) index += 1;
+        prepend(index);
       }
     } catch {
-      path.unshift("cross-origin");
+      prepend("cross-origin");
     }
-    return path.join("/");
+    return path;
   })();
 
   // FNV-1a over the seed and the realm's place.
   let hash = 0x811c9dc5;
-  for (const character of `${config.seed}:${place}`) {
-    hash = Math.imul(hash ^ /** @type {number} */ (character.codePointAt(0)), 0x01000193) >>> 0;
+  const text = `${config.seed}:${place}`;
+  const codeAt = methodOf(String.prototype, "charCodeAt");
+  for (let index = 0; index < text.length; index += 1) {
+    hash = imul(hash ^ codeAt(text, index), 0x01000193) >>> 0;
   }
 
-  let [a, b, c, d] = [0x9e3779b9, hash, hash ^ 0x85ebca6b, 1];
+  let a = 0x9e3779b9;
+  let b = hash;
+  let c = hash ^ 0x85ebca6b;
+  let d = 1;
   const next = () => {
     const sum = (a + b + d) | 0;
     d = (d + 1) | 0;
@@ -42,17 +53,30 @@
   };
 
   if (globalThis.Crypto) {
-    patch(Crypto.prototype, "getRandomValues", (array) => {
-      const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-      for (let index = 0; index < bytes.length; index += 1) bytes[index] = next() & 0xff;
+    const Bytes = Uint8Array;
+    const typedArray = ReflectGetPrototypeOf(Uint8Array.prototype);
+    const bufferOf = getterOf(/** @type {Uint8Array} */ (typedArray), "buffer");
+    const offsetOf = getterOf(/** @type {Uint8Array} */ (typedArray), "byteOffset");
+    const lengthOf = getterOf(/** @type {Uint8Array} */ (typedArray), "byteLength");
+    const getRandomValues = methodOf(Crypto.prototype, "getRandomValues");
+    patch(Crypto.prototype, "getRandomValues", function (array) {
+      getRandomValues(/** @type {Crypto} */ (this), array); // which refuses what is no array of integers
+      const length = lengthOf(array);
+      const bytes = new Bytes(bufferOf(array), offsetOf(array), length);
+      for (let index = 0; index < length; index += 1) bytes[index] = next() & 0xff;
       return array;
     });
     patch(Crypto.prototype, "randomUUID", () => {
-      const hex = Array.from({ length: 32 }, () => (next() & 15).toString(16));
-      hex[12] = "4";
-      hex[16] = "89ab"[next() & 3];
-      const text = hex.join("");
-      return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join("-");
+      const digits = list();
+      for (let index = 0; index < 32; index += 1) append(digits, "0123456789abcdef"[next() & 15]);
+      digits[12] = "4";
+      digits[16] = "89ab"[next() & 3];
+      let uuid = "";
+      for (let index = 0; index < 32; index += 1) {
+        if (index === 8 || index === 12 || index === 16 || index === 20) uuid += "-";
+        uuid += digits[index];
+      }
+      return uuid;
     });
   }
 }

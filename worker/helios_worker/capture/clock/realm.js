@@ -2,12 +2,11 @@
 //
 // The files after this one replace what the page calls and fill in the realm's hooks.
 
-const isWindow = typeof window === "object" && typeof document === "object";
-
+/** The kernel of the parent, if that is of the same origin. @returns {Kernel | null} */
 function parentKernel() {
   if (!isWindow || window.parent === window) return null;
   try {
-    return window.parent.__heliosClock || null;
+    return window.parent.__heliosClock?.(config.secret)?.kernel || null;
   } catch {
     return null; // cross-origin: the driver moves this one along
   }
@@ -19,12 +18,34 @@ const kernel = inherited || createKernel();
 const birth = kernel.now;
 const now = () => kernel.now - birth;
 
-Object.defineProperty(globalThis, "__heliosClock", { value: kernel, configurable: true });
-if (!inherited && globalThis.__heliosJoin && !(isWindow && window.parent === window)) globalThis.__heliosJoin("root");
+// The driver's bindings are ours alone: a script of the page that had one could speak in the clock's name.
+const joinDriver = globalThis.__heliosJoin;
+const warnDriver = globalThis.__heliosWarn;
+ReflectDeleteProperty(globalThis, "__heliosJoin");
+ReflectDeleteProperty(globalThis, "__heliosWarn");
+
+/**
+ * The one thing that the page can see of the clock: for frames of the same origin and for the driver, who know the
+ * secret. It cannot be changed, removed or shadowed.
+ * @param {string} secret
+ */
+const gate = (secret) => (secret === config.secret ? keys : undefined);
+const keys = ObjectFreeze({
+  __proto__: null,
+  kernel,
+  commands: kernel.commands,
+  /** For closed_roots.py. @param {ShadowRoot} root */
+  addShadowRoot: (root) => realm.addShadowRoot(root),
+});
+if (isWindow) ReflectDefineProperty(globalThis, "__heliosClock", { __proto__: null, value: gate });
+if (!inherited && joinDriver && window.parent !== window) joinDriver(config.secret);
+
+const viewOf = isWindow ? getterOf(Document.prototype, "defaultView") : () => null;
 
 /** The realm's hooks. steps.js calls them, except where a comment names another file. */
 const realm = {
-  alive: () => !isWindow || document.defaultView === window,
+  __proto__: null,
+  alive: () => !isWindow || viewOf(document) === window,
 
   // Animations (animations.js), with media elements (media.js)
   /** @type {(time: number) => void} */
@@ -38,8 +59,8 @@ const realm = {
 
   // Media elements (media.js)
   /**
-   * Seeks the videos to the present moment. loaded: only those that have loaded already.
-   * @type {(options?: { loaded?: boolean }) => Promise<void>}
+   * Seeks the videos to the present moment, or only those that have loaded already.
+   * @type {(loadedOnly?: boolean) => Promise<void>}
    */
   async showMedia() {},
   /** Has the browser hand over the videos' pictures. Returns whether there are videos. */
@@ -48,10 +69,12 @@ const realm = {
   endMedia() {},
   /** Finds the shadow roots that the markup declares. @type {(tree?: ParentNode) => void} */
   findOpenRoots() {},
+  /** Remembers a shadow root, for closed_roots.py (animations.js). @type {(root: ShadowRoot) => void} */
+  addShadowRoot() {},
   /** Watches a shadow root for media elements, for animations.js. @type {(root: Window | ShadowRoot) => void} */
   watchMedia() {},
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */
-  pendingMedia: () => [],
+  pendingMedia: () => list(),
 
   // Callbacks of the page's (frames.js)
   runAnimationFrames() {},
@@ -69,7 +92,7 @@ const realm = {
   /** Waits for media, fonts and the page's own promise. */
   async settle() {},
   /** What settle() still waits for, in words, for kernel.js. @type {() => string[]} */
-  pending: () => [],
+  pending: () => list(),
 
   // Warnings of the plan, for media elements (limits.js)
   /** The page shows a live stream. */

@@ -13,25 +13,56 @@
  */
 function createSteps(kernel, queue, driver) {
   const { ask, nativeFrame } = driver;
-  const live = () => liveRealms(kernel);
+
+  /**
+   * Does something with each realm whose document is still shown.
+   * @param {(realm: Realm) => void} act
+   */
+  function each(act) {
+    const realms = liveRealms(kernel);
+    const { length } = realms; // those made meanwhile come next time
+    for (let index = 0; index < length; index += 1) act(realms[index]);
+  }
+
+  /**
+   * The same with what takes time, one realm after the other.
+   * @param {(realm: Realm) => Promise<void>} act
+   */
+  async function eachInTurn(act) {
+    const realms = liveRealms(kernel);
+    const { length } = realms;
+    for (let index = 0; index < length; index += 1) await own(act(realms[index]));
+  }
+
+  /**
+   * Whether something is so in any realm. All of them are asked.
+   * @param {(realm: Realm) => boolean} question
+   */
+  function any(question) {
+    let found = false;
+    each((realm) => {
+      if (question(realm)) found = true;
+    });
+    return found;
+  }
 
   /** @param {number} time */
   function moveTo(time) {
     kernel.now = time;
-    for (const realm of live()) realm.moveTo(time);
+    each((realm) => realm.moveTo(time));
   }
 
   function observe() {
-    for (const realm of live()) realm.observe();
+    each((realm) => realm.observe());
   }
 
   /** Shows new animations to the browser, which sends an animation's events only if the frame before has seen it. */
   async function showFresh() {
     // A pending animation takes two frames: the first makes it ready, the second is the first to see it.
     for (let frames = 0; frames < 2 && kernel.needs.events && (kernel.fresh > 0 || frames > 0); frames += 1) {
-      const pending = live().some((realm) => realm.animationsPend());
-      await nativeFrame("update");
-      await macrotask();
+      const pending = any((realm) => realm.animationsPend());
+      await own(nativeFrame("update"));
+      await own(macrotask());
       observe();
       if (!pending) return;
     }
@@ -40,8 +71,8 @@ function createSteps(kernel, queue, driver) {
   /** Keeps time still until everything that a script has begun to load has arrived and been processed. */
   async function rest() {
     for (let round = 0; round < 50 && beganLoading(); round += 1) {
-      kernel.others = await ask("rest");
-      await quiet();
+      kernel.others = await own(ask("rest"));
+      await own(quiet());
       observe();
     }
   }
@@ -50,7 +81,7 @@ function createSteps(kernel, queue, driver) {
   function beganLoading() {
     let began = kernel.loads !== loadsSeen;
     loadsSeen = kernel.loads;
-    for (const realm of live()) if (realm.beganLoading()) began = true;
+    if (any((realm) => realm.beganLoading())) began = true;
     return began;
   }
 
@@ -68,8 +99,14 @@ function createSteps(kernel, queue, driver) {
   }
 
   /** When the next event of an animation or a media element is due, if the page listens to any. */
-  const nextBoundary = () =>
-    kernel.needs.events ? Math.min(Infinity, ...live().map((realm) => realm.nextBoundary())) : Infinity;
+  function nextBoundary() {
+    let next = Infinity;
+    if (!kernel.needs.events) return next;
+    each((realm) => {
+      next = min(next, realm.nextBoundary());
+    });
+    return next;
+  }
 
   /**
    * Fires everything that is due by `until`, in order. The clock shows each timer its own time.
@@ -80,27 +117,27 @@ function createSteps(kernel, queue, driver) {
       const timer = queue.first();
       const timerDue = timer ? timer.due : Infinity;
       const boundary = nextBoundary();
-      const due = Math.min(timerDue, boundary);
-      if (kernel.others && Math.min(due, until) > kernel.now) {
+      const due = min(timerDue, boundary);
+      if (kernel.others && min(due, until) > kernel.now) {
         // What a worker does by then comes first, and the page is there when its message arrives.
-        const goal = Math.min(due, until);
-        const reached = await walkTogether(goal);
+        const goal = min(due, until);
+        const reached = await own(walkTogether(goal));
         if (reached < goal || (queue.first()?.due ?? Infinity) < due) continue;
       }
       if (!(due <= until)) return;
       if (due > kernel.now) moveTo(due);
       if (!timer || boundary <= timerDue) {
-        for (const realm of live()) realm.endMedia();
-        await nativeFrame("update");
+        each((realm) => realm.endMedia());
+        await own(nativeFrame("update"));
       } else {
         queue.take(timer);
         fire(timer);
       }
-      await macrotask();
+      await own(macrotask());
       observe();
-      await rest();
-      await showFresh();
-      await finishTransitions();
+      await own(rest());
+      await own(showFresh());
+      await own(finishTransitions());
     }
   }
 
@@ -111,30 +148,30 @@ function createSteps(kernel, queue, driver) {
    * @returns {Promise<number>} the time reached
    */
   async function walkTogether(goal) {
-    for (let reached = await ask("others", { until: goal }); ; ) {
+    for (let reached = await own(ask("others", goal)); ; ) {
       moveTo(reached);
       const before = kernel.posted + queue.added();
-      const next = await ask("walk", { until: reached });
-      await quiet();
+      const next = await own(ask("walk", reached));
+      await own(quiet());
       observe();
-      await rest();
+      await own(rest());
       if (reached >= goal || kernel.posted + queue.added() !== before) return reached;
-      reached = next === null ? goal : Math.min(goal, next);
+      reached = next === null ? goal : min(goal, next);
     }
   }
 
   /** @param {number} target */
   async function walk(target) {
-    await quiet();
-    await runTimers(target);
+    await own(quiet());
+    await own(runTimers(target));
     if (target > kernel.now) moveTo(target);
   }
 
   /** Draws until view transitions have taken their pictures, all at the same virtual time. */
   async function finishTransitions() {
     for (let round = 0; round < 20 && kernel.transitions > 0; round += 1) {
-      await nativeFrame("draw");
-      await macrotask();
+      await own(nativeFrame("draw"));
+      await own(macrotask());
       observe();
     }
   }
@@ -143,9 +180,8 @@ function createSteps(kernel, queue, driver) {
   async function drawVideos() {
     let still = 0;
     for (let round = 0; still < 2 && round < 20; round += 1) {
-      const videos = live().map((realm) => realm.handOverPictures());
-      if (!videos.includes(true)) return;
-      still = (await nativeFrame("draw")) ? 0 : still + 1;
+      if (!any((realm) => realm.handOverPictures())) return;
+      still = (await own(nativeFrame("draw"))) ? 0 : still + 1;
     }
   }
 
@@ -156,43 +192,52 @@ function createSteps(kernel, queue, driver) {
   async function advance(target, frame) {
     kernel.frame = frame;
     observe(); // what drawing the last frame set off, such as an animation's `ready`, belongs to that frame's time
-    await runTimers(target);
+    await own(runTimers(target));
     moveTo(target);
-    for (const realm of live()) await realm.showMedia();
-    for (const realm of live()) realm.applyContracts(target);
-    for (const realm of live()) realm.runAnimationFrames();
-    await macrotask();
-    await runTimers(target);
-    for (const realm of live()) realm.runIdleCallbacks();
-    await settle();
+    await own(eachInTurn((realm) => realm.showMedia()));
+    each((realm) => realm.applyContracts(target));
+    each((realm) => realm.runAnimationFrames());
+    await own(macrotask());
+    await own(runTimers(target));
+    each((realm) => realm.runIdleCallbacks());
+    await own(settle());
   }
 
   /** Waits for what the frame has started: tasks, fonts, media, observers, the page's own promise. */
   async function settle() {
-    await quiet();
+    await own(quiet());
     observe();
-    for (const realm of live()) await realm.settle();
-    await showFresh();
-    await finishTransitions();
+    await own(eachInTurn((realm) => realm.settle()));
+    await own(showFresh());
+    await own(finishTransitions());
     if (kernel.needs.observers) {
-      await nativeFrame("update");
-      await quiet();
+      await own(nativeFrame("update"));
+      await own(quiet());
       observe();
     }
-    if (kernel.needs.draw) await nativeFrame("draw");
-    await runTimers(kernel.now);
-    await drawVideos();
+    if (kernel.needs.draw) await own(nativeFrame("draw"));
+    await own(runTimers(kernel.now));
+    await own(drawVideos());
   }
 
   /** @param {Timer} timer */
   const loadingDue = (timer) => timer.due + timer.loading;
 
   /** The timer that is due next on the loading time. */
-  const firstWhileLoading = () =>
-    queue.timers.reduce(
-      (first, next) => (first && loadingDue(first) <= loadingDue(next) ? first : next),
-      /** @type {Timer | null} */ (null),
-    );
+  function firstWhileLoading() {
+    const { timers } = queue;
+    let first = queue.first();
+    for (let index = 1; index < timers.length; index += 1) {
+      if (first && loadingDue(timers[index]) < loadingDue(first)) first = timers[index];
+    }
+    return first;
+  }
+
+  /** @param {Realm} realm */
+  async function showLoaded(realm) {
+    await own(realm.showMedia(true));
+    realm.runAnimationFrames();
+  }
 
   /**
    * Brings a loaded page to the state of frame 0, with the clock at 0.
@@ -201,31 +246,28 @@ function createSteps(kernel, queue, driver) {
    * on a loading time that the page cannot see: without it, a short poll would starve the longer timer it waits for.
    */
   async function begin() {
-    for (const realm of live()) realm.findOpenRoots();
-    await quiet();
-    await runTimers(0);
+    each((realm) => realm.findOpenRoots());
+    await own(quiet());
+    await own(runTimers(0));
     observe();
     let loading = 0;
-    while (live().some((realm) => realm.notReady())) {
-      await new native.Promise((resolve) => native.setTimeout(resolve, 2));
-      for (const realm of live()) {
-        await realm.showMedia({ loaded: true });
-        realm.runAnimationFrames();
-      }
+    while (any((realm) => realm.notReady())) {
+      await own(moment(2));
+      await own(eachInTurn(showLoaded));
       const timer = firstWhileLoading();
       if (timer) {
         queue.take(timer);
-        loading = Math.max(loading, loadingDue(timer));
+        loading = max(loading, loadingDue(timer));
         kernel.loading = loading;
         fire(timer);
       }
-      await nativeFrame("update");
-      await macrotask();
+      await own(nativeFrame("update"));
+      await own(macrotask());
       observe();
     }
     kernel.loading = 0;
-    await settle();
+    await own(settle());
   }
 
-  return { begin, advance, settle, walk };
+  return { __proto__: null, begin, advance, settle, walk };
 }

@@ -1,51 +1,61 @@
 // What tells the time: Date, Intl, Temporal, performance.now, event.timeStamp.
 
 const NativeDate = Date;
-const wallClock = () => Math.floor(config.epochMs + kernel.now);
+const dateToString = methodOf(Date.prototype, "toString");
+/** Milliseconds since 1970. */
+const wallClock = () => floor(config.epochMs + kernel.now);
 
 /**
  * @this {unknown}
  * @param {any[]} args
  */
 function VirtualDate(...args) {
-  if (!new.target) return new NativeDate(wallClock()).toString();
-  return Reflect.construct(NativeDate, args.length === 0 ? [wallClock()] : args, new.target);
+  if (!new.target) return dateToString(new NativeDate(wallClock()));
+  return ReflectConstruct(NativeDate, args.length === 0 ? [wallClock()] : args, new.target);
 }
-Object.defineProperty(VirtualDate, "name", { value: "Date" });
-Object.defineProperty(VirtualDate, "length", { value: 7 });
+ReflectDefineProperty(VirtualDate, "name", { __proto__: null, value: "Date" });
+ReflectDefineProperty(VirtualDate, "length", { __proto__: null, value: 7 });
 VirtualDate.prototype = NativeDate.prototype;
 VirtualDate.parse = NativeDate.parse;
 VirtualDate.UTC = NativeDate.UTC;
 VirtualDate.now = () => wallClock();
 NativeDate.prototype.constructor = VirtualDate;
-Object.defineProperty(globalThis, "Date", { value: VirtualDate, writable: true, configurable: true });
+patch(globalThis, "Date", { __proto__: null, value: VirtualDate });
 
 {
-  const format = accessor(Intl.DateTimeFormat.prototype, "format");
-  const formatToParts = Intl.DateTimeFormat.prototype.formatToParts;
-  patch(Intl.DateTimeFormat.prototype, "format", {
+  const { prototype } = Intl.DateTimeFormat;
+  const formatOf = getterOf(prototype, "format");
+  const formatToParts = methodOf(prototype, "formatToParts");
+  patch(prototype, "format", {
+    __proto__: null,
     get() {
-      const formatter = format.get.call(this);
+      const formatter = formatOf(this);
       return (/** @type {Date | number | undefined} */ date) => formatter(date === undefined ? wallClock() : date);
     },
   });
-  patch(Intl.DateTimeFormat.prototype, "formatToParts", function (date) {
-    return formatToParts.call(this, date === undefined ? wallClock() : date);
+  patch(prototype, "formatToParts", function (date) {
+    return formatToParts(this, date === undefined ? wallClock() : date);
   });
 }
 
 if (globalThis.Temporal) {
-  const { Temporal } = globalThis;
-  const instant = () => Temporal.Instant.fromEpochMilliseconds(wallClock());
+  const { Instant, Now, ZonedDateTime } = globalThis.Temporal;
+  const { fromEpochMilliseconds } = Instant;
+  const { timeZoneId } = Now;
+  const inZone = methodOf(Instant.prototype, "toZonedDateTimeISO");
+  const toPlainDateTime = methodOf(ZonedDateTime.prototype, "toPlainDateTime");
+  const toPlainDate = methodOf(ZonedDateTime.prototype, "toPlainDate");
+  const toPlainTime = methodOf(ZonedDateTime.prototype, "toPlainTime");
+  const instant = () => fromEpochMilliseconds(wallClock());
   /** @param {string} [zone] */
-  const zoned = (zone) => instant().toZonedDateTimeISO(zone || Temporal.Now.timeZoneId());
-  patch(Temporal.Now, "instant", () => instant());
-  patch(Temporal.Now, "zonedDateTimeISO", (zone) => zoned(zone));
-  patch(Temporal.Now, "plainDateTimeISO", (zone) => zoned(zone).toPlainDateTime());
-  patch(Temporal.Now, "plainDateISO", (zone) => zoned(zone).toPlainDate());
-  patch(Temporal.Now, "plainTimeISO", (zone) => zoned(zone).toPlainTime());
+  const zoned = (zone) => inZone(instant(), zone || timeZoneId());
+  patch(Now, "instant", () => instant());
+  patch(Now, "zonedDateTimeISO", (zone) => zoned(zone));
+  patch(Now, "plainDateTimeISO", (zone) => toPlainDateTime(zoned(zone)));
+  patch(Now, "plainDateISO", (zone) => toPlainDate(zoned(zone)));
+  patch(Now, "plainTimeISO", (zone) => toPlainTime(zoned(zone)));
 }
 
 patch(Performance.prototype, "now", () => now());
-patch(Performance.prototype, "timeOrigin", { get: () => config.epochMs + birth });
-if (globalThis.Event) patch(Event.prototype, "timeStamp", { get: () => now() });
+patch(Performance.prototype, "timeOrigin", { __proto__: null, get: () => config.epochMs + birth });
+if (globalThis.Event) patch(Event.prototype, "timeStamp", { __proto__: null, get: () => now() });

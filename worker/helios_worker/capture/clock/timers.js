@@ -8,14 +8,12 @@
    * @param {unknown} delay
    */
   const milliseconds = (delay) => {
-    const whole = Math.trunc(Number(delay)) || 0;
+    const whole = trunc(NativeNumber(delay)) || 0;
     return whole > 0 && whole <= LONGEST ? whole : 0;
   };
 
-  const sourceLine = () => {
-    const line = (new Error().stack || "").split("\n")[3];
-    return line ? line.trim().replace(/^at /, "") : "";
-  };
+  /** @param {unknown} text */
+  const runText = (text) => indirectEval(NativeString(text));
 
   /**
    * @param {unknown} callback a function, or a script's text
@@ -30,24 +28,25 @@
     // All realms of a kernel count together, so that a frame cannot clear another's timer.
     const id = (kernel.lastTimer += 1);
     kernel.schedule({
+      __proto__: null,
       id,
       due: kernel.now + wait,
       loading: kernel.loading,
       interval,
       nesting,
       callback,
-      source: config.debug ? sourceLine() : undefined,
+      cancelled: false,
       run() {
         if (!realm.alive()) return;
         if (typeof callback === "function") callPage(callback, globalThis, args);
-        else callPage(globalThis.eval, globalThis, [String(callback)]);
+        else callPage(runText, globalThis, [callback]);
       },
     });
     return id;
   }
 
   /** @param {unknown} id */
-  const clear = (id) => kernel.cancel(Number(id));
+  const clear = (id) => kernel.cancel(NativeNumber(id));
   globalThis.setTimeout = function setTimeout(callback, delay, ...args) {
     return add(callback, delay, args, false);
   };
@@ -62,20 +61,26 @@
   };
 
   if (globalThis.AbortSignal && AbortSignal.timeout) {
+    const Controller = AbortController;
+    const Exception = DOMException;
+    const abort = methodOf(Controller.prototype, "abort");
+    const signalOf = getterOf(Controller.prototype, "signal");
     AbortSignal.timeout = function timeout(delay) {
-      const controller = new AbortController();
-      setTimeout(() => controller.abort(new DOMException("signal timed out", "TimeoutError")), delay);
-      return controller.signal;
+      const controller = new Controller();
+      const expire = () => abort(controller, new Exception("signal timed out", "TimeoutError"));
+      add(expire, delay, [], false);
+      return signalOf(controller);
     };
   }
 
   if (native.postTask) {
-    const { postTask } = Scheduler.prototype;
-    patch(Scheduler.prototype, "postTask", function (callback, options = {}) {
-      if (!(options.delay > 0)) return postTask.call(this, callback, options);
-      const { delay, ...rest } = options;
-      return new native.Promise((resolve, reject) => {
-        setTimeout(() => postTask.call(this, callback, rest).then(resolve, reject), delay);
+    const postTask = methodOf(Scheduler.prototype, "postTask");
+    patch(Scheduler.prototype, "postTask", function (callback, options) {
+      const delay = options?.delay;
+      if (!(delay > 0)) return postTask(this, callback, options);
+      const rest = { __proto__: null, ...options, delay: 0 };
+      return new NativePromise((resolve, reject) => {
+        add(() => whenSettled(postTask(this, callback, rest), resolve, reject), delay, [], false);
       });
     });
   }

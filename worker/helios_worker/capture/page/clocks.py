@@ -4,14 +4,14 @@ The clock itself is a script in each realm (`clock/`). When a clock needs someth
 the compositor), its reply says so. The clock stands still until `Clocks` has done it.
 """
 
-from typing import Any
-
-import orjson
+import secrets
 
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
 from helios_worker.capture.devtools.compositor import Compositor
-from helios_worker.capture.devtools.session import PAGE, Realm, Session
+from helios_worker.capture.devtools.session import PAGE, Realm
+from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import plain
+from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.playhead import Playhead
@@ -24,9 +24,9 @@ class Clocks:
     """The clocks of one page, of its workers and of its frames of other origins."""
 
     def __init__(
-        self, session: Session, playhead: Playhead, network: Network, realms: Realms, compositor: Compositor
+        self, handles: ClockHandles, playhead: Playhead, network: Network, realms: Realms, compositor: Compositor
     ) -> None:
-        self._session = session
+        self._handles = handles
         self._playhead = playhead
         self._network = network
         self._realms = realms
@@ -35,17 +35,20 @@ class Clocks:
 
     async def begin(self) -> None:
         """Starts the page's clock, once it has loaded."""
-        await self._drive("__heliosClock.begin()")
+        self._handles.forget(PAGE)  # of the blank page, or of a document on the way to this one
+        await self._drive("begin")
         await self.rest()
 
     async def advance(self) -> None:
         """Moves all clocks to the playhead. The page's clock goes first and moves the others while its timers fire."""
-        advance = f"__heliosClock.advance({self._playhead.frame_ms!r},{self._playhead.frame}"
+        target = (self._playhead.frame_ms, self._playhead.frame)
         await self._begin_others()
-        await self._drive(f"{advance},{_js(bool(self._realms.others()))})")
+        await self._drive("advance", *target, bool(self._realms.others()))
+        if self._playhead.clock_ms != self._playhead.frame_ms:
+            raise _tampered(self._playhead)
         await self._begin_others()
         for other in self._realms.others():
-            await self._drive(f"{advance},false)", other)
+            await self._drive("advance", *target, False, realm=other)
         await self._exchange()
         if self._network.is_pending or self._realms.is_arriving:
             await self.rest()
@@ -56,7 +59,7 @@ class Clocks:
             await self._arrivals()
             await self._begin_others()
             seen = self._network.seen
-            await self._drive("__heliosClock.settle()")
+            await self._drive("settle")
             await self._exchange()
             if self._network.is_quiet and not self._realms.awaited and seen == self._network.seen:
                 return
@@ -65,7 +68,7 @@ class Clocks:
         for other in self._realms.others():
             if other not in self._begun:
                 self._begun.add(other)
-                await self._drive("__heliosClock.begin()", other)
+                await self._drive("begin", realm=other)
 
     async def _exchange(self) -> None:
         """Waits until no message is in transit between the page, its workers and its frames of other origins."""
@@ -74,7 +77,7 @@ class Clocks:
             others = self._realms.others()
             if not others:
                 return
-            replies = [await self._drive("__heliosClock.settle()", realm) for realm in (*others, PAGE)]
+            replies = [await self._drive("settle", realm=realm) for realm in (*others, PAGE)]
             before, posted = posted, sum(reply["posted"] for reply in replies if reply)
             if posted == before:
                 return
@@ -86,10 +89,10 @@ class Clocks:
             if not await self._realms.arrive() and self._network.is_quiet:
                 return
 
-    async def _drive(self, expression: str, realm: Realm = PAGE) -> Message | None:
+    async def _drive(self, step: str, *args: object, realm: Realm = PAGE) -> Message | None:
         """Runs a step of a clock, and what the clock asks for meanwhile. None where its realm has ended."""
         while True:
-            reply = await self._evaluate(expression, realm)
+            reply = await self._request(step, args, realm)
             if reply is None:
                 return None
             if reply["state"] == "error":
@@ -99,17 +102,22 @@ class Clocks:
                 self._playhead.clock_ms = reply["now"]
             if reply["state"] == "ready":
                 return reply
-            expression = f"__heliosClock.resume({_js(await self._grant(reply))})"
+            step, args = "resume", (await self._grant(reply),)
 
-    async def _evaluate(self, expression: str, realm: Realm) -> Message | None:
+    async def _request(self, step: str, args: tuple[object, ...], realm: Realm) -> Message | None:
+        """The clock's reply to one request. It has to repeat the number that the request got by chance."""
+        number = secrets.randbits(32)
         try:
-            reply: Message | None = await self._session.evaluate(expression, realm)
+            reply = await self._handles.call(step, number, *args, realm=realm)
         except CommandRefused:
             # A worker or frame may end at any time. The page itself may not.
             if realm is PAGE:
                 raise
             self._realms.drop(realm)
+            self._handles.forget(realm)
             return None
+        if not isinstance(reply, dict) or reply.get("request") != number:
+            raise _tampered(self._playhead)
         return reply
 
     async def _grant(self, wish: Message) -> bool | float | None:
@@ -120,18 +128,21 @@ class Clocks:
             await self._begin_others()
             return bool(self._realms.others())
         if kind == "others":
-            due = await self._earliest("__heliosClock.peek()")
+            due = await self._earliest("peek")
             until = float(wish["until"])
             return until if due is None else min(until, due)
         if kind == "walk":
-            return await self._earliest(f"__heliosClock.walk({wish['until']!r})")
+            return await self._earliest("walk", wish["until"])
         return await self._compositor.update(display=kind != "update")
 
-    async def _earliest(self, expression: str) -> float | None:
+    async def _earliest(self, step: str, *args: object) -> float | None:
         """Runs a step in all other realms. When their first timer is due then; None where there is no timer."""
-        replies = [await self._drive(expression, other) for other in self._realms.others()]
+        replies = [await self._drive(step, *args, realm=other) for other in self._realms.others()]
         return min((float(reply["due"]) for reply in replies if reply and reply["due"] is not None), default=None)
 
 
-def _js(value: Any) -> str:
-    return orjson.dumps(value).decode()
+def _tampered(playhead: Playhead) -> PageError:
+    return PageError(
+        f"frame {playhead.frame}: one of the page's scripts interferes with the page's clock",
+        remedy="remove the script that redefines what browsers bring along",
+    )

@@ -16,10 +16,14 @@ JOIN = "__heliosJoin"
 WARN = "__heliosWarn"
 
 
-def opening_commands(settings: PageSettings) -> list[tuple[str, Message]]:
-    """Commands for a blank page before it navigates: they enable events, and install the clock before any script."""
-    script = clock_script(seed=settings.seed, props=settings.props)
+def opening_commands(settings: PageSettings, secret: str) -> list[tuple[str, Message]]:
+    """Commands for a blank page before it navigates: they enable events, and install the clock before any script.
+
+    secret: of the page's clock.
+    """
+    script = clock_script(secret=secret, seed=settings.seed, props=settings.props)
     metrics = {"width": settings.width, "height": settings.height, "deviceScaleFactor": 1, "mobile": False}
+    metrics |= {"screenWidth": settings.width, "screenHeight": settings.height}
     return [
         ("Page.enable", {}),
         ("Runtime.enable", {}),

@@ -15,12 +15,10 @@ class ClockNote:
     """What a clock tells. "" where it does not.
 
     text: a warning for the plan. ignore: address of a request that no frame waits for.
-    bodiless: address of a request that is answered although the browser reports no end.
     """
 
     text: str = ""
     ignore: str = ""
-    bodiless: str = ""
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -37,7 +35,7 @@ def clock_note(payload: str) -> ClockNote:
         return ClockNote()
     if not isinstance(told, dict):
         return ClockNote()
-    return ClockNote(text=plain(_text(told, "text")), ignore=_text(told, "ignore"), bodiless=_text(told, "bodiless"))
+    return ClockNote(text=plain(_text(told, "text")), ignore=_text(told, "ignore"))
 
 
 def _text(told: dict[str, Any], name: str) -> str:

@@ -17,10 +17,11 @@ from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import CHANGED, NetworkChanged, PageError
 from helios_worker.capture.messages import LOOKED_AT, plain
+from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
 from helios_worker.capture.page.closed_roots import hand_over_closed_roots
 from helios_worker.capture.page.console import Console
-from helios_worker.capture.page.environment import JOIN, opening_commands
+from helios_worker.capture.page.environment import JOIN, WARN, opening_commands
 from helios_worker.capture.page.navigation import Navigation
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.notes import clock_note
@@ -39,11 +40,12 @@ class Page:
         self._session = session
         self._playhead = playhead
         self._network = Network(self.console)
-        self._realms = Realms(session, playhead, settings.seed, self._on_event)
+        self._handles = ClockHandles(session)
+        self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
-        self._clocks = Clocks(session, playhead, self._network, self._realms, self._compositor)
+        self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor)
         self._watchdog = Watchdog(
-            session, playhead, self._network, self.console, self._compositor, settings.frame_timeout
+            session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
         )
         self._navigation = Navigation(session, playhead, self.console)
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
@@ -74,7 +76,8 @@ class Page:
         session = await Session.attach(browser, settings.width, settings.height, playhead)
         page = cls(session, playhead, settings)
         session.listen(page._on_event)
-        await asyncio.gather(*(session.command(method, params) for method, params in opening_commands(settings)))
+        commands = opening_commands(settings, page._handles.secret)
+        await asyncio.gather(*(session.command(method, params) for method, params in commands))
         return page
 
     async def load(self, url: str) -> None:
@@ -98,7 +101,7 @@ class Page:
 
     async def _begin(self) -> None:
         await self._compositor.start()
-        await hand_over_closed_roots(self._session)
+        await hand_over_closed_roots(self._session, self._handles.secret)
         await self._network.quiet()
         await self._clocks.begin()
 
@@ -114,7 +117,7 @@ class Page:
             PageError: a declared value is not a number, or asking for it does not end.
         """
         async with self._watchdog.over("reading what the page declares"):
-            declared = await self._session.evaluate("__heliosClock.declared()")
+            declared = await self._handles.call("declared")
         return Declared.parse(declared)
 
     async def close(self) -> None:
@@ -197,15 +200,17 @@ class Page:
 
     def _on_binding(self, params: Message) -> None:
         if params["name"] == JOIN:
-            self._realms.join(params["executionContextId"])
+            if self._handles.opens(params["payload"]):
+                self._realms.join(params["executionContextId"])
             return
-        note = clock_note(params["payload"])
+        secret, _, payload = params["payload"].partition(" ")
+        if params["name"] != WARN or not self._handles.opens(secret):
+            return
+        note = clock_note(payload)
         if note.text:
             self.console.warnings.add(note.text)
         if note.ignore:
             self._network.ignore(note.ignore)
-        if note.bodiless:
-            self._network.end_bodiless(note.bodiless)
 
     def _on_crashed(self, params: Message) -> None:
         self._session.crashed = "the page's process crashed (out of memory?)"

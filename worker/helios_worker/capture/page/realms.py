@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from helios_worker.capture.clock import clock_script
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, EventTable, Handler, Message
 from helios_worker.capture.devtools.session import Realm, Session
+from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.playhead import Playhead
 
 # The browser announces workers, and holds them before their first script.
@@ -22,11 +23,15 @@ WORKER_SECONDS = 2.0
 class Realms:
     """All realms of a page, other than the page's own.
 
-    seed: of the random numbers. on_event: called with the events of workers.
+    handles: of their clocks. seed: of the random numbers. on_event: called with the events of workers.
     """
 
-    def __init__(self, session: Session, playhead: Playhead, seed: int, on_event: Handler) -> None:
+    def __init__(
+        self, session: Session, handles: ClockHandles, playhead: Playhead, seed: int, on_event: Handler
+    ) -> None:
+        self._session = session
         self._connection = session.connection
+        self._handles = handles
         self._playhead = playhead
         self._seed = seed
         self._on_event = on_event
@@ -90,6 +95,7 @@ class Realms:
 
     def _on_context_gone(self, params: Message) -> None:
         gone = Realm(context=params.get("executionContextId"))
+        self._handles.forget(gone)
         if gone in self._frames:
             self._frames.remove(gone)
 
@@ -105,6 +111,7 @@ class Realms:
     def _on_detached(self, params: Message) -> None:
         session = params["sessionId"]
         self._workers.pop(session, None)
+        self._handles.forget(Realm(session=session))
         self._connection.forget(session)
         first_script = self._first_scripts.pop(session, None)
         if first_script is not None and not first_script.done():
@@ -144,11 +151,13 @@ class Realms:
             about_to_run = self._first_script(session)
             await asyncio.gather(*(send(method, params, session) for method, params in commands))
             await about_to_run
-            script = clock_script(seed=self._seed, start_ms=self._playhead.clock_ms, realm_name=name)
-            # Not Session.evaluate, which awaits a promise: none settles while the debugger holds the worker.
-            await send("Runtime.evaluate", {"expression": script}, session)
+            script = clock_script(
+                secret=self._handles.secret, seed=self._seed, start_ms=self._playhead.clock_ms, realm_name=name
+            )
+            realm = Realm(session=session)
+            self._handles.keep(realm, await self._session.handle(script, realm))
             await send("Debugger.disable", None, session)
-            self._workers[session] = Realm(session=session)
+            self._workers[session] = realm
 
     def _first_script(self, session: str) -> asyncio.Future[None]:
         """Done when a worker is about to run its first script; one that ends before that raises CommandRefused."""

@@ -10,6 +10,7 @@ from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.session import PAGE, SILENT, Session
 from helios_worker.capture.faults import FrameNeverReady, PageHangs
 from helios_worker.capture.messages import plain
+from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.network import REPORTED, URL_KEPT, Network, listed
 from helios_worker.capture.playhead import Playhead
@@ -26,6 +27,7 @@ class Watchdog:
     def __init__(
         self,
         session: Session,
+        handles: ClockHandles,
         playhead: Playhead,
         network: Network,
         console: Console,
@@ -34,6 +36,7 @@ class Watchdog:
     ) -> None:
         self.address = ""
         self._session = session
+        self._handles = handles
         self._playhead = playhead
         self._network = network
         self._console = console
@@ -74,7 +77,7 @@ class Watchdog:
             "errors": list(self._console.errors),
         }
         silent = session.unanswered
-        waiting = await session.briefly(session.evaluate("__heliosClock.waiting()"))
+        waiting = await session.briefly(self._handles.call("waiting"))
         if isinstance(waiting, dict):
             report.update(pending=_texts(waiting.get("pending")), timers=_timers(waiting.get("timers")))
             if silent not in (None, PAGE):

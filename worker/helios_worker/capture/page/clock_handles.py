@@ -1,0 +1,48 @@
+"""The driver's hold on the virtual clocks of a page's realms: an object in each, which no script of the page can reach.
+
+A window's clock shows the page one function, the gate, which cannot be changed or removed. It hands the clock's commands
+out to whoever knows the secret of this page: the driver, once, by its strict script, and the clocks of its frames. A
+worker's clock returns its commands when it is installed and shows the worker nothing.
+"""
+
+import secrets
+from typing import Any
+
+from helios_worker.capture.devtools.session import PAGE, Realm, Session
+
+GATE = "__heliosClock"
+
+
+class ClockHandles:
+    """The commands of the clocks of one page. secret: known to the clocks and the driver alone."""
+
+    def __init__(self, session: Session) -> None:
+        self.secret = secrets.token_hex(16)
+        self._session = session
+        self._handles: dict[Realm, str] = {}
+
+    def keep(self, realm: Realm, handle: str) -> None:
+        """Notes the commands of a worker's clock."""
+        self._handles[realm] = handle
+
+    def forget(self, realm: Realm) -> None:
+        """Drops what is known of a realm that has ended, or whose document may be another by now."""
+        self._handles.pop(realm, None)
+
+    async def call(self, command: str, *args: object, realm: Realm = PAGE) -> Any:
+        """What a command of a realm's clock returns, or what its promise comes to.
+
+        Raises:
+            CommandRefused: the realm has ended.
+            HeliosError: the command threw.
+        """
+        handle = self._handles.get(realm)
+        if handle is None:
+            handle = self._handles[realm] = await self._session.handle(
+                f"'use strict';{GATE}('{self.secret}').commands", realm
+            )
+        return await self._session.call(handle, command, *args, realm=realm)
+
+    def opens(self, payload: str) -> bool:
+        """Whether a call of one of the driver's bindings came from a clock. payload: the secret."""
+        return secrets.compare_digest(payload.encode(errors="replace"), self.secret.encode())
