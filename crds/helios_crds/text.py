@@ -32,7 +32,7 @@ def one_line(text: str, limit: int, *, keep_start: bool = False) -> str:
     """
     looked_at = _LOOKED_AT * (limit + 16)
     part = text[:looked_at] if keep_start else text[-looked_at:]
-    line = " ".join(_printable(part).split())
+    line = " ".join(printable(part).split())
     if len(line) <= limit and len(part) == len(text):
         return line
     return f"{line[: limit - 1]}…" if keep_start else f"…{line[-(limit - 1) :] if limit > 1 else ''}"
@@ -53,10 +53,15 @@ def printable_lines(text: str) -> str:
     >>> printable_lines("failed:\n    \x1b[2Jlog: done\r")
     'failed:\n    log: done'
     """
-    return "\n".join(_printable(line).rstrip() for line in text.split("\n"))
+    return "\n".join(printable(line).rstrip() for line in text.split("\n"))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    r"""A text without control sequences and unseen characters, with a space for each control character.
+
+    >>> printable("\x1b[2Jone\ttwo")
+    'one two'
+    """
     plain = _SEQUENCE.sub("", text).encode(errors="replace").decode()
     return "".join(map(_shown, plain))
 

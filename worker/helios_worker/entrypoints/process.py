@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from helios_crds.text import printable_lines
 from helios_crds.wire import ExitCode, Reply, Stage
 from helios_worker.artifacts.credentials import adopt_secret
 from helios_worker.entrypoints.bounds import EXACT, bounded_facts
@@ -39,10 +40,20 @@ def main(arguments: list[str] | None = None) -> int:
     mark("imported")
     options = _parser().parse_args(arguments)
     if options.stage != "lambda":  # its runtime client configures logging
-        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
     if options.stage in LASTING:
         return LASTING[options.stage](options)
     return once(options)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Entries whose further lines are indented: no text of a page or caller in them passes for an entry of ours."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The entry, as it is written."""
+        return printable_lines(super().format(record)).replace("\n", "\n    ")
 
 
 def once(options: argparse.Namespace) -> int:

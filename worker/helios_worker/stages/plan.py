@@ -23,7 +23,7 @@ from helios_worker.artifacts.snapshot import load_snapshot, take_snapshot
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import BrowserPool
-from helios_worker.capture.messages import plain
+from helios_worker.capture.messages import BoundedLines, plain
 from helios_worker.errors import UserError
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
 from helios_worker.jobs.spec import Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Metadata
@@ -37,6 +37,7 @@ from helios_worker.sources.archive import is_archive
 from helios_worker.sources.fetch import fetch_composition, needs_fetching
 
 LIVE_NAMED = 5
+WARNINGS_KEPT = 100
 
 
 class PlanResult(BaseModel):
@@ -198,7 +199,7 @@ async def make_plan(
             engine=engine,
             film=film,
             frameTimeout=request.frameTimeout,
-            warnings=tuple(dict.fromkeys(warnings)),
+            warnings=bounded_warnings(warnings),
             costs=tuple(costs),
         ),
     )
@@ -207,6 +208,14 @@ async def make_plan(
 def stored_chunks(store: ArtifactStore, chunks: tuple[Chunk, ...]) -> list[int]:
     """The chunks that have a manifest."""
     return [chunk.id for chunk in chunks if store.exists(manifest_key(chunk.key))]
+
+
+def bounded_warnings(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Different warnings, the first ones, and how many more there were. Each is one line."""
+    lines = BoundedLines(WARNINGS_KEPT)
+    for warning in warnings:
+        lines.add(plain(warning))
+    return tuple(lines)
 
 
 def live_warnings(requests: list[str]) -> list[str]:

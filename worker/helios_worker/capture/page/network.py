@@ -10,6 +10,7 @@ from helios_worker.capture.faults import CHANGED, NetworkChanged
 from helios_worker.capture.messages import BoundedLines, is_foreign, plain
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.navigation import SAME_DOCUMENT
+from helios_worker.capture.run_timeout import run_timeout
 
 # Animated images start at the first frame that draws them, so every frame of their page is drawn, captured or not.
 ANIMATED_IMAGES = frozenset({"image/gif", "image/webp", "image/apng", "image/avif"})
@@ -17,6 +18,7 @@ ANIMATED_IMAGES = frozenset({"image/gif", "image/webp", "image/apng", "image/avi
 URL_KEPT = 2000
 IGNORED_KEPT = 1000
 REPORTED = 50
+DEFAULT_PATIENCE = 7.5
 # Requests that never end, or that nothing on the picture waits for.
 UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", "CSPViolationReport"})
 
@@ -33,15 +35,18 @@ class Network:
     """The requests of a page with its frames and workers. The console notes each failed one.
 
     seen: number of requests so far, by which a step that made new requests is noticed.
+    patience: seconds to wait for the answer to a request that the page may abort.
     has_animated_images: whether one of the answers was an image that may be animated.
     """
 
     def __init__(self, console: Console) -> None:
         self.seen = 0
+        self.patience = DEFAULT_PATIENCE
         self.has_animated_images = False
         self._console = console
         self._pending: dict[str, Request] = {}
         self._unawaited: set[str] = set()
+        self._abortable: set[str] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -56,8 +61,22 @@ class Network:
         return self._quiet.is_set()
 
     async def quiet(self) -> None:
-        """Waits until every request is answered."""
-        await self._quiet.wait()
+        """Waits until every request is answered, or only those are not that the page may abort."""
+        if self._quiet.is_set():
+            return
+        try:
+            async with run_timeout(self.patience):
+                await self._quiet.wait()
+        except TimeoutError:
+            for number, request in tuple(self._pending.items()):
+                if request.url in self._abortable:
+                    self._end(number)
+            await self._quiet.wait()
+
+    def note_abortable(self, url: str) -> None:
+        """Frames do not wait for this file beyond `patience`, since the page may give it up after a time of its own."""
+        if len(self._abortable) < IGNORED_KEPT:
+            self._abortable.add(url[:URL_KEPT])
 
     def abandon(self) -> None:
         """The browser has ended. Nothing may wait for an answer any more."""

@@ -15,10 +15,12 @@ class ClockNote:
     """What a clock tells. "" where it does not.
 
     text: a warning for the plan. ignore: address of a request that no frame waits for.
+    abortable: address of a request that the page may give up by itself.
     """
 
     text: str = ""
     ignore: str = ""
+    abortable: str = ""
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -35,7 +37,9 @@ def clock_note(payload: str) -> ClockNote:
         return ClockNote()
     if not isinstance(told, dict):
         return ClockNote()
-    return ClockNote(text=plain(_text(told, "text")), ignore=_text(told, "ignore"))
+    return ClockNote(
+        text=plain(_text(told, "text")), ignore=_text(told, "ignore"), abortable=_text(told, "abortable")
+    )
 
 
 def _text(told: dict[str, Any], name: str) -> str:

@@ -30,6 +30,9 @@ from helios_worker.capture.page.settings import Declared, PageSettings
 from helios_worker.capture.page.watchdog import Watchdog
 from helios_worker.capture.playhead import Playhead
 
+# The share of a frame's time limit for the answer to a request that the page may abort.
+PATIENCE = 0.25
+
 
 class Page:
     """See the module's docstring. One page belongs to one task at a time."""
@@ -44,6 +47,7 @@ class Page:
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
         self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor)
+        self._network.patience = settings.frame_timeout * PATIENCE
         self._watchdog = Watchdog(
             session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
         )
@@ -211,6 +215,8 @@ class Page:
             self.console.warnings.add(note.text)
         if note.ignore:
             self._network.ignore(note.ignore)
+        if note.abortable:
+            self._network.note_abortable(note.abortable)
 
     def _on_crashed(self, params: Message) -> None:
         self._session.crashed = "the page's process crashed (out of memory?)"
