@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from helios_adapters import TargetError, Unusable
+from helios_crds.text import one_line, printable_lines
 from helios_crds.wire import ExitCode, Reply, chunks_in
 from helios_worker.errors import HeliosError
 
 PLAN = "the plan"
+NAME_CHARACTERS, REMEDY_CHARACTERS = 80, 1000
 
 
 class StageFailed(HeliosError):
@@ -18,9 +20,9 @@ class StageFailed(HeliosError):
     """
 
     def __init__(self, what: str, reply: Reply, attempts: int = 1) -> None:
-        reason = reply.stderr.strip() or "no reason given"
+        reason = printable_lines(reply.stderr).strip() or "no reason given"
         result = reply.result or {}
-        remedy = str(result.get("remedy", ""))
+        remedy = one_line(str(result.get("remedy", "")), REMEDY_CHARACTERS, keep_start=True)
         reason = reason.removesuffix(f"; {remedy}")
         # A mistake in the page needs no "the plan failed"; for a chunk, its frames help to find the mistake.
         if not (what == PLAN and reply.exitCode == ExitCode.USER_ERROR):
@@ -32,7 +34,7 @@ class StageFailed(HeliosError):
     @property
     def error(self) -> str:
         """The worker's name for what happened, such as PageError."""
-        return str((self.reply.result or {}).get("error", "WorkerFailed"))
+        return one_line(str((self.reply.result or {}).get("error", "WorkerFailed")), NAME_CHARACTERS)
 
     @property
     def bad_chunks(self) -> list[int]:

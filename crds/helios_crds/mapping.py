@@ -4,18 +4,25 @@ A composition without a URL is mounted into the plan's pod as a folder.
 """
 
 import json
-from collections.abc import Iterable
-from typing import Any
+
+from pydantic import ValidationError
 
 from helios_crds.durations import parse_duration
 from helios_crds.renderjob import MAX_INLINE, CompositionSpec, JobSpecSource, RenderJobSpec
-from helios_crds.request import ChunkingRequest, CompositionRequest, JobSpecRequest, RenderRequest, VideoRequest
+from helios_crds.request import (
+    MAX_PROPS_DEPTH,
+    ChunkingRequest,
+    CompositionRequest,
+    JobSpecRequest,
+    RenderRequest,
+    VideoRequest,
+    nesting,
+)
+from helios_crds.text import first_problem
 
 COMPOSITION_FOLDER = "/helios/composition"
 COMPOSITION_URL = f"file://{COMPOSITION_FOLDER}"
 INLINE_ENTRY = "index.html"
-MAX_DEPTH = 64
-"""Of props. JSON readers fail somewhere beyond a hundred levels, each at another depth."""
 
 
 class UnusableSpec(ValueError):
@@ -39,24 +46,28 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest | JobSpecR
     source = spec.composition
     if source.jobSpec is not None:
         return _job_spec_request(spec, source.jobSpec, output)
-    if _depth(source.props) > MAX_DEPTH:
+    if nesting(source.props) > MAX_PROPS_DEPTH:
         raise UnusableSpec(
-            "PropsTooDeep", f"spec.composition.props are nested more than {MAX_DEPTH} levels deep: make them flatter"
+            "PropsTooDeep",
+            f"spec.composition.props are nested more than {MAX_PROPS_DEPTH} levels deep: make them flatter",
         )
-    return RenderRequest(
-        composition=CompositionRequest(
-            url=_source_url(source),
-            entry=INLINE_ENTRY if source.inline is not None else source.entry,
-            props=source.props,
-            seed=source.seed,
-            seeking=source.seeking,
-            pageErrors=source.pageErrors,
-        ),
-        video=_video(spec),
-        chunking=_chunking(spec),
-        frameTimeout=parse_duration(spec.execution.frameTimeout).total_seconds(),
-        output=output,
-    )
+    try:
+        return RenderRequest(
+            composition=CompositionRequest(
+                url=_source_url(source),
+                entry=INLINE_ENTRY if source.inline is not None else source.entry,
+                props=source.props,
+                seed=source.seed,
+                seeking=source.seeking,
+                pageErrors=source.pageErrors,
+            ),
+            video=_video(spec),
+            chunking=_chunking(spec),
+            frameTimeout=parse_duration(spec.execution.frameTimeout).total_seconds(),
+            output=output,
+        )
+    except ValidationError as error:
+        raise UnusableSpec("InvalidSpec", f"spec.{first_problem(error)}") from None
 
 
 def _job_spec_request(spec: RenderJobSpec, source: JobSpecSource, output: str) -> JobSpecRequest:
@@ -67,18 +78,6 @@ def _job_spec_request(spec: RenderJobSpec, source: JobSpecSource, output: str) -
             "JobSpecIsPlanned", f"the job.json of spec.composition.jobSpec settles {names}: leave it out"
         )
     return JobSpecRequest(jobSpec=source.url, sha256=source.sha256, output=output)
-
-
-def _depth(value: Any) -> int:
-    """How deep a JSON value is nested, without recursion."""
-    depth, level = 0, [value]
-    while level := [found for each in level if isinstance(each, dict | list) for found in _within(each)]:
-        depth += 1
-    return depth
-
-
-def _within(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value
 
 
 def _source_url(source: CompositionSpec) -> str:

@@ -4,17 +4,29 @@ The command line fills it from its options, the operator from a RenderJob's spec
 the API.
 """
 
+import json
+import re
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from helios_crds.numbers import shown
 from helios_crds.paths import InnerPath
 
 MAX_SIDE = 8192
 MAX_FRAMES = 10_000_000
 MAX_CHUNKS = 10_000
 MAX_FPS = 240
+MAX_SECONDS = 10**10
+"""More than any duration of the API can say."""
+MAX_PROPS_DEPTH = 64
+"""JSON readers fail somewhere beyond a hundred levels, each at another depth."""
+MAX_PROPS = 4 << 20
+"""Bytes of JSON. Every frame and worker of a page gets the props."""
+MAX_PLACE = 8192
+"""Characters of a path or address."""
 
 
 class _Model(BaseModel):
@@ -22,23 +34,88 @@ class _Model(BaseModel):
 
 
 def _fps_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | Fraction) and not isinstance(value, bool) else value
+    if isinstance(value, bool) or not isinstance(value, int | Fraction):
+        return value
+    if isinstance(value, int) and abs(value) >= 10**FPS_DIGITS:
+        raise ValueError(FPS_RANGE)
+    return str(value)
+
+
+FPS_DIGITS = 18
+FPS_RANGE = f"is out of range: write a rate above 0 and at most {MAX_FPS} frames per second"
+_FPS = re.compile(rf"([0-9]{{1,{FPS_DIGITS}}})(?:/([0-9]{{1,{FPS_DIGITS}}}))?")
 
 
 def check_fps(value: str) -> str:
     """A whole number or a fraction of whole numbers, so that a frame's time is exact."""
-    numerator, slash, denominator = value.partition("/")
-    if not numerator.isdecimal() or (slash and not denominator.isdecimal()):
-        raise ValueError(f"{value!r} is not exact: write 30, or a fraction such as 30000/1001 for 29.97")
-    if int(denominator or 1) == 0 or not 0 < Fraction(int(numerator), int(denominator or 1)) <= MAX_FPS:
-        raise ValueError(f"{value!r} is out of range: write a rate above 0 and at most {MAX_FPS} frames per second")
-    fps = Fraction(int(numerator), int(denominator or 1))
+    found = _FPS.fullmatch(value)
+    if found is None:
+        raise ValueError(f"{shown(value)!r} is not exact: write 30, or a fraction such as 30000/1001 for 29.97")
+    numerator, denominator = int(found[1]), int(found[2] or 1)
+    if denominator == 0 or not 0 < Fraction(numerator, denominator) <= MAX_FPS:
+        raise ValueError(f"{shown(value)!r} {FPS_RANGE}")
+    fps = Fraction(numerator, denominator)
     if max(fps.numerator, fps.denominator) >= 10**9:
-        raise ValueError(f"{value!r} has too many digits: use at most nine in the numerator and in the denominator")
+        raise ValueError(
+            f"{shown(value)!r} has too many digits: use at most nine in the numerator and in the denominator"
+        )
     return str(fps)
 
 
+def nesting(value: Any) -> int:
+    """How deep a JSON value is nested, found without recursion."""
+    depth, level = 0, [value]
+    while level := [found for each in level if isinstance(each, dict | list | tuple) for found in _within(each)]:
+        depth += 1
+    return depth
+
+
+def _within(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def check_props(value: Any) -> Any:
+    """A JSON value that every stage can read, write and hand to a page. Whole numbers beyond 64 bits become floats.
+
+    JavaScript has only the latter.
+    """
+    if value is None:
+        return None
+    if nesting(value) > MAX_PROPS_DEPTH:
+        raise ValueError(f"the props are nested more than {MAX_PROPS_DEPTH} levels deep: make them flatter")
+    value = _as_javascript(value)
+    try:
+        size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    except (TypeError, ValueError) as error:  # nan, an object that is not JSON, half of a surrogate pair
+        raise ValueError(f"the props cannot be written as JSON: {error}") from None
+    if size > MAX_PROPS:
+        raise ValueError(
+            f"the props have {size} bytes, more than {MAX_PROPS}: put the data into a file beside the page"
+        )
+    return value
+
+
+def _as_javascript(value: Any) -> Any:
+    match value:
+        case bool():
+            return value
+        case int() if not -(1 << 63) <= value < 1 << 64:
+            try:
+                return float(value)
+            except OverflowError:
+                raise ValueError("the props hold a number that is too large for JavaScript") from None
+        case dict():
+            return {name: _as_javascript(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_as_javascript(each) for each in value]
+    return value
+
+
 Fps = Annotated[str, BeforeValidator(_fps_text), AfterValidator(check_fps)]
+Props = Annotated[Any, AfterValidator(check_props)]
+# A negative frame gets a message of its own below.
+Frame = Annotated[int, Field(ge=-MAX_FRAMES, le=MAX_FRAMES)]
+Second = Annotated[float, Field(ge=-MAX_SECONDS, le=MAX_SECONDS)]
 
 
 class CompositionRequest(_Model):
@@ -52,9 +129,9 @@ class CompositionRequest(_Model):
     pageErrors: whether an uncaught error or a missing file ends the render (fail) or is only reported (warn).
     """
 
-    url: str = Field(min_length=1)
-    entry: InnerPath = "index.html"
-    props: Any = None
+    url: str = Field(min_length=1, max_length=MAX_PLACE)
+    entry: Annotated[InnerPath, Field(max_length=MAX_PLACE)] = "index.html"
+    props: Props = None
     seed: int = Field(default=0, ge=0, lt=1 << 32)
     seeking: Literal["Auto", "Seekable", "Stateful"] = "Auto"
     pageErrors: Literal["fail", "warn"] = "fail"
@@ -73,13 +150,13 @@ class VideoRequest(_Model):
     width: int | None = Field(default=None, ge=2, le=MAX_SIDE)
     height: int | None = Field(default=None, ge=2, le=MAX_SIDE)
     fps: Fps | None = None
-    duration: float | None = Field(default=None, gt=0)
+    duration: float | None = Field(default=None, gt=0, le=MAX_SECONDS)
     frames: int | None = Field(default=None, ge=1, le=MAX_FRAMES)
-    range: tuple[int, int | None] | None = None
-    rangeSeconds: tuple[float, float | None] | None = None
-    codec: str = "h264"
-    crf: int = 18
-    preset: str = "veryfast"
+    range: tuple[Frame, Frame | None] | None = None
+    rangeSeconds: tuple[Second, Second | None] | None = None
+    codec: str = Field(default="h264", max_length=64)
+    crf: int = Field(default=18, ge=-1000, le=1000)
+    preset: str = Field(default="veryfast", max_length=64)
     capture: Literal["jpeg", "png"] = "jpeg"
     quality: int = Field(default=95, ge=1, le=100)
     unitFrames: int | None = Field(default=None, ge=1, le=10_000)
@@ -103,9 +180,9 @@ class ChunkingRequest(_Model):
     frames: per chunk, rounded up to the next key frame. count: most chunks. targetSeconds: estimated work per chunk.
     """
 
-    frames: int | None = Field(default=None, ge=1)
+    frames: int | None = Field(default=None, ge=1, le=MAX_FRAMES)
     count: int | None = Field(default=None, ge=1, le=MAX_CHUNKS)
-    targetSeconds: float | None = Field(default=None, gt=0)
+    targetSeconds: float | None = Field(default=None, gt=0, le=MAX_SECONDS)
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -120,8 +197,8 @@ class RenderRequest(_Model):
     composition: CompositionRequest
     video: VideoRequest = VideoRequest()
     chunking: ChunkingRequest = ChunkingRequest()
-    frameTimeout: float = Field(default=30.0, gt=0)
-    output: str | None = None
+    frameTimeout: float = Field(default=30.0, gt=0, le=MAX_SECONDS)
+    output: str | None = Field(default=None, max_length=MAX_PLACE)
 
 
 class JobSpecRequest(_Model):
@@ -130,6 +207,6 @@ class JobSpecRequest(_Model):
     jobSpec: URL of that file. sha256: of the file. output: URL of the film.
     """
 
-    jobSpec: str = Field(min_length=1, max_length=4096)
+    jobSpec: str = Field(min_length=1, max_length=MAX_PLACE)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    output: str
+    output: str = Field(max_length=MAX_PLACE)

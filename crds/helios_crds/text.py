@@ -3,6 +3,10 @@
 import re
 import unicodedata
 
+from pydantic import ValidationError
+
+FIELD, PROBLEM = 120, 500
+"""Most characters of a field's name and of what is wrong with it."""
 # Control sequences of terminals (ECMA-48), whole: those that only a bell or ST ends (titles, links, device control),
 # those with parameters (colours, cursor movements), and short escapes. One that never ends is taken to its line's end.
 _SEQUENCE = re.compile(
@@ -12,6 +16,9 @@ _SEQUENCE = re.compile(
 )
 # Characters that do not show or turn the direction of what does; but for those that join letters and emoji.
 _UNSEEN = frozenset({"Cf", "Cn", "Co", "Cs"})
+# Control characters and sequences shorten a text. This many times the characters that are shown are looked at: a text
+# of 100 MB takes half a minute otherwise.
+_LOOKED_AT = 16
 _JOINERS = frozenset({"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"})
 
 
@@ -23,10 +30,21 @@ def one_line(text: str, limit: int, *, keep_start: bool = False) -> str:
     >>> one_line("\x1b]0;owned\x07\x1b[31mred\x1b[0m\nalert", 80)
     'red alert'
     """
-    line = " ".join(_printable(text).split())
-    if len(line) <= limit:
+    looked_at = _LOOKED_AT * (limit + 16)
+    part = text[:looked_at] if keep_start else text[-looked_at:]
+    line = " ".join(printable(part).split())
+    if len(line) <= limit and len(part) == len(text):
         return line
-    return f"{line[: limit - 1]}…" if keep_start else f"…{line[len(line) - limit + 1 :]}"
+    return f"{line[: limit - 1]}…" if keep_start else f"…{line[-(limit - 1) :] if limit > 1 else ''}"
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first field that is wrong and what is wrong with it, in one line: "video.fps: '29.97' is not exact …"."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = one_line(".".join(str(part)[:FIELD] for part in first["loc"]), FIELD)
+    return f"{field}: {one_line(first['msg'].removeprefix('Value error, '), PROBLEM, keep_start=True)}".removeprefix(
+        ": "
+    )
 
 
 def printable_lines(text: str) -> str:
@@ -35,10 +53,15 @@ def printable_lines(text: str) -> str:
     >>> printable_lines("failed:\n    \x1b[2Jlog: done\r")
     'failed:\n    log: done'
     """
-    return "\n".join(_printable(line).rstrip() for line in text.split("\n"))
+    return "\n".join(printable(line).rstrip() for line in text.split("\n"))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    r"""A text without control sequences and unseen characters, with a space for each control character.
+
+    >>> printable("\x1b[2Jone\ttwo")
+    'one two'
+    """
     plain = _SEQUENCE.sub("", text).encode(errors="replace").decode()
     return "".join(map(_shown, plain))
 

@@ -25,7 +25,7 @@ import orjson
 from pydantic import ValidationError
 
 from helios_crds.addresses import is_artifact, shown
-from helios_crds.text import printable_lines
+from helios_crds.text import first_problem, printable_lines
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.artifacts.store import ArtifactStore
@@ -198,16 +198,16 @@ class WorkerRuntime:
 
         root, key = self._place(payload)
         store = ArtifactStore(root)
-        data = orjson.dumps(payload.request) if payload.request is not None else await asyncio.to_thread(store.get, key)
+        data = (
+            _request_text(payload.request) if payload.request is not None else await asyncio.to_thread(store.get, key)
+        )
         if data is None:
             raise UserError(f"there is no request at {payload.jobPath}")
         form = JobSpecRequest if _asks_for_a_job(data) else RenderRequest
         try:
             request = form.model_validate_json(data)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise UserError(f"the request's {field}: {first['msg'].removeprefix('Value error, ')}") from None
+            raise UserError(f"the request's {first_problem(error)}") from None
         if isinstance(request, JobSpecRequest):
             return await self._adopt(request, store, root)
         check_encoder(request)
@@ -328,3 +328,15 @@ def _asks_for_a_job(data: bytes) -> bool:
     except orjson.JSONDecodeError:  # which the model explains
         return False
     return isinstance(value, dict) and "jobSpec" in value
+
+
+def _request_text(request: dict[str, Any]) -> bytes:
+    """A request in a payload as JSON.
+
+    Raises:
+        UserError: it cannot be written: it is nested too deep, or holds numbers or texts that JSON has not.
+    """
+    try:
+        return orjson.dumps(request)
+    except TypeError as error:
+        raise UserError(f"the request cannot be written as JSON: {error}") from None

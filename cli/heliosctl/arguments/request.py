@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from helios_crds.numbers import shown, whole_number
 from helios_crds.request import RenderRequest
 from helios_worker.errors import UserError
 from helios_worker.planning.encoder import check_encoder
@@ -117,7 +118,7 @@ def one_line(error: ValidationError) -> str:
     option = OPTIONS.get(field)
     if option is None:
         return problem
-    given = f"{first['input']:g}" if isinstance(first["input"], float) else str(first["input"])
+    given = f"{first['input']:g}" if isinstance(first["input"], float) else shown(first["input"])
     if given in problem:
         return f"{option} {problem.replace(repr(given), given, 1)}"
     return f"{option} {given} {problem}"
@@ -131,9 +132,11 @@ def seconds(text: str, *, option: str, kind: str = "time") -> Fraction:
     Raises:
         UserError: the text is not a time.
     """
-    found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?", text.strip(), re.ASCII)
+    found = re.fullmatch(
+        r"(?:(?:(\d{1,9}):)?(\d{1,9}):)?(\d{1,12}(?:\.\d{0,18})?|\.\d{1,18})s?", text.strip(), re.ASCII
+    )
     if found is None:
-        raise UserError(f"{option} {text} is not a valid {kind}", remedy="write it like 10, 2.5s or 1:30")
+        raise UserError(f"{option} {shown(text)} is not a valid {kind}", remedy="write it like 10, 2.5s or 1:30")
     hours, minutes, rest = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(rest.rstrip("."))
 
@@ -157,16 +160,19 @@ def read_range(text: str) -> dict[str, Any]:
     Raises:
         UserError: the text is not a range.
     """
-    wrong = UserError(f"--range {text} is not a valid range", remedy="write 30:120 for frames, or 2s:5.5s for seconds")
+    wrong = UserError(
+        f"--range {shown(text)} is not a valid range", remedy="write 30:120 for frames, or 2s:5.5s for seconds"
+    )
     ends = text.split(":")
     if len(ends) != 2 or not any(ends):
         raise wrong
     if all(end.endswith("s") or not end for end in ends):
         start, end = (float(seconds(end, option="--range")) if end else None for end in ends)
         return {"rangeSeconds": (start or 0.0, end)}
-    if not all((end.isascii() and end.isdecimal()) or not end for end in ends):
+    first, last = (whole_number(end or "0") for end in ends)
+    if first is None or last is None:
         raise wrong
-    return {"range": (int(ends[0] or 0), int(ends[1]) if ends[1] else None)}
+    return {"range": (first, last if ends[1] else None)}
 
 
 def frame_at(text: str, fps: Fraction, *, option: str) -> int:
@@ -175,11 +181,12 @@ def frame_at(text: str, fps: Fraction, *, option: str) -> int:
     Raises:
         UserError: the text is neither.
     """
-    if text.isascii() and text.isdecimal():
-        return int(text)
+    frame = whole_number(text)
+    if frame is not None:
+        return frame
     if not (text.endswith("s") or ":" in text):
         raise UserError(
-            f"{option} {text} is not a frame number or a time", remedy="write 75 for a frame, or 2.5s for a time"
+            f"{option} {shown(text)} is not a frame number or a time", remedy="write 75 for a frame, or 2.5s for a time"
         )
     return int(seconds(text, option=option) * fps)
 
@@ -199,7 +206,9 @@ def read_props(text: str) -> Any:
             raise UserError(f"{where} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except RecursionError:
+        raise UserError(f"{where} is nested too deep", remedy="make it flatter") from None
+    except ValueError as error:  # also a number of thousands of digits
         raise UserError(
             f"{where} is not valid JSON: {error}",
             remedy="""write it like '{"title": "Hello"}', or name a file: @props.json""",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from helios_crds.numbers import shown, whole_number
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
 
@@ -76,7 +77,7 @@ def _read(text: str) -> Destination:
 def _function(text: str, rest: str) -> Destination:
     """NAME, NAME:ALIAS or an ARN, then @REGION, then :N. A number at the end is how many at once, never a version."""
     found = re.fullmatch(
-        r"(?P<name>[A-Za-z0-9_$-]+(?::[A-Za-z0-9_$-]+)*?)(?:@(?P<region>[a-z0-9-]+))?(?::(?P<slots>\d+))?", rest
+        r"(?P<name>[A-Za-z0-9_$-]+(?::[A-Za-z0-9_$-]+)*?)(?:@(?P<region>[a-z0-9-]+))?(?::(?P<slots>[0-9]+))?", rest
     )
     if found is None:
         raise UserError(f"--target {text} does not name a function", remedy=HOW)
@@ -85,14 +86,18 @@ def _function(text: str, rest: str) -> Destination:
 
 def _service(text: str, rest: str) -> Destination:
     """https://HOST, then :N: Cloud Run listens on no port of its own. An http:// address of this machine has one."""
-    found = re.fullmatch(r"(?P<url>https://[^\s:@/]+[^\s:@]*|http://[^\s:@/]+:\d+[^\s:@]*?)(?::(?P<slots>\d+))?", rest)
+    found = re.fullmatch(
+        r"(?P<url>https://[^\s:@/]+[^\s:@]*|http://[^\s:@/]+:\d+[^\s:@]*?)(?::(?P<slots>[0-9]+))?", rest
+    )
     if found is None:
         raise UserError(f"--target {text} does not name a service by its address", remedy=HOW)
     return Destination("cloud-run", found["url"].rstrip("/"), None, _slots(text, found["slots"]))
 
 
 def _slots(text: str, number: str | None) -> int:
-    slots = DEFAULT_SLOTS if number is None else int(number)
-    if not 1 <= slots <= 10_000:
-        raise UserError(f"--target {text}: {slots} chunks at once is not between 1 and 10000", remedy=HOW)
+    slots = DEFAULT_SLOTS if number is None else whole_number(number)
+    if slots is None or not 1 <= slots <= 10_000:
+        raise UserError(
+            f"--target {shown(text)}: {shown(number)} chunks at once is not between 1 and 10000", remedy=HOW
+        )
     return slots

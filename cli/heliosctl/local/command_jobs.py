@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from helios_crds.text import first_problem
 from helios_crds.wire import Stage
 from helios_worker.artifacts.digests import file_digest, json_digest
 from helios_worker.artifacts.store import ArtifactStore
@@ -45,9 +46,7 @@ def read_command_job(path: Path) -> CommandJob:
     try:
         spec = JobSpec.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise UserError(f"{path} is not a valid Helios job: {where}: {first['msg']}") from None
+        raise UserError(f"{path} is not a valid Helios job: {first_problem(error)}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     if spec.helios is not None:

@@ -1,14 +1,17 @@
 """Results and errors of a command: sentences for people, or one JSON object on standard output."""
 
 import sys
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
 import orjson
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from helios_crds.text import printable
 from heliosctl.errors import Failure, traceback_text
 from heliosctl.switches import debugging, wants_json
 
@@ -16,15 +19,28 @@ PIPED_WIDTH = 1000  # so that no line of a table is folded for a program that re
 LABEL_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan", "stopped": "bold yellow"}
 
 
+class PrintableConsole(Console):
+    """A console on which texts of pages, workers and clouds show as text. Only rich itself sends control sequences."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The parts of what is printed, each printable."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable() or segment.text == "\n":
+                yield segment
+            else:
+                text = "\n".join(map(printable, segment.text.split("\n")))
+                yield Segment(text, segment.style, segment.control)
+
+
 def stderr() -> Console:
     """Where progress, warnings and errors go; standard output is for results."""
-    return Console(stderr=True, highlight=False)
+    return PrintableConsole(stderr=True, highlight=False)
 
 
 def stdout() -> Console:
     """Where results for people go."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
+    console = PrintableConsole(highlight=False)
+    return console if console.is_terminal else PrintableConsole(highlight=False, width=PIPED_WIDTH)
 
 
 def print_json(value: dict[str, Any]) -> None:

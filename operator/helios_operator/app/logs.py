@@ -6,6 +6,8 @@ from typing import Literal
 
 import structlog
 
+from helios_crds.text import printable_lines
+
 Format = Literal["json", "text"]
 
 
@@ -23,15 +25,27 @@ def configure(shape: Format) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    last = structlog.processors.JSONRenderer() if shape == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    last: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer()]
+        if shape == "json"
+        else [_printable_values, structlog.dev.ConsoleRenderer(colors=False)]
+    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.getLogger("kopf").setLevel(logging.WARNING)  # a line for every event of every object
+
+
+def _printable_values(logger: object, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Texts of users and workers: a line of theirs is indented, so that it cannot pass for an entry of ours."""
+    return {
+        name: printable_lines(value).replace("\n", "\n    ") if isinstance(value, str) else value
+        for name, value in entry.items()
+    }

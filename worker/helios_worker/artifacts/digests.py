@@ -18,6 +18,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def canonical_json(value: Any) -> bytes:
+    """A JSON value in its one canonical form: sorted keys, no spaces."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
 def json_digest(value: Any) -> str:
-    """SHA-256 of a JSON value in its one canonical form: sorted keys, no spaces."""
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    """SHA-256 of a JSON value in its canonical form."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()

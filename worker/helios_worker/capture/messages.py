@@ -1,13 +1,15 @@
 """Messages about a page's errors, in its author's terms: the page's own files and lines, none of ours."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from helios_crds.text import one_line
 
 HOST_SUFFIX = ".composition.localhost"
 LONGEST = 500
+LOOKED_AT = 10_000
+"""Characters of a text from the page that are looked at: it may have hundreds of millions."""
 _OURS = re.compile(rf"https?://[\w-]+{re.escape(HOST_SUFFIX)}(?::\d+)?/([^\s\"')]*)")
 _PLACE = re.compile(r"(?:https?|file|blob):[^\s()]+:\d+:\d+")
 
@@ -18,7 +20,38 @@ def plain(text: str) -> str:
     >>> plain("http://4f2a.composition.localhost/img/a.png not found")
     'img/a.png not found'
     """
-    return one_line(_OURS.sub(lambda url: url.group(1) or "the page", text), LONGEST, keep_start=True)
+    shortened = _OURS.sub(lambda url: url.group(1) or "the page", text[:LOOKED_AT])
+    return one_line(shortened if len(text) <= LOOKED_AT else f"{shortened} …", LONGEST, keep_start=True)
+
+
+class BoundedLines:
+    """Different lines from the page in the order in which they came. Beyond `most`, they are only counted."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lines: dict[str, None] = {}
+        self._more = 0
+
+    def add(self, line: str) -> None:
+        """Adds a line unless it is there."""
+        if line in self._lines:
+            return
+        if len(self._lines) < self._most:
+            self._lines[line] = None
+        else:
+            self._more += 1
+
+    def __iter__(self) -> Iterator[str]:
+        """The lines, and how many more there were."""
+        yield from self._lines
+        if self._more:
+            yield f"and {self._more} more"
+
+    def __len__(self) -> int:
+        return len(self._lines) + self._more
+
+    def __contains__(self, line: object) -> bool:
+        return line in self._lines
 
 
 def exception_text(details: Mapping[str, Any]) -> str:
@@ -27,7 +60,7 @@ def exception_text(details: Mapping[str, Any]) -> str:
     details: Runtime.ExceptionDetails of the DevTools protocol.
     """
     exception = details.get("exception", {})
-    thrown = str(exception.get("description") or exception.get("value") or details.get("text", ""))
+    thrown = str(exception.get("description") or exception.get("value") or details.get("text", ""))[:LOOKED_AT]
     message, _, stack = thrown.partition("\n    at ")
     place = _PLACE.search(stack)
     if place is not None:

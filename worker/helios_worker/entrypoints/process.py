@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from helios_crds.text import printable_lines
 from helios_crds.wire import ExitCode, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.artifacts.credentials import adopt_secret
@@ -40,10 +41,20 @@ def main(arguments: list[str] | None = None) -> int:
     mark("imported")
     options = _parser().parse_args(arguments)
     if options.stage != "lambda":  # its runtime client configures logging
-        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
     if options.stage in LASTING:
         return LASTING[options.stage](options)
     return once(options)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Entries whose further lines are indented: no text of a page or caller in them passes for an entry of ours."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The entry, as it is written."""
+        return printable_lines(super().format(record)).replace("\n", "\n    ")
 
 
 def once(options: argparse.Namespace) -> int:
@@ -121,7 +132,11 @@ def keep_request(url: str, file: Path, props: Sequence[Path], allowed: AllowedSt
         composition["props"] = merged | (composition.get("props") or {})
     root, key = split_url(url, "requests/")
     allowed.check(root, "the artifact store")
-    ArtifactStore(root).put(key, orjson.dumps(request))
+    try:
+        text = orjson.dumps(request)
+    except TypeError as error:
+        raise UserError(f"{file} cannot be stored: {error}") from None
+    ArtifactStore(root).put(key, text)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from pydantic import ValidationError
 
+from helios_crds.text import first_problem
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_url
 from helios_worker.errors import CorruptArtifact
@@ -58,10 +59,8 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
     try:
         job = JobSpec.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
         raise CorruptArtifact(
-            f"{job_path} is not a job: {field}{first['msg']}", remedy="remove it and plan it again"
+            f"{job_path} is not a job: {first_problem(error)}", remedy="remove it and plan it again"
         ) from error
     if job.helios is not None:
         problem = altered(job, key)

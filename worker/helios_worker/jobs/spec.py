@@ -4,15 +4,17 @@ A superset of upstream Helios' file: id, metadata and chunks are upstream's, our
 that upstream Helios made, whose chunks carry a `command`, is a JobSpec with `helios` unset.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from helios_crds.addresses import is_web
 from helios_crds.paths import stays_inside
-from helios_crds.request import MAX_CHUNKS
-from helios_worker.artifacts.digests import NoneOrSha256, Sha256, json_digest
+from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
+from helios_worker.artifacts.digests import NoneOrSha256, Sha256, canonical_json, json_digest
 from helios_worker.encode.video.settings import EncoderSettings
 from helios_worker.errors import CorruptArtifact
 
@@ -42,9 +44,9 @@ class Chunk(_Model):
     key: the chunk's cache key; see chunk_key. cost: estimated seconds of work on one processor.
     """
 
-    id: int = Field(ge=0)
-    startFrame: int = Field(ge=0)
-    frameCount: int = Field(ge=1)
+    id: int = Field(ge=0, lt=MAX_CHUNKS)
+    startFrame: int = Field(ge=0, le=MAX_FRAMES)
+    frameCount: int = Field(ge=1, le=MAX_FRAMES)
     outputFile: str
     command: str | None = None
     key: Annotated[str, StringConstraints(pattern="^[0-9a-z]{0,64}$")] = ""
@@ -93,9 +95,9 @@ class FilmSpec(_Model):
     recording: NoneOrSha256 = ""
     props: Any = None
     seed: int = 0
-    frames: int
-    first: int
-    end: int
+    frames: int = Field(ge=1, le=MAX_FRAMES)
+    first: int = Field(ge=0, le=MAX_FRAMES)
+    end: int = Field(ge=1, le=MAX_FRAMES)
     capture: Literal["jpeg", "png"]
     quality: int
     stateful: bool
@@ -188,14 +190,23 @@ def chunk_key(engine: Engine, film: FilmSpec, start: int, count: int) -> str:
     The key depends on whether the film goes on after the chunk, since the chunk then also renders the picture at the
     seam. It does not depend on how long the film goes on.
     """
-    shaping = film.model_dump(mode="json", exclude={"first", "end", "frames"})
-    return json_digest(
-        {
-            "format": CHUNK_FORMAT,
-            "engine": engine.model_dump(),
-            "film": shaping,
-            "start": start,
-            "count": count,
-            "goesOn": start + count < film.end,
-        }
-    )[:40]
+    return chunk_keys(engine, film)(start, count)
+
+
+def chunk_keys(engine: Engine, film: FilmSpec) -> Callable[[int, int], str]:
+    """The chunk_key of each of a film's chunks, by its first frame and its number of frames."""
+    shaping = canonical_json(film.model_dump(mode="json", exclude={"first", "end", "frames"}))
+
+    def key(start: int, count: int) -> str:
+        return json_digest(
+            {
+                "format": CHUNK_FORMAT,
+                "engine": engine.model_dump(),
+                "film": orjson.Fragment(shaping),
+                "start": start,
+                "count": count,
+                "goesOn": start + count < film.end,
+            }
+        )[:40]
+
+    return key

@@ -1,12 +1,14 @@
 """Cuts a film into chunks, always on the encoder's unit grid, by frames, by count or by estimated time."""
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
 from helios_crds.request import MAX_CHUNKS, RenderRequest
 from helios_worker.errors import UserError
-from helios_worker.jobs.spec import Chunk, CostPoint, Engine, FilmSpec, chunk_key
+from helios_worker.jobs.spec import Chunk, CostPoint, Engine, FilmSpec, chunk_keys
 
 DEFAULT_TARGET_SECONDS = 60.0
 # x264 veryfast takes about 25 ms for a 1080p frame on one processor. Only its ratio to capture matters here.
@@ -16,16 +18,21 @@ LEAST_SHARE = 0.25
 
 
 def cut_chunks(film: FilmSpec, costs: list[CostPoint], request: RenderRequest, engine: Engine) -> list[Chunk]:
-    """The film's chunks, in order, each cut on the unit grid."""
+    """The film's chunks, in order, each cut on the unit grid.
+
+    Raises:
+        UserError: there would be more chunks than a job may have.
+    """
     bounds = chunk_bounds(film, costs, request)
     curve = frame_costs(film, costs)
+    key = chunk_keys(engine, film)
     return [
         Chunk(
             id=index,
             startFrame=start,
             frameCount=end - start,
             outputFile=f"segment-{index:05d}.mp4",
-            key=chunk_key(engine, film, start, end - start),
+            key=key(start, end - start),
             cost=round(curve.between(start, end), 3),
         )
         for index, (start, end) in enumerate(pairwise(bounds))
@@ -33,52 +40,53 @@ def cut_chunks(film: FilmSpec, costs: list[CostPoint], request: RenderRequest, e
 
 
 def chunk_bounds(film: FilmSpec, costs: list[CostPoint], request: RenderRequest) -> list[int]:
-    """The first frame of each chunk, and the frame after the last.
+    """The first frame of each chunk, and the frame after the last. Takes a time by the chunks, not by the frames.
 
     Raises:
         UserError: there would be more chunks than a job may have.
     """
-    bounds = _bounds(film, costs, request)
-    if len(bounds) - 1 > MAX_CHUNKS:
-        raise UserError(
-            f"the film would be cut into {len(bounds) - 1} chunks; a job has at most {MAX_CHUNKS}",
-            remedy="ask for longer ones, with --frames-per-chunk or --target-seconds",
-        )
-    return bounds
-
-
-def _bounds(film: FilmSpec, costs: list[CostPoint], request: RenderRequest) -> list[int]:
-    unit, chunking = film.encoder.unit_frames, request.chunking
-    inner = range(-(-(film.first + 1) // unit) * unit, film.end, unit)
-    if chunking.count is not None:
-        curve = frame_costs(film, costs)
-        total = curve.between(film.first, film.end)
-        return _cuts(film, inner, curve, total / chunking.count)
+    chunking = request.chunking
     if chunking.frames is not None:
-        units = max(1, -(-chunking.frames // unit))
-        return [film.first, *(frame for frame in inner if frame // unit % units == 0), film.end]
+        return _equal(film, chunking.frames)
     curve = frame_costs(film, costs)
     total = curve.between(film.first, film.end)
-    return _cuts(film, inner, curve, max(chunking.targetSeconds or DEFAULT_TARGET_SECONDS, total / MAX_CHUNKS))
+    if chunking.count is not None:
+        return _cuts(film, curve, total / chunking.count)
+    return _cuts(film, curve, max(chunking.targetSeconds or DEFAULT_TARGET_SECONDS, total / MAX_CHUNKS))
 
 
-def _cuts(film: FilmSpec, inner: range, curve: "CostCurve", target: float) -> list[int]:
+def _equal(film: FilmSpec, frames: int) -> list[int]:
+    inner = _grid(film, max(1, -(-frames // film.encoder.unit_frames)))
+    if len(inner) + 1 > MAX_CHUNKS:
+        raise UserError(
+            f"the film would be cut into {len(inner) + 1} chunks; a job has at most {MAX_CHUNKS}",
+            remedy="ask for longer ones, with --frames-per-chunk or --target-seconds",
+        )
+    return [film.first, *inner, film.end]
+
+
+def _grid(film: FilmSpec, units: int = 1) -> range:
+    """The frames within the film where each so many units begin."""
+    step = film.encoder.unit_frames * units
+    return range(-(-(film.first + 1) // step) * step, film.end, step)
+
+
+def _cuts(film: FilmSpec, curve: "CostCurve", target: float) -> list[int]:
     """Cuts where the work so far passes a multiple of the target, so that rounding does not add up from chunk to chunk.
 
     One unit may cost more than several targets; the multiples within it are skipped.
     """
-    bounds, work, spent, since, due = [film.first], [0.0], 0.0, film.first, target
-    for frame in inner:
-        cost = curve.between(since, frame)
-        spent += cost
-        work[-1] += cost
-        since = frame
-        if spent >= due - 1e-9:
-            bounds.append(frame)
-            work.append(0.0)
-            due = target * (math.floor(spent / target + 1e-9) + 1)
-    work[-1] += curve.between(since, film.end)
-    return join_small([*bounds, film.end], work, LEAST_SHARE * target)
+    grid = _grid(film)
+    bounds, due, passed = [film.first], target, 0
+    while True:
+        passed = bisect_left(grid, due - 1e-9, lo=passed, key=lambda frame: curve.between(film.first, frame))
+        if passed == len(grid):
+            break
+        bounds.append(grid[passed])
+        due = target * (math.floor(curve.between(film.first, grid[passed]) / target + 1e-9) + 1)
+        passed += 1
+    bounds.append(film.end)
+    return join_small(bounds, [curve.between(*ends) for ends in pairwise(bounds)], LEAST_SHARE * target)
 
 
 def join_small(bounds: list[int], work: list[float], least: float) -> list[int]:
@@ -86,14 +94,28 @@ def join_small(bounds: list[int], work: list[float], least: float) -> list[int]:
 
     work: of the chunk between each bound and the next.
     """
-    bounds, work = list(bounds), list(work)
-    while len(work) > 1 and min(work) < least:
-        small = work.index(min(work))
-        is_left = small > 0 and (small + 1 == len(work) or work[small - 1] <= work[small + 1])
-        first = small - 1 if is_left else small
-        work[first : first + 2] = [work[first] + work[first + 1]]
-        del bounds[first + 1]
-    return bounds
+    work, count = list(work), len(work)
+    # A chunk goes by the number of the first that is in it.
+    before, behind = list(range(-1, count - 1)), list(range(1, count + 1))
+    smallest = [(cost, chunk) for chunk, cost in enumerate(work)]
+    heapify(smallest)
+    joined: set[int] = set()
+    while len(joined) < count - 1:
+        cost, small = heappop(smallest)
+        if small in joined or cost != work[small]:
+            continue  # it has grown or gone since
+        if cost >= least:
+            break
+        left, right = before[small], behind[small]
+        is_left = left >= 0 and (right == count or work[left] <= work[right])
+        first, second = (left, small) if is_left else (small, right)
+        work[first] += work[second]
+        joined.add(second)
+        behind[first] = behind[second]
+        if behind[first] < count:
+            before[behind[first]] = first
+        heappush(smallest, (work[first], first))
+    return [bound for chunk, bound in enumerate(bounds) if chunk not in joined]
 
 
 @dataclass(frozen=True)

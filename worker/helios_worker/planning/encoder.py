@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from pydantic import ValidationError
 
+from helios_crds.numbers import shown
 from helios_crds.request import RenderRequest
 from helios_worker.encode.video.settings import EncoderSettings, default_unit_frames
 from helios_worker.errors import UserError
@@ -47,4 +48,4 @@ def _message(error: ValidationError) -> str:
     first = error.errors()[0]
     if first["type"] == "value_error":
         return first["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {first['input']!r}"
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}, not {shown(first['input'])}"

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 
+from helios_crds.numbers import exact_number, shown
 from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, VideoRequest
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
@@ -76,7 +77,7 @@ def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) ->
             remedy='give --duration 10 or --frames 300, or write data-duration="10" on the page\'s <html>',
         )
     if not 0 < frames <= MAX_FRAMES:
-        raise UserError(f"a film of {frames} frames cannot be rendered: 1 to {MAX_FRAMES} can be")
+        raise UserError(f"a film of {shown(frames)} frames cannot be rendered: 1 to {MAX_FRAMES} can be")
     first, end = frame_range(video, fps, frames)
     encoder = encoder_settings(request, width, height, fps)
     return draft.model_copy(update={"frames": frames, "first": first, "end": end, "encoder": encoder}), warnings
@@ -111,18 +112,17 @@ def exact_fps(text: str) -> Fraction:
     Raises:
         UserError: it is not a rate, or out of range.
     """
-    try:
-        fps = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+    fps = exact_number(text)
+    if fps is None:
         raise UserError(
-            f"the page declares a frame rate of {text!r}", remedy='write data-fps="30" or "30000/1001"'
-        ) from None
+            f"the page declares a frame rate of {shown(text)!r}", remedy='write data-fps="30" or "30000/1001"'
+        )
     if "/" not in text:
         rates = (Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120) if fps != whole)
         fps = next((rate for rate in rates if abs(fps - rate) < Fraction(1, 200)), fps.limit_denominator(1001))
     if not 0 < fps <= MAX_FPS:
         raise UserError(
-            f"{text} frames per second cannot be rendered", remedy=f"choose a rate above 0 and up to {MAX_FPS}"
+            f"{shown(text)} frames per second cannot be rendered", remedy=f"choose a rate above 0 and up to {MAX_FPS}"
         )
     return fps
 

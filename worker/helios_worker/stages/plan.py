@@ -23,7 +23,7 @@ from helios_worker.artifacts.snapshot import Snapshot, load_snapshot, take_snaps
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import BrowserPool
-from helios_worker.capture.messages import plain
+from helios_worker.capture.messages import BoundedLines, plain
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
@@ -40,6 +40,7 @@ from helios_worker.sources.fetch import fetch_composition, needs_fetching
 
 LIVE_NAMED = 5
 COMMITS = 10
+WARNINGS_KEPT = 100
 
 
 class PlanResult(BaseModel):
@@ -182,7 +183,7 @@ async def make_plan(
     finally:
         await page.close()
     warnings += live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())])
-    chunks = cut_chunks(film, costs, request, engine)
+    chunks = await asyncio.to_thread(cut_chunks, film, costs, request, engine)
     encoder = film.encoder
     return JobSpec(
         id=plan_id(request, engine, json_digest([url, film.recording]) if url else snapshot),
@@ -198,7 +199,7 @@ async def make_plan(
             engine=engine,
             film=film,
             frameTimeout=request.frameTimeout,
-            warnings=tuple(dict.fromkeys(warnings)),
+            warnings=bounded_warnings(warnings),
             costs=tuple(costs),
         ),
     )
@@ -207,6 +208,14 @@ async def make_plan(
 def stored_chunks(store: ArtifactStore, chunks: tuple[Chunk, ...]) -> list[int]:
     """The chunks that have a manifest."""
     return [chunk.id for chunk in chunks if store.exists(manifest_key(chunk.key))]
+
+
+def bounded_warnings(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Different warnings, the first ones, and how many more there were. Each is one line."""
+    lines = BoundedLines(WARNINGS_KEPT)
+    for warning in warnings:
+        lines.add(plain(warning))
+    return tuple(lines)
 
 
 def live_warnings(requests: list[str]) -> list[str]:

@@ -8,7 +8,49 @@
   /** @param {object | undefined} target @param {string} name */
   const note = (target, name) => after(target, name, () => (kernel.loads += 1));
 
-  note(globalThis, "fetch");
+  if (globalThis.fetch) {
+    const copyOf = methodOf(Response.prototype, "clone");
+    const contentOf = methodOf(Response.prototype, "arrayBuffer");
+    const baseOf = isWindow ? getterOf(Node.prototype, "baseURI") : () => undefined;
+
+    /**
+     * Reads a copy of a response to its end. The browser holds back a body that nobody reads, and every frame would wait
+     * for it.
+     * @param {Response} response
+     */
+    const readToEnd = (response) => {
+      try {
+        whenSettled(contentOf(copyOf(response)), ignore, ignore);
+      } catch {
+        // a response without a body, or one that has been read already
+      }
+    };
+
+    const hrefOf = getterOf(URL.prototype, "href");
+    const Address = URL;
+    /**
+     * Tells the driver of a request that the page may abort, for example after a time of its own. Time stands still for
+     * an answer, and would for one that never comes.
+     * @param {any} input
+     * @param {any} options
+     */
+    const noteAbortable = (input, options) => {
+      if (!warnDriver || !options || !options.signal) return;
+      try {
+        const base = isWindow ? baseOf(document) : undefined;
+        const abortable = hrefOf(new Address(typeof input === "string" ? input : hrefOf(input), base));
+        warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, abortable })}`);
+      } catch {
+        // a Request, or no address at all
+      }
+    };
+
+    after(globalThis, "fetch", (_scope, args, response) => {
+      kernel.loads += 1;
+      noteAbortable(args[0], args[1]);
+      whenSettled(response, readToEnd, ignore);
+    });
+  }
   note(globalThis.XMLHttpRequest && XMLHttpRequest.prototype, "send");
   note(globalThis.FontFace && FontFace.prototype, "load");
   note(globalThis.Worklet?.prototype, "addModule");

@@ -79,7 +79,8 @@ if (isWindow) {
     for (let index = 0; index < elementsIn(images); index += 1) {
       const image = images[index];
       if (isComplete(image) || loadingOf(image) === "lazy") continue;
-      append(waiting, `image ${addressOf(image) || sourceOf(image)}`);
+      append(waiting, `image ${stringSlice(addressOf(image) || sourceOf(image), 0, 2000)}`);
+      if (waiting.length > 50) break;
     }
     return waiting;
   };
@@ -149,7 +150,16 @@ if (isWindow) {
 
   /** What a signal of a Helios page holds. @param {unknown} signal */
   const signalValue = (signal) =>
-    signal && typeof signal === "object" && "value" in signal ? signal.value : undefined;
+    signal && typeof signal === "object" && "value" in signal ? shortened(signal.value) : undefined;
+
+  /**
+   * A declared value for the driver, which reads numbers and short texts. No number needs more characters.
+   * @param {unknown} value
+   */
+  const shortened = (value) => {
+    if (typeof value === "string") return stringSlice(value, 0, 200);
+    return typeof value === "number" ? value : undefined;
+  };
 
   // Only the page itself is asked, not its frames.
   if (!inherited) {
@@ -163,11 +173,12 @@ if (isWindow) {
       const isComposition = attributeOf(root, "data-composition-id") !== null;
       return {
         __proto__: null,
-        width: attributeOf(root, "data-width") || null,
-        height: attributeOf(root, "data-height") || null,
-        fps: attributeOf(root, "data-fps") || (helios && signalValue(helios.fps)) || (isComposition ? 30 : null),
-        duration: attributeOf(root, "data-duration") || (helios && signalValue(helios.duration)) || null,
-        frames: attributeOf(root, "data-frames") || null,
+        width: shortened(attributeOf(root, "data-width")) || null,
+        height: shortened(attributeOf(root, "data-height")) || null,
+        fps:
+          shortened(attributeOf(root, "data-fps")) || (helios && signalValue(helios.fps)) || (isComposition ? 30 : null),
+        duration: shortened(attributeOf(root, "data-duration")) || (helios && signalValue(helios.duration)) || null,
+        frames: shortened(attributeOf(root, "data-frames")) || null,
       };
     };
   }

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from helios_crds.numbers import whole_number
 from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.recording import (
     RecordedResponse,
@@ -39,7 +40,7 @@ KEPT_HEADERS = re.compile(
     r"|permissions-policy|document-policy",
     re.IGNORECASE,
 )
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 
 
 class Recorder:
@@ -143,7 +144,8 @@ class Recorder:
             return None
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         length = headers.get("content-length", "")
-        if kind in STREAMS or (length.isdecimal() and int(length) > MAX_BODY):
+        size = whole_number(length)
+        if kind in STREAMS or (length.isdecimal() and (size is None or size > MAX_BODY)):
             return None
         body = b"" if 300 <= status < 400 else await paused.read()
         if status == 206:

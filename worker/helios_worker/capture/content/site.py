@@ -22,7 +22,7 @@ from helios_worker.errors import HeliosError
 # 2026-01-01T00:00:00Z, as in the virtual clock.
 EPOCH_SECONDS = 1_767_225_600
 HEADERS = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*", "Accept-Ranges": "bytes"}
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 Locate = Callable[[str], Awaitable[Path | None]]
 OnFault = Callable[[HeliosError], None]
 

@@ -26,6 +26,10 @@ Handler = Callable[[str, Message], None]
 EventTable = dict[str, Callable[[Message], None]]
 
 PIPE_BYTES = 1 << 20
+# A page can log, throw and ask with texts of hundreds of megabytes. An event that is longer is dropped unread. The
+# longest that pages need are requests for data: URLs, whose loss goes unnoticed.
+EVENT_BYTES = 32 << 20
+EVENT_START = b'{"method":"'
 ENDED = "the browser ended"
 
 
@@ -63,6 +67,7 @@ class Connection:
         self._last_id = 0
         self._waiting: dict[int, tuple[str, asyncio.Future[Message]]] = {}
         self._partial: list[bytes] = []
+        self._partial_bytes = 0
         self._handlers: dict[str | None, list[Handler]] = defaultdict(list)
         self._closed_because: str | None = None
         for fd in (read_fd, write_fd):
@@ -146,17 +151,32 @@ class Connection:
             return
         *complete, rest = data.split(b"\0")
         for tail in complete:
-            self._partial.append(tail)
-            message = _read(b"".join(self._partial))
+            self._keep(tail)
+            whole, length = b"".join(self._partial), self._partial_bytes
             self._partial.clear()
-            self._dispatch(message)
+            self._partial_bytes = 0
+            if len(whole) == length:
+                self._dispatch(_read(whole))
+            else:
+                log.warning("the page's browser reported %d bytes at once, which were dropped", length)
         if rest:
-            self._partial.append(rest)
+            self._keep(rest)
+
+    def _keep(self, part: bytes) -> None:
+        """Keeps a part of a message that has not ended yet; of an event that is too long, only its first part."""
+        self._partial_bytes += len(part)
+        if self._partial_bytes <= EVENT_BYTES or not self._partial or not self._partial[0].startswith(EVENT_START):
+            self._partial.append(part)
+        else:
+            del self._partial[1:]
 
     def _dispatch(self, message: Message) -> None:
         if "id" not in message:
             for handler in tuple(self._handlers.get(message.get("sessionId"), ())):
-                handler(message["method"], message.get("params", {}))
+                try:
+                    handler(message["method"], message.get("params", {}))
+                except Exception:  # the messages behind it must be read all the same
+                    log.exception("an event of the browser could not be handled: %s", message["method"])
             return
         method, future = self._waiting.pop(message["id"])
         if future.done():

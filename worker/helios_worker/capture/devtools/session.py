@@ -37,11 +37,13 @@ class Session:
     """One page's session. After its process has crashed, every command fails.
 
     playhead: names the frame in messages.
+    unanswered: the realm that has not answered the last question; None where it has.
     """
 
     def __init__(self, browser: Browser, target: str, number: str, playhead: Playhead) -> None:
         self.connection = browser.connection
         self.crashed: str | None = None
+        self.unanswered: Realm | None = None
         self._target = target
         self._number = number
         self._playhead = playhead
@@ -110,7 +112,9 @@ class Session:
         return (await self._answer("Runtime.callFunctionOn", params, realm))["result"].get("value")
 
     async def _answer(self, method: str, params: Message, realm: Realm) -> Message:
+        self.unanswered = realm
         reply = await self.connection.send(method, params, realm.session or self._number)
+        self.unanswered = None
         if "exceptionDetails" in reply:
             thrown = exception_text(reply["exceptionDetails"])
             raise HeliosError(f"frame {self._playhead.frame}: the clock threw {thrown}")

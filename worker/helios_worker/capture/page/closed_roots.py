@@ -13,8 +13,10 @@ async def hand_over_closed_roots(session: Session, secret: str) -> None:
 
     secret: of the page's clock.
     """
-    document = (await session.command("DOM.getDocument", {"depth": -1, "pierce": True}))["root"]
-    for node in _closed_roots(document):
+    # A flat list: DOM.getDocument nests its answer as the page does, and fails beyond 143 levels.
+    session.post("DOM.enable")
+    nodes = (await session.command("DOM.getFlattenedDocument", {"depth": -1, "pierce": True}))["nodes"]
+    for node in _closed_roots(nodes):
         resolved = await session.command("DOM.resolveNode", {"backendNodeId": node})
         await session.command(
             "Runtime.callFunctionOn",
@@ -27,15 +29,6 @@ async def hand_over_closed_roots(session: Session, secret: str) -> None:
     await session.command("DOM.disable")
 
 
-def _closed_roots(node: Message) -> list[int]:
-    roots: list[int] = []
-    pending = [node]
-    while pending:
-        node = pending.pop()
-        if node.get("shadowRootType") == "closed":
-            roots.append(node["backendNodeId"])
-        pending.extend(node.get("children", ()))
-        pending.extend(node.get("shadowRoots", ()))
-        if "contentDocument" in node:
-            pending.append(node["contentDocument"])
-    return roots
+def _closed_roots(nodes: list[Message]) -> set[int]:
+    roots = (root for node in nodes for root in (node, *node.get("shadowRoots", ())))
+    return {root["backendNodeId"] for root in roots if root.get("shadowRootType") == "closed"}

@@ -5,24 +5,27 @@ from typing import Literal
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import exception_text, plain
+from helios_worker.capture.messages import LOOKED_AT, BoundedLines, exception_text, plain
 from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
 
 LINES_KEPT = 40
 LINES_QUOTED = 5
+ERRORS_KEPT = 100
+WARNINGS_KEPT = 50
+ARGUMENTS_KEPT = 20
 
 
 class Console:
-    """The last lines a page wrote, and its errors since it was opened.
+    """The last lines a page wrote, and its first errors and warnings since it was opened. More are only counted.
 
     page_errors: whether an error of the page ends the frame ("fail") or becomes a warning ("warn").
     """
 
     def __init__(self, page_errors: Literal["fail", "warn"]) -> None:
         self.lines: deque[str] = deque(maxlen=LINES_KEPT)
-        self.errors: list[str] = []
-        self.warnings: set[str] = set()
+        self.errors = BoundedLines(ERRORS_KEPT)
+        self.warnings = BoundedLines(WARNINGS_KEPT)
         self._fault: HeliosError | None = None
         self._page_errors = page_errors
 
@@ -31,7 +34,7 @@ class Console:
         line = plain(text)
         self.lines.append(line)
         if self._page_errors == "fail":
-            self.errors.append(line)
+            self.errors.add(line)
         else:
             self.warnings.add(line)
 
@@ -58,8 +61,8 @@ class Console:
         self.raise_fault()
         if not self.errors:
             return
-        first, *others = self.errors
-        more = f" (and {len(others)} more)" if others else ""
+        first, others = next(iter(self.errors)), len(self.errors) - 1
+        more = f" (and {others} more)" if others else ""
         said = [line for line in self.lines if line not in self.errors][-LINES_QUOTED:]
         console = "".join(f"\n    console {line}" for line in said)
         at = f"at frame {playhead.frame} (t = {playhead.frame_ms / 1000:.3f} s)"
@@ -78,7 +81,8 @@ class Console:
         }
 
     def _on_call(self, params: Message) -> None:
-        text = " ".join(str(a.get("value", a.get("description", ""))) for a in params.get("args", []))
+        arguments = params.get("args", [])[:ARGUMENTS_KEPT]
+        text = " ".join(str(each.get("value", each.get("description", "")))[:LOOKED_AT] for each in arguments)
         self.lines.append(plain(f"{params['type']}: {text}"))
 
     def _on_log(self, params: Message) -> None:

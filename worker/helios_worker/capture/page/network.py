@@ -1,16 +1,24 @@
 """Which of a page's requests are unanswered, and which failed."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.faults import CHANGED, NetworkChanged
-from helios_worker.capture.messages import is_foreign
+from helios_worker.capture.messages import BoundedLines, is_foreign, plain
 from helios_worker.capture.page.console import Console
+from helios_worker.capture.page.navigation import SAME_DOCUMENT
+from helios_worker.capture.run_timeout import run_timeout
 
 # Animated images start at the first frame that draws them, so every frame of their page is drawn, captured or not.
 ANIMATED_IMAGES = frozenset({"image/gif", "image/webp", "image/apng", "image/avif"})
+# A page may request data: URLs of hundreds of megabytes, and anything a million times.
+URL_KEPT = 2000
+IGNORED_KEPT = 1000
+REPORTED = 50
+DEFAULT_PATIENCE = 7.5
 # Requests that never end, or that nothing on the picture waits for.
 UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", "CSPViolationReport"})
 
@@ -27,15 +35,18 @@ class Network:
     """The requests of a page with its frames and workers. The console notes each failed one.
 
     seen: number of requests so far, by which a step that made new requests is noticed.
+    patience: seconds to wait for the answer to a request that the page may abort.
     has_animated_images: whether one of the answers was an image that may be animated.
     """
 
     def __init__(self, console: Console) -> None:
         self.seen = 0
+        self.patience = DEFAULT_PATIENCE
         self.has_animated_images = False
         self._console = console
         self._pending: dict[str, Request] = {}
         self._unawaited: set[str] = set()
+        self._abortable: set[str] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -50,8 +61,22 @@ class Network:
         return self._quiet.is_set()
 
     async def quiet(self) -> None:
-        """Waits until every request is answered."""
-        await self._quiet.wait()
+        """Waits until every request is answered, or only those are not that the page may abort."""
+        if self._quiet.is_set():
+            return
+        try:
+            async with run_timeout(self.patience):
+                await self._quiet.wait()
+        except TimeoutError:
+            for number, request in tuple(self._pending.items()):
+                if request.url in self._abortable:
+                    self._end(number)
+            await self._quiet.wait()
+
+    def note_abortable(self, url: str) -> None:
+        """Frames do not wait for this file beyond `patience`, since the page may give it up after a time of its own."""
+        if len(self._abortable) < IGNORED_KEPT:
+            self._abortable.add(url[:URL_KEPT])
 
     def abandon(self) -> None:
         """The browser has ended. Nothing may wait for an answer any more."""
@@ -59,9 +84,11 @@ class Network:
 
     def ignore(self, url: str) -> None:
         """Frames no longer wait for this file, such as one that the clock fetches for the page."""
-        self._unawaited.add(url)
+        url = url[:URL_KEPT]
+        if len(self._unawaited) < IGNORED_KEPT:
+            self._unawaited.add(url)
         for number, request in tuple(self._pending.items()):
-            if request.url in self._unawaited:
+            if request.url == url:
                 self._end(number)
 
     def unanswered(self, address: str) -> list[str]:
@@ -71,7 +98,7 @@ class Network:
         """
         urls = [request.url for request in self._pending.values() if request.is_file]
         files = [url for url in urls if url != address]
-        return files or urls or [request.url for request in self._pending.values()]
+        return listed(files or urls or [request.url for request in self._pending.values()])
 
     @property
     def events(self) -> EventTable:
@@ -98,13 +125,15 @@ class Network:
         return request
 
     def _on_request(self, params: Message) -> None:
-        url = params["request"]["url"]
+        url = params["request"]["url"][:URL_KEPT]
         if params.get("type") not in UNENDING and url not in self._unawaited:
             self._begin(params["requestId"], Request(url, is_file=True))
 
     def _on_frame_navigating(self, params: Message) -> None:
         """A frame loads from here until Page.frameStoppedLoading, a srcdoc one too, which asks for no file."""
-        self._begin(f"frame {params['frameId']}", Request(params["url"], is_file=False))
+        if params.get("navigationType") in SAME_DOCUMENT:
+            return
+        self._begin(f"frame {params['frameId']}", Request(params["url"][:URL_KEPT], is_file=False))
 
     def _on_frame_done(self, params: Message) -> None:
         self._end(f"frame {params['frameId']}")
@@ -127,6 +156,14 @@ class Network:
         elif request is not None and params.get("errorText") and not params.get("canceled"):
             reason = params.get("blockedReason") or params["errorText"]
             self._console.complain(f"{request.url} could not be loaded: {reason}")
+
+
+def listed(texts: Iterable[str]) -> list[str]:
+    """Texts of a page for a report: the first few, and how many more there are."""
+    lines = BoundedLines(REPORTED)
+    for text in texts:
+        lines.add(plain(text))
+    return list(lines)
 
 
 def _refusal(url: str, status: int) -> str:

@@ -10,24 +10,28 @@ ends the frame with a PageError that names frame, cause and console lines.
 """
 
 import asyncio
-import json
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import CHANGED, NetworkChanged, PageError
-from helios_worker.capture.messages import plain
+from helios_worker.capture.messages import LOOKED_AT, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
 from helios_worker.capture.page.closed_roots import hand_over_closed_roots
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.environment import JOIN, WARN, opening_commands
+from helios_worker.capture.page.navigation import Navigation
 from helios_worker.capture.page.network import Network
+from helios_worker.capture.page.notes import clock_note
 from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.page.settings import Declared, PageSettings
 from helios_worker.capture.page.watchdog import Watchdog
 from helios_worker.capture.playhead import Playhead
+
+# The share of a frame's time limit for the answer to a request that the page may abort.
+PATIENCE = 0.25
 
 
 class Page:
@@ -43,10 +47,11 @@ class Page:
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
         self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor)
+        self._network.patience = settings.frame_timeout * PATIENCE
         self._watchdog = Watchdog(
             session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
         )
-        self._loaded = asyncio.Event()
+        self._navigation = Navigation(session, playhead, self.console)
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
         self._events: EventTable = {
@@ -54,7 +59,7 @@ class Page:
             **self._network.events,
             **self._realms.events,
             **self._watchdog.events,
-            "Page.loadEventFired": self._on_loaded,
+            **self._navigation.events,
             "Page.javascriptDialogOpening": self._on_dialog,
             "Runtime.bindingCalled": self._on_binding,
             "Inspector.targetCrashed": self._on_crashed,
@@ -95,12 +100,14 @@ class Page:
                 raise PageError(
                     f"{plain(url)} cannot be opened: {reply['errorText']}", remedy="check the address and the file"
                 )
-            await self._loaded.wait()
-            await self._compositor.start()
-            await hand_over_closed_roots(self._session, self._handles.secret)
-            await self._network.quiet()
-            await self._clocks.begin()
+            await self._navigation.arrive(self._begin)
         self.console.raise_errors(self._playhead)
+
+    async def _begin(self) -> None:
+        await self._compositor.start()
+        await hand_over_closed_roots(self._session, self._handles.secret)
+        await self._network.quiet()
+        await self._clocks.begin()
 
     @property
     def session(self) -> Session:
@@ -111,9 +118,11 @@ class Page:
         """Size, rate and length as the page declares them.
 
         Raises:
-            PageError: a declared value is not a number.
+            PageError: a declared value is not a number, or asking for it does not end.
         """
-        return Declared.parse(await self._handles.call("declared"))
+        async with self._watchdog.over("reading what the page declares"):
+            declared = await self._handles.call("declared")
+        return Declared.parse(declared)
 
     async def close(self) -> None:
         """Closes the page. A browser that has already ended is not an error."""
@@ -130,7 +139,7 @@ class Page:
         """
         if frame <= self.frame:
             raise ValueError(f"a page goes forward only: at frame {self.frame}, asked for {frame}")
-        async with self._watchdog.over(f"frame {frame}"):
+        async with self._watchdog.over(f"frame {frame}"), self._navigation.staying():
             if self._network.has_animated_images and self._undrawn:
                 await self._compositor.draw_at_capture()
             self._undrawn = True
@@ -144,7 +153,7 @@ class Page:
         A page that stands still is not captured again. After two equal pictures, a frame without a picture first asks
         the compositor whether anything has changed.
         """
-        async with self._watchdog.over(f"drawing frame {self.frame}"):
+        async with self._watchdog.over(f"drawing frame {self.frame}"), self._navigation.staying():
             self._undrawn = False
             picture = await self._capture()
         self.console.raise_fault()
@@ -187,11 +196,10 @@ class Page:
         if handler is not None:
             handler(params)
 
-    def _on_loaded(self, params: Message) -> None:
-        self._loaded.set()
-
     def _on_dialog(self, params: Message) -> None:
-        self.console.lines.append(plain(f"{params['type']}() was accepted automatically: {params['message']}"))
+        self.console.lines.append(
+            plain(f"{params['type']}() was accepted automatically: {params['message'][:LOOKED_AT]}")
+        )
         self._session.post("Page.handleJavaScriptDialog", {"accept": True})
 
     def _on_binding(self, params: Message) -> None:
@@ -202,10 +210,13 @@ class Page:
         secret, _, payload = params["payload"].partition(" ")
         if params["name"] != WARN or not self._handles.opens(secret):
             return
-        warning = json.loads(payload)
-        self.console.warnings.add(plain(warning["text"]))
-        if "ignore" in warning:
-            self._network.ignore(warning["ignore"])
+        note = clock_note(payload)
+        if note.text:
+            self.console.warnings.add(note.text)
+        if note.ignore:
+            self._network.ignore(note.ignore)
+        if note.abortable:
+            self._network.note_abortable(note.abortable)
 
     def _on_crashed(self, params: Message) -> None:
         self._session.crashed = "the page's process crashed (out of memory?)"
@@ -215,4 +226,4 @@ class Page:
         """The browser has ended. Nothing may wait for the page any more."""
         self._session.crashed = self._session.crashed or params["reason"]
         self._network.abandon()
-        self._loaded.set()
+        self._navigation.abandon()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
+from helios_crds.numbers import exact_number, shown
+from helios_crds.request import MAX_FRAMES, MAX_SECONDS, MAX_SIDE
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import plain
 
@@ -44,38 +46,57 @@ class Declared:
     frames: int | None = None
 
     @classmethod
-    def parse(cls, declared: Mapping[str, Any]) -> "Declared":
+    def parse(cls, declared: Any) -> "Declared":
         """Parses the values as the page writes them, by name.
 
         Raises:
-            PageError: a declared value is not a number.
+            PageError: a declared value is not a number, or is out of range.
         """
+        given = declared if isinstance(declared, Mapping) else {}
         return cls(
-            width=_number("width", declared["width"]),
-            height=_number("height", declared["height"]),
-            frames=_number("frames", declared["frames"]),
-            duration=_seconds(declared["duration"]),
-            fps=None if declared["fps"] is None else str(declared["fps"]),
+            width=_number("width", given.get("width"), MAX_SIDE),
+            height=_number("height", given.get("height"), MAX_SIDE),
+            frames=_number("frames", given.get("frames"), MAX_FRAMES),
+            duration=_seconds(given.get("duration")),
+            fps=None if given.get("fps") is None else _text(given["fps"]) or _quoted(given["fps"]),
         )
 
 
-def _number(name: str, value: Any) -> int | None:
+def _number(name: str, value: Any, largest: int) -> int | None:
     if value is None:
         return None
-    try:
-        number = float(value)
-        if number == int(number) and number > 0:
-            return int(number)
-    except (ValueError, OverflowError):
-        pass
-    raise PageError(f'the page declares data-{name}="{plain(str(value))}"', remedy="write a whole number above 0")
+    number = exact_number(_text(value))
+    if number is not None and 0 < number <= largest and number.denominator == 1:
+        return int(number)
+    raise PageError(
+        f'the page declares data-{name}="{_quoted(value)}"', remedy=f"write a whole number from 1 to {largest}"
+    )
 
 
 def _seconds(value: Any) -> float | None:
     """Seconds from 12, "12", "1.5s" or "800ms"."""
-    match = None if value is None else re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(ms|s|)\s*", str(value))
-    if value is not None and (match is None or float(match.group(1)) == 0):
+    if value is None:
+        return None
+    match = _DURATION.fullmatch(_text(value))
+    number = None if match is None else exact_number(match.group(1))
+    if match is None or number is None or not 0 < number <= MAX_SECONDS:
         raise PageError(
-            f'the page declares data-duration="{plain(str(value))}"', remedy='write seconds, such as "12" or "1.5s"'
+            f'the page declares data-duration="{_quoted(value)}"', remedy='write seconds, such as "12" or "1.5s"'
         )
-    return None if match is None else float(match.group(1)) / (1000 if match.group(2) == "ms" else 1)
+    return float(number) / (1000 if match.group(2) == "ms" else 1)
+
+
+LONGEST_NUMBER = 100
+_DURATION = re.compile(r"\s*([0-9.eE+-]{1,60}?)\s*(ms|s|)\s*")
+
+
+def _text(value: Any) -> str:
+    """A declared text or number as text; "" for what is neither, or is too long for a number."""
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_NUMBER else ""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return repr(value) if is_number and abs(value) < 10**LONGEST_NUMBER else ""
+
+
+def _quoted(value: Any) -> str:
+    return plain(shown(value))

@@ -7,16 +7,17 @@ from typing import Any
 
 from helios_worker.capture.devtools.cdp import BrowserGone, EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
-from helios_worker.capture.devtools.session import SILENT, Session
+from helios_worker.capture.devtools.session import PAGE, SILENT, Session
 from helios_worker.capture.faults import FrameNeverReady, PageHangs
 from helios_worker.capture.messages import plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
-from helios_worker.capture.page.network import Network
+from helios_worker.capture.page.network import REPORTED, URL_KEPT, Network, listed
 from helios_worker.capture.playhead import Playhead
 from helios_worker.capture.run_timeout import run_timeout
 
 STACK_LINES = 8
+SCRIPTS_KEPT = 10_000
 EXAMPLES_NAMED = 3
 
 
@@ -75,9 +76,12 @@ class Watchdog:
             "console": list(self._console.lines),
             "errors": list(self._console.errors),
         }
+        silent = session.unanswered
         waiting = await session.briefly(self._handles.call("waiting"))
-        if waiting is not None:
-            report.update(pending=waiting["pending"], timers=waiting["timers"])
+        if isinstance(waiting, dict):
+            report.update(pending=_texts(waiting.get("pending")), timers=_timers(waiting.get("timers")))
+            if silent not in (None, PAGE):
+                report["script"] = ["a script in a worker or in a frame of another origin"]
             report["screenshot"] = await session.briefly(self._compositor.picture_for_report())
         else:
             report["script"] = await session.briefly(self._script_stack())
@@ -101,14 +105,30 @@ class Watchdog:
         return {"Debugger.scriptParsed": self._on_script, "Debugger.paused": self._on_paused}
 
     def _on_script(self, params: Message) -> None:
-        if params["url"]:
-            self._scripts[params["scriptId"]] = params["url"]
+        if params["url"] and len(self._scripts) < SCRIPTS_KEPT:
+            self._scripts[params["scriptId"]] = params["url"][:URL_KEPT]
 
     def _on_paused(self, params: Message) -> None:
         if self._stack is None:  # a `debugger` statement
             self._session.post("Debugger.resume")
         elif not self._stack.done():
             self._stack.set_result(params["callFrames"])
+
+
+def _texts(value: Any) -> list[str]:
+    """A list of texts that the page's clock has given, which the page may have had a hand in."""
+    return listed(str(each)[:URL_KEPT] for each in value) if isinstance(value, list) else []
+
+
+def _timers(value: Any) -> list[dict[str, Any]]:
+    timers = [timer for timer in value if isinstance(timer, dict)] if isinstance(value, list) else []
+    return [
+        {
+            **{name: plain(str(timer.get(name, ""))) for name in ("kind", "callback", "source")},
+            "due": timer["due"] if isinstance(timer.get("due"), int | float) else 0.0,
+        }
+        for timer in timers[:REPORTED]
+    ]
 
 
 def summary(report: Mapping[str, Any]) -> str:

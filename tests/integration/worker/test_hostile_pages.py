@@ -1,0 +1,240 @@
+"""What a page may do to a worker: ordinary code renders, the rest ends in one sentence, and the next film is fine.
+
+All films share one worker. After each, another page renders in it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import orjson
+import pytest
+
+from helios_crds.wire import ExitCode, Reply
+from tests.integration.worker.project import MOVING, Project
+
+BODY = b"x" * 300_000
+"""More than the browser takes of a body that nobody reads."""
+LONGEST_SENTENCE = 700
+
+
+def script(code: str) -> str:
+    return f"{MOVING}<script>{code}</script>"
+
+
+class _Origin(BaseHTTPRequestHandler):
+    """Answers everything with BODY, /204 with nothing, and /hang not before the test has ended."""
+
+    protocol_version = "HTTP/1.1"
+    over = threading.Event()
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.path == "/hang":
+            self.over.wait(60)
+        empty = self.path == "/204"
+        self.send_response(204 if empty else 200)
+        self.send_header("access-control-allow-origin", "*")
+        self.send_header("access-control-allow-headers", "*")
+        if not empty:
+            self.send_header("content-length", str(len(BODY)))
+        self.end_headers()
+        if not empty and self.command != "HEAD":
+            self.wfile.write(BODY)
+
+    do_GET = do_HEAD = do_POST = do_OPTIONS = _answer  # noqa: N815 - names of http.server
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def origin() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Origin)
+    server.daemon_threads = True
+    _Origin.over.clear()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        _Origin.over.set()
+        server.shutdown()
+        server.server_close()
+
+
+def render(project: Project, body: str, *, timeout: float = 20.0, page_errors: str = "fail") -> Reply:
+    """Plans a page and renders its one chunk; the first reply that is a failure, or the last."""
+    reply = project.try_plan(body, frames=6, frameTimeout=timeout, composition={"pageErrors": page_errors})
+    if reply.exitCode != ExitCode.DONE:
+        return reply
+    assert reply.result is not None
+    project.job_url = reply.result["jobPath"]
+    return project.chunk()
+
+
+def refused(reply: Reply) -> str:
+    assert reply.exitCode == ExitCode.USER_ERROR, reply.stderr
+    assert reply.stderr.isprintable() or "\n    console" in reply.stderr
+    assert "\x1b" not in reply.stderr
+    assert len(reply.stderr.split("\n", maxsplit=1)[0]) < LONGEST_SENTENCE
+    return reply.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("fetch('ORIGIN/x')", id="a body that nobody reads"),
+        pytest.param("fetch('ORIGIN/x').then(r => { if (!r.ok) throw r.status })", id="only the status is read"),
+        pytest.param("fetch('ORIGIN/x').then(r => r.body.getReader().read())", id="only the start is read"),
+        pytest.param("fetch('ORIGIN/x').then(r => r.clone())", id="a clone that nobody reads"),
+        pytest.param("fetch('ORIGIN/x').then(async r => { await r.clone().text() })", id="only the clone is read"),
+        pytest.param("fetch('ORIGIN/x').then(r => r.body.cancel())", id="cancelled"),
+        pytest.param("fetch('ORIGIN/x', {method: 'HEAD'})", id="HEAD"),
+        pytest.param("fetch('ORIGIN/204').then(r => r.status)", id="204"),
+        pytest.param("fetch('ORIGIN/x', {mode: 'no-cors'})", id="opaque"),
+        pytest.param("fetch('ORIGIN/x', {method: 'POST', keepalive: true, mode: 'no-cors', body: 'e=1'})", id="beacon"),
+        pytest.param("fetch('ORIGIN/x', {method: 'POST', body: '{}'}).then(r => r.status)", id="POST"),
+        pytest.param(
+            "new Worker(URL.createObjectURL(new Blob([`fetch('ORIGIN/x').then(r => postMessage(r.status))`])))",
+            id="in a worker",
+        ),
+        pytest.param(
+            "const a = new AbortController(); fetch('ORIGIN/hang', {signal: a.signal}).catch(() => 0);"
+            "setTimeout(() => a.abort(), 50)",
+            id="aborted after a time of the page's own",
+        ),
+    ],
+)
+def test_requests_of_ordinary_pages(project: Project, code: str):
+    with origin() as address:
+        reply = render(project, script(code.replace("ORIGIN", address)), timeout=4.0)
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("setTimeout(() => location.hash = 'there', 90)", id="a fragment"),
+        pytest.param("setTimeout(() => { history.pushState(1, '', '?x'); history.back() }, 90)", id="history"),
+        pytest.param("if (!location.search) location.href = '?main'", id="going on while it loads"),
+        pytest.param(
+            "let e = document.body; for (let i = 0; i < 1500; i++) "
+            "{ const c = document.createElement('div'); e.append(c); e = c }",
+            id="1,500 levels deep",
+        ),
+        pytest.param("for (let i = 0; i < 2e4; i++) setTimeout(() => 0, 40)", id="20,000 timers in one frame"),
+        pytest.param("for (let i = 0; i < 500; i++) alert(i)", id="500 dialogs"),
+        pytest.param("for (let i = 0; i < 2e4; i++) console.warn('line ' + i)", id="20,000 lines"),
+        pytest.param("console.log('x'.repeat(4e7)); alert('y'.repeat(2e6))", id="a line of 40 MB"),
+        pytest.param("window.helios = {fps: {value: 'x'.repeat(3e7)}}", id="a declaration of 30 MB that is not used"),
+    ],
+)
+def test_what_an_odd_page_does(project: Project, code: str):
+    reply = render(project, script(code))
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        pytest.param("location.reload()", "frame 3: the page left its document", id="reload"),
+        pytest.param("history.back()", "it went through its history", id="back"),
+        pytest.param("location.href = '?next'", "a script changed its address", id="address"),
+        pytest.param(
+            "document.body.innerHTML = '<form><input name=a></form>'; document.forms[0].submit()",
+            "a form was submitted",
+            id="form",
+        ),
+        pytest.param(
+            "document.body.innerHTML = '<a href=?x>x</a>'; document.querySelector('a').click()",
+            "a link was clicked",
+            id="link",
+        ),
+        pytest.param(
+            "document.head.innerHTML = '<meta http-equiv=refresh content=0>'", 'http-equiv="refresh"', id="refresh"
+        ),
+    ],
+)
+def test_a_page_that_leaves_its_document_in_mid_film(project: Project, code: str, said: str):
+    message = refused(render(project, script(f"setTimeout(() => {{ {code} }}, 90)")))
+    assert "the page left its document for" in message
+    assert said in message
+
+
+def test_a_page_that_goes_on_for_ever_while_it_loads(project: Project):
+    code = "location.href = '?' + (Number(location.search.slice(1)) + 1)"
+    reply = render(project, script(f"addEventListener('load', () => setTimeout(() => {{ {code} }}))"))
+    assert "goes on to another page each time it has loaded" in refused(reply)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        pytest.param(
+            "window.helios = {fps: {get value() { for (;;); }}, duration: {value: 1}}", "get value", id="declaration"
+        ),
+        pytest.param("setTimeout(() => { for (;;); }, 50)", "a script does not return", id="timer"),
+        pytest.param(
+            "setTimeout(() => { (function next() { Promise.resolve().then(next) })() }, 50)",
+            "does not return",
+            id="microtasks",
+        ),
+        pytest.param(
+            "const w = new Worker(URL.createObjectURL(new Blob(['onmessage = () => { for (;;); }'])));"
+            "setTimeout(() => w.postMessage(1), 50)",
+            "a script in a worker",
+            id="worker",
+        ),
+    ],
+)
+def test_a_script_that_does_not_return(project: Project, code: str, said: str):
+    message = refused(render(project, script(code), timeout=1.0))
+    assert "was not ready after 1 s" in message
+    assert said in message
+    after = render(project, MOVING)
+    assert after.exitCode == ExitCode.DONE, after.stderr
+
+
+def test_a_declaration_that_is_no_number_of_frames(project: Project):
+    reply = render(project, script("document.documentElement.dataset.fps = '1e30000000'"))
+    assert "the page declares a frame rate of '1e30000000'" in refused(reply)
+
+
+HOSTILE = r"\x1b]0;title\x07\x1b[2J\nERROR helios_worker: forged\u202e"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(f'console.log("{HOSTILE}"); throw new Error("{HOSTILE}")', id="error"),
+        pytest.param(
+            f'throw new class extends Error {{ constructor() {{ super("a"); this.name = "{HOSTILE}" }} }}', id="name"
+        ),
+        pytest.param(f'Promise.reject("{HOSTILE}")', id="rejection"),
+        pytest.param(f'alert("{HOSTILE}"); throw 1', id="dialog"),
+        pytest.param(f'new Image().src = "{HOSTILE}.png"', id="file name"),
+        pytest.param(f'document.documentElement.dataset.fps = "{HOSTILE}"', id="declaration"),
+        pytest.param(f'location.href = "?{HOSTILE}" + Math.random()', id="address"),
+    ],
+)
+def test_nothing_of_a_page_reaches_a_terminal_as_more_than_text(project: Project, code: str):
+    reply = render(project, script(f"setTimeout(() => {{ {code} }}, 0)"))
+    everything = f"{reply.stderr}{reply.stdout}{orjson.dumps(reply.result or {}).decode()}"
+    assert "\x1b" not in everything
+    assert "\\u001b" not in everything
+    assert "\u202e" not in everything
+    assert not any(line.startswith("ERROR") for line in reply.stderr.split("\n"))
+
+
+def test_a_thousand_mistakes_are_counted_not_kept(project: Project):
+    body = script("for (let i = 0; i < 1000; i++) setTimeout(() => { throw new Error(i + 'x'.repeat(9000)) }, 0);")
+    assert "(and 999 more)" in refused(render(project, body))
+    reply = render(project, body, page_errors="warn")
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+    warnings = project.job.ours.warnings
+    assert len(warnings) < 60
+    assert warnings[-1].startswith("and 9")
+    assert len(orjson.dumps(warnings)) < 60_000
