@@ -23,6 +23,7 @@ from helios_worker.artifacts.snapshot import load_snapshot, take_snapshot
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.messages import plain
 from helios_worker.errors import UserError
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
@@ -162,7 +163,15 @@ async def make_plan(
         page_errors=request.composition.pageErrors,
         encoder=encoder_settings(request, *first_guess(request, await _page_text(store, snapshot)), Fraction(30)),
     )
-    composition = await open_composition(browsers.compositions, store, draft)
+    async with open_composition(browsers.compositions, store, draft) as composition:
+        return await plan_film(request, draft, composition, browsers, engine)
+
+
+async def plan_film(
+    request: RenderRequest, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool, engine: Engine
+) -> JobSpec:
+    """The plan of an open composition. draft: what is known of its film beforehand."""
+    snapshot, url = draft.snapshot, draft.url
     recorder = composition.record(passive=bool(snapshot))
     film, page, warnings = await open_film(request, draft, composition, browsers)
     if (

@@ -54,6 +54,7 @@ class Page:
             **self._watchdog.events,
             "Page.loadEventFired": self._on_loaded,
             "Page.javascriptDialogOpening": self._on_dialog,
+            "Page.windowOpen": self._on_window,
             "Runtime.bindingCalled": self._on_binding,
             "Inspector.targetCrashed": self._on_crashed,
             "Inspector.detached": self._on_gone,
@@ -190,6 +191,9 @@ class Page:
     def _on_dialog(self, params: Message) -> None:
         self.console.lines.append(plain(f"{params['type']}() was accepted automatically: {params['message']}"))
         self._session.post("Page.handleJavaScriptDialog", {"accept": True})
+
+    def _on_window(self, params: Message) -> None:
+        self.console.warnings.add("the page tried to open another window, which was refused: a film is one window")
 
     def _on_binding(self, params: Message) -> None:
         if params["name"] == JOIN:
