@@ -103,7 +103,7 @@ class BrowserPool:
             async with asyncio.timeout(START_SECONDS):
                 page = await Page.open(browser, settings)
                 if composition.recorder is not None:
-                    await composition.recorder.attach(page.session)
+                    await composition.recorder.attach(page)
                 return page
         except TimeoutError:
             browser.connection.close(SILENT)

@@ -172,13 +172,14 @@ async def plan_film(
 ) -> JobSpec:
     """The plan of an open composition. draft: what is known of its film beforehand."""
     snapshot, url = draft.snapshot, draft.url
-    recorder = composition.record(passive=bool(snapshot))
+    owner = plan_id(request, engine, snapshot or url)
+    recorder = composition.record(passive=bool(snapshot), owner=owner)
     film, page, warnings = await open_film(request, draft, composition, browsers)
     if (
         recorder.passive and recorder.foreign
     ):  # a page in a folder that uses other hosts: opened once more, to record them
         await page.close()
-        recorder = composition.record(passive=False)
+        recorder = composition.record(passive=False, owner=owner)
         film, page, warnings = await open_film(request, draft, composition, browsers)
     try:
         probe = SeekabilityProbe(film, composition, browsers, request.frameTimeout)

@@ -38,12 +38,13 @@ class OpenComposition:
         """Notes what kept a file from the page that its composition has."""
         self._faults.append(fault)
 
-    def record(self, *, passive: bool) -> Recorder:
+    def record(self, *, passive: bool, owner: str = "") -> Recorder:
         """Records what the network answers the pages that are opened from now on.
 
         passive: only notes which requests go to hosts other than the composition's own.
+        owner: names the plan, which the recording belongs to.
         """
-        self.recorder = Recorder(self._store, self._blobs, self.note_fault, passive=passive)
+        self.recorder = Recorder(self._store, self._blobs, self.note_fault, passive=passive, owner=owner)
         return self.recorder
 
     async def replay(self, digest: str) -> None:
@@ -54,6 +55,13 @@ class OpenComposition:
         """
         recording = await asyncio.to_thread(load_recording, self._store, digest)
         self.recorder = Recorder(self._store, self._blobs, self.note_fault, recording)
+
+    async def close(self) -> None:
+        """Its files are served no more, and its recorder lets go of what is under way."""
+        if self.mount is not None:
+            self.mount.end()
+        if self.recorder is not None:
+            await self.recorder.close()
 
     @contextmanager
     def blaming(self) -> Iterator[None]:
@@ -110,8 +118,7 @@ class Compositions:
                 await composition.replay(recording)
             yield composition
         finally:
-            if composition.mount is not None:
-                composition.mount.end()
+            await composition.close()
 
 
 def locator(store: ArtifactStore, snapshot: Snapshot, blobs: Blobs) -> Locate:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -80,6 +80,15 @@ class Session:
         if self.crashed is not None:
             raise BrowserGone(f"frame {self._playhead.frame}: {self.crashed}")
         return await self.connection.send(method, params, self._number)
+
+    async def command_with_body(self, method: str, params: Message, body: Iterable[bytes]) -> Message:
+        """As `command`, with a parameter `body` that may be too large to hold. body: pieces of its base64.
+
+        Raises:
+            BrowserGone: the browser or the page's process ended.
+            CommandRefused: the browser answered with an error.
+        """
+        return await self.connection.post(method, params, self._number, body=body)
 
     def post(self, method: str, params: Message | None = None) -> None:
         """Sends a command whose result nobody waits for."""

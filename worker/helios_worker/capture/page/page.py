@@ -101,6 +101,11 @@ class Page:
         self.console.raise_errors(self._playhead)
 
     @property
+    def network(self) -> Network:
+        """The page's requests."""
+        return self._network
+
+    @property
     def session(self) -> Session:
         """The page's session, for recorders of its network."""
         return self._session
