@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from helios_worker.capture.page.settings import PageSettings
 
 SETTINGS = PageSettings(64, 64, Fraction(30), page_errors="warn")
 WEB = "%WEB%"
+ANSWER_SECONDS = 5.0
 
 # What is left, and how it is looked for. Each is the body of an async function; `left` holds what the first one returned.
 TRACES = {
@@ -37,18 +37,7 @@ TRACES = {
         "return /b=1/.test(document.cookie)",
     ),
     "a cookie store": ("await cookieStore.set('c', '1')", "return !!(await cookieStore.get('c'))"),
-    "too many cookies": (
-        "for (let i = 0; i < 170; i++)"
-        " document.cookie = `x${i}=${'x'.repeat(4000)}; domain=composition.localhost; path=/; max-age=9999`",
-        "return document.cookie.length > 100",
-    ),
     "a visit": ("localStorage.visits = 1", "return 'visits' in localStorage"),
-    "all of local storage": (
-        "let n = 1 << 20; for (let i = 0; n > 1000; i++)"
-        " { try { localStorage[`f${i}`] = 'x'.repeat(n) } catch { n >>= 1 } }",
-        "localStorage.z = 'x'.repeat(1 << 20); const all = JSON.stringify(localStorage).length; delete localStorage.z;"
-        " return all > (1 << 20) + 1000",
-    ),
     "session storage": ("sessionStorage.s = 1", "return 's' in sessionStorage"),
     "a database": (
         "await new Promise((r, e) => { const o = indexedDB.open('d'); o.onsuccess = r; o.onerror = e })",
@@ -139,6 +128,18 @@ TRACES = {
         "await fetch('%WEB%/checked', {headers: {'X-A': '1'}}); return 1",
         "await fetch('%WEB%/checked', {headers: {'X-A': '1'}}); return false",
     ),
+    # The last two are in the way of much that comes after.
+    "all of local storage": (
+        "let n = 1 << 20; for (let i = 0; n > 1000; i++)"
+        " { try { localStorage[`f${i}`] = 'x'.repeat(n) } catch { n >>= 1 } }",
+        "localStorage.z = 'x'.repeat(1 << 20); const all = JSON.stringify(localStorage).length; delete localStorage.z;"
+        " return all > (1 << 20) + 1000",
+    ),
+    "too many cookies": (
+        "for (let i = 0; i < 170; i++)"
+        " document.cookie = `x${i}=${'x'.repeat(4000)}; domain=composition.localhost; path=/; max-age=9999`",
+        "return document.cookie.length > 100",
+    ),
 }
 
 # What goes on outside of its page, or after it, or asks the user.
@@ -191,7 +192,7 @@ READS = {
     "by a path upwards": "return text('/..%2f..%2f..%2fstore/blobs/SECRET')",
     "by its hash": "return text('/blobs/SECRET')",
     "by an old request": "return new Promise(r => { const x = new XMLHttpRequest(); x.open('GET', 'http://HOST/secret.json');"
-    " x.onload = () => r(x.responseText); x.onerror = () => r(''); x.send() })",
+    " x.onload = () => r(x.status < 400 ? x.responseText : ''); x.onerror = () => r(''); x.send() })",
     "by a frame": "const f = document.createElement('iframe'); f.src = 'http://HOST/index.html'; document.body.append(f);"
     "await new Promise(r => { f.onload = r }); try { return f.contentDocument.body.textContent } catch { return '' }",
     "by a frame that answers": "const f = document.createElement('iframe'); f.src = 'http://HOST/index.html';"
@@ -212,21 +213,19 @@ READS = {
 }
 
 COMMON = """
-const later = async () => { for (let n = 0; n < 12; n++) await fetch('shared.js') };
+const later = async () => { for (let n = 0; n < 12; n++) await (await fetch('shared.js')).text() };
 const text = async (...asked) => { try { const a = await fetch(...asked); return a.ok ? await a.text() : '' } catch { return '' } };
 const click = a => { const link = Object.assign(document.createElement('a'), a); document.body.append(link); link.click() };
 """
 SHARED = "let n = 0; onconnect = e => { n++; e.ports[0].postMessage(n) }"
 
 
-def program(bodies: dict[str, str]) -> str:
-    """An expression that runs the bodies one after the other; its value: what each returned, by name."""
-    runs = "".join(
-        f"try {{ all[{json.dumps(name)}] = await (async left => {{ {body} }})(lefts[{json.dumps(name)}]) ?? false }}"
-        f" catch (e) {{ all[{json.dumps(name)}] = `threw ${{e}}` }}\n"
-        for name, body in bodies.items()
+def program(body: str) -> str:
+    """A function of what was left there; its value is what the body returns, or what it threw."""
+    return (
+        f"(async left => {{ {COMMON} try {{ return (await (async () => {{ {body} }})()) ?? false }}"
+        " catch (e) { return `threw ${e}` } })"
     )
-    return f"(async lefts => {{ {COMMON} const all = {{}}; {runs} return all }})"
 
 
 class Web:
@@ -320,8 +319,14 @@ class Films:
         return self.browsers.compositions.open(self.store, snapshot=film.digest, entry=film.entry)
 
     async def run(self, page: Page, bodies: dict[str, str], lefts: dict[str, Any] | None = None) -> dict[str, Any]:
-        script = program(bodies).replace(WEB, self.web.url).replace("TURN", json.dumps(self.web.turn))
-        found: dict[str, Any] = await page.session.evaluate(f"{script}({json.dumps(lefts or {})})")
+        found: dict[str, Any] = {}
+        for name, body in bodies.items():
+            script = program(body).replace(WEB, self.web.url).replace("TURN", json.dumps(self.web.turn))
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    found[name] = await page.session.evaluate(f"{script}({json.dumps((lefts or {}).get(name))})")
+            except TimeoutError:
+                found[name] = "threw nothing, and never came to an end"
         return found
 
     async def look(self, film: Snapshot, left: dict[str, Any], turn: str) -> dict[str, Any]:
@@ -335,30 +340,29 @@ async def everything(films: Films) -> Seen:
     seen = Seen()
     leaves = {name: leave for name, (leave, _) in TRACES.items()}
     finds = {name: find for name, (_, find) in TRACES.items()}
-    async with films.open(films.mine) as composition:
-        async with films.browsers.page(0, composition, SETTINGS) as page:
-            seen.left = await films.run(page, leaves)
-            films.web.turn = "beside"
-            async with films.browsers.page(0, composition, SETTINGS) as beside:
-                seen.found["beside it"] = await films.run(beside, finds, seen.left)
+    async with films.open(films.mine) as composition, films.browsers.page(0, composition, SETTINGS) as page:
+        seen.left = await films.run(page, leaves)
+        films.web.turn = "beside"
+        async with films.browsers.page(0, composition, SETTINGS) as beside:
+            seen.found["beside it"] = await films.run(beside, finds, seen.left)
     seen.found["after it"] = await films.look(films.mine, seen.left, "after")
     seen.found["of another film"] = await films.look(films.other, seen.left, "other")
     seen.preflights = films.web.hits["OPTIONS /checked"]
 
     async with films.open(films.mine) as composition, films.browsers.page(0, composition, SETTINGS) as page:
         seen.tried = await films.run(page, OUTSIDE)
-        await page.show(0)
         seen.hits = films.web.hits.copy()
         targets = await (await films.browsers.browser(0)).connection.send("Target.getTargets")
         seen.targets = [target["url"] for target in targets["targetInfos"]]
-    seen.files = [str(path) for path in films.folder.parent.rglob("*evil*")] + [n for n in os.listdir() if "evil" in n]
+    seen.files = [str(path) for path in films.folder.parent.rglob("*evil*")]
 
     secret = films.other.files["secret.json"]
     async with films.open(films.other) as other, films.browsers.page(1, other, SETTINGS):
         host = other.address.split("/")[2]
         port = str(films.browsers._sites[1].port)
         reads = {
-            name: body.replace("HOST", host).replace("PORT", port).replace("SECRET", secret) for name, body in READS.items()
+            name: body.replace("HOST", host).replace("PORT", port).replace("SECRET", secret)
+            for name, body in READS.items()
         }
         async with films.open(films.mine) as composition, films.browsers.page(0, composition, SETTINGS) as page:
             seen.read["open beside it"] = await films.run(page, reads)
