@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from bench.renderers.films import VISUALS, Film
 from bench.renderers.ssim import ssim
 from helios_worker.capture import Browser, Page, PageSettings
-from helios_worker.capture.content.site import Site
+from helios_worker.capture.content.site import Mount, Site
 from helios_worker.capture.devtools.process import launch
 from helios_worker.encode.video.picture import PictureDecoder
 from helios_worker.encode.video.settings import EncoderSettings
@@ -46,11 +46,12 @@ async def capture(film: Film, picture: str, quality: int) -> list[bytes]:
         async def locate(path: str) -> Path | None:
             return root / path
 
-        base = site.mount("front", locate)
+        mount = Mount("front", locate)
+        site.show(mount)
         browser = await Browser.connect(launch(site_port=site.port))
         settings = PageSettings(film.width, film.height, Fraction(film.fps), picture=picture, quality=quality)  # type: ignore[arg-type]
         page = await Page.open(browser, settings)
-        await page.load(base + "index.html")
+        await page.load(mount.address + "index.html")
         pictures = []
         for number in range(FRAMES):
             await page.show(number)

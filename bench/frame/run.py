@@ -28,7 +28,7 @@ from helios_crds.request import ChunkingRequest, CompositionRequest, RenderReque
 from helios_crds.wire import Payload, Stage
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture import Browser, Page, PageSettings
-from helios_worker.capture.content.site import Site
+from helios_worker.capture.content.site import Mount, Site
 from helios_worker.capture.devtools.process import launch
 from helios_worker.encode.video.picture import PictureDecoder
 from helios_worker.encode.video.settings import EncoderSettings, default_unit_frames
@@ -70,10 +70,11 @@ async def capture_alone(film: Film, folder: Path) -> tuple[list[bytes], dict[str
     async def locate(path: str) -> Path | None:
         return root / path
 
-    base = site.mount("frame", locate)
+    mount = Mount("frame", locate)
+    site.show(mount)
     browser = await Browser.connect(launch(site_port=site.port))
     page = await Page.open(browser, PageSettings(film.width, film.height, Fraction(film.fps), quality=95))
-    await page.load(base + "index.html")
+    await page.load(mount.address + "index.html")
     await page.show(0)
     pictures = [await page.capture()]
     before = spent()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helios_worker.capture.content.site import Site
+from helios_worker.capture.content.site import Mount, Site
 from helios_worker.errors import HeliosError
 
 HOST = "film.composition.localhost"
@@ -26,7 +26,9 @@ class Served:
         self._thread.start()
         self._site = Site()
         self._do(self._site.start())
-        assert self._site.mount("film", self._locate, self.faults.append) == f"http://{HOST}/"
+        self.mount = Mount("film", self._locate, self.faults.append)
+        assert self.mount.address == f"http://{HOST}/"
+        self._site.show(self.mount)
 
     async def _locate(self, path: str) -> Path | None:
         if path == "broken.png":
@@ -123,12 +125,32 @@ def test_what_is_no_part_is_the_whole(ask, asked):
         ("/%2e%2e/secret.txt", HOST),
         ("/index.html", "other.composition.localhost"),
         ("/index.html", "example.com"),
+        ("/index.html", "127.0.0.1"),
+        ("/index.html", "localhost"),
+        ("/index.html", f"{HOST}:80"),
+        ("/index.html", f"{HOST}."),
+        ("/index.html", f"x.{HOST}"),
+        ("/index.html", "film"),
+        ("/index.html", ""),
     ],
 )
 def test_nothing_else_is_served(ask, path, host):
     response, found = ask(path, host=host)
     assert response.status == 404
     assert b"the composition has no file" in found
+
+
+def test_a_composition_that_was_closed_is_served_no_more(ask, served):
+    assert ask("/index.html")[0].status == 200
+    served.mount.end()
+    assert ask("/index.html")[0].status == 404, "over a connection that is open since before"
+
+
+def test_a_browser_is_served_what_it_shows_and_nothing_that_it_showed(ask, served):
+    other = Mount("other", served._locate)
+    served._site.show(other)
+    assert ask("/index.html")[0].status == 404
+    assert ask("/index.html", host=other.host)[0].status == 200
 
 
 def test_a_file_that_cannot_be_had_is_not_the_pages_mistake(ask, served):

@@ -26,7 +26,7 @@ class Blobs:
     """
 
     def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
+        self.scratch = scratch
         self._proven: dict[Path, tuple[int, int, int]] = {}
 
     async def file(self, store: ArtifactStore, digest: str, name: str) -> Path:
@@ -44,8 +44,8 @@ class Blobs:
 
         Call it only when no copy is in use. Otherwise a warm worker would fill its folder with past compositions.
         """
-        copies = list(self._scratch.glob(f"{BLOBS}_*"))
-        if sum(copy.stat().st_size for copy in copies) > free_bytes(self._scratch):
+        copies = list(self.scratch.glob(f"{BLOBS}_*"))
+        if sum(copy.stat().st_size for copy in copies) > free_bytes(self.scratch):
             for copy in copies:
                 copy.unlink()
                 self._proven.pop(copy, None)
@@ -53,7 +53,7 @@ class Blobs:
     def _file(self, store: ArtifactStore, digest: str, name: str) -> Path:
         key, damage = blob_key(digest), ""
         for _ in range(2):  # a copy may be bad where the object is not
-            file = store.file(key, self._scratch)
+            file = store.file(key, self.scratch)
             if file is None:
                 break
             try:

@@ -2,21 +2,25 @@
 
 A recording is a small JSON object, `recordings/<digest>.json`, that names the answer to each request the plan
 saw; the bodies are under `blobs/`. A frame that the plan did not visit may make a request that the recording does not
-hold. Its answer is stored beside the recording, created only if absent, so that the first answer holds for all.
+hold. Its answer is stored beside the recording, created only if absent, so that the first answer holds for all
+chunks of that plan.
 """
 
 import hashlib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from helios_worker.artifacts.blobs import blob_key
+from helios_worker.artifacts.blobs import BLOBS, blob_key
 from helios_worker.artifacts.digests import NoneOrSha256, json_digest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import CorruptArtifact
 
 FOLDER = "recordings/"
+LONGEST_NAME = 1_000
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -32,10 +36,15 @@ class RecordedResponse(BaseModel):
 
 
 class Recording(BaseModel):
-    """All recorded responses. answers: by request, as `request_name` gives it."""
+    """All recorded responses.
+
+    owner: the plan that recorded them, so that no other adds to what later frames are answered.
+    answers: by request, as `request_name` gives it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    owner: str
     answers: dict[str, RecordedResponse]
 
     @property
@@ -49,28 +58,34 @@ class Recording(BaseModel):
         return f"{FOLDER}{self.digest}.json"
 
 
-def request_name(method: str, url: str) -> str:
-    """The name of a request.
+def request_name(method: str, url: str, told: Mapping[str, str] | None = None) -> str:
+    """The name of a request: what is asked, and the headers by which a server may tell it from another.
 
     >>> request_name("GET", "https://cdn.example/a.js")
     'https://cdn.example/a.js'
+    >>> request_name("HEAD", "https://cdn.example/a", {"authorization": "Bearer 1", "accept": "*/*"})
+    'HEAD https://cdn.example/a accept: */* | authorization: Bearer 1'
+
+    A long one ends in its SHA-256, and still names only itself.
     """
-    return url if method == "GET" else f"{method} {url}"
+    headers = " | ".join(f"{name}: {value}" for name, value in sorted((told or {}).items()))
+    name = " ".join(part for part in ("" if method == "GET" else method, url, headers) if part)
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[:LONGEST_NAME]} {hashlib.sha256(name.encode()).hexdigest()}"
 
 
-def store_body(store: ArtifactStore, body: bytes) -> str:
-    """Stores the bytes of an answer; returns their SHA-256."""
-    if not body:
+def store_body(store: ArtifactStore, file: Path, digest: str) -> str:
+    """Stores the bytes of an answer from a file; returns their SHA-256, "" for none."""
+    if not file.stat().st_size:
         return ""
-    digest = hashlib.sha256(body).hexdigest()
-    if store.size(blob_key(digest)) != len(body):
-        store.put(blob_key(digest), body)
+    store.put_content(BLOBS, file, digest=digest)
     return digest
 
 
-def store_recording(store: ArtifactStore, answers: dict[str, RecordedResponse]) -> Recording:
-    """Stores the answers as a recording."""
-    recording = Recording(answers=dict(sorted(answers.items())))
+def store_recording(store: ArtifactStore, answers: dict[str, RecordedResponse], owner: str) -> Recording:
+    """Stores the answers that a plan got as its recording."""
+    recording = Recording(owner=owner, answers=dict(sorted(answers.items())))
     store.put(recording.key, orjson.dumps(recording.model_dump(mode="json")))
     return recording
 

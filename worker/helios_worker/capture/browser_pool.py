@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from helios_worker.capture.content.composition import Compositions, OpenComposition
+from helios_worker.capture.content.site import Site
 from helios_worker.capture.devtools.cdp import BrowserGone
 from helios_worker.capture.devtools.process import START_SECONDS, Browser, Launch, launch
 from helios_worker.capture.devtools.session import SILENT
@@ -21,13 +22,15 @@ class BrowserPool:
 
     lanes: how many a chunk may use at once.
     scratch: folder for temporary files of the browsers and of whoever uses them.
-    compositions: opens what the browsers show; a browser is started with the port that serves it.
+    compositions: opens what the browsers show. Each browser is started with the port of a site of its own, which serves
+    what it shows and nothing else.
     """
 
     def __init__(self, scratch: Path, lanes: int) -> None:
         self.lanes = lanes
         self.scratch = scratch
         self.compositions = Compositions(scratch)
+        self._sites: defaultdict[int, Site] = defaultdict(Site)
         self._launches: dict[int, Launch] = {}
         self._browsers: dict[int, Browser] = {}
         self._starting: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -38,24 +41,24 @@ class BrowserPool:
             # With one lane a second raster thread uses what the other processors have left.
             raster_threads = 2 if self.lanes == 1 else 1
             self._launches[lane] = launch(
-                site_port=self.compositions.port, raster_threads=raster_threads, scratch=self.scratch
+                site_port=self._sites[lane].port, raster_threads=raster_threads, scratch=self.scratch
             )
 
     async def start(self) -> None:
-        """Waits for the first browser and serves compositions, so that the first stage finds both warm."""
-        self.launch(0)
-        await self.compositions.start()
+        """Waits for the first browser, so that the first stage finds it warm."""
         await self.browser(0)
 
     async def stop(self) -> None:
-        """Ends the browsers, and no longer serves compositions."""
+        """Ends the browsers and their sites."""
         for lane in tuple(self._launches):
             with suppress(HeliosError):  # one that never came up has ended already
                 await self.browser(lane)
         for browser in self._browsers.values():
             browser.stop()
         self._browsers.clear()
-        await self.compositions.stop()
+        for site in self._sites.values():
+            await site.stop()
+        self._sites.clear()
 
     def kill(self) -> None:
         """Kills all browsers, from any thread. Whoever waits for one of them gets BrowserGone."""
@@ -92,12 +95,15 @@ class BrowserPool:
             return await self._blank(lane, settings, composition)
 
     async def _blank(self, lane: int, settings: PageSettings, composition: OpenComposition) -> Page:
-        browser = await self.browser(lane)
+        browser, site = await self.browser(lane), self._sites[lane]
+        await site.start()
+        if composition.mount is not None:
+            site.show(composition.mount)
         try:
             async with asyncio.timeout(START_SECONDS):
                 page = await Page.open(browser, settings)
                 if composition.recorder is not None:
-                    await composition.recorder.attach(page.session)
+                    await composition.recorder.attach(page)
                 return page
         except TimeoutError:
             browser.connection.close(SILENT)

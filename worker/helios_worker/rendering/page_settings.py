@@ -1,5 +1,7 @@
 """How a job's page is opened: from the film in job.json to what the capture room asks for."""
 
+from contextlib import AbstractAsyncContextManager
+
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.content.composition import Compositions, OpenComposition
 from helios_worker.capture.page.settings import PageSettings
@@ -21,12 +23,12 @@ def page_settings(film: FilmSpec, frame_timeout: float) -> PageSettings:
     )
 
 
-async def open_composition(compositions: Compositions, store: ArtifactStore, film: FilmSpec) -> OpenComposition:
-    """A film's composition, with what the network answers it as recorded.
+def open_composition(
+    compositions: Compositions, store: ArtifactStore, film: FilmSpec
+) -> AbstractAsyncContextManager[OpenComposition]:
+    """A film's composition, open until the end of the block, with what the network answers it as recorded.
 
     Raises:
         CorruptArtifact: part of it is missing from the store or has been altered.
     """
-    return await compositions.open(
-        store, snapshot=film.snapshot, entry=film.entry, url=film.url, recording=film.recording
-    )
+    return compositions.open(store, snapshot=film.snapshot, entry=film.entry, url=film.url, recording=film.recording)

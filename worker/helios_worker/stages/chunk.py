@@ -18,6 +18,7 @@ import orjson
 
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.faults import PageError
 from helios_worker.encode.film.concat import concatenate
 from helios_worker.encode.proof.segment import inspect_segment
@@ -101,21 +102,8 @@ async def render_segment(
 ) -> list[Run]:
     """Captures and encodes a chunk's frames into one video file, and decodes every frame once as proof."""
     film = job.ours.film
-    composition = await open_composition(browsers.compositions, store, film)
-    settings = page_settings(film, job.ours.frameTimeout)
-    lanes = [
-        Lane(number, film, browsers, composition, settings) for number in range(min(browsers.lanes, chunk.frameCount))
-    ]
-    whole = range(chunk.startFrame, chunk.end)
-    queue = WorkStealingQueue(whole, lanes=len(lanes), unit=film.encoder.unit_frames, stealing=not film.stateful)
-    encoder = ChunkEncoder(film.encoder, whole, segment.parent, slots=len(lanes), on_frames=on_frames)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(encoder.run())
-            captures = [group.create_task(lane.capture(queue, encoder.put)) for lane in lanes]
-    except BaseExceptionGroup as errors:
-        raise first_cause(errors) from None
-    runs = sorted((run for task in captures for run in task.result()), key=lambda run: run.first)
+    async with open_composition(browsers.compositions, store, film) as composition:
+        encoder, runs = await capture_chunk(job, chunk, composition, browsers, segment.parent, on_frames)
     for before, after in pairwise(runs):
         if before.following != after.picture:
             raise SeamMismatch(after.first)
@@ -127,6 +115,27 @@ async def render_segment(
         expected=[unit.frames for unit in encoder.units],
     )
     return runs
+
+
+async def capture_chunk(
+    job: JobSpec, chunk: Chunk, composition: OpenComposition, browsers: BrowserPool, folder: Path, on_frames: OnFrames
+) -> tuple[ChunkEncoder, list[Run]]:
+    """Captures a chunk's frames in its lanes, and encodes them into files of `folder`, one for each unit."""
+    film = job.ours.film
+    settings = page_settings(film, job.ours.frameTimeout)
+    lanes = [
+        Lane(number, film, browsers, composition, settings) for number in range(min(browsers.lanes, chunk.frameCount))
+    ]
+    whole = range(chunk.startFrame, chunk.end)
+    queue = WorkStealingQueue(whole, lanes=len(lanes), unit=film.encoder.unit_frames, stealing=not film.stateful)
+    encoder = ChunkEncoder(film.encoder, whole, folder, slots=len(lanes), on_frames=on_frames)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(encoder.run())
+            captures = [group.create_task(lane.capture(queue, encoder.put)) for lane in lanes]
+    except BaseExceptionGroup as errors:
+        raise first_cause(errors) from None
+    return encoder, sorted((run for task in captures for run in task.result()), key=lambda run: run.first)
 
 
 def first_cause(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -23,6 +23,7 @@ from helios_worker.artifacts.snapshot import Snapshot, load_snapshot, take_snaps
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.messages import BoundedLines, plain
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
@@ -163,14 +164,23 @@ async def make_plan(
         page_errors=request.composition.pageErrors,
         encoder=encoder_settings(request, *first_guess(request, await _page_text(store, snapshot)), Fraction(30)),
     )
-    composition = await open_composition(browsers.compositions, store, draft)
-    recorder = composition.record(passive=bool(snapshot))
+    async with open_composition(browsers.compositions, store, draft) as composition:
+        return await plan_film(request, draft, composition, browsers, engine)
+
+
+async def plan_film(
+    request: RenderRequest, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool, engine: Engine
+) -> JobSpec:
+    """The plan of an open composition. draft: what is known of its film beforehand."""
+    snapshot, url = draft.snapshot, draft.url
+    owner = plan_id(request, engine, snapshot or url)
+    recorder = composition.record(passive=bool(snapshot), owner=owner)
     film, page, warnings = await open_film(request, draft, composition, browsers)
     if (
         recorder.passive and recorder.foreign
     ):  # a page in a folder that uses other hosts: opened once more, to record them
         await page.close()
-        recorder = composition.record(passive=False)
+        recorder = composition.record(passive=False, owner=owner)
         film, page, warnings = await open_film(request, draft, composition, browsers)
     try:
         probe = SeekabilityProbe(film, composition, browsers, request.frameTimeout)

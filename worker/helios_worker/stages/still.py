@@ -26,8 +26,10 @@ async def stills(
     if outside:
         raise UserError(f"there is no frame {outside[0]}", remedy=f"the film has frames 0 to {film.frames - 1}")
     settings = replace(page_settings(film, job.ours.frameTimeout), picture="png")
-    composition = await open_composition(browsers.compositions, store, film)
-    async with browsers.page(0, composition, settings) as page:
+    async with (
+        open_composition(browsers.compositions, store, film) as composition,
+        browsers.page(0, composition, settings) as page,
+    ):
         for frame in wanted:
             for stop in seek_path(frame, at=page.frame, stateful=film.stateful):
                 await page.show(stop)

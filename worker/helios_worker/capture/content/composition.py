@@ -5,8 +5,8 @@ from its pages, and who records or replays the network for them.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from helios_worker.artifacts.blobs import Blobs
@@ -14,7 +14,7 @@ from helios_worker.artifacts.recording import load_recording
 from helios_worker.artifacts.snapshot import Snapshot, load_snapshot
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.content.recorder import Recorder
-from helios_worker.capture.content.site import Locate, Site, path_in_url
+from helios_worker.capture.content.site import Locate, Mount, path_in_url
 from helios_worker.errors import HeliosError
 
 
@@ -22,11 +22,13 @@ class OpenComposition:
     """A film's page as the browsers of this machine reach it.
 
     address: URL of the page.
+    mount: where its files are served from; None for a page on the network.
     recorder: records or replays the network for the pages that are opened from now on; None leaves them the network.
     """
 
     def __init__(self, address: str, store: ArtifactStore, blobs: Blobs) -> None:
         self.address = address
+        self.mount: Mount | None = None
         self.recorder: Recorder | None = None
         self._store = store
         self._blobs = blobs
@@ -36,12 +38,13 @@ class OpenComposition:
         """Notes what kept a file from the page that its composition has."""
         self._faults.append(fault)
 
-    def record(self, *, passive: bool) -> Recorder:
+    def record(self, *, passive: bool, owner: str = "") -> Recorder:
         """Records what the network answers the pages that are opened from now on.
 
         passive: only notes which requests go to hosts other than the composition's own.
+        owner: names the plan, which the recording belongs to.
         """
-        self.recorder = Recorder(self._store, self._blobs, self.note_fault, passive=passive)
+        self.recorder = Recorder(self._store, self._blobs, self.note_fault, passive=passive, owner=owner)
         return self.recorder
 
     async def replay(self, digest: str) -> None:
@@ -52,6 +55,13 @@ class OpenComposition:
         """
         recording = await asyncio.to_thread(load_recording, self._store, digest)
         self.recorder = Recorder(self._store, self._blobs, self.note_fault, recording)
+
+    async def close(self) -> None:
+        """Its files are served no more, and its recorder lets go of what is under way."""
+        if self.mount is not None:
+            self.mount.end()
+        if self.recorder is not None:
+            await self.recorder.close()
 
     @contextmanager
     def blaming(self) -> Iterator[None]:
@@ -70,36 +80,23 @@ class OpenComposition:
 
 
 class Compositions:
-    """Opens compositions, and keeps warm what all of them need: the site that serves files, and local copies of blobs.
+    """Opens compositions, and keeps what all of them need: local copies of blobs.
 
     scratch: folder for files fetched from a remote store.
     """
 
     def __init__(self, scratch: Path) -> None:
-        self._site = Site()
         self._blobs = Blobs(scratch)
-
-    @property
-    def port(self) -> int:
-        """Where on this machine the compositions' hosts are served; bound before the site starts."""
-        return self._site.port
-
-    async def start(self) -> None:
-        """Serves files; doing it again changes nothing."""
-        await self._site.start()
-
-    async def stop(self) -> None:
-        """Ends the site."""
-        await self._site.stop()
 
     def make_room(self) -> None:
         """Between two stages: copies of past compositions must not fill the folder of a worker that stays."""
         self._blobs.make_room()
 
+    @asynccontextmanager
     async def open(
         self, store: ArtifactStore, *, snapshot: str = "", entry: str = "", url: str = "", recording: str = ""
-    ) -> OpenComposition:
-        """A composition from a store, or a page on the network.
+    ) -> AsyncIterator[OpenComposition]:
+        """A composition from a store, or a page on the network. Its files are served until the end of the block.
 
         snapshot, entry: digest of the files, and the page among them; "" where the page is on the network.
         url: of a page on the network.
@@ -111,14 +108,17 @@ class Compositions:
         if not snapshot:
             composition = OpenComposition(url, store, self._blobs)
         else:
-            await self._site.start()
             files = await asyncio.to_thread(load_snapshot, store, snapshot)
-            name = snapshot[:20]
-            composition = OpenComposition(self._site.address(name) + path_in_url(entry), store, self._blobs)
-            self._site.mount(name, locator(store, files, self._blobs), composition.note_fault)
-        if recording:
-            await composition.replay(recording)
-        return composition
+            # The first 20 digits are what pages see, in every chunk and run; they decide nothing (see `site`).
+            composition = OpenComposition("", store, self._blobs)
+            composition.mount = Mount(snapshot[:20], locator(store, files, self._blobs), composition.note_fault)
+            composition.address = composition.mount.address + path_in_url(entry)
+        try:
+            if recording:
+                await composition.replay(recording)
+            yield composition
+        finally:
+            await composition.close()
 
 
 def locator(store: ArtifactStore, snapshot: Snapshot, blobs: Blobs) -> Locate:

@@ -1,15 +1,18 @@
 """Records the network's responses to a page while it is planned, and replays them while it is rendered.
 
 The browser still makes every request itself, so origin, redirects, CORS and workers are as on the live page. DevTools'
-Fetch domain holds each request until its response has been looked up.
+Fetch domain holds each request until its response has been looked up. Bodies pass through in pieces, from the network
+to a file and from a file to the browser, so that their size is no matter of this worker's memory.
 """
 
 import asyncio
-import base64
+import hashlib
 import re
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Protocol
 
 from helios_crds.numbers import whole_number
 from helios_worker.artifacts.blobs import Blobs
@@ -19,13 +22,14 @@ from helios_worker.artifacts.recording import (
     drop_late_answer,
     keep_late_answer,
     late_answer,
-    request_name,
     store_body,
     store_recording,
 )
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.content.paused import PausedRequest
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.devtools.session import Session
+from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import is_foreign
 from helios_worker.errors import CorruptBlob, HeliosError
 
@@ -33,6 +37,13 @@ METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAMS = ("text/event-stream", "multipart/x-mixed-replace")
 # The browser closes its pipe on a message of 100 MB, which holds 75 MB in base64.
 MAX_BODY = 64 << 20
+MAX_BYTES = 1 << 30
+MAX_ANSWERS = 5_000
+MAX_HEADERS = 64 << 10
+# Requests that are named in warnings.
+MAX_NOTED = 1_000
+URL_QUOTED = 120
+BODIES_AT_ONCE = 16
 # Headers by which a page or its browser behaves differently, without those that always differ (dates, cookies, ages).
 KEPT_HEADERS = re.compile(
     r"content-(?:type|language|disposition|security-policy)|location|refresh|link|access-control-.*|cross-origin-.*"
@@ -40,15 +51,73 @@ KEPT_HEADERS = re.compile(
     r"|permissions-policy|document-policy",
     re.IGNORECASE,
 )
-_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
+
+
+@dataclass
+class Amount:
+    """How much a recorder has kept. answers: their number. size: bytes of their bodies."""
+
+    answers: int = 0
+    size: int = 0
+
+    def add(self, *, answers: int = 0, size: int = 0) -> None:
+        """Counts more of it.
+
+        Raises:
+            PageError: it is more than the network may contribute to one film.
+        """
+        self.answers += answers
+        self.size += size
+        if self.answers > MAX_ANSWERS or self.size > MAX_BYTES:
+            raise PageError(
+                f"the page took more than {MAX_ANSWERS} answers or {MAX_BYTES >> 20} MiB from the network",
+                remedy="put what it needs into files beside the page",
+            )
+
+
+class Complaints(Protocol):
+    """Where a page's errors are noted."""
+
+    def complain(self, text: str) -> None:
+        """Notes an error of the page."""
+        ...
+
+
+class Cookies(Protocol):
+    """What a page was given by the network."""
+
+    @property
+    def given_cookies(self) -> frozenset[str]:
+        """Names of the cookies that answers set."""
+        ...
+
+
+class RecordedPage(Protocol):
+    """What a recorder needs of a page."""
+
+    @property
+    def session(self) -> Session:
+        """The page's session."""
+        ...
+
+    @property
+    def console(self) -> Complaints:
+        """The page's errors."""
+        ...
+
+    @property
+    def network(self) -> Cookies:
+        """What the page was given."""
+        ...
 
 
 class Recorder:
     """Records or replays the network for the pages of one composition.
 
-    on_fault: called with what kept a recorded answer from a page.
-    live: requests that went to the network and whose answers cannot be kept.
-    foreign: requests to other hosts, as a passive recorder saw them.
+    on_fault: called with what kept an answer from a page.
+    owner: names the plan that records. Two plans never share what their later frames are answered.
+    live: requests that went to the network and whose answers cannot be kept; the first ones.
+    foreign: requests to other hosts, as a passive recorder saw them; the first ones.
     passive: whether the recorder only listens.
     """
 
@@ -60,27 +129,34 @@ class Recorder:
         recording: Recording | None = None,
         *,
         passive: bool = False,
+        owner: str = "",
     ) -> None:
         self._on_fault = on_fault
         self.live: dict[str, None] = {}
         self.foreign: dict[str, None] = {}
         self.passive = passive
+        self._owner = owner
         self._store = store
         self._blobs = blobs
         self._answers = dict(recording.answers) if recording is not None else {}
         self._sealed = recording.digest if recording is not None else ""
+        self._names: dict[str, str] = {}  # of requests that wait for the network, by their ids
+        self._kept = Amount()
+        self._reading = asyncio.Semaphore(BODIES_AT_ONCE)
+        self._replaying = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def attach(self, session: Session) -> None:
+    async def attach(self, page: RecordedPage) -> None:
         """Takes over a fresh page's network, in all its frames and workers."""
+        session = page.session
 
         def listen(method: str, params: Message) -> None:
             if method == "Network.requestWillBeSent" and is_foreign(params["request"]["url"]):
-                self.foreign[params["request"]["url"]] = None
+                _note(self.foreign, params["request"]["url"])
 
         def take(method: str, params: Message) -> None:
             if method == "Fetch.requestPaused":
-                task = asyncio.create_task(self._handle(_Paused(session, params)))
+                task = asyncio.create_task(self._handle(PausedRequest(session, params), page))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -88,44 +164,65 @@ class Recorder:
             session.listen(listen)
             return
         session.listen(take)
-        for method in ("Network.clearBrowserCache", "Network.clearBrowserCookies"):
-            await session.command(method)
         await session.command("Fetch.enable", {"patterns": [{"urlPattern": "http*"}]})
 
     async def seal(self) -> str:
         """Completes the recording and returns its digest. Later responses are stored beside it."""
-        recording = await asyncio.to_thread(store_recording, self._store, self._answers)
+        recording = await asyncio.to_thread(store_recording, self._store, self._answers, self._owner)
         self._sealed = recording.digest
         return self._sealed
 
-    async def _handle(self, paused: "_Paused") -> None:
+    async def close(self) -> None:
+        """Gives up what pages that are closed by now have asked for."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _handle(self, paused: PausedRequest, page: RecordedPage) -> None:
         try:
-            await self._answer(paused)
+            if not is_foreign(paused.url):
+                await paused.go_on()
+            elif paused.method not in METHODS:
+                await self._let_pass(paused, page)
+            else:
+                await self._answer(paused, page)
         except (BrowserGone, CommandRefused):
             pass  # the page was closed, or no longer wants the response
         except Exception as error:  # whatever happened, the page must not wait for ever
             if not isinstance(error, HeliosError):
-                error = HeliosError(f"{paused.name}: {type(error).__name__}: {error}")
+                error = HeliosError(f"{paused.method} {paused.url}: {type(error).__name__}: {error}")
             self._on_fault(error)
             await paused.fail()
 
-    async def _answer(self, paused: "_Paused") -> None:
-        if paused.method not in METHODS or not is_foreign(paused.url):
-            if is_foreign(paused.url):
-                self.live[paused.name] = None
-            await paused.go_on()
+    async def _let_pass(self, paused: PausedRequest, page: RecordedPage) -> None:
+        """Sends what changes something on a server to that server, each time; an answer that is data is an error."""
+        _note(self.live, f"{paused.method} {paused.url}")
+        if paused.asks_by_body and not paused.has_response:
+            await paused.go_on(intercept_response=True)
             return
-        answer = await self._known(paused.name)
+        has_content = paused.status // 100 == 2 and paused.status not in (204, 205)
+        if paused.asks_by_body and has_content and paused.response_headers.get("content-length") != "0":
+            page.console.complain(
+                f"{paused.method} {paused.url[:URL_QUOTED]} asks for data by what it sends, and such answers cannot be "
+                "recorded for all chunks: ask by GET, or put the answer into a file beside the page"
+            )
+        await paused.go_on()
+
+    async def _answer(self, paused: PausedRequest, page: RecordedPage) -> None:
+        name = self._names.pop(paused.id, "") or await paused.name(page.network.given_cookies)
+        answer = await self._known(name)
         if answer is None and not paused.has_response:
+            self._names[paused.id] = name
             await paused.go_on(intercept_response=True)
             return
         if answer is None:
-            answer = await self._take(paused)
+            answer = await self._take(paused, name)
         if answer is None:
-            self.live[paused.name] = None
+            _note(self.live, paused.url if paused.method == "GET" else f"{paused.method} {paused.url}")
             await paused.go_on()
             return
-        await paused.fulfil(answer, await self._body(paused, answer))
+        async with self._replaying:  # or the browser holds several large bodies at once
+            await paused.fulfil(answer, await self._body(paused, name, answer))
 
     async def _known(self, request: str) -> RecordedResponse | None:
         if request in self._answers or not self._sealed:
@@ -135,8 +232,12 @@ class Recorder:
             self._answers[request] = answer
         return answer
 
-    async def _take(self, paused: "_Paused") -> RecordedResponse | None:
-        """Records the network's response, or takes one that another worker recorded first. None: not recordable."""
+    async def _take(self, paused: PausedRequest, name: str) -> RecordedResponse | None:
+        """Records the network's response, or takes one that another worker recorded first. None: not recordable.
+
+        Raises:
+            PageError: the page takes more from the network than can be recorded.
+        """
         headers = paused.response_headers
         status = paused.status
         # A failed request may succeed at another attempt. After the plan, a 4xx may also have been fixed by then.
@@ -147,89 +248,50 @@ class Recorder:
         size = whole_number(length)
         if kind in STREAMS or (length.isdecimal() and (size is None or size > MAX_BODY)):
             return None
-        body = b"" if 300 <= status < 400 else await paused.read()
-        if status == 206:
-            status = 200
-            if headers.get("content-range") != f"bytes 0-{len(body) - 1}/{len(body)}":
-                return None
-        if len(body) > MAX_BODY:
+        kept = tuple(sorted((k, v) for k, v in headers.items() if KEPT_HEADERS.fullmatch(k)))
+        varies_by_all = "*" in headers.get("vary", "").split(",")
+        if varies_by_all or not paused.is_whole or sum(len(k) + len(v) for k, v in kept) > MAX_HEADERS:
             return None
+        self._kept.add(answers=1)
         answer = RecordedResponse(
-            status=status,
-            headers=tuple(sorted((k, v) for k, v in headers.items() if KEPT_HEADERS.fullmatch(k))),
-            body=await asyncio.to_thread(store_body, self._store, body),
+            status=200 if status == 206 else status,
+            headers=kept,
+            body="" if 300 <= status < 400 else await self._keep_body(paused),
         )
         if self._sealed:
-            answer = await asyncio.to_thread(keep_late_answer, self._store, self._sealed, paused.name, answer)
-        return self._answers.setdefault(paused.name, answer)
+            answer = await asyncio.to_thread(keep_late_answer, self._store, self._sealed, name, answer)
+        return self._answers.setdefault(name, answer)
 
-    async def _body(self, paused: "_Paused", answer: RecordedResponse) -> bytes:
+    async def _keep_body(self, paused: PausedRequest) -> str:
+        """Stores the response's body by way of a file, and returns its digest."""
+        digest, size = hashlib.sha256(), 0
+        async with self._reading:
+            with NamedTemporaryFile(dir=self._blobs.scratch, prefix="helios-answer-") as file:
+                async for piece in paused.read():
+                    size += len(piece)
+                    self._kept.add(size=len(piece))
+                    if size > MAX_BODY:
+                        raise PageError(
+                            f"{paused.url[:URL_QUOTED]} answers with more than {MAX_BODY >> 20} MiB without saying so",
+                            remedy="put the file beside the page",
+                        )
+                    digest.update(piece)
+                    file.write(piece)
+                file.flush()
+                return await asyncio.to_thread(store_body, self._store, Path(file.name), digest.hexdigest())
+
+    async def _body(self, paused: PausedRequest, name: str, answer: RecordedResponse) -> Path | None:
         if not answer.body:
-            return b""
+            return None
         try:
-            file = await self._blobs.file(self._store, answer.body, paused.url)
+            return await self._blobs.file(self._store, answer.body, paused.url)
         except CorruptBlob:
-            self._answers.pop(paused.name, None)
+            self._answers.pop(name, None)
             if self._sealed:
-                await asyncio.to_thread(drop_late_answer, self._store, self._sealed, paused.name)
+                await asyncio.to_thread(drop_late_answer, self._store, self._sealed, name)
             raise
-        return await asyncio.to_thread(file.read_bytes)
 
 
-class _Paused:
-    """A request that the browser holds until it is continued, fulfilled or failed."""
-
-    def __init__(self, session: Session, params: Message) -> None:
-        self.method: str = params["request"]["method"]
-        self.url: str = params["request"]["url"]
-        self.name = request_name(self.method, self.url)
-        self.status: int = params.get("responseStatusCode", 0)
-        self.has_response = "responseStatusCode" in params or "responseErrorReason" in params
-        self._session = session
-        self._id = params["requestId"]
-        self._headers = {name.lower(): value for name, value in params["request"]["headers"].items()}
-        self._response = params.get("responseHeaders", [])
-
-    @property
-    def response_headers(self) -> dict[str, str]:
-        """Response headers by lower-case name; several of one name are joined, as HTTP allows."""
-        joined: dict[str, str] = {}
-        for header in self._response:
-            name = header["name"].lower()
-            joined[name] = f"{joined[name]}, {header['value']}" if name in joined else header["value"]
-        return joined
-
-    async def go_on(self, *, intercept_response: bool = False) -> None:
-        """Sends the request to the network."""
-        options = {"interceptResponse": True} if intercept_response else {}
-        await self._send("Fetch.continueRequest", **options)
-
-    async def read(self) -> bytes:
-        """The whole body of the network's response."""
-        reply = await self._send("Fetch.getResponseBody")
-        return base64.b64decode(reply["body"]) if reply["base64Encoded"] else str(reply["body"]).encode()
-
-    async def fulfil(self, answer: RecordedResponse, body: bytes) -> None:
-        """Answers the request, with a part of the body if the request has a range."""
-        status, headers = answer.status, [*answer.headers, ("cache-control", "no-store")]
-        wanted = _RANGE.fullmatch(self._headers.get("range", ""))
-        if status == 200 and wanted is not None and int(wanted[1]) < len(body):
-            first, last = int(wanted[1]), min(int(wanted[2] or len(body)), len(body) - 1)
-            headers += [("accept-ranges", "bytes"), ("content-range", f"bytes {first}-{last}/{len(body)}")]
-            status, body = 206, body[first : last + 1]
-        if status < 300 or status >= 400:
-            headers.append(("content-length", str(len(body))))
-        await self._send(
-            "Fetch.fulfillRequest",
-            responseCode=status,
-            responseHeaders=[{"name": name, "value": value} for name, value in headers],
-            body=base64.b64encode(body).decode(),
-        )
-
-    async def fail(self) -> None:
-        """Fails the request; the page sees a network error."""
-        with suppress(BrowserGone, CommandRefused):
-            await self._send("Fetch.failRequest", errorReason="Failed")
-
-    async def _send(self, method: str, **params: Any) -> Message:
-        return await self._session.command(method, {"requestId": self._id, **params})
+def _note(requests: dict[str, None], request: str) -> None:
+    if len(requests) < MAX_NOTED:
+        requests[request] = None

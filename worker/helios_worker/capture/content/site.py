@@ -2,6 +2,9 @@
 
 The origin is stable and trustworthy: fetch, modules, workers and crypto.subtle work as on a deployed page. The address
 reveals nothing about the machine. The bytes come from a snapshot, so every chunk sees the same bytes.
+
+Each browser has a site, with a port of its own, and a site serves the one composition that its browser shows. So what a
+page may read is decided by the browser that it is in, which it cannot choose; the name alone opens nothing.
 """
 
 import asyncio
@@ -27,8 +30,45 @@ Locate = Callable[[str], Awaitable[Path | None]]
 OnFault = Callable[[HeliosError], None]
 
 
+class Mount:
+    """A composition's files for as long as it is open; afterwards it finds nothing, and keeps nothing in memory.
+
+    name: of the host that it is served under.
+    locate: from a path within the composition to a local file, or None where there is none.
+    on_fault: called when `locate` fails, which is not the page's mistake though the page sees a 500.
+    """
+
+    def __init__(self, name: str, locate: Locate, on_fault: OnFault = lambda error: None) -> None:
+        self.host = f"{name}{HOST_SUFFIX}"
+        self._source: tuple[Locate, OnFault] | None = (locate, on_fault)
+
+    @property
+    def address(self) -> str:
+        """The composition's base address, ending in a slash."""
+        return f"http://{self.host}/"
+
+    def end(self) -> None:
+        """No page is served from it any more."""
+        self._source = None
+
+    async def locate(self, path: str) -> Path | None:
+        """The file at a path of the composition.
+
+        Raises:
+            HeliosError: the file could not be fetched; `on_fault` has been called.
+        """
+        if self._source is None or ".." in PurePosixPath(path).parts:
+            return None
+        locate, on_fault = self._source
+        try:
+            return await locate(path)
+        except HeliosError as error:
+            on_fault(error)
+            raise
+
+
 class Site:
-    """A small HTTP server on loopback, a thread for each connection of the browsers.
+    """A small HTTP server on loopback for one browser, a thread for each of its connections.
 
     Uses the standard library, because importing aiohttp took a quarter of a second, half of a worker's time from its
     start to its first page. The port is bound at once, since browsers are started with it.
@@ -38,7 +78,7 @@ class Site:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._socket.setblocking(False)
         self.port: int = self._socket.getsockname()[1]
-        self._mounts: dict[str, tuple[Locate, OnFault]] = {}
+        self._mount: Mount | None = None
         self._accepting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -53,18 +93,9 @@ class Site:
             await asyncio.wait([self._accepting])
         self._socket.close()
 
-    def address(self, name: str) -> str:
-        """The base address of the composition that is mounted under `name`, ending in a slash."""
-        return f"http://{name}{HOST_SUFFIX}/"
-
-    def mount(self, name: str, locate: Locate, on_fault: OnFault = lambda error: None) -> str:
-        """Serves a composition under `name`; returns its base address, ending in a slash.
-
-        locate: from a path within the composition to a local file, or None where there is none.
-        on_fault: called when `locate` fails, which is not the page's mistake though the page sees a 500.
-        """
-        self._mounts[name] = (locate, on_fault)
-        return self.address(name)
+    def show(self, mount: Mount) -> None:
+        """Serves this composition from now on, and no other."""
+        self._mount = mount
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
@@ -74,20 +105,9 @@ class Site:
             connection.setblocking(True)
             threading.Thread(target=_serve, args=(handle, connection, address), name="site", daemon=True).start()
 
-    async def _locate(self, name: str, path: str) -> Path | None:
-        """The file at a path of a mount.
-
-        Raises:
-            HeliosError: the file could not be fetched; `on_fault` has been called.
-        """
-        if name not in self._mounts or ".." in PurePosixPath(path).parts:
-            return None
-        locate, on_fault = self._mounts[name]
-        try:
-            return await locate(path)
-        except HeliosError as error:
-            on_fault(error)
-            raise
+    async def _locate(self, host: str, path: str) -> Path | None:
+        mount = self._mount
+        return await mount.locate(path) if mount is not None and mount.host == host else None
 
 
 def _serve(handle: Callable[..., object], connection: socket.socket, address: object) -> None:
@@ -113,11 +133,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answers with a file, or with the requested part of it."""
-        name = (self.headers["Host"] or "").removesuffix(HOST_SUFFIX)
+        # The name must be right too: a page of another browser on this machine may find the port, but not forge a host.
+        host = self.headers["Host"] or ""
         path = str(PurePosixPath("/", unquote(urlsplit(self.path).path).lstrip("/"))).lstrip("/")
 
         async def find() -> Path | None:
-            return await self._locate(name, path)
+            return await self._locate(host, path)
 
         try:
             file = asyncio.run_coroutine_threadsafe(find(), self._loop).result()

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -85,19 +85,33 @@ class Connection:
         """
         return await self.post(method, params, session)
 
-    def post(self, method: str, params: Message | None = None, session: str | None = None) -> asyncio.Future[Message]:
-        """Sends a command and returns the future of its result, so that several can run at once."""
+    def post(
+        self,
+        method: str,
+        params: Message | None = None,
+        session: str | None = None,
+        *,
+        body: Iterable[bytes] | None = None,
+    ) -> asyncio.Future[Message]:
+        """Sends a command and returns the future of its result, so that several can run at once.
+
+        body: pieces in base64 of one more parameter, `body`, each of which is written before the next is read.
+        """
         future: asyncio.Future[Message] = self._loop.create_future()
         if self._closed_because is not None:
             future.set_exception(BrowserGone(f"{method}: {self._closed_because}"))
             return future
         self._last_id += 1
-        message: Message = {"id": self._last_id, "method": method, "params": params or {}}
+        message: Message = {"id": self._last_id, "method": method}
         if session is not None:
             message["sessionId"] = session
+        message["params"] = params or {}
         self._waiting[self._last_id] = (method, future)
         try:
-            self._write(orjson.dumps(message) + b"\0")
+            if body is None:
+                self._write(orjson.dumps(message) + b"\0")
+            else:
+                self._write_with_body(orjson.dumps(message), body)
         except BrokenPipeError:  # noticed here before the read end reports it
             self.close(ENDED)
         except OSError as error:
@@ -137,6 +151,13 @@ class Connection:
         view = memoryview(data)
         while view:
             view = view[os.write(self._write_fd, view) :]
+
+    def _write_with_body(self, message: bytes, body: Iterable[bytes]) -> None:
+        """Writes a message whose last field is `params`, not empty, with `body` added to them."""
+        self._write(message.removesuffix(b"}}") + b',"body":"')
+        for piece in body:
+            self._write(piece)
+        self._write(b'"}}\0')
 
     def _on_readable(self) -> None:
         try:

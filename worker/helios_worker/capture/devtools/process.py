@@ -58,6 +58,8 @@ FLAGS = (
     "--allow-pre-commit-input",
     # or a video plays in real time until the clock controls it
     "--autoplay-policy=user-gesture-required",
+    # a film is one window: window.open() gives null, and links to other windows do nothing
+    "--block-new-web-contents",
     # nothing of its own on the network, no questions
     "--disable-background-networking",
     "--disable-component-update",

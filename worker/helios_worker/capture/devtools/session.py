@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,24 +40,33 @@ class Session:
     unanswered: the realm that has not answered the last question; None where it has.
     """
 
-    def __init__(self, browser: Browser, target: str, number: str, playhead: Playhead) -> None:
+    def __init__(self, browser: Browser, context: str, number: str, playhead: Playhead) -> None:
         self.connection = browser.connection
         self.crashed: str | None = None
         self.unanswered: Realm | None = None
-        self._target = target
+        self._context = context
         self._number = number
         self._playhead = playhead
 
     @classmethod
     async def attach(cls, browser: Browser, width: int, height: int, playhead: Playhead) -> "Session":
-        """The session of a new blank page of this size, which draws only on command."""
-        created = await browser.connection.send(
-            "Target.createTarget",
-            {"url": "about:blank", "enableBeginFrameControl": True, "width": width, "height": height},
-        )
-        target = created["targetId"]
-        attached = await browser.connection.send("Target.attachToTarget", {"targetId": target, "flatten": True})
-        return cls(browser, target, attached["sessionId"], playhead)
+        """The session of a new blank page of this size, which draws only on command.
+
+        The page is alone in a browser context: nothing that another page left is there, and what it leaves goes with
+        it. This is the only place that decides how pages are kept apart (docs/decisions/0023).
+        """
+        send = browser.connection.send
+        context: str = (await send("Target.createBrowserContext"))["browserContextId"]
+        browser.connection.post("Browser.setDownloadBehavior", {"behavior": "deny", "browserContextId": context})
+        size = {"width": width, "height": height}
+        blank = {"url": "about:blank", "enableBeginFrameControl": True, "browserContextId": context}
+        try:
+            target = (await send("Target.createTarget", {**blank, **size}))["targetId"]
+            attached = await send("Target.attachToTarget", {"targetId": target, "flatten": True})
+        except BaseException:
+            browser.connection.post("Target.disposeBrowserContext", {"browserContextId": context})
+            raise
+        return cls(browser, context, attached["sessionId"], playhead)
 
     def listen(self, handler: Handler) -> None:
         """Calls `handler(method, params)` on each event of the page."""
@@ -73,6 +82,15 @@ class Session:
         if self.crashed is not None:
             raise BrowserGone(f"frame {self._playhead.frame}: {self.crashed}")
         return await self.connection.send(method, params, self._number)
+
+    async def command_with_body(self, method: str, params: Message, body: Iterable[bytes]) -> Message:
+        """As `command`, with a parameter `body` that may be too large to hold. body: pieces of its base64.
+
+        Raises:
+            BrowserGone: the browser or the page's process ended.
+            CommandRefused: the browser answered with an error.
+        """
+        return await self.connection.post(method, params, self._number, body=body)
 
     def post(self, method: str, params: Message | None = None) -> None:
         """Sends a command whose result nobody waits for."""
@@ -129,11 +147,11 @@ class Session:
             return None
 
     async def close(self) -> None:
-        """Closes the page. A browser that has already ended is not an error."""
+        """Closes the page, and with it all that it stored and opened. A browser that has ended is not an error."""
         self.connection.forget(self._number)
         with contextlib.suppress(BrowserGone, CommandRefused):
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    await self.connection.send("Target.closeTarget", {"targetId": self._target})
+                    await self.connection.send("Target.disposeBrowserContext", {"browserContextId": self._context})
             except TimeoutError:
                 self.connection.close(SILENT)

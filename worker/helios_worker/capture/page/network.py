@@ -44,6 +44,7 @@ class Network:
         self.patience = DEFAULT_PATIENCE
         self.has_animated_images = False
         self._console = console
+        self._given: set[str] = set()
         self._pending: dict[str, Request] = {}
         self._unawaited: set[str] = set()
         self._abortable: set[str] = set()
@@ -59,6 +60,11 @@ class Network:
     def is_quiet(self) -> bool:
         """Whether there is nothing to wait for: no request is unanswered, or the browser has ended."""
         return self._quiet.is_set()
+
+    @property
+    def given_cookies(self) -> frozenset[str]:
+        """Names of the cookies that answers set, so far as the browser has told."""
+        return frozenset(self._given)
 
     async def quiet(self) -> None:
         """Waits until every request is answered, or only those are not that the page may abort."""
@@ -106,6 +112,7 @@ class Network:
         return {
             "Network.requestWillBeSent": self._on_request,
             "Network.responseReceived": self._on_response,
+            "Network.responseReceivedExtraInfo": self._on_raw_response,
             "Network.loadingFinished": self._on_finished,
             "Network.loadingFailed": self._on_failed,
             "Page.frameStartedNavigating": self._on_frame_navigating,
@@ -145,6 +152,11 @@ class Network:
             self._console.complain(_refusal(url, status))
         if params["response"].get("mimeType") in ANIMATED_IMAGES:
             self.has_animated_images = True
+
+    def _on_raw_response(self, params: Message) -> None:
+        for name, value in params["headers"].items():
+            if name.lower() == "set-cookie":
+                self._given.update(line.partition("=")[0].strip() for line in value.split("\n"))
 
     def _on_finished(self, params: Message) -> None:
         self._end(params["requestId"])

@@ -61,6 +61,7 @@ class Page:
             **self._watchdog.events,
             **self._navigation.events,
             "Page.javascriptDialogOpening": self._on_dialog,
+            "Page.windowOpen": self._on_window,
             "Runtime.bindingCalled": self._on_binding,
             "Inspector.targetCrashed": self._on_crashed,
             "Inspector.detached": self._on_gone,
@@ -108,6 +109,11 @@ class Page:
         await hand_over_closed_roots(self._session, self._handles.secret)
         await self._network.quiet()
         await self._clocks.begin()
+
+    @property
+    def network(self) -> Network:
+        """The page's requests."""
+        return self._network
 
     @property
     def session(self) -> Session:
@@ -201,6 +207,9 @@ class Page:
             plain(f"{params['type']}() was accepted automatically: {params['message'][:LOOKED_AT]}")
         )
         self._session.post("Page.handleJavaScriptDialog", {"accept": True})
+
+    def _on_window(self, params: Message) -> None:
+        self.console.warnings.add("the page tried to open another window, which was refused: a film is one window")
 
     def _on_binding(self, params: Message) -> None:
         if params["name"] == JOIN:

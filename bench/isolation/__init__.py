@@ -1,0 +1,1 @@
+"""What it costs that no page finds anything of another."""
