@@ -53,9 +53,12 @@ def status_of(
         ),
         chunkMap=marks,
         failures=record.failures,
+        lastFailure=record.last_failure if record.ledger.entries and not ended else "",
         retries=record.ledger.to_status([target.name for target in targets]),
         targets=targets,
         output=record.film or FilmStatus(url=observation.output[:MAX_URL]),
+        replans=record.replans,
+        operator=job.status.operator,
         conditions=conditions(
             record, phase, problem, job.status.conditions, job.generation, now, "" if ended else delay
         ),

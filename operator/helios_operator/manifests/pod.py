@@ -75,7 +75,7 @@ def _container(
     credentials = job.spec.artifacts.credentialsRef if job.spec.artifacts else None
     return {
         "name": CONTAINER,
-        "image": config.image,
+        "image": worker_image(job, start.work.stage, config),
         "imagePullPolicy": config.image_pull_policy,
         "args": arguments(job, start, config),
         "env": [
@@ -95,6 +95,17 @@ def _container(
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": mounts,
     }
+
+
+def worker_image(job: ObservedJob, stage: Stage, config: Config) -> str:
+    """The image of a stage's pod: for all but the plan, the plan's own, if a registry has it by its digest.
+
+    So an upgrade of the operator leaves a running render with the image that it was planned with. An image that nodes
+    get by hand (pull policy Never) may have its digest on one node alone.
+    """
+    plan = job.status.plan
+    is_pinned = plan is not None and "@" in plan.image and config.image_pull_policy != "Never"
+    return plan.image if plan is not None and is_pinned and stage is not Stage.PLAN else config.image
 
 
 def arguments(job: ObservedJob, start: StartAttempt, config: Config) -> list[str]:

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from sys import intern
 from typing import Any
 
 from pydantic import ValidationError
 
 from helios_crds.renderjob import CompositionSpec, RenderJobSpec
-from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.renderjob_status import MAX_IMAGE, RenderJobStatus
 from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, ExitCode
 from helios_operator.decide.policies.failure_causes import OUT_OF_MEMORY
-from helios_operator.manifests.names import TARGET, UID, is_owner_reference, read_labels
+from helios_operator.manifests.names import PLANNED, TARGET, UID, is_owner_reference, read_labels
 from helios_operator.manifests.pod import CONTAINER
 from helios_operator.model.config import BUILT_IN
+from helios_operator.model.image import image_record
 from helios_operator.model.observation import InvalidJob, ObservedJob
 from helios_operator.model.state import Attempt, AttemptPhase
 
@@ -139,7 +141,17 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
         disrupted=is_disrupted,
         stopping="deletionTimestamp" in meta,
         terminating_since=_terminating_since(pod),
+        plan=intern(str((meta.get("annotations") or {}).get(PLANNED, ""))[:64]),
+        image=_image(pod),
     )
+
+
+def _image(pod: Object | None) -> str:
+    containers = ((pod or {}).get("spec") or {}).get("containers") or ()
+    statuses = ((pod or {}).get("status") or {}).get("containerStatuses") or ()
+    image = next((item.get("image") for item in containers if item.get("name") == CONTAINER), None)
+    image_id = next((item.get("imageID") for item in statuses if item.get("name") == CONTAINER), None)
+    return image_record(str(image or ""), str(image_id or ""))[:MAX_IMAGE]
 
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -39,10 +39,11 @@ RECONNECT_AFTER = (Unusable, TimedOut, OutOfMemory)
 
 @dataclass(eq=False)
 class _Invocation:
-    """attempt: for reconcile. adapter: set once connected. memory: GiB of the worker, set once connected."""
+    """attempt: for reconcile. made_plan: whether its target made the render's plan. adapter: set once connected. memory: GiB of the worker, set once connected."""
 
     owner: str
     attempt: Attempt
+    made_plan: bool = False
     adapter: CloudAdapter[Any] | None = None
     memory: float = 0.0
     task: asyncio.Task[None] | None = None
@@ -133,9 +134,18 @@ class Invocations:
         self._born = self._born or now
         uid = f"{job.uid}/{name}/{next(self._serial)}"
         attempt = Attempt(
-            name, uid, start.work, start.number, start.target, AttemptPhase.RUNNING, created=now, started=now
+            name,
+            uid,
+            start.work,
+            start.number,
+            start.target,
+            AttemptPhase.RUNNING,
+            created=now,
+            started=now,
+            plan=job.status.plan.jobId if job.status.plan is not None and start.work != PLAN else "",
         )
-        invocation = known[uid] = _Invocation(job.uid, attempt)
+        made_plan = job.status.plan is not None and job.status.plan.target == start.target
+        invocation = known[uid] = _Invocation(job.uid, attempt, made_plan=made_plan)
         self._count(invocation, 1)
         metrics.STARTED.labels(start.work.stage, start.target).inc()
         log.info("invoked", render_job=f"{job.namespace}/{job.name}", work=str(start.work), target=start.target)
@@ -251,6 +261,7 @@ class Invocations:
             others=self._active[target] - 1,
             is_wanted=attempt.is_active,
             is_noted=attempt.reason == TOO_LONG,
+            made_plan=invocation.made_plan,
         )
         metrics.INVOCATIONS.labels(target, verdict.outcome).inc()
         if isinstance(answer, RECONNECT_AFTER):
