@@ -5,6 +5,7 @@ is reconciled again. `actions` makes the requests.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -76,6 +77,9 @@ class Executor:
         if render.rejected_starts.moved(set(decision.starts) - set(rest.starts)):
             self._queue.add(job.uid)
         failed = await self._stop_all(render, job, rest.stops)
+        if decision.renew_inputs and not render.is_gone:
+            with contextlib.suppress(NameInUse):  # the pod's own volume says what is wrong
+                await self._actions.prepare(job, self._config)
         if not render.is_gone:
             await self._create_jobs(render, job, rest.starts, observation)
         return failed

@@ -10,13 +10,15 @@ from datetime import datetime
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_operator.decide.policies.blockers import blocker, budget_reached, name_conflict, start_rejected
 from helios_operator.decide.policies.deadlines import overdue
-from helios_operator.decide.policies.delays import delay, notes
+from helios_operator.decide.policies.delays import delay, notes, retries
 from helios_operator.decide.policies.eligibility import eligibility
 from helios_operator.decide.policies.engines import image_gone, images_differ, without_image
+from helios_operator.decide.policies.finished_jobs import expired, make_room, next_expiry
+from helios_operator.decide.policies.inputs import needs_inputs
 from helios_operator.decide.policies.stop import attempts_to_stop
 from helios_operator.decide.record import fold
 from helios_operator.decide.scheduler import Schedule, schedule
-from helios_operator.decide.status import status_of
+from helios_operator.decide.status import observed, status_of
 from helios_operator.model import reasons
 from helios_operator.model.config import Config
 from helios_operator.model.decision import Announcement, Decision
@@ -36,7 +38,13 @@ def reconcile(observation: Observation, config: Config) -> Decision:
         return Decision(status=job.status)
     stops = tuple(attempts_to_stop(job.status, observation.attempts, suspended=job.spec.suspend))
     if job.status.completionTime is not None:
-        return Decision(status=job.status, stops=stops)
+        stops = (*stops, *expired(observation))
+        change = next_expiry(observation)
+        return Decision(
+            status=observed(job.status, job.generation),
+            stops=stops,
+            requeue_after=None if change is None else _seconds_until(change, observation.now),
+        )
     late = overdue(observation, config)
     record = fold(observation, late, config)
     eligible = eligibility(observation)
@@ -47,14 +55,18 @@ def reconcile(observation: Observation, config: Config) -> Decision:
     goes_on = planned.goes_on and len(no_image) < len(planned.holding or (None,))
     blocks = problem is not None and (blocked is not None or not goes_on)
     used_up = planned.budget is not None and planned.budget.is_used_up
-    held_up = delay(planned.holding, observation.now, notes(observation, eligible, is_over_budget=used_up))
+    causes = [*retries(record, observation.now), *notes(observation, eligible, is_over_budget=used_up)]
+    held_up = delay(planned.holding, observation.now, causes)
     status = status_of(observation, record, planned.underway, problem, blocks=blocks, delay=held_up)
     return Decision(
         status=status,
-        stops=stops,
+        stops=(*stops, *expired(observation), *make_room(observation)),
+        renew_inputs=needs_inputs(observation),
         starts=planned.starts,
         events=(*record.events, *_ending(record), *_new_problems(job.status, status)),
-        requeue_after=None if record.has_ended else _seconds_until(min(planned.changes, default=None), observation.now),
+        requeue_after=None if record.has_ended else _seconds_until(
+            min([*planned.changes, *filter(None, [next_expiry(observation)])], default=None), observation.now
+        ),
         demand=planned.demand,
     )
 

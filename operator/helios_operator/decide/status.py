@@ -65,6 +65,17 @@ def status_of(
     )
 
 
+def observed(status: RenderJobStatus, generation: int) -> RenderJobStatus:
+    """The status of an ended RenderJob after a change of its spec, which no longer matters: it says that it was seen.
+
+    Otherwise kubectl and Argo CD would wait for the operator for ever.
+    """
+    if status.observedGeneration == generation:
+        return status
+    seen = [each.model_copy(update={"observedGeneration": generation}) for each in status.conditions]
+    return status.model_copy(update={"observedGeneration": generation, "conditions": seen})
+
+
 def _chunk_map(record: RenderRecord, underway: Iterable[Attempt | StartAttempt]) -> str:
     marks = list(record.marks)
     for each in underway:

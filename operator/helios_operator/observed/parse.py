@@ -8,11 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from helios_crds.renderjob import CompositionSpec, RenderJobSpec
-from helios_crds.renderjob_status import MAX_IMAGE, RenderJobStatus
+from helios_crds.renderjob_status import MAX_IMAGE, FilmStatus, RenderJobStatus
 from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, ExitCode
 from helios_operator.decide.policies.failure_causes import OUT_OF_MEMORY
-from helios_operator.manifests.names import PLANNED, TARGET, UID, is_owner_reference, read_labels
+from helios_operator.manifests.job import QUEUE
+from helios_operator.manifests.names import MANAGED_BY, MANAGER, PLANNED, TARGET, UID, is_owner_reference, read_labels
 from helios_operator.manifests.pod import CONTAINER
 from helios_operator.model.config import BUILT_IN
 from helios_operator.model.image import image_record
@@ -22,13 +23,15 @@ from helios_operator.model.state import Attempt, AttemptPhase
 Object = Mapping[str, Any]
 MAX_ERRORS, MAX_FIELD, MAX_WHY = 3, 120, 200
 SIGKILLED = 137
+TTL = "ttlAfterFinished"
 _ENDED = RenderJobSpec(composition=CompositionSpec(url="file:///"))
 
 
 def render_job(body: Object) -> ObservedJob | InvalidJob:
     """A RenderJob for reconcile. A status that is not valid counts as empty: the render starts over.
 
-    Ended RenderJobs are kept by the thousand, so only their phase and end are kept, without page and conditions.
+    Ended RenderJobs are kept by the thousand, so only what is still read is kept of them, without page and conditions;
+    the conditions too while they are of an older generation.
     """
     meta = body["metadata"]
     try:
@@ -36,19 +39,32 @@ def render_job(body: Object) -> ObservedJob | InvalidJob:
     except ValidationError:
         status = RenderJobStatus()
     identity = (meta["name"], meta["namespace"], meta["uid"], meta.get("generation", 0))
-    at = meta.get("resourceVersion", "")
+    seen = {"resource_version": meta.get("resourceVersion", ""), "created": _time(meta.get("creationTimestamp"))}
     if status.completionTime is not None:
-        return ObservedJob(
-            *identity,
-            _ENDED,
-            RenderJobStatus(phase=status.phase, completionTime=status.completionTime),
-            resource_version=at,
-        )
+        return ObservedJob(*identity, _ended_spec(body.get("spec")), _ended_status(status, identity[3]), **seen)
     try:
         spec = RenderJobSpec.model_validate(body.get("spec"))
     except ValidationError as error:
-        return InvalidJob(*identity, spec_errors(error), status, resource_version=at)
-    return ObservedJob(*identity, spec, status, deleting="deletionTimestamp" in meta, resource_version=at)
+        return InvalidJob(*identity, spec_errors(error), status, **seen)
+    return ObservedJob(*identity, spec, status, deleting="deletionTimestamp" in meta, **seen)
+
+
+def _ended_spec(spec: Any) -> RenderJobSpec:
+    """Of an ended RenderJob's spec, only for how long its finished Jobs are kept."""
+    try:
+        kept = RenderJobSpec.model_validate({"composition": {"url": "file:///"}, "ttlAfterFinished": spec[TTL]})
+    except (ValidationError, TypeError, KeyError):
+        return _ENDED
+    return kept if kept != _ENDED else _ENDED
+
+
+def _ended_status(status: RenderJobStatus, generation: int) -> RenderJobStatus:
+    if status.observedGeneration != generation:
+        return status
+    film = None if status.output is None else FilmStatus(url=status.output.url)
+    return RenderJobStatus(
+        observedGeneration=generation, phase=status.phase, completionTime=status.completionTime, output=film
+    )
 
 
 def spec_errors(error: ValidationError) -> str:
@@ -135,7 +151,7 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
         exit_code=ended.get("exitCode"),
         reason=_reason(pod, ended),
         message=str(_pod_message(pod) or ended.get("message") or "")[:RESULT_BYTES],
-        waiting=_why_waiting(meta["name"], None if is_gone else pod, state),
+        waiting=_why_waiting(job, phase, None if is_gone else pod, state),
         leaving="" if is_gone else _why_leaving(pod, has_ended=bool(ended)),
         silent=_is_silent(pod),
         disrupted=is_disrupted,
@@ -229,17 +245,42 @@ def _is_silent(pod: Object | None) -> bool:
     return _says_no(pod, "Ready") and _condition(pod, "ContainersReady") is not None
 
 
-def _why_waiting(job: str, pod: Object | None, state: Object) -> str:
+def _why_waiting(job: Object, phase: AttemptPhase, pod: Object | None, state: Object) -> str:
     """Why a pod does not start: the kubelet's or the scheduler's message, or else what the conditions show."""
+    name = job["metadata"]["name"]
+    if phase is AttemptPhase.QUEUED:
+        return _why_queued(job)
     if pod is None:
-        return f"no pod exists: a quota or an admission rule may reject it, see `kubectl events --for job/{job}`"
+        return f"no pod exists: a quota or an admission rule may reject it, see `kubectl events --for job/{name}`"
     why = state.get("waiting") or {}
     if why.get("message"):
         return _reason_and_message(why)
     unscheduled = _item(pod, "PodScheduled", "False")
     if unscheduled is not None:
-        return _reason_and_message(unscheduled)
+        return _reason_and_message(unscheduled) + _what_leaves(unscheduled)
     return _reason_and_message(why) + _what_is_missing(pod)
+
+
+def _why_queued(job: Object) -> str:
+    """Why a Job is suspended: Kueue does it with Jobs of a queue, and takes it back; else somebody did it."""
+    queue = (job["metadata"].get("labels") or {}).get(QUEUE)
+    if queue:
+        return f"Kueue has it in the queue {one_line(str(queue), 63)}"
+    name = job["metadata"]["name"]
+    return (
+        f"somebody has suspended the Job {name}, and the operator leaves that to them: "
+        f"kubectl patch job {name} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
+    )
+
+
+def _what_leaves(unscheduled: Object) -> str:
+    """What to do about a claim that was deleted while pods use it. The scheduler only says that it is being deleted."""
+    if "is being deleted" not in str(unscheduled.get("message")):
+        return ""
+    return (
+        "; a claim that is being deleted stays until no pod uses it, finished ones included: "
+        f"kubectl delete jobs -l {MANAGED_BY}={MANAGER} --field-selector=status.successful=1 removes those"
+    )
 
 
 def _what_is_missing(pod: Object) -> str:

@@ -35,13 +35,8 @@ def has_other_engine(attempt: Attempt, plan: PlanStatus, observation: Observatio
         return False
     if OTHER_ENGINE not in attempt.message or facts(attempt.message).get("error") != OTHER_ENGINE:
         return False
-    return attempt.target == plan.target or not (
-        _is_offload(attempt.target, observation) or _is_offload(plan.target, observation)
-    )
-
-
-def _is_offload(target: str, observation: Observation) -> bool:
-    return target in observation.targets and observation.is_offload(target)
+    is_pod, is_of_pod = not observation.is_outside(attempt.target), not observation.is_outside(plan.target)
+    return attempt.target == plan.target or (is_pod and is_of_pod)
 
 
 def replanned(before: ReplanStatus | None, plan: PlanStatus, other: str, now: datetime) -> ReplanStatus:
