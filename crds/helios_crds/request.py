@@ -13,6 +13,8 @@ MAX_SIDE = 8192
 MAX_FRAMES = 10_000_000
 MAX_CHUNKS = 10_000
 MAX_FPS = 240
+SLOWEST = 1000
+"""Seconds that a frame lasts at most; players and file formats fail at some longer one."""
 
 
 class _Model(BaseModel):
@@ -31,6 +33,8 @@ def check_fps(value: str) -> str:
     if int(denominator or 1) == 0 or not 0 < Fraction(int(numerator), int(denominator or 1)) <= MAX_FPS:
         raise ValueError(f"{value!r} is out of range: write a rate above 0 and at most {MAX_FPS} frames per second")
     fps = Fraction(int(numerator), int(denominator or 1))
+    if fps < Fraction(1, SLOWEST):
+        raise ValueError(f"{value!r} is out of range: a frame lasts {SLOWEST} seconds at most, so write 1/{SLOWEST} or more")
     if max(fps.numerator, fps.denominator) >= 10**9:
         raise ValueError(f"{value!r} has too many digits: use at most nine in the numerator and in the denominator")
     return str(fps)

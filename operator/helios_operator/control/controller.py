@@ -44,7 +44,7 @@ class Controller:
         self.children = Children(on_free=lambda target: self._capacity.free([target]))
         self._client = client
         self._config = config
-        self._renders = Renders()
+        self._renders = Renders(config, self.queue.add)
         self._invocations = Invocations(
             connections or Connections(), partial(getattr, client, "now"), self.queue.add, self._on_capacity
         )
@@ -172,7 +172,8 @@ class Controller:
         targets, jobs = self._targets.usable(), self.children.attempts(job.uid, job.namespace)
         invoked = self._invocations.observe(job.uid, self._capacity.limits(job, targets))
         capacity = self._capacity.of(job, targets, jobs, invoked)
-        return render.observe(job, jobs, invoked, targets, capacity, self._client.now, self._config)
+        owner = self._renders.output_owner(job.uid)
+        return render.observe(job, jobs, invoked, targets, capacity, self._client.now, self._config, owner)
 
     def _queue_all(self) -> None:
         for uid in self._renders:

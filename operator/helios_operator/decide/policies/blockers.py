@@ -1,6 +1,6 @@
 """Blockers: problems that keep work from starting until a user or an admin changes something.
 
-They are unknown or forbidden targets, forbidden stores, work that no target can run, name conflicts, starts that the
+They are an output that another RenderJob writes, unknown or forbidden targets, forbidden stores, work that no target can run, name conflicts, starts that the
 API server rejects, and a budget that is used up.
 """
 
@@ -22,6 +22,8 @@ MAX_REJECTION = 600
 def blocker(observation: Observation, eligible: Eligibility, store: Store) -> Problem | None:
     """The first problem that keeps all work from starting. store: the operator's default store."""
     named = [use.name for use in observation.job.uses]
+    if observation.output_owner:
+        return output_taken(observation)
     for name in named:
         if problem := _forbidden(name, observation, store):
             return problem
@@ -33,6 +35,15 @@ def blocker(observation: Observation, eligible: Eligibility, store: Store) -> Pr
             if problem := _forbidden(name, observation, store):
                 return problem
     return None
+
+
+def output_taken(observation: Observation) -> Problem:
+    """An older RenderJob writes the same film, which would no longer be the one that its status describes."""
+    text = (
+        f"the RenderJob {observation.output_owner} writes {observation.output}, too: delete it, or apply this one "
+        "under another name with another spec.output.url"
+    )
+    return Problem(reasons.OUTPUT_TAKEN, text)
 
 
 def name_conflict(conflicts: Sequence[NameConflict]) -> Problem:
