@@ -29,7 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
         size=options.claim_size,
         storage_class=options.storage_class,
     )
-    config = Config(image=options.image, image_pull_policy=options.image_pull_policy, store=store)
+    config = Config(
+        operator="/".join(options.lease or ()),
+        image=options.image,
+        image_pull_policy=options.image_pull_policy,
+        store=store,
+    )
     setup = Setup(options.namespace, options.lease, options.metrics_port)
     return asyncio.run(operate(config, setup, options.liveness))
 

@@ -15,12 +15,15 @@
 
 from typing import Any, ClassVar
 
+from helios_crds.remedies import in_request
+
 
 class HeliosError(Exception):
     """Base of all errors that this worker raises on purpose.
 
     message: what happened, with the numbers.
-    remedy: what the reader can do about it, or "" where there is nothing to do.
+    remedy: what the reader can do about it, or "" where there is nothing to do. A setting in it is a mark of
+    helios_crds.remedies, for the reader's own words.
     facts: what the caller's program can use, as JSON; part of the reply's result.
     exit_code: how a process that ends with this error exits.
     """
@@ -34,7 +37,7 @@ class HeliosError(Exception):
         self.facts: dict[str, Any] = {}
 
     def __str__(self) -> str:
-        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+        return f"{self.message}; {in_request(self.remedy)}" if self.remedy else self.message
 
 
 class UserError(HeliosError):

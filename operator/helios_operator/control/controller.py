@@ -10,14 +10,18 @@ from typing import Any
 import structlog
 
 from helios_operator import metrics
+from helios_operator.control.actions import about
 from helios_operator.control.capacity import Capacity
 from helios_operator.control.executor import Executor
+from helios_operator.control.other_operators import CHECK_INTERVAL as OTHERS_INTERVAL
+from helios_operator.control.other_operators import OtherOperators
 from helios_operator.control.render_targets import RenderTargets
 from helios_operator.decide.invalid_spec import reject_spec
 from helios_operator.decide.reconcile import reconcile
 from helios_operator.kube.client import ApiError, Client
 from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.model.config import Config
+from helios_operator.model.decision import Demand
 from helios_operator.model.observation import InvalidJob, Observation, ObservedJob
 from helios_operator.observed.children import Children
 from helios_operator.observed.name_conflicts import CHECK_INTERVAL
@@ -44,6 +48,7 @@ class Controller:
         self.children = Children(on_free=lambda target: self._capacity.free([target]))
         self._client = client
         self._config = config
+        self._others = OtherOperators(client, config.operator)
         self._renders = Renders(config, self.queue.add)
         self._invocations = Invocations(
             connections or Connections(), partial(getattr, client, "now"), self.queue.add, self._on_capacity
@@ -67,6 +72,7 @@ class Controller:
         """Drops a deleted RenderJob and frees its slots. The garbage collector deletes its children."""
         self._renders.drop(uid)
         self._executor.forget(uid)
+        self._others.forget(uid)
         self._invocations.forget(uid)
         self._capacity.drop(uid)
 
@@ -143,6 +149,9 @@ class Controller:
             return
         render.reconciled_at = now
         job = render.job
+        if owner := await self._others.owner(job):
+            self._leave(job, owner)
+            return
         if isinstance(job, InvalidJob):
             await self._executor.report(job, reject_spec(job, self._client.now))
             return
@@ -166,6 +175,14 @@ class Controller:
             self.queue.add(uid, min(decision.requeue_after, CHECK_INTERVAL if observation.name_conflicts else math.inf))
         if failed is not None:
             raise failed
+
+    def _leave(self, job: ObservedJob | InvalidJob, owner: str) -> None:
+        """Leaves a RenderJob to another operator, for as long as that one is there."""
+        if (announcement := self._others.announcement(job, owner)) is not None:
+            log.warning("another operator looks after a RenderJob", **about(job), operator=owner)
+            self._executor.announce(job, announcement)
+        self._capacity.demand(job, Demand())
+        self.queue.add(job.uid, OTHERS_INTERVAL)
 
     def _observe(self, render: Render, job: ObservedJob) -> Observation:
         """The observation of a RenderJob, gathered once."""

@@ -22,7 +22,7 @@ from helios_operator.decide.policies.status_urgency import is_urgent
 from helios_operator.kube.client import ApiError, Client
 from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.model.config import Config
-from helios_operator.model.decision import Decision, StartAttempt, StopAttempt
+from helios_operator.model.decision import Announcement, Decision, StartAttempt, StopAttempt
 from helios_operator.model.observation import InvalidJob, NameConflict, Observation, ObservedJob
 from helios_operator.observed.children import Children
 from helios_operator.observed.rejected_starts import is_rejection
@@ -110,6 +110,10 @@ class Executor:
             ApiError: the API server did not answer.
         """
         return await self._actions.is_free(job, conflict)
+
+    def announce(self, job: ObservedJob | InvalidJob, announcement: Announcement) -> None:
+        """Queues an Event that belongs to no decision."""
+        self._events.record(job, announcement)
 
     def forget(self, uid: str) -> None:
         """Forgets a deleted RenderJob."""

@@ -57,14 +57,18 @@ def reconcile(observation: Observation, config: Config) -> Decision:
     used_up = planned.budget is not None and planned.budget.is_used_up
     causes = [*retries(record, observation.now), *notes(observation, eligible, is_over_budget=used_up)]
     held_up = delay(planned.holding, observation.now, causes)
-    status = status_of(observation, record, planned.underway, problem, blocks=blocks, delay=held_up)
+    status = status_of(
+        observation, record, planned.underway, problem, blocks=blocks, delay=held_up, operator=config.operator
+    )
     return Decision(
         status=status,
         stops=(*stops, *expired(observation), *make_room(observation)),
         renew_inputs=needs_inputs(observation),
         starts=planned.starts,
         events=(*record.events, *_ending(record), *_new_problems(job.status, status)),
-        requeue_after=None if record.has_ended else _seconds_until(
+        requeue_after=None
+        if record.has_ended
+        else _seconds_until(
             min([*planned.changes, *filter(None, [next_expiry(observation)])], default=None), observation.now
         ),
         demand=planned.demand,

@@ -23,7 +23,6 @@ from helios_operator.model.problem import Problem
 from helios_operator.model.render_record import RenderRecord
 from helios_operator.model.state import Attempt, AttemptPhase, Work
 
-
 NOT_STARTED = frozenset({AttemptPhase.WAITING, AttemptPhase.QUEUED})
 
 

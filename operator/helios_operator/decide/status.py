@@ -23,11 +23,12 @@ def status_of(
     *,
     blocks: bool,
     delay: str,
+    operator: str = "",
 ) -> RenderJobStatus:
     """Writes the status from the record.
 
     underway: attempts that run or start now. problem: what a user has to change. blocks: whether the problem stops
-    all work. delay: what delays the render.
+    all work. delay: what delays the render. operator: the Lease of the operator that decides.
     """
     job, now = observation.job, observation.now
     phase = phase_of(record, suspended=job.spec.suspend, blocked=blocks)
@@ -58,7 +59,7 @@ def status_of(
         targets=targets,
         output=record.film or FilmStatus(url=observation.output[:MAX_URL]),
         replans=record.replans,
-        operator=job.status.operator,
+        operator=operator,
         conditions=conditions(
             record, phase, problem, job.status.conditions, job.generation, now, "" if ended else delay
         ),

@@ -39,6 +39,9 @@ IMAGE_GONE = "ImageGone"
 IMAGES_DIFFER = "ImagesDiffer"
 OUTPUT_TAKEN = "OutputTaken"
 
+# Of a RenderJob that another operator looks after
+OTHER_OPERATOR = "OtherOperator"
+
 # Of a RenderTarget
 TARGET_RESTING = "TargetResting"
 

@@ -269,7 +269,7 @@ def _why_queued(job: Object) -> str:
     name = job["metadata"]["name"]
     return (
         f"somebody has suspended the Job {name}, and the operator leaves that to them: "
-        f"kubectl patch job {name} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
+        f'kubectl patch job {name} --type=merge -p \'{{"spec":{{"suspend":false}}}}\''
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from helios_crds.remedies import setting
 from helios_worker.artifacts.blobs import BLOBS, blob_key
 from helios_worker.artifacts.digests import file_digest, json_digest
 from helios_worker.artifacts.errors import StoreError
@@ -71,7 +72,7 @@ def take_snapshot(
     if root in excluded:
         raise UserError(
             f"the artifact folder {root} is the composition's own folder, which would then hold its own artifacts",
-            remedy="choose another one with --artifacts",
+            remedy=f"choose another one with {setting('artifacts.url')}",
         )
     files: dict[str, str] = {}
     total = 0

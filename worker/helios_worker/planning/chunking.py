@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from helios_crds.remedies import setting
 from helios_crds.request import MAX_CHUNKS, RenderRequest
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import Chunk, CostPoint, Engine, FilmSpec, chunk_key
@@ -42,7 +43,7 @@ def chunk_bounds(film: FilmSpec, costs: list[CostPoint], request: RenderRequest)
     if len(bounds) - 1 > MAX_CHUNKS:
         raise UserError(
             f"the film would be cut into {len(bounds) - 1} chunks; a job has at most {MAX_CHUNKS}",
-            remedy="ask for longer ones, with --frames-per-chunk or --target-seconds",
+            remedy=f"ask for longer ones, with {setting('chunking.frames')} or {setting('chunking.targetDuration')}",
         )
     return bounds
 

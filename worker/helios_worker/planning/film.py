@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 
+from helios_crds.remedies import setting
 from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, VideoRequest
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
@@ -46,7 +47,7 @@ async def open_film(
         settings = wanted
     raise UserError(
         f"the page declares another size each time it is opened, the last {film.encoder.width}x{film.encoder.height}",
-        remedy="give --width and --height",
+        remedy=f"give {setting('video.width')} and {setting('video.height')}",
     )
 
 
@@ -60,20 +61,22 @@ def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) ->
     fps_text = video.fps or declared.fps
     if fps_text is None:
         fps_text = "30"
-        warnings.append("no frame rate set; using 30. Set data-fps or --fps.")
+        warnings.append(f"no frame rate set; using 30. Set data-fps or {setting('video.fps')}.")
     fps = exact_fps(fps_text)
     width, height = video.width or declared.width, video.height or declared.height
     if width is None or height is None:
         width, height = width or FALLBACK_SIZE[0], height or FALLBACK_SIZE[1]
         warnings.append(
-            f"no size set; using {width}x{height}. Set data-width and data-height, or --width and --height."
+            f"no size set; using {width}x{height}. Set data-width and data-height, or {setting('video.width')} and "
+            f"{setting('video.height')}."
         )
     lengths = (video.frames, _frames(video.duration, fps), declared.frames, _frames(declared.duration, fps))
     frames = next((length for length in lengths if length is not None), None)
     if frames is None:
         raise UserError(
             "the film has no length",
-            remedy='give --duration 10 or --frames 300, or write data-duration="10" on the page\'s <html>',
+            remedy=f"give {setting('video.duration', '10s')} or {setting('video.frames', '300')}, or write "
+            'data-duration="10" on the page\'s <html>',
         )
     if not 0 < frames <= MAX_FRAMES:
         raise UserError(f"a film of {frames} frames cannot be rendered: 1 to {MAX_FRAMES} can be")

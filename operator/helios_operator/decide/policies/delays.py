@@ -29,8 +29,8 @@ def delay(attempts: Iterable[Attempt], now: datetime, notes: Iterable[str] = ())
         delays.append(f"{_pods(leaving)} being taken away: {leaving[0].leaving}")
     if waiting:
         delays.append(f"{_pods(waiting)} not starting: {waiting[0].waiting or 'the reason is unknown'}")
-    if queued:
-        delays.append(f"{_jobs(queued)} suspended: {queued[0].waiting or 'the reason is unknown'}")
+    if queued and queued[0].waiting:
+        delays.append(f"{_jobs(queued)} suspended: {queued[0].waiting}")
     return "; ".join(delays)
 
 
