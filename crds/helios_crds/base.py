@@ -17,8 +17,8 @@ MAX_URL = 2048
 
 
 UNOBSERVED = -1
-"""The observedGeneration of an object that no operator has seen. It is the schema's default: kstatus, and so kubectl and
-Argo CD, would take an object without a status as finished."""
+"""The observedGeneration of an object that no operator has seen. It is the schema's default: kstatus would take an
+object without a status as finished."""
 
 
 class ApiModel(BaseModel):

@@ -1,14 +1,14 @@
 """Remedies that name a setting, each in the words of whoever reads them.
 
-An error of a worker may be read by the author of a RenderJob, at a command line, or in a log. What can be set is the same
-and is called differently: spec.composition.seeking, --seeking. So a worker names the setting by a mark, and whoever
-shows the text replaces the marks:
+An error of a worker may be read by the author of a RenderJob, at a command line, or in a log. What can be set is the
+same and is called differently: spec.composition.seeking, --seeking. So a worker names the setting by a mark, and
+whoever shows the text replaces the marks:
 
-    >>> text = f"render with {setting('composition.seeking', 'Stateful')}"
+    >>> text = f"try {setting('composition.seeking', 'Stateful')}"
     >>> in_spec(text), in_flags(text), in_request(text)
-    ('render with spec.composition.seeking: Stateful', 'render with --seeking Stateful', 'render with composition.seeking: Stateful')
+    ('try spec.composition.seeking: Stateful', 'try --seeking Stateful', 'try composition.seeking: Stateful')
 
-A reply has the text with marks as `remedy` in its result, and its stderr ends with the same in the words of the request.
+A reply has the text with marks as `remedy` in its result, and its stderr ends with the same in the request's words.
 """
 
 import re

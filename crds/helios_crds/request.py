@@ -34,9 +34,7 @@ def check_fps(value: str) -> str:
         raise ValueError(f"{value!r} is out of range: write a rate above 0 and at most {MAX_FPS} frames per second")
     fps = Fraction(int(numerator), int(denominator or 1))
     if fps < Fraction(1, SLOWEST):
-        raise ValueError(
-            f"{value!r} is out of range: a frame lasts {SLOWEST} seconds at most, so write 1/{SLOWEST} or more"
-        )
+        raise ValueError(f"{value!r} is out of range: write 1/{SLOWEST} or more, a frame in {SLOWEST} seconds")
     if max(fps.numerator, fps.denominator) >= 10**9:
         raise ValueError(f"{value!r} has too many digits: use at most nine in the numerator and in the denominator")
     return str(fps)

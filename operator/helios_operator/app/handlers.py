@@ -13,7 +13,7 @@ from kubernetes.aio.client import ApiClient
 from helios_crds.base import GROUP, VERSION
 from helios_crds.definitions import RENDER_JOBS, RENDER_TARGETS
 from helios_operator import metrics
-from helios_operator.app.health import Health, Unserved
+from helios_operator.app.health import Health
 from helios_operator.app.sources import watch_jobs, watch_pods
 from helios_operator.control.controller import Controller
 from helios_operator.kube import paths
@@ -69,6 +69,7 @@ def register(
     """Adds the handlers. fail: called with the error when the controller has ended, to end the process."""
     running: dict[str, Any] = {}
     health = Health()
+    kopf.on.probe(registry=registry, id="operator")(health.probe)
 
     @kopf.on.login(registry=registry)
     def login(**given: Any) -> kopf.ConnectionInfo | None:
@@ -102,13 +103,6 @@ def register(
         task = asyncio.create_task(leading, name="controller")
         task.add_done_callback(lambda done: None if done.cancelled() else fail(done.exception() or SystemExit()))
         running.update(api=api, controller=controller, resync=resync, task=task)
-
-    @kopf.on.probe(registry=registry, id="operator")
-    def probe(**_: Any) -> str:
-        try:
-            return health.check()
-        except Unserved as error:
-            raise kopf.PermanentError(str(error)) from error  # the endpoint answers with 500
 
     @kopf.on.cleanup(registry=registry)
     async def stop(**_: Any) -> None:

@@ -3,12 +3,10 @@
 import time
 from collections.abc import Callable
 
+import kopf
+
 STARTING = 120.0
 """Seconds in which an operator that works must have listed everything. A large cluster's lists take a few."""
-
-
-class Unserved(Exception):
-    """The operator has had its Lease for so long and serves nobody. The message says why."""
 
 
 class Health:
@@ -28,11 +26,11 @@ class Health:
         """Called when everything is listed."""
         self._serves = True
 
-    def check(self) -> str:
-        """What the operator does.
+    def probe(self, **_: object) -> str:
+        """What the operator does, as kopf's endpoint shows it.
 
         Raises:
-            Unserved: it has been starting for too long.
+            PermanentError: it has been starting for too long, so it serves nobody; the endpoint answers with 500.
         """
         if self._began is None:
             return "waiting for the Lease"
@@ -40,4 +38,6 @@ class Health:
             return "serving"
         if self._clock() - self._began < STARTING:
             return "starting"
-        raise Unserved(f"the operator serves nobody: {self._why() or 'the API server does not answer its lists'}")
+        raise kopf.PermanentError(
+            f"the operator serves nobody: {self._why() or 'the API server does not answer its lists'}"
+        )

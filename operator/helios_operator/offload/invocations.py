@@ -17,7 +17,7 @@ import structlog
 from helios_adapters import Call, CloudAdapter, OutOfMemory, TargetError, TimedOut, Unusable
 from helios_crds.renderjob_status import TargetStatus
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_crds.wire import ExitCode, Reply
+from helios_crds.wire import ExitCode, Reply, Stage
 from helios_operator import metrics
 from helios_operator.decide.policies.budget import invocation_cost
 from helios_operator.decide.policies.call_outcomes import overdue, replied, stopped
@@ -39,7 +39,10 @@ RECONNECT_AFTER = (Unusable, TimedOut, OutOfMemory)
 
 @dataclass(eq=False)
 class _Invocation:
-    """attempt: for reconcile. made_plan: whether its target made the render's plan. adapter: set once connected. memory: GiB of the worker, set once connected."""
+    """attempt: for reconcile. adapter: set once connected. memory: GiB of the worker, set once connected.
+
+    made_plan: whether its target made the render's plan.
+    """
 
     owner: str
     attempt: Attempt
@@ -142,7 +145,7 @@ class Invocations:
             AttemptPhase.RUNNING,
             created=now,
             started=now,
-            plan=job.status.plan.jobId if job.status.plan is not None and start.work != PLAN else "",
+            plan=job.status.plan.jobId if job.status.plan is not None and start.work.stage is not Stage.PLAN else "",
         )
         made_plan = job.status.plan is not None and job.status.plan.target == start.target
         invocation = known[uid] = _Invocation(job.uid, attempt, made_plan=made_plan)

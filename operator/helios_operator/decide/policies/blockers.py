@@ -1,7 +1,7 @@
 """Blockers: problems that keep work from starting until a user or an admin changes something.
 
-They are an output that another RenderJob writes, unknown or forbidden targets, forbidden stores, work that no target can run, name conflicts, starts that the
-API server rejects, and a budget that is used up.
+They are an output that another RenderJob writes, unknown or forbidden targets, forbidden stores, work that no target
+can run, name conflicts, starts that the API server rejects, and a budget that is used up.
 """
 
 from collections.abc import Sequence

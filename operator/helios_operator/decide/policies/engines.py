@@ -23,7 +23,7 @@ PULL_FAILURES = ("ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "Inval
 PAUSE = Backoff(base=1, factor=4, cap=300, jitter=0.5)
 """Before the render is planned again, by how often it was: the first time at once, for an upgrade."""
 RETURNS = 2
-"""After so many returns to an image that was met before, nodes are taken to have different images. One is a rollback."""
+"""After so many returns to an image that was met before, nodes have different images. One may be a rollback."""
 
 
 def has_other_engine(attempt: Attempt, plan: PlanStatus, observation: Observation) -> bool:

@@ -1,7 +1,7 @@
 """Finished Jobs that are deleted early: after spec.ttlAfterFinished, or because they keep other work from starting.
 
 Kubernetes deletes a finished Job itself after a time that is set when the Job is created. That time must leave room for
-an operator that is down, so it is at least ten minutes. Once the outcome is on record, the Job is only kept for its logs.
+an operator that is down, so it is at least ten minutes. Once its outcome is on record, a Job is only kept for its logs.
 """
 
 from collections.abc import Iterator

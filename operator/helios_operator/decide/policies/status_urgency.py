@@ -9,8 +9,8 @@ URGENT_TYPES = frozenset({reasons.COMPLETE, reasons.FAILED, reasons.SUSPENDED, r
 def is_urgent(before: RenderJobStatus, after: RenderJobStatus) -> bool:
     """Whether the change must be on record before the operator acts on it, or users wait for it.
 
-    The plan, failures, blockers, the end, and which operator looks after it are urgent. Active and done chunks are not: an operator that restarts
-    reads them from the Jobs, which are kept for at least ten minutes.
+    The plan, failures, blockers, the end, and which operator looks after it are urgent. Active and done chunks are not:
+    an operator that restarts reads them from the Jobs, which are kept for at least ten minutes.
     """
     return _urgent_part(before) != _urgent_part(after)
 
