@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from helios_crds.remedies import setting
-from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, VideoRequest
+from helios_crds.request import MAX_FPS, MAX_FRAMES, SLOWEST, RenderRequest, VideoRequest
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
@@ -123,9 +123,9 @@ def exact_fps(text: str) -> Fraction:
     if "/" not in text:
         rates = (Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120) if fps != whole)
         fps = next((rate for rate in rates if abs(fps - rate) < Fraction(1, 200)), fps.limit_denominator(1001))
-    if not 0 < fps <= MAX_FPS:
+    if not Fraction(1, SLOWEST) <= fps <= MAX_FPS:
         raise UserError(
-            f"{text} frames per second cannot be rendered", remedy=f"choose a rate above 0 and up to {MAX_FPS}"
+            f"{text} frames per second cannot be rendered", remedy=f"choose a rate from 1/{SLOWEST} to {MAX_FPS}"
         )
     return fps
 
