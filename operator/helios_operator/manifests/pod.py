@@ -9,6 +9,7 @@ from helios_operator.manifests.names import REQUEST, attempt_labels, page_name
 from helios_operator.manifests.request import Manifest, request_text, request_url
 from helios_operator.model.config import Config
 from helios_operator.model.decision import StartAttempt
+from helios_operator.model.image import is_pinned
 from helios_operator.model.locations import uses_own_store
 from helios_operator.model.observation import ObservedJob
 
@@ -104,8 +105,9 @@ def worker_image(job: ObservedJob, stage: Stage, config: Config) -> str:
     get by hand (pull policy Never) may have its digest on one node alone.
     """
     plan = job.status.plan
-    is_pinned = plan is not None and "@" in plan.image and config.image_pull_policy != "Never"
-    return plan.image if plan is not None and is_pinned and stage is not Stage.PLAN else config.image
+    if plan is None or stage is Stage.PLAN or config.image_pull_policy == "Never":
+        return config.image
+    return plan.image if is_pinned(plan.image, config.image) else config.image
 
 
 def arguments(job: ObservedJob, start: StartAttempt, config: Config) -> list[str]:

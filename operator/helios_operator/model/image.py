@@ -29,6 +29,15 @@ def image_record(image: str, image_id: str) -> str:
     return intern(f"{_repository(image)}@{digest}" if is_same else digest)
 
 
+def is_pinned(image: str, ours: str) -> bool:
+    """Whether an image of a status may be used in place of the operator's own: a digest in the same repository.
+
+    ours: the operator's. Whoever may write a status cannot have the operator run another program.
+    """
+    repository, _, digest = image.rpartition("@")
+    return bool(_DIGEST.fullmatch(digest)) and _full(repository) == _full(_repository(ours))
+
+
 def _repository(image: str) -> str:
     """An image's name without tag and digest; a colon before the last slash is of a port."""
     name = image.partition("@")[0]

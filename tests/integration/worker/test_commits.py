@@ -1,5 +1,6 @@
 """Nothing counts as done that was not verified, and running any stage twice is harmless."""
 
+import re
 from pathlib import Path
 
 import orjson

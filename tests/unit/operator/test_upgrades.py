@@ -31,6 +31,7 @@ from tests.unit.operator.builders import (
 )
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+OURS = "registry.test/helios-worker:2"
 PINNED = f"registry.test/helios-worker@{A}"
 OTHER = json.dumps({"error": OTHER_ENGINE, "message": "fonts 650b there, ce7c here"})
 NEXT_ID = "cd" * 10
@@ -101,14 +102,17 @@ def test_the_plans_pod_says_its_image():
     [
         pytest.param(PINNED, "IfNotPresent", Work(Stage.CHUNK, 1), PINNED, id="a chunk has the plan's"),
         pytest.param(PINNED, "Always", STITCH, PINNED, id="the stitch too"),
-        pytest.param(PINNED, "IfNotPresent", PLAN, "worker:2", id="another plan has the operator's"),
-        pytest.param(A, "IfNotPresent", STITCH, "worker:2", id="an image without a registry keeps its tag"),
-        pytest.param("", "IfNotPresent", STITCH, "worker:2", id="a plan of an older operator"),
-        pytest.param(PINNED, "Never", STITCH, "worker:2", id="nodes get images by hand"),
+        pytest.param(PINNED, "IfNotPresent", PLAN, OURS, id="another plan has the operator's"),
+        pytest.param(A, "IfNotPresent", STITCH, OURS, id="an image without a registry keeps its tag"),
+        pytest.param("", "IfNotPresent", STITCH, OURS, id="a plan of an older operator"),
+        pytest.param(f"evil.test/w@{A}", "IfNotPresent", STITCH, OURS, id="a status that somebody wrote"),
+        pytest.param(f"registry.test/helios-worker/x@{A}", "IfNotPresent", STITCH, OURS, id="a folder of ours"),
+        pytest.param("registry.test/helios-worker:9", "IfNotPresent", STITCH, OURS, id="a tag"),
+        pytest.param(PINNED, "Never", STITCH, OURS, id="nodes get images by hand"),
     ],
 )
 def test_later_pods_use_the_plans_image(image, policy, work, used):
-    config = Config(image="worker:2", image_pull_policy=policy)
+    config = Config(image=OURS, image_pull_policy=policy)
     job = render_job("....", plan=planned(image))
     body = attempt_job(job, StartAttempt(work, 1, "kubernetes"), TARGETS["kubernetes"], config)
     assert body["spec"]["template"]["spec"]["containers"][0]["image"] == used
