@@ -1,4 +1,4 @@
-"""Another worker image in the middle of a render, as `helm upgrade` brings it: the render goes on and ends with its film.
+"""Another worker image in the middle of a render, by `helm upgrade`: the render goes on and ends with its film.
 
 The images of this node were loaded into it and no registry has them, so that the render is planned again with the other
 engine. Its film is the same to the byte where the engines only differ in a font that the page does not use.

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from helios_crds.text import printable_lines
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
+from helios_worker.artifacts.output import refuse_folder
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_url
 from helios_worker.capture.browser_pool import BrowserPool
@@ -207,6 +208,7 @@ class WorkerRuntime:
         self._allowed.check_source(request.composition.url)
         if request.output is not None:
             self._allowed.check(request.output, "the output")
+            await asyncio.to_thread(refuse_folder, request.output)
         if payload.request is not None:
             await asyncio.to_thread(store.put, key, data)
         self._browsers.launch(0)

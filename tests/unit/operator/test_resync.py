@@ -75,7 +75,7 @@ async def test_what_is_not_served_has_no_objects_unless_it_is_needed():
         resync = Resync(Unserved(), callbacks, needed)
         running = asyncio.create_task(resync.run())
         async with asyncio.timeout(10):
-            while len(resync._due._due) < 2:  # both were asked for and are due again
+            while len(resync._due._due) < 2:  # noqa: ASYNC110 - both were asked for and are due again; it tells nobody
                 await asyncio.sleep(0)
         assert (resync.synced.is_set(), resync.missing) == (not missing, missing)
         running.cancel()

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from helios_crds.remedies import setting
 from helios_crds.wire import chunk_bitmap
 from helios_worker.artifacts.digests import file_digest
+from helios_worker.artifacts.output import refuse_folder
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.encode.film.concat import concatenate
@@ -158,10 +159,7 @@ def publish(partial: Path, target: Path | None, output: str) -> None:
 
 def _partial(target: Path) -> Path:
     """A name beside the output, on the same file system, that no other run uses."""
-    if target.is_dir():
-        raise UserError(
-            f"the output {target} is a folder", remedy=f"give a file name in {setting('output.url')}, such as out.mp4"
-        )
+    refuse_folder(str(target))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial-{os.getpid()}.mp4")

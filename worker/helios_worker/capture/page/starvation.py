@@ -1,7 +1,7 @@
 """Whether the machine gives a browser the processors that it asks for, by the kernel's count of waiting.
 
-A script that does not return on an overloaded machine may be one that has hardly run. For each thread, the kernel counts
-the time on a processor, and the time for which it was ready to run and waited (/proc/PID/task/TID/schedstat).
+A script that does not return on an overloaded machine may be one that has hardly run. For each thread, the kernel
+counts the time on a processor, and the time for which it was ready to run and waited: /proc/PID/task/TID/schedstat.
 """
 
 import asyncio
