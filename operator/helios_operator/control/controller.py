@@ -21,7 +21,6 @@ from helios_operator.decide.reconcile import reconcile
 from helios_operator.kube.client import ApiError, Client
 from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.model.config import Config
-from helios_operator.model.decision import Demand
 from helios_operator.model.observation import InvalidJob, Observation, ObservedJob
 from helios_operator.observed.children import Children
 from helios_operator.observed.name_conflicts import CHECK_INTERVAL
@@ -181,7 +180,7 @@ class Controller:
         if (announcement := self._others.announcement(job, owner)) is not None:
             log.warning("another operator looks after a RenderJob", **about(job), operator=owner)
             self._executor.announce(job, announcement)
-        self._capacity.demand(job, Demand())
+        self._capacity.drop(job.uid)
         self.queue.add(job.uid, OTHERS_INTERVAL)
 
     def _observe(self, render: Render, job: ObservedJob) -> Observation:

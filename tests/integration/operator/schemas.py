@@ -139,7 +139,7 @@ def _longest(path: str, limit: int) -> str:
     if _DURATIONS.search(path):
         return _LONGEST["duration"]
     if path.endswith("output.url"):  # whose names have a limit of their own
-        return f"{(_URL + f'{"a" * 200}/' * 20)[: limit - 1]}a"
+        return (_URL + ("a" * 200 + "/") * 20)[: limit - 1] + "a"
     found = next((text for end, text in _LONGEST.items() if path.endswith(end)), "")
     return found.ljust(limit, "a") if found in ("", _URL) else found
 
