@@ -57,7 +57,7 @@ class _Fold:
         """Ends a render that is past its deadline, or whose spec cannot be rendered."""
         if self._overdue.render:
             limit = self._job.spec.execution.activeDeadline
-            text = f"the render did not finish within execution.activeDeadline ({limit})"
+            text = f"the render did not finish within spec.execution.activeDeadline ({limit})"
             self.record.end = Problem(reasons.DEADLINE_EXCEEDED, text)
         if self.record.plan is None:
             try:

@@ -68,7 +68,7 @@ def start_rejected(rejected: Sequence[RejectedStart]) -> Problem:
 def budget_reached(budget: str | None) -> Problem:
     """Due work needs more than the budget. budget: as the spec writes it."""
     text = "is used up: raise it, or name a target without a price"
-    return Problem(reasons.BUDGET_REACHED, f"execution.budget ({budget}) {text}")
+    return Problem(reasons.BUDGET_REACHED, f"spec.execution.budget ({budget}) {text}")
 
 
 def _forbidden(name: str, observation: Observation, store: Store) -> Problem | None:
@@ -94,7 +94,7 @@ def _no_target(stage: Stage, named: list[str], observation: Observation, eligibl
     if stage is Stage.CHUNK or eligible.without_store:
         text = (
             f"{targets} cannot reach the artifacts at {observation.store}, a volume of this cluster: "
-            "set artifacts.url to a bucket, or add a Kubernetes target"
+            "set spec.artifacts.url to a bucket, or add a Kubernetes target"
         )
         return Problem(reasons.BUCKET_NEEDED, text)
     text = f"{targets} cannot run the {stage} of this composition: add a Kubernetes target"

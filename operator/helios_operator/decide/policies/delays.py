@@ -44,9 +44,11 @@ def notes(observation: Observation, eligible: Eligibility, *, is_over_budget: bo
     causes = [why for why in resting if why]
     if eligible.without_store:
         names = ", ".join(eligible.without_store)
-        causes.append(f"{names} cannot reach the artifacts on a volume of this cluster: set artifacts.url to a bucket")
+        causes.append(
+            f"{names} cannot reach the artifacts on a volume of this cluster: set spec.artifacts.url to a bucket"
+        )
     if is_over_budget:
-        causes.append(f"execution.budget ({execution.budget}) is used up: no work starts on targets with a price")
+        causes.append(f"spec.execution.budget ({execution.budget}) is used up: no work starts on targets with a price")
     return [*causes, *(f"the Job {name} cannot be deleted: {why}" for name, why in observation.undeletable[:1])]
 
 
