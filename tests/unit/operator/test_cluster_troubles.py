@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from helios_crds.renderjob_status import FilmStatus
+from helios_crds.wire import Stage
 from helios_operator.app import health
 from helios_operator.control import controller, other_operators
 from helios_operator.decide.reconcile import reconcile
@@ -30,7 +31,8 @@ THEIRS = "helios-system/helios"
 
 
 def told(decision: Any, kind: str = "Reconciling") -> str:
-    return next(each.message for each in decision.status.conditions if each.type == kind)
+    message: str = next(each.message for each in decision.status.conditions if each.type == kind)
+    return message
 
 
 def body(name: str, uid: str, *, made: str = MADE, output: str = "", generation: int = 1, **fields: Any) -> Any:
@@ -72,7 +74,7 @@ def test_an_end_that_was_observed_is_left_alone():
 
 
 def rejected(chunk: int) -> RejectedStart:
-    return RejectedStart(Work("chunk", chunk), 1, "kubernetes", True, "exceeded quota", NOW + seconds(9))
+    return RejectedStart(Work(Stage.CHUNK, chunk), 1, "kubernetes", True, "exceeded quota", NOW + seconds(9))
 
 
 @pytest.mark.parametrize(
@@ -135,10 +137,8 @@ def test_a_short_ttl_is_kept(ttl, age, stopped, has_ended):
     if has_ended:
         known = known[:1]
         film = FilmStatus(url="file:///artifacts/out/films/a.mp4")
-        done = {"phase": "Complete", "completionTime": NOW.isoformat(), "observedGeneration": 1, "output": film}
-        seen = parse.render_job(
-            body("a", UID, status=status(**done).model_dump(mode="json"), spec={"ttlAfterFinished": ttl})
-        )
+        done = status(phase="Complete", completionTime=NOW, observedGeneration=1, output=film)
+        seen = parse.render_job(body("a", UID, status=done.model_dump(mode="json"), spec={"ttlAfterFinished": ttl}))
     decision = reconcile(observe(seen, *known), CONFIG)
     assert [stop.name for stop in decision.stops] == stopped
     if ttl == "30s" and age == 29:
