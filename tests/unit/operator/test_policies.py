@@ -148,8 +148,10 @@ def test_when_a_render_is_given_up(exit_code, failures, total, reason):
         (
             3,
             2,
-            "the plan failed 3 times and is not tried again (spec.execution.retries.perChunk is 2): "
-            "the last time: no room",
+            (
+                "the plan failed 3 times and is not tried again (spec.execution.retries.perChunk is 2): "
+                "the last time: no room"
+            ),
         ),
     ],
 )

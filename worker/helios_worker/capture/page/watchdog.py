@@ -56,13 +56,14 @@ class Watchdog:
             async with run_timeout(self._limit):
                 yield
         except TimeoutError:
+            share = await self._waiting_share()  # before the report, which pauses a script
             report = await self._report(step)
             if await self._session.briefly(self._session.connection.send("Browser.getVersion")) is None:
                 self._session.connection.close(SILENT)
                 raise BrowserGone(f"{step}: {SILENT}") from None
             self._console.raise_fault()
             said = f"{step} was not ready after {self._limit:g} s: {report['summary']}"
-            if (share := await self._waiting_share()) >= OVERLOADED:
+            if share >= OVERLOADED:
                 said += f"; the machine is overloaded: the browser waits for a processor {share:.0%} of the time"
                 raise FrameNeverReady(said, report) from None
             # A missing response may come at another attempt.
