@@ -1,9 +1,12 @@
 """Another worker image in the middle of a render, by `helm upgrade`: the render goes on and ends with its film.
 
 The images of this node were loaded into it and no registry has them, so that the render is planned again with the other
-engine. Its film is the same to the byte where the engines only differ in a font that the page does not use.
+engine. Its film is the same to the byte, since the engines only differ in a font that the page does not use.
+
+It takes two minutes, most of them for helm and a third image, so it is a target of its own: make e2e-upgrade.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.containers import eventually
 from tests.e2e.films import completed, render_job
 
+pytestmark = pytest.mark.skipif("HELIOS_UPGRADE" not in os.environ, reason="takes two minutes: make e2e-upgrade")
 NEXT = "helios-worker:next"
 
 

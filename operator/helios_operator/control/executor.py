@@ -16,6 +16,7 @@ from helios_crds.text import one_line
 from helios_operator import metrics
 from helios_operator.control.actions import Actions, NameInUse, about
 from helios_operator.control.event_recorder import EventRecorder
+from helios_operator.control.pruned_statuses import PrunedStatuses
 from helios_operator.control.status_rate_limit import StatusRateLimit
 from helios_operator.decide.policies.blockers import MAX_REJECTION
 from helios_operator.decide.policies.status_urgency import is_urgent
@@ -60,6 +61,7 @@ class Executor:
         self._on_render_job = on_render_job
         self._on_gone = on_gone
         self._rate_limit = StatusRateLimit()
+        self._pruned = PrunedStatuses()
         self._starters = asyncio.Semaphore(STARTERS)
 
     async def carry_out(self, render: Render, observation: Observation, decision: Decision) -> ApiError | None:
@@ -92,7 +94,7 @@ class Executor:
         Raises:
             ApiError: the status was not written.
         """
-        if decision.status != job.status:
+        if decision.status != job.status and not self._pruned.is_written(job, decision.status):
             if not is_urgent(job.status, decision.status):
                 wait = self._rate_limit.wait(job.uid, asyncio.get_running_loop().time())
                 if wait > 0:
@@ -118,6 +120,7 @@ class Executor:
     def forget(self, uid: str) -> None:
         """Forgets a deleted RenderJob."""
         self._rate_limit.done(uid)
+        self._pruned.forget(uid)
 
     async def run(self) -> None:
         """Writes Events until it is cancelled."""
@@ -125,7 +128,9 @@ class Executor:
 
     async def _write(self, job: ObservedJob | InvalidJob, decision: Decision) -> None:
         try:
-            self._on_render_job(await self._actions.write_status(job, decision.status, job.resource_version))
+            body = await self._actions.write_status(job, decision.status, job.resource_version)
+            self._pruned.note(job, decision.status, body)
+            self._on_render_job(body)
         except ApiError as error:
             if error.status == 404 or error.reason == "Conflict":
                 await self._read_again(job)

@@ -381,6 +381,36 @@ async def test_of_two_operators_one_has_a_new_render_and_the_other_stops():
     assert len(server.written("create", "/jobs")) == 1
 
 
+# --- an old definition ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_definition_without_the_new_fields_costs_no_endless_writes():
+    """helm upgrade leaves definitions as they are; the API server drops what they do not have."""
+    server = ApiServer()
+    patch = server.patch
+
+    async def pruning(path: str, sent: dict[str, Any]) -> dict[str, Any]:
+        kept = {
+            key: value for key, value in sent["status"].items() if key not in ("operator", "lastFailure", "replans")
+        }
+        return await patch(path, {**sent, "status": kept})
+
+    server.patch = pruning  # type: ignore[method-assign]
+    operator = Operator(server, Config(operator="team/helios"))
+    operator.apply()
+
+    async def scenario() -> None:
+        await operator.until(lambda: server.written("create", "/jobs"), "a plan's Job")
+        await operator.looks()
+        writes = len(server.written("patch", "/status"))
+        for _ in range(3):
+            await operator.looks()
+        assert len(server.written("patch", "/status")) == writes
+
+    await operator.works(scenario)
+
+
 # --- health -----------------------------------------------------------------------------------------------------------
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 SAMPLE_SECONDS = 1.0
 ENOUGH_SECONDS = 0.2
-"""A browser that wants less of a second than this is not waiting for a processor, whatever share of it was waiting."""
+"""A browser that wants less of a second than this is not short of a processor, whatever share of it was waiting."""
 OVERLOADED = 0.8
-"""The share from which on the machine is to blame: a page that has a fifth of a processor may need five times as long."""
+"""The share from which on the machine is to blame: with a fifth of a processor, a page needs five times as long."""
 
 
 async def waiting_share(pids: Iterable[int], proc: Path = Path("/proc")) -> float:
