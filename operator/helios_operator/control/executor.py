@@ -26,7 +26,7 @@ from helios_operator.model.config import Config
 from helios_operator.model.decision import Announcement, Decision, StartAttempt, StopAttempt
 from helios_operator.model.observation import InvalidJob, NameConflict, Observation, ObservedJob
 from helios_operator.observed.children import Children
-from helios_operator.observed.rejected_starts import is_rejection
+from helios_operator.observed.rejected_starts import AFTER_ROOM, is_rejection
 from helios_operator.observed.renders import Render
 from helios_operator.offload.invocations import Invocations
 
@@ -79,6 +79,8 @@ class Executor:
         if render.rejected_starts.moved(set(decision.starts) - set(rest.starts)):
             self._queue.add(job.uid)
         failed = await self._stop_all(render, job, rest.stops)
+        if rest.stops and failed is None and render.rejected_starts.hurry(self._client.now):
+            self._queue.add(job.uid, AFTER_ROOM)
         if decision.renew_inputs and not render.is_gone:
             with contextlib.suppress(NameInUse):  # the pod's own volume says what is wrong
                 await self._actions.prepare(job, self._config)

@@ -1,6 +1,6 @@
 """Parses the API server's objects. They are untrusted: an object that is not valid is skipped."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from sys import intern
 from typing import Any
@@ -12,13 +12,13 @@ from helios_crds.renderjob_status import MAX_IMAGE, FilmStatus, RenderJobStatus
 from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, ExitCode
 from helios_operator.decide.policies.failure_causes import OUT_OF_MEMORY
-from helios_operator.manifests.job import QUEUE
-from helios_operator.manifests.names import MANAGED_BY, MANAGER, PLANNED, TARGET, UID, is_owner_reference, read_labels
+from helios_operator.manifests.names import PLANNED, TARGET, UID, is_owner_reference, read_labels
 from helios_operator.manifests.pod import CONTAINER
 from helios_operator.model.config import BUILT_IN
 from helios_operator.model.image import image_record
 from helios_operator.model.observation import InvalidJob, ObservedJob
 from helios_operator.model.state import Attempt, AttemptPhase
+from helios_operator.observed.waiting import condition, is_true, reason_and_message, says_no, why_waiting
 
 Object = Mapping[str, Any]
 MAX_ERRORS, MAX_FIELD, MAX_WHY = 3, 120, 200
@@ -151,7 +151,7 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
         exit_code=ended.get("exitCode"),
         reason=_reason(pod, ended),
         message=str(_pod_message(pod) or ended.get("message") or "")[:RESULT_BYTES],
-        waiting=_why_waiting(job, phase, None if is_gone else pod, state),
+        waiting=why_waiting(job, phase, None if is_gone else pod, state),
         leaving="" if is_gone else _why_leaving(pod, has_ended=bool(ended)),
         silent=_is_silent(pod),
         disrupted=is_disrupted,
@@ -174,30 +174,13 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 def _phase(job: Object, has_started: bool) -> AttemptPhase:
-    if _is_true(job, "Complete") or _is_true(job, "SuccessCriteriaMet"):
+    if is_true(job, "Complete") or is_true(job, "SuccessCriteriaMet"):
         return AttemptPhase.SUCCEEDED
-    if _is_true(job, "Failed"):
+    if is_true(job, "Failed"):
         return AttemptPhase.FAILED
     if (job.get("spec") or {}).get("suspend"):
         return AttemptPhase.QUEUED
     return AttemptPhase.RUNNING if has_started else AttemptPhase.WAITING
-
-
-def _item(body: Object | None, kind: str, status: str) -> Object | None:
-    conditions = ((body or {}).get("status") or {}).get("conditions") or ()
-    return next((item for item in conditions if item.get("type") == kind and item.get("status") == status), None)
-
-
-def _condition(body: Object | None, kind: str) -> Object | None:
-    return _item(body, kind, "True")
-
-
-def _says_no(body: Object | None, kind: str) -> bool:
-    return _item(body, kind, "False") is not None
-
-
-def _is_true(body: Object, kind: str) -> bool:
-    return _condition(body, kind) is not None
 
 
 def _container_state(pod: Object | None) -> Object:
@@ -222,7 +205,7 @@ def _pod_message(pod: Object | None) -> str | None:
 
 def _is_disrupted(pod: Object | None, ended: Object) -> bool:
     """Whether the pod was taken away: by the cluster, with a condition that says so, or by a deletion."""
-    if _condition(pod, "DisruptionTarget") is not None:
+    if condition(pod, "DisruptionTarget") is not None:
         return True
     if _terminating_since(pod) is None or ended.get("reason") == OUT_OF_MEMORY:
         return False
@@ -231,82 +214,18 @@ def _is_disrupted(pod: Object | None, ended: Object) -> bool:
 
 def _why_leaving(pod: Object | None, *, has_ended: bool) -> str:
     """Why a pod is being taken away, by the condition or the kubelet; "" if it is not."""
-    disruption = _condition(pod, "DisruptionTarget")
+    disruption = condition(pod, "DisruptionTarget")
     if disruption is not None:
-        return _reason_and_message(disruption)
+        return reason_and_message(disruption)
     if _terminating_since(pod) is not None:
         return "the pod was deleted"
     # The kubelet writes its reason first, then waits for the container to end.
-    return "" if has_ended else _reason_and_message((pod or {}).get("status") or {})
+    return "" if has_ended else reason_and_message((pod or {}).get("status") or {})
 
 
 def _is_silent(pod: Object | None) -> bool:
     """Whether the pod's node does not report: the node controller has set Ready alone to False."""
-    return _says_no(pod, "Ready") and _condition(pod, "ContainersReady") is not None
-
-
-def _why_waiting(job: Object, phase: AttemptPhase, pod: Object | None, state: Object) -> str:
-    """Why a pod does not start: the kubelet's or the scheduler's message, or else what the conditions show."""
-    name = job["metadata"]["name"]
-    if phase is AttemptPhase.QUEUED:
-        return _why_queued(job)
-    if pod is None:
-        return f"no pod exists: a quota or an admission rule may reject it, see `kubectl events --for job/{name}`"
-    why = state.get("waiting") or {}
-    if why.get("message"):
-        return _reason_and_message(why)
-    unscheduled = _item(pod, "PodScheduled", "False")
-    if unscheduled is not None:
-        return _reason_and_message(unscheduled) + _what_leaves(unscheduled)
-    return _reason_and_message(why) + _what_is_missing(pod)
-
-
-def _why_queued(job: Object) -> str:
-    """Why a Job is suspended: Kueue does it with Jobs of a queue, and takes it back; else somebody did it."""
-    queue = (job["metadata"].get("labels") or {}).get(QUEUE)
-    if queue:
-        return f"Kueue has it in the queue {one_line(str(queue), 63)}"
-    name = job["metadata"]["name"]
-    return (
-        f"somebody has suspended the Job {name}, and the operator leaves that to them: "
-        f'kubectl patch job {name} --type=merge -p \'{{"spec":{{"suspend":false}}}}\''
-    )
-
-
-def _what_leaves(unscheduled: Object) -> str:
-    """What to do about a claim that was deleted while pods use it. The scheduler only says that it is being deleted."""
-    if "is being deleted" not in str(unscheduled.get("message")):
-        return ""
-    return (
-        "; a claim that is being deleted stays until no pod uses it, finished ones included: "
-        f"kubectl delete jobs -l {MANAGED_BY}={MANAGER} --field-selector=status.successful=1 removes those"
-    )
-
-
-def _what_is_missing(pod: Object) -> str:
-    """What a scheduled pod waits for. Only the kubelet's events name the volume, so the message refers to them."""
-    if _says_no(pod, "PodReadyToStartContainers"):
-        named = ", ".join(_volumes((pod.get("spec") or {}).get("volumes") or ()))
-        name = pod["metadata"].get("name", "")
-        return f": a volume is missing or not ready ({named}), see `kubectl events --for pod/{name}`"
-    if _condition(pod, "PodReadyToStartContainers") is not None:
-        return ": its image is being pulled"
-    return ""
-
-
-def _volumes(volumes: Iterable[Object]) -> Iterator[str]:
-    """The claims and ConfigMaps among a pod's volumes: a user or an admin has to provide them."""
-    for volume in volumes:
-        if claim := volume.get("persistentVolumeClaim"):
-            yield f"claim {claim.get('claimName')}"
-        for source in (volume, *((volume.get("projected") or {}).get("sources") or ())):
-            if config_map := source.get("configMap"):
-                yield f"ConfigMap {config_map.get('name')}"
-
-
-def _reason_and_message(item: Object) -> str:
-    """A reason and a message in one line."""
-    return one_line(": ".join(str(item[key]) for key in ("reason", "message") if item.get(key)), 500)
+    return says_no(pod, "Ready") and condition(pod, "ContainersReady") is not None
 
 
 def _terminating_since(pod: Object | None) -> datetime | None:
@@ -316,7 +235,7 @@ def _terminating_since(pod: Object | None) -> datetime | None:
 
 def _time_of_end(pod: Object | None, ended: Object) -> datetime | None:
     """When a disrupted pod ended; its container may never have started."""
-    disruption = _condition(pod, "DisruptionTarget") or {}
+    disruption = condition(pod, "DisruptionTarget") or {}
     return _time(ended.get("finishedAt")) or _time(disruption.get("lastTransitionTime"))
 
 
@@ -329,7 +248,7 @@ def _time_allowed(job: Object) -> timedelta | None:
 
 def _time_of_finish(job: Object) -> datetime | None:
     status = job.get("status") or {}
-    failed = _condition(job, "Failed") or {}
+    failed = condition(job, "Failed") or {}
     return _time(status.get("completionTime")) or _time(failed.get("lastTransitionTime"))
 
 
