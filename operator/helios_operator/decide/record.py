@@ -118,10 +118,10 @@ class _Fold:
         """An attempt that shows that workers have another engine than the plan."""
         plan = self.record.plan
         assert plan is not None
-        for work, attempts in self._observation.by_work.items():
-            for attempt in attempts:
-                if has_other_engine(attempt, plan, self._observation) and attempt in self._unsettled(work):
-                    return attempt
+        failed = (each for each in self._observation.attempts if each.phase is AttemptPhase.FAILED)
+        for attempt in failed:
+            if has_other_engine(attempt, plan, self._observation) and attempt in self._unsettled(attempt.work):
+                return attempt
         return None
 
     def _plan_again(self, other: Attempt) -> None:

@@ -17,7 +17,7 @@ from helios_operator.model import reasons
 from helios_operator.model.config import Config
 from helios_operator.model.observation import Observation
 from helios_operator.model.problem import Problem
-from helios_operator.model.state import Attempt, AttemptPhase
+from helios_operator.model.state import Attempt
 
 PULL_FAILURES = ("ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName")
 PAUSE = Backoff(base=1, factor=4, cap=300, jitter=0.5)
@@ -27,11 +27,11 @@ RETURNS = 2
 
 
 def has_other_engine(attempt: Attempt, plan: PlanStatus, observation: Observation) -> bool:
-    """Whether an attempt shows that the plan's own target has another engine now.
+    """Whether a failed attempt shows that the plan's own target has another engine now.
 
     All pods have one image, so that any pod shows it for a plan that a pod made.
     """
-    if attempt.phase is not AttemptPhase.FAILED or attempt.work.stage is not Stage.CHUNK:
+    if attempt.work.stage is not Stage.CHUNK:
         return False
     if OTHER_ENGINE not in attempt.message or facts(attempt.message).get("error") != OTHER_ENGINE:
         return False
