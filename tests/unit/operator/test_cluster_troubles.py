@@ -390,11 +390,11 @@ async def test_a_definition_without_the_new_fields_costs_no_endless_writes():
     server = ApiServer()
     patch = server.patch
 
-    async def pruning(path: str, sent: dict[str, Any]) -> dict[str, Any]:
+    async def pruning(path: str, body: dict[str, Any]) -> dict[str, Any]:
         kept = {
-            key: value for key, value in sent["status"].items() if key not in ("operator", "lastFailure", "replans")
+            key: value for key, value in body["status"].items() if key not in ("operator", "lastFailure", "replans")
         }
-        return await patch(path, {**sent, "status": kept})
+        return await patch(path, {**body, "status": kept})
 
     server.patch = pruning  # type: ignore[method-assign]
     operator = Operator(server, Config(operator="team/helios"))
