@@ -19,7 +19,7 @@ class StageFailed(HeliosError):
     """
 
     def __init__(self, what: str, reply: Reply, attempts: int = 1) -> None:
-        reason, remedy = message_and_remedy(reply, reply.stderr.strip() or "no reason given")
+        reason, remedy = message_and_remedy(reply.result or {}, reply.stderr.strip() or "no reason given")
         # A mistake in the page needs no "the plan failed"; for a chunk, its frames help to find the mistake.
         if not (what == PLAN and reply.exitCode == ExitCode.USER_ERROR):
             tried = f" {attempts} times" if attempts > 1 else ""

@@ -15,8 +15,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from helios_crds.wire import Reply
-
 FLAGS: Mapping[str, str] = {
     "composition.entry": "--entry",
     "composition.props": "--props",
@@ -58,12 +56,11 @@ def in_request(text: str) -> str:
     return _phrased(text, lambda field, value: f"{field}: {value}" if value else field)
 
 
-def message_and_remedy(reply: Reply | Mapping[str, Any], said: str) -> tuple[str, str]:
+def message_and_remedy(result: Mapping[str, Any], said: str) -> tuple[str, str]:
     """A failure's message, and its remedy with marks.
 
-    reply: the failure, or the result in it. said: the whole text, which ends with the remedy unless it was cut.
+    result: of the reply. said: the whole text, which ends with the remedy unless it was cut.
     """
-    result = (reply.result or {}) if isinstance(reply, Reply) else reply
     remedy = result.get("remedy")
     if not isinstance(remedy, str) or not remedy or not said.endswith(f"; {in_request(remedy)}"):
         return said, ""
