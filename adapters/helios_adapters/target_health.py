@@ -25,7 +25,7 @@ from helios_adapters.errors import (
 )
 from helios_adapters.health import Health
 from helios_crds.text import one_line
-from helios_crds.wire import ExitCode, Reply
+from helios_crds.wire import ExitCode, Reply, is_other_engine
 
 EVERYBODY = ""
 MAX_WHY = 1000
@@ -98,13 +98,23 @@ class TargetHealth:
         }
 
     def record_answer(
-        self, call: Call, answer: Reply | TargetError, *, others: int, is_wanted: bool = True, is_noted: bool = False
+        self,
+        call: Call,
+        answer: Reply | TargetError,
+        *,
+        others: int,
+        is_wanted: bool = True,
+        is_noted: bool = False,
+        made_plan: bool = False,
     ) -> Verdict:
         """Updates the health after an answer. Returns what the answer means for the attempt.
 
         others: other calls under way on the target. is_wanted: whether the attempt is still wanted; if not, a failure
-        counts against no chunk. is_noted: whether its failure has already been counted, by `overdue`.
+        counts against no chunk. is_noted: whether its failure has already been counted, by `overdue`. made_plan:
+        whether the target made the render's plan, so that another engine there means that the target has changed.
         """
+        if isinstance(answer, Reply) and is_other_engine(answer):
+            return self._other_engine(call, answer, made_plan=made_plan)
         if isinstance(answer, Reply):
             return self._replied(call, answer, is_wanted)
         if isinstance(answer, NoCapacity):
@@ -137,6 +147,14 @@ class TargetHealth:
 
     def _forget(self, matches: Callable[[tuple[str, str]], bool]) -> None:
         self._of = {key: health for key, health in self._of.items() if not matches(key)}
+
+    def _other_engine(self, call: Call, reply: Reply, *, made_plan: bool) -> Verdict:
+        """A worker with other software than the plan's: it rests for this render, which other targets go on with."""
+        if made_plan:
+            return Verdict("other engine", reply)
+        why = one_line(f"{reply.stderr}; deploy the image there that the plan was made with", MAX_WHY)
+        self._note(call.target, call.owner, self.of(call.target, call.owner).after_unusable(why, self._now()))
+        return Verdict("other engine")
 
     def _replied(self, call: Call, reply: Reply, is_wanted: bool) -> Verdict:
         is_done = reply.exitCode == ExitCode.DONE

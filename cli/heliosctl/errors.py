@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from helios_adapters import TargetError, Unusable
+from helios_crds.remedies import in_flags, message_and_remedy
 from helios_crds.text import one_line, printable_lines
 from helios_crds.wire import ExitCode, Reply, chunks_in
 from helios_worker.errors import HeliosError
@@ -20,10 +21,9 @@ class StageFailed(HeliosError):
     """
 
     def __init__(self, what: str, reply: Reply, attempts: int = 1) -> None:
-        reason = printable_lines(reply.stderr).strip() or "no reason given"
-        result = reply.result or {}
-        remedy = one_line(str(result.get("remedy", "")), REMEDY_CHARACTERS, keep_start=True)
-        reason = reason.removesuffix(f"; {remedy}")
+        said = printable_lines(reply.stderr).strip() or "no reason given"
+        reason, remedy = message_and_remedy(reply.result or {}, said)
+        remedy = one_line(remedy, REMEDY_CHARACTERS, keep_start=True)
         # A mistake in the page needs no "the plan failed"; for a chunk, its frames help to find the mistake.
         if not (what == PLAN and reply.exitCode == ExitCode.USER_ERROR):
             tried = f" {attempts} times" if attempts > 1 else ""
@@ -73,11 +73,11 @@ class Failure:
     def of(cls, error: BaseException) -> "Failure":
         """The failure that an exception stands for; an unexpected one is a defect of heliosctl."""
         if isinstance(error, StageFailed):
-            return cls(error.error, error.message, error.remedy, error.reply.exitCode, error.stuck_report)
+            return cls(error.error, error.message, in_flags(error.remedy), error.reply.exitCode, error.stuck_report)
         if isinstance(error, Stopped):
             return cls("Stopped", error.message, error.remedy, error.stop_code)
         if isinstance(error, HeliosError):
-            return cls(type(error).__name__, error.message, error.remedy, error.exit_code)
+            return cls(type(error).__name__, error.message, in_flags(error.remedy), error.exit_code)
         if isinstance(error, TargetError):
             code = ExitCode.USER_ERROR if isinstance(error, Unusable) else ExitCode.RETRYABLE
             return cls(type(error).__name__, f"{error.where}: {error.message}", error.remedy, code)

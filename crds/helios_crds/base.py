@@ -16,6 +16,11 @@ API_VERSION = f"{GROUP}/{VERSION}"
 MAX_URL = 2048
 
 
+UNOBSERVED = -1
+"""The observedGeneration of an object that no operator has seen. It is the schema's default: kstatus would take an
+object without a status as finished."""
+
+
 class ApiModel(BaseModel):
     """A part of a spec. Unknown fields are refused, as `kubectl apply` does."""
 

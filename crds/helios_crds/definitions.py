@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from helios_crds.base import GROUP, VERSION
+from helios_crds.base import GROUP, UNOBSERVED, VERSION
 from helios_crds.renderjob import RenderJobSpec
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_crds.rendertarget import RenderTargetSpec, RenderTargetStatus
@@ -73,7 +73,7 @@ def _root(description: str, spec: type[BaseModel], status: type[BaseModel]) -> D
             "kind": {"type": "string", "description": "Kind of this object."},
             "metadata": {"type": "object"},
             "spec": structural_schema(spec),
-            "status": structural_schema(status),
+            "status": {**structural_schema(status), "default": {"observedGeneration": UNOBSERVED}},
         },
     }
 

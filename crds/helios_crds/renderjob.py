@@ -12,8 +12,9 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from helios_crds.base import OPEN_OBJECT, ApiModel, Name, Shape, StoreUrl, Url, immutable, listed, rules
 from helios_crds.durations import Duration, MaybeZero
+from helios_crds.film_url import FilmUrl
 from helios_crds.paths import InnerPath
-from helios_crds.request import MAX_CHUNKS, MAX_FRAMES, MAX_SIDE, check_fps
+from helios_crds.request import MAX_CHUNKS, MAX_FRAMES, MAX_SIDE, SLOWEST, check_fps
 
 MAX_INLINE = 128 * 1024
 MAX_TOTAL_RETRIES = 200
@@ -22,11 +23,12 @@ MAX_TARGETS = 16
 _FPS_SHAPE = "type(self) == int || self.matches('^[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?$')"
 _FPS_LIMIT = (
     "type(self) == int ? self >= 1 && self <= 240 : !self.matches('^[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?$') || "
-    "int(self.split('/')[0]) <= 240 * (self.contains('/') ? int(self.split('/')[1]) : 1)"
+    "(int(self.split('/')[0]) <= 240 * (self.contains('/') ? int(self.split('/')[1]) : 1) && "
+    f"(self.contains('/') ? int(self.split('/')[1]) : 1) <= {SLOWEST} * int(self.split('/')[0]))"
 )
 FPS_RULES = rules(
     (_FPS_SHAPE, 'fps must be exact: write 30, or a fraction in quotes such as "30000/1001" for 29.97'),
-    (_FPS_LIMIT, "fps must be above 0 and at most 240"),
+    (_FPS_LIMIT, f"fps must be at least 1/{SLOWEST} and at most 240"),
 )
 
 
@@ -319,9 +321,6 @@ class Artifacts(ApiModel):
     credentialsRef: SecretRef | None = Field(
         default=None, description="Secret with credentials for the store. A workload identity needs none and is safer."
     )
-
-
-FilmUrl = Annotated[StoreUrl, Shape("[^/]$", "must name a file, such as s3://media/out/teaser.mp4")]
 
 
 class Output(ApiModel):

@@ -5,13 +5,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from helios_crds.base import Condition, StatusModel, listed
+from helios_crds.base import UNOBSERVED, Condition, StatusModel, listed
 from helios_crds.renderjob import MAX_TARGETS, MAX_TOTAL_RETRIES
 from helios_crds.request import MAX_CHUNKS
 from helios_crds.wire import Stage
 
 MAX_RETRY_ENTRIES = MAX_TOTAL_RETRIES + 56
 MAX_WARNINGS = 8
+MAX_IMAGE = 512
+MAX_IMAGES = 4
+MAX_LAST_FAILURE = 300
 MAX_ATTEMPT = 99_999  # five digits, for which a Job's name has room
 
 Phase = Literal["Pending", "Planning", "Rendering", "Stitching", "Complete", "Failed", "Suspended"]
@@ -29,6 +32,29 @@ class PlanStatus(StatusModel):
     stateful: bool = Field(default=False, description="Whether each chunk has to run through all earlier frames.")
     warnings: list[str] = Field(
         default_factory=list, max_length=MAX_WARNINGS, description="Warnings of the plan, shortened."
+    )
+    target: str = Field(default="", max_length=253, description="RenderTarget that made the plan.")
+    image: str = Field(
+        default="",
+        max_length=MAX_IMAGE,
+        description="Image that the plan's pod ran: NAME@sha256:… if a registry has it, which later pods then use, or "
+        "the node's own ID of it.",
+    )
+
+
+class ReplanStatus(StatusModel):
+    """How often the render was planned again because workers had other software than the plan, as after an upgrade."""
+
+    count: int = Field(default=0, ge=0, description="How often the render was planned again.")
+    at: datetime | None = Field(default=None, description="When that was decided last; older attempts do not count.")
+    returns: int = Field(
+        default=0, ge=0, description="How often the other image had been met before: nodes have different images."
+    )
+    images: list[str] = Field(
+        default_factory=list,
+        max_length=MAX_IMAGES,
+        description="The last images that workers ran.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
 
@@ -90,7 +116,9 @@ class FilmStatus(StatusModel):
 class RenderJobStatus(StatusModel):
     """Progress and result of the render."""
 
-    observedGeneration: int = Field(default=0, ge=0, description="Generation of the spec that this status describes.")
+    observedGeneration: int = Field(
+        default=UNOBSERVED, ge=UNOBSERVED, description="Generation of the spec that this status describes."
+    )
     phase: Phase = Field(default="Pending", description="Summary for people; programs should read conditions.")
     progress: str = Field(default="", max_length=8, description="Share of chunks that are done, in percent.")
     summary: str = Field(default="", max_length=24, description="Chunks done out of all, such as 12/36.")
@@ -105,6 +133,9 @@ class RenderJobStatus(StatusModel):
         description="One character per chunk: . waiting, a active, # done, = found in the store, ! failed.",
     )
     failures: int = Field(default=0, ge=0, description="Failed attempts at all stages, without disruptions.")
+    lastFailure: str = Field(
+        default="", max_length=MAX_LAST_FAILURE, description="What the last failed attempt said, while it is retried."
+    )
     retries: list[Retry] = Field(
         default_factory=list,
         max_length=MAX_RETRY_ENTRIES,
@@ -118,6 +149,12 @@ class RenderJobStatus(StatusModel):
         json_schema_extra=listed("name"),
     )
     output: FilmStatus | None = Field(default=None, description="The film.")
+    replans: ReplanStatus | None = Field(
+        default=None, description="Plans in addition to the first, because workers had other software."
+    )
+    operator: str = Field(
+        default="", max_length=320, description="Lease of the operator that looks after this RenderJob."
+    )
     conditions: list[Condition] = Field(
         default_factory=list,
         max_length=16,

@@ -12,6 +12,7 @@ from helios_crds.base import (
     ONE_WAY,
     OPEN_OBJECT,
     STORE_SHAPE,
+    UNOBSERVED,
     ApiModel,
     Condition,
     Label,
@@ -370,7 +371,9 @@ class RenderTargetSpec(ApiModel):
 class RenderTargetStatus(StatusModel):
     """The target's state, as the operator sees it."""
 
-    observedGeneration: int = Field(default=0, ge=0, description="Generation of the spec that this status describes.")
+    observedGeneration: int = Field(
+        default=UNOBSERVED, ge=UNOBSERVED, description="Generation of the spec that this status describes."
+    )
     conditions: list[Condition] = Field(
         default_factory=list,
         max_length=8,

@@ -27,6 +27,8 @@ MAX_PROPS = 4 << 20
 """Bytes of JSON. Every frame and worker of a page gets the props."""
 MAX_PLACE = 8192
 """Characters of a path or address."""
+SLOWEST = 1000
+"""Seconds that a frame lasts at most; players and file formats fail at some longer one."""
 
 
 class _Model(BaseModel):
@@ -55,6 +57,8 @@ def check_fps(value: str) -> str:
     if denominator == 0 or not 0 < Fraction(numerator, denominator) <= MAX_FPS:
         raise ValueError(f"{shown(value)!r} {FPS_RANGE}")
     fps = Fraction(numerator, denominator)
+    if fps < Fraction(1, SLOWEST):
+        raise ValueError(f"{shown(value)!r} is out of range: write 1/{SLOWEST} or more, a frame in {SLOWEST} seconds")
     if max(fps.numerator, fps.denominator) >= 10**9:
         raise ValueError(
             f"{shown(value)!r} has too many digits: use at most nine in the numerator and in the denominator"

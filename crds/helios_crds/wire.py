@@ -32,6 +32,10 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+OTHER_ENGINE = "OtherEngine"
+"""The `error` in the result of a worker whose software or fonts are not those that the job was planned with."""
+
+
 class Stage(StrEnum):
     """The three steps of a render."""
 
@@ -82,6 +86,11 @@ class Reply(BaseModel):
     stdout: str = ""
     stderr: str = ""
     result: dict[str, Any] | None = None
+
+
+def is_other_engine(reply: Reply) -> bool:
+    """Whether a worker refused a job because its software or fonts are not those of the plan."""
+    return reply.exitCode != ExitCode.DONE and (reply.result or {}).get("error") == OTHER_ENGINE
 
 
 def chunk_bitmap(chunks: Iterable[int]) -> str:

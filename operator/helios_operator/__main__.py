@@ -33,7 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
         storage_class=options.storage_class,
     )
     config = Config(
-        image=options.image, image_pull_policy=options.image_pull_policy, store=store, built_in=options.built_in
+        operator="/".join(options.lease or ()),
+        image=options.image,
+        image_pull_policy=options.image_pull_policy,
+        store=store,
+        built_in=options.built_in,
     )
     setup = Setup(options.namespace, options.lease, options.metrics_port)
     return asyncio.run(operate(config, setup, options.liveness))

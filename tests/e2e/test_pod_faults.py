@@ -139,7 +139,7 @@ def test_a_pod_that_cannot_start_says_what_is_missing(cluster, misfortunes, plac
     reason, message = condition(status, "Failed")
     assert reason == "RetriesExhausted"
     timeout = "the pod did not start within 1s: "
-    known = "the plan failed and is not tried again (execution.retries.perChunk is 0): "
+    known = "the plan failed and is not tried again (spec.execution.retries.perChunk is 0): "
     assert message.startswith(known + timeout + why[0])
     assert why[-1] in message
     assert status["failures"] == 1
@@ -149,7 +149,7 @@ def test_a_pod_that_cannot_start_says_what_is_missing(cluster, misfortunes, plac
 def test_too_little_memory(cluster, misfortunes):
     status = failed(cluster, misfortunes[0], "hoarding")
     told = (
-        "the plan failed 2 times and is not tried again (execution.retries.perChunk is 1): the last time: the "
+        "the plan failed 2 times and is not tried again (spec.execution.retries.perChunk is 1): the last time: the "
         "worker was killed for using more memory than its limit of 300Mi (OOMKilled): raise resources.limits.memory of "
         "the RenderTarget small, or lower its limits.cpu: there is a browser per CPU"
     )
@@ -160,7 +160,7 @@ def test_too_little_memory(cluster, misfortunes):
 def test_too_little_disk(cluster, misfortunes):
     status = failed(cluster, misfortunes[0], "cramped")
     told = (
-        "the plan failed and is not tried again (execution.retries.perChunk is 0): the node evicted the pod: Pod "
+        "the plan failed and is not tried again (spec.execution.retries.perChunk is 0): the node evicted the pod: Pod "
         "ephemeral local storage usage exceeds the total limit of containers 1Mi; raise "
         "resources.limits.ephemeral-storage of the RenderTarget cramped"
     )
@@ -181,7 +181,7 @@ def test_a_film_survives_what_befalls_its_pods(cluster, misfortunes, worker_imag
     status = completed(cluster, namespace, "battered")
     assert status["failures"] == 1  # of the chunk that hung; nobody's chunk is to blame for being taken away
     told = events(cluster, namespace, "battered")
-    too_long = "the worker ran longer than execution.chunkTimeout (75 s) and was stopped"
+    too_long = "the worker ran longer than spec.execution.chunkTimeout (75 s) and was stopped"
     assert told["DeadlineExceeded"] == f"chunk {HANGS}, attempt 1: {too_long}"
     assert "WorkerKilled" not in told
     film = film_of(cluster, namespace, worker_image, f"/artifacts/out/{namespace}/battered.mp4", tmp_path)

@@ -5,6 +5,7 @@
     HeliosError                 exit 1   worth another attempt
     ├── UserError               exit 64  the input is wrong: never retried
     ├── ResourceError           exit 75  memory, disk or the machine ran out
+    ├── NetworkTrouble                   a web server or the way to it fails for now
     ├── BadPicture                       a captured picture cannot be encoded
     ├── EncodeError                      the encoder or its caller broke a rule of the encode unit
     └── CorruptArtifact                  stored bytes are not what they should be: make them again
@@ -15,12 +16,15 @@
 
 from typing import Any, ClassVar
 
+from helios_crds.remedies import in_request
+
 
 class HeliosError(Exception):
     """Base of all errors that this worker raises on purpose.
 
     message: what happened, with the numbers.
-    remedy: what the reader can do about it, or "" where there is nothing to do.
+    remedy: what the reader can do about it, or "" where there is nothing to do. A setting in it is a mark of
+    helios_crds.remedies, for the reader's own words.
     facts: what the caller's program can use, as JSON; part of the reply's result.
     exit_code: how a process that ends with this error exits.
     """
@@ -34,7 +38,7 @@ class HeliosError(Exception):
         self.facts: dict[str, Any] = {}
 
     def __str__(self) -> str:
-        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+        return f"{self.message}; {in_request(self.remedy)}" if self.remedy else self.message
 
 
 class UserError(HeliosError):
@@ -47,6 +51,10 @@ class ResourceError(HeliosError):
     """The machine ran out of something; the same run may succeed elsewhere or later."""
 
     exit_code: ClassVar[int] = 75
+
+
+class NetworkTrouble(HeliosError):
+    """A web server, or the way to it, fails in a manner that passes: another attempt may succeed."""
 
 
 class CorruptArtifact(HeliosError):

@@ -28,6 +28,7 @@ from helios_crds.addresses import is_artifact, shown
 from helios_crds.text import first_problem, printable_lines
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
+from helios_worker.artifacts.output import refuse_folder
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_url, store_address
 from helios_worker.capture.browser_pool import BrowserPool
@@ -214,6 +215,7 @@ class WorkerRuntime:
         self._allowed.check_source(request.composition.url)
         if request.output is not None:
             self._check_output(request.output, root)
+            await asyncio.to_thread(refuse_folder, request.output)
         if payload.request is not None:
             await asyncio.to_thread(store.put, key, data)
         self._browsers.launch(0)

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from helios_crds.remedies import in_flags
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_object
 from helios_worker.errors import UserError
@@ -70,7 +71,13 @@ def show(job_id: Annotated[str, ID], store: StoreOptions, reporting: ReportingOp
     manifests = _manifests(artifacts, job)
     if reporting.as_json:
         chunks = {index: manifest.model_dump(mode="json") for index, manifest in manifests.items()}
-        print_json({**_as_json(job, store), "manifests": chunks, "warnings": list(job.job.ours.warnings)})
+        print_json(
+            {
+                **_as_json(job, store),
+                "manifests": chunks,
+                "warnings": [in_flags(text) for text in job.job.ours.warnings],
+            }
+        )
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
@@ -91,7 +98,7 @@ def show(job_id: Annotated[str, ID], store: StoreOptions, reporting: ReportingOp
     console = stdout()
     console.print(grid)
     _print_map(console, job)
-    for warning in job.job.ours.warnings:
+    for warning in map(in_flags, job.job.ours.warnings):
         console.print(f"Warning: {warning}", markup=False, soft_wrap=True)
 
 

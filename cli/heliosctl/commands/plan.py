@@ -7,6 +7,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from helios_crds.remedies import in_flags
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.machine import cpu_count
 from helios_worker.planning.chunking import frame_costs
@@ -95,7 +96,7 @@ def as_json(job: JobSpec, job_path: str, cached: set[int]) -> dict[str, Any]:
             for chunk in job.chunks
         ],
         "cachedChunks": len(cached),
-        "warnings": list(job.ours.warnings),
+        "warnings": [in_flags(text) for text in job.ours.warnings],
     }
 
 

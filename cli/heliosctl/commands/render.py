@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from helios_crds.remedies import in_flags
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_object
 from helios_worker.errors import UserError
@@ -157,7 +158,7 @@ def print_outcome(outcome: Outcome, elapsed: float, shown: str, reporting: Repor
                 "renderedFrames": rendered,
                 "seconds": {**outcome.seconds, "all": elapsed},
                 "framesPerSecond": rendered / elapsed,
-                "warnings": [*job.ours.warnings, *stitched["warnings"]],
+                "warnings": [*map(in_flags, job.ours.warnings), *stitched["warnings"]],
             }
         )
         return

@@ -22,7 +22,7 @@ from helios_crds.renderjob import (
     TargetUse,
 )
 from helios_crds.renderjob_status import MAX_RETRY_ENTRIES, PlanStatus, RenderJobStatus
-from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_crds.wire import ExitCode, Payload, Reply, Stage, is_other_engine
 from helios_operator.decide.policies.call_outcomes import replied, stopped
 from helios_operator.decide.policies.stop import attempts_to_stop
 from helios_operator.decide.reconcile import reconcile
@@ -225,7 +225,7 @@ class ChunkRun:
         is_stuck = is_stuck_again(reply, replies[-2] if len(replies) > 1 else None)
         # A status has no room for the failures of more chunks than these: they are counted here.
         is_spent = len(self._status.retries) == MAX_RETRY_ENTRIES and self._failures[work.chunk] > self._retries
-        if reply.exitCode == ExitCode.USER_ERROR or is_stuck or is_spent:
+        if reply.exitCode == ExitCode.USER_ERROR or is_other_engine(reply) or is_stuck or is_spent:
             self._error = self._failure(work.chunk)
 
     def _failure(self, index: int) -> StageFailed:

@@ -15,7 +15,7 @@ from typing import Any
 
 from helios_crds.renderjob import Retries
 from helios_crds.request import RenderRequest
-from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_crds.wire import OTHER_ENGINE, ExitCode, Payload, Reply, Stage
 from helios_operator.decide.policies.retry import given_up
 from helios_operator.model.state import Work
 from helios_worker.artifacts.store import ArtifactStore
@@ -75,14 +75,26 @@ class Driver:
         try:
             return await self.finish(job_path)
         except StageFailed as failure:
-            if failure.error != "SeamMismatch" or request.composition.seeking != "Auto":
-                raise
+            request = self._after(failure, request)
+        job_path, _ = await self.plan(request)
+        return await self.finish(job_path)
+
+    def _after(self, failure: StageFailed, request: RenderRequest) -> RenderRequest:
+        """The request to plan again after a failure.
+
+        Raises:
+            StageFailed: another plan would not help.
+        """
+        if failure.error == OTHER_ENGINE:  # an upgrade since the plan
+            self._listener.say("the workers' software has changed since the plan; planning again")
+            return request
+        if failure.error != "SeamMismatch" or request.composition.seeking != "Auto":
+            raise failure
         self._listener.say(
             "the page turned out to keep state from frame to frame; planning again with --seeking Stateful"
         )
         composition = request.composition.model_copy(update={"seeking": "Stateful"})
-        job_path, _ = await self.plan(request.model_copy(update={"composition": composition}))
-        return await self.finish(job_path)
+        return request.model_copy(update={"composition": composition})
 
     async def plan(self, request: RenderRequest) -> tuple[str, JobSpec]:
         """The URL of job.json, and the job in it."""

@@ -151,9 +151,6 @@ class Fleet:
             return Verdict("done" if answer.exitCode == ExitCode.DONE else "failed", answer)
         if isinstance(answer, Reply):
             result = answer.result or {}
-            if result.get("error") == "OtherEngine":  # its software is not what made the plan
-                self.leave_out(name, answer.stderr)
-                return Verdict("unusable")
             if answer.exitCode == ExitCode.DONE and isinstance(frames := result.get("frames"), int):
                 self._listener.frames(payload.chunkIndex, frames)  # workers of this machine tell of them by themselves
         if isinstance(answer, NoCapacity) and name not in self._full:

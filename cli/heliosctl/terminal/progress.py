@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column
 from rich.text import Text
 
+from helios_crds.remedies import in_flags
 from helios_crds.wire import Stage
 from helios_worker.jobs.spec import JobSpec
 from heliosctl.terminal.report import print_labelled, sentence, time_text
@@ -287,6 +288,6 @@ def progress_for(console: Console) -> BarProgress | LineProgress:
 def new_warnings(job: JobSpec, known: set[str]) -> list[str]:
     """The plan's warnings that were not shown yet."""
     warnings = job.helios.warnings if job.helios is not None else ()
-    new = [sentence(warning) for warning in warnings if warning not in known]
+    new = [sentence(in_flags(warning)) for warning in warnings if warning not in known]
     known.update(warnings)
     return new

@@ -13,6 +13,7 @@ from kubernetes.aio.client import ApiClient
 from helios_crds.base import GROUP, VERSION
 from helios_crds.definitions import RENDER_JOBS, RENDER_TARGETS
 from helios_operator import metrics
+from helios_operator.app.health import Health
 from helios_operator.app.sources import watch_jobs, watch_pods
 from helios_operator.control.controller import Controller
 from helios_operator.kube import paths
@@ -32,8 +33,9 @@ async def connect() -> ApiClient:
     return ApiClient()
 
 
-async def follow(controller: Controller, client: Client, resync: Resync, namespace: str) -> None:
+async def follow(controller: Controller, client: Client, resync: Resync, namespace: str, health: Health) -> None:
     """Lists all objects first, and only then starts the controller."""
+    health.starts(lambda: f"{resync.missing} is not served, install the chart's crds/" if resync.missing else "")
     sources: list[Reflector | Resync] = [
         watch_jobs(client, controller, namespace, resync.request),
         watch_pods(client, controller, namespace),
@@ -44,6 +46,7 @@ async def follow(controller: Controller, client: Client, resync: Resync, namespa
             group.create_task(source.run())
         for source in sources:
             await source.synced.wait()
+        health.serves()
         group.create_task(controller.run())
 
 
@@ -65,6 +68,8 @@ def register(
 ) -> None:
     """Adds the handlers. fail: called with the error when the controller has ended, to end the process."""
     running: dict[str, Any] = {}
+    health = Health()
+    kopf.on.probe(registry=registry, id="operator")(health.probe)
 
     @kopf.on.login(registry=registry)
     def login(**given: Any) -> kopf.ConnectionInfo | None:
@@ -86,12 +91,13 @@ def register(
         render_jobs = paths.render_jobs(setup.namespace)
         targets = Callbacks(controller.put_target, controller.keep_targets)
         jobs = Callbacks(controller.put_render_job, controller.keep_render_jobs)
-        resync = Resync(client, {paths.TARGETS: targets, render_jobs: jobs})
+        # Without RenderTargets there is still the built-in target.
+        resync = Resync(client, {paths.TARGETS: targets, render_jobs: jobs}, needed=[render_jobs])
         if setup.metrics_port:
             metrics.serve(setup.metrics_port, controller.render_jobs)
 
         async def work() -> None:
-            await follow(controller, client, resync, setup.namespace)
+            await follow(controller, client, resync, setup.namespace, health)
 
         leading = lead(api, *setup.lease, work) if setup.lease else work()
         task = asyncio.create_task(leading, name="controller")

@@ -68,7 +68,7 @@ class Actions:
             NameInUse: another owner has the name.
         """
         if start.work.stage is Stage.PLAN:
-            await self._prepare(job, config)
+            await self.prepare(job, config)
         body = await self._create(paths.jobs(job.namespace), attempt_job(job, start, target, places, config), job)
         self._children.expect_job(body)
         metrics.STARTED.labels(start.work.stage, start.target).inc()
@@ -80,7 +80,12 @@ class Actions:
         metrics.STOPPED.inc()
         log.info("stopped", **about(job), name=stop.name, why=stop.why)
 
-    async def _prepare(self, job: ObservedJob, config: Config) -> None:
+    async def prepare(self, job: ObservedJob, config: Config) -> None:
+        """Creates what a plan's pod mounts, as far as it is missing.
+
+        Raises:
+            NameInUse: another owner has the name of the ConfigMap.
+        """
         if job.spec.composition.inline is not None:
             await self._create(paths.core("configmaps", job.namespace), page_config_map(job), job)
         if config.store.claim and not uses_own_store(job):

@@ -10,8 +10,11 @@ from typing import Any
 import structlog
 
 from helios_operator import metrics
+from helios_operator.control.actions import about
 from helios_operator.control.capacity import Capacity
 from helios_operator.control.executor import Executor
+from helios_operator.control.other_operators import CHECK_INTERVAL as OTHERS_INTERVAL
+from helios_operator.control.other_operators import OtherOperators
 from helios_operator.control.render_targets import RenderTargets
 from helios_operator.decide.invalid_spec import reject_spec
 from helios_operator.decide.reconcile import reconcile
@@ -44,7 +47,8 @@ class Controller:
         self.children = Children(on_free=lambda target: self._capacity.free([target]))
         self._client = client
         self._config = config
-        self._renders = Renders()
+        self._others = OtherOperators(client, config.operator)
+        self._renders = Renders(config, self.queue.add)
         self._invocations = Invocations(
             connections or Connections(), partial(getattr, client, "now"), self.queue.add, self._on_capacity
         )
@@ -67,6 +71,7 @@ class Controller:
         """Drops a deleted RenderJob and frees its slots. The garbage collector deletes its children."""
         self._renders.drop(uid)
         self._executor.forget(uid)
+        self._others.forget(uid)
         self._invocations.forget(uid)
         self._capacity.drop(uid)
 
@@ -143,6 +148,9 @@ class Controller:
             return
         render.reconciled_at = now
         job = render.job
+        if owner := await self._others.owner(job):
+            self._leave(job, owner)
+            return
         if isinstance(job, InvalidJob):
             await self._executor.report(job, reject_spec(job, self._client.now))
             return
@@ -167,12 +175,21 @@ class Controller:
         if failed is not None:
             raise failed
 
+    def _leave(self, job: ObservedJob | InvalidJob, owner: str) -> None:
+        """Leaves a RenderJob to another operator, for as long as that one is there."""
+        if (announcement := self._others.announcement(job, owner)) is not None:
+            log.warning("another operator looks after a RenderJob", **about(job), operator=owner)
+            self._executor.announce(job, announcement)
+        self._capacity.drop(job.uid)
+        self.queue.add(job.uid, OTHERS_INTERVAL)
+
     def _observe(self, render: Render, job: ObservedJob) -> Observation:
         """The observation of a RenderJob, gathered once."""
         targets, jobs = self._targets.usable(), self.children.attempts(job.uid, job.namespace)
         invoked = self._invocations.observe(job.uid, self._capacity.limits(job, targets))
         capacity = self._capacity.of(job, targets, jobs, invoked)
-        return render.observe(job, jobs, invoked, targets, capacity, self._client.now, self._config)
+        owner = self._renders.output_owner(job.uid)
+        return render.observe(job, jobs, invoked, targets, capacity, self._client.now, self._config, owner)
 
     def _queue_all(self) -> None:
         for uid in self._renders:

@@ -5,6 +5,7 @@ is reconciled again. `actions` makes the requests.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,16 +16,17 @@ from helios_crds.text import one_line
 from helios_operator import metrics
 from helios_operator.control.actions import Actions, NameInUse, about
 from helios_operator.control.event_recorder import EventRecorder
+from helios_operator.control.pruned_statuses import PrunedStatuses
 from helios_operator.control.status_rate_limit import StatusRateLimit
 from helios_operator.decide.policies.blockers import MAX_REJECTION
 from helios_operator.decide.policies.status_urgency import is_urgent
 from helios_operator.kube.client import ApiError, Client
 from helios_operator.kube.work_queue import WorkQueue
 from helios_operator.model.config import Config
-from helios_operator.model.decision import Decision, StartAttempt, StopAttempt
+from helios_operator.model.decision import Announcement, Decision, StartAttempt, StopAttempt
 from helios_operator.model.observation import InvalidJob, NameConflict, Observation, ObservedJob
 from helios_operator.observed.children import Children
-from helios_operator.observed.rejected_starts import is_rejection
+from helios_operator.observed.rejected_starts import AFTER_ROOM, is_rejection
 from helios_operator.observed.renders import Render
 from helios_operator.offload.invocations import Invocations
 
@@ -59,6 +61,7 @@ class Executor:
         self._on_render_job = on_render_job
         self._on_gone = on_gone
         self._rate_limit = StatusRateLimit()
+        self._pruned = PrunedStatuses()
         self._starters = asyncio.Semaphore(STARTERS)
 
     async def carry_out(self, render: Render, observation: Observation, decision: Decision) -> ApiError | None:
@@ -76,6 +79,11 @@ class Executor:
         if render.rejected_starts.moved(set(decision.starts) - set(rest.starts)):
             self._queue.add(job.uid)
         failed = await self._stop_all(render, job, rest.stops)
+        if rest.stops and failed is None and render.rejected_starts.hurry(self._client.now):
+            self._queue.add(job.uid, AFTER_ROOM)
+        if decision.renew_inputs and not render.is_gone:
+            with contextlib.suppress(NameInUse):  # the pod's own volume says what is wrong
+                await self._actions.prepare(job, self._config)
         if not render.is_gone:
             await self._create_jobs(render, job, rest.starts, observation)
         return failed
@@ -88,7 +96,7 @@ class Executor:
         Raises:
             ApiError: the status was not written.
         """
-        if decision.status != job.status:
+        if decision.status != job.status and not self._pruned.is_written(job, decision.status):
             if not is_urgent(job.status, decision.status):
                 wait = self._rate_limit.wait(job.uid, asyncio.get_running_loop().time())
                 if wait > 0:
@@ -107,9 +115,14 @@ class Executor:
         """
         return await self._actions.is_free(job, conflict)
 
+    def announce(self, job: ObservedJob | InvalidJob, announcement: Announcement) -> None:
+        """Queues an Event that belongs to no decision."""
+        self._events.record(job, announcement)
+
     def forget(self, uid: str) -> None:
         """Forgets a deleted RenderJob."""
         self._rate_limit.done(uid)
+        self._pruned.forget(uid)
 
     async def run(self) -> None:
         """Writes Events until it is cancelled."""
@@ -117,7 +130,9 @@ class Executor:
 
     async def _write(self, job: ObservedJob | InvalidJob, decision: Decision) -> None:
         try:
-            self._on_render_job(await self._actions.write_status(job, decision.status, job.resource_version))
+            body = await self._actions.write_status(job, decision.status, job.resource_version)
+            self._pruned.note(job, decision.status, body)
+            self._on_render_job(body)
         except ApiError as error:
             if error.status == 404 or error.reason == "Conflict":
                 await self._read_again(job)

@@ -4,24 +4,28 @@ The data flows one way. The outcomes of attempts are folded into the record, the
 the status shows both. Each step takes the results of the steps before it and calls none of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from helios_crds.renderjob_status import RenderJobStatus
 from helios_operator.decide.policies.blockers import blocker, budget_reached, name_conflict, start_rejected
 from helios_operator.decide.policies.deadlines import overdue
-from helios_operator.decide.policies.delays import delay, notes
+from helios_operator.decide.policies.delays import delay, notes, retries
 from helios_operator.decide.policies.eligibility import eligibility
+from helios_operator.decide.policies.engines import image_gone, images_differ, without_image
+from helios_operator.decide.policies.finished_jobs import expired, make_room, next_expiry
+from helios_operator.decide.policies.inputs import needs_inputs
 from helios_operator.decide.policies.stop import attempts_to_stop
 from helios_operator.decide.record import fold
 from helios_operator.decide.scheduler import Schedule, schedule
-from helios_operator.decide.status import status_of
+from helios_operator.decide.status import observed, status_of
 from helios_operator.model import reasons
 from helios_operator.model.config import Config
 from helios_operator.model.decision import Announcement, Decision
 from helios_operator.model.observation import Observation
 from helios_operator.model.problem import Problem
 from helios_operator.model.render_record import RenderRecord
+from helios_operator.model.state import Attempt
 
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 60.0
 """Bounds of the seconds until the next reconcile; at most a minute, since clocks drift."""
@@ -34,29 +38,54 @@ def reconcile(observation: Observation, config: Config) -> Decision:
         return Decision(status=job.status)
     stops = tuple(attempts_to_stop(job.status, observation.attempts, suspended=job.spec.suspend))
     if job.status.completionTime is not None:
-        return Decision(status=job.status, stops=stops)
+        stops = (*stops, *expired(observation))
+        change = next_expiry(observation)
+        return Decision(
+            status=observed(job.status, job.generation),
+            stops=stops,
+            requeue_after=None if change is None else _seconds_until(change, observation.now),
+        )
     late = overdue(observation, config)
     record = fold(observation, late, config)
     eligible = eligibility(observation)
     blocked = blocker(observation, eligible, config.store)
     planned = schedule(observation, record, late, eligible, blocked, config)
-    problem = blocked or _problem_of(planned, job.spec.execution.budget)
-    blocks = problem is not None and (blocked is not None or not planned.goes_on)
+    no_image = without_image(planned.holding, record.plan, observation.now)
+    problem = blocked or _problem_of(planned, record, no_image, job.spec.execution.budget, config)
+    goes_on = planned.goes_on and len(no_image) < len(planned.holding or (None,))
+    blocks = problem is not None and (blocked is not None or not goes_on)
     used_up = planned.budget is not None and planned.budget.is_used_up
-    held_up = delay(planned.holding, observation.now, notes(observation, eligible, is_over_budget=used_up))
-    status = status_of(observation, record, planned.underway, problem, blocks=blocks, delay=held_up)
+    causes = [*retries(record, observation.now), *notes(observation, eligible, is_over_budget=used_up)]
+    held_up = delay(planned.holding, observation.now, causes)
+    status = status_of(
+        observation, record, planned.underway, problem, blocks=blocks, delay=held_up, operator=config.operator
+    )
     return Decision(
         status=status,
-        stops=stops,
+        stops=(*stops, *expired(observation), *make_room(observation)),
+        renew_inputs=needs_inputs(observation),
         starts=planned.starts,
         events=(*record.events, *_ending(record), *_new_problems(job.status, status)),
-        requeue_after=None if record.has_ended else _seconds_until(min(planned.changes, default=None), observation.now),
+        requeue_after=None
+        if record.has_ended
+        else _seconds_until(
+            min([*planned.changes, *filter(None, [next_expiry(observation)])], default=None), observation.now
+        ),
         demand=planned.demand,
     )
 
 
-def _problem_of(planned: Schedule, budget: str | None) -> Problem | None:
-    """What a user has to change for the hindered part of the work; other work may continue."""
+def _problem_of(
+    planned: Schedule, record: RenderRecord, no_image: Sequence[Attempt], budget: str | None, config: Config
+) -> Problem | None:
+    """What a user has to change for the hindered part of the work; other work may continue.
+
+    no_image: pods that wait for an image that cannot be pulled.
+    """
+    if no_image:
+        return image_gone(no_image, config.image)
+    if record.plan is None and (problem := images_differ(record.replans, config)) is not None:
+        return problem
     hindered = planned.hindered
     if hindered.names:
         return name_conflict(hindered.names)

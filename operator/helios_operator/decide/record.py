@@ -7,13 +7,15 @@ an older one.
 from collections.abc import Sequence
 
 from helios_crds.mapping import UnusableSpec, render_request
-from helios_crds.renderjob_status import MAX_RETRY_ENTRIES, PlanStatus
+from helios_crds.renderjob_status import MAX_LAST_FAILURE, MAX_RETRY_ENTRIES, PlanStatus
 from helios_crds.wire import Stage
 from helios_operator.decide.policies import worker_results
 from helios_operator.decide.policies.deadlines import Overdue
+from helios_operator.decide.policies.engines import has_other_engine, replan_pause, replanned
 from helios_operator.decide.policies.failure_causes import Cause, cause_of, not_started
 from helios_operator.decide.policies.failure_events import Failure, failure_events
 from helios_operator.decide.policies.retry import given_up, retry_delay
+from helios_operator.decide.policies.worker_results import failure_text
 from helios_operator.model import reasons
 from helios_operator.model.chunk_map import DONE, GIVEN_UP, WAITING
 from helios_operator.model.config import Config
@@ -55,7 +57,7 @@ class _Fold:
         """Ends a render that is past its deadline, or whose spec cannot be rendered."""
         if self._overdue.render:
             limit = self._job.spec.execution.activeDeadline
-            text = f"the render did not finish within execution.activeDeadline ({limit})"
+            text = f"the render did not finish within spec.execution.activeDeadline ({limit})"
             self.record.end = Problem(reasons.DEADLINE_EXCEEDED, text)
         if self.record.plan is None:
             try:
@@ -66,7 +68,12 @@ class _Fold:
                 self.record.end = Problem(reasons.INVALID_SPEC, str(error))
 
     def _unsettled(self, work: Work) -> list[Attempt]:
-        return [each for each in self._observation.by_work.get(work, ()) if not self.record.ledger.settles(each)]
+        record = self.record
+        return [
+            each
+            for each in self._observation.by_work.get(work, ())
+            if not record.ledger.settles(each) and record.is_for_this_plan(each)
+        ]
 
     def _fold_plan(self) -> None:
         attempts = self._unsettled(PLAN)
@@ -74,7 +81,9 @@ class _Fold:
             if attempt.phase is AttemptPhase.SUCCEEDED:
                 result = worker_results.plan_result(attempt.message, self._observation.store)
                 if result is not None:
-                    self._take_plan(*result)
+                    plan, marks = result
+                    made_by = {"target": attempt.target, "image": attempt.image}
+                    self._take_plan(plan.model_copy(update=made_by), marks)
                     return
         self._fold_failure(PLAN, attempts)
 
@@ -88,6 +97,9 @@ class _Fold:
             self._announce("Warning", reasons.PLAN_SETTLED, warning)
 
     def _fold_chunks(self) -> None:
+        if (other := self._other_engine()) is not None:
+            self._plan_again(other)
+            return
         for work in sorted(self._observation.by_work):
             if work.stage is not Stage.CHUNK or not self.record.is_open(work.chunk):
                 continue
@@ -101,6 +113,31 @@ class _Fold:
                 self._fold_failure(work, attempts)
         if self.record.is_rendered:
             self._announce("Normal", reasons.CHUNKS_RENDERED, f"all {len(self.record.marks)} chunks are rendered")
+
+    def _other_engine(self) -> Attempt | None:
+        """An attempt that shows that workers have another engine than the plan."""
+        plan = self.record.plan
+        assert plan is not None
+        failed = (each for each in self._observation.attempts if each.phase is AttemptPhase.FAILED)
+        for attempt in failed:
+            if has_other_engine(attempt, plan, self._observation) and attempt in self._unsettled(attempt.work):
+                return attempt
+        return None
+
+    def _plan_again(self, other: Attempt) -> None:
+        """Drops the plan, without a failure: the next one finds the chunks that its own engine has rendered before."""
+        record, plan = self.record, self.record.plan
+        assert plan is not None
+        record.replans = replanned(record.replans, plan, other.image, self._observation.now)
+        record.last_failure = failure_text(other.message, other.exit_code)[:MAX_LAST_FAILURE]
+        for work in list(record.ledger.entries):
+            record.ledger.forget(work)
+        last = max((attempt.number for attempt in self._observation.by_work.get(PLAN, ())), default=0)
+        start = self._observation.now + replan_pause(self._job.uid, record.replans)
+        record.ledger.settle(PLAN, last, reasons.PLANNED_AGAIN, start)
+        record.plan, record.marks = None, []
+        text = f"the render is planned again, because the worker of {other.work} differs: {record.last_failure}"
+        self._announce("Normal", reasons.PLANNED_AGAIN, text)
 
     def _fold_stitch(self) -> None:
         assert self.record.plan is not None
@@ -168,6 +205,7 @@ class _Fold:
         record.end = record.end or given_up(work, attempt.exit_code, failures, record.failures, limits, cause.message)
         if record.end is not None and work.stage is Stage.CHUNK:
             record.marks[work.chunk] = GIVEN_UP
+        record.last_failure = f"{work}, attempt {attempt.number}: {cause.message}"[:MAX_LAST_FAILURE]
         self._failures.append(Failure(work, attempt.number, cause.reason, cause.message))
 
     def _cause_of(self, attempt: Attempt) -> Cause:

@@ -23,6 +23,8 @@ from helios_operator.model.problem import Problem
 from helios_operator.model.render_record import RenderRecord
 from helios_operator.model.state import Attempt, AttemptPhase, Work
 
+NOT_STARTED = frozenset({AttemptPhase.WAITING, AttemptPhase.QUEUED})
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -122,8 +124,9 @@ class _Scheduler:
         """The times at which the schedule may change without any other change."""
         start_timeout = parse_duration(self._execution.startTimeout)
         starting = [attempt.created for attempt in self.holding if attempt.phase is AttemptPhase.WAITING]
+        new = [attempt.created for attempt in self.holding if attempt.phase in NOT_STARTED]
         times = [*self.readiness.changes(), *(created + start_timeout for created in starting)]
-        times += [created + DELAY_SHOWN_AFTER for created in starting if self._now - created < DELAY_SHOWN_AFTER]
+        times += [created + DELAY_SHOWN_AFTER for created in new if self._now - created < DELAY_SHOWN_AFTER]
         return [*times, *self._waits, *self._slow_from()]
 
     @cached_property

@@ -23,11 +23,12 @@ def status_of(
     *,
     blocks: bool,
     delay: str,
+    operator: str = "",
 ) -> RenderJobStatus:
     """Writes the status from the record.
 
     underway: attempts that run or start now. problem: what a user has to change. blocks: whether the problem stops
-    all work. delay: what delays the render.
+    all work. delay: what delays the render. operator: the Lease of the operator that decides.
     """
     job, now = observation.job, observation.now
     phase = phase_of(record, suspended=job.spec.suspend, blocked=blocks)
@@ -53,13 +54,27 @@ def status_of(
         ),
         chunkMap=marks,
         failures=record.failures,
+        lastFailure=record.last_failure if record.ledger.entries and not ended else "",
         retries=record.ledger.to_status([target.name for target in targets]),
         targets=targets,
         output=record.film or FilmStatus(url=observation.output[:MAX_URL]),
+        replans=record.replans,
+        operator=operator,
         conditions=conditions(
             record, phase, problem, job.status.conditions, job.generation, now, "" if ended else delay
         ),
     )
+
+
+def observed(status: RenderJobStatus, generation: int) -> RenderJobStatus:
+    """The status of an ended RenderJob after a change of its spec, which no longer matters: it says that it was seen.
+
+    Otherwise kubectl and Argo CD would wait for the operator for ever.
+    """
+    if status.observedGeneration == generation:
+        return status
+    seen = [each.model_copy(update={"observedGeneration": generation}) for each in status.conditions]
+    return status.model_copy(update={"observedGeneration": generation, "conditions": seen})
 
 
 def _chunk_map(record: RenderRecord, underway: Iterable[Attempt | StartAttempt]) -> str:

@@ -21,6 +21,11 @@ def core(resource: str, namespace: str = "") -> str:
     return f"/api/v1{_within(namespace)}/{resource}"
 
 
+def lease(namespace: str, name: str) -> str:
+    """A Lease."""
+    return f"/apis/coordination.k8s.io/v1{_within(namespace)}/leases/{name}"
+
+
 def resource_of(path: str) -> str:
     """The resource in a path, such as jobs."""
     parts = path.split("/")

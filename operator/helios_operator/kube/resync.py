@@ -7,7 +7,7 @@ after kopf's watch or ours had a gap (a cause of one gap often causes all), and 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import structlog
@@ -20,6 +20,7 @@ RELIST = 300.0
 SOON = 1.0
 APART = 10.0
 AFTER_ERROR = 5.0
+AFTER_MISSING = 15.0
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,18 @@ class Callbacks:
 
 
 class Resync:
-    """Lists collections, each at most every APART seconds. `synced` is set once all were listed."""
+    """Lists collections, each at most every APART seconds. `synced` is set once all were listed.
 
-    def __init__(self, client: Client, collections: dict[str, Callbacks]) -> None:
+    needed: the paths of collections without which nothing works; all by default. Any other one may not be served.
+    `missing`: a needed one that is not served; "" if there is none.
+    """
+
+    def __init__(
+        self, client: Client, collections: dict[str, Callbacks], needed: Collection[str] | None = None
+    ) -> None:
         self.synced = asyncio.Event()
+        self.missing = ""
+        self._needed = frozenset(collections if needed is None else needed)
         self._client = client
         self._collections = collections
         self._unlisted = set(collections)
@@ -61,16 +70,31 @@ class Resync:
             try:
                 await self._list(path)
             except ApiError as error:
-                log.info("a list failed", path=path, error=str(error))
-                self._due.add(path, AFTER_ERROR)
+                self._failed(path, error)
             else:
                 self._listed[path] = asyncio.get_running_loop().time()
                 self._due.add(path, RELIST)
-                self._unlisted.discard(path)
-                if not self._unlisted:
-                    self.synced.set()
+                self.missing = "" if self.missing == path else self.missing
+                self._listed_all(path)
             finally:
                 self._due.done(path)
+
+    def _failed(self, path: str, error: ApiError) -> None:
+        """A collection that is not served has no objects. Without `needed` ones the operator cannot work."""
+        self.missing = path if error.status == 404 and path in self._needed else self.missing
+        if error.status == 404:
+            log.warning("a resource is not served: install the chart's crds/", path=path)
+            if path not in self._needed:
+                self._listed_all(path)
+            self._due.add(path, AFTER_MISSING)
+        else:
+            log.info("a list failed", path=path, error=str(error))
+            self._due.add(path, AFTER_ERROR)
+
+    def _listed_all(self, path: str) -> None:
+        self._unlisted.discard(path)
+        if not self._unlisted:
+            self.synced.set()
 
     async def _list(self, path: str) -> None:
         callbacks = self._collections[path]

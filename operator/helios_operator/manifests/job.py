@@ -5,7 +5,7 @@ from datetime import timedelta
 from helios_crds.durations import parse_duration
 from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
 from helios_crds.wire import ExitCode, Stage
-from helios_operator.manifests.names import RENDER, TARGET, attempt_labels, attempt_name, owner_reference
+from helios_operator.manifests.names import PLANNED, RENDER, TARGET, attempt_labels, attempt_name, owner_reference
 from helios_operator.manifests.pod import CONTAINER, pod_template
 from helios_operator.manifests.request import Manifest
 from helios_operator.model.config import Config
@@ -41,7 +41,7 @@ def attempt_job(
             "name": attempt_name(job, start.work, start.number),
             "namespace": job.namespace,
             "labels": {**ours, **({QUEUE: pods.queueName} if pods.queueName else {})},
-            "annotations": {TARGET: start.target, RENDER: job.name},
+            "annotations": {TARGET: start.target, RENDER: job.name, **_planned(job, start)},
             "ownerReferences": [owner_reference(job)],
         },
         "spec": {
@@ -54,6 +54,13 @@ def attempt_job(
             "template": pod_template(job, start, target, places, time_limit(job, start.work.stage, config), config),
         },
     }
+
+
+def _planned(job: ObservedJob, start: StartAttempt) -> Manifest:
+    """By which the outcome of an attempt for an earlier plan is told from one for the present plan."""
+    if start.work.stage is Stage.PLAN or job.status.plan is None:
+        return {}
+    return {PLANNED: job.status.plan.jobId}
 
 
 def time_limit(job: ObservedJob, stage: Stage, config: Config) -> timedelta:

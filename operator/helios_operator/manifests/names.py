@@ -14,7 +14,7 @@ MANAGER = "helios-operator"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 UID, STAGE, CHUNK, ATTEMPT = (f"{GROUP}/{name}" for name in ("render-uid", "stage", "chunk", "attempt"))
 # Annotations, since names may be longer than a label's value, and requests are.
-TARGET, RENDER, REQUEST = (f"{GROUP}/{name}" for name in ("target", "render-job", "request"))
+TARGET, RENDER, REQUEST, PLANNED = (f"{GROUP}/{name}" for name in ("target", "render-job", "request", "plan"))
 
 SELECTOR = f"{MANAGED_BY}={MANAGER},{UID}"
 MAX_PREFIX = 40

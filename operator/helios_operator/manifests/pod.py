@@ -10,6 +10,7 @@ from helios_operator.manifests.names import REQUEST, attempt_labels, page_name
 from helios_operator.manifests.request import Manifest, request_text, request_url
 from helios_operator.model.config import Config
 from helios_operator.model.decision import StartAttempt
+from helios_operator.model.image import is_pinned
 from helios_operator.model.locations import allowed_in_pod, uses_own_store
 from helios_operator.model.observation import ObservedJob, Places
 
@@ -114,7 +115,7 @@ def _container(
     credentials = job.spec.artifacts.credentialsRef if job.spec.artifacts else None
     return {
         "name": CONTAINER,
-        "image": config.image,
+        "image": worker_image(job, start.work.stage, config),
         "imagePullPolicy": config.image_pull_policy,
         "args": [literal(argument) for argument in arguments(job, start, target, places)],
         "env": [
@@ -150,6 +151,18 @@ def _environment(job: ObservedJob, target: RenderTargetSpec, places: Places) -> 
         "HELIOS_ALLOWED_ADDRESSES": ",".join(target.allowedAddresses or ()),
         **({"HELIOS_BROWSER_SANDBOX": "1"} if pod is not None and pod.browserSandbox is not None else {}),
     }
+
+
+def worker_image(job: ObservedJob, stage: Stage, config: Config) -> str:
+    """The image of a stage's pod: for all but the plan, the plan's own, if a registry has it by its digest.
+
+    So an upgrade of the operator leaves a running render with the image that it was planned with. An image that nodes
+    get by hand (pull policy Never) may have its digest on one node alone.
+    """
+    plan = job.status.plan
+    if plan is None or stage is Stage.PLAN or config.image_pull_policy == "Never":
+        return config.image
+    return plan.image if is_pinned(plan.image, config.image) else config.image
 
 
 def arguments(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, places: Places) -> list[str]:

@@ -38,6 +38,7 @@ def built_in_targets(spec: RenderTargetSpec | None = None) -> Mapping[str, Rende
 class Config:
     """See the module's docstring.
 
+    operator: NAMESPACE/NAME of the operator's Lease, by which it is told from others; "" without leader election.
     backoff: the pause before a failed attempt is retried. disruption_pause: the pause before disrupted work restarts.
     result_grace: how long the operator waits for the pod's exit code and message after its Job has ended.
     terminating_grace: a terminating pod that has not ended after this time counts as lost.
@@ -46,6 +47,7 @@ class Config:
     built_in: settings of the built-in target; None for the defaults.
     """
 
+    operator: str = ""
     image: str = "helios-worker"
     image_pull_policy: str = "IfNotPresent"
     store: Store = Store()

@@ -60,6 +60,7 @@ class Decision:
 
     status: written first if it differs: it records what the starts depend on. Stops depend only on the status that
     the API server has acknowledged.
+    renew_inputs: whether the plan's inputs are created again, in case that somebody deleted them.
     requeue_after: seconds after which the passing of time may change the decision; None: it cannot.
     """
 
@@ -67,5 +68,6 @@ class Decision:
     stops: tuple[StopAttempt, ...] = ()
     starts: tuple[StartAttempt, ...] = ()
     events: tuple[Announcement, ...] = ()
+    renew_inputs: bool = False
     requeue_after: float | None = None
     demand: Demand = Demand()

@@ -14,13 +14,17 @@ from helios_operator.model.state import Attempt, Work, by_work
 
 @dataclass(frozen=True)
 class JobRef:
-    """A RenderJob with or without a valid spec. resource_version: of the observed version."""
+    """A RenderJob with or without a valid spec.
+
+    resource_version: of the observed version. created: by the API server's clock.
+    """
 
     name: str
     namespace: str
     uid: str
     generation: int
     resource_version: str = field(default="", kw_only=True)
+    created: datetime | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ class Observation:
     paid_calls: calls under way to targets outside of the cluster, including those whose result nobody awaits.
     name_conflicts: children's names that objects of other owners have. rejected_starts: starts that the API server
     rejected at the last try. all_rejected: whether it rejected every start of the last batch.
+    output_owner: name of an older RenderJob that writes the same film; "" if there is none.
     undeletable: names of Jobs that could not be deleted, each with the reason.
     """
 
@@ -119,6 +124,7 @@ class Observation:
     rejected_starts: tuple[RejectedStart, ...] = ()
     all_rejected: bool = False
     undeletable: tuple[tuple[str, str], ...] = ()
+    output_owner: str = ""
 
     @property
     def store(self) -> str:
@@ -133,6 +139,10 @@ class Observation:
     def is_offload(self, target: str) -> bool:
         """Whether a usable target runs outside of the cluster."""
         return self.targets[target].is_offload
+
+    def is_outside(self, target: str) -> bool:
+        """Whether a target, which may be gone, is known to run outside of the cluster."""
+        return target in self.targets and self.is_offload(target)
 
     def capacity_of(self, target: str) -> TargetCapacity:
         """A target's capacity; a target without an entry is unlimited."""

@@ -17,6 +17,7 @@ STITCHING = "Stitching"
 PLAN_SETTLED = "PlanSettled"
 CHUNKS_RENDERED = "ChunksRendered"
 CHUNKS_DISCARDED = "ChunksDiscarded"
+PLANNED_AGAIN = "PlannedAgain"
 FILM_PUBLISHED = "FilmPublished"
 SUSPENDED_BY_USER = "SuspendedByUser"
 NOT_SUSPENDED = "NotSuspended"
@@ -34,6 +35,12 @@ STORE_FORBIDDEN = "StoreForbidden"
 NAME_TAKEN = "NameTaken"
 QUOTA_EXCEEDED = "QuotaExceeded"
 START_REFUSED = "StartRefused"
+IMAGE_GONE = "ImageGone"
+IMAGES_DIFFER = "ImagesDiffer"
+OUTPUT_TAKEN = "OutputTaken"
+
+# Of a RenderJob that another operator looks after
+OTHER_OPERATOR = "OtherOperator"
 
 # Of a RenderTarget
 TARGET_RESTING = "TargetResting"

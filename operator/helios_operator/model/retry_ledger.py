@@ -69,6 +69,18 @@ class RetryLedger:
         )
         return failures
 
+    def settle(self, work: Work, attempt: int, reason: str, not_before: datetime) -> None:
+        """Settles attempts up to a number without counting a failure; the next one starts at `not_before`."""
+        self._targets.pop(work, None)
+        self._entries[work] = Retry(
+            stage=work.stage,
+            chunk=work.chunk,
+            attempt=max(attempt, self.last(work)),
+            failures=self.failures(work),
+            notBefore=not_before,
+            reason=reason,
+        )
+
     def forget(self, work: Work) -> None:
         """Drops the entry of finished work."""
         self._entries.pop(work, None)

@@ -49,6 +49,8 @@ class Attempt:
     disrupted: the pod was taken away, so the work is not to blame. stopping: the attempt is being deleted.
     terminating_since: its pod's deletionTimestamp, the end of the grace period; None if it is not being deleted.
     cost: the estimated cost of an ended invocation; None for Jobs, and once the cost is on record.
+    plan: ID of the planned job that the work belongs to; "" for a plan, and for Jobs of older operators.
+    image: of its pod, see model/image; "" if it has none, or the kubelet does not say.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Attempt:
     stopping: bool = False
     terminating_since: datetime | None = None
     cost: Decimal | None = None
+    plan: str = ""
+    image: str = ""
 
     @property
     def is_active(self) -> bool:

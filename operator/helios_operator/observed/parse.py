@@ -1,32 +1,37 @@
 """Parses the API server's objects. They are untrusted: an object that is not valid is skipped."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from sys import intern
 from typing import Any
 
 from pydantic import ValidationError
 
 from helios_crds.renderjob import CompositionSpec, RenderJobSpec
-from helios_crds.renderjob_status import RenderJobStatus
+from helios_crds.renderjob_status import MAX_IMAGE, FilmStatus, RenderJobStatus
 from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, ExitCode
 from helios_operator.decide.policies.failure_causes import OUT_OF_MEMORY
-from helios_operator.manifests.names import TARGET, UID, is_owner_reference, read_labels
+from helios_operator.manifests.names import PLANNED, TARGET, UID, is_owner_reference, read_labels
 from helios_operator.manifests.pod import CONTAINER
 from helios_operator.model.config import BUILT_IN
+from helios_operator.model.image import image_record
 from helios_operator.model.observation import InvalidJob, ObservedJob
 from helios_operator.model.state import Attempt, AttemptPhase
+from helios_operator.observed.waiting import condition, is_true, reason_and_message, says_no, why_waiting
 
 Object = Mapping[str, Any]
 MAX_ERRORS, MAX_FIELD, MAX_WHY = 3, 120, 200
 SIGKILLED = 137
+TTL = "ttlAfterFinished"
 _ENDED = RenderJobSpec(composition=CompositionSpec(url="file:///"))
 
 
 def render_job(body: Object) -> ObservedJob | InvalidJob:
     """A RenderJob for reconcile. A status that is not valid counts as empty: the render starts over.
 
-    Ended RenderJobs are kept by the thousand, so only their phase and end are kept, without page and conditions.
+    Ended RenderJobs are kept by the thousand, so only what is still read is kept of them, without page and conditions;
+    the conditions too while they are of an older generation.
     """
     meta = body["metadata"]
     try:
@@ -34,19 +39,32 @@ def render_job(body: Object) -> ObservedJob | InvalidJob:
     except ValidationError:
         status = RenderJobStatus()
     identity = (meta["name"], meta["namespace"], meta["uid"], meta.get("generation", 0))
-    at = meta.get("resourceVersion", "")
+    seen = {"resource_version": meta.get("resourceVersion", ""), "created": _time(meta.get("creationTimestamp"))}
     if status.completionTime is not None:
-        return ObservedJob(
-            *identity,
-            _ENDED,
-            RenderJobStatus(phase=status.phase, completionTime=status.completionTime),
-            resource_version=at,
-        )
+        return ObservedJob(*identity, _ended_spec(body.get("spec")), _ended_status(status, identity[3]), **seen)
     try:
         spec = RenderJobSpec.model_validate(body.get("spec"))
     except ValidationError as error:
-        return InvalidJob(*identity, spec_errors(error), status, resource_version=at)
-    return ObservedJob(*identity, spec, status, deleting="deletionTimestamp" in meta, resource_version=at)
+        return InvalidJob(*identity, spec_errors(error), status, **seen)
+    return ObservedJob(*identity, spec, status, deleting="deletionTimestamp" in meta, **seen)
+
+
+def _ended_spec(spec: Any) -> RenderJobSpec:
+    """Of an ended RenderJob's spec, only for how long its finished Jobs are kept."""
+    try:
+        kept = RenderJobSpec.model_validate({"composition": {"url": "file:///"}, "ttlAfterFinished": spec[TTL]})
+    except (ValidationError, TypeError, KeyError):
+        return _ENDED
+    return kept if kept != _ENDED else _ENDED
+
+
+def _ended_status(status: RenderJobStatus, generation: int) -> RenderJobStatus:
+    if status.observedGeneration != generation:
+        return status
+    film = None if status.output is None else FilmStatus(url=status.output.url)
+    return RenderJobStatus(
+        observedGeneration=generation, phase=status.phase, completionTime=status.completionTime, output=film
+    )
 
 
 def spec_errors(error: ValidationError) -> str:
@@ -133,43 +151,36 @@ def attempt(job: Object, pods: Iterable[Object]) -> Attempt | None:
         exit_code=ended.get("exitCode"),
         reason=_reason(pod, ended),
         message=str(_pod_message(pod) or ended.get("message") or "")[:RESULT_BYTES],
-        waiting=_why_waiting(meta["name"], None if is_gone else pod, state),
+        waiting=why_waiting(job, phase, None if is_gone else pod, state),
         leaving="" if is_gone else _why_leaving(pod, has_ended=bool(ended)),
         silent=_is_silent(pod),
         disrupted=is_disrupted,
         stopping="deletionTimestamp" in meta,
         terminating_since=_terminating_since(pod),
+        plan=intern(str((meta.get("annotations") or {}).get(PLANNED, ""))[:64]),
+        image=_image(pod),
     )
+
+
+def _image(pod: Object | None) -> str:
+    containers = ((pod or {}).get("spec") or {}).get("containers") or ()
+    statuses = ((pod or {}).get("status") or {}).get("containerStatuses") or ()
+    image = next((item.get("image") for item in containers if item.get("name") == CONTAINER), None)
+    image_id = next((item.get("imageID") for item in statuses if item.get("name") == CONTAINER), None)
+    return image_record(str(image or ""), str(image_id or ""))[:MAX_IMAGE]
 
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 def _phase(job: Object, has_started: bool) -> AttemptPhase:
-    if _is_true(job, "Complete") or _is_true(job, "SuccessCriteriaMet"):
+    if is_true(job, "Complete") or is_true(job, "SuccessCriteriaMet"):
         return AttemptPhase.SUCCEEDED
-    if _is_true(job, "Failed"):
+    if is_true(job, "Failed"):
         return AttemptPhase.FAILED
     if (job.get("spec") or {}).get("suspend"):
         return AttemptPhase.QUEUED
     return AttemptPhase.RUNNING if has_started else AttemptPhase.WAITING
-
-
-def _item(body: Object | None, kind: str, status: str) -> Object | None:
-    conditions = ((body or {}).get("status") or {}).get("conditions") or ()
-    return next((item for item in conditions if item.get("type") == kind and item.get("status") == status), None)
-
-
-def _condition(body: Object | None, kind: str) -> Object | None:
-    return _item(body, kind, "True")
-
-
-def _says_no(body: Object | None, kind: str) -> bool:
-    return _item(body, kind, "False") is not None
-
-
-def _is_true(body: Object, kind: str) -> bool:
-    return _condition(body, kind) is not None
 
 
 def _container_state(pod: Object | None) -> Object:
@@ -194,7 +205,7 @@ def _pod_message(pod: Object | None) -> str | None:
 
 def _is_disrupted(pod: Object | None, ended: Object) -> bool:
     """Whether the pod was taken away: by the cluster, with a condition that says so, or by a deletion."""
-    if _condition(pod, "DisruptionTarget") is not None:
+    if condition(pod, "DisruptionTarget") is not None:
         return True
     if _terminating_since(pod) is None or ended.get("reason") == OUT_OF_MEMORY:
         return False
@@ -203,57 +214,18 @@ def _is_disrupted(pod: Object | None, ended: Object) -> bool:
 
 def _why_leaving(pod: Object | None, *, has_ended: bool) -> str:
     """Why a pod is being taken away, by the condition or the kubelet; "" if it is not."""
-    disruption = _condition(pod, "DisruptionTarget")
+    disruption = condition(pod, "DisruptionTarget")
     if disruption is not None:
-        return _reason_and_message(disruption)
+        return reason_and_message(disruption)
     if _terminating_since(pod) is not None:
         return "the pod was deleted"
     # The kubelet writes its reason first, then waits for the container to end.
-    return "" if has_ended else _reason_and_message((pod or {}).get("status") or {})
+    return "" if has_ended else reason_and_message((pod or {}).get("status") or {})
 
 
 def _is_silent(pod: Object | None) -> bool:
     """Whether the pod's node does not report: the node controller has set Ready alone to False."""
-    return _says_no(pod, "Ready") and _condition(pod, "ContainersReady") is not None
-
-
-def _why_waiting(job: str, pod: Object | None, state: Object) -> str:
-    """Why a pod does not start: the kubelet's or the scheduler's message, or else what the conditions show."""
-    if pod is None:
-        return f"no pod exists: a quota or an admission rule may reject it, see `kubectl events --for job/{job}`"
-    why = state.get("waiting") or {}
-    if why.get("message"):
-        return _reason_and_message(why)
-    unscheduled = _item(pod, "PodScheduled", "False")
-    if unscheduled is not None:
-        return _reason_and_message(unscheduled)
-    return _reason_and_message(why) + _what_is_missing(pod)
-
-
-def _what_is_missing(pod: Object) -> str:
-    """What a scheduled pod waits for. Only the kubelet's events name the volume, so the message refers to them."""
-    if _says_no(pod, "PodReadyToStartContainers"):
-        named = ", ".join(_volumes((pod.get("spec") or {}).get("volumes") or ()))
-        name = pod["metadata"].get("name", "")
-        return f": a volume is missing or not ready ({named}), see `kubectl events --for pod/{name}`"
-    if _condition(pod, "PodReadyToStartContainers") is not None:
-        return ": its image is being pulled"
-    return ""
-
-
-def _volumes(volumes: Iterable[Object]) -> Iterator[str]:
-    """The claims and ConfigMaps among a pod's volumes: a user or an admin has to provide them."""
-    for volume in volumes:
-        if claim := volume.get("persistentVolumeClaim"):
-            yield f"claim {claim.get('claimName')}"
-        for source in (volume, *((volume.get("projected") or {}).get("sources") or ())):
-            if config_map := source.get("configMap"):
-                yield f"ConfigMap {config_map.get('name')}"
-
-
-def _reason_and_message(item: Object) -> str:
-    """A reason and a message in one line."""
-    return one_line(": ".join(str(item[key]) for key in ("reason", "message") if item.get(key)), 500)
+    return says_no(pod, "Ready") and condition(pod, "ContainersReady") is not None
 
 
 def _terminating_since(pod: Object | None) -> datetime | None:
@@ -263,7 +235,7 @@ def _terminating_since(pod: Object | None) -> datetime | None:
 
 def _time_of_end(pod: Object | None, ended: Object) -> datetime | None:
     """When a disrupted pod ended; its container may never have started."""
-    disruption = _condition(pod, "DisruptionTarget") or {}
+    disruption = condition(pod, "DisruptionTarget") or {}
     return _time(ended.get("finishedAt")) or _time(disruption.get("lastTransitionTime"))
 
 
@@ -276,7 +248,7 @@ def _time_allowed(job: Object) -> timedelta | None:
 
 def _time_of_finish(job: Object) -> datetime | None:
     status = job.get("status") or {}
-    failed = _condition(job, "Failed") or {}
+    failed = condition(job, "Failed") or {}
     return _time(status.get("completionTime")) or _time(failed.get("lastTransitionTime"))
 
 

@@ -5,7 +5,8 @@ pause, and all other work continues.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TypeGuard
 
 from helios_crds.backoff import Backoff
@@ -18,6 +19,8 @@ from helios_operator.model.state import Work
 PAUSE = Backoff(base=5, cap=60, jitter=0.5)
 # 401: our token is being renewed. 408, 409, 410, 429: a later try may succeed.
 TRANSIENT = frozenset({401, 408, 409, 410, 429})
+AFTER_ROOM = 2.0
+"""Seconds in which a quota's count follows the deletion of a Job."""
 QUOTA = "exceeded quota"
 
 
@@ -48,6 +51,14 @@ class RejectedStarts:
             times = self._known[key][0] + 1 if key in self._known else 1
             until = now + retry_delay(self._uid, start.work, times, PAUSE)
             self._known[key] = times, RejectedStart(*key, start.target, QUOTA in error.message, error.message, until)
+
+    def hurry(self, now: datetime) -> bool:
+        """Has starts that a quota rejected tried again soon, since Jobs were deleted. Returns whether there are any."""
+        soon = now + timedelta(seconds=AFTER_ROOM)
+        waiting = [(key, times, start) for key, (times, start) in self._known.items() if start.by_quota]
+        for key, times, start in waiting:
+            self._known[key] = times, replace(start, until=min(start.until, soon))
+        return bool(waiting)
 
     def moved(self, starts: Iterable[StartAttempt]) -> bool:
         """Forgets starts that moved to targets outside of the cluster. Returns whether any was rejected before."""

@@ -1,6 +1,6 @@
 """All RenderJobs in their last known version, each with everything the operator keeps about it in one record."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from helios_operator.model.observation import InvalidJob, Observation, ObservedJ
 from helios_operator.model.state import Attempt
 from helios_operator.observed import parse
 from helios_operator.observed.name_conflicts import NameConflicts
+from helios_operator.observed.outputs import Outputs, film_of
 from helios_operator.observed.rejected_starts import RejectedStarts
 
 Object = dict[str, Any]
@@ -48,8 +49,12 @@ class Render:
         capacity: Mapping[str, TargetCapacity],
         now: datetime,
         config: Config,
+        output_owner: str = "",
     ) -> Observation:
-        """The observation for one decision. job: as it was when its slots were counted. attempts: its Jobs."""
+        """The observation for one decision. job: as it was when its slots were counted. attempts: its Jobs.
+
+        output_owner: name of an older RenderJob that writes the same film.
+        """
         return Observation(
             job=job,
             attempts=(*attempts, *invoked.attempts),
@@ -62,14 +67,21 @@ class Render:
             rejected_starts=self.rejected_starts.known(),
             all_rejected=self.rejected_starts.all_rejected,
             undeletable=tuple(self.undeletable.items()),
+            output_owner=output_owner,
         )
 
 
 class Renders:
-    """All RenderJobs, by UID."""
+    """All RenderJobs, by UID.
 
-    def __init__(self) -> None:
+    on_output: called with the UID of a RenderJob whose output another one may have given up.
+    """
+
+    def __init__(self, config: Config, on_output: Callable[[str], None] = lambda _: None) -> None:
         self._of: dict[str, Render] = {}
+        self._config = config
+        self._outputs = Outputs()
+        self._on_output = on_output
         self._gone = Tombstones()
 
     def __iter__(self) -> Iterator[str]:
@@ -89,14 +101,25 @@ class Renders:
         if render is None:
             render = self._of[uid] = Render(job, at, RejectedStarts(uid))
         render.job, render.version = job, at
+        planned = output_url(job, self._config) if isinstance(job, ObservedJob) else ""
+        self._wake(self._outputs.put(job, film_of(job, planned)))
         return render
+
+    def output_owner(self, uid: str) -> str:
+        """Name of the older RenderJob that writes the same film; "" if there is none."""
+        return self._outputs.owner(uid)
 
     def drop(self, uid: str) -> None:
         """Drops a deleted RenderJob. Later events about it are ignored."""
         self._gone.add(uid)
+        self._wake(self._outputs.drop(uid))
         render = self._of.pop(uid, None)
         if render is not None:
             render.is_gone = True
+
+    def _wake(self, uids: Collection[str]) -> None:
+        for uid in uids:
+            self._on_output(uid)
 
     def missing_from(self, uids: Collection[str], at: int) -> list[str]:
         """RenderJobs that a complete list lacks, unless they are newer. at: the list's resourceVersion."""

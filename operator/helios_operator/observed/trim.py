@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from helios_operator.manifests.names import TARGET
+from helios_operator.manifests.names import PLANNED, TARGET
 
 Object = dict[str, Any]
 _IDENTITY = frozenset({
@@ -32,13 +32,18 @@ def of_pod(body: Object) -> Object:
     spec = body.get("spec") or {}
     return {
         "metadata": _identity(body),
-        "spec": {"volumes": spec.get("volumes")},
+        "spec": {
+            "volumes": spec.get("volumes"),
+            "containers": [
+                {"name": each.get("name"), "image": each.get("image")} for each in spec.get("containers") or ()
+            ],
+        },
         "status": {key: value for key, value in (body.get("status") or {}).items() if key in _POD_STATUS},
     }
 
 
 def _identity(body: Object) -> Object:
     meta = body["metadata"]
-    target = (meta.get("annotations") or {}).get(TARGET)
+    annotations = {key: value for key, value in (meta.get("annotations") or {}).items() if key in (TARGET, PLANNED)}
     kept = {key: value for key, value in meta.items() if key in _IDENTITY}
-    return kept if target is None else kept | {"annotations": {TARGET: target}}
+    return kept | {"annotations": annotations} if annotations else kept

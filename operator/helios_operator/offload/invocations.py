@@ -17,7 +17,7 @@ import structlog
 from helios_adapters import Call, CloudAdapter, OutOfMemory, TargetError, TimedOut, Unusable
 from helios_crds.renderjob_status import TargetStatus
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_crds.wire import ExitCode, Reply
+from helios_crds.wire import ExitCode, Reply, Stage
 from helios_operator import metrics
 from helios_operator.decide.policies.budget import invocation_cost
 from helios_operator.decide.policies.call_outcomes import overdue, replied, stopped
@@ -39,10 +39,14 @@ RECONNECT_AFTER = (Unusable, TimedOut, OutOfMemory)
 
 @dataclass(eq=False)
 class _Invocation:
-    """attempt: for reconcile. adapter: set once connected. memory: GiB of the worker, set once connected."""
+    """attempt: for reconcile. adapter: set once connected. memory: GiB of the worker, set once connected.
+
+    made_plan: whether its target made the render's plan.
+    """
 
     owner: str
     attempt: Attempt
+    made_plan: bool = False
     adapter: CloudAdapter[Any] | None = None
     memory: float = 0.0
     task: asyncio.Task[None] | None = None
@@ -138,9 +142,18 @@ class Invocations:
         self._born = self._born or now
         uid = f"{job.uid}/{name}/{next(self._serial)}"
         attempt = Attempt(
-            name, uid, start.work, start.number, start.target, AttemptPhase.RUNNING, created=now, started=now
+            name,
+            uid,
+            start.work,
+            start.number,
+            start.target,
+            AttemptPhase.RUNNING,
+            created=now,
+            started=now,
+            plan=job.status.plan.jobId if job.status.plan is not None and start.work.stage is not Stage.PLAN else "",
         )
-        invocation = known[uid] = _Invocation(job.uid, attempt)
+        made_plan = job.status.plan is not None and job.status.plan.target == start.target
+        invocation = known[uid] = _Invocation(job.uid, attempt, made_plan=made_plan)
         self._count(invocation, 1)
         metrics.STARTED.labels(start.work.stage, start.target).inc()
         log.info("invoked", render_job=f"{job.namespace}/{job.name}", work=str(start.work), target=start.target)
@@ -256,6 +269,7 @@ class Invocations:
             others=self._active[target] - 1,
             is_wanted=attempt.is_active,
             is_noted=attempt.reason == TOO_LONG,
+            made_plan=invocation.made_plan,
         )
         metrics.INVOCATIONS.labels(target, verdict.outcome).inc()
         if isinstance(answer, RECONNECT_AFTER):

@@ -6,12 +6,11 @@ brings its own attacks along.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import re
 import subprocess
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fractions import Fraction

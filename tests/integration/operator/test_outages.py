@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.cluster.control_plane import API_SERVER, ETCD, ControlPlane
-from tests.integration.operator.api import connected
-from tests.integration.operator.one_render import rendering
+from tests.integration.operator.api import RENDER, Api, connected, eventually
+from tests.integration.operator.one_render import Render, rendering
 from tests.integration.operator.operator_process import OperatorProcess
+from tests.integration.operator.renders import render_job
 
 
 async def test_outages(own_plane: ControlPlane, tmp_path: Path):
@@ -30,6 +31,21 @@ async def test_outages(own_plane: ControlPlane, tmp_path: Path):
             status = await render.until(lambda status: True, "an answer")
             assert status["phase"] == "Rendering", "it was to happen in mid-render"
         await render.ends_well()
+        await without_targets(api, render)
+
+
+async def without_targets(api: Api, render: Render) -> None:
+    """Somebody removes the definition of RenderTargets, and the operator starts again: it has its built-in target."""
+    await api.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rendertargets.helios.video")
+    await render.operator.kill()
+    lone = render_job("lone", "outage")
+    del lone["spec"]["execution"]["targets"]
+    await api.create(f"{RENDER}/namespaces/outage/renderjobs", lone)
+
+    async def is_planned() -> bool:
+        return any(job["metadata"]["name"].startswith("lone-") for job in await api.jobs("outage"))
+
+    await eventually(is_planned, "a plan on the built-in target")
 
 
 @asynccontextmanager

@@ -189,7 +189,7 @@ def test_chunks_that_disagree_at_their_seam_are_refused_by_the_stitch(project: P
     reply = project.stitch()
     assert reply.exitCode == ExitCode.USER_ERROR
     assert "frame 18 looks different when the page jumps to it than when it plays up to it" in reply.stderr
-    assert "--seeking Stateful" in reply.stderr
+    assert "composition.seeking: Stateful" in reply.stderr
     assert not project.output.exists()
 
 

@@ -85,7 +85,7 @@ def test_a_promise_that_is_never_kept(project: Project):
     reply = project.try_plan(body, frameTimeout=3)
     assert reply.exitCode == ExitCode.USER_ERROR
     assert "loading was not ready after 3 s: waiting for the promise window.__HELIOS_READY__" in reply.stderr
-    assert "--frame-timeout raises the limit" in reply.stderr
+    assert "execution.frameTimeout raises the limit" in reply.stderr
     report = report_of(project, reply)
     assert report["pending"] == ["the promise window.__HELIOS_READY__"]
     timers = {timer["callback"]: timer["kind"] for timer in report["timers"]}
@@ -160,7 +160,7 @@ def test_an_error_while_loading_comes_with_the_console(project: Project):
     assert "the page failed while loading: uncaught error: ReferenceError: undefinedFunction is not" in reply.stderr
     assert "index.html:1" in reply.stderr
     assert "warning: about to fail" in reply.stderr
-    assert "--page-errors warn" in reply.stderr
+    assert "composition.pageErrors: warn" in reply.stderr
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_a_missing_file_is_named(project: Project, body: str, name: str):
         reply = project.chunk()
     assert reply.exitCode == ExitCode.USER_ERROR
     assert f"{name} not found (404): only the page's folder is served; fix the page" in reply.stderr
-    assert "or render with --page-errors warn" in reply.stderr
+    assert "or render with composition.pageErrors: warn" in reply.stderr
 
 
 def test_a_missing_icon_is_nothing(project: Project):

@@ -221,3 +221,14 @@ async def test_one_failure_calls_off_the_others(make):
 )
 def test_worth_another(reply, before, again):
     assert worth_another(reply, before) == again
+
+
+async def test_a_render_whose_workers_were_upgraded_is_planned_again_once(make):
+    other = Reply(exitCode=1, stderr="browser 1 there, 2 here", result={"error": "OtherEngine"})
+    driver, target, heard = make(c1=[other])
+    await driver.render(REQUEST)
+    assert (target.asked.count("plan"), target.asked[-1]) == (2, "stitch")
+    assert heard.said[-1] == "the workers' software has changed since the plan; planning again"
+    driver, target, _ = make(c1=[other, other])
+    with pytest.raises(StageFailed, match="2 here"):
+        await driver.render(REQUEST)

@@ -186,7 +186,8 @@ async def test_a_target_with_another_image_is_left_out():
     made, heard = fleet(Target("a", first, 1), Target("b", second, 1))
     await chunks(made, 0, heard=heard)
     assert (heard.done, second.asked) == ([0], ["c0"])
-    assert heard.said == ["a is not used any more: browser 1 there, 2 here"]
+    assert len(heard.said) == 1
+    assert heard.said[0].startswith("a is not used any more: browser 1 there, 2 here; deploy the image there")
 
 
 async def test_the_users_mistake_is_nobodys_failure():

@@ -110,7 +110,9 @@ async def test_an_invalid_spec_is_a_condition_and_others_carry_on(operator: Oper
 
 
 async def test_a_render_that_ended_keeps_its_status_whatever_becomes_of_its_spec(operator: Operator, server: ApiServer):
-    operator.apply(status={"completionTime": "2026-01-01T12:00:00Z", "phase": "Complete"}, execution=7)
+    operator.apply(
+        status={"completionTime": "2026-01-01T12:00:00Z", "phase": "Complete", "observedGeneration": 1}, execution=7
+    )
 
     await operator.works(operator.looks)
     assert server.calls == []

@@ -315,7 +315,7 @@ async def test_whoever_takes_is_cancelled_in_the_moment_of_a_change_too():
 
 
 def test_of_a_render_that_ended_little_is_kept():
-    told = {"phase": "Complete", "completionTime": MADE, "chunkMap": "#" * 1000}
+    told = {"phase": "Complete", "observedGeneration": 2, "completionTime": MADE, "chunkMap": "#" * 1000}
     meta = {"name": "a", "namespace": "films", "uid": "u", "generation": 2}
     found = render_job({"metadata": meta, "spec": {"composition": {"inline": "<p>" * 1000}}, "status": told})
     assert isinstance(found, ObservedJob)

@@ -144,11 +144,14 @@ def test_when_a_render_is_given_up(exit_code, failures, total, reason):
 @pytest.mark.parametrize(
     ("failures", "limit", "words"),
     [
-        (1, 0, "the plan failed and is not tried again (execution.retries.perChunk is 0): no room"),
+        (1, 0, "the plan failed and is not tried again (spec.execution.retries.perChunk is 0): no room"),
         (
             3,
             2,
-            "the plan failed 3 times and is not tried again (execution.retries.perChunk is 2): the last time: no room",
+            (
+                "the plan failed 3 times and is not tried again (spec.execution.retries.perChunk is 2): "
+                "the last time: no room"
+            ),
         ),
     ],
 )
@@ -192,7 +195,7 @@ TOLD = '{"message": "the browser ended"}'
         ),
         pytest.param(
             {"exit_code": 143, "reason": "DeadlineExceeded", "allowed": seconds(20)}, "DeadlineExceeded",
-            ["longer than execution.chunkTimeout (20 s) and was stopped"], id="too long",
+            ["longer than spec.execution.chunkTimeout (20 s) and was stopped"], id="too long",
         ),
         pytest.param(
             {"exit_code": 143, "reason": "DeadlineExceeded", "work": PLAN}, "DeadlineExceeded",

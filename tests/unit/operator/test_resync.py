@@ -55,3 +55,26 @@ async def test_all_is_listed_before_it_is_synced_and_again_when_asked():
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_is_not_served_has_no_objects_unless_it_is_needed():
+    """As on a cluster where nobody has installed the RenderTargets' definition."""
+
+    class Unserved:
+        async def pages(self, path, selector):
+            if path == "/theirs":
+                raise ApiError(404, "", "404 page not found")
+            yield [], "7"
+
+    listed: list[int] = []
+    ours = Callbacks(lambda body: None, lambda uids, at: listed.append(at))
+    callbacks = {"/ours": ours, "/theirs": ours}
+    for needed, missing in ((["/ours"], ""), (["/ours", "/theirs"], "/theirs")):
+        resync = Resync(Unserved(), callbacks, needed)  # type: ignore[arg-type]
+        running = asyncio.create_task(resync.run())
+        async with asyncio.timeout(10):
+            while len(resync._due._due) < 2:  # noqa: ASYNC110 - both were asked for and are due again; it tells nobody
+                await asyncio.sleep(0)
+        assert (resync.synced.is_set(), resync.missing) == (not missing, missing)
+        running.cancel()
+    assert listed == [7, 7]

@@ -155,7 +155,7 @@ def test_chunks_are_numbered_and_keyed():
 
 
 def test_more_chunks_than_a_job_can_have_are_refused():
-    with pytest.raises(UserError, match=r"1000000 chunks.*at most 10000.*--frames-per-chunk"):
+    with pytest.raises(UserError, match=r"1000000 chunks.*at most 10000.*chunking.frames"):
         chunk_bounds(film(1_000_000, unit=1), [], asked(frames=1))
 
 

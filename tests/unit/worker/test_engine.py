@@ -20,4 +20,4 @@ def test_another_processor_is_taken() -> None:
 def test_other_software_is_refused_by_name(part: str) -> None:
     with pytest.raises(OtherEngine, match=f"{part} .* there, another here") as refused:
         check_engine(HERE, HERE.model_copy(update={part: "another"}))
-    assert refused.value.exit_code == 64
+    assert refused.value.exit_code == 1

@@ -119,7 +119,7 @@ def test_an_output_in_the_place_of_the_page_is_refused(store, page):
 
 
 def test_a_composition_does_not_hold_its_own_artifacts(store, page):
-    with pytest.raises(UserError, match=r"artifact folder .* is the composition's own.*--artifacts"):
+    with pytest.raises(UserError, match=r"artifact folder .* is the composition's own.*artifacts.url"):
         take_snapshot(store, page, exclude=frozenset([page.parent]))
 
 

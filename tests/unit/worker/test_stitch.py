@@ -35,7 +35,7 @@ def test_one_chunk_has_no_seam():
     ],
 )
 def test_a_seam_that_does_not_fit_names_its_frame(changes, frame):
-    with pytest.raises(SeamMismatch, match=f"frame {frame} looks different.*--seeking Stateful") as mismatch:
+    with pytest.raises(SeamMismatch, match=f"frame {frame} looks different.*composition.seeking: Stateful") as mismatch:
         check_seams(CHUNKS, manifests(*changes))
     assert mismatch.value.frame == frame
     assert mismatch.value.exit_code == 64
@@ -107,7 +107,7 @@ def test_what_the_page_did_is_told_before_what_followed_from_it():
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "text"), [(28, 75, "free some space"), (13, 64, "with -o"), (21, 64, "with -o")]
+    ("number", "code", "text"), [(28, 75, "free some space"), (13, 64, "with output.url"), (21, 64, "with output.url")]
 )
 def test_an_output_that_cannot_be_written(number, code, text):
     error = output_error("out.mp4", OSError(number, "reason"))

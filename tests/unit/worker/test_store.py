@@ -148,7 +148,7 @@ def test_a_folder_is_made_when_the_store_is_opened(tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match=r"artifact folder .*file/store cannot be made: .*--artifacts"):
+    with pytest.raises(StoreError, match=r"artifact folder .*file/store cannot be made: .*artifacts.url"):
         ArtifactStore((tmp_path / "file/store").as_uri())
 
 

@@ -14,6 +14,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from helios_crds.paths import stays_inside
+from helios_crds.remedies import setting
 from helios_worker.artifacts.blobs import BLOBS, blob_key
 from helios_worker.artifacts.digests import Sha256, file_digest, json_digest
 from helios_worker.artifacts.errors import StoreError
@@ -92,7 +93,7 @@ def take_snapshot(
     if root in excluded:
         raise UserError(
             f"the artifact folder {root} is the composition's own folder, which would then hold its own artifacts",
-            remedy="choose another one with --artifacts",
+            remedy=f"choose another one with {setting('artifacts.url')}",
         )
     files: dict[str, str] = {}
     total = 0

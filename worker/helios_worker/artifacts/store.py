@@ -17,6 +17,7 @@ import obstore
 import orjson
 from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, PreconditionError
 
+from helios_crds.remedies import setting
 from helios_worker.artifacts.access import StoreTimeouts, open_store
 from helios_worker.artifacts.digests import file_digest
 from helios_worker.artifacts.errors import StoreError, StoreResponse, explain
@@ -234,7 +235,7 @@ def _make_folder(path: Path) -> None:
     except OSError as error:
         raise StoreError(
             f"the artifact folder {path} cannot be made: {error.strerror}",
-            remedy="choose another one with --artifacts",
+            remedy=f"choose another one with {setting('artifacts.url')}",
         ) from error
 
 

@@ -12,10 +12,11 @@
 
 from typing import Any
 
+from helios_crds.remedies import setting
 from helios_worker.capture.messages import plain
 from helios_worker.errors import HeliosError, UserError
 
-REMEDY = "see the report in the job's folder; execution.frameTimeout or --frame-timeout raises the limit"
+REMEDY = f"see the report in the job's folder; {setting('execution.frameTimeout')} raises the limit"
 
 
 class PageError(UserError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
+from helios_crds.remedies import setting
 from helios_crds.request import MAX_CHUNKS, RenderRequest
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import Chunk, CostPoint, Engine, FilmSpec, chunk_keys
@@ -60,7 +61,7 @@ def _equal(film: FilmSpec, frames: int) -> list[int]:
     if len(inner) + 1 > MAX_CHUNKS:
         raise UserError(
             f"the film would be cut into {len(inner) + 1} chunks; a job has at most {MAX_CHUNKS}",
-            remedy="ask for longer ones, with --frames-per-chunk or --target-seconds",
+            remedy=f"ask for longer ones, with {setting('chunking.frames')} or {setting('chunking.targetDuration')}",
         )
     return [film.first, *inner, film.end]
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from helios_crds.numbers import exact_number, shown
-from helios_crds.request import MAX_FPS, MAX_FRAMES, RenderRequest, VideoRequest
+from helios_crds.remedies import setting
+from helios_crds.request import MAX_FPS, MAX_FRAMES, SLOWEST, RenderRequest, VideoRequest
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
@@ -47,7 +48,7 @@ async def open_film(
         settings = wanted
     raise UserError(
         f"the page declares another size each time it is opened, the last {film.encoder.width}x{film.encoder.height}",
-        remedy="give --width and --height",
+        remedy=f"give {setting('video.width')} and {setting('video.height')}",
     )
 
 
@@ -61,20 +62,22 @@ def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) ->
     fps_text = video.fps or declared.fps
     if fps_text is None:
         fps_text = "30"
-        warnings.append("no frame rate set; using 30. Set data-fps or --fps.")
+        warnings.append(f"no frame rate set; using 30. Set data-fps or {setting('video.fps')}.")
     fps = exact_fps(fps_text)
     width, height = video.width or declared.width, video.height or declared.height
     if width is None or height is None:
         width, height = width or FALLBACK_SIZE[0], height or FALLBACK_SIZE[1]
         warnings.append(
-            f"no size set; using {width}x{height}. Set data-width and data-height, or --width and --height."
+            f"no size set; using {width}x{height}. Set data-width and data-height, or {setting('video.width')} and "
+            f"{setting('video.height')}."
         )
     lengths = (video.frames, _frames(video.duration, fps), declared.frames, _frames(declared.duration, fps))
     frames = next((length for length in lengths if length is not None), None)
     if frames is None:
         raise UserError(
             "the film has no length",
-            remedy='give --duration 10 or --frames 300, or write data-duration="10" on the page\'s <html>',
+            remedy=f"give {setting('video.duration', '10s')} or {setting('video.frames', '300')}, or write "
+            'data-duration="10" on the page\'s <html>',
         )
     if not 0 < frames <= MAX_FRAMES:
         raise UserError(f"a film of {shown(frames)} frames cannot be rendered: 1 to {MAX_FRAMES} can be")
@@ -120,9 +123,10 @@ def exact_fps(text: str) -> Fraction:
     if "/" not in text:
         rates = (Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120) if fps != whole)
         fps = next((rate for rate in rates if abs(fps - rate) < Fraction(1, 200)), fps.limit_denominator(1001))
-    if not 0 < fps <= MAX_FPS:
+    if not Fraction(1, SLOWEST) <= fps <= MAX_FPS:
         raise UserError(
-            f"{shown(text)} frames per second cannot be rendered", remedy=f"choose a rate above 0 and up to {MAX_FPS}"
+            f"{shown(text)} frames per second cannot be rendered",
+            remedy=f"choose a rate from 1/{SLOWEST} to {MAX_FPS}",
         )
     return fps
 

@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from helios_worker.errors import UserError
+from helios_worker.errors import HeliosError
 from helios_worker.jobs.spec import Engine
 from helios_worker.machine import cpu_class, fonts_digest, package_version
 
@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from helios_worker.capture.browser_pool import BrowserPool
 
 
-class OtherEngine(UserError):
-    """This worker would render other pixels than the job was planned with, and its commits would be wrong."""
+class OtherEngine(HeliosError):
+    """This worker would render other pixels than the job was planned with, and its commits would be wrong.
+
+    Nobody's mistake: an upgrade in the middle of a render does it. Who drives the render plans it again, or sends the
+    chunk elsewhere; helios_crds.wire.OTHER_ENGINE is this name.
+    """
 
 
 async def current_engine(browsers: "BrowserPool") -> Engine:

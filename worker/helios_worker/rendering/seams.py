@@ -1,5 +1,6 @@
 """Seams: where one renderer continues after another, both must have captured the same picture."""
 
+from helios_crds.remedies import setting
 from helios_worker.capture.faults import PageError
 from helios_worker.jobs.spec import Chunk, Manifest
 
@@ -11,7 +12,7 @@ class SeamMismatch(PageError):
         super().__init__(
             f"frame {frame} looks different when the page jumps to it than when it plays up to it: "
             "the page keeps state from frame to frame",
-            remedy="render with --seeking Stateful",
+            remedy=f"render with {setting('composition.seeking', 'Stateful')}",
         )
         self.frame = frame
 

@@ -12,8 +12,10 @@ from tempfile import TemporaryDirectory
 import orjson
 from pydantic import BaseModel, ConfigDict
 
+from helios_crds.remedies import setting
 from helios_crds.wire import chunk_bitmap
 from helios_worker.artifacts.digests import file_digest
+from helios_worker.artifacts.output import refuse_folder
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.encode.film.concat import concatenate
@@ -157,8 +159,7 @@ def publish(partial: Path, target: Path | None, output: str) -> None:
 
 def _partial(target: Path) -> Path:
     """A name beside the output, on the same file system, that no other run uses."""
-    if target.is_dir():
-        raise UserError(f"the output {target} is a folder", remedy="give a file name, such as out.mp4")
+    refuse_folder(str(target))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial-{os.getpid()}.mp4")
@@ -173,4 +174,4 @@ def output_error(output: str, error: OSError) -> HeliosError:
     text = f"the output {output} cannot be written: {error.strerror or error}"
     if error.errno in (28, 122):
         return ResourceError(text, remedy="free some space and run the same command again: no chunk is rendered twice")
-    return UserError(text, remedy="choose another place with -o: the chunks are kept")
+    return UserError(text, remedy=f"choose another place with {setting('output.url')}: the chunks are kept")

@@ -1,7 +1,7 @@
 """Blockers: problems that keep work from starting until a user or an admin changes something.
 
-They are unknown or forbidden targets, forbidden stores, work that no target can run, name conflicts, starts that the
-API server rejects, and a budget that is used up.
+They are an output that another RenderJob writes, unknown or forbidden targets, forbidden stores, work that no target
+can run, name conflicts, starts that the API server rejects, and a budget that is used up.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,8 @@ MAX_REJECTION = 600
 def blocker(observation: Observation, eligible: Eligibility, store: Store) -> Problem | None:
     """The first problem that keeps all work from starting. store: the operator's default store."""
     named = [use.name for use in observation.job.uses]
+    if observation.output_owner:
+        return output_taken(observation)
     for name in named:
         if problem := _forbidden(name, observation, store):
             return problem
@@ -33,6 +35,15 @@ def blocker(observation: Observation, eligible: Eligibility, store: Store) -> Pr
             if problem := _forbidden(name, observation, store):
                 return problem
     return None
+
+
+def output_taken(observation: Observation) -> Problem:
+    """An older RenderJob writes the same film, which would no longer be the one that its status describes."""
+    text = (
+        f"the RenderJob {observation.output_owner} writes {observation.output}, too: delete it, or apply this one "
+        "under another name with another spec.output.url"
+    )
+    return Problem(reasons.OUTPUT_TAKEN, text)
 
 
 def name_conflict(conflicts: Sequence[NameConflict]) -> Problem:
@@ -57,7 +68,7 @@ def start_rejected(rejected: Sequence[RejectedStart]) -> Problem:
 def budget_reached(budget: str | None) -> Problem:
     """Due work needs more than the budget. budget: as the spec writes it."""
     text = "is used up: raise it, or name a target without a price"
-    return Problem(reasons.BUDGET_REACHED, f"execution.budget ({budget}) {text}")
+    return Problem(reasons.BUDGET_REACHED, f"spec.execution.budget ({budget}) {text}")
 
 
 def _forbidden(name: str, observation: Observation, store: Store) -> Problem | None:
@@ -81,7 +92,7 @@ def _no_target(stage: Stage, named: list[str], observation: Observation, eligibl
     if stage is Stage.CHUNK or eligible.without_store:
         text = (
             f"{targets} cannot reach the artifacts at {observation.store}, a volume of this cluster: "
-            "set artifacts.url to a bucket, or add a Kubernetes target"
+            "set spec.artifacts.url to a bucket, or add a Kubernetes target"
         )
         return Problem(reasons.BUCKET_NEEDED, text)
     text = f"{targets} cannot run the {stage} of this composition: add a Kubernetes target"

@@ -11,6 +11,9 @@ from helios_operator.decide.policies.failure_causes import TOO_LONG
 from helios_operator.model.state import Attempt, AttemptPhase
 
 MAX_WORDS = 1000
+KEPT, SHORT = ("badChunks", "error", "remedy"), {"error", "remedy"}
+MAX_SHORT = 400
+"""Fields of a failure's result that are kept, and those of them that are shortened, to so many characters."""
 
 
 def replied(attempt: Attempt, reply: Reply, now: datetime, *, disrupted: bool) -> Attempt:
@@ -43,8 +46,9 @@ def message_of(reply: Reply, stage: Stage) -> str:
     """A reply as a termination message: the result of a success, or the failed worker's message, shortened to fit."""
     if reply.exitCode == ExitCode.DONE:
         return "" if stage is Stage.CHUNK else _json(reply.result or {})
-    bad = (reply.result or {}).get("badChunks")
-    result: dict[str, Any] = {"badChunks": bad} if isinstance(bad, str) else {}
+    kept = ((name, (reply.result or {}).get(name)) for name in KEPT)
+    result: dict[str, Any] = {name: value for name, value in kept if isinstance(value, str)}
+    result |= {name: one_line(result[name], MAX_SHORT, keep_start=True) for name in SHORT & result.keys()}
     words = one_line(reply.stderr, MAX_WORDS)
     while len(whole := _json({**result, "message": words}).encode(errors="replace")) > RESULT_BYTES and words:
         words = words[: len(words) // 2]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from helios_crds.durations import parse_duration
+from helios_operator.decide.policies.engines import without_image
 from helios_operator.model.config import Config
 from helios_operator.model.observation import Observation
 from helios_operator.model.state import Attempt, AttemptPhase
@@ -21,10 +22,13 @@ class Overdue:
 def overdue(observation: Observation, config: Config) -> Overdue:
     """The deadlines that are exceeded now."""
     job, now, attempts = observation.job, observation.now, observation.attempts
+    no_image = {each.uid for each in without_image(attempts, job.status.plan, now)}  # waits for somebody, see engines
     start_timeout = parse_duration(job.spec.execution.startTimeout)
     limit = None if job.spec.suspend else job.spec.execution.activeDeadline
     return Overdue(
-        frozenset(each.uid for each in attempts if has_not_started(each, now, start_timeout)),
+        frozenset(
+            each.uid for each in attempts if has_not_started(each, now, start_timeout) and each.uid not in no_image
+        ),
         frozenset(each.uid for each in attempts if is_lost(each, now, config.terminating_grace)),
         is_over(job.status.startTime, now, parse_duration(limit) if limit else None),
     )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from helios_operator.decide.policies.eligibility import Eligibility
 from helios_operator.model.observation import Observation
+from helios_operator.model.render_record import RenderRecord
 from helios_operator.model.state import Attempt, AttemptPhase
 
 DELAY_SHOWN_AFTER = timedelta(seconds=10)
@@ -20,6 +21,7 @@ def delay(attempts: Iterable[Attempt], now: datetime, notes: Iterable[str] = ())
     leaving = [attempt for attempt in running if attempt.leaving]
     silent = [attempt for attempt in running if attempt.silent and not attempt.leaving]
     waiting = [attempt for attempt in running if is_waiting_long(attempt, now) and not attempt.leaving]
+    queued = [attempt for attempt in running if attempt.phase is AttemptPhase.QUEUED and _is_old(attempt, now)]
     delays = list(notes)
     if silent:
         delays.append(f"{_pods(silent)} on a node that does not answer")
@@ -27,6 +29,8 @@ def delay(attempts: Iterable[Attempt], now: datetime, notes: Iterable[str] = ())
         delays.append(f"{_pods(leaving)} being taken away: {leaving[0].leaving}")
     if waiting:
         delays.append(f"{_pods(waiting)} not starting: {waiting[0].waiting or 'the reason is unknown'}")
+    if queued and queued[0].waiting:
+        delays.append(f"{_jobs(queued)} suspended: {queued[0].waiting}")
     return "; ".join(delays)
 
 
@@ -40,15 +44,34 @@ def notes(observation: Observation, eligible: Eligibility, *, is_over_budget: bo
     causes = [why for why in resting if why]
     if eligible.without_store:
         names = ", ".join(eligible.without_store)
-        causes.append(f"{names} cannot reach the artifacts on a volume of this cluster: set artifacts.url to a bucket")
+        causes.append(
+            f"{names} cannot reach the artifacts on a volume of this cluster: set spec.artifacts.url to a bucket"
+        )
     if is_over_budget:
-        causes.append(f"execution.budget ({execution.budget}) is used up: no work starts on targets with a price")
+        causes.append(f"spec.execution.budget ({execution.budget}) is used up: no work starts on targets with a price")
     return [*causes, *(f"the Job {name} cannot be deleted: {why}" for name, why in observation.undeletable[:1])]
+
+
+def retries(record: RenderRecord, now: datetime) -> list[str]:
+    """Which failed work waits to be tried again, until when, and what its last attempt said."""
+    ends = [entry.notBefore for entry in record.ledger.entries.values() if entry.notBefore and entry.notBefore > now]
+    if not ends:
+        return []
+    what = "failed work is" if len(ends) == 1 else f"{len(ends)} pieces of failed work are"
+    return [f"{what} tried again from {min(ends):%H:%M:%S} UTC on: {record.last_failure or 'see the events'}"]
 
 
 def is_waiting_long(attempt: Attempt, now: datetime) -> bool:
     """Whether a pod takes longer to start than pods usually do."""
-    return attempt.phase is AttemptPhase.WAITING and now - attempt.created >= DELAY_SHOWN_AFTER
+    return attempt.phase is AttemptPhase.WAITING and _is_old(attempt, now)
+
+
+def _is_old(attempt: Attempt, now: datetime) -> bool:
+    return now - attempt.created >= DELAY_SHOWN_AFTER
+
+
+def _jobs(attempts: list[Attempt]) -> str:
+    return "a Job is" if len(attempts) == 1 else f"{len(attempts)} Jobs are"
 
 
 def _pods(attempts: list[Attempt]) -> str:

@@ -69,7 +69,7 @@ def _storage(attempt: Attempt) -> str:
 def _too_long(attempt: Attempt) -> str:
     allowed = f" ({attempt.allowed.total_seconds():g} s)" if attempt.allowed else ""
     is_chunk = attempt.work.stage is Stage.CHUNK
-    limit = "execution.chunkTimeout" if is_chunk else f"the time limit of a {attempt.work.stage}"
+    limit = "spec.execution.chunkTimeout" if is_chunk else f"the time limit of a {attempt.work.stage}"
     return f"the worker ran longer than {limit}{allowed} and was stopped"
 
 

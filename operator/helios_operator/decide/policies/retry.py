@@ -30,9 +30,9 @@ def given_up(
         return Problem(reasons.INPUT_INVALID, f"{work}: {message}", work)
     if failures > limits.perChunk:
         often, last = ("", "") if failures == 1 else (f" {failures} times", " the last time:")
-        text = f"{work} failed{often} and is not tried again (execution.retries.perChunk is {limits.perChunk}):"
+        text = f"{work} failed{often} and is not tried again (spec.execution.retries.perChunk is {limits.perChunk}):"
         return Problem(reasons.RETRIES_EXHAUSTED, f"{text}{last} {message}", work)
     if total > limits.total:
-        text = f"{total} attempts failed, more than execution.retries.total ({limits.total}) allows:"
+        text = f"{total} attempts failed, more than spec.execution.retries.total ({limits.total}) allows:"
         return Problem(reasons.TOO_MANY_FAILURES, f"{text} the last was {work}: {message}", work)
     return None

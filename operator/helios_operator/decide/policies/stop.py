@@ -28,6 +28,8 @@ def _why(status: RenderJobStatus, ledger: RetryLedger, attempt: Attempt, suspend
         return "the render has ended"
     if suspended:
         return "the render is suspended"
+    if attempt.plan and (status.plan is None or status.plan.jobId != attempt.plan):
+        return "the render was planned again"
     if ledger.settles(attempt):
         return "its failure is on record"
     return "its work is on record as done" if is_done(status, attempt) else ""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from helios_crds.remedies import in_spec, message_and_remedy
 from helios_crds.renderjob_status import MAX_WARNINGS, FilmStatus, PlanStatus
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
 from helios_crds.text import one_line
@@ -72,7 +73,7 @@ def plan_result(message: str, store_url: str) -> tuple[PlanStatus, str] | None:
         chunks=result.chunks,
         cached=marks.count(CACHED),
         stateful=result.stateful,
-        warnings=[one_line(text, MAX_WARNING) for text in result.warnings[:MAX_WARNINGS]],
+        warnings=[one_line(in_spec(text), MAX_WARNING) for text in result.warnings[:MAX_WARNINGS]],
     )
     return plan, marks
 
@@ -99,6 +100,9 @@ def bad_chunks(message: str, chunks: int) -> list[int]:
 
 def failure_text(message: str, exit_code: int | None) -> str:
     """The message of a failed worker, as one line for people."""
-    value = facts(message).get("message")
+    facts_of = facts(message)
+    value = facts_of.get("message")
     text = value if isinstance(value, str) and value.strip() else message
+    what, remedy = message_and_remedy(facts_of, text)
+    text = f"{what}; {in_spec(remedy)}" if remedy else text
     return one_line(text, MAX_TEXT) or ("the pod was killed" if exit_code is None else f"exit code {exit_code}")

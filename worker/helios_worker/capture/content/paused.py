@@ -22,7 +22,7 @@ UNTOLD = re.compile(
     r"|accept-language|upgrade-insecure-requests|dnt|priority|purpose|sec-.*|rtt|downlink|ect|device-memory|save-data",
     re.IGNORECASE,
 )
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 _WHOLE = re.compile(r"bytes 0-(\d+)/(\d+)")
 
 

@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Literal
 
+from helios_crds.remedies import setting
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import LOOKED_AT, BoundedLines, exception_text, plain
@@ -68,7 +69,7 @@ class Console:
         at = f"at frame {playhead.frame} (t = {playhead.frame_ms / 1000:.3f} s)"
         raise PageError(
             f"the page failed {'while loading' if playhead.frame < 0 else at}: {first}{more}{console}",
-            remedy="fix the page, or render with --page-errors warn",
+            remedy=f"fix the page, or render with {setting('composition.pageErrors', 'warn')}",
         )
 
     @property

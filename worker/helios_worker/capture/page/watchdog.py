@@ -13,6 +13,7 @@ from helios_worker.capture.messages import plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.network import REPORTED, URL_KEPT, Network, listed
+from helios_worker.capture.page.starvation import OVERLOADED, waiting_share
 from helios_worker.capture.playhead import Playhead
 from helios_worker.capture.run_timeout import run_timeout
 
@@ -50,21 +51,33 @@ class Watchdog:
         """Around a step. step: its name, for messages.
 
         Raises:
-            FrameNeverReady: the step took longer than the limit; the message says what the page waits for.
+            FrameNeverReady: the step took longer than the limit; the message says what the page waits for. It is a
+                PageHangs if no other attempt would do better: nothing of the network is missing, and the machine is
+                not overloaded.
             BrowserGone: the step took too long, and the browser does not answer anything else either.
         """
         try:
             async with run_timeout(self._limit):
                 yield
         except TimeoutError:
+            share = await self._waiting_share()  # before the report, which pauses a script
             report = await self._report(step)
             if await self._session.briefly(self._session.connection.send("Browser.getVersion")) is None:
                 self._session.connection.close(SILENT)
                 raise BrowserGone(f"{step}: {SILENT}") from None
             self._console.raise_fault()
+            said = f"{step} was not ready after {self._limit:g} s: {report['summary']}"
+            if share >= OVERLOADED:
+                said += f"; the machine is overloaded: the browser waits for a processor {share:.0%} of the time"
+                raise FrameNeverReady(said, report) from None
             # A missing response may come at another attempt.
             kind = FrameNeverReady if report["requests"] and not report.get("script") else PageHangs
-            raise kind(f"{step} was not ready after {self._limit:g} s: {report['summary']}", report) from None
+            raise kind(said, report) from None
+
+    async def _waiting_share(self) -> float:
+        """Which share of its time the browser waits for a processor."""
+        found = await self._session.briefly(self._session.connection.send("SystemInfo.getProcessInfo"))
+        return await waiting_share(each["id"] for each in (found or {}).get("processInfo", ()))
 
     async def _report(self, step: str) -> dict[str, Any]:
         """What the page is waiting for: requests, its own pending promises, timers, or a script in a loop."""

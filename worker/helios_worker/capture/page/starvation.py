@@ -1,0 +1,41 @@
+"""Whether the machine gives a browser the processors that it asks for, by the kernel's count of waiting.
+
+A script that does not return on an overloaded machine may be one that has hardly run. For each thread, the kernel
+counts the time on a processor, and the time for which it was ready to run and waited: /proc/PID/task/TID/schedstat.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+SAMPLE_SECONDS = 1.0
+ENOUGH_SECONDS = 0.2
+"""A browser that wants less of a second than this is not short of a processor, whatever share of it was waiting."""
+OVERLOADED = 0.8
+"""The share from which on the machine is to blame: with a fifth of a processor, a page needs five times as long."""
+
+
+async def waiting_share(pids: Iterable[int], proc: Path = Path("/proc")) -> float:
+    """Which share of the time in which processes could run they had to wait for a processor, in the next second.
+
+    0 where they want nothing, or where the kernel does not say.
+    """
+    processes = list(pids)
+    ran, waited = _times(processes, proc)
+    await asyncio.sleep(SAMPLE_SECONDS)
+    ran_after, waited_after = _times(processes, proc)
+    running, waiting = ran_after - ran, waited_after - waited
+    return waiting / (running + waiting) if running + waiting >= ENOUGH_SECONDS else 0.0
+
+
+def _times(pids: list[int], proc: Path) -> tuple[float, float]:
+    """Seconds on a processor and seconds of waiting for one, of all threads of the processes that are still there."""
+    ran = waited = 0
+    for pid in pids:
+        for file in proc.glob(f"{pid}/task/*/schedstat"):
+            try:
+                on, off, _ = file.read_text().split()
+            except (OSError, ValueError):
+                continue
+            ran, waited = ran + int(on), waited + int(off)
+    return ran / 1e9, waited / 1e9
