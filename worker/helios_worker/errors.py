@@ -5,6 +5,7 @@
     HeliosError                 exit 1   worth another attempt
     ├── UserError               exit 64  the input is wrong: never retried
     ├── ResourceError           exit 75  memory, disk or the machine ran out
+    ├── NetworkTrouble                   a web server or the way to it fails for now
     ├── BadPicture                       a captured picture cannot be encoded
     ├── EncodeError                      the encoder or its caller broke a rule of the encode unit
     └── CorruptArtifact                  stored bytes are not what they should be: make them again
@@ -47,6 +48,10 @@ class ResourceError(HeliosError):
     """The machine ran out of something; the same run may succeed elsewhere or later."""
 
     exit_code: ClassVar[int] = 75
+
+
+class NetworkTrouble(HeliosError):
+    """A web server, or the way to it, fails in a manner that passes: another attempt may succeed."""
 
 
 class CorruptArtifact(HeliosError):

@@ -30,6 +30,7 @@ from helios_worker.artifacts.credentials import adopt_secret
 from helios_worker.entrypoints.bounds import EXACT, bounded_facts
 from helios_worker.entrypoints.payloads import BadPayload, payload_in, payload_of
 from helios_worker.errors import HeliosError, UserError
+from helios_worker.network.addresses import AddressRule
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.trace import mark
 
@@ -41,7 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.stage != "lambda":  # its runtime client configures logging
         logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     if options.stage in LASTING:
-        return LASTING[options.stage](options)
+        try:
+            return LASTING[options.stage](options)
+        except UserError as error:
+            sys.stderr.write(f"{error}\n")
+            return error.exit_code
     return once(options)
 
 
@@ -72,6 +77,7 @@ def answer(options: argparse.Namespace) -> Reply:
     """The reply to a one-shot call."""
     try:
         adopt_secret(os.environ)
+        addresses = AddressRule.from_environment(loopback=False)
     except UserError as error:
         return Reply(exitCode=error.exit_code, stderr=str(error))
     try:
@@ -90,7 +96,9 @@ def answer(options: argparse.Namespace) -> Reply:
             keep_request(payload.jobPath, options.request, options.props)
         except HeliosError as error:
             return Reply(exitCode=error.exit_code, stderr=str(error))
-    runtime = WorkerRuntime(options.workspace, lanes=options.lanes, allow_commands=options.allow_commands)
+    runtime = WorkerRuntime(
+        options.workspace, lanes=options.lanes, allow_commands=options.allow_commands, addresses=addresses
+    )
     try:
         return runtime.process(payload)
     finally:
@@ -159,6 +167,7 @@ def serve_lines(options: argparse.Namespace) -> int:
         lanes=options.lanes,
         allow_commands=options.allow_commands,
         on_frames=lambda count: send({"frames": count}),
+        addresses=AddressRule.from_environment(loopback=True),  # authors render what their own server shows
     )
     try:
         for line in lines_until_orphaned():

@@ -27,6 +27,7 @@ from helios_worker.capture.messages import plain
 from helios_worker.errors import UserError
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
 from helios_worker.jobs.spec import Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Metadata
+from helios_worker.network.addresses import AddressRule
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.film import first_guess, open_film
@@ -67,7 +68,7 @@ async def plan(
         UserError: the request or the page is wrong; the message says what to change.
     """
     engine = await current_engine(browsers)
-    snapshot, url = await resolve(request, store, browsers.scratch, exclude)
+    snapshot, url = await resolve(request, store, browsers.scratch, browsers.rule, exclude)
     # A page on the network may have changed since its plan, which only opening it shows.
     planned = None if url else await asyncio.to_thread(_existing, store, plan_key(plan_id(request, engine, snapshot)))
     if planned is None:
@@ -88,7 +89,7 @@ async def plan(
 
 
 async def resolve(
-    request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: Iterable[Path]
+    request: RenderRequest, store: ArtifactStore, scratch: Path, rule: AddressRule, exclude: Iterable[Path]
 ) -> tuple[str, str]:
     """The digest of the composition's snapshot, or the address of a page on the network; the other is "".
 
@@ -97,7 +98,7 @@ async def resolve(
     """
     url = request.composition.url
     if needs_fetching(url) or local_path(url) is not None:
-        return await asyncio.to_thread(_snapshot, request, store, scratch, frozenset(exclude)), ""
+        return await asyncio.to_thread(_snapshot, request, store, scratch, rule, frozenset(exclude)), ""
     if url.startswith(("http://", "https://")):
         return "", url
     raise UserError(
@@ -106,7 +107,9 @@ async def resolve(
     )
 
 
-def _snapshot(request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: frozenset[Path]) -> str:
+def _snapshot(
+    request: RenderRequest, store: ArtifactStore, scratch: Path, rule: AddressRule, exclude: frozenset[Path]
+) -> str:
     """The digest of the snapshot of a composition that is a local file or can be fetched."""
     url, entry = request.composition.url, request.composition.entry
     path = local_path(url)
@@ -114,7 +117,8 @@ def _snapshot(request: RenderRequest, store: ArtifactStore, scratch: Path, exclu
         page, folder = (path / entry, path) if path.is_dir() else (path, None)
         return take_snapshot(store, page, folder=folder, exclude=exclude).digest
     with TemporaryDirectory(prefix="helios-source-", dir=scratch) as place:
-        page, folder = fetch_composition(url, entry, Path(place), exclude=[store.url, request.output or store.url])
+        elsewhere = [store.url, request.output or store.url]
+        page, folder = fetch_composition(url, entry, Path(place), rule, exclude=elsewhere)
         return take_snapshot(store, page, folder=folder).digest
 
 

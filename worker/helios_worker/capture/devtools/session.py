@@ -37,11 +37,13 @@ class Session:
     """One page's session. After its process has crashed, every command fails.
 
     playhead: names the frame in messages.
+    unreachable: why no connection to a host and port could be made lately; None where one could.
     """
 
     def __init__(self, browser: Browser, target: str, number: str, playhead: Playhead) -> None:
         self.connection = browser.connection
         self.crashed: str | None = None
+        self.unreachable = browser.proxy.failure
         self._target = target
         self._number = number
         self._playhead = playhead

@@ -16,7 +16,7 @@ from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.devtools.session import Session
-from helios_worker.capture.faults import CHANGED, NetworkChanged, PageError
+from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import plain
 from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
 from helios_worker.capture.page.closed_roots import hand_over_closed_roots
@@ -37,7 +37,7 @@ class Page:
         self.console = Console(settings.page_errors)
         self._session = session
         self._playhead = playhead
-        self._network = Network(self.console)
+        self._network = Network(self.console, session.unreachable)
         self._realms = Realms(session, playhead, settings.seed, self._on_event)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
         self._clocks = Clocks(session, playhead, self._network, self._realms, self._compositor)
@@ -81,14 +81,17 @@ class Page:
 
         Raises:
             PageError: the page is missing, threw, or requested a file that does not exist.
+            NetworkTrouble: the page or a file of it did not load, but may at another attempt.
+            AddressForbidden: the page is at an address that may not be reached.
             FrameNeverReady: it did not load within the limit.
         """
         async with self._watchdog.over("loading"):
             self._watchdog.address = url
             reply = await self._session.command("Page.navigate", {"url": url})
-            if reply.get("errorText") in CHANGED:
-                raise NetworkChanged(url)
             if reply.get("errorText"):
+                failure = self._network.page_failure
+                if failure is not None and not isinstance(failure, PageError):
+                    raise failure
                 raise PageError(
                     f"{plain(url)} cannot be opened: {reply['errorText']}", remedy="check the address and the file"
                 )
