@@ -55,6 +55,7 @@ _CARRIERS = tuple(
     )
 )
 _TEREDO = IPv6Network("2001::/32")
+_BRACKETED = re.compile(r"^\[(.+)\](?=/)")
 _ENTRY = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._*-]+))(?::(?P<port>\d{1,5}))?")
 
 
@@ -125,7 +126,7 @@ class AddressRule:
         match = _ENTRY.fullmatch(entry)
         try:
             if "/" in entry or (match is None and ":" in entry):
-                self._networks.append(ip_network(entry, strict=False))
+                self._networks.append(ip_network(_BRACKETED.sub(r"\1", entry), strict=False))
                 return
             if match is None or int(match["port"] or 1) not in range(1, 65536):
                 raise ValueError
