@@ -28,6 +28,8 @@ from helios_worker.capture.devtools.process import launch
 from helios_worker.encode.video.picture import PictureDecoder
 from helios_worker.encode.video.settings import EncoderSettings
 from helios_worker.encode.video.unit import UnitEncoder
+from helios_worker.network.addresses import AddressRule
+from helios_worker.network.proxy import Proxy
 
 FRAMES = 60
 SAMPLES = range(3, FRAMES, 6)
@@ -48,7 +50,7 @@ async def capture(film: Film, picture: str, quality: int) -> list[bytes]:
 
         mount = Mount("front", locate)
         site.show(mount)
-        browser = await Browser.connect(launch(site_port=site.port))
+        browser = await Browser.connect(launch(site_port=site.port, proxy=Proxy(AddressRule(loopback=True))))
         settings = PageSettings(film.width, film.height, Fraction(film.fps), picture=picture, quality=quality)  # type: ignore[arg-type]
         page = await Page.open(browser, settings)
         await page.load(mount.address + "index.html")

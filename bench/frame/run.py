@@ -33,6 +33,8 @@ from helios_worker.capture.devtools.process import launch
 from helios_worker.encode.video.picture import PictureDecoder
 from helios_worker.encode.video.settings import EncoderSettings, default_unit_frames
 from helios_worker.encode.video.unit import StillUnits, UnitEncoder
+from helios_worker.network.addresses import AddressRule
+from helios_worker.network.proxy import Proxy
 from helios_worker.runtime import WorkerRuntime
 
 PARTS = ["page", "browser", "driver", "x264"]
@@ -72,7 +74,7 @@ async def capture_alone(film: Film, folder: Path) -> tuple[list[bytes], dict[str
 
     mount = Mount("frame", locate)
     site.show(mount)
-    browser = await Browser.connect(launch(site_port=site.port))
+    browser = await Browser.connect(launch(site_port=site.port, proxy=Proxy(AddressRule(loopback=True))))
     page = await Page.open(browser, PageSettings(film.width, film.height, Fraction(film.fps), quality=95))
     await page.load(mount.address + "index.html")
     await page.show(0)

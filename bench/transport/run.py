@@ -20,6 +20,8 @@ from typing import Any
 
 from bench.memory.run import family
 from helios_worker.capture.devtools.process import FLAGS, Browser, find_browser, launch
+from helios_worker.network.addresses import AddressRule
+from helios_worker.network.proxy import Proxy
 
 PAGE = """<style>body{margin:0;background:linear-gradient(45deg,#102,#345)}div{position:absolute;width:200px;
 height:200px;background:#fc0}</style><div></div><script>function go(n){document.querySelector("div").style.left=n+"px"}
@@ -58,7 +60,7 @@ async def frames(send: Send, count: int) -> dict[str, float]:
 async def by_pipe(url: str, count: int) -> dict[str, float]:
     """Through our own connection."""
     started = time.perf_counter()
-    browser = await Browser.connect(launch(site_port=1))
+    browser = await Browser.connect(launch(site_port=1, proxy=Proxy(AddressRule(loopback=True))))
     target = {"url": "about:blank", "enableBeginFrameControl": True, "width": 1280, "height": 720}
     created = await browser.connection.send("Target.createTarget", target)
     attached = await browser.connection.send(

@@ -35,6 +35,7 @@ from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.faults import FrameNeverReady
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.machine import cpu_count
+from helios_worker.network.addresses import AddressRule
 from helios_worker.trace import mark
 from helios_worker.workspace import Workspace
 
@@ -89,6 +90,7 @@ class WorkerRuntime:
     allow_commands: whether chunks of Helios' own jobs may run their `command`.
     on_frames: called during a chunk with the number of frames newly encoded.
     allowed_stores: limits where artifacts, films and local sources may be; None for no limit.
+    addresses: what pages and downloads may reach; None for what a stranger's page may: not this machine itself.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class WorkerRuntime:
         allow_commands: bool = False,
         on_frames: Callable[[int], None] = lambda count: None,
         allowed_stores: AllowedStores | None = None,
+        addresses: AddressRule | None = None,
     ) -> None:
         self._workspace = Path(workspace_dir)
         self._allow_commands = allow_commands
@@ -108,7 +111,8 @@ class WorkerRuntime:
         self._stopped_with: Reply | None = None
         self._runner = asyncio.Runner()
         self._scratch = Workspace(self._workspace)
-        self._browsers = BrowserPool(self._scratch.path, lanes or cpu_count())
+        rule = addresses or AddressRule.from_environment(loopback=False)
+        self._browsers = BrowserPool(self._scratch.path, lanes or cpu_count(), rule)
 
     def initialize(self) -> None:
         """Starts the first browser, so that the first stage finds it warm."""

@@ -19,6 +19,7 @@ from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.errors import CorruptArtifact
 from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.spec import JobSpec
+from helios_worker.network.addresses import AddressRule
 from helios_worker.stages.plan import plan
 from helios_worker.stages.still import stills
 from helios_worker.workspace import Workspace
@@ -32,7 +33,7 @@ Choose = Callable[[int, Fraction], list[int]]
 async def browsers_here() -> AsyncIterator[BrowserPool]:
     """One browser in this process."""
     workspace = Workspace(Path(tempfile.gettempdir()))
-    browsers = BrowserPool(workspace.path, lanes=1)
+    browsers = BrowserPool(workspace.path, lanes=1, rule=AddressRule.from_environment(loopback=True))
     try:
         yield browsers
     finally:

@@ -11,7 +11,7 @@ from helios_operator.kube.tombstones import Tombstones
 from helios_operator.model.config import Config
 from helios_operator.model.decision import Demand
 from helios_operator.model.invoked import Invoked
-from helios_operator.model.locations import places_of
+from helios_operator.model.locations import places_of, planned_output
 from helios_operator.model.observation import InvalidJob, Observation, ObservedJob, TargetCapacity
 from helios_operator.model.state import Attempt
 from helios_operator.observed import parse
@@ -101,7 +101,7 @@ class Renders:
         if render is None:
             render = self._of[uid] = Render(job, at, RejectedStarts(uid))
         render.job, render.version = job, at
-        planned = output_url(job, self._config) if isinstance(job, ObservedJob) else ""
+        planned = planned_output(job, self._config) if isinstance(job, ObservedJob) else ""
         self._wake(self._outputs.put(job, film_of(job, planned)))
         return render
 

@@ -127,7 +127,9 @@ class Range:
                 luma = np.asarray(Image.open(io.BytesIO(await page.capture())).convert("L"))
                 if found := differences(luma, frame):
                     return Outcome("wrong", f"frame {frame}: {found}")
-            reply = await page.session.command("Runtime.evaluate", {"expression": "attacked.calls", "returnByValue": True})
+            reply = await page.session.command(
+                "Runtime.evaluate", {"expression": "attacked.calls", "returnByValue": True}
+            )
             return Outcome("right", calls=tuple(reply["result"].get("value") or ()))
         except UserError as error:
             return Outcome("refused", error.message)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from helios_worker.network.addresses import AddressRule
 from helios_worker.runtime import WorkerRuntime
 from tests.integration.worker.project import Project
 
@@ -31,7 +32,8 @@ def hooks(module_hooks: Hooks) -> Iterator[Hooks]:
 
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory: pytest.TempPathFactory, module_hooks: Hooks) -> Iterator[WorkerRuntime]:
-    worker = WorkerRuntime(tmp_path_factory.mktemp("workspace"), lanes=1, on_frames=module_hooks)
+    folder, rule = tmp_path_factory.mktemp("workspace"), AddressRule(loopback=True)  # the tests' servers are there
+    worker = WorkerRuntime(folder, lanes=1, on_frames=module_hooks, addresses=rule)
     yield worker
     worker.close()
 

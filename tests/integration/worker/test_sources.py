@@ -21,6 +21,7 @@ from helios_worker.artifacts.errors import StoreError
 from helios_worker.artifacts.snapshot import load_snapshot
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
+from helios_worker.network.addresses import AddressRule
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.sources.archive import BadArchive, Limits
 from helios_worker.sources.fetch import fetch_composition
@@ -35,6 +36,7 @@ PICTURE = (
 )
 FILES = {"index.html": PAGE, "img/a.svg": PICTURE, "film.js": "document.body.style.background = '#123'"}
 prefixes = count()
+RULE = AddressRule(loopback=True)
 
 
 class Web(dict[str, bytes]):
@@ -238,11 +240,13 @@ def test_a_signed_address_is_never_shown(plan: Callable[..., Reply], web: Web, m
 def test_too_much_is_not_fetched(line: Faulty, place: ArtifactStore, tmp_path: Path):
     line.calm()
     with pytest.raises(UserError, match=r"page/ holds more than 2 files or 1 MiB, too much for a composition"):
-        fetch_composition(f"{place.url}page/", "index.html", tmp_path, limits=Limits(files=2, bytes=1 << 20))
+        fetch_composition(f"{place.url}page/", "index.html", tmp_path, RULE, limits=Limits(files=2, bytes=1 << 20))
     assert line.asked("GET", "index.html") == 0
     (tmp_path / "a").mkdir()
     with pytest.raises(BadArchive, match="holds more than 2 files"):
-        fetch_composition(f"{place.url}page.zip", "index.html", tmp_path / "a", limits=Limits(files=2, bytes=1 << 20))
+        fetch_composition(
+            f"{place.url}page.zip", "index.html", tmp_path / "a", RULE, limits=Limits(files=2, bytes=1 << 20)
+        )
 
 
 def test_a_file_that_changes_while_it_is_taken(line: Faulty, place: ArtifactStore, tmp_path: Path, monkeypatch):
@@ -256,14 +260,14 @@ def test_a_file_that_changes_while_it_is_taken(line: Faulty, place: ArtifactStor
 
     monkeypatch.setattr(ArtifactStore, "entries", list_then_write)
     with pytest.raises(StoreError, match=r"page/film.js: it changed meanwhile; run it again when nothing writes there"):
-        fetch_composition(f"{place.url}page/", "index.html", tmp_path)
+        fetch_composition(f"{place.url}page/", "index.html", tmp_path, RULE)
 
 
 def test_a_source_over_a_bad_line(line: Faulty, place: ArtifactStore, tmp_path: Path):
     line.when(Fault(cut_download=20), method="GET", holding="film.js", times=2)
     line.when(Fault(503), method="GET", holding="list-type", times=2)
     line.when(Fault(429), method="GET", holding="index.html", times=2)
-    page, root = fetch_composition(f"{place.url}page/", "index.html", tmp_path)
+    page, root = fetch_composition(f"{place.url}page/", "index.html", tmp_path, RULE)
     assert page == root / "index.html"
     found = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
     assert found == FILES
@@ -279,5 +283,5 @@ def test_folders_that_some_tools_make(line: Faulty, place: ArtifactStore, tmp_pa
         )
     )
     line.when(Fault(200, listing), method="GET", holding="list-type")
-    _, root = fetch_composition(f"{place.url}page/", "index.html", tmp_path)
+    _, root = fetch_composition(f"{place.url}page/", "index.html", tmp_path, RULE)
     assert hashlib.sha256((root / "img/a.svg").read_bytes()).digest() == hashlib.sha256(PICTURE.encode()).digest()

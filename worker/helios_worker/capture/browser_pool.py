@@ -14,6 +14,8 @@ from helios_worker.capture.devtools.session import SILENT
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.errors import HeliosError
+from helios_worker.network.addresses import AddressRule
+from helios_worker.network.proxy import Proxy
 from helios_worker.trace import mark
 
 
@@ -24,12 +26,15 @@ class BrowserPool:
     scratch: folder for temporary files of the browsers and of whoever uses them.
     compositions: opens what the browsers show. Each browser is started with the port of a site of its own, which serves
     what it shows and nothing else.
+    rule: what pages may reach on the network.
     """
 
-    def __init__(self, scratch: Path, lanes: int) -> None:
+    def __init__(self, scratch: Path, lanes: int, rule: AddressRule) -> None:
         self.lanes = lanes
         self.scratch = scratch
         self.compositions = Compositions(scratch)
+        self.rule = rule
+        self._proxy = Proxy(rule)
         self._sites: defaultdict[int, Site] = defaultdict(Site)
         self._launches: dict[int, Launch] = {}
         self._browsers: dict[int, Browser] = {}
@@ -41,7 +46,10 @@ class BrowserPool:
             # With one lane a second raster thread uses what the other processors have left.
             raster_threads = 2 if self.lanes == 1 else 1
             self._launches[lane] = launch(
-                site_port=self._sites[lane].port, raster_threads=raster_threads, scratch=self.scratch
+                site_port=self._sites[lane].port,
+                proxy=self._proxy,
+                raster_threads=raster_threads,
+                scratch=self.scratch,
             )
 
     async def start(self) -> None:
@@ -59,6 +67,7 @@ class BrowserPool:
         for site in self._sites.values():
             await site.stop()
         self._sites.clear()
+        await self._proxy.stop()
 
     def kill(self) -> None:
         """Kills all browsers, from any thread. Whoever waits for one of them gets BrowserGone."""
@@ -75,6 +84,7 @@ class BrowserPool:
                 browser = None
             if browser is None:
                 self.launch(lane)
+                await self._proxy.start()
                 browser = await Browser.connect(self._launches.pop(lane))
                 self._browsers[lane] = browser
                 mark("browser connected")

@@ -7,13 +7,14 @@
         └── PageHangs                     a FrameNeverReady, too: no other attempt makes the frame ready
     HeliosError                  exit 1
     ├── FrameNeverReady                   a frame took too long; another attempt may do better
-    └── NetworkChanged                    the machine's network changed, and Chrome dropped what it was loading
+    └── NetworkTrouble                    a web server or the network failed for now (helios_worker.errors)
+
+`page.load_failures` says which of them a file that did not load is.
 """
 
 from typing import Any
 
 from helios_crds.remedies import setting
-from helios_worker.capture.messages import plain
 from helios_worker.errors import HeliosError, UserError
 
 REMEDY = f"see the report in the job's folder; {setting('execution.frameTimeout')} raises the limit"
@@ -29,17 +30,6 @@ class FrameNeverReady(HeliosError):
     def __init__(self, message: str, report: dict[str, Any]) -> None:
         super().__init__(message, remedy=REMEDY)
         self.report = report
-
-
-class NetworkChanged(HeliosError):
-    """Chrome drops what it is loading when a network interface or address appears or disappears, even from loopback."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(f"{plain(url)} was not loaded because this machine's network changed meanwhile")
-
-
-CHANGED = frozenset({"net::ERR_NETWORK_CHANGED", "net::ERR_NETWORK_IO_SUSPENDED"})
-"""Chrome's error texts for a NetworkChanged."""
 
 
 class PageHangs(FrameNeverReady, PageError):

@@ -32,6 +32,7 @@ from helios_worker.artifacts.credentials import adopt_secret
 from helios_worker.entrypoints.bounds import EXACT, bounded_facts
 from helios_worker.entrypoints.payloads import BadPayload, payload_in, payload_of
 from helios_worker.errors import HeliosError, UserError
+from helios_worker.network.addresses import AddressRule
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.trace import mark
 
@@ -45,7 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
         handler.setFormatter(PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
         logging.basicConfig(level=logging.INFO, handlers=[handler])
     if options.stage in LASTING:
-        return LASTING[options.stage](options)
+        try:
+            return LASTING[options.stage](options)
+        except UserError as error:
+            sys.stderr.write(f"{error}\n")
+            return error.exit_code
     return once(options)
 
 
@@ -84,6 +89,7 @@ def answer(options: argparse.Namespace) -> Reply:
     """The reply to a one-shot call."""
     try:
         adopt_secret(os.environ)
+        addresses = AddressRule.from_environment(loopback=False)
     except UserError as error:
         return Reply(exitCode=error.exit_code, stderr=str(error))
     try:
@@ -104,7 +110,11 @@ def answer(options: argparse.Namespace) -> Reply:
     except HeliosError as error:
         return Reply(exitCode=error.exit_code, stderr=str(error), result={"error": type(error).__name__})
     runtime = WorkerRuntime(
-        options.workspace, lanes=options.lanes, allow_commands=options.allow_commands, allowed_stores=allowed
+        options.workspace,
+        lanes=options.lanes,
+        allow_commands=options.allow_commands,
+        allowed_stores=allowed,
+        addresses=addresses,
     )
     try:
         return runtime.process(payload)
@@ -179,6 +189,7 @@ def serve_lines(options: argparse.Namespace) -> int:
         lanes=options.lanes,
         allow_commands=options.allow_commands,
         on_frames=lambda count: send({"frames": count}),
+        addresses=AddressRule.from_environment(loopback=True),  # authors render what their own server shows
     )
     try:
         for line in lines_until_orphaned():

@@ -7,19 +7,17 @@ is therefore one composition, whose chunks are shared. A page on the web is not 
 import os
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
-
-import obstore
-from obstore.store import HTTPStore
 
 from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.errors import StoreError, explain, redacted
 from helios_worker.artifacts.snapshot import MAX_BYTES, MAX_FILES
-from helios_worker.artifacts.store import ArtifactStore, Entry, save
+from helios_worker.artifacts.store import ArtifactStore, Entry
 from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.errors import UserError
+from helios_worker.network.addresses import AddressRule
+from helios_worker.network.download import Download
 from helios_worker.sources.archive import Limits, is_archive, pages, unpack
 
 PAGE_SUFFIXES = (".html", ".htm", ".xhtml", ".svg")
@@ -34,23 +32,24 @@ def needs_fetching(url: str) -> bool:
 
 
 def fetch_composition(
-    url: str, entry: str, folder: Path, *, exclude: Collection[str] = (), limits: Limits = LIMITS
+    url: str, entry: str, folder: Path, rule: AddressRule, *, exclude: Collection[str] = (), limits: Limits = LIMITS
 ) -> tuple[Path, Path]:
     """The composition's page, and the folder that holds all of it.
 
     entry: the page within a folder or an archive.
     folder: empty, and removed by the caller.
+    rule: from where on the web an archive may be fetched.
     exclude: URLs of files and folders that do not belong to the composition, such as the output.
 
     Raises:
         UserError: there is no such page, or the source is larger than a composition may be.
-        StoreError: it cannot be fetched now; another attempt may succeed.
+        StoreError, NetworkTrouble: it cannot be fetched now; another attempt may succeed.
     """
     if is_archive(url):
         shown = redacted(url)
         root = folder / "unpacked"
         root.mkdir()
-        archive = _archive(url, folder)
+        archive = _archive(url, folder, rule)
         try:
             unpack(archive, root, limits, name=shown.split("?")[0])
         except OSError as error:
@@ -72,7 +71,7 @@ def fetch_composition(
     return page, root
 
 
-def _archive(url: str, folder: Path) -> Path:
+def _archive(url: str, folder: Path, rule: AddressRule) -> Path:
     """The archive as a local file."""
     path = local_path(url)
     if path is not None:
@@ -81,7 +80,7 @@ def _archive(url: str, folder: Path) -> Path:
         return path
     copy = folder / "archive"
     if url.startswith(("http://", "https://")):
-        download(url, copy)
+        download(url, copy, rule)
     else:
         place, name = split_object(url)
         store = ArtifactStore(place)
@@ -90,36 +89,17 @@ def _archive(url: str, folder: Path) -> Path:
     return copy
 
 
-def download(url: str, copy: Path, *, most: int = MAX_BYTES, what: str = "archive") -> None:
+def download(url: str, copy: Path, rule: AddressRule, *, most: int = MAX_BYTES, what: str = "archive") -> None:
     """Fetches a file from the web. Messages leave out what follows a ? in its address, which may be a signature.
 
-    most: its bytes at most. what: the word for it in messages.
+    rule: where it may be fetched from. most: its bytes at most. what: the word for it in messages.
 
     Raises:
-        UserError: there is no such file, or it is too large.
-        StoreError: the server did not give it.
+        UserError: it is not there, may not be read, or is too large.
+        NetworkTrouble: it cannot be fetched now; another attempt may succeed.
     """
-    doing = f"fetching {redacted(url)}"
-    timeouts = StoreTimeouts.of(os.environ)
-    try:
-        store = HTTPStore.from_url(
-            url,
-            client_options={
-                "allow_http": url.startswith("http://"),
-                "connect_timeout": timedelta(seconds=timeouts.connect),
-                "read_timeout": timedelta(seconds=timeouts.stall),
-                "timeout": timedelta(hours=1),
-            },
-            retry_config=timeouts.retries,
-        )
-        response = obstore.get(store, "")
-        if response.meta["size"] > most:
-            raise UserError(f"{redacted(url)} has more than {most >> 20} MiB, too much for an {what}")
-        save(response, copy, doing)
-    except FileNotFoundError:
-        raise UserError(f"there is no {what} {redacted(url)} (404)", remedy="correct its address") from None
-    except Exception as error:
-        raise explain(doing, error) from None
+    limits = StoreTimeouts.of(os.environ)
+    Download(url, redacted(url), what, most, rule, stall=limits.stall, retry=limits.retry).save(copy)
 
 
 def _fetch_folder(store: ArtifactStore, folder: Path, exclude: Collection[str], limits: Limits) -> None:

@@ -26,6 +26,7 @@ from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import altered, is_forged, job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key
 from helios_worker.jobs.spec import JobSpec
+from helios_worker.network.addresses import AddressRule
 from helios_worker.rendering.engine import check_engine, current_engine
 from helios_worker.sources.fetch import download
 from helios_worker.stages.plan import PlanResult, stored_chunks
@@ -43,7 +44,7 @@ async def adopt(
         UserError: it is not the file that was asked for, is no job, belongs to another store, or has commands that are
             not allowed here.
     """
-    data = await asyncio.to_thread(_fetch, request.jobSpec, browsers.scratch)
+    data = await asyncio.to_thread(_fetch, request.jobSpec, browsers.scratch, browsers.rule)
     if hashlib.sha256(data).hexdigest() != request.sha256:
         raise UserError(f"{shown(request.jobSpec)} is not the file with the SHA-256 {request.sha256}", remedy=REMEDY)
     try:
@@ -72,12 +73,12 @@ async def adopt(
     )
 
 
-def _fetch(url: str, scratch: Path) -> bytes:
+def _fetch(url: str, scratch: Path, rule: AddressRule) -> bytes:
     """The file, of at most MAX_BYTES."""
     if is_web(url):
         with TemporaryDirectory(prefix="helios-job-", dir=scratch) as folder:
             copy = Path(folder) / "job.json"
-            download(url, copy, most=MAX_BYTES, what="job.json")
+            download(url, copy, rule, most=MAX_BYTES, what="job.json")
             return copy.read_bytes()
     folder, name = split_object(url)
     place = ArtifactStore(f"{folder}/")

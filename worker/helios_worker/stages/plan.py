@@ -29,6 +29,7 @@ from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
 from helios_worker.jobs.spec import JOB_FORMAT, Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Metadata
+from helios_worker.network.addresses import AddressRule
 from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
@@ -72,7 +73,7 @@ async def plan(
         UserError: the request or the page is wrong; the message says what to change.
     """
     engine = await current_engine(browsers)
-    snapshot, entry, url = await resolve(request, store, browsers.scratch, exclude)
+    snapshot, entry, url = await resolve(request, store, browsers.scratch, browsers.rule, exclude)
     # A page on the network may have changed since its plan, which only opening it shows.
     asked = AskedFilm(request, engine, snapshot, entry, url)
     key = plan_key(plan_id(request, engine, snapshot))
@@ -96,7 +97,7 @@ async def plan(
 
 
 async def resolve(
-    request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: Iterable[Path]
+    request: RenderRequest, store: ArtifactStore, scratch: Path, rule: AddressRule, exclude: Iterable[Path]
 ) -> tuple[str, str, str]:
     """The digest of the composition's snapshot, its page, and the address of a page on the network.
 
@@ -107,7 +108,7 @@ async def resolve(
     """
     url = request.composition.url
     if needs_fetching(url) or local_path(url) is not None:
-        snapshot = await asyncio.to_thread(_snapshot, request, store, scratch, frozenset(exclude))
+        snapshot = await asyncio.to_thread(_snapshot, request, store, scratch, rule, frozenset(exclude))
         return snapshot.digest, snapshot.entry, ""
     if is_web(url):
         return "", "", url
@@ -117,7 +118,9 @@ async def resolve(
     )
 
 
-def _snapshot(request: RenderRequest, store: ArtifactStore, scratch: Path, exclude: frozenset[Path]) -> Snapshot:
+def _snapshot(
+    request: RenderRequest, store: ArtifactStore, scratch: Path, rule: AddressRule, exclude: frozenset[Path]
+) -> Snapshot:
     """The snapshot of a composition that is a local file or can be fetched."""
     url, entry = request.composition.url, request.composition.entry
     path = local_path(url)
@@ -125,7 +128,8 @@ def _snapshot(request: RenderRequest, store: ArtifactStore, scratch: Path, exclu
         page, folder = (path / entry, path) if path.is_dir() else (path, None)
         return take_snapshot(store, page, folder=folder, exclude=exclude)
     with TemporaryDirectory(prefix="helios-source-", dir=scratch) as place:
-        page, folder = fetch_composition(url, entry, Path(place), exclude=[store.url, request.output or store.url])
+        elsewhere = [store.url, request.output or store.url]
+        page, folder = fetch_composition(url, entry, Path(place), rule, exclude=elsewhere)
         return take_snapshot(store, page, folder=folder)
 
 

@@ -13,7 +13,19 @@ import orjson
 PARTS = (
     *("primordials", "native", "patching"),
     *("queue", "driver", "steps", "kernel", "realm"),
-    *("time", "dates", "performance", "machine", "timers", "frames", "loads", "random", "animations", "needs", "limits"),
+    *(
+        "time",
+        "dates",
+        "performance",
+        "machine",
+        "timers",
+        "frames",
+        "loads",
+        "random",
+        "animations",
+        "needs",
+        "limits",
+    ),
     *("playback", "media_api", "media_elements", "pictures", "media"),
     "page",
 )

@@ -16,6 +16,7 @@ from helios_crds.text import one_line
 from helios_worker.artifacts.credentials import without_credentials
 from helios_worker.capture.devtools.cdp import BrowserGone, Connection
 from helios_worker.errors import HeliosError
+from helios_worker.network.proxy import Proxy
 
 # Under begin-frame control the compositor draws only on command. The purpose of each group:
 FLAGS = (
@@ -79,7 +80,11 @@ FLAGS = (
     "--disable-hang-monitor",
     "--disable-ipc-flooding-protection",
     "--disable-dev-shm-usage",
+    # WebRTC, too, goes through the proxy, and sends nothing by UDP
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
+# As the browsers know the proxy. Its address is mapped to this name, so that no page can name it.
+PROXY_HOST = "proxy.helios.invalid"
 # Debian's name on the PATH is a shell script around the first of these.
 CANDIDATES = (
     "/usr/lib/chromium/chromium-headless-shell",
@@ -122,13 +127,17 @@ def find_browser() -> Path:
 
 @dataclass(frozen=True)
 class Launch:
-    """A browser process that is starting. reads, writes: our ends of its pipe. folder: for its profile and log."""
+    """A browser process that is starting. reads, writes: our ends of its pipe. folder: for its profile and log.
+
+    proxy: through which it reaches the network.
+    """
 
     executable: Path
     pid: int
     reads: int
     writes: int
     folder: TemporaryDirectory[str]
+    proxy: Proxy
 
     @property
     def log(self) -> Path:
@@ -136,10 +145,11 @@ class Launch:
         return Path(self.folder.name, "stderr.log")
 
 
-def launch(*, site_port: int, raster_threads: int = 1, scratch: Path | None = None) -> Launch:
+def launch(*, site_port: int, proxy: Proxy, raster_threads: int = 1, scratch: Path | None = None) -> Launch:
     """Starts a browser's process and does not wait for it.
 
     site_port: where on this machine the compositions' hosts (*.composition.localhost) are served.
+    proxy: through which it reaches everything else, and by nothing else.
     raster_threads: threads that paint tiles, in each page.
     scratch: folder for its profile and log; by default the system's.
 
@@ -153,7 +163,7 @@ def launch(*, site_port: int, raster_threads: int = 1, scratch: Path | None = No
         *FLAGS,
         "--remote-debugging-pipe",
         f"--num-raster-threads={raster_threads}",
-        f"--host-resolver-rules=MAP *.composition.localhost 127.0.0.1:{site_port}",
+        *network_arguments(site_port, proxy.port),
         f"--user-data-dir={folder.name}/profile",
     ]
     if not sandbox_works():
@@ -161,7 +171,19 @@ def launch(*, site_port: int, raster_threads: int = 1, scratch: Path | None = No
     to_browser, our_write = os.pipe()
     our_read, from_browser = os.pipe()
     pid = _spawn(arguments, to_browser, from_browser, Path(folder.name, "stderr.log"), folder.name)
-    return Launch(executable, pid, our_read, our_write, folder)
+    return Launch(executable, pid, our_read, our_write, folder, proxy)
+
+
+def network_arguments(site_port: int, proxy_port: int) -> list[str]:
+    """A browser that reaches the compositions' hosts directly, all others through the proxy, and looks up no name."""
+    hosts = f"MAP *.composition.localhost 127.0.0.1:{site_port},MAP {PROXY_HOST} 127.0.0.1:{proxy_port}"
+    return [
+        f"--proxy-server=socks5://{PROXY_HOST}:{proxy_port}",
+        # Without the first, loopback and link-local addresses would be reached directly. The second is no wider than the
+        # compositions' addresses: WebRTC goes to any port of a host, and a browser that may do so directly crashes.
+        "--proxy-bypass-list=<-loopback>;http://*.composition.localhost:80",
+        f"--host-resolver-rules={hosts},MAP * ~NOTFOUND",
+    ]
 
 
 class Browser:
@@ -171,6 +193,7 @@ class Browser:
         self.pid = launched.pid
         self.connection = connection
         self.version = version
+        self.proxy = launched.proxy
         self._folder = launched.folder
         self._exited = False
 

@@ -38,12 +38,14 @@ class Session:
 
     playhead: names the frame in messages.
     unanswered: the realm that has not answered the last question; None where it has.
+    unreachable: why no connection to a host and port could be made lately; None where one could.
     """
 
     def __init__(self, browser: Browser, context: str, number: str, playhead: Playhead) -> None:
         self.connection = browser.connection
         self.crashed: str | None = None
         self.unanswered: Realm | None = None
+        self.unreachable = browser.proxy.failure
         self._context = context
         self._number = number
         self._playhead = playhead

@@ -8,7 +8,7 @@ from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import LOOKED_AT, BoundedLines, exception_text, plain
 from helios_worker.capture.playhead import Playhead
-from helios_worker.errors import HeliosError
+from helios_worker.errors import HeliosError, NetworkTrouble
 
 LINES_KEPT = 40
 LINES_QUOTED = 5
@@ -38,6 +38,13 @@ class Console:
             self.errors.add(line)
         else:
             self.warnings.add(line)
+
+    def note_failure(self, failure: HeliosError) -> None:
+        """Notes a file that did not load. Where that is the network's fault, it is no error of the page."""
+        if isinstance(failure, NetworkTrouble) and self._page_errors == "fail":
+            self.blame(failure)
+        else:
+            self.complain(failure.message)
 
     def blame(self, fault: HeliosError) -> None:
         """Notes an error that the page did not cause. It is raised in place of the page errors that follow from it."""

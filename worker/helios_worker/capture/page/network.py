@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
-from helios_worker.capture.faults import CHANGED, NetworkChanged
-from helios_worker.capture.messages import BoundedLines, is_foreign, plain
+from helios_worker.capture.messages import BoundedLines, plain
 from helios_worker.capture.page.console import Console
+from helios_worker.capture.page.load_failures import Unreachable, load_failure, status_failure
 from helios_worker.capture.page.navigation import SAME_DOCUMENT
 from helios_worker.capture.run_timeout import run_timeout
+from helios_worker.errors import HeliosError, NetworkTrouble
 
 # Animated images start at the first frame that draws them, so every frame of their page is drawn, captured or not.
 ANIMATED_IMAGES = frozenset({"image/gif", "image/webp", "image/apng", "image/avif"})
@@ -37,14 +37,19 @@ class Network:
     seen: number of requests so far, by which a step that made new requests is noticed.
     patience: seconds to wait for the answer to a request that the page may abort.
     has_animated_images: whether one of the answers was an image that may be animated.
+    page_failure: why the page itself, its first document, did not load.
+    unreachable: why no connection to a host could be made.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, unreachable: Unreachable) -> None:
         self.seen = 0
         self.patience = DEFAULT_PATIENCE
         self.has_animated_images = False
+        self.page_failure: HeliosError | None = None
         self._console = console
         self._given: set[str] = set()
+        self._unreachable = unreachable
+        self._document: str | None = None  # number of the request for the page itself
         self._pending: dict[str, Request] = {}
         self._unawaited: set[str] = set()
         self._abortable: set[str] = set()
@@ -133,6 +138,8 @@ class Network:
 
     def _on_request(self, params: Message) -> None:
         url = params["request"]["url"][:URL_KEPT]
+        if self._document is None and params.get("type") == "Document":
+            self._document = params["requestId"]
         if params.get("type") not in UNENDING and url not in self._unawaited:
             self._begin(params["requestId"], Request(url, is_file=True))
 
@@ -149,7 +156,7 @@ class Network:
         status = params["response"]["status"]
         url = params["response"]["url"]
         if status >= 400 and not url.endswith("/favicon.ico"):
-            self._console.complain(_refusal(url, status))
+            self._note_failure(params["requestId"], status_failure(url, status))
         if params["response"].get("mimeType") in ANIMATED_IMAGES:
             self.has_animated_images = True
 
@@ -163,11 +170,16 @@ class Network:
 
     def _on_failed(self, params: Message) -> None:
         request = self._end(params["requestId"])
-        if request is not None and params.get("errorText") in CHANGED:
-            self._console.blame(NetworkChanged(request.url))
-        elif request is not None and params.get("errorText") and not params.get("canceled"):
+        if request is not None and params.get("errorText") and not params.get("canceled"):
             reason = params.get("blockedReason") or params["errorText"]
-            self._console.complain(f"{request.url} could not be loaded: {reason}")
+            self._note_failure(params["requestId"], load_failure(request.url, reason, self._unreachable))
+
+    def _note_failure(self, number: str, failure: HeliosError) -> None:
+        if number == self._document:
+            self.page_failure = self.page_failure or failure
+            if isinstance(failure, NetworkTrouble):  # then there is no page, whatever its errors may become
+                self._console.blame(failure)
+        self._console.note_failure(failure)
 
 
 def listed(texts: Iterable[str]) -> list[str]:
@@ -176,10 +188,3 @@ def listed(texts: Iterable[str]) -> list[str]:
     for text in texts:
         lines.add(plain(text))
     return list(lines)
-
-
-def _refusal(url: str, status: int) -> str:
-    """What an error status means for the page's author."""
-    if status != HTTPStatus.NOT_FOUND:
-        return f"{url} could not be loaded: the server answered {status}"
-    return f"{url} not found (404)" + ("" if is_foreign(url) else ": only the page's folder is served")

@@ -15,7 +15,7 @@ from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.devtools.session import Session
-from helios_worker.capture.faults import CHANGED, NetworkChanged, PageError
+from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import LOOKED_AT, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
@@ -42,7 +42,7 @@ class Page:
         self.console = Console(settings.page_errors)
         self._session = session
         self._playhead = playhead
-        self._network = Network(self.console)
+        self._network = Network(self.console, session.unreachable)
         self._handles = ClockHandles(session)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
@@ -90,14 +90,17 @@ class Page:
 
         Raises:
             PageError: the page is missing, threw, or requested a file that does not exist.
+            NetworkTrouble: the page or a file of it did not load, but may at another attempt.
+            AddressForbidden: the page is at an address that may not be reached.
             FrameNeverReady: it did not load within the limit.
         """
         async with self._watchdog.over("loading"):
             self._watchdog.address = url
             reply = await self._session.command("Page.navigate", {"url": url})
-            if reply.get("errorText") in CHANGED:
-                raise NetworkChanged(url)
             if reply.get("errorText"):
+                failure = self._network.page_failure
+                if failure is not None and not isinstance(failure, PageError):
+                    raise failure
                 raise PageError(
                     f"{plain(url)} cannot be opened: {reply['errorText']}", remedy="check the address and the file"
                 )

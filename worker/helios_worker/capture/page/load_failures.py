@@ -1,0 +1,49 @@
+"""Whose fault it is that a file of a page did not load: the page's, or for now the network's."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from helios_worker.capture.faults import PageError
+from helios_worker.capture.messages import is_foreign, plain
+from helios_worker.errors import HeliosError, NetworkTrouble
+from helios_worker.network.addresses import AddressForbidden
+from helios_worker.network.passing import CHROME_ERRORS, STATUSES, status_text
+
+Unreachable = Callable[[str, int], HeliosError | None]
+"""From a host and port to the reason for which no connection could be made there lately."""
+
+REMEDY = "another attempt may succeed; if none does, check the address and its server"
+
+
+def status_failure(url: str, status: int) -> HeliosError:
+    """A file that was answered with an error status."""
+    if status in STATUSES:
+        return NetworkTrouble(f"{plain(url)} could not be loaded: {status_text(status)}", remedy=REMEDY)
+    if status != HTTPStatus.NOT_FOUND:
+        return PageError(f"{plain(url)} could not be loaded: the server answered {status}")
+    where = "" if is_foreign(url) else ": only the page's folder is served"
+    return PageError(f"{plain(url)} not found (404){where}")
+
+
+def load_failure(url: str, error: str, unreachable: Unreachable) -> HeliosError:
+    """A file that was not answered, or not to the end.
+
+    error: Chrome's text, such as net::ERR_CONNECTION_RESET.
+    """
+    reason = _reason(url, unreachable) if CHROME_ERRORS.get(error) else None
+    if isinstance(reason, AddressForbidden):
+        return AddressForbidden(f"{plain(url)} could not be loaded: {reason.message}", remedy=reason.remedy)
+    if error not in CHROME_ERRORS:
+        return PageError(f"{plain(url)} could not be loaded: {error}")
+    why = reason.message if reason is not None else CHROME_ERRORS[error]
+    return NetworkTrouble(f"{plain(url)} could not be loaded: {why}", remedy=REMEDY)
+
+
+def _reason(url: str, unreachable: Unreachable) -> HeliosError | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "wss": 443}.get(parts.scheme, 80)
+    except ValueError:
+        return None
+    return unreachable(parts.hostname or "", port)

@@ -1,0 +1,82 @@
+"""Connects to a host by its name: resolved once, checked, and connected to one of the addresses that were checked.
+
+A name that answers otherwise the next time (DNS rebinding) therefore gains nothing.
+"""
+
+import errno
+import socket
+import time
+from ipaddress import ip_address
+
+from helios_worker.errors import NetworkTrouble
+from helios_worker.network.addresses import AddressRule, plain_name
+
+CONNECT_SECONDS = 20.0
+LOCAL_ADDRESSES = ("::1", "127.0.0.1")
+MAX_HOST = 255
+_WORDS = {
+    errno.ECONNREFUSED: "nothing listens there (connection refused)",
+    errno.EHOSTUNREACH: "there is no way to its address",
+    errno.ENETUNREACH: "there is no way to its address",
+    errno.ECONNRESET: "the connection was cut",
+    errno.EPIPE: "the connection was cut",
+    errno.ETIMEDOUT: "no answer in time",
+}
+
+
+def addresses_of(host: str) -> list[str]:
+    """The addresses of a host, in the order in which to try them, without scope.
+
+    Raises:
+        NetworkTrouble: it is not known, or the name server does not answer.
+    """
+    name = plain_name(host)
+    if name == "localhost" or name.endswith(".localhost"):  # as browsers do, whatever the resolver knows
+        return list(LOCAL_ADDRESSES)
+    try:
+        found = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        passing = error.errno == socket.EAI_AGAIN
+        raise NetworkTrouble("the name server does not answer" if passing else "its name is not known") from None
+    except (ValueError, OSError):  # ValueError: also UnicodeError, of a name that no host can have
+        raise NetworkTrouble("its name is not known") from None
+    return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+
+
+def connect(host: str, port: int, rule: AddressRule, *, seconds: float = CONNECT_SECONDS) -> socket.socket:
+    """A connection to a host, blocking and without a time limit of its own.
+
+    host: a name, or an address in any spelling.
+
+    Raises:
+        AddressForbidden: one of its addresses may not be reached.
+        NetworkTrouble: no connection could be made now.
+    """
+    addresses = addresses_of(host)
+    rule.check(host, port, addresses)
+    end = time.monotonic() + seconds
+    trouble = NetworkTrouble("its name has no address")
+    for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        family = socket.AF_INET if ip_address(address).version == 4 else socket.AF_INET6
+        try:
+            connection = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # a kernel without IPv6
+            trouble = trouble_of(error)
+            continue
+        try:
+            connection.settimeout(max(0.1, (end - time.monotonic()) / left))
+            connection.connect((address, port))
+            connection.settimeout(None)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+        except OSError as error:
+            connection.close()
+            trouble = trouble_of(error)
+    raise trouble
+
+
+def trouble_of(error: OSError) -> NetworkTrouble:
+    """What an error of a connection means, in words."""
+    if isinstance(error, TimeoutError):
+        return NetworkTrouble(_WORDS[errno.ETIMEDOUT])
+    return NetworkTrouble(_WORDS.get(error.errno or 0, error.strerror or str(error)))
