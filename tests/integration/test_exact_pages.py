@@ -19,8 +19,8 @@ import pytest
 from helios_crds.request import RenderRequest
 from helios_worker.jobs.layout import plan_key
 from helios_worker.jobs.spec import JobSpec
+from helios_worker.planning.asked_film import plan_id
 from helios_worker.planning.chunking import cut_chunks
-from helios_worker.stages.plan import plan_id
 from tests.barcode import Luma, Unreadable, decoded, edge, read
 from tests.cluster.cache import locked
 from tests.integration.compositions import compose

@@ -24,6 +24,7 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
+from helios_worker.network.addresses import AddressRule
 
 SETTINGS = PageSettings(64, 64, Fraction(30), page_errors="warn")
 WEB = "%WEB%"
@@ -294,6 +295,14 @@ class Seen:
     preflights: int = 0
 
 
+async def evaluated(page: Page, expression: str) -> Any:
+    """The JSON value of an expression's promise; what it threw, if it did."""
+    params = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+    reply = await page.session.command("Runtime.evaluate", params)
+    assert "exceptionDetails" not in reply, reply
+    return reply["result"].get("value")
+
+
 class Films:
     """Two films, and browsers that show them."""
 
@@ -324,7 +333,7 @@ class Films:
             script = program(body).replace(WEB, self.web.url).replace("TURN", json.dumps(self.web.turn))
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    found[name] = await page.session.evaluate(f"{script}({json.dumps((lefts or {}).get(name))})")
+                    found[name] = await evaluated(page, f"{script}({json.dumps((lefts or {}).get(name))})")
             except TimeoutError:
                 found[name] = "threw nothing, and never came to an end"
         return found
@@ -379,7 +388,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     async def run() -> Seen:
         (folder / "scratch").mkdir()
         (folder / "films").mkdir()
-        browsers = BrowserPool(folder / "scratch", lanes=2)
+        browsers = BrowserPool(folder / "scratch", lanes=2, rule=AddressRule(loopback=True))
         try:
             return await everything(Films(folder / "films", browsers, web))
         finally:

@@ -1,6 +1,7 @@
 """RenderJobs: what the models take, and the request that comes of it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from helios_crds.durations import parse_duration
 from helios_crds.mapping import UnusableSpec, render_request
 from helios_crds.renderjob import MAX_INLINE, RenderJobSpec
 from helios_crds.rendertarget import RenderTargetSpec
+from helios_crds.request import RenderRequest
 
 OUTPUT = "s3://media/out/teaser.mp4"
 
@@ -59,20 +61,23 @@ def test_refusals_say_what_to_write(fields, says):
         spec(**fields)
 
 
+def film_request(**fields: Any) -> RenderRequest:
+    request = render_request(spec(**fields), OUTPUT)
+    assert isinstance(request, RenderRequest)
+    return request
+
+
 def test_a_page_may_fill_its_128_kibibytes():
     page = "\N{CLAPPER BOARD}" * (MAX_INLINE // 4)
-    assert render_request(spec(composition={"inline": page}), OUTPUT).composition.props is None
+    assert film_request(composition={"inline": page}).composition.props is None
 
 
 def test_the_request_is_the_command_lines():
-    request = render_request(
-        spec(
-            composition={"url": "s3://media/teaser/", "entry": "a.html", "props": {"title": "Autumn"}, "seed": 7},
-            video={"width": 1920, "height": 1080, "fps": "30000/1001", "duration": "1m30s", "crf": 20},
-            chunking={"targetDuration": "60s"},
-            execution={"frameTimeout": "5s"},
-        ),
-        OUTPUT,
+    request = film_request(
+        composition={"url": "s3://media/teaser/", "entry": "a.html", "props": {"title": "Autumn"}, "seed": 7},
+        video={"width": 1920, "height": 1080, "fps": "30000/1001", "duration": "1m30s", "crf": 20},
+        chunking={"targetDuration": "60s"},
+        execution={"frameTimeout": "5s"},
     )
     assert (request.composition.url, request.composition.entry) == ("s3://media/teaser/", "a.html")
     assert (request.composition.props, request.composition.seed) == ({"title": "Autumn"}, 7)
@@ -81,7 +86,7 @@ def test_the_request_is_the_command_lines():
 
 
 def test_an_inline_page_is_found_in_a_folder():
-    request = render_request(spec(composition={"inline": "<p>"}), OUTPUT)
+    request = film_request(composition={"inline": "<p>"})
     assert (request.composition.url, request.composition.entry) == ("file:///helios/composition", "index.html")
 
 

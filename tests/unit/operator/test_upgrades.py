@@ -14,6 +14,7 @@ from helios_operator.manifests.job import attempt_job
 from helios_operator.model.config import Config, Store
 from helios_operator.model.decision import Decision, StartAttempt
 from helios_operator.model.image import image_record
+from helios_operator.model.locations import places_of
 from helios_operator.model.observation import ObservedJob
 from helios_operator.model.state import PLAN, STITCH, Attempt, Work
 from helios_operator.observed import parse
@@ -76,8 +77,13 @@ def test_what_identifies_an_image(image, image_id, record):
     assert image_record(image, image_id) == record
 
 
+def made(job, start, config):
+    target = TARGETS["kubernetes"]
+    return attempt_job(job, start, target, places_of(job, {"kubernetes": target}, config), config)
+
+
 def test_the_plans_pod_says_its_image():
-    body = attempt_job(render_job(), StartAttempt(PLAN, 1, "kubernetes"), TARGETS["kubernetes"], CONFIG)
+    body = made(render_job(), StartAttempt(PLAN, 1, "kubernetes"), CONFIG)
     body["metadata"] |= {"uid": "j", "creationTimestamp": "2026-01-01T11:59:00Z"}
     body["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
     result = json.dumps({"jobPath": JOB_PATH, "jobId": JOB_ID, "frames": 300, "chunks": 5})
@@ -114,7 +120,7 @@ def test_the_plans_pod_says_its_image():
 def test_later_pods_use_the_plans_image(image, policy, work, used):
     config = Config(image=OURS, image_pull_policy=policy)
     job = render_job("....", plan=planned(image))
-    body = attempt_job(job, StartAttempt(work, 1, "kubernetes"), TARGETS["kubernetes"], config)
+    body = made(job, StartAttempt(work, 1, "kubernetes"), config)
     assert body["spec"]["template"]["spec"]["containers"][0]["image"] == used
 
 

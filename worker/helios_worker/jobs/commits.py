@@ -62,10 +62,11 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
         raise CorruptArtifact(
             f"{job_path} is not a job: {first_problem(error)}", remedy="remove it and plan it again"
         ) from error
+    problem = ""
     if job.helios is not None:
         problem = altered(job, key)
-    else:
-        problem = altered_commands(job, key) if is_adopted_key(key) else ""
+    elif is_adopted_key(key):
+        problem = altered_commands(job, key)
     if problem:
         raise AlteredJob(f"{job_path} is not believed: {problem}", remedy="plan it again")
     return store, job
