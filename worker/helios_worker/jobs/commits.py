@@ -6,13 +6,9 @@ from helios_crds.text import first_problem
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_url
 from helios_worker.errors import CorruptArtifact
-from helios_worker.jobs.identity import altered, altered_commands, is_adopted_key
+from helios_worker.jobs.identity import AlteredJob, altered, altered_commands, is_adopted_key
 from helios_worker.jobs.layout import manifest_key, segment_key
 from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
-
-
-class AlteredJob(CorruptArtifact):
-    """A job.json is not what its ID stands for: altered, misplaced, or written by another version of this package."""
 
 
 def committed(store: ArtifactStore, chunk: Chunk) -> Manifest | None:

@@ -6,17 +6,22 @@ can write to the store. A film's plan lies under the digest of its request, so i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
 import orjson
 
 from helios_worker.artifacts.digests import json_digest
+from helios_worker.errors import CorruptArtifact
 from helios_worker.jobs.layout import job_key
 from helios_worker.jobs.spec import JOB_FORMAT, JobSpec, chunk_key
 
 ID_CHARACTERS = 40
+
+
+class AlteredJob(CorruptArtifact):
+    """A job.json is not what its ID stands for: altered, misplaced, or written by another version of this package."""
 
 
 def job_bytes(job: JobSpec) -> bytes:
@@ -67,10 +72,16 @@ def disorder(job: JobSpec) -> str:
     return ""
 
 
-def is_forged(job: JobSpec, index: int) -> bool:
-    """Whether a chunk has the cache key of other frames, under which its own would be found."""
-    chunk = job.chunks[index]
-    return chunk.key != chunk_key(job.ours.engine, job.ours.film, chunk.startFrame, chunk.frameCount)
+def check_keys(job: JobSpec, indexes: Iterable[int]) -> None:
+    """Refuses chunks with the cache key of other frames, under which they would be found, or would find the others.
+
+    Raises:
+        AlteredJob: a chunk has such a key.
+    """
+    for index in indexes:
+        chunk = job.chunks[index]
+        if chunk.key != chunk_key(job.ours.engine, job.ours.film, chunk.startFrame, chunk.frameCount):
+            raise AlteredJob(f"chunk {index} of job {job.id} has the key of other frames", remedy="plan the job again")
 
 
 def _content(job: JobSpec) -> dict[str, Any]:
