@@ -167,7 +167,12 @@ def is_web(text: str) -> bool:
 
 
 def is_artifact(output: StoreAddress, store: StoreAddress) -> bool:
-    """Whether an output would be written among the artifacts of a store, or is the store itself or a folder around it."""
+    """Whether an output would lie among the artifacts of a store, or is the store itself or a folder around it.
+
+    A name that ends in .json is taken for an artifact wherever it is: it could be one of another store.
+    """
+    if output.name.lower().endswith(".json"):
+        return True
     if not output.is_within(store):
         return store.is_within(output)
     inside = output.names[len(store.names) :]

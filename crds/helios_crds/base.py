@@ -82,8 +82,29 @@ class Shape:
         return text
 
 
+@dataclass(frozen=True)
+class Without(Shape):
+    """The opposite: a text with such a part is refused."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        found = handler(schema)
+        rule = {"rule": f"!self.matches(r'{self.pattern}')", "message": self.says}
+        return {**found, "x-kubernetes-validations": [*found.get("x-kubernetes-validations", ()), rule]}
+
+    def _check(self, text: str) -> str:
+        if re.search(self.pattern, text, re.ASCII):
+            raise ValueError(self.says)
+        return text
+
+
 OPEN_OBJECT: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
 
+# What addresses.py refuses, as far as a pattern can say it; the operator and the worker read addresses by the parser.
+ONE_WAY = Without(
+    r"^(file|s3|gs|az):(.*[?#\\]|//.*//|.*/\.{1,2}(/|$)|//.*%(0|1|2[eEfF]|5[cC]|7[fF]))|^(s3|gs|az):.*%",
+    "could be read in two ways: leave out ?, #, \\, .., two slashes in a row and escaped slashes and dots, "
+    "and in a bucket write names without escapes",
+)
 _REMOTE = r"[^/@?#\s]+([/?#]\S*)?"
 Url = Annotated[
     str,
@@ -93,13 +114,14 @@ Url = Annotated[
         "must be a URL that begins with file:///, http://, https://, s3://, gs:// or az://, "
         "without spaces and without a password",
     ),
+    ONE_WAY,
 ]
 STORE_SHAPE = Shape(
     rf"^(file:///\S*|(s3|gs|az)://{_REMOTE})$",
     "must be the URL of a bucket or folder that begins with s3://, gs://, az:// or file:///, "
     "without spaces and without a password",
 )
-StoreUrl = Annotated[str, Field(max_length=MAX_URL), STORE_SHAPE]
+StoreUrl = Annotated[str, Field(max_length=MAX_URL), STORE_SHAPE, ONE_WAY]
 NAME_SHAPE = Shape(
     r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
     "must be a name of lower-case letters, digits, - and ., with a letter or digit at both ends",

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from helios_crds.base import (
     NAME_SHAPE,
+    ONE_WAY,
     OPEN_OBJECT,
     STORE_SHAPE,
     ApiModel,
@@ -87,6 +88,7 @@ StorePrefix = Annotated[
     str,
     Field(max_length=1024),
     STORE_SHAPE,
+    ONE_WAY,
     Shape(
         r"^[^{}]*$|^[a-z0-9]+://[^/{}]*\{namespace\}[^/{}]*(/[^{}]*)?$|^[a-z0-9]+://[^{}]*/\{namespace\}(/[^{}]*)?$",
         "may contain {namespace} once, as a part of the bucket's name or as the whole name of a folder",
@@ -339,7 +341,7 @@ class RenderTargetSpec(ApiModel):
         "of a single namespace gives it the whole prefix. The operator's own store is always allowed.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    allowedSources: list[Annotated[str, Field(max_length=1024), STORE_SHAPE]] | None = Field(
+    allowedSources: list[Annotated[str, Field(max_length=1024), STORE_SHAPE, ONE_WAY]] | None = Field(
         default=None,
         max_length=64,
         description="Prefixes from which RenderJobs of all allowed namespaces may read compositions, such as "

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import typer
 
 from helios_crds.request import RenderRequest, VideoRequest
+from helios_worker.artifacts.urls import absolute
 from heliosctl.switches import set_debug, set_json
 
 Group = TypeVar("Group")
@@ -168,7 +169,7 @@ class StoreOptions:
         if chosen and urlsplit(chosen).scheme:
             return chosen
         if chosen:
-            return Path(chosen).expanduser().absolute().as_uri()
+            return absolute(Path(chosen).expanduser()).as_uri()
         cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return (Path(cache) / "helios" / "artifacts").as_uri()
 

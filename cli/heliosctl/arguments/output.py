@@ -2,8 +2,8 @@
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from helios_worker.artifacts.urls import absolute, store_address
 from helios_worker.errors import UserError
 
 FILM_SUFFIXES = (".mp4", ".m4v")
@@ -16,11 +16,14 @@ def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
     Raises:
         UserError: it cannot be written; the message says why.
     """
-    parts = urlsplit(output)
-    if parts.scheme in ("s3", "gs", "az", "http", "https"):
-        _check_suffix(output, parts.path, suffixes)
-        return output
-    path = Path(parts.path if parts.scheme == "file" else output).expanduser().absolute()
+    if "://" in output:
+        address = store_address(output)
+        if address.path is None:
+            _check_suffix(output, address.name, suffixes)
+            return output
+        path = Path(address.path)
+    else:
+        path = absolute(Path(output).expanduser())
     if path.is_dir():
         raise UserError(
             f"the output {output} is a folder",

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from helios_worker.artifacts.urls import local_path
+from helios_worker.artifacts.urls import absolute, local_path
 from helios_worker.errors import UserError
 from helios_worker.sources.archive import SUFFIXES, is_archive
 from helios_worker.sources.fetch import BUCKETS, PAGE_SUFFIXES
@@ -53,7 +53,7 @@ def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> st
             f"{source} is not a page: it {f'ends in {path.suffix}' if path.suffix else 'has no file extension'}",
             remedy=f"name an HTML file, the folder it is in, or an archive of that folder ({', '.join(SUFFIXES)})",
         )
-    return str(path.absolute())
+    return str(absolute(path))
 
 
 def _check_name(source: str) -> None:

@@ -6,6 +6,7 @@ A row stands for one rule at one or several fields. The words are what the reade
 from dataclasses import dataclass
 from typing import Any
 
+from helios_crds.paths import PATH_TEXT
 from tests.integration.operator.schemas import JOB, TARGET
 
 Object = dict[str, Any]
@@ -86,6 +87,10 @@ STORE = (
     "must be the URL of a bucket or folder that begins with s3://, gs://, az:// or file:///, "
     "without spaces and without a password"
 )
+TWO_WAYS = (
+    "could be read in two ways: leave out ?, #, \\, .., two slashes in a row and escaped slashes and dots, "
+    "and in a bucket write names without escapes"
+)
 NAME = "must be a name of lower-case letters, digits, - and ., with a letter or digit at both ends"
 LABEL = "must be a label's value: letters, digits, -, _ and ., with a letter or digit at both ends"
 KEY = "must be a key of letters, digits, -, _ and ."
@@ -117,9 +122,9 @@ ROWS = [
         says="inline has more than 131072 bytes of UTF-8: put the page into a ConfigMap, a folder or a bucket",
         bad=["\N{CLAPPER BOARD}" * 32769, "ä" * 65537, "x" * 131071 + "ä"],
         good=["\N{CLAPPER BOARD}" * 32768, "ä" * 65536, "x" * 131072]),
-    job("composition.entry", says="must be a path within the composition, such as pages/index.html, without .. in it",
-        bad=["/index.html", "..", "../index.html", "a/../../b.html", "a/.."],
-        good=["index.html", "a/b..html", "a b.html"]),
+    job("composition.entry", says=PATH_TEXT,
+        bad=["/index.html", "..", "../index.html", "a/../../b.html", "a/..", "./a", "a//b", "a\\b", "%2e%2e/a", "a\n"],
+        good=["index.html", "a/b..html", "a b.html", "100%.html", "ü.html"]),
     job("composition.configMap.name", "composition.propsFrom[0].configMapKeyRef.name", "execution.targets[0].name",
         "artifacts.credentialsRef.name", says=NAME, bad=BAD_NAMES, good=GOOD_NAMES),
     job("composition.propsFrom[0].configMapKeyRef.key", says=KEY, bad=["", "a/b", "a b", "ä"],
@@ -150,6 +155,10 @@ ROWS = [
         good=["s3://media/artifacts/", "file:///artifacts"]),
     job("output.url", says=STORE, bad=[*BAD_URLS, "https://host/a.mp4"],
         good=["s3://media/a.mp4", "file:///out/a.mp4"]),
+    job("composition.url", "composition.jobSpec", "audio.tracks[0].url", "artifacts.url", "output.url",
+        says=TWO_WAYS,
+        bad=["file:///artifacts/..?x", "s3://media/a/../b", "s3://media//a", "s3://media/a%20b", "file:///a/%2e%2e/b"],
+        good=["s3://media/a..b", "file:///my%20films/a.mp4"]),
     job("output.url", says="must name a file, such as s3://media/out/teaser.mp4", bad=["s3://media/out/", "file:///"],
         good=["s3://media/out/teaser.mp4"]),
     # --- RenderTarget
@@ -226,6 +235,8 @@ ROWS = [
     target("allowedStores[0]", says=STORE,
            bad=["", "*", "junk", "media", "s3://", "http://host/", "s3://key:secret@media/"],
            good=["s3://media", "file:///artifacts/"]),
+    target("allowedStores[0]", says=TWO_WAYS, bad=["s3://media/../b", "file:///a?x", "gs://media/a%2fb"],
+           good=["s3://media/{namespace}/", "file:///my%20films/"]),
     target("allowedSources[0]", says=STORE, bad=["", "*", "http://host/"], good=["s3://templates/", "s3://media"]),
     target("allowedStores[0]",
            says="may contain {namespace} once, as a part of the bucket's name or as the whole name of a folder",

@@ -84,7 +84,7 @@ def test_a_film_by_one_shot_processes(planned):
         pytest.param(["chunk", "", "0"], 64, "bad payload: jobPath: ", id="empty job"),
         pytest.param(["chunk", "/nowhere/job.json", "0"], 64, "does not lie in an artifact store", id="no store"),
         pytest.param(
-            ["chunk", "s9://bucket/jobs/1/job.json", "0"], 64, "is not an artifact store", id="no such scheme"
+            ["chunk", "s9://bucket/jobs/1/job.json", "0"], 64, "is not the address of a store", id="no such scheme"
         ),
         pytest.param(["chunk", "STORE/jobs/nothing/job.json", "0"], 1, "there is no job at", id="no job"),
         pytest.param(["plan", "STORE/requests/nothing.json"], 64, "there is no request at", id="no request"),

@@ -44,6 +44,17 @@ def split_url(url: str, marker: str) -> tuple[str, str]:
     return root, key
 
 
+def absolute(path: Path) -> Path:
+    """A path of the operating system as an address can say it: from the top, and without steps up.
+
+    Symbolic links are followed only on the way to a step up, which leads up from where they lead.
+    """
+    path = path.absolute()
+    if ".." not in path.parts:
+        return path
+    return path.resolve() if path.name == ".." else path.parent.resolve() / path.name
+
+
 def local_path(url: str) -> Path | None:
     """The path of a file:// address, or a path as the operating system reads it; None for any other address.
 
@@ -51,7 +62,7 @@ def local_path(url: str) -> Path | None:
         UserError: a file:// address that could be read in two ways.
     """
     if not _SCHEME.match(url):
-        return Path(url).absolute()
+        return absolute(Path(url))
     if not url.startswith("file:"):
         return None
     path = store_address(url).path

@@ -2,8 +2,8 @@
 
 A page's owner can let a name of theirs point at any address (DNS rebinding): the browser of somebody on the worker's
 network then takes the worker for the page's own server. The name is in the Host header of such a request. Names that no
-stranger can point anywhere are accepted: addresses, localhost, names without a dot, names that clusters and clouds give,
-and on Cloud Run every name, since Google's front end passes on only its own. HELIOS_ALLOWED_HOSTS adds others.
+stranger can point anywhere are accepted: addresses, localhost, names without a dot, and names that clusters and clouds
+give. On Cloud Run every name is, since Google's front end passes on only its own. HELIOS_ALLOWED_HOSTS adds others.
 """
 
 import os

@@ -6,17 +6,22 @@ can write to the store. A film's plan lies under the digest of its request, so i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
 import orjson
 
 from helios_worker.artifacts.digests import json_digest
+from helios_worker.errors import CorruptArtifact
 from helios_worker.jobs.layout import job_key
 from helios_worker.jobs.spec import JOB_FORMAT, JobSpec, chunk_key
 
 ID_CHARACTERS = 40
+
+
+class AlteredJob(CorruptArtifact):
+    """A job.json is not what its ID stands for: altered, misplaced, or written by another version of this package."""
 
 
 def job_bytes(job: JobSpec) -> bytes:
@@ -29,16 +34,18 @@ def with_own_id(job: JobSpec) -> JobSpec:
     return job.model_copy(update={"id": _id(_content(job))})
 
 
-def altered(job: JobSpec, data: bytes, key: str) -> str:
+def altered(job: JobSpec, key: str) -> str:
     """What shows that a job of this package is not what its ID stands for; "" where nothing does.
 
-    data: job.json. key: where it lies.
+    The digest is that of what was understood of the file, not of its bytes, which could be understood in two ways.
+
+    key: where it lies.
     """
     if job.ours.format != JOB_FORMAT:
         return f"it has format {job.ours.format}, of another version of this package"
     if job_key(job.id) != key:
         return f"it is job {job.id[:64]}"
-    if _id(orjson.loads(data)) != job.id:
+    if _id(_content(job)) != job.id:
         return "its ID is not the digest of its content"
     return disorder(job)
 
@@ -65,10 +72,17 @@ def disorder(job: JobSpec) -> str:
     return ""
 
 
-def is_forged(job: JobSpec, index: int) -> bool:
-    """Whether a chunk has the cache key of other frames, under which its own would be found."""
-    chunk = job.chunks[index]
-    return chunk.key != chunk_key(job.ours.engine, job.ours.film, chunk.startFrame, chunk.frameCount)
+def check_keys(job: JobSpec, indexes: Iterable[int]) -> None:
+    """Refuses chunks with the cache key of other frames, as which their own would be found, or which would be taken for
+    their own.
+
+    Raises:
+        AlteredJob: a chunk has such a key.
+    """
+    for index in indexes:
+        chunk = job.chunks[index]
+        if chunk.key != chunk_key(job.ours.engine, job.ours.film, chunk.startFrame, chunk.frameCount):
+            raise AlteredJob(f"chunk {index} of job {job.id} has the key of other frames", remedy="plan the job again")
 
 
 def _content(job: JobSpec) -> dict[str, Any]:

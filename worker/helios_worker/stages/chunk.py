@@ -21,8 +21,8 @@ from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.faults import PageError
 from helios_worker.encode.film.concat import concatenate
 from helios_worker.encode.proof.segment import inspect_segment
-from helios_worker.jobs.commits import AlteredJob, committed
-from helios_worker.jobs.identity import is_forged
+from helios_worker.jobs.commits import committed
+from helios_worker.jobs.identity import check_keys
 from helios_worker.jobs.layout import SEGMENT_SUFFIX, SEGMENTS, manifest_key
 from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
 from helios_worker.rendering.encoder_pool import ChunkEncoder
@@ -52,12 +52,12 @@ async def render_chunk(
 
     Raises:
         PageError: the page is wrong; every attempt would fail.
+        AlteredJob: the chunk has the key of other frames.
         OtherEngine: the job was planned with other software than this worker has.
         HeliosError: another attempt may succeed.
     """
     chunk, film = job.chunks[index], job.ours.film
-    if is_forged(job, index):
-        raise AlteredJob(f"chunk {index} of job {job.id} has the key of other frames", remedy="plan the job again")
+    check_keys(job, [index])
     manifest = await asyncio.to_thread(committed, store, chunk)
     if manifest is not None:
         on_frames(chunk.frameCount)

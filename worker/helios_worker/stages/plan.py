@@ -7,7 +7,6 @@ again, so a film is planned once.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,12 +25,13 @@ from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.messages import plain
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.jobs.identity import disorder, job_bytes, with_own_id
+from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
 from helios_worker.jobs.spec import JOB_FORMAT, Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Metadata
+from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
-from helios_worker.planning.film import first_guess, frame_range, open_film
+from helios_worker.planning.film import first_guess, open_film
 from helios_worker.planning.seekability import SeekabilityProbe
 from helios_worker.rendering.engine import current_engine
 from helios_worker.rendering.page_settings import open_composition
@@ -72,7 +72,7 @@ async def plan(
     engine = await current_engine(browsers)
     snapshot, entry, url = await resolve(request, store, browsers.scratch, exclude)
     # A page on the network may have changed since its plan, which only opening it shows.
-    asked = _Asked(request, engine, snapshot, entry, url)
+    asked = AskedFilm(request, engine, snapshot, entry, url)
     key = plan_key(plan_id(request, engine, snapshot))
     planned = None if url else await asyncio.to_thread(_existing, store, key, asked.is_planned_by)
     if planned is None:
@@ -127,15 +127,6 @@ def _snapshot(request: RenderRequest, store: ArtifactStore, scratch: Path, exclu
         return take_snapshot(store, page, folder=folder)
 
 
-def plan_id(request: RenderRequest, engine: Engine, content: str) -> str:
-    """The digest of all that shapes a film and its chunks: request, content and engine.
-
-    content: digest of the composition.
-    """
-    asked = request.model_dump(mode="json", exclude={"composition": {"url": True, "entry": True}, "output": True})
-    return json_digest({"asked": asked, "content": content, "engine": engine.model_dump()})
-
-
 def job_of(planned: JobSpec, output: str | None) -> JobSpec:
     """The job of a plan with an output, which the stitch reads there.
 
@@ -144,42 +135,6 @@ def job_of(planned: JobSpec, output: str | None) -> JobSpec:
     """
     ours = planned.ours.model_copy(update={"format": JOB_FORMAT, "plan": planned.id, "output": output})
     return with_own_id(planned.model_copy(update={"helios": ours}))
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What a film's plan must say, whoever wrote it: the store may have been written to by others."""
-
-    request: RenderRequest
-    engine: Engine
-    snapshot: str
-    entry: str
-    url: str
-
-    def is_planned_by(self, planned: JobSpec) -> bool:
-        """Whether a plan is one of this film: of its files or address, its request and its engine."""
-        if planned.helios is None:
-            return False
-        ours, film, asked = planned.helios, planned.helios.film, self.request
-        page, video, content = asked.composition, asked.video, json_digest([self.url, film.recording])
-        given = {"width": film.encoder.width, "height": film.encoder.height, "frames": film.frames}
-        try:
-            encoder = encoder_settings(asked, film.encoder.width, film.encoder.height, film.encoder.fps)
-            frames = frame_range(video, film.encoder.fps, film.frames)
-        except UserError:
-            return False
-        return (
-            planned.id == plan_id(asked, self.engine, content if self.url else self.snapshot)
-            and (film.snapshot, film.entry, film.url) == (self.snapshot, self.entry, self.url)
-            and (film.props, film.seed, film.page_errors) == (page.props, page.seed, page.pageErrors)
-            and page.seeking in ("Auto", "Stateful" if film.stateful else "Seekable")
-            and (film.capture, film.quality, film.encoder) == (video.capture, video.quality, encoder)
-            and all(getattr(video, name) in (None, value) for name, value in given.items())
-            and video.fps in (None, str(film.encoder.fps))
-            and (film.first, film.end) == frames
-            and (ours.engine, ours.frameTimeout, ours.plan, ours.output) == (self.engine, asked.frameTimeout, "", None)
-            and not disorder(planned)
-        )
 
 
 async def make_plan(

@@ -27,6 +27,7 @@ from helios_worker.errors import (
     UserError,
 )
 from helios_worker.jobs.commits import committed
+from helios_worker.jobs.identity import check_keys
 from helios_worker.jobs.layout import manifest_key
 from helios_worker.jobs.spec import JobSpec, Manifest
 from helios_worker.rendering.seams import check_seams
@@ -63,6 +64,7 @@ async def stitch(job: JobSpec, store: ArtifactStore, output: str, *, scratch: Pa
 
     Raises:
         BadChunks: some chunks must be rendered again; the result lists them.
+        AlteredJob: a chunk has the key of other frames.
         SeamMismatch: two chunks do not agree on the picture where they meet.
         UserError: the output cannot be written.
     """
@@ -71,6 +73,7 @@ async def stitch(job: JobSpec, store: ArtifactStore, output: str, *, scratch: Pa
 
 def _stitch(job: JobSpec, store: ArtifactStore, output: str, scratch: Path) -> StitchResult:
     film = job.ours.film
+    check_keys(job, range(len(job.chunks)))
     with TemporaryDirectory(prefix="helios-stitch-", dir=scratch) as folder:
         manifests, files = gather(job, store, Path(folder))
         warnings = check_seams(job.chunks, manifests)

@@ -1,0 +1,64 @@
+"""The film that a request asks for, by which a plan in the store is known for its own.
+
+A plan lies under the digest of its request, not of its content, so that the same request finds it again. Others may
+have written to the store; their plan is used only where it says what this film's plan must say.
+"""
+
+from dataclasses import dataclass
+
+from helios_crds.request import RenderRequest
+from helios_worker.artifacts.digests import json_digest
+from helios_worker.errors import UserError
+from helios_worker.jobs.identity import disorder
+from helios_worker.jobs.spec import Engine, JobSpec
+from helios_worker.planning.encoder import encoder_settings
+from helios_worker.planning.film import frame_range
+
+
+def plan_id(request: RenderRequest, engine: Engine, content: str) -> str:
+    """The digest of all that shapes a film and its chunks: request, content and engine.
+
+    content: digest of the composition.
+    """
+    asked = request.model_dump(mode="json", exclude={"composition": {"url": True, "entry": True}, "output": True})
+    return json_digest({"asked": asked, "content": content, "engine": engine.model_dump()})
+
+
+@dataclass(frozen=True)
+class AskedFilm:
+    """A film before it is planned.
+
+    snapshot, entry: digest of the composition's files, and its page. url: of a page on the network. What there is not
+    is "".
+    """
+
+    request: RenderRequest
+    engine: Engine
+    snapshot: str
+    entry: str
+    url: str
+
+    def is_planned_by(self, planned: JobSpec) -> bool:
+        """Whether a plan is one of this film: of its files or address, its request and its engine."""
+        if planned.helios is None:
+            return False
+        ours, film, asked = planned.helios, planned.helios.film, self.request
+        page, video, content = asked.composition, asked.video, json_digest([self.url, film.recording])
+        given = {"width": film.encoder.width, "height": film.encoder.height, "frames": film.frames}
+        try:
+            encoder = encoder_settings(asked, film.encoder.width, film.encoder.height, film.encoder.fps)
+            frames = frame_range(video, film.encoder.fps, film.frames)
+        except UserError:
+            return False
+        return (
+            planned.id == plan_id(asked, self.engine, content if self.url else self.snapshot)
+            and (film.snapshot, film.entry, film.url) == (self.snapshot, self.entry, self.url)
+            and (film.props, film.seed, film.page_errors) == (page.props, page.seed, page.pageErrors)
+            and page.seeking in ("Auto", "Stateful" if film.stateful else "Seekable")
+            and (film.capture, film.quality, film.encoder) == (video.capture, video.quality, encoder)
+            and all(getattr(video, name) in (None, value) for name, value in given.items())
+            and video.fps in (None, str(film.encoder.fps))
+            and (film.first, film.end) == frames
+            and (ours.engine, ours.frameTimeout, ours.plan, ours.output) == (self.engine, asked.frameTimeout, "", None)
+            and not disorder(planned)
+        )
