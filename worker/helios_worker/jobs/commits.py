@@ -5,11 +5,7 @@ from pydantic import ValidationError
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_url
 from helios_worker.errors import CorruptArtifact
-    if job.helios is not None:
-        problem = altered(job, key)
-    else:
-        problem = altered_commands(job, key) if is_adopted_key(key) else ""
-    if problem:
+from helios_worker.jobs.identity import AlteredJob, altered, altered_commands, is_adopted_key
 from helios_worker.jobs.layout import manifest_key, segment_key
 from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
 
@@ -63,14 +59,10 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
         raise CorruptArtifact(
             f"{job_path} is not a job: {field}{first['msg']}", remedy="remove it and plan it again"
         ) from error
-<<<<<<< HEAD
     if job.helios is not None:
-        problem = altered(job, data, key)
+        problem = altered(job, key)
     else:
         problem = altered_commands(job, key) if is_adopted_key(key) else ""
     if problem:
-=======
-    if job.helios is not None and (problem := altered(job, key)):
->>>>>>> doors
         raise AlteredJob(f"{job_path} is not believed: {problem}", remedy="plan it again")
     return store, job
