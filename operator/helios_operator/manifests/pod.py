@@ -118,8 +118,10 @@ def _container(
         "imagePullPolicy": config.image_pull_policy,
         "args": [literal(argument) for argument in arguments(job, start, target, places)],
         "env": [
-            *({"name": name, "value": literal(value)} for name, value in _environment(job, target, places).items()),
+            {"name": "HOME", "value": SCRATCH},
             *(variable.model_dump(exclude_none=True) for variable in settings.env or []),
+            # Last, since the last of two variables with one name holds.
+            *({"name": name, "value": literal(value)} for name, value in _environment(job, target, places).items()),
         ],
         # With a prefix, from which the worker takes only credentials: no other entry can set a variable of the pod.
         **({"envFrom": [{"prefix": SECRET_PREFIX, "secretRef": {"name": credentials.name}}]} if credentials else {}),
@@ -144,7 +146,6 @@ def _environment(job: ObservedJob, target: RenderTargetSpec, places: Places) -> 
     """The operator's own variables. A RenderTarget cannot set them."""
     pod = target.kubernetes.pod if target.kubernetes else None
     return {
-        "HOME": SCRATCH,
         "HELIOS_TERMINATION_LOG": TERMINATION_LOG,
         "HELIOS_ALLOWED_STORES": ",".join(allowed_in_pod(job, places)),
         "HELIOS_ALLOWED_ADDRESSES": ",".join(target.allowedAddresses or ()),
