@@ -20,8 +20,8 @@ REQUEST_FOLDER, REQUEST_FILE = "/helios/request", "request.json"
 PROPS_FOLDER = "/helios/props"
 TERMINATION_LOG = "/dev/termination-log"
 DEFAULT_RESOURCES = Resources(requests={"cpu": "150m", "memory": "256Mi"}, limits={"cpu": "2", "memory": "4Gi"})
-"""Of pods whose target gives none: with these requests fifty renders at once went well on two processors. The limits
-are for two browsers; docs/performance.md has their memory."""
+"""Of pods whose target gives none. With these requests fifty renders at once went well on two processors. The limits
+are for two browsers, since a worker has one for each CPU of its limit."""
 SCRATCH_SIZE, SHARED_MEMORY = "20Gi", "2Gi"
 """Limits of a pod's own volumes if its limits do not name ephemeral-storage and memory. A stitch for a bucket holds the
 film and its segments. Shared memory counts as memory of the pod too."""
