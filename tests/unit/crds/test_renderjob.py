@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from helios_crds.durations import parse_duration
-from helios_crds.mapping import UnusableSpec, render_request
+from helios_crds.mapping import UnusableSpec, render_request, request_of
 from helios_crds.renderjob import MAX_INLINE, RenderJobSpec
 from helios_crds.rendertarget import RenderTargetSpec
 
@@ -97,7 +97,7 @@ def test_an_inline_page_is_found_in_a_folder():
 )
 def test_what_the_schema_cannot_refuse(fields, reason):
     with pytest.raises(UnusableSpec) as error:
-        render_request(spec(**fields), OUTPUT)
+        request_of(spec(**fields), OUTPUT)
     assert error.value.reason == reason
 
 
