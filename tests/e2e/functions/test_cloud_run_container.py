@@ -79,9 +79,9 @@ def test_told_to_stop_it_hands_its_chunk_back_in_time(engine, image, s3, store, 
         long = ask_for(store, "long", f"{pages}/index.html", video={"frames": 9000}, chunking={"count": 1})
         job = served.done(jobPath=long, stage="plan")["jobPath"]
         with ThreadPoolExecutor(1) as clients:
-            waiting = clients.submit(served.request, "POST", "/", {"jobPath": job})
+            waiting = clients.submit(served.request, "POST", "/", {"jobPath": job, "chunkIndex": 0})
             eventually(lambda: served.request("GET", "/healthz")[1]["free"] == 0, "the chunk to begin")
-            assert served.request("POST", "/", {"jobPath": job})[0] == 429
+            assert served.request("POST", "/", {"jobPath": job, "chunkIndex": 0})[0] == 429
             served.container.engine("stop", "--time=10", served.container.name)
             status, body = waiting.result()
         assert (status, body["exitCode"]) == (200, 143)

@@ -56,7 +56,7 @@ def test_a_film_frozen_between_and_in_its_stages(engine, image, s3, store, pages
         slow = ask_for(store, "slow", f"{pages}/slow.html", video={"frames": 240}, chunking={"count": 1})
         job = done(api, jobPath=slow, stage="plan")["jobPath"]
         chunk = "ls -d /tmp/helios-worker-*/helios-chunk-* || true"
-        waiting = api.begin({"jobPath": job}, seconds=120)
+        waiting = api.begin({"jobPath": job, "chunkIndex": 0}, seconds=120)
         eventually(lambda: lambda_.sh(chunk), "the chunk to begin")
         with lambda_.frozen():
             sleep(1)  # in its middle
@@ -104,7 +104,7 @@ def test_a_chunk_that_would_outlast_the_function_is_answered_before(engine, imag
     with function(engine, image, s3) as (_, api):
         long = ask_for(store, "long", f"{pages}/index.html", video={"frames": 9000}, chunking={"count": 1})
         job = done(api, jobPath=long, stage="plan")["jobPath"]
-        status, body = parts(api.invoke({"jobPath": job}, seconds=6))
+        status, body = parts(api.invoke({"jobPath": job, "chunkIndex": 0}, seconds=6))
         assert (status, body["exitCode"]) == (500, 75)
         assert "chunk 0 was not done in the 4 s it had" in body["stderr"]
         planned = done(api, jobPath=ask_for(store, "film", f"{pages}/index.html"), stage="plan")

@@ -111,7 +111,7 @@ def test_frozen_between_two_calls(function, film):
 def test_frozen_in_mid_chunk_for_longer_than_a_frame_may_take(function, film):
     """Without its own clock of running time the page would count as stuck, by no fault of its own."""
     film.forget()
-    waiting = function.api.begin({"jobPath": film.impatient})
+    waiting = function.api.begin({"jobPath": film.impatient, "chunkIndex": 0})
     function.in_mid_chunk()
     with function.frozen():
         time.sleep(3.5)  # more than the film's frameTimeout
@@ -127,7 +127,7 @@ def test_a_browser_killed_between_two_calls_is_replaced(function, film):
 
 
 def test_a_browser_killed_in_mid_chunk_costs_the_attempt_only(function, film):
-    waiting = function.api.begin({"jobPath": film.slow})
+    waiting = function.api.begin({"jobPath": film.slow, "chunkIndex": 0})
     function.in_mid_chunk()
     os.kill(function.browsers[0], signal.SIGKILL)
     status, reply = parts(waiting())
@@ -137,7 +137,7 @@ def test_a_browser_killed_in_mid_chunk_costs_the_attempt_only(function, film):
 
 def test_a_chunk_that_would_not_be_done_is_answered_before_the_deadline(function, film):
     """The test's Lambda raises TimedOut at the deadline."""
-    status, reply = function.invoke({"jobPath": film.slow}, seconds=6)
+    status, reply = function.invoke({"jobPath": film.slow, "chunkIndex": 0}, seconds=6)
     assert (status, reply["exitCode"]) == (500, 75)
     assert "chunk 0 was not done in the 4 s it had; give the function more time" in reply["stderr"]
 
@@ -146,7 +146,7 @@ def test_a_stuck_browser_does_not_hold_the_answer_up(function, film):
     """It would be waited for longer than the call lasts; and the next call must not do so again."""
     stuck = function.browsers[0]
     os.kill(stuck, signal.SIGSTOP)
-    status, reply = function.invoke({"jobPath": film.slow}, seconds=6)
+    status, reply = function.invoke({"jobPath": film.slow, "chunkIndex": 0}, seconds=6)
     assert (status, reply["exitCode"]) == (500, 75)
     film.is_rendered_by(lambda event: function.invoke(event, seconds=START_SECONDS)[1])
     wait_until(lambda: not is_running(stuck), "the stuck browser to be ended")
@@ -190,7 +190,7 @@ def test_it_runs_in_lambda_only(tmp_path):
 
 def test_told_to_stop_in_mid_chunk_it_hands_back_and_idle_it_ends(film, tmp_path):
     with aws_lambda(tmp_path) as function:
-        waiting = function.api.begin({"jobPath": film.slow})
+        waiting = function.api.begin({"jobPath": film.slow, "chunkIndex": 0})
         function.in_mid_chunk()
         function.process.terminate()
         status, reply = parts(waiting())

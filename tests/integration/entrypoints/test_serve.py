@@ -168,11 +168,11 @@ def test_a_client_that_goes_before_its_answer_has_its_chunk_rendered(served, fil
     film.forget()
     with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
         port = connection.getsockname()[1]
-        connection.sendall(post(orjson.dumps({"jobPath": film.steady})))
+        connection.sendall(post(orjson.dumps({"jobPath": film.steady, "chunkIndex": 0})))
         served.in_mid_chunk()
     assert served.request("GET", "/healthz", kind=None)[1] == {"places": 1, "free": 0}, "it goes on"
     wait_until(lambda: served.request("GET", "/healthz", kind=None)[1]["free"] == 1, "the chunk's end", 120)
-    reply = served.ask({"jobPath": film.steady})
+    reply = served.ask({"jobPath": film.steady, "chunkIndex": 0})
     assert (reply["exitCode"], reply["result"]["cached"], reply["result"]["frames"]) == (0, True, 1200)
     wait_until(lambda: port not in served.clients(), "its connection to be closed")
 
@@ -213,7 +213,7 @@ def test_what_is_no_request(served, sent):
 
 def test_garbage_behind_a_request_does_not_spoil_it(served):
     with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
-        connection.sendall(post(b'{"jobPath": "x"}') + b"\r\nnonsense \x00\xff\r\n\r\n" + post(b"{}"))
+        connection.sendall(post(b'{"jobPath": "x", "chunkIndex": 0}') + b"\r\nnonsense \x00\xff\r\n\r\n" + post(b"{}"))
         data = b""
         with suppress(ConnectionResetError):
             while block := connection.recv(65_536):
@@ -225,7 +225,9 @@ def test_garbage_behind_a_request_does_not_spoil_it(served):
 def test_requests_in_one_go_are_answered_in_their_order(served):
     with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
         connection.sendall(
-            post(b'{"jobPath": "x"}') + post(b"null") + b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n"
+            post(b'{"jobPath": "x", "chunkIndex": 0}')
+            + post(b"null")
+            + b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n"
         )
         data = b""
         while block := connection.recv(65_536):
@@ -240,7 +242,11 @@ def test_two_hundred_at_once(served, film):
     def ask(number: int) -> int:
         gate.wait(30)
         looks = number % 4 == 0
-        status, _ = served.request("GET", "/healthz", kind=None) if looks else served.post({"jobPath": film.impatient})
+        status, _ = (
+            served.request("GET", "/healthz", kind=None)
+            if looks
+            else served.post({"jobPath": film.impatient, "chunkIndex": 0})
+        )
         return int(status)
 
     film.forget()
@@ -279,7 +285,7 @@ def under_way(ask: Callable[[Any], dict[str, Any]], payload: dict[str, Any]) -> 
 
 def test_told_to_stop_a_long_chunk_is_handed_back(film, tmp_path):
     with service(tmp_path, "--grace", "20", port=free_port()) as served:
-        reply = under_way(served.ask, {"jobPath": film.slow})
+        reply = under_way(served.ask, {"jobPath": film.slow, "chunkIndex": 0})
         served.in_mid_chunk()
         served.process.terminate()
         assert reply()["exitCode"] == 143
@@ -290,11 +296,11 @@ def test_told_to_stop_a_long_chunk_is_handed_back(film, tmp_path):
 def test_told_to_stop_a_short_chunk_is_finished_and_others_are_refused(film, tmp_path):
     film.forget()
     with service(tmp_path, "--grace", "120", port=free_port()) as served:
-        reply = under_way(served.ask, {"jobPath": film.steady})
+        reply = under_way(served.ask, {"jobPath": film.steady, "chunkIndex": 0})
         served.in_mid_chunk()
         served.process.terminate()
         wait_until(lambda: served.request("GET", "/healthz", kind=None)[0] == 503, "it to hear the signal")
-        assert served.post({"jobPath": film.job}) == (429, {"message": "this worker is being stopped"})
+        assert served.post({"jobPath": film.job, "chunkIndex": 0}) == (429, {"message": "this worker is being stopped"})
         assert (reply()["exitCode"], reply()["result"]["frames"]) == (0, 1200)
         assert served.ends() == 0
 
@@ -313,9 +319,9 @@ def test_idle_it_ends_at_once_though_clients_hold_connections(film, tmp_path):
 def test_four_places_render_side_by_side_and_the_fifth_is_refused(film, tmp_path):
     with service(tmp_path, "--concurrency", "4", "--grace", "20", port=free_port()) as served:
         assert len(served.browsers) == 4
-        replies = [under_way(served.ask, {"jobPath": film.slow}) for _ in range(4)]
+        replies = [under_way(served.ask, {"jobPath": film.slow, "chunkIndex": 0}) for _ in range(4)]
         wait_until(lambda: served.request("GET", "/healthz", kind=None)[1]["free"] == 0, "four renders")
-        status, body = served.post({"jobPath": film.slow})
+        status, body = served.post({"jobPath": film.slow, "chunkIndex": 0})
         assert (status, body["message"]) == (429, "all workers are busy; try again later, or elsewhere")
         served.in_mid_chunk()
         served.process.terminate()
@@ -325,7 +331,7 @@ def test_four_places_render_side_by_side_and_the_fifth_is_refused(film, tmp_path
 
 def test_a_stage_may_take_so_many_seconds(film, tmp_path):
     with service(tmp_path, "--seconds", "10", port=free_port()) as served:
-        reply = served.ask({"jobPath": film.slow})
+        reply = served.ask({"jobPath": film.slow, "chunkIndex": 0})
         assert reply["exitCode"] == 75
         assert "chunk 0 was not done in the 7 s it had" in reply["stderr"]
         assert served.ask({"jobPath": film.job, "chunkIndex": 9})["exitCode"] == 64

@@ -314,7 +314,7 @@ def test_a_chunk_that_would_be_committed_as_another_ones():
     """Its own ID is right; its pictures would be found by a film that another plan made."""
     content = altered(chunks__0__key="c" * 40)
     forged = with_own_id(JobSpec.model_validate(content))
-    with pytest.raises(AlteredJob, match="chunk 0 of job .* has the key of other frames"):
+    with pytest.raises(AlteredJob, match=r"chunk 0 of job .* has the key of other frames"):
         check_keys(forged, [0, 1])
     check_keys(forged, [1])
 

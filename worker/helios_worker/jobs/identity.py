@@ -72,8 +72,7 @@ def disorder(job: JobSpec) -> str:
 
 
 def check_keys(job: JobSpec, indexes: Iterable[int]) -> None:
-    """Refuses chunks with the cache key of other frames, as which their own would be found, or which would be taken for
-    their own.
+    """Refuses chunks with the cache key of other frames, under which they would be found, or would find the others.
 
     Raises:
         AlteredJob: a chunk has such a key.
