@@ -221,7 +221,7 @@ def container(job: Any, work: Work, target: RenderTargetSpec, config: Config = S
 
 
 def variable(found: Any, name: str) -> str:
-    return next(each["value"] for each in found["env"] if each["name"] == name)
+    return str(next(each["value"] for each in found["env"] if each["name"] == name))
 
 
 @pytest.mark.parametrize(
