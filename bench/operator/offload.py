@@ -47,7 +47,7 @@ class Function:
 async def apply(api: Api, name: str, target: str, **execution: Any) -> None:
     """Makes a RenderJob whose every stage may run in a function."""
     body = render_job(name, target, **execution)
-    body["spec"]["composition"] = {"url": "s3://fake/page/"}
+    body["spec"]["composition"] = {"url": f"s3://fake/{WHERE}/page/"}
     await api.create(f"{RENDER}/namespaces/{WHERE}/renderjobs", body)
 
 

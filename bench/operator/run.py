@@ -85,8 +85,9 @@ def manifests(options: argparse.Namespace) -> list[dict[str, Any]]:
     found = []
     for number in range(options.renders):
         made = render_job(f"film-{number:04d}", "fake", parallelism=options.parallelism)
-        made["spec"]["composition"] = {"url": "s3://fake/page/"}
-        made["metadata"] |= {"namespace": f"bench-{number % NAMESPACES}", "uid": str(uuid.UUID(int=number + 1 << 96))}
+        namespace = f"bench-{number % NAMESPACES}"
+        made["spec"]["composition"] = {"url": f"s3://fake/{namespace}/page/"}
+        made["metadata"] |= {"namespace": namespace, "uid": str(uuid.UUID(int=number + 1 << 96))}
         found.append(made)
     return found
 

@@ -33,8 +33,20 @@ class UnusableSpec(ValueError):
         self.reason = reason
 
 
-def render_request(spec: RenderJobSpec, output: str) -> RenderRequest | JobSpecRequest:
-    """The request that a spec describes.
+def request_of(spec: RenderJobSpec, output: str) -> RenderRequest | JobSpecRequest:
+    """The request that a spec describes, for a composition or for a job.json that is planned already.
+
+    output: URL of the film.
+
+    Raises:
+        UnusableSpec: it asks for something unsupported, too large, or settled already.
+    """
+    source = spec.composition.jobSpec
+    return render_request(spec, output) if source is None else _job_spec_request(spec, source, output)
+
+
+def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
+    """The request for the composition that a spec describes.
 
     output: URL of the film.
 
@@ -44,8 +56,6 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest | JobSpecR
     if spec.audio is not None and spec.audio.tracks:
         raise UnusableSpec("AudioNotSupported", "spec.audio.tracks is not supported yet: leave it out")
     source = spec.composition
-    if source.jobSpec is not None:
-        return _job_spec_request(spec, source.jobSpec, output)
     if nesting(source.props) > MAX_PROPS_DEPTH:
         raise UnusableSpec(
             "PropsTooDeep",

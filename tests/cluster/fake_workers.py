@@ -11,6 +11,8 @@ A pod says by its annotations what becomes of it, and a RenderTarget can set tho
 import json
 
 PREFIX = "fake.helios.video"
+NAMESPACE = "NAMESPACE"
+"""In a termination message: the pod's namespace."""
 Selector = dict[str, object]
 DELETED: Selector = {"key": ".metadata.deletionTimestamp", "operator": "Exists"}
 ALIVE: Selector = {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"}
@@ -43,6 +45,7 @@ _ENDED = """
 {{ $code := or (index $told (printf "PREFIX/%s-%s-a%s" $stage $chunk $attempt)) "0" }}
 {{ $message := or (index $told (printf "PREFIX/%s-%s-a%s.message" $stage $chunk $attempt))
                   (index $told (printf "PREFIX/%s" $stage)) "" }}
+{{ $message = replace "NAMESPACE" .metadata.namespace $message }}
 conditions:
 - {type: Ready, status: "False", lastTransitionTime: {{ $now | Quote }}}
 containerStatuses:

@@ -7,6 +7,8 @@
 
 A runtime keeps its browsers warm and no other state. It is not thread-safe: only the thread that made it may call it,
 except for `stop` and `kill`, which any thread may call.
+
+Long, because everything that a payload asks for passes here, and is checked here.
 """
 
 import asyncio

@@ -6,7 +6,7 @@ an older one.
 
 from collections.abc import Sequence
 
-from helios_crds.mapping import UnusableSpec, render_request
+from helios_crds.mapping import UnusableSpec, request_of
 from helios_crds.renderjob_status import MAX_LAST_FAILURE, MAX_RETRY_ENTRIES, PlanStatus
 from helios_crds.wire import Stage
 from helios_operator.decide.policies import worker_results
@@ -61,7 +61,7 @@ class _Fold:
             self.record.end = Problem(reasons.DEADLINE_EXCEEDED, text)
         if self.record.plan is None:
             try:
-                render_request(self._job.spec, self._observation.output)
+                request_of(self._job.spec, self._observation.output)
             except UnusableSpec as error:
                 self.record.end = Problem(error.reason, str(error))
             except ValueError as error:

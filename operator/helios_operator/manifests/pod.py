@@ -21,8 +21,8 @@ REQUEST_FOLDER, REQUEST_FILE = "/helios/request", "request.json"
 PROPS_FOLDER = "/helios/props"
 TERMINATION_LOG = "/dev/termination-log"
 DEFAULT_RESOURCES = Resources(requests={"cpu": "150m", "memory": "256Mi"}, limits={"cpu": "2", "memory": "4Gi"})
-"""Of pods whose target gives none: with these requests fifty renders at once went well on two processors. The limits
-are for two browsers; docs/performance.md has their memory."""
+"""Of pods whose target gives none. With these requests fifty renders at once went well on two processors. The limits
+are for two browsers, since a worker has one for each CPU of its limit."""
 SCRATCH_SIZE, SHARED_MEMORY = "20Gi", "2Gi"
 """Limits of a pod's own volumes if its limits do not name ephemeral-storage and memory. A stitch for a bucket holds the
 film and its segments. Shared memory counts as memory of the pod too."""
@@ -119,8 +119,10 @@ def _container(
         "imagePullPolicy": config.image_pull_policy,
         "args": [literal(argument) for argument in arguments(job, start, target, places)],
         "env": [
-            *({"name": name, "value": literal(value)} for name, value in _environment(job, target, places).items()),
+            {"name": "HOME", "value": SCRATCH},
             *(variable.model_dump(exclude_none=True) for variable in settings.env or []),
+            # Last, since the last of two variables with one name holds.
+            *({"name": name, "value": literal(value)} for name, value in _environment(job, target, places).items()),
         ],
         # With a prefix, from which the worker takes only credentials: no other entry can set a variable of the pod.
         **({"envFrom": [{"prefix": SECRET_PREFIX, "secretRef": {"name": credentials.name}}]} if credentials else {}),
@@ -145,7 +147,6 @@ def _environment(job: ObservedJob, target: RenderTargetSpec, places: Places) -> 
     """The operator's own variables. A RenderTarget cannot set them."""
     pod = target.kubernetes.pod if target.kubernetes else None
     return {
-        "HOME": SCRATCH,
         "HELIOS_TERMINATION_LOG": TERMINATION_LOG,
         "HELIOS_ALLOWED_STORES": ",".join(allowed_in_pod(job, places)),
         "HELIOS_ALLOWED_ADDRESSES": ",".join(target.allowedAddresses or ()),

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from helios_crds.mapping import INLINE_ENTRY, render_request
+from helios_crds.mapping import INLINE_ENTRY, request_of
 from helios_operator.manifests.names import MANAGED_BY, MANAGER, labels, owner_reference, page_name
 from helios_operator.model.config import Config
 from helios_operator.model.observation import ObservedJob, Places
@@ -17,7 +17,7 @@ def request_text(job: ObservedJob, places: Places) -> str:
     Raises:
         UnusableSpec: the spec cannot be rendered.
     """
-    return render_request(job.spec, places.output).model_dump_json()
+    return request_of(job.spec, places.output).model_dump_json()
 
 
 def request_url(job: ObservedJob, places: Places) -> str:

@@ -48,7 +48,10 @@ class Pretender:
             if len(self.asked) <= self.frozen:
                 self.thaw.wait(600)
         time.sleep(self.seconds)  # the work itself
-        said = {"plan": plan_message(CHUNKS), "stitch": film_message(CHUNKS)}.get(given["stage"], '{"exitCode": 0}')
+        namespace = given["jobPath"].split("/")[3]
+        said = {"plan": plan_message(CHUNKS, namespace), "stitch": film_message(CHUNKS)}.get(
+            given["stage"], '{"exitCode": 0}'
+        )
         return {"exitCode": 0, "result": json.loads(said)}
 
 

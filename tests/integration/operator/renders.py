@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from helios_crds.wire import chunk_bitmap
-from tests.cluster.fake_workers import PREFIX
+from tests.cluster.fake_workers import NAMESPACE, PREFIX
 
 DIGEST = "0" * 63 + "1"
 
 
-def plan_message(chunks: int, **changes: Any) -> str:
-    """What the plan of a film of `chunks` chunks says."""
+def plan_message(chunks: int, namespace: str = NAMESPACE, **changes: Any) -> str:
+    """What the plan of a film of `chunks` chunks says. namespace: of the RenderJob; by default the fake pod's own."""
     said = {
         "exitCode": 0,
-        "jobPath": "s3://fake/jobs/0123456789abcdef/job.json",
+        "jobPath": f"s3://fake/{namespace}/jobs/0123456789abcdef/job.json",
         "jobId": "0123456789abcdef",
         "frames": chunks * 30,
         "chunks": chunks,

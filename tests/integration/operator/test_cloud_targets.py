@@ -40,13 +40,13 @@ async def test_what_one_target_has_no_room_for_goes_to_the_next(world: World):
 
 async def test_a_render_without_a_pod(world: World):
     function = await world.function()
-    await world.apply(function, composition={"url": "s3://fake/pages/"})
+    await world.apply(function, composition={"url": f"s3://fake/{world.where}/pages/"})
     await world.ends_well()
     assert await world.api.jobs(world.where) == []
     assert sorted(set(world.worker.stages)) == ["chunk", "plan", "stitch"]
     (plan,) = [request.json() for request in world.aws.invocations if request.json()["stage"] == "plan"]
-    assert plan["request"]["composition"]["url"] == "s3://fake/pages/"
-    assert plan["jobPath"].startswith("s3://fake/requests/")
+    assert plan["request"]["composition"]["url"] == f"s3://fake/{world.where}/pages/"
+    assert plan["jobPath"].startswith(f"s3://fake/{world.where}/requests/")
 
 
 async def test_half_of_the_calls_are_throttled(world: World):
@@ -95,7 +95,7 @@ async def test_a_target_that_recovers_is_used_again(world: World):
     """There is no other: the render waits for it, says so, and fails nothing."""
     service = await world.service(maxConcurrent=3)
     world.google.fault = lambda number: Fault(instead=Answer(403, b"forbidden")) if number < 1 else None
-    await world.apply(service, composition={"url": "s3://fake/pages/"}, parallelism=6)
+    await world.apply(service, composition={"url": f"s3://fake/{world.where}/pages/"}, parallelism=6)
     said = await world.until(lambda status: "rests until" in json.dumps(status), "the rest to be told of")
     assert said["failures"] == 0
     await world.ends_well()
@@ -112,7 +112,7 @@ async def test_a_budget_ends_offloading_and_not_the_render(world: World):
 
 async def test_a_budget_alone_stalls_and_says_what_to_do(world: World):
     function = await world.function(price={"perRequest": "0.30"})
-    await world.apply(function, composition={"url": "s3://fake/pages/"}, parallelism=2, budget="1.00")
+    await world.apply(function, composition={"url": f"s3://fake/{world.where}/pages/"}, parallelism=2, budget="1.00")
     status = await world.until(lambda status: "BudgetReached" in json.dumps(status), "the condition")
     assert "raise it" in json.dumps(status)
     await world.change(execution={"budget": "100.00"})
@@ -175,7 +175,7 @@ async def test_hanging_calls_keep_nobody_waiting(world: World):
     """The function answers nobody; another render, in pods, goes through meanwhile."""
     function = await world.function(maxConcurrent=8)
     world.aws.fault = lambda number: Fault(stall=True)
-    await world.apply(function, composition={"url": "s3://fake/pages/"}, parallelism=8)
+    await world.apply(function, composition={"url": f"s3://fake/{world.where}/pages/"}, parallelism=8)
     await world.comes(lambda: world.aws.active > 0, "a call that hangs")
     await world.api.create(
         f"{RENDER}/namespaces/{world.where}/renderjobs", render_job("other", world.where, parallelism=12)

@@ -289,7 +289,7 @@ def lie(**changes: Any) -> str:
     return json.dumps(json.loads(plan_message(3)) | changes)
 
 
-PATH = "s3://fake/jobs/0123456789abcdef/job.json"
+PATH = "s3://fake/NAMESPACE/jobs/0123456789abcdef/job.json"
 BAD_PLANS = {
     "nothing": "",
     "garbage": "\x00\x1b[31m�PNG\r\n",
@@ -302,7 +302,7 @@ BAD_PLANS = {
     "elsewhere": lie(jobPath=PATH.replace("s3://fake/", "s3://theirs/")),
     "traversal": lie(jobPath=PATH.replace("jobs/", "jobs/../")),
     "wrong-digest": lie(jobId="ffffffffffffffff"),
-    "no-digest": lie(jobId="../../x", jobPath="s3://fake/jobs/../../x/job.json"),
+    "no-digest": lie(jobId="../../x", jobPath="s3://fake/NAMESPACE/jobs/../../x/job.json"),
     "no-chunk": lie(chunks=0),
     "negative": lie(chunks=-3),
     "too-many": lie(chunks=10**9),
@@ -376,7 +376,7 @@ async def test_stitches_that_lie(plane: ControlPlane, api: Api, tmp_path: Path):
         for name in BAD_STITCHES:
             film = (await api.until(where, name, is_complete, "the film"))["status"]["output"]
             assert (film["url"], film["sha256"], film["bytes"], film["frames"]) == (
-                f"s3://fake/out/{where}/{name}.mp4",
+                f"s3://fake/{where}/out/{where}/{name}.mp4",
                 "",
                 0,
                 0,

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from helios_crds.durations import parse_duration
-from helios_crds.mapping import UnusableSpec, render_request
+from helios_crds.mapping import UnusableSpec, render_request, request_of
 from helios_crds.renderjob import MAX_INLINE, RenderJobSpec
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.request import RenderRequest
@@ -62,9 +62,7 @@ def test_refusals_say_what_to_write(fields, says):
 
 
 def film_request(**fields: Any) -> RenderRequest:
-    request = render_request(spec(**fields), OUTPUT)
-    assert isinstance(request, RenderRequest)
-    return request
+    return render_request(spec(**fields), OUTPUT)
 
 
 def test_a_page_may_fill_its_128_kibibytes():
@@ -102,7 +100,7 @@ def test_an_inline_page_is_found_in_a_folder():
 )
 def test_what_the_schema_cannot_refuse(fields, reason):
     with pytest.raises(UnusableSpec) as error:
-        render_request(spec(**fields), OUTPUT)
+        request_of(spec(**fields), OUTPUT)
     assert error.value.reason == reason
 
 

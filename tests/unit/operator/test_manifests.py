@@ -139,3 +139,65 @@ def test_finished_jobs_outlive_a_short_absence_of_the_operator():
         render_job(".", spec={"ttlAfterFinished": "0s"}), StartAttempt(CHUNK, 1, "kubernetes"), KUBERNETES, CONFIG
     )
     assert job["spec"]["ttlSecondsAfterFinished"] == 600
+
+
+def pods(**pod: object) -> RenderTargetSpec:
+    return RenderTargetSpec.model_validate({"kubernetes": {"pod": pod}})
+
+
+@pytest.mark.parametrize(
+    ("target", "resources", "scratch", "memory"),
+    [
+        pytest.param(
+            KUBERNETES,
+            {"requests": {"cpu": "150m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
+            "20Gi",
+            "4Gi",
+            id="defaults",
+        ),
+        pytest.param(pods(resources={}), {}, "20Gi", "2Gi", id="none"),
+        pytest.param(
+            pods(resources={"limits": {"memory": "8Gi", "ephemeral-storage": "50Gi"}}),
+            {"limits": {"memory": "8Gi", "ephemeral-storage": "50Gi"}},
+            "50Gi",
+            "8Gi",
+            id="given",
+        ),
+    ],
+)
+def test_every_pod_is_bounded(target, resources, scratch, memory):
+    pod = made(render_job("."), StartAttempt(CHUNK, 1, "kubernetes"), target)["spec"]["template"]["spec"]
+    assert pod["containers"][0]["resources"] == resources
+    empty = {volume["name"]: volume["emptyDir"] for volume in pod["volumes"] if "emptyDir" in volume}
+    assert empty == {"tmp": {"sizeLimit": scratch}, "shm": {"medium": "Memory", "sizeLimit": memory}}
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "seccomp", "users"),
+    [
+        pytest.param(None, {"type": "RuntimeDefault"}, None, id="none"),
+        pytest.param({}, {"type": "Unconfined"}, None, id="without a profile"),
+        pytest.param(
+            {"seccompProfile": "chromium.json", "hostUsers": False},
+            {"type": "Localhost", "localhostProfile": "chromium.json"},
+            False,
+            id="a profile and a user namespace",
+        ),
+    ],
+)
+def test_the_browsers_own_sandbox(sandbox, seccomp, users):
+    target = pods(browserSandbox=sandbox) if sandbox is not None else KUBERNETES
+    pod = made(render_job("."), StartAttempt(CHUNK, 1, "kubernetes"), target)["spec"]["template"]["spec"]
+    assert pod["securityContext"]["seccompProfile"] == seccomp
+    assert pod.get("hostUsers") == users
+    names = {variable["name"] for variable in pod["containers"][0]["env"]}
+    assert ("HELIOS_BROWSER_SANDBOX" in names) == (sandbox is not None)
+
+
+@pytest.mark.parametrize(("allowed", "has_job"), [(True, True), (True, False), (False, True)])
+def test_commands_are_allowed_for_a_job_spec_alone(allowed, has_job):
+    target = KUBERNETES.model_copy(update={"allowCommands": allowed})
+    source = {"jobSpec": {"url": "file:///artifacts/in/job.json", "sha256": "0" * 64}} if has_job else {"inline": "<p>"}
+    job = made(render_job(spec={"composition": source}), StartAttempt(PLAN, 1, "kubernetes"), target)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert ("--allow-commands" in container["args"]) == (allowed and has_job)

@@ -486,3 +486,19 @@ def test_a_result_that_may_be_on_its_way_is_waited_for(age, failures):
     decision = decide(render_job(), ended)
     assert started(decision) == []
     assert decision.status.failures == failures
+
+
+@pytest.mark.parametrize(
+    ("chunk_map", "capacity", "expected"),
+    [
+        pytest.param("", TargetCapacity(free=0), [], id="a plan waits for a slot"),
+        pytest.param("", TargetCapacity(granted=0, free=5), [], id="a plan waits for its share"),
+        pytest.param("", TargetCapacity(granted=1, free=1), ["plan-a1"], id="a plan takes one"),
+        pytest.param("##", TargetCapacity(free=0), [], id="a stitch waits for a slot"),
+        pytest.param("##", TargetCapacity(granted=1, free=1), ["stitch-a1"], id="a stitch takes one"),
+    ],
+)
+def test_plans_and_stitches_need_slots_too(chunk_map: str, capacity: TargetCapacity, expected: list[str]):
+    decision = decide(render_job(chunk_map), capacity={"kubernetes": capacity})
+    assert started(decision) == expected
+    assert decision.status.phase in ("Pending", "Planning", "Stitching")

@@ -330,7 +330,7 @@ def test_a_job_of_ours_without_our_fields_is_one_of_commands(tmp_path):
         reply = worker.process(Payload(jobPath=store.url + job_key(content["id"]), chunkIndex=0))
     finally:
         worker.close()
-    assert (reply.exitCode, "does not allow" in reply.stderr) == (ExitCode.USER_ERROR, True)
+    assert (reply.exitCode, "is not the digest of its content" in reply.stderr) == (ExitCode.RETRYABLE, True)
 
 
 # -- what else a store holds ---------------------------------------------------------------------------------

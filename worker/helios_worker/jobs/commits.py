@@ -6,7 +6,7 @@ from helios_crds.text import first_problem
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_url
 from helios_worker.errors import CorruptArtifact
-from helios_worker.jobs.identity import AlteredJob, altered, altered_commands, is_adopted_key
+from helios_worker.jobs.identity import AlteredJob, distrusted
 from helios_worker.jobs.layout import manifest_key, segment_key
 from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
 
@@ -41,8 +41,8 @@ def _is_about(manifest: Manifest, chunk: Chunk) -> bool:
 def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
     """The job at a URL and the store it lies in.
 
-    A job of this package is proven by its ID. One of upstream Helios has none that could be: only its commands can run,
-    where commands are allowed.
+    A job of this package is proven by its ID, and one of upstream Helios too that was taken over for a cluster. Other
+    jobs of upstream Helios have none that could be: only their commands can run, where commands are allowed.
 
     Raises:
         CorruptArtifact: there is no such job, it is not a job, or it is not the one that its key names.
@@ -58,11 +58,6 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
         raise CorruptArtifact(
             f"{job_path} is not a job: {first_problem(error)}", remedy="remove it and plan it again"
         ) from error
-    problem = ""
-    if job.helios is not None:
-        problem = altered(job, key)
-    elif is_adopted_key(key):
-        problem = altered_commands(job, key)
-    if problem:
+    if problem := distrusted(job, key):
         raise AlteredJob(f"{job_path} is not believed: {problem}", remedy="plan it again")
     return store, job

@@ -23,7 +23,7 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_object
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.jobs.identity import altered, is_forged, job_bytes, with_own_id
+from helios_worker.jobs.identity import altered, check_keys, job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.network.addresses import AddressRule
@@ -57,7 +57,7 @@ async def adopt(
     if job.helios is None:
         mine = _with_output_of_commands(job, request)
     else:
-        await asyncio.to_thread(_prove, job, data, request, store)
+        await asyncio.to_thread(_prove, job, request, store)
         check_engine(job.ours.engine, await current_engine(browsers))
         mine = with_own_id(job.model_copy(update={"helios": job.ours.model_copy(update={"output": request.output})}))
     await asyncio.to_thread(_write, store, mine)
@@ -126,17 +126,19 @@ def _with_output_of_commands(job: JobSpec, request: JobSpecRequest) -> JobSpec:
     return with_own_id(job.model_copy(update={"output": request.output}))
 
 
-def _prove(job: JobSpec, data: bytes, request: JobSpecRequest, store: ArtifactStore) -> None:
+def _prove(job: JobSpec, request: JobSpecRequest, store: ArtifactStore) -> None:
     """Proves a job of this package: its content by its ID, its chunks by their keys, its files by the store.
 
     Raises:
         UserError: it is not a whole job, or not one of this store.
     """
     problem = altered(job, job_key(job.id))
-    if not problem and any(is_forged(job, index) for index in range(len(job.chunks))):
-        problem = "a chunk has the key of other frames"
     if problem:
         raise UserError(f"{shown(request.jobSpec)} is not believed: {problem}", remedy="plan it again")
+    try:
+        check_keys(job, range(len(job.chunks)))
+    except CorruptArtifact as error:
+        raise UserError(f"{shown(request.jobSpec)} is not believed: {error.message}", remedy="plan it again") from None
     if not is_web(request.jobSpec) and request.jobSpec != store.url + job_key(job.id):
         raise UserError(
             f"the job of {shown(request.jobSpec)} belongs to another store than {shown(store.url)}",

@@ -1,0 +1,35 @@
+"""A pipe to the browser takes the size it gets."""
+
+import errno
+import fcntl
+import os
+
+import pytest
+
+from helios_worker.capture.devtools.cdp import PIPE_BYTES, widen_pipe
+
+
+@pytest.fixture
+def pipe():
+    ends = os.pipe()
+    yield ends[0]
+    for end in ends:
+        os.close(end)
+
+
+def test_a_pipe_is_widened(pipe: int):
+    assert widen_pipe(pipe) == PIPE_BYTES
+
+
+def test_a_pipe_beyond_the_kernels_quota_keeps_its_size(pipe: int, monkeypatch: pytest.MonkeyPatch):
+    """The refusal is the kernel's own where an unprivileged user has too many pipes; root has no such limit."""
+    before = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+    ask = fcntl.fcntl
+
+    def refuse(fd: int, command: int, *given: int) -> int:
+        if command == fcntl.F_SETPIPE_SZ:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return ask(fd, command, *given)
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    assert widen_pipe(pipe) == before
