@@ -35,6 +35,10 @@ FRAMES = (0, 1, 2, 3, 4, 5, 7)
 """Frames that are shown and read; an attack in mid-film comes in frame 3."""
 
 
+CONTRACT = frozenset({"__HELIOS_READY__", "__HELIOS_VIRTUAL_TIME__", "__timelines", "gsap", "helios"})
+"""What the clock asks of a page by contract: a page that throws then is at fault and is refused."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A property that a page can redefine: expression of its owner, and name ("@@iterator" is a symbol).
@@ -51,9 +55,9 @@ class Target:
 
     @property
     def script(self) -> str:
-        """A function that returns owner and key."""
+        """A function that returns owner, key and name."""
         key = f"Symbol.{self.key[2:]}" if self.key.startswith("@@") else json.dumps(self.key)
-        return f"() => [{self.owner}, {key}]"
+        return f"() => [{self.owner}, {key}, {json.dumps(str(self))}]"
 
 
 def touched_names() -> list[str]:
@@ -70,7 +74,6 @@ class Outcome:
 
     kind: str
     details: str = ""
-    calls: tuple[str, ...] = ()
 
 
 class Range:
@@ -128,8 +131,11 @@ class Range:
                 luma = np.asarray(Image.open(io.BytesIO(await page.capture())).convert("L"))
                 if found := differences(luma, frame):
                     return Outcome("wrong", f"frame {frame}: {found}")
-            reply = await page.session.command("Runtime.evaluate", {"expression": "attacked.calls", "returnByValue": True})
-            return Outcome("right", calls=tuple(reply["result"].get("value") or ()))
+            reply = await page.session.command(
+                "Runtime.evaluate", {"expression": "attacked.calls", "returnByValue": True}
+            )
+            calls = tuple(reply["result"].get("value") or ())
+            return Outcome("right" if not calls else "wrong", ", ".join(calls))
         except UserError as error:
             return Outcome("refused", error.message)
         except HeliosError as error:

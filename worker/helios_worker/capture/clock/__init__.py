@@ -13,7 +13,19 @@ import orjson
 PARTS = (
     *("primordials", "native", "patching"),
     *("queue", "driver", "steps", "kernel", "realm"),
-    *("time", "dates", "performance", "machine", "timers", "frames", "loads", "random", "animations", "needs", "limits"),
+    *(
+        "time",
+        "dates",
+        "performance",
+        "machine",
+        "timers",
+        "frames",
+        "loads",
+        "random",
+        "animations",
+        "needs",
+        "limits",
+    ),
     *("playback", "media_api", "media_elements", "pictures", "media"),
     "page",
 )
@@ -21,9 +33,7 @@ PARTS = (
 EPOCH_MS = 1_767_225_600_000
 
 
-def clock_script(
-    *, secret: str, seed: int = 0, props: Any = None, start_ms: float = 0.0, realm_name: str = ""
-) -> str:
+def clock_script(*, secret: str, seed: int = 0, props: Any = None, start_ms: float = 0.0, realm_name: str = "") -> str:
     """The script for one realm. Its value is what the driver may call, for a worker; a window has a gate for that.
 
     secret: opens the gate of each window's clock to the clocks of its frames and to the driver. No page may learn it.
