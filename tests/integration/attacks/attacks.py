@@ -1,17 +1,16 @@
 """Attacks on the virtual clock: what a page can redefine, the page that does, and what comes of it.
 
-What can be redefined is read from the clock's own source by a parser and from the browser, so that new code of the clock
-brings its own attacks along.
+What can be redefined is read from the clock's own source by a parser and from the browser, so that new code of the
+clock brings its own attacks along.
 """
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import re
 import subprocess
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -37,6 +36,13 @@ FRAMES = (0, 1, 2, 3, 4, 5, 7)
 
 CONTRACT = frozenset({"__HELIOS_READY__", "__HELIOS_VIRTUAL_TIME__", "__timelines", "gsap", "helios"})
 """What the clock asks of a page by contract: a page that throws then is at fault and is refused."""
+
+
+TRIES = {
+    name: script.strip()
+    for name, script in re.findall(r"^// (.+)\n((?!//)(?:.+\n)+)", (HERE / "tries.js").read_text(), re.MULTILINE)
+}
+"""Scripts that try to fool the clock, by name. Each calls won() where it succeeds."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,7 @@ async def shooting_range() -> AsyncIterator[Range]:
             if (path or "index.html") not in pages:
                 return None
             file = Path(folder, "page.html")
-            file.write_text(pages[path or "index.html"])
+            file.write_text(pages[path or "index.html"])  # noqa: ASYNC240 - a few kilobytes
             return file
 
         site = Site()
