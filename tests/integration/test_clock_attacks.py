@@ -93,3 +93,17 @@ def test_the_clock_holds_against_a_page_that(script: str, before: bool, runner: 
     outcome = runner.run(attacked.attack(script=script, before=before and "window.stop" not in script))
 
     assert outcome.kind in ("right", "refused"), outcome
+
+
+def test_no_real_time_or_chance_shows(runner: asyncio.Runner, attacked: Range):
+    first, second = runner.run(attacked.told()), runner.run(attacked.told())
+
+    assert {name: (value, second[name]) for name, value in first.items() if value != second[name]} == {}
+    assert first["screen"][:2] == [320, 180]
+    assert first["lastModified"] == "01/01/2026 00:00:00"
+    assert first["timing.navigationStart"] == first["File"] == first["opfs"] == 1_767_225_600_000
+    assert "Thu, 01 Jan 2026 00:00:00 GMT" in first["Date header"]
+    assert first["worker"][:4] == [0, 1_767_225_600_000, 0, 1_767_225_600_000]
+    assert first["audiow"][0] == 1_767_225_600_000
+    assert first["mark"] == first["IO.time"] == first["DocumentTimeline"] == 0
+    assert [entry["startTime"] for entry in first["entries"]] == [0] * len(first["entries"])

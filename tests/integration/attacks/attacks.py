@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -116,6 +117,17 @@ class Range:
         }
         text = (HERE / "page.html").read_text()
         return await self._shoot(re.sub(r"\b(?:TARGETS|SCRIPT|BEFORE|HOW)\b", lambda word: words[word[0]], text))
+
+    async def told(self) -> dict[str, Any]:
+        """What a page reads of time, chance and machine, by the name of where it does."""
+        page = await self._open((HERE / "realtime.html").read_text())
+        try:
+            await page.show(0)
+            reply = await page.session.command("Runtime.evaluate", {"expression": "JSON.stringify(R)"})
+            told: dict[str, Any] = json.loads(reply["result"]["value"])
+        finally:
+            await page.close()
+        return told
 
     async def _open(self, html: str) -> Page:
         self._pages["index.html"] = html
