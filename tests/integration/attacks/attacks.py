@@ -152,7 +152,8 @@ class Range:
             reply = await page.session.command(
                 "Runtime.evaluate", {"expression": "attacked.calls", "returnByValue": True}
             )
-            calls = tuple(reply["result"].get("value") or ())
+            asked = {str(Target("Object.prototype", name, inherited=True)) for name in CONTRACT}
+            calls = [call for call in reply["result"].get("value") or () if call not in asked]
             return Outcome("right" if not calls else "wrong", ", ".join(calls))
         except UserError as error:
             return Outcome("refused", error.message)
