@@ -35,6 +35,33 @@ const rules = {
   ],
 };
 
+// Code that asks what a page can redefine: see primordials.js. Methods of a page's or the browser's objects are called
+// through what was taken while the realm was new.
+const OURS = [
+  ...["kernel", "realm", "queue", "driver", "steps", "native", "browser", "playback", "elements", "pictures", "state"],
+  ...["frames", "idle", "anchors", "closedRoots", "svgs", "detached", "origins", "players", "known", "byId", "waiting"],
+  ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "timer", "collection"],
+].join("|");
+const CALL = 'CallExpression[callee.type="MemberExpression"]';
+const outOfReach = [
+  ["ForOfStatement", "for-of asks the page's iterators: count an index, or use forEach() of a SafeMap or SafeSet."],
+  ["SpreadElement[parent.type!='ObjectExpression']", "Spread asks the page's iterators: use list() and append()."],
+  ["ArrayPattern", "Taking a list apart asks the page's iterators: use its indices."],
+  ["YieldExpression[delegate=true]", "yield* asks the page's iterators."],
+  ["BinaryExpression[operator='instanceof']", "instanceof asks Symbol.hasInstance: ask for a property of the class."],
+  ["Literal[regex]", "Regular expressions ask the page's RegExp.prototype."],
+  ["TaggedTemplateExpression", "A tag is a call."],
+  ["AwaitExpression:not([argument.callee.name='own'])", "await own(...): a plain await asks the page's Promise.prototype."],
+  [
+    "ObjectExpression:not([properties.0.key.name='__proto__']):not(SpreadElement > ObjectExpression)",
+    "An object inherits from the page's Object.prototype: begin it with __proto__: null.",
+  ],
+  [
+    `:function ${CALL}:not([callee.object.name=/^(${OURS})$/]):not([callee.object.object.name=/^(kernel|player|realms)$/]):not([callee.object.property.name='callbacks'])`,
+    "A method is the page's to redefine: take it with methodOf() while the realm is new.",
+  ],
+];
+
 export default [
   js.configs.recommended,
   { linterOptions: { reportUnusedDisableDirectives: "error" }, rules },
@@ -44,6 +71,10 @@ export default [
     // The parts of one script: eslint sees one part at a time, so it cannot know what the others declare or use.
     // `make types` knows all of them and finds names that nobody declares.
     files: ["worker/helios_worker/capture/clock/*.js"],
-    rules: { "no-undef": "off", "no-unused-vars": ["error", { argsIgnorePattern: "^_", vars: "local" }] },
+    rules: {
+      "no-undef": "off",
+      "no-unused-vars": ["error", { argsIgnorePattern: "^_", vars: "local" }],
+      "no-restricted-syntax": ["error", ...outOfReach.map(([selector, message]) => ({ selector, message }))],
+    },
   },
 ];

@@ -1,7 +1,7 @@
 """Attacks on the virtual clock: what a page can redefine, the page that does, and what comes of it.
 
-What can be redefined is read from the clock's own source by a parser and from the browser, so that new code of the clock
-brings its own attacks along.
+What can be redefined is read from the clock's own source by a parser and from the browser, so that new code of the
+clock brings its own attacks along.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from helios_worker.capture import Browser, Page, PageSettings
 from helios_worker.capture.clock import clock_script
-from helios_worker.capture.content.site import Site
+from helios_worker.capture.content.site import Mount, Site
 from helios_worker.capture.devtools.process import launch
 from helios_worker.errors import HeliosError, UserError
+from helios_worker.network.addresses import AddressRule
+from helios_worker.network.proxy import Proxy
 from tests.barcode import Unreadable, read
 
 HERE = Path(__file__).parent
@@ -32,6 +35,17 @@ BARCODE = HERE.parent / "pages" / "assets" / "barcode.css"
 FPS = Fraction(30)
 FRAMES = (0, 1, 2, 3, 4, 5, 7)
 """Frames that are shown and read; an attack in mid-film comes in frame 3."""
+
+
+CONTRACT = frozenset({"__HELIOS_READY__", "__HELIOS_VIRTUAL_TIME__", "__timelines", "gsap", "helios"})
+"""What the clock asks of a page by contract: a page that throws then is at fault and is refused."""
+
+
+TRIES = {
+    name: script.strip()
+    for name, script in re.findall(r"^// (.+)\n((?!//)(?:.+\n)+)", (HERE / "tries.js").read_text(), re.MULTILINE)
+}
+"""Scripts that try to fool the clock, by name. Each calls won() where it succeeds."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +64,9 @@ class Target:
 
     @property
     def script(self) -> str:
-        """A function that returns owner and key."""
+        """A function that returns owner, key and name."""
         key = f"Symbol.{self.key[2:]}" if self.key.startswith("@@") else json.dumps(self.key)
-        return f"() => [{self.owner}, {key}]"
+        return f"() => [{self.owner}, {key}, {json.dumps(str(self))}]"
 
 
 def touched_names() -> list[str]:
@@ -69,7 +83,6 @@ class Outcome:
 
     kind: str
     details: str = ""
-    calls: tuple[str, ...] = ()
 
 
 class Range:
@@ -107,6 +120,17 @@ class Range:
         text = (HERE / "page.html").read_text()
         return await self._shoot(re.sub(r"\b(?:TARGETS|SCRIPT|BEFORE|HOW)\b", lambda word: words[word[0]], text))
 
+    async def told(self) -> dict[str, Any]:
+        """What a page reads of time, chance and machine, by the name of where it does."""
+        page = await self._open((HERE / "realtime.html").read_text())
+        try:
+            await page.show(0)
+            reply = await page.session.command("Runtime.evaluate", {"expression": "JSON.stringify(R)"})
+            told: dict[str, Any] = json.loads(reply["result"]["value"])
+        finally:
+            await page.close()
+        return told
+
     async def _open(self, html: str) -> Page:
         self._pages["index.html"] = html
         settings = PageSettings(width=320, height=180, fps=FPS, picture="png", frame_timeout=8)
@@ -130,7 +154,9 @@ class Range:
             reply = await page.session.command(
                 "Runtime.evaluate", {"expression": "attacked.calls", "returnByValue": True}
             )
-            return Outcome("right", calls=tuple(reply["result"].get("value") or ()))
+            asked = {str(Target("Object.prototype", name, inherited=True)) for name in CONTRACT}
+            calls = [call for call in reply["result"].get("value") or () if call not in asked]
+            return Outcome("right" if not calls else "wrong", ", ".join(calls))
         except UserError as error:
             return Outcome("refused", error.message)
         except HeliosError as error:
@@ -164,14 +190,15 @@ async def shooting_range() -> AsyncIterator[Range]:
             if (path or "index.html") not in pages:
                 return None
             file = Path(folder, "page.html")
-            file.write_text(pages[path or "index.html"])
+            file.write_text(pages[path or "index.html"])  # noqa: ASYNC240 - a few kilobytes
             return file
 
-        site = Site()
+        site, mount = Site(), Mount("attacks", locate)
+        site.show(mount)
         await site.start()
-        browser = await Browser.connect(launch(site_port=site.port))
+        browser = await Browser.connect(launch(site_port=site.port, proxy=Proxy(AddressRule(loopback=True))))
         try:
-            yield Range(browser, site.mount("attacks", locate) + "index.html", pages)
+            yield Range(browser, mount.address + "index.html", pages)
         finally:
             browser.stop()
             await site.stop()

@@ -62,7 +62,7 @@ function replaceMediaApi(playback, browser) {
       return of(this).autoplay || browser.autoplay(this);
     },
     set(value) {
-      of(this).autoplay = value ? true : false;
+      of(this).autoplay = NativeBoolean(value);
       browser.setAutoplay(this, false);
     },
   });

@@ -20,7 +20,7 @@ const native = {
 const macrotask = (() => {
   const channel = new MessageChannel();
   const { port1, port2 } = channel;
-  const post = port2.postMessage.bind(port2);
+  const postMessage = methodOf(MessagePort.prototype, "postMessage");
   /** @type {(() => void)[]} */
   const waiting = list();
   let next = 0;
@@ -33,7 +33,7 @@ const macrotask = (() => {
   return () =>
     new NativePromise((resolve) => {
       append(waiting, () => resolve(undefined));
-      post(0);
+      postMessage(port2, 0);
     });
 })();
 

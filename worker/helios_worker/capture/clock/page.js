@@ -120,7 +120,7 @@ if (isWindow) {
     window.__HELIOS_VIRTUAL_TIME__ = time;
     const ticker = window.gsap && window.gsap.ticker;
     if (ticker && ticker.lagSmoothing && !smoothed.has(ticker)) {
-      ticker.lagSmoothing(0);
+      ReflectApply(ticker.lagSmoothing, ticker, [0]);
       smoothed.add(ticker);
     }
     const seconds = time / 1000;
@@ -141,7 +141,9 @@ if (isWindow) {
     stabilising = true;
     try {
       const { helios } = window;
-      if (helios && typeof helios.waitUntilStable === "function") await own(settled(helios.waitUntilStable()));
+      if (helios && typeof helios.waitUntilStable === "function") {
+        await own(settled(ReflectApply(helios.waitUntilStable, helios, [])));
+      }
     } catch (error) {
       report(error);
     }

@@ -161,7 +161,8 @@
     /** @param {"getEntries" | "getEntriesByName" | "getEntriesByType"} name */
     const wrap = (name) => {
       const { value: get } = descriptorOf(owner, name);
-      if (get) patch(owner, name, function (...args) {
+      if (!get) return;
+      patch(owner, name, function (...args) {
         return keep(ReflectApply(get, this, args));
       });
     };

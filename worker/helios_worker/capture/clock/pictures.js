@@ -105,7 +105,10 @@ function createPictures(playback, browser) {
 
   /** Whether all seeks have arrived. @param {((frames: number) => boolean)[]} seeks @param {number} frames */
   function haveArrived(seeks, frames) {
-    for (let index = 0; index < seeks.length; index += 1) if (!seeks[index](frames)) return false;
+    for (let index = 0; index < seeks.length; index += 1) {
+      const hasArrived = seeks[index];
+      if (!hasArrived(frames)) return false;
+    }
     return true;
   }
 

@@ -26,6 +26,7 @@ const { abs, floor, imul, max, min, trunc } = Math;
 const { isFinite: NumberIsFinite } = Number;
 const { stringify: JSONStringify } = JSON;
 const ArrayPrototype = Array.prototype;
+const NativeBoolean = Boolean;
 const NativeNumber = Number;
 const NativePromise = Promise;
 const NativeProxy = Proxy;

@@ -150,10 +150,10 @@ const WORKLET_CLOCK = `(now, seed) => {
     const seed = hash | 0;
     patch(Worklet.prototype, "addModule", function (url, options) {
       const self = /** @type {Worklet} */ (this);
-      const text = encode(`(${WORKLET_CLOCK})(${wallClock()}, ${seed})`);
+      const script = encode(`(${WORKLET_CLOCK})(${wallClock()}, ${seed})`);
       return new NativePromise((resolve, reject) => {
         const go = () => whenSettled(addModule(self, url, options), resolve, reject);
-        whenSettled(addModule(self, `data:text/javascript,${text}`), go, go);
+        whenSettled(addModule(self, `data:text/javascript,${script}`), go, go);
       });
     });
   }

@@ -6,7 +6,8 @@
 function parentKernel() {
   if (!isWindow || window.parent === window) return null;
   try {
-    return window.parent.__heliosClock?.(config.secret)?.kernel || null;
+    const parentGate = window.parent.__heliosClock;
+    return parentGate?.(config.secret)?.kernel || null;
   } catch {
     return null; // cross-origin: the driver moves this one along
   }
