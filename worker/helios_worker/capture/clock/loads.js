@@ -8,7 +8,7 @@
   /** @param {object | undefined} target @param {string} name */
   const note = (target, name) => after(target, name, () => (kernel.loads += 1));
 
-  if (globalThis.fetch) {
+  {
     const copyOf = methodOf(Response.prototype, "clone");
     const contentOf = methodOf(Response.prototype, "arrayBuffer");
     const baseOf = isWindow ? getterOf(Node.prototype, "baseURI") : () => undefined;

@@ -37,13 +37,11 @@ class Session:
     """One page's session. After its process has crashed, every command fails.
 
     playhead: names the frame in messages.
-    unanswered: the realm that has not answered the last question; None where it has.
     """
 
     def __init__(self, browser: Browser, target: str, number: str, playhead: Playhead) -> None:
         self.connection = browser.connection
         self.crashed: str | None = None
-        self.unanswered: Realm | None = None
         self._target = target
         self._number = number
         self._playhead = playhead
@@ -71,7 +69,8 @@ class Session:
             CommandRefused: the browser answered with an error.
         """
         if self.crashed is not None:
-            raise BrowserGone(f"frame {self._playhead.frame}: {self.crashed}")
+            frame = self._playhead.frame
+            raise BrowserGone(f"{f'frame {frame}' if frame >= 0 else 'loading'}: {self.crashed}")
         return await self.connection.send(method, params, self._number)
 
     def post(self, method: str, params: Message | None = None) -> None:
@@ -112,9 +111,7 @@ class Session:
         return (await self._answer("Runtime.callFunctionOn", params, realm))["result"].get("value")
 
     async def _answer(self, method: str, params: Message, realm: Realm) -> Message:
-        self.unanswered = realm
         reply = await self.connection.send(method, params, realm.session or self._number)
-        self.unanswered = None
         if "exceptionDetails" in reply:
             thrown = exception_text(reply["exceptionDetails"])
             raise HeliosError(f"frame {self._playhead.frame}: the clock threw {thrown}")

@@ -37,9 +37,7 @@ def clock_note(payload: str) -> ClockNote:
         return ClockNote()
     if not isinstance(told, dict):
         return ClockNote()
-    return ClockNote(
-        text=plain(_text(told, "text")), ignore=_text(told, "ignore"), abortable=_text(told, "abortable")
-    )
+    return ClockNote(text=plain(_text(told, "text")), ignore=_text(told, "ignore"), abortable=_text(told, "abortable"))
 
 
 def _text(told: dict[str, Any], name: str) -> str:
