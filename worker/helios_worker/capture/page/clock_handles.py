@@ -1,8 +1,8 @@
 """The driver's hold on the virtual clocks of a page's realms: an object in each, which no script of a page can reach.
 
 A window's clock shows the page one function, the gate, which cannot be changed or removed. It hands the clock's
-commands out to whoever knows the secret of this page: the driver, once, by its strict script, and the clocks of its frames. A
-worker's clock returns its commands when it is installed and shows the worker nothing.
+commands out to whoever knows the secret of this page: the driver, once, by its strict script, and the clocks of its
+frames. A worker's clock returns its commands when it is installed and shows the worker nothing.
 """
 
 import asyncio
