@@ -48,7 +48,7 @@ class ClockHandles:
 
     async def silent(self) -> bool:
         """Whether a worker, or a frame of another origin, does not answer: one of the first few that there are."""
-        others = [realm for realm in self._handles if realm is not PAGE][:ASKED]
+        others = [realm for realm in self._handles if realm != PAGE][:ASKED]
         return any(await asyncio.gather(*map(self._is_silent, others)))
 
     async def _is_silent(self, realm: Realm) -> bool:
