@@ -101,6 +101,10 @@ def refused(reply: Reply) -> str:
             "new Worker(URL.createObjectURL(new Blob([`fetch('ORIGIN/x'); close()`])))", id="in a worker that has ended"
         ),
         pytest.param(
+            "new Worker(URL.createObjectURL(new Blob([`fetch('${location.origin}/index.html').then(r => r.status)`])))",
+            id="of the page's own file, in a worker",
+        ),
+        pytest.param(
             "new Worker(URL.createObjectURL(new Blob([`fetch('ORIGIN/x').then(r => postMessage(r.status))`])))",
             id="in a worker",
         ),
@@ -126,7 +130,7 @@ def test_requests_of_ordinary_pages(project: Project, code: str):
         pytest.param("if (!location.search) location.href = '?main'", id="going on while it loads"),
         pytest.param(
             "let e = document.body; for (let i = 0; i < 1500; i++) "
-            "{ const c = document.createElement('div'); e.append(c); e = c }",
+            "{ const c = document.createElement('i'); e.append(c); e = c }",
             id="1,500 levels deep",
         ),
         pytest.param("for (let i = 0; i < 2e3; i++) setTimeout(() => 0, 40)", id="2,000 timers in one frame"),
