@@ -41,10 +41,10 @@ def shown(value: Any) -> str:
     """A stranger's value as a message quotes it: no longer than SHOWN characters, whatever the value is.
 
     >>> shown("fast"), shown("9" * 400)
-    ('fast', '99999999999999999999… (400 characters)')
+    ('fast', '999999999999999999999999999999999999999…')
     """
     text = value if isinstance(value, str) else _text(value)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]}… ({len(text)} characters)"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
 def _text(value: Any) -> str:

@@ -1,10 +1,12 @@
 """Numbers, times, sizes and errors in words; charts and contact sheets in numbers."""
 
+import io
 from datetime import timedelta
 from fractions import Fraction
 
 import pytest
 from PIL import Image
+from rich.table import Table
 
 from helios_crds.wire import Reply
 from helios_worker.errors import UserError
@@ -13,7 +15,7 @@ from heliosctl.commands.jobs import age_text
 from heliosctl.errors import PLAN, Failure, StageFailed, Stopped
 from heliosctl.terminal.contact_sheet import SHEET_WIDTH, default_columns, draw_sheet, spread
 from heliosctl.terminal.curve import bars
-from heliosctl.terminal.report import sentence, size_text, time_code, time_text
+from heliosctl.terminal.report import PrintableConsole, print_labelled, sentence, size_text, time_code, time_text
 
 
 @pytest.mark.parametrize(
@@ -151,3 +153,25 @@ def test_a_defect_of_ours_says_so():
     failure = Failure.of(KeyError("x"))
     assert failure.exit_code == 1
     assert "--debug" in failure.remedy
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_gets_nothing_but_text(terminal):
+    """A page's error, a cloud's remedy, a job's output in a store: whatever is printed."""
+    hostile = "\x1b]0;title\x07\x1b[2J\x9b31mfilm\u202e\x08.mp4"
+    written = io.StringIO()
+    console = PrintableConsole(file=written, force_terminal=terminal, width=200, color_system=None)
+    print_labelled(console, "Error", hostile, hostile)
+    console.print(f"Warning: {hostile}", markup=False, soft_wrap=True)
+    grid = Table.grid()
+    grid.add_row("Output", hostile)
+    console.print(grid)
+    assert written.getvalue().replace("\n", "").isprintable()
+    assert written.getvalue().count("film") == 4
+
+
+def test_a_reply_s_remedy_and_name_are_text():
+    reply = Reply(exitCode=1, stderr="a\x1b[2Jb", result={"error": "\x1b[31mX\nY", "remedy": "\x1b]0;t\x07do\nthis"})
+    failure = Failure.of(StageFailed(PLAN, reply))
+    assert (failure.error, failure.remedy) == ("X Y", "do this")
+    assert failure.message == "the plan failed: ab"

@@ -1,6 +1,7 @@
 """What a pod leaves behind: at most RESULT_BYTES of JSON, with what a program goes by exact or not there."""
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from helios_crds.request import MAX_CHUNKS
 from helios_crds.wire import RESULT_BYTES, Reply, chunk_bitmap, chunks_in
-from helios_worker.entrypoints.process import termination_message
+from helios_worker.entrypoints.process import PrintableFormatter, termination_message
 from helios_worker.stages.stitch import BadChunks
 
 texts = st.text(max_size=50) | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 3000))
@@ -54,3 +55,10 @@ def test_a_result_that_cannot_be_cut_says_so():
 @pytest.mark.parametrize("result", [None, {}, {"chunk": 3, "cached": True}])
 def test_what_fits_is_as_it_was(result):
     assert message(Reply(exitCode=0, result=result)) == (result or {})
+
+
+def test_a_log_entry_cannot_be_forged():
+    record = logging.LogRecord("n", logging.INFO, "", 0, "page: %s", ("\x1b[2Ja\nERROR helios_worker: forged\r",), None)
+    assert PrintableFormatter("%(levelname)s %(name)s: %(message)s").format(record) == (
+        "INFO n: page: a\n    ERROR helios_worker: forged"
+    )

@@ -10,6 +10,7 @@ HOST_SUFFIX = ".composition.localhost"
 LONGEST = 500
 LOOKED_AT = 10_000
 """Characters of a text from the page that are looked at: it may have hundreds of millions."""
+STACK_LOOKED_AT = 2_000
 _OURS = re.compile(rf"https?://[\w-]+{re.escape(HOST_SUFFIX)}(?::\d+)?/([^\s\"')]*)")
 _PLACE = re.compile(r"(?:https?|file|blob):[^\s()]+:\d+:\d+")
 
@@ -62,7 +63,7 @@ def exception_text(details: Mapping[str, Any]) -> str:
     exception = details.get("exception", {})
     thrown = str(exception.get("description") or exception.get("value") or details.get("text", ""))[:LOOKED_AT]
     message, _, stack = thrown.partition("\n    at ")
-    place = _PLACE.search(stack)
+    place = _PLACE.search(stack[:STACK_LOOKED_AT])
     if place is not None:
         return plain(f"{message.strip()} ({place.group()})")
     url = details.get("url")

@@ -8,7 +8,7 @@
   /** @param {object | undefined} target @param {string} name */
   const note = (target, name) => after(target, name, () => (kernel.loads += 1));
 
-  if (globalThis.fetch) {
+  {
     const copyOf = methodOf(Response.prototype, "clone");
     const contentOf = methodOf(Response.prototype, "arrayBuffer");
     const baseOf = isWindow ? getterOf(Node.prototype, "baseURI") : () => undefined;
@@ -45,7 +45,11 @@
       }
     };
 
-    after(globalThis, "fetch", (_scope, args, response) => {
+    // A worker inherits it.
+    /** @type {object | undefined} */
+    let owner = globalThis;
+    while (owner && !descriptorOf(owner, "fetch").value) owner = ReflectGetPrototypeOf(owner) || undefined;
+    after(owner, "fetch", (_scope, args, response) => {
       kernel.loads += 1;
       noteAbortable(args[0], args[1]);
       whenSettled(response, readToEnd, ignore);

@@ -206,7 +206,12 @@ function whenSettled(promise, done, failed) {
  * @returns {Promise<void>}
  */
 const settled = (promise) =>
-  new NativePromise((resolve, reject) => whenSettled(promise, () => resolve(undefined), reject));
+  new NativePromise((resolve, reject) => {
+    // Like a plain await, which also takes what is no promise.
+    const isPromise = promise !== null && promise !== undefined && typeof promise.then === "function";
+    if (isPromise) whenSettled(promise, () => resolve(undefined), reject);
+    else resolve(undefined);
+  });
 
 /** Does nothing, for errors that are of no interest. */
 const ignore = () => {};

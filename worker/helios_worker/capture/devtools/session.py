@@ -37,14 +37,12 @@ class Session:
     """One page's session. After its process has crashed, every command fails.
 
     playhead: names the frame in messages.
-    unanswered: the realm that has not answered the last question; None where it has.
     unreachable: why no connection to a host and port could be made lately; None where one could.
     """
 
     def __init__(self, browser: Browser, context: str, number: str, playhead: Playhead) -> None:
         self.connection = browser.connection
         self.crashed: str | None = None
-        self.unanswered: Realm | None = None
         self.unreachable = browser.proxy.failure
         self._context = context
         self._number = number
@@ -82,7 +80,8 @@ class Session:
             CommandRefused: the browser answered with an error.
         """
         if self.crashed is not None:
-            raise BrowserGone(f"frame {self._playhead.frame}: {self.crashed}")
+            frame = self._playhead.frame
+            raise BrowserGone(f"{f'frame {frame}' if frame >= 0 else 'loading'}: {self.crashed}")
         return await self.connection.send(method, params, self._number)
 
     async def command_with_body(self, method: str, params: Message, body: Iterable[bytes]) -> Message:
@@ -132,9 +131,7 @@ class Session:
         return (await self._answer("Runtime.callFunctionOn", params, realm))["result"].get("value")
 
     async def _answer(self, method: str, params: Message, realm: Realm) -> Message:
-        self.unanswered = realm
         reply = await self.connection.send(method, params, realm.session or self._number)
-        self.unanswered = None
         if "exceptionDetails" in reply:
             thrown = exception_text(reply["exceptionDetails"])
             raise HeliosError(f"frame {self._playhead.frame}: the clock threw {thrown}")

@@ -1,16 +1,19 @@
-"""The driver's hold on the virtual clocks of a page's realms: an object in each, which no script of the page reaches.
+"""The driver's hold on the clocks of a page's realms: an object in each, which no script of a page can reach.
 
 A window's clock shows the page one function, the gate, which cannot be changed or removed. It hands the clock's
 commands out to whoever knows the secret of this page: the driver, once, by its strict script, and the clocks of its
 frames. A worker's clock returns its commands when it is installed and shows the worker nothing.
 """
 
+import asyncio
 import secrets
 from typing import Any
 
-from helios_worker.capture.devtools.session import PAGE, Realm, Session
+from helios_worker.capture.devtools.session import ANSWER_SECONDS, PAGE, Realm, Session
+from helios_worker.errors import HeliosError
 
 GATE = "__heliosClock"
+ASKED = 10
 
 
 class ClockHandles:
@@ -42,6 +45,21 @@ class ClockHandles:
                 f"'use strict';{GATE}('{self.secret}').commands", realm
             )
         return await self._session.call(handle, command, *args, realm=realm)
+
+    async def silent(self) -> bool:
+        """Whether a worker, or a frame of another origin, does not answer: one of the first few that there are."""
+        others = [realm for realm in self._handles if realm != PAGE][:ASKED]
+        return any(await asyncio.gather(*map(self._is_silent, others)))
+
+    async def _is_silent(self, realm: Realm) -> bool:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self.call("waiting", realm=realm)
+        except TimeoutError:
+            return True
+        except HeliosError:  # it has ended
+            return False
+        return False
 
     def opens(self, payload: str) -> bool:
         """Whether a call of one of the driver's bindings came from a clock. payload: the secret."""

@@ -29,6 +29,14 @@ CAUSES = {
 }
 
 
+def goes_on() -> PageError:
+    """The error of a page that never stays."""
+    return PageError(
+        f"the page goes on to another page each time it has loaded, {MOST_DOCUMENTS} times in a row",
+        remedy="give the address of the page that is to be rendered",
+    )
+
+
 class Navigation:
     """The documents of one page's main frame."""
 
@@ -64,10 +72,7 @@ class Navigation:
             if document == self._documents:
                 self._has_arrived = True
                 return
-        raise PageError(
-            f"the page goes on to another page each time it has loaded, {MOST_DOCUMENTS} times in a row",
-            remedy="give the address of the page that is to be rendered",
-        )
+        raise goes_on()
 
     @asynccontextmanager
     async def staying(self) -> AsyncIterator[None]:
@@ -131,6 +136,8 @@ class Navigation:
         self._left.set()
         if not self._has_arrived:
             self._loaded.clear()
+            if self._documents > MOST_DOCUMENTS:
+                self._console.blame(goes_on())
             return
         cause = f": {self._cause}" if self._cause else ""
         self._console.blame(

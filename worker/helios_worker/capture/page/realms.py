@@ -6,7 +6,9 @@ the clock is installed in it. `clocks` moves the clocks of all realms.
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Coroutine
+from functools import partial
 
 from helios_worker.capture.clock import clock_script
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, EventTable, Handler, Message
@@ -40,6 +42,7 @@ class Realms:
         self._made: dict[Realm, int] = {}  # workers, as each realm's clock counts them
         self._attached = 0
         self._came = asyncio.Event()
+        self._requests: defaultdict[str, set[str]] = defaultdict(set)  # unanswered ones, by the worker's session
         self._starts: set[asyncio.Task[None]] = set()
         self._first_scripts: dict[str, asyncio.Future[None]] = {}
 
@@ -113,11 +116,17 @@ class Realms:
         self._workers.pop(session, None)
         self._handles.forget(Realm(session=session))
         self._connection.forget(session)
+        for request in self._requests.pop(session, ()):  # nobody reports their end any more
+            self._on_event("Network.loadingFailed", {"requestId": request, "canceled": True})
         first_script = self._first_scripts.pop(session, None)
         if first_script is not None and not first_script.done():
             first_script.set_exception(CommandRefused("the worker ended before its first script"))
 
-    def _on_worker_event(self, method: str, params: Message) -> None:
+    def _on_worker_event(self, session: str, method: str, params: Message) -> None:
+        if method == "Network.requestWillBeSent":
+            self._requests[session].add(params["requestId"])
+        elif method in ("Network.loadingFinished", "Network.loadingFailed"):
+            self._requests[session].discard(params["requestId"])
         if not method.startswith("Debugger."):  # _start_worker handles the pause at the start
             self._on_event(method, params)
 
@@ -147,7 +156,7 @@ class Realms:
             ("Runtime.runIfWaitingForDebugger", {}),
         ]
         with contextlib.suppress(CommandRefused, BrowserGone):  # it ended before it began
-            self._connection.listen(session, self._on_worker_event)
+            self._connection.listen(session, partial(self._on_worker_event, session))
             about_to_run = self._first_script(session)
             await asyncio.gather(*(send(method, params, session) for method, params in commands))
             await about_to_run

@@ -99,4 +99,4 @@ def _text(value: Any) -> str:
 
 
 def _quoted(value: Any) -> str:
-    return plain(shown(value))
+    return shown(plain(value) if isinstance(value, str) else value)

@@ -7,7 +7,7 @@ from typing import Any
 
 from helios_worker.capture.devtools.cdp import BrowserGone, EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
-from helios_worker.capture.devtools.session import PAGE, SILENT, Session
+from helios_worker.capture.devtools.session import SILENT, Session
 from helios_worker.capture.faults import FrameNeverReady, PageHangs
 from helios_worker.capture.messages import plain
 from helios_worker.capture.page.clock_handles import ClockHandles
@@ -89,11 +89,10 @@ class Watchdog:
             "console": list(self._console.lines),
             "errors": list(self._console.errors),
         }
-        silent = session.unanswered
         waiting = await session.briefly(self._handles.call("waiting"))
         if isinstance(waiting, dict):
             report.update(pending=_texts(waiting.get("pending")), timers=_timers(waiting.get("timers")))
-            if silent not in (None, PAGE):
+            if await self._handles.silent():
                 report["script"] = ["a script in a worker or in a frame of another origin"]
             report["screenshot"] = await session.briefly(self._compositor.picture_for_report())
         else:
