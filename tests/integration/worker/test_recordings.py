@@ -1,4 +1,7 @@
-"""Pages on the network: every chunk sees what the plan saw, whatever the servers say or do meanwhile."""
+"""Pages on the network: every chunk sees what the plan saw, whatever the servers say or do meanwhile.
+
+Long, because all of it shares one server, whose answers are the point of each test.
+"""
 
 from __future__ import annotations
 
