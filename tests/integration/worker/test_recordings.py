@@ -40,6 +40,9 @@ PAGE = (
 </script>"""
 )
 
+# Headers by which the server's answers to /told differ.
+TOLD = ("X-Mode", "Authorization", "Accept", "Cookie")
+
 
 class Web:
     """A server under two hosts, whose answers can be changed. hits: by path, with the host's name before it."""
@@ -74,8 +77,8 @@ class Web:
         request.rfile.read(int(request.headers.get("Content-Length") or 0))
         kind, body = self.files.get(path, ("", b""))
         if path == "/told":
-            told = [request.headers.get(name, "") for name in ("X-Mode", "Authorization", "Accept", "Cookie")]
-            body = b"orange" if any("2" in value for value in told) else b"green"
+            told = "".join(request.headers.get(name, "") for name in TOLD)
+            body = b"orange" if re.search("^2|Bearer 2|text/2|mode=2", told) else b"green"
         if request.command == "OPTIONS":
             body = b""
             request.send_response(204)
@@ -98,6 +101,8 @@ class Web:
             request.send_header("Accept-Ranges", "bytes")
         if kind != "location":
             request.send_header("Content-Type", kind)
+        if path == "/told":
+            request.send_header("Vary", ", ".join(TOLD))
         request.send_header("Access-Control-Allow-Origin", "*")
         request.send_header("Cache-Control", "max-age=600")
         request.send_header("Set-Cookie", f"hit={sum(self.hits.values())}")
