@@ -324,7 +324,7 @@ def halves(project: Project) -> list[bool]:
         pytest.param("", '{headers: {"X-Mode": "2"}}', id="a header of the page's own"),
         pytest.param("", '{headers: {Authorization: "Bearer 2"}}', id="who asks"),
         pytest.param("", '{headers: {Accept: "text/2"}}', id="what is accepted"),
-        pytest.param('(document.cookie = "mode=2"),', "{}", id="a cookie that the page set"),
+        pytest.param('(document.cookie = "mode=2; path=/"),', "{}", id="a cookie that the page set"),
     ],
 )
 def test_one_address_has_an_answer_for_each_way_to_ask(before: str, options: str, project: Project, web: Web):
