@@ -1,14 +1,13 @@
-"""What a page of its own costs: in the browser's one context, in a context of its own, in a browser of its own.
+"""What it costs that a page is alone: a context of its own in a warm browser, or a browser of its own.
 
     PYTHONPATH=. .venv/bin/python bench/isolation/run.py 30
 
 Opens so many small pages one after the other, each for two frames at 640x360, in each way in turn, and prints the CPU
-seconds a page (browser and driver together, starts and ends of processes included) and the wall time until its first
+seconds a page (browser and driver together, the start of a browser included) and the wall time until its first
 picture. The last way gives each browser a profile folder in memory (/dev/shm), the one before in the system's folder.
 """
 
 import asyncio
-import resource
 import statistics
 import sys
 import tempfile
@@ -56,18 +55,13 @@ async def fresh(site: Site, scratch: Path | None) -> AsyncIterator[Browser]:
 
 async def measure(way: Way, address: str, pages: int) -> tuple[float, float]:
     """CPU seconds a page, and the median of the seconds to its first picture."""
-    before, waits = sum(spent().values()) + ended(), []
+    cpu, waits = 0.0, []
     for _ in range(pages):
-        started = time.perf_counter()
+        before, started = sum(spent().values()), time.perf_counter()
         async with way() as browser:
             waits.append(await show(browser, address) - started)
-    return (sum(spent().values()) + ended() - before) / pages, statistics.median(waits)
-
-
-def ended() -> float:
-    """CPU seconds of the browsers that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+            cpu += sum(spent().values()) - before  # now, for killed processes leave no account
+    return cpu / pages, statistics.median(waits)
 
 
 async def main(pages: int) -> None:

@@ -2,6 +2,8 @@
 
 One page leaves every trace it can. Three pages look for them: one of the same film after the first is closed, one of
 another film after it, and one of the same film beside it. Each row is one kind of trace.
+
+Long, because the attacks are one table, and each is a script of some lines.
 """
 
 from __future__ import annotations

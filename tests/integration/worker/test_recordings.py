@@ -1,10 +1,14 @@
-"""Pages on the network: every chunk sees what the plan saw, whatever the servers say or do meanwhile."""
+"""Pages on the network: every chunk sees what the plan saw, whatever the servers say or do meanwhile.
+
+Long, because all of it shares one server, whose answers are the point of each test.
+"""
 
 from __future__ import annotations
 
 import gzip
 import re
 import threading
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +20,7 @@ import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.digests import file_digest
+from helios_worker.capture.content import recorder
 from heliosctl.local.catalogue import keys_of
 from tests.integration.worker.project import MOVING, Project, html
 
@@ -34,6 +39,9 @@ PAGE = (
   })();
 </script>"""
 )
+
+# Headers by which the server's answers to /told differ.
+TOLD = ("X-Mode", "Authorization", "Accept", "Cookie")
 
 
 class Web:
@@ -68,6 +76,9 @@ class Web:
         self.hits[f"{request.command} {path}"] += 1
         request.rfile.read(int(request.headers.get("Content-Length") or 0))
         kind, body = self.files.get(path, ("", b""))
+        if path == "/told":
+            told = "".join(request.headers.get(name, "") for name in TOLD)
+            body = b"orange" if re.search("^2|Bearer 2|text/2|mode=2", told) else b"green"
         if request.command == "OPTIONS":
             body = b""
             request.send_response(204)
@@ -90,6 +101,8 @@ class Web:
             request.send_header("Accept-Ranges", "bytes")
         if kind != "location":
             request.send_header("Content-Type", kind)
+        if path == "/told":
+            request.send_header("Vary", ", ".join(TOLD))
         request.send_header("Access-Control-Allow-Origin", "*")
         request.send_header("Cache-Control", "max-age=600")
         request.send_header("Set-Cookie", f"hit={sum(self.hits.values())}")
@@ -290,3 +303,113 @@ def test_a_page_that_is_missing_is_the_users_mistake(project: Project, web: Web)
     reply = try_plan(project, f"{web.url}/nowhere/")
     assert reply.exitCode == ExitCode.USER_ERROR
     assert f"{web.url}/nowhere/ not found (404); fix" in reply.stderr
+
+
+VARYING = """<style>body{margin:0} div{width:80px;height:90px;float:left}</style><div id=a></div><div id=b></div>
+<script>
+const ask = async (box, options) => { box.style.background = await (await fetch("/told", options)).text(); };
+window.__HELIOS_READY__ = ask(a).then(() => %s ask(b, %s));</script>"""
+
+
+def halves(project: Project) -> list[bool]:
+    """For the left and the right half of the first frame: whether it is the lighter colour, orange."""
+    with av.open(str(project.segment_file())) as container:
+        luma = next(container.decode(video=0)).to_ndarray(format="gray")
+    return [float(part.mean()) > 120 for part in (luma[:, :72], luma[:, 88:])]
+
+
+@pytest.mark.parametrize(
+    ("before", "options"),
+    [
+        pytest.param("", '{headers: {"X-Mode": "2"}}', id="a header of the page's own"),
+        pytest.param("", '{headers: {Authorization: "Bearer 2"}}', id="who asks"),
+        pytest.param("", '{headers: {Accept: "text/2"}}', id="what is accepted"),
+        pytest.param('(document.cookie = "mode=2; path=/"),', "{}", id="a cookie that the page set"),
+    ],
+)
+def test_one_address_has_an_answer_for_each_way_to_ask(before: str, options: str, project: Project, web: Web):
+    web.write(VARYING % (before.rstrip(",") + ", " if before else "", options))
+    web.files["/told"] = ("application/octet-stream", b"")
+    assert plan(project, f"{web.url}/film/") == []
+    web.stop()
+    assert project.chunk().exitCode == ExitCode.DONE
+    assert halves(project) == [False, True]
+
+
+def late_folder(mode: str) -> str:
+    return f"""<style>body{{margin:0;background:navy}}</style><script>
+fetch("WEB/data.json").then(r => r.text());
+requestAnimationFrame(function step(t) {{
+  if (t < 300) return requestAnimationFrame(step);
+  fetch("WEB/late.txt").then(r => r.text()).then(c => {{ document.body.style.background = c; }});
+}});</script><!-- {mode} -->"""
+
+
+def test_what_a_later_frame_was_answered_is_not_told_to_another_film(project: Project, web: Web):
+    web.write()
+    web.files["/late.txt"] = ("application/octet-stream", b"navy")
+    project.plan(late_folder("the first film").replace("WEB", web.url))
+    assert project.chunk(1).exitCode == ExitCode.DONE
+    first = project.job.ours.film.recording
+    web.files["/late.txt"] = ("application/octet-stream", b"white")
+    project.plan(late_folder("the second film").replace("WEB", web.url))
+    assert project.job.ours.film.recording != first, "though both were answered the same while they were planned"
+    assert project.chunk(1).exitCode == ExitCode.DONE
+    assert web.hits["GET /late.txt"] == 2
+
+
+def test_a_question_in_a_body_is_refused(project: Project, web: Web):
+    ask = "<script>window.__HELIOS_READY__ = fetch('/data.json', {method: 'POST', body: '{film}'})</script>"
+    web.write(MOVING + ask)
+    reply = try_plan(project, f"{web.url}/film/")
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert f"POST {web.url}/data.json asks for data by what it sends" in reply.stderr
+    assert "ask by GET, or put the answer into a file beside the page" in reply.stderr
+    (warning, *_) = plan(project, f"{web.url}/film/", pageErrors="warn")
+    assert "not recorded" in warning or "asks for data" in warning
+
+
+def test_a_film_takes_no_more_from_the_network_than_it_may(project: Project, web: Web, monkeypatch: pytest.MonkeyPatch):
+    web.write(MOVING + "<script>window.__HELIOS_READY__ = fetch('/big').then(r => r.text())</script>")
+    web.files["/big"] = ("application/octet-stream", bytes(1 << 20))
+    monkeypatch.setattr(recorder, "MAX_BYTES", 1 << 19)
+    reply = try_plan(project, f"{web.url}/film/")
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "from the network; put what it needs into files beside the page" in reply.stderr
+    monkeypatch.undo()
+    monkeypatch.setattr(recorder, "MAX_ANSWERS", 1)
+    assert "more than 1 answers" in try_plan(project, f"{web.url}/film/").stderr
+
+
+def test_large_answers_pass_through_files(project: Project, web: Web):
+    web.write(
+        "<script>window.__HELIOS_READY__ = Promise.all([1, 2, 3].map(async n => {"
+        " const bytes = new Uint8Array(await (await fetch(`/big${n}`)).arrayBuffer());"
+        " if (bytes.length !== 20e6 + n || bytes.at(-1) !== n) throw new Error(`${n}: ${bytes.length}`) }))</script>"
+        + MOVING
+    )
+    for n in (1, 2, 3):
+        web.files[f"/big{n}"] = ("application/octet-stream", bytes(20_000_000 + n - 1) + bytes([n]))
+    tracemalloc.start()
+    try:
+        assert plan(project, f"{web.url}/film/") == []
+        web.stop()
+        tracemalloc.reset_peak()
+        assert project.chunk().exitCode == ExitCode.DONE
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000, "no answer is held as a whole"
+    finally:
+        tracemalloc.stop()
+
+
+VISITS = """<style>body{margin:0}</style><script>
+const before = "visited" in localStorage; localStorage.visited = 1;
+document.cookie = "v=1; domain=composition.localhost";
+document.body.style.background = before ? "white" : "black";</script>"""
+
+
+def test_every_page_of_a_film_is_its_first_visit(project: Project):
+    project.plan(f"<body>{VISITS}", composition={"seeking": "Auto"})
+    assert [chunk["frames"] for chunk in project.chunks()] == [6, 6]
+    for index in range(2):
+        with av.open(str(project.segment_file(index))) as container:
+            assert all(frame.to_ndarray(format="gray").mean() < 40 for frame in container.decode(video=0))

@@ -53,7 +53,7 @@ class Session:
         """The session of a new blank page of this size, which draws only on command.
 
         The page is alone in a browser context: nothing that another page left is there, and what it leaves goes with
-        it. This is the only place that decides how pages are kept apart (docs/decisions/0023).
+        it. This is the only place that decides how pages are kept apart (docs/decisions/0024).
         """
         send = browser.connection.send
         context: str = (await send("Target.createBrowserContext"))["browserContextId"]
