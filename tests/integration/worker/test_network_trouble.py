@@ -112,7 +112,10 @@ def plan(project: Project, url: str) -> Reply:
     return project.try_plan("", composition={"url": url, "seeking": "Seekable"}, frames=6)
 
 
-@pytest.mark.parametrize(("fault", "says"), NETWORK)
+# DevTools does not show that a body without a length was cut, so the recorder cannot know it of a page on the network.
+@pytest.mark.parametrize(
+    ("fault", "says"), [row for row in NETWORK if row.values[0] not in ("half a chunk", "reset in the middle")]
+)
 def test_the_page_itself_in_passing_trouble(project: Project, server: Server, fault: str, says: str):
     reply = plan(project, faulty(server, fault, "/page.html"))
     assert (reply.exitCode, (reply.result or {})["error"]) == (ExitCode.RETRYABLE, "NetworkTrouble"), reply.stderr

@@ -25,8 +25,8 @@ from helios_worker.artifacts.recording import (
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.devtools.session import Session
-from helios_worker.capture.messages import is_foreign
-from helios_worker.errors import CorruptBlob, HeliosError
+from helios_worker.capture.messages import is_foreign, plain
+from helios_worker.errors import CorruptBlob, HeliosError, NetworkTrouble
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAMS = ("text/event-stream", "multipart/x-mixed-replace")
@@ -146,6 +146,13 @@ class Recorder:
         if kind in STREAMS or (length.isdecimal() and int(length) > MAX_BODY):
             return None
         body = b"" if 300 <= status < 400 else await paused.read()
+        # DevTools gives what came of a body that was cut, and no error. (Of a body without a length nobody can tell.)
+        is_plain = paused.method == "GET" and not headers.get("content-encoding") and not 300 <= status < 400
+        if is_plain and length.isdecimal() and int(length) != len(body):
+            raise NetworkTrouble(
+                f"{plain(paused.url)} could not be loaded: the connection was cut after {len(body)} of {length} bytes",
+                remedy="another attempt may succeed; if none does, check the address and its server",
+            )
         if status == 206:
             status = 200
             if headers.get("content-range") != f"bytes 0-{len(body) - 1}/{len(body)}":
