@@ -5,6 +5,7 @@ A name that answers otherwise the next time (DNS rebinding) therefore gains noth
 
 import errno
 import socket
+import ssl
 import time
 from ipaddress import ip_address
 
@@ -79,4 +80,6 @@ def trouble_of(error: OSError) -> NetworkTrouble:
     """What an error of a connection means, in words."""
     if isinstance(error, TimeoutError):
         return NetworkTrouble(_WORDS[errno.ETIMEDOUT])
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return NetworkTrouble(_WORDS[errno.ECONNRESET])
     return NetworkTrouble(_WORDS.get(error.errno or 0, error.strerror or str(error)))

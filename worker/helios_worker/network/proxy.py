@@ -132,8 +132,8 @@ def _pass_on(source: socket.socket, sink: socket.socket) -> None:
         while count := source.recv_into(buffer):
             sink.sendall(buffer[:count])
         sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        for connection in (sink, source):  # whoever reads there must not take what it has for the whole
+    except OSError:  # then whoever reads there must not take what came for the whole
+        for connection in (sink, source):
             with suppress(OSError):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                connection.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RD)  # the other thread wakes up, and closing resets the connection

@@ -30,8 +30,8 @@ from helios_worker.capture.content.paused import PausedRequest
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import is_foreign
-from helios_worker.errors import CorruptBlob, HeliosError
+from helios_worker.capture.messages import is_foreign, plain
+from helios_worker.errors import CorruptBlob, HeliosError, NetworkTrouble
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAMS = ("text/event-stream", "multipart/x-mixed-replace")
@@ -278,6 +278,7 @@ class Recorder:
                     digest.update(piece)
                     file.write(piece)
                 file.flush()
+                _check_length(paused, size)
                 return await asyncio.to_thread(store_body, self._store, Path(file.name), digest.hexdigest())
 
     async def _body(self, paused: PausedRequest, name: str, answer: RecordedResponse) -> Path | None:
@@ -295,3 +296,18 @@ class Recorder:
 def _note(requests: dict[str, None], request: str) -> None:
     if len(requests) < MAX_NOTED:
         requests[request] = None
+
+
+def _check_length(paused: PausedRequest, size: int) -> None:
+    """DevTools gives what came of a body that was cut, and no error. Of a body without a length nobody can tell.
+
+    Raises:
+        NetworkTrouble: the response announced another length.
+    """
+    headers = paused.response_headers
+    announced = whole_number(headers.get("content-length", ""))
+    if paused.method == "GET" and not headers.get("content-encoding") and announced not in (None, size):
+        raise NetworkTrouble(
+            f"{plain(paused.url)} could not be loaded: the connection was cut after {size} of {announced} bytes",
+            remedy="another attempt may succeed; if none does, check the address and its server",
+        )

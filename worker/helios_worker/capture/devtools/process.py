@@ -179,7 +179,7 @@ def network_arguments(site_port: int, proxy_port: int) -> list[str]:
     hosts = f"MAP *.composition.localhost 127.0.0.1:{site_port},MAP {PROXY_HOST} 127.0.0.1:{proxy_port}"
     return [
         f"--proxy-server=socks5://{PROXY_HOST}:{proxy_port}",
-        # Without the first, loopback and link-local addresses would be reached directly. The second is no wider than the
+        # Without the first, loopback and link-local addresses would be reached directly. The second is as narrow as the
         # compositions' addresses: WebRTC goes to any port of a host, and a browser that may do so directly crashes.
         "--proxy-bypass-list=<-loopback>;http://*.composition.localhost:80",
         f"--host-resolver-rules={hosts},MAP * ~NOTFOUND",
