@@ -22,8 +22,9 @@ class StageFailed(HeliosError):
 
     def __init__(self, what: str, reply: Reply, attempts: int = 1) -> None:
         said = printable_lines(reply.stderr).strip() or "no reason given"
-        reason, remedy = message_and_remedy(reply.result or {}, said)
-        remedy = one_line(remedy, REMEDY_CHARACTERS, keep_start=True)
+        result = reply.result or {}
+        known = one_line(str(result.get("remedy", "")), REMEDY_CHARACTERS, keep_start=True)
+        reason, remedy = message_and_remedy({"remedy": known}, said)
         # A mistake in the page needs no "the plan failed"; for a chunk, its frames help to find the mistake.
         if not (what == PLAN and reply.exitCode == ExitCode.USER_ERROR):
             tried = f" {attempts} times" if attempts > 1 else ""

@@ -106,9 +106,9 @@ OPEN_OBJECT: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
 
 # What addresses.py refuses, as far as a pattern can say it; the operator and the worker read addresses by the parser.
 ONE_WAY = Without(
-    r"^(file|s3|gs|az):(.*[?#\\]|//.*//|.*/\.{1,2}(/|$)|//.*%(0|1|2[eEfF]|5[cC]|7[fF]))|^(s3|gs|az):.*%",
-    "could be read in two ways: leave out ?, #, \\, .., two slashes in a row and escaped slashes and dots, "
-    "and in a bucket write names without escapes",
+    r"^(file|s3|gs|az):(.*[?#\\]|//.*//|.*/\.{1,2}(/|$)|//.*%(0|1|2[eEfF]|5[cC]|7[fF]|.?$|.?[^0-9a-fA-F].?))|^(s3|gs|az):.*%",
+    "could be read in two ways: leave out ?, #, \\, .., two slashes in a row and escaped slashes and dots; "
+    "in a bucket write names without escapes, elsewhere %25 for %",
 )
 _REMOTE = r"[^/@?#\s]+([/?#]\S*)?"
 Url = Annotated[

@@ -2,6 +2,8 @@
 
 They are kept in memory only. An operator that restarts repeats the invocations that its predecessor was waiting for;
 chunks that were finished meanwhile are in the store. Only targets that name their executions can resume an attempt.
+
+Long, because all that is known of a call under way is here alone.
 """
 
 import asyncio

@@ -88,8 +88,8 @@ STORE = (
     "without spaces and without a password"
 )
 TWO_WAYS = (
-    "could be read in two ways: leave out ?, #, \\, .., two slashes in a row and escaped slashes and dots, "
-    "and in a bucket write names without escapes"
+    "could be read in two ways: leave out ?, #, \\, .., two slashes in a row and escaped slashes and dots; "
+    "in a bucket write names without escapes, elsewhere %25 for %"
 )
 NAME = "must be a name of lower-case letters, digits, - and ., with a letter or digit at both ends"
 LABEL = "must be a label's value: letters, digits, -, _ and ., with a letter or digit at both ends"

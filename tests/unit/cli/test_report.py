@@ -171,7 +171,11 @@ def test_a_terminal_gets_nothing_but_text(terminal):
 
 
 def test_a_reply_s_remedy_and_name_are_text():
-    reply = Reply(exitCode=1, stderr="a\x1b[2Jb", result={"error": "\x1b[31mX\nY", "remedy": "\x1b]0;t\x07do\nthis"})
+    reply = Reply(
+        exitCode=1,
+        stderr="a\x1b[2Jb; do \x1b]0;t\x07this",
+        result={"error": "\x1b[31mX\nY", "remedy": "do \x1b]0;t\x07this"},
+    )
     failure = Failure.of(StageFailed(PLAN, reply))
     assert (failure.error, failure.remedy) == ("X Y", "do this")
     assert failure.message == "the plan failed: ab"

@@ -18,7 +18,7 @@ from helios_operator.kube import paths
 from helios_operator.kube.client import ApiError
 from helios_operator.manifests.job import QUEUE
 from helios_operator.model.config import Config
-from helios_operator.model.observation import ObservedJob, RejectedStart
+from helios_operator.model.observation import ObservedJob, Places, RejectedStart
 from helios_operator.model.state import PLAN, STITCH, Work
 from helios_operator.observed import parse
 from helios_operator.observed.renders import Renders
@@ -287,7 +287,7 @@ def test_who_waited_for_an_output_is_woken(how):
 
 
 def test_who_has_no_output_waits_and_says_for_whom():
-    decision = reconcile(observe(render_job(), output_owner="first", output=FILM), CONFIG)
+    decision = reconcile(observe(render_job(), output_owner="first", places=Places("s3://media/", FILM)), CONFIG)
     assert (decision.status.phase, decision.starts) == ("Pending", ())
     assert told(decision, "Stalled").startswith(f"the RenderJob first writes {FILM}, too: delete it, or")
 

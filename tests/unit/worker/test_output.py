@@ -20,7 +20,8 @@ def test_all_else_is_taken(tmp_path, output):
 
 
 def test_the_plan_asks_first(tmp_path):
-    request = {"composition": {"url": f"{tmp_path}/page.html"}, "output": str(tmp_path)}
+    request = {"composition": {"url": f"{tmp_path}/page.html"}, "output": str(tmp_path / "films")}
+    (tmp_path / "films").mkdir()
     payload = Payload(jobPath=f"file://{tmp_path}/store/requests/a.json", stage=Stage.PLAN, request=request)
     runtime = WorkerRuntime(tmp_path)
     try:
@@ -28,5 +29,5 @@ def test_the_plan_asks_first(tmp_path):
     finally:
         runtime.close()
     assert reply.exitCode == 64
-    assert f"the output {tmp_path} is a folder" in reply.stderr
+    assert f"the output {tmp_path / 'films'} is a folder" in reply.stderr
     assert not list(tmp_path.rglob("*.json")), "nothing was stored"

@@ -8,6 +8,8 @@
 The one-shot forms print the reply's result as JSON and exit with its code. They write a pod's termination message to
 the file that HELIOS_TERMINATION_LOG names. The local adapter drives `lines`, which answers each payload with one line
 {"reply": …}, sends {"frames": n} meanwhile, and ends with its standard input.
+
+Long, because every form of the program and its options are here.
 """
 
 import argparse

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from helios_crds.addresses import is_web, shown
 from helios_crds.paths import inner_path
+from helios_crds.remedies import setting
 from helios_crds.request import JobSpecRequest
 from helios_crds.wire import chunk_bitmap
 from helios_worker.artifacts.recording import is_whole
@@ -142,7 +143,7 @@ def _prove(job: JobSpec, request: JobSpecRequest, store: ArtifactStore) -> None:
     if not is_web(request.jobSpec) and request.jobSpec != store.url + job_key(job.id):
         raise UserError(
             f"the job of {shown(request.jobSpec)} belongs to another store than {shown(store.url)}",
-            remedy=f"plan it with --artifacts {shown(store.url)}, or set spec.artifacts.url to its store",
+            remedy=f"set {setting('artifacts.url')} to the store that it was planned in",
         )
     film = job.ours.film
     try:

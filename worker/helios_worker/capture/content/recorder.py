@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Protocol
 
 from helios_crds.numbers import whole_number
 from helios_worker.artifacts.blobs import Blobs
@@ -27,8 +26,8 @@ from helios_worker.artifacts.recording import (
 )
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.content.paused import PausedRequest
+from helios_worker.capture.content.recorded_page import RecordedPage
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
-from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import is_foreign, plain
 from helios_worker.errors import CorruptBlob, HeliosError, NetworkTrouble
@@ -73,42 +72,6 @@ class Amount:
                 f"the page took more than {MAX_ANSWERS} answers or {MAX_BYTES >> 20} MiB from the network",
                 remedy="put what it needs into files beside the page",
             )
-
-
-class Complaints(Protocol):
-    """Where a page's errors are noted."""
-
-    def complain(self, text: str) -> None:
-        """Notes an error of the page."""
-        ...
-
-
-class Cookies(Protocol):
-    """What a page was given by the network."""
-
-    @property
-    def given_cookies(self) -> frozenset[str]:
-        """Names of the cookies that answers set."""
-        ...
-
-
-class RecordedPage(Protocol):
-    """What a recorder needs of a page."""
-
-    @property
-    def session(self) -> Session:
-        """The page's session."""
-        ...
-
-    @property
-    def console(self) -> Complaints:
-        """The page's errors."""
-        ...
-
-    @property
-    def network(self) -> Cookies:
-        """What the page was given."""
-        ...
 
 
 class Recorder:
