@@ -18,6 +18,7 @@ from helios_crds.request import ChunkingRequest, CompositionRequest, RenderReque
 from helios_crds.wire import Payload, Reply, Stage
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.jobs.spec import JobSpec
+from helios_worker.network.addresses import AddressRule
 from helios_worker.runtime import WorkerRuntime
 from heliosctl.local.driver import Driver, Outcome
 from heliosctl.local.fleet import Fleet
@@ -29,7 +30,9 @@ class WarmRenderer(CloudAdapter[None]):
     def __init__(self, workspace: Path, *, lanes: int) -> None:
         # A runtime belongs to one thread.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"worker-{lanes}-lanes")
-        self._runtime = self._thread.submit(WorkerRuntime, workspace, lanes=lanes).result()
+        self._runtime = self._thread.submit(
+            WorkerRuntime, workspace, lanes=lanes, addresses=AddressRule(loopback=True)
+        ).result()
 
     def __enter__(self) -> Self:
         return self
