@@ -51,40 +51,12 @@ class WarmRenderer(CloudAdapter[None]):
         """One stage, for the driver."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._runtime.process, payload)
 
-    def render(
-        self,
-        source: Path | str,
-        out: Path,
-        *,
-        artifacts: Path,
-        fps: str | None = None,
-        props: Mapping[str, Any] | None = None,
-        duration: float | None = None,
-        chunks: int | None = None,
-        frames_per_chunk: int | None = None,
-        unit_frames: int | None = None,
-        width: int | None = None,
-        height: int | None = None,
-    ) -> Outcome:
-        """Renders a page, folder or URL. What is None is left to the page and the defaults.
+    def render(self, source: Path | str, out: Path, *, artifacts: Path, **asked: Any) -> Outcome:
+        """Renders a page, folder or URL. asked: what `request_for` takes.
 
         Raises StageFailed: a stage failed for good; its message is what the user would read.
         """
-        return self.carry_out(
-            request_for(
-                source,
-                out,
-                fps=fps,
-                props=props,
-                duration=duration,
-                chunks=chunks,
-                frames_per_chunk=frames_per_chunk,
-                unit_frames=unit_frames,
-                width=width,
-                height=height,
-            ),
-            artifacts,
-        )
+        return self.carry_out(request_for(source, out, **asked), artifacts)
 
     def carry_out(self, request: RenderRequest, artifacts: Path) -> Outcome:
         """Renders what a request asks for, over an artifact store in a folder; raises as `render` does."""
@@ -107,7 +79,7 @@ def request_for(
     width: int | None = None,
     height: int | None = None,
 ) -> RenderRequest:
-    """The request that `heliosctl render` would make."""
+    """The request that `heliosctl render` would make. What is None is left to the page and the defaults."""
     return RenderRequest(
         composition=CompositionRequest(url=str(source), props=props),
         video=VideoRequest(width=width, height=height, fps=fps, duration=duration, unitFrames=unit_frames),

@@ -4,7 +4,6 @@ It speaks SOCKS 5 (RFC 1928): a browser sends it the name of a host, never looks
 host as without a proxy. HTTP, HTTPS, web sockets, redirects, certificates and HTTP/2 all stay the browser's own.
 """
 
-import asyncio
 import socket
 import struct
 import threading
@@ -14,6 +13,7 @@ from contextlib import suppress
 from helios_worker.errors import HeliosError
 from helios_worker.network.addresses import AddressRule, plain_name
 from helios_worker.network.connections import connect
+from helios_worker.network.listener import Listener
 
 FAILURES_KEPT = 1000
 HELLO_SECONDS = 30.0
@@ -23,63 +23,41 @@ DONE, UNREACHABLE, NO_SUCH_COMMAND = 0, 4, 7
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER with which closing a socket resets its connection
 
 
-class Proxy:
+class Proxy(Listener):
     """A small server on loopback, two threads for each connection of the browsers.
 
-    The port is bound at once, since browsers are started with it.
     rule: what may be reached.
     """
 
     def __init__(self, rule: AddressRule) -> None:
+        super().__init__("proxy")
         self.rule = rule
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self._socket.setblocking(False)
-        self.port: int = self._socket.getsockname()[1]
         self._failures: OrderedDict[tuple[str, int], HeliosError] = OrderedDict()
-        self._accepting: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Serves; a second call changes nothing."""
-        if self._accepting is None:
-            self._accepting = asyncio.create_task(self._accept(), name="proxy")
-
-    async def stop(self) -> None:
-        """Closes the listener; connections end with the browsers that have them."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.wait([self._accepting])
-        self._socket.close()
 
     def failure(self, host: str, port: int) -> HeliosError | None:
         """Why the last connection to a host could not be made: an AddressForbidden or a NetworkTrouble."""
         return self._failures.get((plain_name(host), port))
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            connection, _ = await loop.sock_accept(self._socket)
-            threading.Thread(target=self._serve, args=(connection,), name="proxy", daemon=True).start()
-
-    def _serve(self, browser: socket.socket) -> None:
-        with browser, suppress(OSError, EOFError):  # the browser has ended, or no longer wants the answer
-            browser.settimeout(HELLO_SECONDS)
-            asked = _read_request(browser)
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError, EOFError):  # the browser has ended, or no longer wants the answer
+            connection.settimeout(HELLO_SECONDS)
+            asked = _read_request(connection)
             if asked is None:
                 return
             try:
                 server = connect(*asked, self.rule)
             except HeliosError as error:
                 self._note(asked, error)
-                browser.sendall(_reply(UNREACHABLE))
+                connection.sendall(_reply(UNREACHABLE))
                 return
             with server:
                 self._note(asked, None)
-                browser.sendall(_reply(DONE))
-                browser.settimeout(None)
-                browser.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                upwards = threading.Thread(target=_pass_on, args=(browser, server), name="proxy", daemon=True)
+                connection.sendall(_reply(DONE))
+                connection.settimeout(None)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                upwards = threading.Thread(target=_pass_on, args=(connection, server), name="proxy", daemon=True)
                 upwards.start()
-                _pass_on(server, browser)
+                _pass_on(server, connection)
                 upwards.join()
 
     def _note(self, asked: tuple[str, int], failure: HeliosError | None) -> None:

@@ -10,10 +10,8 @@ page may read is decided by the browser that it is in, which it cannot choose; t
 import asyncio
 import re
 import socket
-import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path, PurePosixPath
@@ -21,6 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.errors import HeliosError
+from helios_worker.network.listener import Listener
 
 # 2026-01-01T00:00:00Z, as in the virtual clock.
 EPOCH_SECONDS = 1_767_225_600
@@ -67,52 +66,35 @@ class Mount:
             raise
 
 
-class Site:
-    """A small HTTP server on loopback for one browser, a thread for each of its connections.
+class Site(Listener):
+    """A small HTTP server on loopback for one browser.
 
     Uses the standard library, because importing aiohttp took a quarter of a second, half of a worker's time from its
-    start to its first page. The port is bound at once, since browsers are started with it.
+    start to its first page.
     """
 
     def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self._socket.setblocking(False)
-        self.port: int = self._socket.getsockname()[1]
+        super().__init__("site")
         self._mount: Mount | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
         """Serves; a second call changes nothing."""
-        if self._accepting is None:
-            self._accepting = asyncio.create_task(self._accept(), name="site")
-
-    async def stop(self) -> None:
-        """Closes the listener; connections end with the browsers that have them."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.wait([self._accepting])
-        self._socket.close()
+        self._loop = asyncio.get_running_loop()
+        await super().start()
 
     def show(self, mount: Mount) -> None:
         """Serves this composition from now on, and no other."""
         self._mount = mount
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        handle = partial(_Handler, loop=loop, locate=self._locate)
-        while True:
-            connection, address = await loop.sock_accept(self._socket)
-            connection.setblocking(True)
-            threading.Thread(target=_serve, args=(handle, connection, address), name="site", daemon=True).start()
+    def _serve(self, connection: socket.socket) -> None:
+        assert self._loop is not None
+        with connection, suppress(OSError):  # the browser has ended, or no longer wants the rest
+            _Handler(connection, connection.getpeername(), None, loop=self._loop, locate=self._locate)
 
     async def _locate(self, host: str, path: str) -> Path | None:
         mount = self._mount
         return await mount.locate(path) if mount is not None and mount.host == host else None
-
-
-def _serve(handle: Callable[..., object], connection: socket.socket, address: object) -> None:
-    with connection, suppress(OSError):  # the browser has ended, or no longer wants the rest
-        handle(connection, address, None)
 
 
 class _Handler(BaseHTTPRequestHandler):
