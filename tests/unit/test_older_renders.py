@@ -19,7 +19,17 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.jobs.identity import job_bytes
 from helios_worker.jobs.layout import job_key
 from helios_worker.runtime import WorkerRuntime
-from tests.unit.operator.builders import CONFIG, JOB_ID, NOW, TARGETS, attempt, observe, plan_status, render_job, seconds
+from tests.unit.operator.builders import (
+    CONFIG,
+    JOB_ID,
+    NOW,
+    TARGETS,
+    attempt,
+    observe,
+    plan_status,
+    render_job,
+    seconds,
+)
 from tests.unit.worker import builders
 
 CHUNK = Work(Stage.CHUNK, 1)

@@ -29,8 +29,8 @@ RETURNS = 2
 def has_other_engine(attempt: Attempt, plan: PlanStatus, observation: Observation) -> bool:
     """Whether a failed attempt shows that the plan's own target has another engine now.
 
-    All pods have one image, so that any pod shows it for a plan that a pod made. Of a plan of an older operator it is not
-    on record who made it, so that any worker shows it.
+    All pods have one image, so that any pod shows it for a plan that a pod made. Who made a plan is not on record for
+    those of older operators, so that any worker shows it.
     """
     if attempt.work.stage is Stage.PLAN:
         return False
