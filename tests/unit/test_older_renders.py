@@ -46,15 +46,16 @@ def reply(folder, work: Work) -> Reply:
     store.put(job_key(content["id"]), orjson.dumps(content))
     worker = WorkerRuntime(folder, lanes=1)
     try:
-        index = {"chunkIndex": work.chunk} if work.stage is Stage.CHUNK else {}
-        return worker.process(Payload(jobPath=store.url + job_key(content["id"]), stage=work.stage, **index))
+        return worker.process(
+            Payload(jobPath=store.url + job_key(content["id"]), stage=work.stage, chunkIndex=work.chunk)
+        )
     finally:
         worker.close()
 
 
 def older(chunk_map: str, **fields) -> ObservedJob:
     """With the fields that a status had then."""
-    job = render_job(chunk_map, **fields)
+    job: ObservedJob = render_job(chunk_map, **fields)
     assert job.status.plan is not None
     plan = job.status.plan.model_dump(exclude={"target", "image"})
     kept = job.status.model_dump(mode="json", exclude={"plan", "lastFailure", "replans", "operator"})
