@@ -8,6 +8,7 @@
     ├── NetworkTrouble                   a web server or the way to it fails for now
     ├── BadPicture                       a captured picture cannot be encoded
     ├── EncodeError                      the encoder or its caller broke a rule of the encode unit
+    ├── OtherEngine                      the job was planned with other software: plan it again
     └── CorruptArtifact                  stored bytes are not what they should be: make them again
         ├── CorruptBlob                  a composition's file in the store is missing or altered; names both
         ├── CorruptSegment               a video file is damaged; names the file and the frame
@@ -67,6 +68,20 @@ class BadPicture(HeliosError):
 
 class EncodeError(HeliosError):
     """The encoder refused its options, or was given frames outside its unit."""
+
+
+class OtherEngine(HeliosError):
+    """This worker would render other pixels than the job was planned with, or does not read what the other one wrote.
+
+    Nobody's mistake: an upgrade in the middle of a render does it. Who drives the render plans it again, or sends the
+    chunk elsewhere; helios_crds.wire.OTHER_ENGINE is this name.
+    """
+
+    def __init__(self, difference: str) -> None:
+        super().__init__(
+            f"the job was planned with other software: {difference}",
+            remedy="use one image for all workers, or render the page again, which plans a new job",
+        )
 
 
 class CorruptBlob(CorruptArtifact):

@@ -44,6 +44,8 @@ class _Fold:
         # One step may lead to the next: a success may be recorded late, see policies/status_urgency.
         if self.record.plan is None:
             self._fold_plan()
+        elif (other := self._other_engine()) is not None:
+            self._plan_again(other)
         elif not self.record.is_rendered:
             self._fold_chunks()
         if self.record.is_rendered:
@@ -97,9 +99,6 @@ class _Fold:
             self._announce("Warning", reasons.PLAN_SETTLED, warning)
 
     def _fold_chunks(self) -> None:
-        if (other := self._other_engine()) is not None:
-            self._plan_again(other)
-            return
         for work in sorted(self._observation.by_work):
             if work.stage is not Stage.CHUNK or not self.record.is_open(work.chunk):
                 continue
@@ -115,11 +114,13 @@ class _Fold:
             self._announce("Normal", reasons.CHUNKS_RENDERED, f"all {len(self.record.marks)} chunks are rendered")
 
     def _other_engine(self) -> Attempt | None:
-        """An attempt that shows that workers have another engine than the plan."""
+        """An attempt at unfinished work that shows that workers have another engine than the plan."""
         plan = self.record.plan
         assert plan is not None
         failed = (each for each in self._observation.attempts if each.phase is AttemptPhase.FAILED)
         for attempt in failed:
+            if attempt.work.stage is Stage.CHUNK and not self.record.is_open(attempt.work.chunk):
+                continue
             if has_other_engine(attempt, plan, self._observation) and attempt in self._unsettled(attempt.work):
                 return attempt
         return None

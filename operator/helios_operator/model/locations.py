@@ -95,10 +95,15 @@ def _written_url(job: ObservedJob, config: Config) -> str:
 
 
 def _recorded(job: ObservedJob) -> str | None:
-    """The store of the plan on record; None if there is no plan, or its path is not that of a plan."""
+    """The store of the plan on record; None if there is none that chunks can be rendered of.
+
+    So a plan is never made in the old place, whatever a status says: there it could write over the others' films.
+    """
     plan = job.status.plan
-    end = "" if plan is None else job_path("", plan.jobId)
-    return None if plan is None or not plan.jobPath.endswith(f"/{end}") else plan.jobPath.removesuffix(end)
+    if plan is None or len(job.status.chunkMap) != plan.chunks:
+        return None
+    end = job_path("", plan.jobId)
+    return plan.jobPath.removesuffix(end) if plan.jobPath.endswith(f"/{end}") else None
 
 
 def _belongs(store: str, job: ObservedJob, areas: Areas) -> bool:

@@ -43,7 +43,7 @@ RECONNECT_AFTER = (Unusable, TimedOut, OutOfMemory)
 class _Invocation:
     """attempt: for reconcile. adapter: set once connected. memory: GiB of the worker, set once connected.
 
-    made_plan: whether its target made the render's plan.
+    made_plan: whether its target made the render's plan, or may have (a plan of an older operator).
     """
 
     owner: str
@@ -154,7 +154,7 @@ class Invocations:
             started=now,
             plan=job.status.plan.jobId if job.status.plan is not None and start.work.stage is not Stage.PLAN else "",
         )
-        made_plan = job.status.plan is not None and job.status.plan.target == start.target
+        made_plan = job.status.plan is not None and job.status.plan.target in ("", start.target)
         invocation = known[uid] = _Invocation(job.uid, attempt, made_plan=made_plan)
         self._count(invocation, 1)
         metrics.STARTED.labels(start.work.stage, start.target).inc()

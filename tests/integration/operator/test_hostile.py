@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from helios_crds.mapping import COMPOSITION_URL
 from helios_crds.wire import chunk_bitmap
 from helios_operator.__main__ import NESTING
 from helios_operator.manifests.names import ATTEMPT, CHUNK, MANAGED_BY, MANAGER, STAGE, UID
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.fake_workers import NAMESPACE
 from tests.integration.operator.api import RENDER, Api, Refused, connected, eventually, is_complete
 from tests.integration.operator.operator_process import OperatorProcess
 from tests.integration.operator.proxy import proxy
@@ -428,12 +430,18 @@ async def test_targets_that_are_of_no_use(plane: ControlPlane, api: Api, tmp_pat
 LATE = "9999-12-31T23:59:59Z"
 
 
+LIAR = "hostile-status"
+MINE = PATH.replace(NAMESPACE, LIAR)
+
+
 def plan_status(**changes: Any) -> Object:
-    return {"jobPath": PATH, "jobId": "0123456789abcdef", "frames": 90, "chunks": 3, **changes}
+    return {"jobPath": MINE, "jobId": "0123456789abcdef", "frames": 90, "chunks": 3, **changes}
 
 
 STATUSES: dict[str, Object] = {
     "elsewhere": {"plan": plan_status(jobPath="s3://theirs/jobs/0123456789abcdef/job.json"), "chunkMap": "###"},
+    "neighbour": {"plan": plan_status(jobPath=PATH.replace(NAMESPACE, "theirs")), "chunkMap": "###"},
+    "old-place": {"plan": plan_status(jobPath=PATH.replace(f"{NAMESPACE}/", "")), "chunkMap": "##"},
     "no-plan": {"chunkMap": "###", "chunks": {"total": 3, "done": 3}},
     "no-map": {"plan": plan_status()},
     "long-map": {"plan": plan_status(), "chunkMap": "#" * 10_000},
@@ -465,7 +473,7 @@ async def test_a_status_follows_the_schema(api: Api, status: Object, says: str):
 
 async def test_statuses_that_users_wrote(plane: ControlPlane, api: Api, tmp_path: Path):
     """Who may write a status can lie to himself; nobody's store is touched that the targets do not allow."""
-    where = await api.namespace("hostile-status")
+    where = await api.namespace(LIAR)
     await made(api, where, target("status", 3), *(render_job(name, "status") for name in STATUSES))
     for name, status in STATUSES.items():
         await api.merge(f"{RENDER}/namespaces/{where}/renderjobs/{name}/status", {"status": status})
@@ -473,7 +481,9 @@ async def test_statuses_that_users_wrote(plane: ControlPlane, api: Api, tmp_path
         for name in STATUSES:
             job = await api.until(where, name, is_complete, f"the film of {name}")
             assert job["status"]["chunkMap"] == "###", name
-            assert job["status"]["plan"]["jobPath"] == PATH
+            assert job["status"]["plan"]["jobPath"] == MINE
     for job in await api.jobs(where):
         (container,) = job["spec"]["template"]["spec"]["containers"]
         assert not [word for word in container["args"] if "theirs" in word], "a worker was sent elsewhere"
+        stores = next(each["value"] for each in container["env"] if each["name"] == "HELIOS_ALLOWED_STORES")
+        assert {url for url in stores.split(",") if not url.startswith(f"s3://fake/{LIAR}/")} <= {COMPOSITION_URL}

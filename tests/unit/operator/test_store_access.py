@@ -213,6 +213,15 @@ def test_where_a_planned_render_goes_on(recorded: str, spec: Any, store: str):
     assert bool(places.problem) == (store == "s3://theirs/")
 
 
+def test_no_plan_is_made_in_the_old_place():
+    """Somebody who may write the status claims a plan there, without its chunks, so that it is made again."""
+    job = planned("s3://media/artifacts/", output={"url": "s3://media/others/film.mp4"})
+    claimed = replace(job, status=job.status.model_copy(update={"chunkMap": ""}))
+    places = places_of(claimed, {**TARGETS, "kubernetes": WIDE}, SHARED)
+    assert places.store == "s3://media/artifacts/films/"
+    assert "is outside of the folder of the namespace films" in places.problem
+
+
 def container(job: Any, work: Work, target: RenderTargetSpec, config: Config = SHARED) -> Any:
     places = places_of(job, {**TARGETS, "kubernetes": target}, config)
     made = attempt_job(job, StartAttempt(work, 1, "kubernetes"), target, places, config)

@@ -24,7 +24,7 @@ from helios_worker.artifacts.snapshot import Snapshot, load_snapshot, take_snaps
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.entrypoints.allowed_hosts import AllowedHosts
 from helios_worker.entrypoints.payloads import BadPayload, payload_of
-from helios_worker.errors import CorruptArtifact, UserError
+from helios_worker.errors import CorruptArtifact, OtherEngine, UserError
 from helios_worker.jobs.commits import committed, read_job
 from helios_worker.jobs.identity import AlteredJob, check_keys, job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key
@@ -251,7 +251,6 @@ ALTERED = {
     "a command of a chunk": {"chunks__0__command": "rm -rf /"},
     "a negative frame": {"chunks__0__startFrame": -1},
     "no frame": {"chunks__0__frameCount": 0},
-    "the format of before": {"helios__format": 1},
     "no ID": {"id": ""},
     "another ID": {"id": "0" * 40},
 }
@@ -274,7 +273,6 @@ ALTERED_WITH_ITS_ID = {
     "chunks that overlap": {"chunks__1__startFrame": 59},
     "a chunk twice": {"chunks__1__id": 0},
     "frames beyond the film": {"helios__film__end": 90},
-    "the format of before": {"helios__format": 1},
 }
 
 
@@ -289,6 +287,20 @@ def test_a_job_that_was_altered_by_somebody_who_knows_how_ids_are_made(tmp_path,
     store.put(job_key(content["id"]), orjson.dumps(content))
     with pytest.raises(CorruptArtifact, match=r"is not a job|is not believed"):
         read_job(store.url + job_key(content["id"]))
+
+
+@pytest.mark.parametrize("found", [1, 3])
+@pytest.mark.parametrize("more", [{}, {"what": "a later version has"}], ids=["the same fields", "other fields"])
+def test_a_job_of_another_version_is_nobodys_mistake(tmp_path, found, more):
+    """An operator that was upgraded in the middle of a render has it planned again."""
+    store = ArtifactStore(tmp_path.as_uri())
+    content = altered(helios__format=found)
+    ids = {content["id"], with_own_id(JobSpec.model_validate(content)).id}
+    content["helios"] |= more
+    for own in ids:
+        store.put(job_key(own), orjson.dumps({**content, "id": own}))
+        with pytest.raises(OtherEngine, match=rf"has format {found}, of another version"):
+            read_job(store.url + job_key(own))
 
 
 def test_a_job_that_says_a_thing_twice(tmp_path):

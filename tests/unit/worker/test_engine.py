@@ -2,8 +2,9 @@
 
 import pytest
 
+from helios_worker.errors import OtherEngine
 from helios_worker.jobs.spec import Engine
-from helios_worker.rendering.engine import OtherEngine, check_engine
+from helios_worker.rendering.engine import check_engine
 
 HERE = Engine(package="1.0", browser="HeadlessChrome/156", codec="PyAV 18", fonts="abc", cpu="x86-64-v3")
 

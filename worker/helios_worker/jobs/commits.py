@@ -1,14 +1,15 @@
 """Reads a job, and the commits of its chunks."""
 
+import orjson
 from pydantic import ValidationError
 
 from helios_crds.text import first_problem
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_url
-from helios_worker.errors import CorruptArtifact
+from helios_worker.errors import CorruptArtifact, OtherEngine
 from helios_worker.jobs.identity import AlteredJob, distrusted
 from helios_worker.jobs.layout import manifest_key, segment_key
-from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
+from helios_worker.jobs.spec import JOB_FORMAT, Chunk, JobSpec, Manifest
 
 
 def committed(store: ArtifactStore, chunk: Chunk) -> Manifest | None:
@@ -46,6 +47,7 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
 
     Raises:
         CorruptArtifact: there is no such job, it is not a job, or it is not the one that its key names.
+        OtherEngine: a version of this package wrote it that writes another format.
     """
     root, key = split_url(job_path, "jobs/")
     store = ArtifactStore(root)
@@ -55,9 +57,26 @@ def read_job(job_path: str) -> tuple[ArtifactStore, JobSpec]:
     try:
         job = JobSpec.model_validate_json(data)
     except ValidationError as error:
+        _check_format(_format_in(data), job_path)
         raise CorruptArtifact(
             f"{job_path} is not a job: {first_problem(error)}", remedy="remove it and plan it again"
         ) from error
+    if job.helios is not None:
+        _check_format(job.helios.format, job_path)
     if problem := distrusted(job, key):
         raise AlteredJob(f"{job_path} is not believed: {problem}", remedy="plan it again")
     return store, job
+
+
+def _check_format(found: int | None, job_path: str) -> None:
+    if found is not None and found != JOB_FORMAT:
+        raise OtherEngine(f"{job_path} has format {found}, of another version of this package")
+
+
+def _format_in(data: bytes) -> int | None:
+    """The format of a file that is not a job of this version; None if it says none."""
+    try:
+        found = orjson.loads(data)["helios"]["format"]
+    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        return None
+    return found if isinstance(found, int) else None

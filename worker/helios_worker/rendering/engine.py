@@ -3,20 +3,12 @@
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from helios_worker.errors import HeliosError
+from helios_worker.errors import OtherEngine
 from helios_worker.jobs.spec import Engine
 from helios_worker.machine import cpu_class, fonts_digest, package_version
 
 if TYPE_CHECKING:
     from helios_worker.capture.browser_pool import BrowserPool
-
-
-class OtherEngine(HeliosError):
-    """This worker would render other pixels than the job was planned with, and its commits would be wrong.
-
-    Nobody's mistake: an upgrade in the middle of a render does it. Who drives the render plans it again, or sends the
-    chunk elsewhere; helios_crds.wire.OTHER_ENGINE is this name.
-    """
 
 
 async def current_engine(browsers: "BrowserPool") -> Engine:
@@ -42,7 +34,4 @@ def check_engine(planned: Engine, here: Engine) -> None:
     theirs, ours = planned.model_dump(exclude={"cpu"}), here.model_dump(exclude={"cpu"})
     differing = [f"{name} {theirs[name]} there, {ours[name]} here" for name in theirs if theirs[name] != ours[name]]
     if differing:
-        raise OtherEngine(
-            f"the job was planned with other software: {'; '.join(differing)}",
-            remedy="use one image for all workers, or render the page again, which plans a new job",
-        )
+        raise OtherEngine("; ".join(differing))

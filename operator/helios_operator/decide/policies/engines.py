@@ -29,14 +29,15 @@ RETURNS = 2
 def has_other_engine(attempt: Attempt, plan: PlanStatus, observation: Observation) -> bool:
     """Whether a failed attempt shows that the plan's own target has another engine now.
 
-    All pods have one image, so that any pod shows it for a plan that a pod made.
+    All pods have one image, so that any pod shows it for a plan that a pod made. Who made a plan is not on record for
+    those of older operators, so that any worker shows it.
     """
-    if attempt.work.stage is not Stage.CHUNK:
+    if attempt.work.stage is Stage.PLAN:
         return False
     if OTHER_ENGINE not in attempt.message or facts(attempt.message).get("error") != OTHER_ENGINE:
         return False
     is_pod, is_of_pod = not observation.is_outside(attempt.target), not observation.is_outside(plan.target)
-    return attempt.target == plan.target or (is_pod and is_of_pod)
+    return plan.target in ("", attempt.target) or (is_pod and is_of_pod)
 
 
 def replanned(before: ReplanStatus | None, plan: PlanStatus, other: str, now: datetime) -> ReplanStatus:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from helios_crds.durations import parse_duration
 from helios_operator.decide.policies.delays import is_waiting_long
-from helios_operator.decide.policies.stop import is_done
+from helios_operator.decide.policies.stop import is_done, is_of_earlier_plan
 from helios_operator.manifests.job import SHORTEST_TTL
 from helios_operator.model.decision import StopAttempt
 from helios_operator.model.observation import Observation
@@ -61,11 +61,12 @@ def make_room(observation: Observation) -> list[StopAttempt]:
 
 
 def _on_record(observation: Observation) -> Iterator[Attempt]:
-    """Finished Jobs whose outcome the API server has acknowledged as part of the status."""
+    """Finished Jobs whose outcome the API server has acknowledged as part of the status, or that no longer matter."""
     status = observation.job.status
     ledger = RetryLedger(status.retries)
     for each in observation.attempts:
         if each.is_active or each.stopping or each.cost is not None or observation.is_outside(each.target):
             continue
-        if status.completionTime is not None or ledger.settles(each) or is_done(status, each):
+        is_settled = status.completionTime is not None or ledger.settles(each) or is_done(status, each)
+        if is_settled or is_of_earlier_plan(status, each):
             yield each

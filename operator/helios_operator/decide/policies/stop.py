@@ -28,11 +28,19 @@ def _why(status: RenderJobStatus, ledger: RetryLedger, attempt: Attempt, suspend
         return "the render has ended"
     if suspended:
         return "the render is suspended"
-    if attempt.plan and (status.plan is None or status.plan.jobId != attempt.plan):
+    if is_of_earlier_plan(status, attempt):
         return "the render was planned again"
     if ledger.settles(attempt):
         return "its failure is on record"
     return "its work is on record as done" if is_done(status, attempt) else ""
+
+
+def is_of_earlier_plan(status: RenderJobStatus, attempt: Attempt) -> bool:
+    """Whether an attempt is for a plan that the render no longer has. Jobs of older operators do not name theirs."""
+    if attempt.work.stage is Stage.PLAN or (status.plan is not None and status.plan.jobId == attempt.plan):
+        return False
+    replanned_at = status.replans.at if status.replans is not None else None
+    return bool(attempt.plan) or (replanned_at is not None and attempt.created <= replanned_at)
 
 
 def is_done(status: RenderJobStatus, attempt: Attempt) -> bool:
