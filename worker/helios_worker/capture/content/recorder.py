@@ -83,12 +83,16 @@ class Complaints(Protocol):
         ...
 
 
-class Cookies(Protocol):
-    """What a page was given by the network."""
+class Requests(Protocol):
+    """What is known of a page's requests."""
 
     @property
     def given_cookies(self) -> frozenset[str]:
         """Names of the cookies that answers set."""
+        ...
+
+    def is_readable(self, number: str) -> bool:
+        """Whether a script may read the answer to a request. number: the browser's name for the request."""
         ...
 
 
@@ -106,8 +110,8 @@ class RecordedPage(Protocol):
         ...
 
     @property
-    def network(self) -> Cookies:
-        """What the page was given."""
+    def network(self) -> Requests:
+        """The page's requests."""
         ...
 
 
@@ -201,7 +205,8 @@ class Recorder:
             await paused.go_on(intercept_response=True)
             return
         has_content = paused.status // 100 == 2 and paused.status not in (204, 205)
-        if paused.asks_by_body and has_content and paused.response_headers.get("content-length") != "0":
+        has_content = has_content and paused.response_headers.get("content-length") != "0"
+        if paused.asks_by_body and has_content and page.network.is_readable(paused.network_id):
             page.console.complain(
                 f"{paused.method} {paused.url[:URL_QUOTED]} asks for data by what it sends, and such answers cannot be "
                 "recorded for all chunks: ask by GET, or put the answer into a file beside the page"
