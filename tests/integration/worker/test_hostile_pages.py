@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from helios_crds.wire import ExitCode, Reply
+from helios_worker.capture.page import watchdog
 from tests.integration.worker.project import MOVING, Project
 
 BODY = b"x" * 300_000
@@ -96,7 +97,7 @@ def refused(reply: Reply) -> str:
         pytest.param("fetch('ORIGIN/204').then(r => r.status)", id="204"),
         pytest.param("fetch('ORIGIN/x', {mode: 'no-cors'})", id="opaque"),
         pytest.param("fetch('ORIGIN/x', {method: 'POST', keepalive: true, mode: 'no-cors', body: 'e=1'})", id="beacon"),
-        pytest.param("fetch('ORIGIN/x', {method: 'POST', body: '{}'}).then(r => r.status)", id="POST"),
+        pytest.param("fetch('ORIGIN/204', {method: 'POST', body: '{}'}).then(r => r.status)", id="POST"),
         pytest.param(
             "new Worker(URL.createObjectURL(new Blob([`fetch('ORIGIN/x'); close()`])))", id="in a worker that has ended"
         ),
@@ -120,6 +121,16 @@ def test_requests_of_ordinary_pages(project: Project, code: str):
         # The plan loads the page as a chunk does.
         reply = project.try_plan(script(code.replace("ORIGIN", address)), frames=6, frameTimeout=4.0)
     assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
+def test_the_answer_to_a_post_that_nobody_reads(project: Project):
+    """It is data that cannot be recorded, which a page may be allowed; no frame waits for the rest of it."""
+    post = "fetch('ORIGIN/x', {method: 'POST', body: '{}'}).then(r => r.status)"
+    with origin() as address:
+        body = script(post.replace("ORIGIN", address))
+        reply = project.try_plan(body, frames=6, frameTimeout=4.0, composition={"pageErrors": "warn"})
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+    assert any("asks for data by what it sends" in warning for warning in (reply.result or {})["warnings"])
 
 
 @pytest.mark.parametrize(
@@ -201,7 +212,8 @@ def test_a_page_that_goes_on_for_ever_while_it_loads(project: Project):
         ),
     ],
 )
-def test_a_script_that_does_not_return(project: Project, code: str, said: str):
+def test_a_script_that_does_not_return(project: Project, code: str, said: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watchdog, "OVERLOADED", 2)  # whatever else this machine does: the fault is the page's
     message = refused(render(project, script(code), timeout=1.0))
     assert "was not ready after 1 s" in message
     assert said in message

@@ -121,7 +121,7 @@ def test_the_page_itself_in_passing_trouble(project: Project, server: Server, fa
     assert (reply.exitCode, (reply.result or {})["error"]) == (ExitCode.RETRYABLE, "NetworkTrouble"), reply.stderr
     assert f"/page.html could not be loaded: {says}" in reply.stderr
     assert "another attempt may succeed" in reply.stderr
-    assert "page-errors" not in reply.stderr
+    assert "pageErrors" not in reply.stderr
 
 
 @pytest.mark.parametrize(("fault", "says"), PAGES)
@@ -146,7 +146,7 @@ def test_a_file_of_a_page_is_at_fault(project: Project, server: Server, fault: s
     reply = project.try_plan(f"<img src={faulty(server, fault, '/a.svg')}>{MOVING}", frames=6)
     assert reply.exitCode == ExitCode.USER_ERROR
     assert says in reply.stderr
-    assert "fix the page, or render with --page-errors warn" in reply.stderr
+    assert "fix the page, or render with composition.pageErrors: warn" in reply.stderr
 
 
 def test_a_page_that_may_do_without_a_file(project: Project, server: Server):

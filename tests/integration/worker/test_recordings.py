@@ -308,7 +308,7 @@ def test_a_page_that_is_missing_is_the_users_mistake(project: Project, web: Web)
 VARYING = """<style>body{margin:0} div{width:80px;height:90px;float:left}</style><div id=a></div><div id=b></div>
 <script>
 const ask = async (box, options) => { box.style.background = await (await fetch("/told", options)).text(); };
-window.__HELIOS_READY__ = ask(a).then(() => %s ask(b, %s));</script>"""
+window.__HELIOS_READY__ = ask(a).then(() => { %s; return ask(b, %s); });</script>"""
 
 
 def halves(project: Project) -> list[bool]:
@@ -324,11 +324,11 @@ def halves(project: Project) -> list[bool]:
         pytest.param("", '{headers: {"X-Mode": "2"}}', id="a header of the page's own"),
         pytest.param("", '{headers: {Authorization: "Bearer 2"}}', id="who asks"),
         pytest.param("", '{headers: {Accept: "text/2"}}', id="what is accepted"),
-        pytest.param('(document.cookie = "mode=2; path=/"),', "{}", id="a cookie that the page set"),
+        pytest.param('document.cookie = "mode=2; path=/"', "{}", id="a cookie that the page set"),
     ],
 )
 def test_one_address_has_an_answer_for_each_way_to_ask(before: str, options: str, project: Project, web: Web):
-    web.write(VARYING % (before.rstrip(",") + ", " if before else "", options))
+    web.write(VARYING % (before, options))
     web.files["/told"] = ("application/octet-stream", b"")
     assert plan(project, f"{web.url}/film/") == []
     web.stop()
@@ -358,9 +358,10 @@ def test_what_a_later_frame_was_answered_is_not_told_to_another_film(project: Pr
     assert web.hits["GET /late.txt"] == 2
 
 
-def test_a_question_in_a_body_is_refused(project: Project, web: Web):
-    ask = "<script>window.__HELIOS_READY__ = fetch('/data.json', {method: 'POST', body: '{film}'})</script>"
-    web.write(MOVING + ask)
+@pytest.mark.parametrize("mode", ["cors", "no-cors"])
+def test_a_question_in_a_body_is_refused(project: Project, web: Web, mode: str):
+    options = f"{{method: 'POST', body: '{{film}}', mode: '{mode}'}}"
+    web.write(f"{MOVING}<script>window.__HELIOS_READY__ = fetch('/data.json', {options})</script>")
     reply = try_plan(project, f"{web.url}/film/")
     assert reply.exitCode == ExitCode.USER_ERROR
     assert f"POST {web.url}/data.json asks for data by what it sends" in reply.stderr

@@ -30,6 +30,7 @@ class PausedRequest:
     """A request that the browser holds until it is continued, fulfilled or failed.
 
     id: the same while it waits to be sent and while its response waits.
+    network_id: what the browser's Network domain calls it.
     has_response: whether it is held with the network's answer to it.
     asks_by_body: whether a script sends a question in its body, as in a POST to GraphQL.
     """
@@ -42,6 +43,7 @@ class PausedRequest:
         self.has_response = "responseStatusCode" in params or "responseErrorReason" in params
         self.asks_by_body = bool(request.get("hasPostData")) and params.get("resourceType") in ("Fetch", "XHR")
         self.id: str = params["requestId"]
+        self.network_id: str = params.get("networkId", "")
         self._session = session
         self._headers = {name.lower(): str(value) for name, value in request["headers"].items()}
         self._response = params.get("responseHeaders", [])

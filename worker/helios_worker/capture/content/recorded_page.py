@@ -13,12 +13,16 @@ class Complaints(Protocol):
         ...
 
 
-class Cookies(Protocol):
-    """What a page was given by the network."""
+class Requests(Protocol):
+    """What is known of a page's requests."""
 
     @property
     def given_cookies(self) -> frozenset[str]:
         """Names of the cookies that answers set."""
+        ...
+
+    def is_readable(self, number: str) -> bool:
+        """Whether a script may read the answer to a request. number: the browser's name for the request."""
         ...
 
 
@@ -36,6 +40,6 @@ class RecordedPage(Protocol):
         ...
 
     @property
-    def network(self) -> Cookies:
-        """What the page was given."""
+    def network(self) -> Requests:
+        """The page's requests."""
         ...

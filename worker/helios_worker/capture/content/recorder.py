@@ -164,7 +164,8 @@ class Recorder:
             await paused.go_on(intercept_response=True)
             return
         has_content = paused.status // 100 == 2 and paused.status not in (204, 205)
-        if paused.asks_by_body and has_content and paused.response_headers.get("content-length") != "0":
+        has_content = has_content and paused.response_headers.get("content-length") != "0"
+        if paused.asks_by_body and has_content and page.network.is_readable(paused.network_id):
             page.console.complain(
                 f"{paused.method} {paused.url[:URL_QUOTED]} asks for data by what it sends, and such answers cannot be "
                 "recorded for all chunks: ask by GET, or put the answer into a file beside the page"

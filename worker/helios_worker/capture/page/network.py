@@ -53,6 +53,7 @@ class Network:
         self._pending: dict[str, Request] = {}
         self._unawaited: set[str] = set()
         self._abortable: set[str] = set()
+        self._opaque: dict[str, None] = {}  # numbers of the last requests whose answers no script can read
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -70,6 +71,10 @@ class Network:
     def given_cookies(self) -> frozenset[str]:
         """Names of the cookies that answers set, so far as the browser has told."""
         return frozenset(self._given)
+
+    def is_readable(self, number: str) -> bool:
+        """Whether a script may read the answer to a request, so far as the browser has told."""
+        return number not in self._opaque
 
     async def quiet(self) -> None:
         """Waits until every request is answered, or only those are not that the page may abort."""
@@ -116,6 +121,7 @@ class Network:
         """Handlers of the browser's events."""
         return {
             "Network.requestWillBeSent": self._on_request,
+            "Network.requestWillBeSentExtraInfo": self._on_raw_request,
             "Network.responseReceived": self._on_response,
             "Network.responseReceivedExtraInfo": self._on_raw_response,
             "Network.loadingFinished": self._on_finished,
@@ -159,6 +165,13 @@ class Network:
             self._note_failure(params["requestId"], status_failure(url, status))
         if params["response"].get("mimeType") in ANIMATED_IMAGES:
             self.has_animated_images = True
+
+    def _on_raw_request(self, params: Message) -> None:
+        headers = {name.lower(): value for name, value in params["headers"].items()}
+        if headers.get("sec-fetch-mode") == "no-cors" and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            self._opaque[params["requestId"]] = None
+            if len(self._opaque) > IGNORED_KEPT:
+                del self._opaque[next(iter(self._opaque))]
 
     def _on_raw_response(self, params: Message) -> None:
         for name, value in params["headers"].items():
