@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import is_foreign, plain
-from helios_worker.errors import HeliosError, NetworkTrouble
-from helios_worker.network.addresses import AddressForbidden
+from helios_worker.errors import HeliosError, NetworkTrouble, UserError
 from helios_worker.network.passing import CHROME_ERRORS, STATUSES, status_text
 
 Unreachable = Callable[[str, int], HeliosError | None]
@@ -32,8 +31,8 @@ def load_failure(url: str, error: str, unreachable: Unreachable) -> HeliosError:
     error: Chrome's text, such as net::ERR_CONNECTION_RESET.
     """
     reason = _reason(url, unreachable) if CHROME_ERRORS.get(error) else None
-    if isinstance(reason, AddressForbidden):
-        return AddressForbidden(f"{plain(url)} could not be loaded: {reason.message}", remedy=reason.remedy)
+    if isinstance(reason, UserError):
+        return type(reason)(f"{plain(url)} could not be loaded: {reason.message}", remedy=reason.remedy)
     if error not in CHROME_ERRORS:
         return PageError(f"{plain(url)} could not be loaded: {error}")
     why = reason.message if reason is not None else CHROME_ERRORS[error]
