@@ -111,7 +111,9 @@ def test_a_page_may_be_rendered_with_its_errors(cli: Cli):
         pytest.param(["--range", "60:90"], ["60:90", "60 frames", "within"], id="range beyond the end"),
         pytest.param(["--lanes", "0"], ["--lanes"], id="no lanes"),
         pytest.param(["--no-such-option"], ["No such option"], id="unknown option"),
-        pytest.param(["--artifacts", "s4://bucket"], ["s4://bucket/ is not the address of a store", "s3://"], id="store"),
+        pytest.param(
+            ["--artifacts", "s4://bucket"], ["s4://bucket/ is not the address of a store", "s3://"], id="store"
+        ),
     ],
 )
 def test_an_option_that_cannot_be(cli: Cli, options: list[str], said: list[str]):
