@@ -12,6 +12,7 @@ from helios_worker.sources.archive import SUFFIXES, is_archive
 from helios_worker.sources.fetch import BUCKETS, PAGE_SUFFIXES
 
 NO_SOURCES = (".mp4", ".mov", ".webm", ".json", ".gz", ".7z", ".rar")
+MOST_PAGES = 3
 
 
 def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> str:
@@ -69,9 +70,8 @@ def _check_name(source: str) -> None:
 def _check_folder(source: str, path: Path, entry: str) -> None:
     if not (path / entry).is_file():
         pages = sorted(page.name for page in path.glob("*.html"))
-        remedy = (
-            f"name the page itself: {Path(source) / pages[0]}" if pages else "name the folder that contains the page"
-        )
+        shown = " or ".join(str(Path(source) / page) for page in pages[:MOST_PAGES])
+        remedy = f"name the page itself: {shown}" if pages else "name the folder that contains the page"
         raise UserError(f"there is no {entry} in {source}", remedy=remedy)
 
 

@@ -43,7 +43,7 @@ SOURCE = typer.Argument(
 )
 
 
-OUTPUT = typer.Option("--output", "-o", help="Output file, such as out.mp4.", metavar="OUT")
+OUTPUT = typer.Option("--output", "-o", help="Output file, such as out.mp4. Only a job.json needs none.", metavar="OUT")
 
 
 @takes(

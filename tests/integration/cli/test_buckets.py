@@ -83,7 +83,7 @@ def test_a_link_ends(cli: Cli, place: ArtifactStore):
         (["film.mp4"], "film.mp4 is not a file in a bucket. Name one, such as s3://media/out/film.mp4."),
         (["s3://films"], "s3://films is not a file in a bucket"),
         (["s3://nobody/film.mp4"], "there is no such bucket (404 NoSuchBucket"),
-        (["ftp://host/film.mp4"], "is not an artifact store"),
+        (["ftp://host/film.mp4"], "ftp://host/ is not the address of a store"),
     ],
 )
 def test_a_link_to_what_is_not_there(cli: Cli, place: ArtifactStore, arguments: list[str], said: str):

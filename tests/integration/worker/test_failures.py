@@ -260,7 +260,8 @@ def test_a_missing_icon_is_nothing(project: Project):
 def test_a_page_nobody_serves(project: Project):
     reply = project.try_plan("", composition={"url": "http://127.0.0.1:9/film.html"})
     assert reply.exitCode == ExitCode.USER_ERROR
-    assert "http://127.0.0.1:9/film.html cannot be opened: net::ERR_" in reply.stderr
+    said = "http://127.0.0.1:9/film.html cannot be opened: browsers open nothing at this port (net::ERR_UNSAFE_PORT)"
+    assert said in reply.stderr
 
 
 def test_a_missing_page(project: Project):

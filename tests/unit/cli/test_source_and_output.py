@@ -66,7 +66,7 @@ def test_a_folder_whose_page_has_another_name(tmp_path):
         ("nowhere.html", "page nowhere.html not found", "an HTML file"),
         ("film.mp4", "film.mp4 is not a page", "an HTML file"),
         ("empty", "no index.html in empty", "the folder"),
-        ("other", "no index.html in other", "name the page itself: other/teaser.html"),
+        ("other", "no index.html in other", "name the page itself: other/teaser.html or other/trailer.html"),
         ("ftp://host/page.html", "http://", "check the address"),
         ("http:///page.html", "is not a valid address", "https://example.org"),
         ("s3://media/out/film.mp4", "film.mp4 is not a page: it ends in .mp4", ".tar.gz"),
@@ -79,6 +79,7 @@ def test_a_source_that_cannot_be_is_refused(source, message, remedy, tmp_path, m
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "teaser.html").write_text("<p>")
+    (tmp_path / "other" / "trailer.html").write_text("<p>")
     with pytest.raises(UserError, match=message) as caught:
         resolve_source(source, tmp_path.as_uri())
     assert remedy in caught.value.remedy

@@ -147,6 +147,15 @@ def plain_name(host: str) -> str:
     return host.lower().rstrip(".")
 
 
+def is_near(text: str) -> bool:
+    """Whether an address means this machine or its own network segment, wherever it is used: no proxy can lead there.
+
+    text: in any spelling without a scope.
+    """
+    address = ip_address(text)
+    return any(_is_in(each, (*_THIS_MACHINE, *_LINK_LOCAL)) or _is_own(each) for each in (address, *_carried(address)))
+
+
 def _refusal(what: str, why: str) -> AddressForbidden:
     return AddressForbidden(
         f"{what} may not be reached: it is {why}",

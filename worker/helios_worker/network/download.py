@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from helios_crds.backoff import Backoff
 from helios_worker.errors import HeliosError, NetworkTrouble, UserError
-from helios_worker.network.addresses import AddressForbidden, AddressRule
+from helios_worker.network.addresses import AddressRule
 from helios_worker.network.connections import connect, trouble_of
 from helios_worker.network.passing import STATUSES, status_text
 
@@ -103,8 +103,8 @@ class Download:
             if parts.scheme == "https":
                 connection.sock = ssl.create_default_context().wrap_socket(connection.sock, server_hostname=host)
             connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers)
-        except AddressForbidden as error:
-            raise AddressForbidden(f"fetching {self.shown}: {error.message}", remedy=error.remedy) from None
+        except UserError as error:  # AddressForbidden, or a proxy that lets nobody through
+            raise type(error)(f"fetching {self.shown}: {error.message}", remedy=error.remedy) from None
         except ssl.SSLCertVerificationError as error:
             connection.close()
             raise UserError(

@@ -1,18 +1,27 @@
 """Whose fault it is that a file of a page did not load: the page's, or for now the network's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import is_foreign, plain
-from helios_worker.errors import HeliosError, NetworkTrouble
-from helios_worker.network.addresses import AddressForbidden
+from helios_worker.errors import HeliosError, NetworkTrouble, UserError
 from helios_worker.network.passing import CHROME_ERRORS, STATUSES, status_text
 
 Unreachable = Callable[[str, int], HeliosError | None]
 """From a host and port to the reason for which no connection could be made there lately."""
 
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "net::ERR_UNSAFE_PORT": "browsers open nothing at this port",
+        "net::ERR_CERT_AUTHORITY_INVALID": "no authority that this machine trusts has signed its certificate",
+        "net::ERR_CERT_COMMON_NAME_INVALID": "its certificate is for another name",
+        "net::ERR_CERT_DATE_INVALID": "its certificate has expired, or is not valid yet",
+        "net::ERR_SSL_PROTOCOL_ERROR": "the server does not speak TLS",
+    }
+)
 REMEDY = "another attempt may succeed; if none does, check the address and its server"
 
 
@@ -32,12 +41,17 @@ def load_failure(url: str, error: str, unreachable: Unreachable) -> HeliosError:
     error: Chrome's text, such as net::ERR_CONNECTION_RESET.
     """
     reason = _reason(url, unreachable) if CHROME_ERRORS.get(error) else None
-    if isinstance(reason, AddressForbidden):
-        return AddressForbidden(f"{plain(url)} could not be loaded: {reason.message}", remedy=reason.remedy)
+    if isinstance(reason, UserError):
+        return type(reason)(f"{plain(url)} could not be loaded: {reason.message}", remedy=reason.remedy)
     if error not in CHROME_ERRORS:
-        return PageError(f"{plain(url)} could not be loaded: {error}")
+        return PageError(f"{plain(url)} could not be loaded: {in_words(error)}")
     why = reason.message if reason is not None else CHROME_ERRORS[error]
     return NetworkTrouble(f"{plain(url)} could not be loaded: {why}", remedy=REMEDY)
+
+
+def in_words(error: str) -> str:
+    """Chrome's text of an error that does not pass, with what it means where that is known."""
+    return f"{_WORDS[error]} ({error})" if error in _WORDS else error
 
 
 def _reason(url: str, unreachable: Unreachable) -> HeliosError | None:

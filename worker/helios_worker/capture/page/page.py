@@ -22,6 +22,7 @@ from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
 from helios_worker.capture.page.closed_roots import hand_over_closed_roots
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.environment import JOIN, WARN, opening_commands
+from helios_worker.capture.page.load_failures import in_words
 from helios_worker.capture.page.navigation import Navigation
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.notes import clock_note
@@ -101,9 +102,8 @@ class Page:
                 failure = self._network.page_failure
                 if failure is not None and not isinstance(failure, PageError):
                     raise failure
-                raise PageError(
-                    f"{plain(url)} cannot be opened: {reply['errorText']}", remedy="check the address and the file"
-                )
+                why = in_words(reply["errorText"])
+                raise PageError(f"{plain(url)} cannot be opened: {why}", remedy="check the address and the file")
             await self._navigation.arrive(self._begin)
         self.console.raise_errors(self._playhead)
 
