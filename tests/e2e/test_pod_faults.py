@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import release
 from tests.e2e.barcode_pages import PAINT, one_file
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import a_namespace
-from tests.e2e.containers import eventually, held_chunks, silent
+from tests.e2e.containers import held_chunks, silent
 from tests.e2e.films import (
     change_execution,
     completed,
@@ -38,7 +37,6 @@ NEVER_READY = PAGE.replace("<body>", "<body><script>window.__HELIOS_READY__ = ne
 
 NO_RETRY: dict[str, Any] = {"retries": {"perChunk": 0}}
 HANGS = 3
-MISSING_IMAGE = "helios.test/no-such-worker:1"
 
 
 @pytest.fixture(scope="module")
@@ -186,28 +184,6 @@ def test_a_film_survives_what_befalls_its_pods(cluster, misfortunes, worker_imag
     assert "WorkerKilled" not in told
     film = film_of(cluster, namespace, worker_image, f"/artifacts/out/{namespace}/battered.mp4", tmp_path)
     assert numbers(film) == list(range(24))
-
-
-def test_an_image_that_is_not_there(cluster, namespace):
-    """Nothing fails by itself: the pods wait until the image is there, or until their time is up."""
-    release.install(cluster, **{"image.worker": MISSING_IMAGE})
-    try:
-        cluster.apply(render_job(namespace, "doomed", execution=NO_RETRY), render_job(namespace, "repaired"))
-        for name in ("doomed", "repaired"):
-            told = says(cluster, namespace, name, f'ImagePullBackOff: Back-off pulling image "{MISSING_IMAGE}"')
-            assert told.startswith("the composition is being planned; a pod is not starting: ")
-            change_execution(cluster, namespace, name, startTimeout="1s")
-        status = failed(cluster, namespace, "doomed")
-        eventually(lambda: cluster.get("renderjob/repaired", "-n", namespace)["status"]["retries"], "a retry")
-        change_execution(cluster, namespace, "repaired", startTimeout="10m")
-    finally:
-        release.install(cluster)
-    reason, message = condition(status, "Failed")
-    assert reason == "RetriesExhausted"
-    assert "the pod did not start within 1s: " in message
-    assert MISSING_IMAGE in message
-    assert "ErrImagePull" in message
-    completed(cluster, namespace, "repaired")
 
 
 @pytest.mark.usefixtures("neighbour")
