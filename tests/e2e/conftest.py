@@ -37,7 +37,11 @@ LIMIT = 1200
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test has its time limit for itself: the first one's fixtures build images, perhaps Kubernetes too."""
+    """A test has its time limit for itself: the first one's fixtures build images, perhaps Kubernetes too.
+
+    Those that need no cluster come first: test_kind_node.py needs a machine without one.
+    """
+    items.sort(key=lambda item: "cluster" in getattr(item, "fixturenames", ()))
     for item in items:
         if item.path.is_relative_to(HERE.parent / "e2e"):
             item.add_marker(pytest.mark.timeout(LIMIT, func_only=True))

@@ -37,6 +37,7 @@ NEVER_READY = PAGE.replace("<body>", "<body><script>window.__HELIOS_READY__ = ne
 
 NO_RETRY: dict[str, Any] = {"retries": {"perChunk": 0}}
 HANGS = 3
+CRAMPED = "16Ki"  # a browser's profile takes 28
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +45,13 @@ def misfortunes(cluster: Cluster, operator: None) -> Iterator[tuple[str, str, st
     """A namespace of RenderJobs that fare badly, and others around it without room for pods, or without a volume."""
     with a_namespace(cluster) as name, a_namespace(cluster) as full, a_namespace(cluster) as no_volume:
         patient = {"parallelism": 4, "chunkTimeout": "75s", "stragglers": {"minimum": "10m"}}  # no duplicate saves one
+        # On an overloaded machine a frame that comes too late is no fault of the page yet.
+        patient_with_machines = {"frameTimeout": "10s", "parallelism": 1, "retries": {"perChunk": 10}}
         cluster.apply(render_job(name, "battered", page=SLOW, frames=24, execution=patient))
         batter(cluster, name)
         cluster.apply(
             render_target("small", resources={"limits": {"memory": "300Mi"}}),
-            render_target("cramped", resources={"limits": {"ephemeral-storage": "1Mi"}}),
+            render_target("cramped", resources={"limits": {"ephemeral-storage": CRAMPED}}),
             render_target("nowhere", nodeSelector={"helios.test/room": "none"}),
             {
                 "apiVersion": "v1",
@@ -66,7 +69,7 @@ def misfortunes(cluster: Cluster, operator: None) -> Iterator[tuple[str, str, st
                     "resources": {"requests": {"storage": "1Gi"}},
                 },
             },
-            render_job(name, "looping", page=LOOPING, frames=24, execution={"frameTimeout": "10s", "parallelism": 1}),
+            render_job(name, "looping", page=LOOPING, frames=18, execution=patient_with_machines),
             render_job(name, "hoarding", page=HOARDING, execution=on("small", retries={"perChunk": 1})),
             render_job(name, "cramped", page=NEVER_READY, execution=on("cramped", frameTimeout="2m", **NO_RETRY)),
             render_job(name, "homeless", execution=on("nowhere", **NO_RETRY)),
@@ -158,9 +161,9 @@ def test_too_little_memory(cluster, misfortunes):
 def test_too_little_disk(cluster, misfortunes):
     status = failed(cluster, misfortunes[0], "cramped")
     told = (
-        "the plan failed and is not tried again (spec.execution.retries.perChunk is 0): the node evicted the pod: Pod "
-        "ephemeral local storage usage exceeds the total limit of containers 1Mi; raise "
-        "resources.limits.ephemeral-storage of the RenderTarget cramped"
+        "the plan failed and is not tried again (spec.execution.retries.perChunk is 0): the node evicted the pod: "
+        f'Usage of EmptyDir volume "tmp" exceeds the limit "{CRAMPED}"; raise resources.limits.ephemeral-storage of the '
+        "RenderTarget cramped"
     )
     assert condition(status, "Failed") == ("RetriesExhausted", told)
     assert (status["failures"], status["retries"][0]["reason"]) == (1, "OutOfResources")
@@ -171,7 +174,7 @@ def test_a_page_that_hangs(cluster, misfortunes):
     reason, message = condition(status, "Failed")
     assert reason == "InputInvalid"
     assert message.startswith("chunk 2: frame 15 was not ready after 10 s: a script does not return: draw (index.html:")
-    assert status["chunkMap"] == "##!."
+    assert status["chunkMap"] == "##!"
 
 
 def test_a_film_survives_what_befalls_its_pods(cluster, misfortunes, worker_image, tmp_path):
