@@ -162,8 +162,8 @@ def test_too_little_disk(cluster, misfortunes):
     status = failed(cluster, misfortunes[0], "cramped")
     told = (
         "the plan failed and is not tried again (spec.execution.retries.perChunk is 0): the node evicted the pod: "
-        f'Usage of EmptyDir volume "tmp" exceeds the limit "{CRAMPED}"; raise resources.limits.ephemeral-storage of the '
-        "RenderTarget cramped"
+        f'Usage of EmptyDir volume "tmp" exceeds the limit "{CRAMPED}"; raise '
+        "resources.limits.ephemeral-storage of the RenderTarget cramped"
     )
     assert condition(status, "Failed") == ("RetriesExhausted", told)
     assert (status["failures"], status["retries"][0]["reason"]) == (1, "OutOfResources")
