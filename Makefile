@@ -28,7 +28,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test unit integration e2e e2e-upgrade attack-clock coverage lint types fmt crds lock bench image cluster-up \
+.PHONY: help setup setup-dev demo test unit integration e2e attack-clock coverage lint types fmt crds lock bench image cluster-up \
 	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster system-packages-s3 \
 	system-packages-azure
 
@@ -56,9 +56,6 @@ integration: setup-dev ## Run the tests with real browsers, encoders and servers
 
 e2e: setup-dev system-packages-cluster ## Run the tests with a real cluster and the real images (KIND=kind takes the real kind)
 	@$(BIN)/python -m pytest tests/e2e $(CLUSTER_ARGS) $(PYTEST_ARGS)
-
-e2e-upgrade: setup-dev system-packages-cluster ## Change the worker's image in the middle of a render on a real cluster, in two minutes
-	@HELIOS_UPGRADE=1 $(BIN)/python -m pytest tests/e2e/test_upgrade.py $(CLUSTER_ARGS) $(PYTEST_ARGS)
 
 attack-clock: setup-dev ## Have a page redefine everything that the clock touches, one name after the other (10 minutes)
 	@$(BIN)/python -m tests.integration.attacks.matrix $(ATTACK_ARGS)

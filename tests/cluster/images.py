@@ -80,7 +80,7 @@ def provide_base(engine: Engine) -> None:
 
 
 def load(place: Place, *images: str) -> None:
-    """Loads images from Docker into the cluster's node.
+    """Loads images from Docker into the cluster's node; all at once, since what they share is then copied once.
 
     Raises:
         ClusterError: there is no such cluster or no such image.
@@ -91,15 +91,15 @@ def load(place: Place, *images: str) -> None:
         for image in images:
             if not engine.answers("image", "inspect", image):
                 raise ClusterError(f"image: {image!r} not present locally")
-            with step(f"loading {image}"):
-                import_into: list[str | Path] = [
-                    "ctr",
-                    "-a",
-                    place.containerd_socket,
-                    "-n",
-                    "k8s.io",
-                    "images",
-                    "import",
-                    "-",
-                ]
-                pipe([engine.program, "save", image], import_into, env=engine.env)
+        with step(f"loading {', '.join(images)}"):
+            import_into: list[str | Path] = [
+                "ctr",
+                "-a",
+                place.containerd_socket,
+                "-n",
+                "k8s.io",
+                "images",
+                "import",
+                "-",
+            ]
+            pipe([engine.program, "save", *images], import_into, env=engine.env)

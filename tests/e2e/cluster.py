@@ -1,6 +1,7 @@
 """What the tests ask of a cluster, by kubectl, as a person would."""
 
 import json
+import subprocess
 import time
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,9 +18,9 @@ RENDERING = 240.0
 class KindCluster(Protocol):
     """pytest-kind's class, which comes without types."""
 
+    name: str
+    kind_path: Path
     kubeconfig_path: Path
-
-    def load_docker_image(self, docker_image: str) -> None: ...
 
     def kubectl(self, *args: str, **kwargs: Any) -> str: ...
 
@@ -37,9 +38,9 @@ class Cluster:
         """Standard output of a kubectl command. Raises CalledProcessError when it fails."""
         return self._kind.kubectl(*arguments, **options)
 
-    def load(self, image: str) -> None:
-        """Makes an image of this machine's Docker known to the node."""
-        self._kind.load_docker_image(image)
+    def load(self, *images: str) -> None:
+        """Makes images of this machine's Docker known to the node; together, since they share layers."""
+        subprocess.run([self._kind.kind_path, "load", "docker-image", "--name", self._kind.name, *images], check=True)
 
     def apply(self, *objects: dict[str, Any]) -> None:
         """Creates objects, or changes them to what is given."""

@@ -30,12 +30,18 @@ from tests.e2e.pods import shell_job
 OWN_KIND = str(HERE / "kind")
 
 
+NEXT_IMAGE = "helios-worker:next"
+"""The worker with one more file among its fonts, another engine by that: it stands for any newer image."""
 LIMIT = 1200
 """Seconds after which a test is taken for hung; its waits end by themselves where nothing moves (tests/progress.py)."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test has its time limit for itself: the first one's fixtures build images, perhaps Kubernetes too."""
+    """A test has its time limit for itself: the first one's fixtures build images, perhaps Kubernetes too.
+
+    Those that need no cluster come first: test_kind_node.py needs a machine without one.
+    """
+    items.sort(key=lambda item: "cluster" in getattr(item, "fixturenames", ()))
     for item in items:
         if item.path.is_relative_to(HERE.parent / "e2e"):
             item.add_marker(pytest.mark.timeout(LIMIT, func_only=True))
@@ -80,10 +86,17 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def worker_image(cluster: Cluster) -> str:
-    """The Dockerfile's worker, built from this checkout and loaded into the cluster. Returns its name."""
+def worker_image(cluster: Cluster, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The Dockerfile's worker, built from this checkout and loaded into the cluster. Returns its name.
+
+    NEXT_IMAGE is loaded with it.
+    """
     images.build("worker")
-    cluster.load(images.tag("worker"))
+    folder = tmp_path_factory.mktemp("next-image")
+    (folder / "extra.ttf").write_bytes(b"one more")
+    (folder / "Dockerfile").write_text(f"FROM {images.tag('worker')}\nCOPY extra.ttf /usr/share/fonts/truetype/\n")
+    engine.show("build", "--quiet", f"--tag={NEXT_IMAGE}", folder)
+    cluster.load(images.tag("worker"), NEXT_IMAGE)
     return images.tag("worker")
 
 

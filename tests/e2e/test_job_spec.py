@@ -1,25 +1,28 @@
-"""A RenderJob whose job.json is planned already: by `heliosctl plan`, and in the form that Helios itself writes."""
+"""RenderJobs whose job.json is planned already: by `heliosctl plan`, and in the form that Helios itself writes.
+
+All are started together, from files that one pod writes; each test then looks at its own RenderJob.
+"""
 
 import hashlib
 import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e.barcode_pages import one_file
 from tests.e2e.cluster import Cluster
-from tests.e2e.films import FRAMES, UNIT, completed, condition, failed, film_of, numbers, render_job, render_target
+from tests.e2e.conftest import a_namespace
+from tests.e2e.films import FRAMES, UNIT, completed, condition, failed, render_job, render_target
 from tests.e2e.pods import shell_job
 
-CLAIM: dict[str, Any] = {
-    "apiVersion": "v1",
-    "kind": "PersistentVolumeClaim",
-    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-}
+STORE = "helios-artifacts"
 PLAN = f"""
+mkdir /artifacts/in
+cp /input/job.json /artifacts/in/
 cp /input/index.html /tmp/page.html
-heliosctl plan /tmp/page.html --frames {FRAMES} --unit-frames {UNIT} --frames-per-chunk {UNIT} --artifacts /artifacts
+cd /artifacts
+heliosctl plan /tmp/page.html --frames {FRAMES} --unit-frames {UNIT} --frames-per-chunk {FRAMES // 2} --artifacts .
 sha256sum /artifacts/jobs/*/job.json
 """
 # What Helios' own programs would do: a video of so many frames, which carry no barcode.
@@ -28,68 +31,74 @@ WRITE = (
     "f=av.VideoFrame(32,32,'yuv420p');"
     "[(setattr(f,'pts',n),c.mux(s.encode(f))) for n in range(int(sys.argv[2]))];c.mux(s.encode());c.close()"
 )
+COMMAND = f'python3 -c "{WRITE}"'
+BY_HELIOS = json.dumps(
+    {
+        "id": "theirs",
+        "metadata": {"totalFrames": 12, "fps": 30, "width": 32, "height": 32, "duration": 0.4},
+        "chunks": [
+            {"id": index, "startFrame": 6 * index, "frameCount": 6, "outputFile": f"chunk-{index}.mp4",
+             "command": f"{COMMAND} chunk-{index}.mp4 6"}
+            for index in range(2)
+        ],
+        "mergeCommand": f"{COMMAND} output.mp4 12",
+    }
+)  # fmt: skip
 
 
 def by_job(namespace: str, name: str, path: str, digest: str, **execution: Any) -> dict[str, Any]:
-    job = render_job(namespace, name, composition={"jobSpec": {"url": path, "sha256": digest}}, execution=execution)
+    composition = {"jobSpec": {"url": f"file://{path}", "sha256": digest}}
+    job = render_job(namespace, name, composition=composition, execution=execution)
     del job["spec"]["video"], job["spec"]["chunking"]
     return job
 
 
-def ran(cluster: Cluster, namespace: str, name: str, image: str, script: str, files: str) -> str:
-    """What a script says in a pod with the artifacts' claim."""
-    cluster.apply(shell_job(namespace, name, image, script, claim="helios-artifacts", mount="/artifacts", files=files))
-    pod = cluster.finished_pod(namespace, name)
-    said = cluster.kubectl("logs", "-n", namespace, f"job/{name}")
-    assert pod["status"]["phase"] == "Succeeded", said
-    return said
+@pytest.fixture(scope="module")
+def planned(cluster: Cluster, operator: None, worker_image: str) -> Iterator[str]:
+    """A namespace of RenderJobs by job.json: two of `heliosctl plan`, two in Helios' form."""
+    with a_namespace(cluster) as name:
+        claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        files = {"index.html": one_file("canvas-raf.html"), "job.json": BY_HELIOS}
+        target = render_target(f"commands-{name}")
+        target["spec"] |= {"allowCommands": True, "allowedNamespaces": [name]}
+        cluster.apply(
+            {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": STORE, "namespace": name},
+             "spec": claim},
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "files", "namespace": name}, "data": files},
+            target,
+            shell_job(name, "plan", worker_image, PLAN, claim=STORE, mount="/artifacts", files="files"),
+        )  # fmt: skip
+        pod = cluster.finished_pod(name, "plan")
+        said = cluster.kubectl("logs", "-n", name, "job/plan")
+        assert pod["status"]["phase"] == "Succeeded", said
+        digest, path = said.strip().splitlines()[-1].split()
+        theirs = ("/artifacts/in/job.json", hashlib.sha256(BY_HELIOS.encode()).hexdigest())
+        cluster.apply(
+            by_job(name, "planned", path, digest),
+            by_job(name, "altered", path, hashlib.sha256(b"another").hexdigest()),
+            by_job(name, "allowed", *theirs, targets=[{"name": f"commands-{name}"}]),
+            by_job(name, "refused", *theirs),
+        )
+        yield name
 
 
-@pytest.mark.usefixtures("operator")
-def test_a_job_that_heliosctl_planned(
-    cluster: Cluster, namespace: str, worker_image: str, film_by_hand: str, tmp_path: Path
-):
-    data = {"index.html": one_file("canvas-raf.html")}
-    claim = {**CLAIM, "metadata": {"name": "helios-artifacts", "namespace": namespace}}
-    page = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "page", "namespace": namespace}, "data": data}
-    cluster.apply(claim, page)
-    said = ran(cluster, namespace, "plan", worker_image, PLAN, "page")
-    digest, path = said.strip().splitlines()[-1].split()
-    cluster.apply(by_job(namespace, "planned", f"file://{path}", digest))
-    status = completed(cluster, namespace, "planned")
-    assert status["chunkMap"] == "#" * (FRAMES // UNIT)
-    film = film_of(cluster, namespace, worker_image, f"/artifacts/out/{namespace}/planned.mp4", tmp_path)
-    assert numbers(film) == list(range(FRAMES))
+def test_a_job_that_heliosctl_planned(cluster, planned, film_by_hand):
+    """Its film is the one of `heliosctl render`, whose frames test_render_job.py reads."""
+    status = completed(cluster, planned, "planned")
+    assert (status["chunkMap"], status["output"]["frames"]) == ("##", FRAMES)
     assert status["output"]["sha256"] == film_by_hand
 
-    cluster.apply(by_job(namespace, "altered", f"file://{path}", hashlib.sha256(b"another").hexdigest()))
-    assert "is not the file with the SHA-256" in condition(failed(cluster, namespace, "altered"), "Failed")[1]
+
+def test_a_job_with_another_digest(cluster, planned):
+    reason, message = condition(failed(cluster, planned, "altered"), "Failed")
+    assert (reason, "is not the file with the SHA-256" in message) == ("InputInvalid", True), message
 
 
-@pytest.mark.usefixtures("operator")
-def test_a_job_that_helios_wrote(cluster: Cluster, namespace: str, worker_image: str):
-    command = f'python3 -c "{WRITE}"'
-    chunks = [
-        {"id": index, "startFrame": 6 * index, "frameCount": 6, "outputFile": f"chunk-{index}.mp4",
-         "command": f"{command} chunk-{index}.mp4 6"}
-        for index in range(2)
-    ]  # fmt: skip
-    metadata = {"totalFrames": 12, "fps": 30, "width": 32, "height": 32, "duration": 0.4}
-    job = {"id": "theirs", "metadata": metadata, "chunks": chunks, "mergeCommand": f"{command} output.mp4 12"}
-    text = json.dumps(job)
-    data = {"job.json": text}
-    claim = {**CLAIM, "metadata": {"name": "helios-artifacts", "namespace": namespace}}
-    files = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "job", "namespace": namespace}, "data": data}
-    target = render_target(f"commands-{namespace}")
-    target["spec"] |= {"allowCommands": True, "allowedNamespaces": [namespace]}
-    cluster.apply(claim, files, target)
-    ran(cluster, namespace, "copy", worker_image, "mkdir -p /artifacts/in; cp /input/job.json /artifacts/in/", "job")
-    place, digest = "file:///artifacts/in/job.json", hashlib.sha256(text.encode()).hexdigest()
-
-    cluster.apply(by_job(namespace, "refused", place, digest))
-    reason, message = condition(failed(cluster, namespace, "refused"), "Failed")
-    assert (reason, "allowCommands on the RenderTarget" in message) == ("InputInvalid", True), message
-
-    cluster.apply(by_job(namespace, "allowed", place, digest, targets=[{"name": f"commands-{namespace}"}]))
-    status = completed(cluster, namespace, "allowed")
+def test_a_job_that_helios_wrote(cluster, planned):
+    status = completed(cluster, planned, "allowed")
     assert (status["chunkMap"], status["output"]["frames"]) == ("##", 12)
+
+
+def test_commands_that_no_target_allows(cluster, planned):
+    reason, message = condition(failed(cluster, planned, "refused"), "Failed")
+    assert (reason, "allowCommands on the RenderTarget" in message) == ("InputInvalid", True), message

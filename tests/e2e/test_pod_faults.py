@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import release
 from tests.e2e.barcode_pages import PAINT, one_file
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import a_namespace
-from tests.e2e.containers import eventually, held_chunks, silent
+from tests.e2e.containers import held_chunks, silent
 from tests.e2e.films import (
     change_execution,
     completed,
@@ -38,7 +37,7 @@ NEVER_READY = PAGE.replace("<body>", "<body><script>window.__HELIOS_READY__ = ne
 
 NO_RETRY: dict[str, Any] = {"retries": {"perChunk": 0}}
 HANGS = 3
-MISSING_IMAGE = "helios.test/no-such-worker:1"
+CRAMPED = "16Ki"  # a browser's profile takes 28
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +45,13 @@ def misfortunes(cluster: Cluster, operator: None) -> Iterator[tuple[str, str, st
     """A namespace of RenderJobs that fare badly, and others around it without room for pods, or without a volume."""
     with a_namespace(cluster) as name, a_namespace(cluster) as full, a_namespace(cluster) as no_volume:
         patient = {"parallelism": 4, "chunkTimeout": "75s", "stragglers": {"minimum": "10m"}}  # no duplicate saves one
+        # On an overloaded machine a frame that comes too late is no fault of the page yet.
+        patient_with_machines = {"frameTimeout": "10s", "parallelism": 1, "retries": {"perChunk": 10}}
         cluster.apply(render_job(name, "battered", page=SLOW, frames=24, execution=patient))
         batter(cluster, name)
         cluster.apply(
             render_target("small", resources={"limits": {"memory": "300Mi"}}),
-            render_target("cramped", resources={"limits": {"ephemeral-storage": "1Mi"}}),
+            render_target("cramped", resources={"limits": {"ephemeral-storage": CRAMPED}}),
             render_target("nowhere", nodeSelector={"helios.test/room": "none"}),
             {
                 "apiVersion": "v1",
@@ -68,7 +69,7 @@ def misfortunes(cluster: Cluster, operator: None) -> Iterator[tuple[str, str, st
                     "resources": {"requests": {"storage": "1Gi"}},
                 },
             },
-            render_job(name, "looping", page=LOOPING, frames=24, execution={"frameTimeout": "10s", "parallelism": 1}),
+            render_job(name, "looping", page=LOOPING, frames=18, execution=patient_with_machines),
             render_job(name, "hoarding", page=HOARDING, execution=on("small", retries={"perChunk": 1})),
             render_job(name, "cramped", page=NEVER_READY, execution=on("cramped", frameTimeout="2m", **NO_RETRY)),
             render_job(name, "homeless", execution=on("nowhere", **NO_RETRY)),
@@ -160,8 +161,8 @@ def test_too_little_memory(cluster, misfortunes):
 def test_too_little_disk(cluster, misfortunes):
     status = failed(cluster, misfortunes[0], "cramped")
     told = (
-        "the plan failed and is not tried again (spec.execution.retries.perChunk is 0): the node evicted the pod: Pod "
-        "ephemeral local storage usage exceeds the total limit of containers 1Mi; raise "
+        "the plan failed and is not tried again (spec.execution.retries.perChunk is 0): the node evicted the pod: "
+        f'Usage of EmptyDir volume "tmp" exceeds the limit "{CRAMPED}"; raise '
         "resources.limits.ephemeral-storage of the RenderTarget cramped"
     )
     assert condition(status, "Failed") == ("RetriesExhausted", told)
@@ -173,7 +174,7 @@ def test_a_page_that_hangs(cluster, misfortunes):
     reason, message = condition(status, "Failed")
     assert reason == "InputInvalid"
     assert message.startswith("chunk 2: frame 15 was not ready after 10 s: a script does not return: draw (index.html:")
-    assert status["chunkMap"] == "##!."
+    assert status["chunkMap"] == "##!"
 
 
 def test_a_film_survives_what_befalls_its_pods(cluster, misfortunes, worker_image, tmp_path):
@@ -186,28 +187,6 @@ def test_a_film_survives_what_befalls_its_pods(cluster, misfortunes, worker_imag
     assert "WorkerKilled" not in told
     film = film_of(cluster, namespace, worker_image, f"/artifacts/out/{namespace}/battered.mp4", tmp_path)
     assert numbers(film) == list(range(24))
-
-
-def test_an_image_that_is_not_there(cluster, namespace):
-    """Nothing fails by itself: the pods wait until the image is there, or until their time is up."""
-    release.install(cluster, **{"image.worker": MISSING_IMAGE})
-    try:
-        cluster.apply(render_job(namespace, "doomed", execution=NO_RETRY), render_job(namespace, "repaired"))
-        for name in ("doomed", "repaired"):
-            told = says(cluster, namespace, name, f'ImagePullBackOff: Back-off pulling image "{MISSING_IMAGE}"')
-            assert told.startswith("the composition is being planned; a pod is not starting: ")
-            change_execution(cluster, namespace, name, startTimeout="1s")
-        status = failed(cluster, namespace, "doomed")
-        eventually(lambda: cluster.get("renderjob/repaired", "-n", namespace)["status"]["retries"], "a retry")
-        change_execution(cluster, namespace, "repaired", startTimeout="10m")
-    finally:
-        release.install(cluster)
-    reason, message = condition(status, "Failed")
-    assert reason == "RetriesExhausted"
-    assert "the pod did not start within 1s: " in message
-    assert MISSING_IMAGE in message
-    assert "ErrImagePull" in message
-    completed(cluster, namespace, "repaired")
 
 
 @pytest.mark.usefixtures("neighbour")

@@ -5,6 +5,7 @@ The count works as in client-go: the known Event gets a higher `count` and a new
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,8 @@ MAX_PENDING = 1000
 MAX_KNOWN = 64
 MAX_JOBS = 1024
 MAX_MESSAGE = 1024
+LAST_SECONDS = 2.0
+"""An operator that an upgrade replaces would otherwise take the Events of its last seconds with it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,18 @@ class EventRecorder:
             log.warning("an Event was dropped", uid=job.uid, reason=announcement.reason)
 
     async def run(self) -> None:
-        """Writes queued Events until it is cancelled."""
+        """Writes queued Events until it is cancelled, and then, within LAST_SECONDS, those that are still queued."""
+        writing = asyncio.create_task(self._write_queued())
+        try:
+            await asyncio.wait({writing})
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SECONDS):
+                    await self._pending.join()
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+    async def _write_queued(self) -> None:
         while True:
             job, announcement, at = await self._pending.get()
             try:
@@ -71,6 +85,8 @@ class EventRecorder:
                 log.warning("an Event was not written", uid=job.uid, reason=announcement.reason, error=str(error))
             except Exception:
                 log.exception("an Event was not written", uid=job.uid, reason=announcement.reason)
+            finally:
+                self._pending.task_done()
 
     async def _write(self, job: JobRef, announcement: Announcement, at: str) -> None:
         path, key = (

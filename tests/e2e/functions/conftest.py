@@ -48,10 +48,11 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A bucket's server on this machine; the environment that leads to it and allows it."""
+def s3(tmp_path_factory: pytest.TempPathFactory, pages: str) -> Iterator[dict[str, str]]:
+    """A bucket's server on this machine; the environment that leads to it, and allows it and the pages."""
+    allowed = {"HELIOS_ALLOWED_STORES": f"s3://{BUCKET}/", "HELIOS_ALLOWED_ADDRESSES": pages.removeprefix("http://")}
     with s3_server(tmp_path_factory.mktemp("s3") / "buckets") as address:
-        yield {**s3_environment(address), "HELIOS_ALLOWED_STORES": f"s3://{BUCKET}/"}
+        yield {**s3_environment(address), **allowed}
 
 
 @pytest.fixture

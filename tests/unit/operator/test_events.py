@@ -53,6 +53,16 @@ async def test_what_is_said_again_is_counted(server: ApiServer, recorder: EventR
     assert (again["firstTimestamp"], again["lastTimestamp"]) == ("2026-01-01T12:00:00Z", "2026-01-01T12:01:00Z")
 
 
+async def test_what_is_queued_is_written_at_the_end(server: ApiServer, recorder: EventRecorder):
+    for chunk in range(3):
+        recorder.record(JOB, failed(chunk))
+    running = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert len(server.objects) == 3
+
+
 async def test_an_event_that_is_gone_is_made_anew(server: ApiServer, recorder: EventRecorder):
     recorder.record(JOB, failed(0))
     await write(recorder)

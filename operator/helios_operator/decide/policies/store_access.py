@@ -4,9 +4,11 @@ from helios_crds.addresses import InvalidAddress, StoreAddress, is_allowed
 from helios_crds.mapping import COMPOSITION_URL
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_operator.model.areas import Areas
-from helios_operator.model.config import Store
+from helios_operator.model.config import BUILT_IN, Store
 from helios_operator.model.locations import foreign_source, source_of
 from helios_operator.model.observation import Observation
+
+_BUILT_IN = " (builtInTarget in the chart's values, unless there is a RenderTarget of that name)"
 
 
 def forbidden_place(observation: Observation, name: str, target: RenderTargetSpec, store: Store) -> str:
@@ -17,16 +19,23 @@ def forbidden_place(observation: Observation, name: str, target: RenderTargetSpe
     if observation.places.problem:
         return f"spec.{observation.places.problem}"
     areas = Areas.of(observation.targets.values(), store)
-    for url in (observation.store, observation.output):
+    for field, url in (("artifacts.url", observation.store), ("output.url", observation.output)):
         if not _is_covered(url, observation, target, areas):
-            return f"RenderTarget {name} does not allow {url}: see its allowedStores"
+            instead = "" if url == observation.store else f"use an address in {observation.store}, or "
+            return (
+                f"spec.{field}: the RenderTarget {name} does not allow {url}: {instead}ask its admin to add it to "
+                f"allowedStores{_BUILT_IN if name == BUILT_IN else ''}"
+            )
     for url in source_of(observation.job):
         if "," in url:  # which separates the places that a worker may use
             return f"spec.composition: {url} contains a comma: use a name without one"
         if url == COMPOSITION_URL or is_allowed(url, target.allowedSources or ()):
             continue
         if not _is_covered(url, observation, target, areas):
-            return f"RenderTarget {name} does not allow {url}: see its allowedStores and allowedSources"
+            return (
+                f"spec.composition: the RenderTarget {name} does not allow {url}: ask its admin to add it to "
+                f"allowedSources{_BUILT_IN if name == BUILT_IN else ''}"
+            )
         if problem := foreign_source(url, observation.job, areas):
             return f"spec.composition: {problem}"
     return ""
