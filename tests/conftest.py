@@ -1,5 +1,6 @@
 """What all tests share: each test is marked by the folder it lies in."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -12,6 +13,9 @@ LEVELS = {"unit", "integration", "e2e"}
 # No test asserts a time, Hypothesis' 200 ms for an example included: the machine may be busy.
 settings.register_profile("helios", deadline=None)
 settings.load_profile("helios")
+
+# Whatever else this machine does, a page that hangs in a test is at fault (test_starvation is about the rest).
+os.environ.setdefault("HELIOS_OVERLOADED", "2")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell ignores it for what it starts in the background, and whatever the tests start would, too.

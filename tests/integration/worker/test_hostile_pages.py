@@ -14,7 +14,6 @@ import orjson
 import pytest
 
 from helios_crds.wire import ExitCode, Reply
-from helios_worker.capture.page import watchdog
 from tests.integration.worker.project import MOVING, Project
 
 BODY = b"x" * 300_000
@@ -212,13 +211,19 @@ def test_a_page_that_goes_on_for_ever_while_it_loads(project: Project):
         ),
     ],
 )
-def test_a_script_that_does_not_return(project: Project, code: str, said: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(watchdog, "OVERLOADED", 2)  # whatever else this machine does: the fault is the page's
+def test_a_script_that_does_not_return(project: Project, code: str, said: str):
     message = refused(render(project, script(code), timeout=1.0))
     assert "was not ready after 1 s" in message
     assert said in message
     after = render(project, MOVING)
     assert after.exitCode == ExitCode.DONE, after.stderr
+
+
+def test_a_machine_that_is_overloaded_is_at_fault(project: Project, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HELIOS_OVERLOADED", "0")
+    reply = render(project, script("while (true) {}"), timeout=1.0)
+    assert reply.exitCode == ExitCode.RETRYABLE
+    assert "the machine is overloaded: the browser waits for a processor" in reply.stderr
 
 
 def test_a_declaration_that_is_no_number_of_frames(project: Project):

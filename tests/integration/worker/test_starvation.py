@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from helios_worker.capture.page.starvation import OVERLOADED, waiting_share
+from helios_worker.capture.page.starvation import OVERLOADED, overloaded_share, waiting_share
+from helios_worker.errors import UserError
 
 BUSY = "print(flush=True)\nwhile True: pass"
 IDLE = "print(flush=True)\nimport time; time.sleep(600)"
@@ -48,3 +49,13 @@ async def test_who_wants_nothing_is_not_starved_whatever_the_machine_does():
 async def test_who_is_not_there_is_not_starved(pids, monkeypatch):
     monkeypatch.setattr("helios_worker.capture.page.starvation.SAMPLE_SECONDS", 0)
     assert await waiting_share(pids) == 0
+
+
+@pytest.mark.parametrize(("text", "share"), [("0.5", 0.5), ("2", 2.0)])
+def test_an_admin_says_when_a_machine_is_overloaded(text, share):
+    assert overloaded_share({"HELIOS_OVERLOADED": text}) == share
+
+
+def test_a_share_that_is_no_number():
+    with pytest.raises(UserError, match="HELIOS_OVERLOADED is 'much', which is not a number"):
+        overloaded_share({"HELIOS_OVERLOADED": "much"})

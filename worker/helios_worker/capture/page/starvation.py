@@ -5,14 +5,32 @@ counts the time on a processor, and the time for which it was ready to run and w
 """
 
 import asyncio
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from helios_crds.numbers import exact_number, shown
+from helios_worker.errors import UserError
 
 SAMPLE_SECONDS = 1.0
 ENOUGH_SECONDS = 0.2
 """A browser that wants less of a second than this is not short of a processor, whatever share of it was waiting."""
 OVERLOADED = 0.8
 """The share from which on the machine is to blame: with a fifth of a processor, a page needs five times as long."""
+VARIABLE = "HELIOS_OVERLOADED"
+
+
+def overloaded_share(environment: Mapping[str, str] = os.environ) -> float:
+    """The share of waiting from which on a late frame is the machine's fault. Above 1: it never is.
+
+    Raises:
+        UserError: HELIOS_OVERLOADED is not a number.
+    """
+    text = environment.get(VARIABLE, str(OVERLOADED))
+    share = exact_number(text)
+    if share is None:
+        raise UserError(f"{VARIABLE} is {shown(text)!r}, which is not a number", remedy="write a share, such as 0.8")
+    return float(share)
 
 
 async def waiting_share(pids: Iterable[int], proc: Path = Path("/proc")) -> float:

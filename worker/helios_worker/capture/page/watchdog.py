@@ -13,7 +13,7 @@ from helios_worker.capture.messages import plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.network import REPORTED, URL_KEPT, Network, listed
-from helios_worker.capture.page.starvation import OVERLOADED, waiting_share
+from helios_worker.capture.page.starvation import overloaded_share, waiting_share
 from helios_worker.capture.playhead import Playhead
 from helios_worker.capture.run_timeout import run_timeout
 
@@ -67,7 +67,7 @@ class Watchdog:
                 raise BrowserGone(f"{step}: {SILENT}") from None
             self._console.raise_fault()
             said = f"{step} was not ready after {self._limit:g} s: {report['summary']}"
-            if share >= OVERLOADED:
+            if share >= overloaded_share():
                 said += f"; the machine is overloaded: the browser waits for a processor {share:.0%} of the time"
                 raise FrameNeverReady(said, report) from None
             # A missing response may come at another attempt.
