@@ -1,6 +1,7 @@
 """Events: what is said again is counted, what is said too often is gathered, and nothing waits for it."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,16 @@ async def test_what_is_said_again_is_counted(server: ApiServer, recorder: EventR
     assert (again["firstTimestamp"], again["lastTimestamp"]) == ("2026-01-01T12:00:00Z", "2026-01-01T12:01:00Z")
 
 
-async def test_what_is_queued_is_written_at_the_end(server: ApiServer, recorder: EventRecorder):
+async def test_what_is_queued_is_written_at_the_end(
+    server: ApiServer, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch
+):
+    create = server.create
+
+    async def slowly(path: str, body: Any) -> Any:
+        await asyncio.sleep(0)
+        return await create(path, body)
+
+    monkeypatch.setattr(server, "create", slowly)
     for chunk in range(3):
         recorder.record(JOB, failed(chunk))
     running = asyncio.create_task(recorder.run())
