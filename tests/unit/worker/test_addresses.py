@@ -120,6 +120,16 @@ def test_names_of_metadata_services(rule: AddressRule, host: str):
         rule.check(host, 80, ["93.184.215.14"])
 
 
+@pytest.mark.parametrize("host", METADATA_NAMES)
+def test_the_name_of_a_metadata_service_that_nobody_knows_here(host: str, monkeypatch: pytest.MonkeyPatch):
+    def nobody(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    with pytest.raises(AddressForbidden, match="the name of a metadata service"):
+        connect(host, 80, STRANGERS)
+
+
 @pytest.mark.parametrize("host", OPEN)
 def test_other_networks_are_open(host: str):
     assert not refused(STRANGERS, host)

@@ -72,11 +72,11 @@ def connect(host: str, port: int, rule: AddressRule, *, seconds: float = CONNECT
     end = time.monotonic() + seconds
     name = plain_name(host)
     known = _known_addresses(name)
+    rule.check(host, port, known)  # the names of metadata services, too, whether or not they are known here
     if known or _NAME.fullmatch(name):  # another text could say more to a proxy than a host
         target = known[0] if known else name
         upstream = None if any(is_near(address) for address in known) else upstream_for(target, port)
         if upstream is not None:
-            rule.check(host, port, known)
             return _tunnel(upstream, target, port, end)
     addresses = known or addresses_of(host)
     rule.check(host, port, addresses)
