@@ -35,6 +35,7 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_url, store_address
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.faults import FrameNeverReady
+from helios_worker.capture.page.starvation import overloaded_share
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.machine import cpu_count
 from helios_worker.network.addresses import AddressRule
@@ -111,9 +112,10 @@ class WorkerRuntime:
         self._allowed = allowed_stores or AllowedStores.everywhere()
         self._under_way: asyncio.Task[Any] | None = None
         self._stopped_with: Reply | None = None
+        overloaded_share()  # a bad one is said now, not at the first frame that is late
+        rule = addresses or AddressRule.from_environment(loopback=False)
         self._runner = asyncio.Runner()
         self._scratch = Workspace(self._workspace)
-        rule = addresses or AddressRule.from_environment(loopback=False)
         self._browsers = BrowserPool(self._scratch.path, lanes or cpu_count(), rule)
 
     def initialize(self) -> None:
@@ -237,6 +239,7 @@ class WorkerRuntime:
 
         self._allowed.check_source(request.jobSpec)
         self._check_output(request.output, root)
+        await asyncio.to_thread(refuse_folder, request.output)
         return (await adopt(request, store, self._browsers, allow_commands=self._allow_commands)).model_dump()
 
     async def _chunk(self, payload: Payload) -> dict[str, Any]:

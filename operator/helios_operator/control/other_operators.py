@@ -6,6 +6,7 @@ as long as that Lease is renewed, and takes it over when it has not been for som
 """
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 
 import structlog
@@ -20,6 +21,8 @@ log = structlog.stdlib.get_logger(__name__)
 TAKEOVER = timedelta(minutes=2)
 """How long a Lease must not have been renewed. An upgrade takes much less, and keeps its RenderJobs."""
 CHECK_INTERVAL = 30.0
+_LEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+"""NAMESPACE/NAME. Anything else was written by somebody else, and would lead elsewhere in the API."""
 
 
 class OtherOperators:
@@ -38,7 +41,7 @@ class OtherOperators:
             ApiError: the API server did not answer.
         """
         owner = job.status.operator
-        if not owner or owner == self._own or job.status.completionTime is not None:
+        if not _LEASE.fullmatch(owner) or owner == self._own or job.status.completionTime is not None:
             return ""
         return owner if await self._is_alive(owner) else ""
 
@@ -63,6 +66,8 @@ class OtherOperators:
         checked_at, alive = self._alive.get(lease, (float("-inf"), False))
         if clock() - checked_at >= CHECK_INTERVAL:
             alive = await self._is_renewed(lease)
+            recent = clock() - 2 * CHECK_INTERVAL
+            self._alive = {name: known for name, known in self._alive.items() if known[0] > recent}
             self._alive[lease] = clock(), alive
         return alive
 

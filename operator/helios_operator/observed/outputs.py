@@ -8,6 +8,7 @@ itself: a folder on a claim is another one in each, and who may write where in a
 from collections import defaultdict
 from datetime import UTC, datetime
 
+from helios_crds.addresses import InvalidAddress, StoreAddress
 from helios_operator.model.observation import InvalidJob, ObservedJob
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -24,7 +25,7 @@ class Outputs:
 
     def put(self, job: ObservedJob | InvalidJob, url: str) -> set[str]:
         """Updates a RenderJob. url: of its film; "" if it writes none. Returns the UIDs that it gives way to."""
-        place = (job.namespace, url.rstrip("/"))
+        place = (job.namespace, _canonical(url))
         if not url:
             return self.drop(job.uid)
         if self._place_of.get(job.uid) != place:
@@ -53,6 +54,14 @@ class Outputs:
         claims = self._claims[place]
         first = min(claims.values()) if len(claims) > 1 else claims[uid]
         return "" if first == claims[uid] else first[1]
+
+
+def _canonical(url: str) -> str:
+    """One spelling for an address, since file:///out/%66ilm.mp4 is file:///out/film.mp4."""
+    try:
+        return StoreAddress.parse(url).url
+    except InvalidAddress:
+        return url
 
 
 def film_of(job: ObservedJob | InvalidJob, planned: str) -> str:

@@ -181,7 +181,7 @@ async def test_a_chunk_that_failed_twice_in_one_place_waits_for_another():
 
 
 async def test_a_target_with_another_image_is_left_out():
-    other = Reply(exitCode=64, stderr="browser 1 there, 2 here", result={"error": "OtherEngine"})
+    other = Reply(exitCode=1, stderr="browser 1 there, 2 here", result={"error": "OtherEngine"})
     first, second = Script(other), Script()
     made, heard = fleet(Target("a", first, 1), Target("b", second, 1))
     await chunks(made, 0, heard=heard)

@@ -255,6 +255,13 @@ def test_an_output_belongs_to_the_oldest(first, owner):
     assert renders.output_owner("u2") == owner
 
 
+def test_an_output_is_one_however_it_is_written():
+    renders = Renders(CONFIG)
+    renders.put(body("first", "u1", output="file:///artifacts/out/film.mp4"))
+    renders.put(body("second", "u2", made=LATER, output="file:///artifacts/out/%66ilm.mp4"))
+    assert renders.output_owner("u2") == "first"
+
+
 def test_made_in_one_second_one_of_two_has_the_output():
     renders = Renders(CONFIG)
     for uid in ("u2", "u1"):

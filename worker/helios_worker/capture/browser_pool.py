@@ -113,7 +113,11 @@ class BrowserPool:
             async with asyncio.timeout(START_SECONDS):
                 page = await Page.open(browser, settings)
                 if composition.recorder is not None:
-                    await composition.recorder.attach(page)
+                    try:
+                        await composition.recorder.attach(page)
+                    except HeliosError:
+                        await page.close()
+                        raise
                 return page
         except TimeoutError:
             browser.connection.close(SILENT)

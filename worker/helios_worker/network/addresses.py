@@ -107,11 +107,10 @@ class AddressRule:
 
     def _objection(self, address: Address, port: int) -> str:
         """Why an address may not be reached; "" if it may."""
-        meant = [address, *_carried(address)]
-        for each in meant:
-            if (each, None) in self._places or (each, port) in self._places or _is_in(each, self._networks):
-                return ""
-        for each in meant:
+        carried = _carried(address)
+        if self._is_excepted(address, port) or (carried and all(self._is_excepted(each, port) for each in carried)):
+            return ""
+        for each in (address, *carried):
             if _is_in(each, METADATA):
                 return "an address of a metadata service"
             if _is_in(each, _LINK_LOCAL):
@@ -121,6 +120,9 @@ class AddressRule:
             if not self._loopback and (_is_in(each, _THIS_MACHINE) or _is_own(each)):
                 return "an address of the worker's own machine"
         return ""
+
+    def _is_excepted(self, address: Address, port: int) -> bool:
+        return (address, None) in self._places or (address, port) in self._places or _is_in(address, self._networks)
 
     def _allow(self, entry: str) -> None:
         match = _ENTRY.fullmatch(entry)

@@ -11,7 +11,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from helios_crds.backoff import Backoff
 from helios_worker.errors import HeliosError, NetworkTrouble, UserError
@@ -23,6 +23,11 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 10
 BLOCK = 1 << 18
 BACKOFF = Backoff(base=0.2, factor=2, cap=20, jitter=0.5)
+
+
+# What stands in an address as it is; the rest is escaped, as browsers do.
+PATH_SAFE = "/%:@!$&'()*+,;=~[]|"
+QUERY_SAFE = "/%:@!$&'()*+,;=~?[]|"
 
 
 @dataclass(frozen=True)
@@ -68,19 +73,36 @@ class Download:
     def _try(self, file: Path) -> None:
         url = self.url
         for _ in range(MAX_REDIRECTS):
-            connection = self._open(urlsplit(url))
+            connection = self._open(self._split(url))
             try:
                 response = connection.getresponse()
                 target = response.getheader("Location") if response.status in REDIRECTS else None
                 if target is None:
                     self._check(response.status)
                     return self._read(response, file)
-                url = urljoin(url, target)
+                url = self._joined(url, target)
             except (OSError, http.client.HTTPException) as error:
                 raise _trouble(error) from None
             finally:
                 connection.close()
         raise UserError(f"{self.shown} is moved on more than {MAX_REDIRECTS} times", remedy="correct its address")
+
+    def _split(self, url: str) -> SplitResult:
+        try:
+            return urlsplit(url)
+        except ValueError:
+            raise self._nowhere() from None
+
+    def _joined(self, url: str, target: str) -> str:
+        try:
+            return urljoin(url, target)
+        except ValueError:
+            raise self._nowhere() from None
+
+    def _nowhere(self) -> UserError:
+        return UserError(
+            f"{self.shown} is, or was moved to, no address of the web", remedy="use an http:// or https:// address"
+        )
 
     def _open(self, parts: SplitResult) -> http.client.HTTPConnection:
         """A connection on which the request has been sent."""
@@ -89,10 +111,10 @@ class Download:
         except ValueError:
             host, port = "", 0
         if parts.scheme not in ("http", "https") or not host:
-            raise UserError(
-                f"{self.shown} is, or was moved to, no address of the web", remedy="use an http:// or https:// address"
-            )
+            raise self._nowhere()
         connection = http.client.HTTPConnection(host, port, timeout=self.stall)
+        if parts.scheme == "https":
+            connection.default_port = 443  # or the Host header names the port, which a signature may cover
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
         if parts.username is not None:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
@@ -102,7 +124,9 @@ class Download:
             connection.sock.settimeout(self.stall)
             if parts.scheme == "https":
                 connection.sock = ssl.create_default_context().wrap_socket(connection.sock, server_hostname=host)
-            connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers)
+            query = f"?{quote(parts.query, safe=QUERY_SAFE)}" if parts.query else ""
+            path = quote(parts.path or "/", safe=PATH_SAFE) + query
+            connection.request("GET", path, headers=headers)
         except UserError as error:  # AddressForbidden, or a proxy that lets nobody through
             raise type(error)(f"fetching {self.shown}: {error.message}", remedy=error.remedy) from None
         except ssl.SSLCertVerificationError as error:
@@ -135,7 +159,8 @@ class Download:
             while block := response.read(BLOCK):
                 count += len(block)
                 if max(count, size or 0) > self.limit:
-                    raise UserError(f"{self.shown} has more than {self.limit >> 20} MiB, too much for a composition")
+                    most = f"{self.limit >> 20} MiB"
+                    raise UserError(f"{self.shown} has more than {most}, too much for the {self.what} of a render")
                 copy.write(block)
         if size is not None and count != size:
             raise NetworkTrouble(f"the connection was cut after {count} of {size} bytes")

@@ -5,6 +5,8 @@ import socket
 import threading
 from abc import ABC, abstractmethod
 
+PAUSE_SECONDS = 0.05
+
 
 class Listener(ABC):
     """Serves each connection in a thread of its own. The port is bound at once, since browsers are started with it.
@@ -38,6 +40,13 @@ class Listener(ABC):
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(self._socket)
+            try:
+                connection, _ = await loop.sock_accept(self._socket)
+            except OSError:  # no descriptor is free, or the browser has given up: the next may have better luck
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
             connection.setblocking(True)
-            threading.Thread(target=self._serve, args=(connection,), name=self._name, daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(connection,), name=self._name, daemon=True).start()
+            except RuntimeError:  # no thread is free
+                connection.close()

@@ -39,7 +39,7 @@ class Proxy(Listener):
         return self._failures.get((plain_name(host), port))
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError, EOFError):  # the browser has ended, or no longer wants the answer
+        with connection, suppress(OSError, EOFError, RuntimeError):  # the browser has ended, or no thread is free
             connection.settimeout(HELLO_SECONDS)
             asked = _read_request(connection)
             if asked is None:
@@ -97,9 +97,12 @@ def _reply(code: int) -> bytes:
 
 
 def _read(connection: socket.socket, length: int) -> bytes:
-    data = connection.recv(length, socket.MSG_WAITALL) if length else b""
-    if len(data) < length:
-        raise EOFError
+    data = b""
+    while len(data) < length:
+        part = connection.recv(length - len(data))
+        if not part:
+            raise EOFError
+        data += part
     return data
 
 

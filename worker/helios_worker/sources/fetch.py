@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from helios_crds.addresses import is_web
 from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.errors import StoreError, explain, redacted
 from helios_worker.artifacts.snapshot import MAX_BYTES, MAX_FILES
@@ -79,7 +80,7 @@ def _archive(url: str, folder: Path, rule: AddressRule) -> Path:
             raise UserError(f"there is no archive {path}", remedy="correct its path")
         return path
     copy = folder / "archive"
-    if url.startswith(("http://", "https://")):
+    if is_web(url):
         download(url, copy, rule)
     else:
         place, name = split_object(url)

@@ -17,6 +17,7 @@ from helios_crds.addresses import is_web, shown
 from helios_crds.paths import inner_path
 from helios_crds.remedies import setting
 from helios_crds.request import JobSpecRequest
+from helios_crds.text import first_problem
 from helios_crds.wire import chunk_bitmap
 from helios_worker.artifacts.recording import is_whole
 from helios_worker.artifacts.snapshot import load_snapshot
@@ -51,9 +52,7 @@ async def adopt(
     try:
         job = JobSpec.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise UserError(f"{shown(request.jobSpec)} is not a job: {where}: {first['msg']}", remedy=REMEDY) from None
+        raise UserError(f"{shown(request.jobSpec)} is not a job: {first_problem(error)}", remedy=REMEDY) from None
     _check_commands(job, allowed=allow_commands)
     if job.helios is None:
         mine = _with_output_of_commands(job, request)

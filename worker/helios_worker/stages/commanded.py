@@ -5,10 +5,12 @@ when the job's mergeCommand runs, and publishes the video that this adds.
 """
 
 import asyncio
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from helios_crds.paths import inner_path
 from helios_worker.artifacts.digests import file_digest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
@@ -17,7 +19,7 @@ from helios_worker.errors import UserError
 from helios_worker.jobs.commands import CommandFailed, run_command, run_program
 from helios_worker.jobs.layout import part_key
 from helios_worker.jobs.spec import Chunk, JobSpec
-from helios_worker.stages.stitch import BadChunks, StitchResult, publish
+from helios_worker.stages.stitch import BadChunks, StitchResult, output_error, partial_beside, publish
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".ts")
 
@@ -29,10 +31,11 @@ async def run_chunk(job: JobSpec, index: int, store: ArtifactStore, *, scratch: 
         UserError: commands are not allowed here.
         CommandFailed: the command failed, or did not write its frames.
     """
+    _check_allowed(allowed)
     chunk = job.chunks[index]
     with TemporaryDirectory(prefix="helios-command-", dir=scratch) as name:
         folder = Path(name)
-        (folder / chunk.outputFile).parent.mkdir(parents=True, exist_ok=True)
+        _file_of(chunk, folder).parent.mkdir(parents=True, exist_ok=True)
         result = await run_command(chunk, folder, allowed=allowed)
         file = await asyncio.to_thread(_written, folder, chunk)
         await asyncio.to_thread(store.put, part_key(job.id, index), file)
@@ -47,24 +50,20 @@ async def merge(job: JobSpec, store: ArtifactStore, output: str, *, scratch: Pat
         UserError: commands are not allowed here, or the job does not say how its chunks become a film.
         CommandFailed: the command failed, or did not write the film.
     """
-    if not allowed:
-        raise UserError(
-            "the job wants to run a command, which this worker does not allow",
-            remedy="have an admin set allowCommands on the RenderTarget",
-        )
+    _check_allowed(allowed)
     if job.mergeCommand is None and len(job.chunks) > 1:
         raise UserError("the job has no mergeCommand, so its chunks make no film", remedy="write it with one")
     with TemporaryDirectory(prefix="helios-merge-", dir=scratch) as name:
         folder = Path(name)
         missing: dict[int, str] = {}
         for chunk in job.chunks:
-            file = folder / chunk.outputFile
+            file = _file_of(chunk, folder)
             file.parent.mkdir(parents=True, exist_ok=True)
             if not await asyncio.to_thread(store.fetch, part_key(job.id, chunk.id), file):
                 missing[chunk.id] = "its file is missing"
         if missing:
             raise BadChunks(missing)
-        film = folder / job.chunks[0].outputFile
+        film = _file_of(job.chunks[0], folder)
         if job.mergeCommand is not None:
             before = await asyncio.to_thread(_videos, folder)
             await run_program(job.mergeCommand, folder, what="the merge")
@@ -75,9 +74,28 @@ async def merge(job: JobSpec, store: ArtifactStore, output: str, *, scratch: Pat
         return await asyncio.to_thread(_publish, job, film, output)
 
 
+def _check_allowed(allowed: bool) -> None:
+    if not allowed:
+        raise UserError(
+            "the job wants to run a command, which this worker does not allow",
+            remedy="have an admin set allowCommands on the RenderTarget",
+        )
+
+
+def _file_of(chunk: Chunk, folder: Path) -> Path:
+    """Where a chunk's command writes, within the folder that it runs in."""
+    try:
+        return folder / inner_path(chunk.outputFile)
+    except ValueError:
+        raise UserError(
+            f"chunk {chunk.id} writes {chunk.outputFile[:200]!r}, which leads out of its folder",
+            remedy="write the job again with names inside of it",
+        ) from None
+
+
 def _written(folder: Path, chunk: Chunk) -> Path:
     """The file that a chunk's command wrote, with the right number of frames."""
-    file = folder / chunk.outputFile
+    file = _file_of(chunk, folder)
     if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
         raise CommandFailed(f"chunk {chunk.id}: its command succeeded, but did not write {chunk.outputFile}")
     if file.suffix.lower() in VIDEOS and (frames := verify_video(file, decode=False).frames) != chunk.frameCount:
@@ -95,10 +113,15 @@ def _publish(job: JobSpec, film: Path, output: str) -> StitchResult:
     if report.frames != job.metadata.totalFrames:
         raise CommandFailed(f"the film has {report.frames} frames, not {job.metadata.totalFrames}")
     digest, size, target = file_digest(film), film.stat().st_size, local_path(output)
-    if target is not None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial.mp4")
-        partial.write_bytes(film.read_bytes())
-        film = partial
-    publish(film, target, output)
+    if target is None:
+        publish(film, target, output)
+    else:
+        partial = partial_beside(target)
+        try:
+            shutil.copyfile(film, partial)
+            publish(partial, target, output)
+        except OSError as error:
+            raise output_error(output, error) from error
+        finally:
+            partial.unlink(missing_ok=True)
     return StitchResult(output=output, sha256=digest, bytes=size, frames=report.frames, duration=report.duration)

@@ -80,7 +80,7 @@ def _stitch(job: JobSpec, store: ArtifactStore, output: str, scratch: Path) -> S
         manifests, files = gather(job, store, Path(folder))
         warnings = check_seams(job.chunks, manifests)
         target = local_path(output)
-        partial = _partial(target) if target is not None else Path(folder) / "film.mp4"
+        partial = partial_beside(target) if target is not None else Path(folder) / "film.mp4"
         try:
             try:
                 concatenate(files, partial, film.encoder, expected=[m.frameCount for m in manifests])
@@ -160,7 +160,7 @@ def publish(partial: Path, target: Path | None, output: str) -> None:
     ArtifactStore(folder).put(name, partial, kind="video/mp4")
 
 
-def _partial(target: Path) -> Path:
+def partial_beside(target: Path) -> Path:
     """A name beside the output, on the same file system, that no other run uses."""
     refuse_folder(str(target))
     try:

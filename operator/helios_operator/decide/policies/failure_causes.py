@@ -6,6 +6,7 @@ from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.text import one_line
 from helios_crds.wire import ExitCode, Stage
 from helios_operator.decide.policies.worker_results import MAX_TEXT, failure_text
+from helios_operator.manifests.pod import pod_settings
 from helios_operator.model import reasons
 from helios_operator.model.state import Attempt, AttemptPhase
 
@@ -74,8 +75,10 @@ def _too_long(attempt: Attempt) -> str:
 
 
 def _limit(target: RenderTargetSpec | None, resource: str) -> str:
-    pod = target.kubernetes.pod if target is not None and target.kubernetes is not None else None
-    limits = (pod.resources.limits if pod is not None and pod.resources is not None else None) or {}
+    if target is None or target.is_offload:
+        return ""
+    resources = pod_settings(target).resources
+    limits = (resources.limits if resources is not None else None) or {}
     return str(limits.get(resource, ""))
 
 

@@ -29,7 +29,7 @@ def expired(observation: Observation) -> list[StopAttempt]:
     return [
         StopAttempt(each.name, each.uid, why)
         for each in _on_record(observation)
-        if each.finished is None or observation.now - each.finished >= limit
+        if each.finished is not None and observation.now - each.finished >= limit
     ]
 
 

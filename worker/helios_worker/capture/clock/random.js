@@ -133,7 +133,7 @@ const WORKLET_CLOCK = `(now, seed) => {
       const length = isSecret ? (algorithm.length ?? blocks[nameOf(algorithm.hash)] ?? 0) : 0;
       const fits = ciphers[name] ? length === 128 || length === 192 || length === 256 : length > 0 && length % 8 === 0;
       if (!fits) {
-        if (!isSecret) realm.byChance("makes a pair of keys");
+        realm.byChance(isSecret ? "makes a key of an odd length" : "makes a pair of keys");
         return generateKey(self, algorithm, extractable, usages);
       }
       const bytes = new Bytes(length / 8);

@@ -213,7 +213,7 @@ class Recorder:
         if kind in STREAMS or (length.isdecimal() and (size is None or size > MAX_BODY)):
             return None
         kept = tuple(sorted((k, v) for k, v in headers.items() if KEPT_HEADERS.fullmatch(k)))
-        varies_by_all = "*" in headers.get("vary", "").split(",")
+        varies_by_all = "*" in map(str.strip, headers.get("vary", "").split(","))
         if varies_by_all or not paused.is_whole or sum(len(k) + len(v) for k, v in kept) > MAX_HEADERS:
             return None
         self._kept.add(answers=1)

@@ -199,8 +199,8 @@ class Connection:
                 except Exception:  # the messages behind it must be read all the same
                     log.exception("an event of the browser could not be handled: %s", message["method"])
             return
-        method, future = self._waiting.pop(message["id"])
-        if future.done():
+        method, future = self._waiting.pop(message["id"], ("", None))
+        if future is None or future.done():  # None: an event before it in the same read has closed the connection
             return
         if "error" in message:
             future.set_exception(CommandRefused(f"{method}: {message['error'].get('message', message['error'])}"))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.messages import BoundedLines, plain
@@ -176,7 +177,8 @@ class Network:
     def _on_raw_response(self, params: Message) -> None:
         for name, value in params["headers"].items():
             if name.lower() == "set-cookie":
-                self._given.update(line.partition("=")[0].strip() for line in value.split("\n"))
+                names = (line.partition("=")[0].strip()[:URL_KEPT] for line in value.split("\n"))
+                self._given.update(islice(names, max(0, IGNORED_KEPT - len(self._given))))
 
     def _on_finished(self, params: Message) -> None:
         self._end(params["requestId"])

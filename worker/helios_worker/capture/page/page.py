@@ -30,6 +30,7 @@ from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.page.settings import Declared, PageSettings
 from helios_worker.capture.page.watchdog import Watchdog
 from helios_worker.capture.playhead import Playhead
+from helios_worker.errors import HeliosError
 
 # The share of a frame's time limit for the answer to a request that the page may abort.
 PATIENCE = 0.25
@@ -83,7 +84,11 @@ class Page:
         page = cls(session, playhead, settings)
         session.listen(page._on_event)
         commands = opening_commands(settings, page._handles.secret)
-        await asyncio.gather(*(session.command(method, params) for method, params in commands))
+        try:
+            await asyncio.gather(*(session.command(method, params) for method, params in commands))
+        except HeliosError:
+            await session.close()
+            raise
         return page
 
     async def load(self, url: str) -> None:

@@ -26,7 +26,7 @@ def overloaded_share(environment: Mapping[str, str] = os.environ) -> float:
     Raises:
         UserError: HELIOS_OVERLOADED is not a number.
     """
-    text = environment.get(VARIABLE, str(OVERLOADED))
+    text = environment.get(VARIABLE) or str(OVERLOADED)
     share = exact_number(text)
     if share is None:
         raise UserError(f"{VARIABLE} is {shown(text)!r}, which is not a number", remedy="write a share, such as 0.8")
