@@ -59,7 +59,7 @@ async def plan(adapter: LocalAdapter, folder: Path, **sizes: int) -> str:
     return str(reply.result["jobPath"])
 
 
-async def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+async def until(condition: Callable[[], bool], what: str, seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # of other processes, which set no event
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
@@ -145,9 +145,11 @@ async def test_closed_at_work_no_process_is_left(told: Told, tmp_path: Path):
     await adapter.deploy(LocalConfig(lanes=2, workspace=tmp_path / "workspace", on_frames=told))
     job = await plan(adapter, tmp_path, frames=9000, chunk=9000)
     calls = [asyncio.create_task(adapter.invoke(Payload(jobPath=job, chunkIndex=0))) for _ in range(3)]
-    await until(lambda: bool(told) and len(browsers(os.getpid())) == 2, "the first frames, and two browsers")
-    family = descendants(os.getpid())
-    await adapter.close()
+    try:
+        await until(lambda: bool(told) and len(browsers(os.getpid())) == 2, "the first frames, and two browsers")
+    finally:
+        family = descendants(os.getpid())
+        await adapter.close()
     replies = await asyncio.gather(*calls)
     assert {reply.exitCode for reply in replies} == {ExitCode.RETRYABLE}
     await until(lambda: not any(map(is_running, family)), "workers and browsers to end")
