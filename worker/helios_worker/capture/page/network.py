@@ -26,10 +26,16 @@ UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", 
 
 @dataclass(frozen=True)
 class Request:
-    """An unanswered request. is_file: False for a frame as a whole, which loads until its last file has come."""
+    """An unanswered request.
+
+    is_file: False for a frame as a whole, which loads until its last file has come.
+    frame, document: IDs of the frame whose document asked, and of that document; "" where the browser does not say.
+    """
 
     url: str
     is_file: bool
+    frame: str = ""
+    document: str = ""
 
 
 class Network:
@@ -128,6 +134,7 @@ class Network:
             "Network.loadingFinished": self._on_finished,
             "Network.loadingFailed": self._on_failed,
             "Page.frameStartedNavigating": self._on_frame_navigating,
+            "Page.frameNavigated": self._on_frame_navigated,
             "Page.frameStoppedLoading": self._on_frame_done,
             "Page.frameDetached": self._on_frame_done,
         }
@@ -148,13 +155,21 @@ class Network:
         if self._document is None and params.get("type") == "Document":
             self._document = params["requestId"]
         if params.get("type") not in UNENDING and url not in self._unawaited:
-            self._begin(params["requestId"], Request(url, is_file=True))
+            asked_by = params.get("frameId", ""), params.get("loaderId", "")
+            self._begin(params["requestId"], Request(url, True, *asked_by))
 
     def _on_frame_navigating(self, params: Message) -> None:
         """A frame loads from here until Page.frameStoppedLoading, a srcdoc one too, which asks for no file."""
         if params.get("navigationType") in SAME_DOCUMENT:
             return
         self._begin(f"frame {params['frameId']}", Request(params["url"][:URL_KEPT], is_file=False))
+
+    def _on_frame_navigated(self, params: Message) -> None:
+        """A frame shows another document. Of what the one before it asked for, the end may never be reported."""
+        frame, document = params["frame"]["id"], params["frame"].get("loaderId", "")
+        for number, request in tuple(self._pending.items()):
+            if request.frame == frame and request.document != document:
+                self._end(number)
 
     def _on_frame_done(self, params: Message) -> None:
         self._end(f"frame {params['frameId']}")

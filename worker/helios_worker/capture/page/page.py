@@ -56,18 +56,15 @@ class Page:
         self._navigation = Navigation(session, playhead, self.console)
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
-        self._events: EventTable = {
-            **self.console.events,
-            **self._network.events,
-            **self._realms.events,
-            **self._watchdog.events,
-            **self._navigation.events,
+        own: EventTable = {
             "Page.javascriptDialogOpening": self._on_dialog,
             "Page.windowOpen": self._on_window,
             "Runtime.bindingCalled": self._on_binding,
             "Inspector.targetCrashed": self._on_crashed,
             "Inspector.detached": self._on_gone,
         }
+        parts = (self.console, self._network, self._realms, self._watchdog, self._navigation)
+        self._events: tuple[EventTable, ...] = (*(part.events for part in parts), own)  # several may handle one event
 
     @property
     def frame(self) -> int:
@@ -206,9 +203,10 @@ class Page:
     # -- events --------------------------------------------------------------------------------------------
 
     def _on_event(self, method: str, params: Message) -> None:
-        handler = self._events.get(method)
-        if handler is not None:
-            handler(params)
+        for table in self._events:
+            handler = table.get(method)
+            if handler is not None:
+                handler(params)
 
     def _on_dialog(self, params: Message) -> None:
         self.console.lines.append(

@@ -1,0 +1,29 @@
+"""A page's parts each hear of the browser's events, also where two of them handle the same one."""
+
+from fractions import Fraction
+from types import SimpleNamespace
+
+from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.settings import PageSettings
+from helios_worker.capture.playhead import Playhead
+
+SESSION = SimpleNamespace(unreachable=lambda host, port: None, connection=None)
+
+
+def test_a_frame_that_navigates_is_waited_for():
+    """The navigation hears of it too, which looks after the page itself."""
+    page = Page(SESSION, Playhead(Fraction(30)), PageSettings(320, 180, Fraction(30)))  # type: ignore[arg-type]
+    page._on_event("Page.frameStartedNavigating", {"frameId": "inner", "url": "about:srcdoc"})
+    assert page.network.is_pending
+    page._on_event("Page.frameStoppedLoading", {"frameId": "inner"})
+    assert not page.network.is_pending
+
+
+def test_nothing_is_awaited_of_a_document_that_was_left():
+    """It was left before its last byte, whose arrival the browser then does not report."""
+    page = Page(SESSION, Playhead(Fraction(30)), PageSettings(320, 180, Fraction(30)))  # type: ignore[arg-type]
+    for document in ("first", "second"):
+        asked = {"frameId": "main", "loaderId": document, "requestId": document, "type": "Document"}
+        page._on_event("Network.requestWillBeSent", {**asked, "request": {"url": f"https://example.org/{document}"}})
+    page._on_event("Page.frameNavigated", {"frame": {"id": "main", "loaderId": "second", "url": "https://example.org"}})
+    assert page.network.unanswered("") == ["https://example.org/second"]
