@@ -15,7 +15,7 @@ import orjson
 from helios_worker.artifacts.digests import json_digest
 from helios_worker.errors import CorruptArtifact
 from helios_worker.jobs.layout import job_key
-from helios_worker.jobs.spec import JOB_FORMAT, JobSpec, chunk_key
+from helios_worker.jobs.spec import JOB_FORMAT, JobSpec, chunk_keys
 
 ID_CHARACTERS = 40
 
@@ -77,9 +77,10 @@ def check_keys(job: JobSpec, indexes: Iterable[int]) -> None:
     Raises:
         AlteredJob: a chunk has such a key.
     """
+    key = chunk_keys(job.ours.engine, job.ours.film)
     for index in indexes:
         chunk = job.chunks[index]
-        if chunk.key != chunk_key(job.ours.engine, job.ours.film, chunk.startFrame, chunk.frameCount):
+        if chunk.key != key(chunk.startFrame, chunk.frameCount):
             raise AlteredJob(f"chunk {index} of job {job.id} has the key of other frames", remedy="plan the job again")
 
 
