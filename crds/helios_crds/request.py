@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import from_json
 
 from helios_crds.numbers import shown
 from helios_crds.paths import InnerPath
@@ -134,7 +135,7 @@ class CompositionRequest(_Model):
     """
 
     url: str = Field(min_length=1, max_length=MAX_PLACE)
-    entry: Annotated[InnerPath, Field(max_length=MAX_PLACE)] = "index.html"
+    entry: InnerPath = "index.html"
     props: Props = None
     seed: int = Field(default=0, ge=0, lt=1 << 32)
     seeking: Literal["Auto", "Seekable", "Stateful"] = "Auto"
@@ -214,3 +215,17 @@ class JobSpecRequest(_Model):
     jobSpec: str = Field(min_length=1, max_length=MAX_PLACE)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     output: str = Field(max_length=MAX_PLACE)
+
+
+def request_in(data: bytes) -> RenderRequest | JobSpecRequest:
+    """The request in a JSON text: for a composition, or for a job.json, which it then names.
+
+    Raises:
+        ValidationError: it is neither.
+    """
+    try:
+        value = from_json(data)
+    except ValueError:  # which the model explains
+        value = None
+    form = JobSpecRequest if isinstance(value, dict) and "jobSpec" in value else RenderRequest
+    return form.model_validate_json(data)

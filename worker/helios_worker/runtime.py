@@ -202,7 +202,7 @@ class WorkerRuntime:
     # launched first. Mistakes in the request itself are refused before either.
 
     async def _plan(self, payload: Payload) -> dict[str, Any]:
-        from helios_crds.request import JobSpecRequest, RenderRequest
+        from helios_crds.request import JobSpecRequest, request_in
         from helios_worker.planning.encoder import check_encoder
 
         root, key = self._place(payload)
@@ -212,9 +212,8 @@ class WorkerRuntime:
         )
         if data is None:
             raise UserError(f"there is no request at {payload.jobPath}")
-        form = JobSpecRequest if _asks_for_a_job(data) else RenderRequest
         try:
-            request = form.model_validate_json(data)
+            request = request_in(data)
         except ValidationError as error:
             raise UserError(f"the request's {first_problem(error)}") from None
         if isinstance(request, JobSpecRequest):
@@ -330,15 +329,6 @@ class WorkerRuntime:
         except HeliosError:
             log.exception("the report of a stuck frame could not be stored")
             return None
-
-
-def _asks_for_a_job(data: bytes) -> bool:
-    """Whether a request names a job.json instead of a composition."""
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:  # which the model explains
-        return False
-    return isinstance(value, dict) and "jobSpec" in value
 
 
 def _request_text(request: dict[str, Any]) -> bytes:

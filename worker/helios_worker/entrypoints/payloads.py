@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from helios_crds.request import JobSpecRequest, RenderRequest
+from helios_crds.request import request_in
 from helios_crds.text import one_line
 from helios_crds.wire import Payload
 
@@ -44,8 +44,7 @@ def _with_its_request(payload: Payload) -> Payload:
     """The payload, after a look at the request that it brings: what is wrong in it is the caller's mistake, too."""
     if payload.request is not None:
         try:
-            form = JobSpecRequest if "jobSpec" in payload.request else RenderRequest
-            form.model_validate_json(orjson.dumps(payload.request))
+            request_in(orjson.dumps(payload.request))
         except ValidationError as error:
             raise BadPayload(f"bad payload: request: {problem(error).removeprefix('bad payload: ')}") from None
         except orjson.JSONEncodeError as error:
