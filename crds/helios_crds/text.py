@@ -56,6 +56,15 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line).rstrip() for line in text.split("\n"))
 
 
+def log_entry(text: str) -> str:
+    r"""Lines of text for a log in which each entry begins at a line's start: further lines cannot pass for entries.
+
+    >>> log_entry("failed:\nERROR forged")
+    'failed:\n    ERROR forged'
+    """
+    return printable_lines(text).replace("\n", "\n    ")
+
+
 def printable(text: str) -> str:
     r"""A text without control sequences and unseen characters, with a space for each control character.
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import structlog
 
-from helios_crds.text import printable_lines
+from helios_crds.text import log_entry
 
 Format = Literal["json", "text"]
 
@@ -45,7 +45,4 @@ def configure(shape: Format) -> None:
 
 def _printable_values(logger: object, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Texts of users and workers: a line of theirs is indented, so that it cannot pass for an entry of ours."""
-    return {
-        name: printable_lines(value).replace("\n", "\n    ") if isinstance(value, str) else value
-        for name, value in entry.items()
-    }
+    return {name: log_entry(value) if isinstance(value, str) else value for name, value in entry.items()}

@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from helios_crds.text import printable_lines
+from helios_crds.text import log_entry
 from helios_crds.wire import ExitCode, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.artifacts.credentials import adopt_secret
@@ -61,7 +61,7 @@ class PrintableFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The entry, as it is written."""
-        return printable_lines(super().format(record)).replace("\n", "\n    ")
+        return log_entry(super().format(record))
 
 
 def once(options: argparse.Namespace) -> int:
