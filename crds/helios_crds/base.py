@@ -1,6 +1,7 @@
 """What all models of the API share."""
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -62,8 +63,36 @@ def listed(*keys: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
+class Rule(ABC):
+    """A rule about a text, in CEL for the API server and the same in Python. says: what is wrong where it fails."""
+
+    says: str
+
+    @property
+    @abstractmethod
+    def rule(self) -> str:
+        """The rule in CEL, about `self`."""
+
+    @abstractmethod
+    def holds(self, text: str) -> bool:
+        """The same in Python."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        found = handler(schema)
+        rule = {"rule": self.rule, "message": self.says}
+        return {**found, "x-kubernetes-validations": [*found.get("x-kubernetes-validations", ()), rule]}
+
+    def _check(self, text: str) -> str:
+        if not self.holds(text):
+            raise ValueError(self.says)
+        return text
+
+
 @dataclass(frozen=True)
-class Shape:
+class Shape(Rule):
     """A pattern with its own error message; for the schema's `pattern` the API server only shows the pattern.
 
     pattern: read alike by RE2 and Python, so without look-around and classes that Unicode widens.
@@ -72,34 +101,28 @@ class Shape:
     pattern: str
     says: str
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
+    @property
+    def rule(self) -> str:
+        """The rule in CEL."""
+        return f"self.matches(r'{self.pattern}')"
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        found = handler(schema)
-        rule = {"rule": f"self.matches(r'{self.pattern}')", "message": self.says}
-        return {**found, "x-kubernetes-validations": [*found.get("x-kubernetes-validations", ()), rule]}
-
-    def _check(self, text: str) -> str:
-        # Python's $ would also match before a line feed at the end.
-        if text.endswith("\n") or not re.search(self.pattern, text, re.ASCII):
-            raise ValueError(self.says)
-        return text
+    def holds(self, text: str) -> bool:
+        """The same in Python, whose $ would also match before a line feed at the end."""
+        return not text.endswith("\n") and re.search(self.pattern, text, re.ASCII) is not None
 
 
 @dataclass(frozen=True)
 class Without(Shape):
     """The opposite: a text with such a part is refused."""
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        found = handler(schema)
-        rule = {"rule": f"!self.matches(r'{self.pattern}')", "message": self.says}
-        return {**found, "x-kubernetes-validations": [*found.get("x-kubernetes-validations", ()), rule]}
+    @property
+    def rule(self) -> str:
+        """The rule in CEL."""
+        return f"!{super().rule}"
 
-    def _check(self, text: str) -> str:
-        if re.search(self.pattern, text, re.ASCII):
-            raise ValueError(self.says)
-        return text
+    def holds(self, text: str) -> bool:
+        """The same in Python."""
+        return re.search(self.pattern, text, re.ASCII) is None
 
 
 OPEN_OBJECT: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
