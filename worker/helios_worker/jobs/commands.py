@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from helios_crds.paths import inner_path
 from helios_crds.text import printable_lines
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.jobs.spec import Chunk
@@ -16,6 +17,21 @@ SAID_CHARACTERS = 2000
 
 class CommandFailed(HeliosError):
     """A command ended with an error."""
+
+
+def file_of(chunk: Chunk, folder: Path) -> Path:
+    """Where a chunk's command writes, within the folder that it runs in.
+
+    Raises:
+        UserError: its name leads out of the folder.
+    """
+    try:
+        return folder / inner_path(chunk.outputFile)
+    except ValueError:
+        raise UserError(
+            f"chunk {chunk.id} writes {chunk.outputFile[:200]!r}, which leads out of its folder",
+            remedy="write the job again with names inside of it",
+        ) from None
 
 
 async def run_command(chunk: Chunk, workspace: Path, *, allowed: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ can write to the store. A film's plan lies under the digest of its request, so i
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,7 @@ import orjson
 from helios_worker.artifacts.digests import json_digest
 from helios_worker.errors import CorruptArtifact
 from helios_worker.jobs.layout import job_key
-from helios_worker.jobs.spec import JOB_FORMAT, JobSpec, chunk_keys
+from helios_worker.jobs.spec import JOB_FORMAT, Chunk, JobSpec, chunk_keys
 
 ID_CHARACTERS = 40
 
@@ -63,12 +63,17 @@ def distrusted(job: JobSpec, key: str) -> str:
 
 def disorder(job: JobSpec) -> str:
     """What is wrong with a job's chunks; "" where they cover its frames one after the other."""
-    film, chunks = job.ours.film, job.chunks
-    whole = chunks[0].startFrame == film.first and chunks[-1].end == film.end <= film.frames
+    film = job.ours.film
+    if film.end <= film.frames and covers(job.chunks, film.first, film.end):
+        return ""
+    return "its chunks do not cover its film"
+
+
+def covers(chunks: Sequence[Chunk], first: int, end: int) -> bool:
+    """Whether chunks, numbered in order, cover the frames from `first` up to `end` one after the other."""
+    whole = chunks[0].startFrame == first and chunks[-1].end == end
     follow = all(before.end == after.startFrame for before, after in pairwise(chunks))
-    if not (whole and follow and all(chunk.id == place for place, chunk in enumerate(chunks))):
-        return "its chunks do not cover its film"
-    return ""
+    return whole and follow and all(chunk.id == place for place, chunk in enumerate(chunks))
 
 
 def check_keys(job: JobSpec, indexes: Iterable[int]) -> None:

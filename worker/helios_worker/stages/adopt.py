@@ -7,14 +7,12 @@ it is taken only where commands are allowed.
 
 import asyncio
 import hashlib
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
 from helios_crds.addresses import is_web, shown
-from helios_crds.paths import inner_path
 from helios_crds.remedies import setting
 from helios_crds.request import JobSpecRequest
 from helios_crds.text import first_problem
@@ -25,7 +23,8 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_object
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.jobs.identity import altered, check_keys, job_bytes, with_own_id
+from helios_worker.jobs.commands import file_of
+from helios_worker.jobs.identity import altered, check_keys, covers, job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.network.addresses import AddressRule
@@ -109,19 +108,9 @@ def _with_output_of_commands(job: JobSpec, request: JobSpecRequest) -> JobSpec:
     without = next((chunk.id for chunk in job.chunks if not chunk.command), None)
     if without is not None:
         raise UserError(f"chunk {without} of the job has no command", remedy="write the job again with Helios")
-    chunks = job.chunks
-    follow = all(before.end == after.startFrame for before, after in pairwise(chunks))
-    whole = chunks[0].startFrame == 0 and chunks[-1].end == job.metadata.totalFrames
-    numbered = [chunk.id for chunk in chunks] == list(range(len(chunks)))
-    if not (follow and whole and numbered):
+    if not covers(job.chunks, 0, job.metadata.totalFrames):
         raise UserError("the chunks of the job do not cover its film", remedy="write the job again with Helios")
-    names = [chunk.outputFile for chunk in chunks]
-    try:
-        for name in names:
-            inner_path(name)
-    except ValueError:
-        raise UserError(f"the job writes {name[:200]!r}, which leads out of its folder", remedy=REMEDY) from None
-    if len(set(names)) != len(names):
+    if len({file_of(chunk, Path()) for chunk in job.chunks}) != len(job.chunks):
         raise UserError("two chunks of the job write the same file", remedy="write the job again with Helios")
     return with_own_id(job.model_copy(update={"output": request.output}))
 

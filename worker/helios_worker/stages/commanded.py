@@ -10,13 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from helios_crds.paths import inner_path
 from helios_worker.artifacts.digests import file_digest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
 from helios_worker.encode.proof.verify import verify_video
 from helios_worker.errors import UserError
-from helios_worker.jobs.commands import CommandFailed, run_command, run_program
+from helios_worker.jobs.commands import CommandFailed, file_of, run_command, run_program
 from helios_worker.jobs.layout import part_key
 from helios_worker.jobs.spec import Chunk, JobSpec
 from helios_worker.stages.stitch import BadChunks, StitchResult, output_error, partial_beside, publish
@@ -35,7 +34,7 @@ async def run_chunk(job: JobSpec, index: int, store: ArtifactStore, *, scratch: 
     chunk = job.chunks[index]
     with TemporaryDirectory(prefix="helios-command-", dir=scratch) as name:
         folder = Path(name)
-        _file_of(chunk, folder).parent.mkdir(parents=True, exist_ok=True)
+        file_of(chunk, folder).parent.mkdir(parents=True, exist_ok=True)
         result = await run_command(chunk, folder, allowed=allowed)
         file = await asyncio.to_thread(_written, folder, chunk)
         await asyncio.to_thread(store.put, part_key(job.id, index), file)
@@ -57,13 +56,13 @@ async def merge(job: JobSpec, store: ArtifactStore, output: str, *, scratch: Pat
         folder = Path(name)
         missing: dict[int, str] = {}
         for chunk in job.chunks:
-            file = _file_of(chunk, folder)
+            file = file_of(chunk, folder)
             file.parent.mkdir(parents=True, exist_ok=True)
             if not await asyncio.to_thread(store.fetch, part_key(job.id, chunk.id), file):
                 missing[chunk.id] = "its file is missing"
         if missing:
             raise BadChunks(missing)
-        film = _file_of(job.chunks[0], folder)
+        film = file_of(job.chunks[0], folder)
         if job.mergeCommand is not None:
             before = await asyncio.to_thread(_videos, folder)
             await run_program(job.mergeCommand, folder, what="the merge")
@@ -82,20 +81,9 @@ def _check_allowed(allowed: bool) -> None:
         )
 
 
-def _file_of(chunk: Chunk, folder: Path) -> Path:
-    """Where a chunk's command writes, within the folder that it runs in."""
-    try:
-        return folder / inner_path(chunk.outputFile)
-    except ValueError:
-        raise UserError(
-            f"chunk {chunk.id} writes {chunk.outputFile[:200]!r}, which leads out of its folder",
-            remedy="write the job again with names inside of it",
-        ) from None
-
-
 def _written(folder: Path, chunk: Chunk) -> Path:
     """The file that a chunk's command wrote, with the right number of frames."""
-    file = _file_of(chunk, folder)
+    file = file_of(chunk, folder)
     if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
         raise CommandFailed(f"chunk {chunk.id}: its command succeeded, but did not write {chunk.outputFile}")
     if file.suffix.lower() in VIDEOS and (frames := verify_video(file, decode=False).frames) != chunk.frameCount:
