@@ -23,8 +23,6 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 10
 BLOCK = 1 << 18
 BACKOFF = Backoff(base=0.2, factor=2, cap=20, jitter=0.5)
-
-
 # What stands in an address as it is; the rest is escaped, as browsers do.
 PATH_SAFE = "/%:@!$&'()*+,;=~[]|"
 QUERY_SAFE = "/%:@!$&'()*+,;=~?[]|"
@@ -71,31 +69,25 @@ class Download:
             time.sleep(pause)
 
     def _try(self, file: Path) -> None:
-        url = self.url
+        address = self._address(self.url)
         for _ in range(MAX_REDIRECTS):
-            connection = self._open(self._split(url))
+            connection = self._open(address)
             try:
                 response = connection.getresponse()
                 target = response.getheader("Location") if response.status in REDIRECTS else None
                 if target is None:
                     self._check(response.status)
                     return self._read(response, file)
-                url = self._joined(url, target)
+                address = self._address(target, moved_from=address)
             except (OSError, http.client.HTTPException) as error:
                 raise _trouble(error) from None
             finally:
                 connection.close()
         raise UserError(f"{self.shown} is moved on more than {MAX_REDIRECTS} times", remedy="correct its address")
 
-    def _split(self, url: str) -> SplitResult:
+    def _address(self, url: str, moved_from: SplitResult | None = None) -> SplitResult:
         try:
-            return urlsplit(url)
-        except ValueError:
-            raise self._nowhere() from None
-
-    def _joined(self, url: str, target: str) -> str:
-        try:
-            return urljoin(url, target)
+            return urlsplit(url if moved_from is None else urljoin(moved_from.geturl(), url))
         except ValueError:
             raise self._nowhere() from None
 

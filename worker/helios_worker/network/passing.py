@@ -46,6 +46,8 @@ CHROME_ERRORS: Mapping[str, str] = MappingProxyType(
 )
 """Chrome's error texts, and what they mean. Of a connection that could not be made, the proxy knows more."""
 
+REMEDY = "another attempt may succeed; if none does, check the address and its server"
+
 
 def status_text(status: int) -> str:
     """What an answer with a passing status means, for a message."""

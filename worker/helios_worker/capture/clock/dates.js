@@ -15,24 +15,18 @@
   if (globalThis.FormData) {
     // A Blob that is added becomes a File of that moment.
     const NativeFile = File;
-    const nameOf = getterOf(File.prototype, "name");
+    /** Whether a thing is one of those that a getter answers for. @param {(thing: any) => any} getter */
+    const answers = (getter) => (/** @type {any} */ thing) => {
+      try {
+        getter(thing);
+        return true;
+      } catch {
+        return false;
+      }
+    };
     const typeOf = getterOf(Blob.prototype, "type");
-    const isFile = (/** @type {any} */ thing) => {
-      try {
-        nameOf(thing);
-        return true;
-      } catch {
-        return false;
-      }
-    };
-    const isBlob = (/** @type {any} */ thing) => {
-      try {
-        typeOf(thing);
-        return true;
-      } catch {
-        return false;
-      }
-    };
+    const isFile = answers(getterOf(File.prototype, "name"));
+    const isBlob = answers(typeOf);
     /** @param {"append" | "set"} method */
     const dateBlobs = (method) => {
       const { value: add } = descriptorOf(FormData.prototype, method);

@@ -31,6 +31,7 @@ from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Mess
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import is_foreign, plain
 from helios_worker.errors import CorruptBlob, HeliosError, NetworkTrouble
+from helios_worker.network.passing import REMEDY
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAMS = ("text/event-stream", "multipart/x-mixed-replace")
@@ -273,5 +274,5 @@ def _check_length(paused: PausedRequest, size: int) -> None:
     if paused.method == "GET" and not headers.get("content-encoding") and announced not in (None, size):
         raise NetworkTrouble(
             f"{plain(paused.url)} could not be loaded: the connection was cut after {size} of {announced} bytes",
-            remedy="another attempt may succeed; if none does, check the address and its server",
+            remedy=REMEDY,
         )

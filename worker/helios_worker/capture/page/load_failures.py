@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import is_foreign, plain
 from helios_worker.errors import HeliosError, NetworkTrouble, UserError
-from helios_worker.network.passing import CHROME_ERRORS, STATUSES, status_text
+from helios_worker.network.passing import CHROME_ERRORS, REMEDY, STATUSES, status_text
 
 Unreachable = Callable[[str, int], HeliosError | None]
 """From a host and port to the reason for which no connection could be made there lately."""
@@ -22,7 +22,6 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "net::ERR_SSL_PROTOCOL_ERROR": "the server does not speak TLS",
     }
 )
-REMEDY = "another attempt may succeed; if none does, check the address and its server"
 
 
 def status_failure(url: str, status: int) -> HeliosError:
