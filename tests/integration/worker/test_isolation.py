@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.network.addresses import AddressRule
+from tests.integration.worker.web_host import WebHost
 
 SETTINGS = PageSettings(64, 64, Fraction(30), page_errors="warn")
 WEB = "%WEB%"
@@ -231,30 +231,12 @@ def program(body: str) -> str:
     )
 
 
-class Web:
+class Web(WebHost):
     """A host of the network. hits: by path. turn: what it says for now."""
 
     def __init__(self) -> None:
-        self.hits: Counter[str] = Counter()
         self.turn = "first"
-        web = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                web.answer(self)
-
-            do_OPTIONS = do_GET  # noqa: N815 - the name is http.server's
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-                """Nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         path, _, query = request.path.partition("?")
@@ -276,11 +258,6 @@ class Web:
             request.send_header(name, value)
         request.end_headers()
         request.wfile.write(body)
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @dataclass

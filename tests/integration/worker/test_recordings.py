@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import gzip
 import re
-import threading
 import tracemalloc
-from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import av
@@ -23,6 +21,7 @@ from helios_worker.artifacts.digests import file_digest
 from helios_worker.capture.content import recorder
 from heliosctl.local.catalogue import keys_of
 from tests.integration.worker.project import MOVING, Project, html
+from tests.integration.worker.web_host import WebHost
 
 SQUARE = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><rect width="40" height="40" fill="{}"/></svg>'
 PAGE = (
@@ -44,32 +43,14 @@ PAGE = (
 TOLD = ("X-Mode", "Authorization", "Accept", "Cookie")
 
 
-class Web:
+class Web(WebHost):
     """A server under two hosts, whose answers can be changed. hits: by path, with the host's name before it."""
 
+    methods = (*WebHost.methods, "POST")
+
     def __init__(self) -> None:
-        self.hits: Counter[str] = Counter()
         self.files: dict[str, tuple[str, bytes]] = {}
-        web = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                web.answer(self)
-
-            do_OPTIONS = do_GET  # noqa: N815 - the name is http.server's
-            do_POST = do_GET  # noqa: N815
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-                """Nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self.other = f"http://localhost:{self._server.server_port}"
+        super().__init__()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         path = request.path.partition("?")[0]
@@ -128,12 +109,6 @@ class Web:
     def break_everything(self) -> None:
         """Every answer is another one from now on."""
         self.files = dict.fromkeys(self.files, ("text/plain", b"another answer"))
-
-    def stop(self) -> None:
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
 
 
 @pytest.fixture

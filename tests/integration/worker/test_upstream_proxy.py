@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from helios_crds.wire import ExitCode
 from helios_worker.network.addresses import AddressRule
 from helios_worker.runtime import WorkerRuntime
+from tests.connect_proxy import ConnectProxy, head_of
 from tests.integration.worker.project import Project
 
 SCRIPT = b'document.documentElement.style.background = "#123"; window.came = true;'
@@ -20,46 +19,23 @@ PAGE = """<script src="http://pictures.invalid/film.js"></script>
 <script>if (!window.came) throw new Error("the script did not come");</script>"""
 
 
-class CompanyProxy:
+class CompanyProxy(ConnectProxy):
     """Lets connections to pictures.invalid through, is that server itself, and refuses others. asked: first lines."""
 
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError, EOFError):
-            asked = _head(connection).decode("latin-1").partition("\r\n")[0]
-            self.asked.append(asked)
-            if asked != "CONNECT pictures.invalid:80 HTTP/1.1":
-                connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-                return
-            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            _head(connection)
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/javascript\r\nContent-Length: {len(SCRIPT)}\r\n"
-            connection.sendall(f"{head}Connection: close\r\n\r\n".encode() + SCRIPT)
-
-
-def _head(connection: socket.socket) -> bytes:
-    head = b""
-    while b"\r\n\r\n" not in head:
-        data = connection.recv(4096)
-        if not data:
-            raise EOFError
-        head += data
-    return head
+    def serve(self, connection: socket.socket) -> None:
+        asked = head_of(connection).partition("\r\n")[0]
+        self.asked.append(asked)
+        if asked != "CONNECT pictures.invalid:80 HTTP/1.1":
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            return
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        head_of(connection)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/javascript\r\nContent-Length: {len(SCRIPT)}\r\n"
+        connection.sendall(f"{head}Connection: close\r\n\r\n".encode() + SCRIPT)
 
 
 @pytest.fixture

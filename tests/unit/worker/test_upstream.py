@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,12 +14,13 @@ from helios_worker.network.addresses import AddressForbidden, AddressRule
 from helios_worker.network.connections import connect
 from helios_worker.network.download import Download
 from helios_worker.network.upstream import upstream_for
+from tests.connect_proxy import ConnectProxy, head_of
 
 STRANGERS, AUTHORS = AddressRule(loopback=False), AddressRule(loopback=True)
 EARLY = b"the host speaks at once"
 
 
-class TunnelProxy:
+class TunnelProxy(ConnectProxy):
     """Notes what it is asked for, and is the host behind the tunnel itself.
 
     answer: what it sends to a request, with the first bytes of the host behind it. asked: the heads of requests.
@@ -29,25 +28,11 @@ class TunnelProxy:
 
     def __init__(self) -> None:
         self.answer = b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n" + EARLY
-        self.asked: list[str] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                with connection, suppress(OSError):
-                    head = b""
-                    while b"\r\n\r\n" not in head:
-                        head += connection.recv(4096)
-                    self.asked.append(head.decode("latin-1"))
-                    connection.sendall(self.answer)
+    def serve(self, connection: socket.socket) -> None:
+        self.asked.append(head_of(connection))
+        connection.sendall(self.answer)
 
 
 @pytest.fixture(autouse=True)
