@@ -145,12 +145,11 @@ def literal(text: str) -> str:
 
 def _environment(job: ObservedJob, target: RenderTargetSpec, places: Places) -> Mapping[str, str]:
     """The operator's own variables. A RenderTarget cannot set them."""
-    pod = target.kubernetes.pod if target.kubernetes else None
     return {
         "HELIOS_TERMINATION_LOG": TERMINATION_LOG,
         "HELIOS_ALLOWED_STORES": ",".join(allowed_in_pod(job, places)),
         "HELIOS_ALLOWED_ADDRESSES": ",".join(target.allowedAddresses or ()),
-        **({"HELIOS_BROWSER_SANDBOX": "1"} if pod is not None and pod.browserSandbox is not None else {}),
+        **({"HELIOS_BROWSER_SANDBOX": "1"} if pod_settings(target).browserSandbox is not None else {}),
     }
 
 
