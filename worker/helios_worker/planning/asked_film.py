@@ -38,12 +38,17 @@ class AskedFilm:
     entry: str
     url: str
 
+    def plan_id(self, recording: str) -> str:
+        """The ID of a plan of this film. recording: digest of what the network answered; of no account with files."""
+        content = json_digest([self.url, recording]) if self.url else self.snapshot
+        return plan_id(self.request, self.engine, content)
+
     def is_planned_by(self, planned: JobSpec) -> bool:
         """Whether a plan is one of this film: of its files or address, its request and its engine."""
         if planned.helios is None:
             return False
         ours, film, asked = planned.helios, planned.helios.film, self.request
-        page, video, content = asked.composition, asked.video, json_digest([self.url, film.recording])
+        page, video = asked.composition, asked.video
         given = {"width": film.encoder.width, "height": film.encoder.height, "frames": film.frames}
         try:
             encoder = encoder_settings(asked, film.encoder.width, film.encoder.height, film.encoder.fps)
@@ -51,7 +56,7 @@ class AskedFilm:
         except UserError:
             return False
         return (
-            planned.id == plan_id(asked, self.engine, content if self.url else self.snapshot)
+            planned.id == self.plan_id(film.recording)
             and (film.snapshot, film.entry, film.url) == (self.snapshot, self.entry, self.url)
             and (film.props, film.seed, film.page_errors) == (page.props, page.seed, page.pageErrors)
             and page.seeking in ("Auto", "Stateful" if film.stateful else "Seekable")

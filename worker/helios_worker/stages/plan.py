@@ -17,7 +17,6 @@ from helios_crds.addresses import is_web
 from helios_crds.request import RenderRequest
 from helios_crds.wire import chunk_bitmap
 from helios_worker.artifacts.blobs import blob_key
-from helios_worker.artifacts.digests import json_digest
 from helios_worker.artifacts.recording import is_whole
 from helios_worker.artifacts.snapshot import Snapshot, load_snapshot, take_snapshot
 from helios_worker.artifacts.store import ArtifactStore
@@ -28,7 +27,7 @@ from helios_worker.capture.messages import BoundedLines, plain
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
-from helios_worker.jobs.spec import JOB_FORMAT, Chunk, Engine, FilmSpec, HeliosJob, JobSpec, Metadata
+from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata
 from helios_worker.network.addresses import AddressRule
 from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
@@ -76,10 +75,10 @@ async def plan(
     snapshot, entry, url = await resolve(request, store, browsers.scratch, browsers.rule, exclude)
     # A page on the network may have changed since its plan, which only opening it shows.
     asked = AskedFilm(request, engine, snapshot, entry, url)
-    key = plan_key(plan_id(request, engine, snapshot))
+    key = plan_key(asked.plan_id(recording=""))
     planned = None if url else await asyncio.to_thread(_existing, store, key, asked.is_planned_by)
     if planned is None:
-        planned = await make_plan(request, store, browsers, engine, snapshot, entry, url)
+        planned = await make_plan(asked, store, browsers)
         planned = await asyncio.to_thread(_commit, store, plan_key(planned.id), planned, asked.is_planned_by)
     job = job_of(planned, request.output)
     job = await asyncio.to_thread(_commit, store, job_key(job.id), job, job.__eq__)
@@ -143,20 +142,13 @@ def job_of(planned: JobSpec, output: str | None) -> JobSpec:
     return with_own_id(planned.model_copy(update={"helios": ours}))
 
 
-async def make_plan(
-    request: RenderRequest,
-    store: ArtifactStore,
-    browsers: BrowserPool,
-    engine: Engine,
-    snapshot: str,
-    entry: str,
-    url: str,
-) -> JobSpec:
+async def make_plan(asked: AskedFilm, store: ArtifactStore, browsers: BrowserPool) -> JobSpec:
     """Opens the page, decides the film and cuts it into chunks. The job has no output yet."""
+    request = asked.request
     draft = FilmSpec(
-        snapshot=snapshot,
-        entry=entry,
-        url=url,
+        snapshot=asked.snapshot,
+        entry=asked.entry,
+        url=asked.url,
         props=request.composition.props,
         seed=request.composition.seed,
         frames=1,
@@ -166,19 +158,17 @@ async def make_plan(
         quality=request.video.quality,
         stateful=False,
         page_errors=request.composition.pageErrors,
-        encoder=encoder_settings(request, *first_guess(request, await _page_text(store, snapshot)), Fraction(30)),
+        encoder=encoder_settings(request, *first_guess(request, await _page_text(store, asked.snapshot)), Fraction(30)),
     )
     async with open_composition(browsers.compositions, store, draft) as composition:
-        return await plan_film(request, draft, composition, browsers, engine)
+        return await plan_film(asked, draft, composition, browsers)
 
 
-async def plan_film(
-    request: RenderRequest, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool, engine: Engine
-) -> JobSpec:
+async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool) -> JobSpec:
     """The plan of an open composition. draft: what is known of its film beforehand."""
-    snapshot, url = draft.snapshot, draft.url
-    owner = plan_id(request, engine, snapshot or url)
-    recorder = composition.record(passive=bool(snapshot), owner=owner)
+    request, engine = asked.request, asked.engine
+    owner = plan_id(request, engine, asked.snapshot or asked.url)
+    recorder = composition.record(passive=bool(asked.snapshot), owner=owner)
     film, page, warnings = await open_film(request, draft, composition, browsers)
     if (
         recorder.passive and recorder.foreign
@@ -200,7 +190,7 @@ async def plan_film(
     chunks = await asyncio.to_thread(cut_chunks, film, costs, request, engine)
     encoder = film.encoder
     return JobSpec(
-        id=plan_id(request, engine, json_digest([url, film.recording]) if url else snapshot),
+        id=asked.plan_id(film.recording),
         metadata=Metadata(
             totalFrames=film.frames,
             fps=float(encoder.fps),
