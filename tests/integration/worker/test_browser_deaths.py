@@ -1,14 +1,18 @@
 """Browsers and pages that die or freeze: the attempt fails, or not even that, and the worker lives on."""
 
+import asyncio
 import os
 import re
 import shutil
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from helios_crds.wire import ExitCode, Reply
+from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.network.addresses import AddressRule
 from tests.integration.worker.conftest import Hooks
 from tests.integration.worker.project import (
     MOVING,
@@ -112,3 +116,19 @@ def test_a_browser_that_freezes_in_mid_chunk_is_nobodys_mistake(project: Project
     assert reply.exitCode == ExitCode.RETRYABLE
     assert "the browser does not answer" in reply.stderr
     assert project.chunk().exitCode == ExitCode.DONE
+
+
+async def test_a_stage_cancelled_while_its_browser_starts_leaves_none(tmp_path: Path):
+    before = browsers(os.getpid())
+    pool = BrowserPool(tmp_path, lanes=1, rule=AddressRule(loopback=False))
+    start = asyncio.create_task(pool.start())
+    while browsers(os.getpid()) == before:  # of another process, which sets no event
+        await asyncio.sleep(0)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert browsers(os.getpid()) == before
+    await pool.start()
+    await pool.stop()
+    assert browsers(os.getpid()) == before
+    assert list(tmp_path.iterdir()) == []

@@ -204,18 +204,19 @@ class Browser:
         Raises:
             BrowserGone: it ended at once; the message quotes the end of its log.
         """
-        connection = Connection(launched.reads, launched.writes)
+        connection, version = Connection(launched.reads, launched.writes), None
         try:
             async with asyncio.timeout(START_SECONDS):
                 version = await connection.send("Browser.getVersion")
         except (BrowserGone, TimeoutError) as error:
-            connection.close("the browser did not start")
-            said = one_line(
-                " | ".join(launched.log.read_text(errors="replace").strip().splitlines()[-5:]), LOG_CHARACTERS
-            )
-            _end(launched.pid)
-            launched.folder.cleanup()
+            last_lines = launched.log.read_text(errors="replace").strip().splitlines()[-5:]
+            said = one_line(" | ".join(last_lines), LOG_CHARACTERS)
             raise BrowserGone(f"{launched.executable} did not start: {said or error}") from error
+        finally:
+            if version is None:  # also when whoever waits for it is cancelled
+                connection.close("the browser did not start")
+                _end(launched.pid)
+                launched.folder.cleanup()
         return cls(launched, connection, version["product"])
 
     @property
