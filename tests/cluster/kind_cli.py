@@ -45,6 +45,7 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def _get_clusters(_: argparse.Namespace) -> None:
+    node.remove_ended()  # or pytest-kind would use one that has ended
     names = clusters()
     if not names:
         say("No kind clusters found.")

@@ -11,7 +11,7 @@ from tests.cluster.commands import run, say, step, succeeds
 from tests.cluster.debian import require_machine
 from tests.cluster.errors import ClusterError
 from tests.cluster.place import Place, clusters
-from tests.cluster.processes import Component, start, wait_until
+from tests.cluster.processes import Component, ended, start, wait_until
 from tests.cluster.settings import NODE_ADDRESS, POD_SUBNET, RUN, SERVICE_SUBNET
 from tests.cluster.storage import volumes
 
@@ -29,6 +29,7 @@ def create(name: str, kubeconfig: Path) -> None:
     place = Place(name)
     require_machine()
     programs = node_programs()
+    remove_ended()
     with locked(LOCK):
         _require_room(place)
         teardown.remove(place)  # what a killed creation left
@@ -57,6 +58,15 @@ def delete(name: str, kubeconfig: Path | None) -> bool:
     if kubeconfig is not None and kubeconfig.exists() and f"kind-{name}" in kubeconfig.read_text():
         kubeconfig.unlink()
     return known
+
+
+def remove_ended() -> None:
+    """Removes what is no cluster any more, since a component has ended: with a reboot, or with who started it."""
+    with locked(LOCK):  # so that none is being created
+        for place in map(Place, clusters(complete=False)):
+            if ended(place.state):
+                with step(f"removing what is left of cluster {place.name}"):
+                    teardown.remove(place)
 
 
 def _require_room(place: Place) -> None:

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from tests.cluster.commands import tail
 from tests.cluster.errors import ClusterError
+from tests.cluster.settings import PORTS
 
 MARK = "HELIOS_CLUSTER_STATE"
+COMPONENTS = ("containerd", *PORTS)
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,13 @@ def marked(state: Path) -> list[int]:
         except OSError:  # it ended meanwhile
             continue
     return [pid for pid in found if pid != os.getpid()]
+
+
+def ended(state: Path) -> list[str]:
+    """Names of the components that do not run any more, or of all of them where none was started."""
+    running = marked(state)
+    pids = {name: state / f"{name}.pid" for name in COMPONENTS}
+    return [name for name, record in pids.items() if not record.exists() or int(record.read_text()) not in running]
 
 
 def end(pids: Iterable[int], *, patience: float = 5.0) -> None:

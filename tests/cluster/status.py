@@ -6,8 +6,7 @@ from tests.cluster.binaries import node_programs
 from tests.cluster.commands import run
 from tests.cluster.errors import ClusterError
 from tests.cluster.place import Place, clusters
-from tests.cluster.processes import Component
-from tests.cluster.settings import PORTS
+from tests.cluster.processes import COMPONENTS, ended
 
 
 def report() -> str:
@@ -20,18 +19,15 @@ def _cluster(place: Place) -> str:
     if not place.ready.exists():
         return f"{place.name}: not complete; remove it with `kind delete cluster --name={place.name}`"
     lines = [f"{place.name}: kubeconfig {place.admin}", f"logs: {place.state}/*.log"]
-    for name in ("containerd", *PORTS):
-        component = _component(place, name)
-        state = f"pid {component.pid}" if component and component.is_alive() else "ended"
+    gone = ended(place.state)
+    for name in COMPONENTS:
+        state = "ended" if name in gone else f"pid {(place.state / f'{name}.pid').read_text().strip()}"
         lines.append(f"  {name:<24} {state}")
+    if gone:
+        return "\n".join([*lines, "  the next `kind create cluster` removes it"])
     try:
         kubectl: list[str | Path] = [node_programs() / "kubectl", "--kubeconfig", place.admin]
         lines.append(run(*kubectl, "get", "nodes,pods", "--all-namespaces", timeout=20))
     except ClusterError as error:
         lines.append(str(error))
     return "\n".join(lines)
-
-
-def _component(place: Place, name: str) -> Component | None:
-    record = place.state / f"{name}.pid"
-    return Component(name, int(record.read_text()), place.state / f"{name}.log") if record.exists() else None

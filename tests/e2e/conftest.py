@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.cluster import images
+from tests.cluster import images, node
 from tests.cluster.cache import locked
 from tests.cluster.debian import obstacle
 from tests.cluster.engine import Engine, docker
@@ -79,6 +79,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     with ExitStack() as stack:
         if own:  # one at a time on a machine, whatever checkout or xdist worker it belongs to
             stack.enter_context(locked(RUN / "tests.lock"))
+            if not options.keep_cluster:  # what a session that was killed has left would be taken for this one's
+                node.delete(options.cluster_name, None)
         kind = request.getfixturevalue("kind_cluster")
         yield Cluster(kind)
         if own and not options.keep_cluster:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import cgroups, network, processes
+from tests.cluster import cgroups, network, node, processes
 from tests.cluster.binaries import node_programs
 from tests.cluster.debian import obstacle, require_machine
 from tests.cluster.place import Place, clusters
@@ -32,6 +32,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             pytest.skip("another test session has a cluster on this machine")
+        node.remove_ended()
         if names := clusters(complete=False):
             pytest.skip(f"cluster {names[0]!r} is on this machine")
         yield
@@ -76,6 +77,17 @@ def test_a_creation_cut_off_is_removed(machine, tmp_path, how, code, component):
     assert left_of(place) == []
     network.require_free_ports()
     assert subprocess.run([KIND, "get", "clusters"], capture_output=True, text=True, check=True).stdout == ""
+
+
+def test_a_cluster_whose_components_ended_makes_room(machine, tmp_path):
+    """As after a reboot, or when all that a session started was killed with it."""
+    arguments = ("cluster", "--name=cut-off", f"--kubeconfig={tmp_path / 'kubeconfig'}")
+    subprocess.run([KIND, "create", *arguments], check=True)
+    place = Place("cut-off")
+    processes.end(processes.marked(place.state), patience=0)
+    assert "ended" in subprocess.run([KIND, "status"], capture_output=True, text=True, check=True).stdout
+    assert subprocess.run([KIND, "get", "clusters"], capture_output=True, text=True, check=True).stdout == ""
+    assert left_of(place) == []
 
 
 def test_a_taken_port_is_named(machine, tmp_path):
