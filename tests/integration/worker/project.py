@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -151,6 +152,13 @@ def silent_server() -> Iterator[str]:
         for connection in taken:
             connection.close()
         thread.join()
+
+
+async def until(condition: Callable[[], bool], what: str, seconds: float = 600) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # of other processes, which set no event
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        await asyncio.sleep(0.02)
 
 
 def parents_of_all() -> dict[int, int]:

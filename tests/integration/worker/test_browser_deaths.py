@@ -22,6 +22,7 @@ from tests.integration.worker.project import (
     command_line,
     descendants,
     send_signal,
+    until,
 )
 
 
@@ -126,8 +127,7 @@ async def test_a_stage_cancelled_while_its_browser_starts_leaves_none(tmp_path: 
     before = browsers(os.getpid())
     pool = BrowserPool(tmp_path, lanes=1, rule=AddressRule(loopback=False))
     start = asyncio.create_task(pool.start())
-    while browsers(os.getpid()) == before:  # of another process, which sets no event
-        await asyncio.sleep(0)
+    await until(lambda: browsers(os.getpid()) != before, "a browser's process")
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
         await start

@@ -4,8 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import orjson
@@ -21,6 +20,7 @@ from tests.integration.worker.project import (
     descendants,
     is_running,
     page_request,
+    until,
     workers_among,
 )
 
@@ -57,13 +57,6 @@ async def plan(adapter: LocalAdapter, folder: Path, **sizes: int) -> str:
     assert reply.exitCode == ExitCode.DONE, reply.stderr
     assert reply.result is not None
     return str(reply.result["jobPath"])
-
-
-async def until(condition: Callable[[], bool], what: str, seconds: float = 600) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # of other processes, which set no event
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        await asyncio.sleep(0.02)
 
 
 def workers() -> list[int]:
