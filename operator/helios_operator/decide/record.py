@@ -42,7 +42,9 @@ class _Fold:
             if attempt.cost is not None:
                 self.record.usage.ended(attempt)
         # One step may lead to the next: a success may be recorded late, see policies/status_urgency.
-        if self.record.plan is None:
+        if self.record.plan is None and self._job.status.plan is not None:
+            self._drop(self._job.status.plan, "the plan in its status is not in its store, or contradicts its chunk map")
+        elif self.record.plan is None:
             self._fold_plan()
         elif (other := self._other_engine()) is not None:
             self._plan_again(other)
@@ -127,18 +129,23 @@ class _Fold:
 
     def _plan_again(self, other: Attempt) -> None:
         """Drops the plan, without a failure: the next one finds the chunks that its own engine has rendered before."""
-        record, plan = self.record, self.record.plan
-        assert plan is not None
-        record.replans = replanned(record.replans, plan, other.image, self._observation.now)
+        record = self.record
+        assert record.plan is not None
         record.last_failure = failure_text(other.message, other.exit_code)[:MAX_LAST_FAILURE]
+        self._drop(record.plan, f"the worker of {other.work} differs: {record.last_failure}", other)
+
+    def _drop(self, plan: PlanStatus, why: str, other: Attempt | None = None) -> None:
+        """Has the render planned again; no attempt until now counts. other: one with another engine than the plan."""
+        record, start = self.record, self._observation.now
+        record.replans = replanned(record.replans, plan, other.image if other else "", start)
         for work in list(record.ledger.entries):
             record.ledger.forget(work)
         last = max((attempt.number for attempt in self._observation.by_work.get(PLAN, ())), default=0)
-        start = self._observation.now + replan_pause(self._job.uid, record.replans)
+        if other is not None:
+            start += replan_pause(self._job.uid, record.replans)
         record.ledger.settle(PLAN, last, reasons.PLANNED_AGAIN, start)
         record.plan, record.marks = None, []
-        text = f"the render is planned again, because the worker of {other.work} differs: {record.last_failure}"
-        self._announce("Normal", reasons.PLANNED_AGAIN, text)
+        self._announce("Normal", reasons.PLANNED_AGAIN, f"the render is planned again, because {why}")
 
     def _fold_stitch(self) -> None:
         assert self.record.plan is not None

@@ -55,7 +55,7 @@ def status_of(
         chunkMap=marks,
         failures=record.failures,
         lastFailure=record.last_failure if record.ledger.entries and not ended else "",
-        retries=record.ledger.to_status([target.name for target in targets]),
+        retries=record.ledger.to_status([target.name for target in targets], ended=ended),
         targets=targets,
         output=record.film or FilmStatus(url=observation.output[:MAX_URL]),
         replans=record.replans,

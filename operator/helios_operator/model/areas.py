@@ -160,14 +160,16 @@ def _users(target: RenderTargetSpec) -> list[str]:
 
 @lru_cache(maxsize=16)
 def _areas(rules: frozenset[tuple[str, str]], store: Store) -> Areas:
-    users: dict[str, set[str]] = defaultdict(set)
-    for prefix, name in rules:
-        users[prefix].add(name)
     own = StoreAddress.parse(store.url)
     areas = {"": Area(own, owner=EVERYBODY if store.claim else None)}
-    for prefix, names in users.items():
+    users: dict[StoreAddress, set[str]] = defaultdict(set)
+    places: dict[str, StoreAddress] = {}
+    for prefix, name in rules:
         try:
-            areas[prefix] = Area.parse(prefix, frozenset(names))
+            places[prefix] = StoreAddress.parse(prefix.replace(NAMESPACE, _STAND_IN))
         except InvalidAddress:  # it allows nothing
             continue
+        users[places[prefix]].add(name)
+    for prefix, place in places.items():  # one place may be written in two ways
+        areas[prefix] = Area.parse(prefix, frozenset(users[place]))
     return Areas(areas)

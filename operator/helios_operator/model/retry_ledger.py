@@ -86,10 +86,18 @@ class RetryLedger:
         self._entries.pop(work, None)
         self._targets.pop(work, None)
 
-    def to_status(self, targets: Sequence[str]) -> list[Retry]:
-        """The entries as the status holds them, in order. targets: names; an entry holds its target as an index."""
+    def to_status(self, targets: Sequence[str], *, ended: bool) -> list[Retry]:
+        """The entries as the status holds them, in order.
+
+        targets: names; an entry holds its target as an index. ended: whether nothing is tried any more.
+        """
         indexes = {name: index for index, name in enumerate(targets)}
         return [
-            entry.model_copy(update={"target": indexes.get(self._targets.get(work, ""))})
+            entry.model_copy(
+                update={
+                    "target": indexes.get(self._targets.get(work, "")),
+                    "notBefore": None if ended else entry.notBefore,
+                }
+            )
             for work, entry in sorted(self._entries.items())
         ]

@@ -72,6 +72,11 @@ def refusal(job: Any, **targets: RenderTargetSpec) -> str:
             "s3://both/films/a/", id="a store that two targets give to two namespaces",
         ),
         pytest.param(
+            "s3://both/a/", "films",
+            {"kubernetes": pods("s3://both/", namespaces=("films",)), "b": pods("s3://both", namespaces=("others",))},
+            "s3://both/films/a/", id="the same, written in two ways",
+        ),
+        pytest.param(
             "s3://media/artifacts/", "artifacts", {"kubernetes": pods("s3://media/")},
             "s3://media/artifacts/artifacts/", id="a namespace named like a shared folder",
         ),
@@ -159,7 +164,8 @@ MINE = "s3://media/films"
 def test_what_a_namespace_tries_in_vain(namespace: str, spec: Any, says: str):
     try:
         job = a_job(namespace, **spec)
-    except ValidationError:  # an address that could be read in two ways: `kubectl apply` refuses it too
+    except ValidationError as refused:  # an address that could be read in two ways: `kubectl apply` refuses it too
+        assert "could be read in two ways" in str(refused)
         return
     assert says in refusal(job, kubernetes=WIDE, theirs=OTHERS)
 

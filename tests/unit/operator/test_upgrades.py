@@ -28,6 +28,7 @@ from tests.unit.operator.builders import (
     observe,
     plan_status,
     render_job,
+    retry,
     seconds,
 )
 
@@ -137,6 +138,20 @@ def test_another_engine_plans_again_and_costs_nothing():
     )
     assert [str(start.work) for start in later.starts] == ["the plan"]
     assert [stop.why for stop in later.stops] == ["the render was planned again"]
+
+
+def test_a_store_that_moves_has_the_render_planned_again_and_costs_nothing():
+    """An admin allows a deeper prefix: what is in the old place, and the Jobs that write there, no longer count."""
+    elsewhere = planned(A).model_copy(update={"jobPath": f"s3://before/jobs/{JOB_ID}/job.json"})
+    job = render_job("#a..", plan=elsewhere, retries=[retry(2)])
+    known = [attempt("succeeded", PLAN, image=A), attempt("succeeded", 1, plan=JOB_ID), attempt("failed", 2)]
+    decision = reconcile(observe(job, *known), CONFIG)
+    status = decision.status
+    assert (status.phase, status.plan, status.chunkMap, status.failures) == ("Planning", None, "", 0)
+    assert [(each.reason, "not in its store" in each.message) for each in decision.events] == [("PlannedAgain", True)]
+    later = reconcile(observe(after(job, decision), *known, now=NOW + seconds(5)), CONFIG)
+    assert [(str(start.work), start.number) for start in later.starts] == [("the plan", 2)]
+    assert later.status.failures == 0
 
 
 def replan(message: dict[str, Any], *known: Attempt) -> Decision:

@@ -59,8 +59,9 @@ def images_differ(replans: ReplanStatus | None, config: Config) -> Problem | Non
     """Nodes have different images under one name, so that no plan fits all workers."""
     if replans is None or replans.returns < RETURNS:
         return None
+    seen = ", ".join(replans.images) if len(replans.images) > 1 else f"{replans.images[0]} and another, not on record"
     text = (
-        f"nodes have different images under the name {config.image}: {', '.join(replans.images)}. The render is "
+        f"nodes have different images under the name {config.image}: {seen}. The render is "
         f"planned again, now for the {_times(replans.count)} time: load one image on all nodes, or set image.worker of "
         "the chart to a digest (NAME@sha256:…)"
     )
