@@ -43,7 +43,9 @@ class _Fold:
                 self.record.usage.ended(attempt)
         # One step may lead to the next: a success may be recorded late, see policies/status_urgency.
         if self.record.plan is None and self._job.status.plan is not None:
-            self._drop(self._job.status.plan, "the plan in its status is not in its store, or contradicts its chunk map")
+            self._drop(
+                self._job.status.plan, "the plan in its status is not in its store, or contradicts its chunk map"
+            )
         elif self.record.plan is None:
             self._fold_plan()
         elif (other := self._other_engine()) is not None:

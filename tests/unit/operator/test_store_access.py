@@ -108,13 +108,7 @@ MINE = "s3://media/films"
         ),
         pytest.param("films", {"output": {"url": "s3://media/filmsy/a.mp4"}}, "outside", id="a name that begins so"),
         pytest.param("films", {"output": {"url": "s3://media/artifacts/others/out/a.mp4"}}, "outside", id="default's"),
-        pytest.param("films", {"output": {"url": "s3://media/films/../others/a.mp4"}}, "contains ..", id="up"),
-        pytest.param("films", {"output": {"url": "s3://media/films/./a.mp4"}}, "contains .", id="a dot"),
         pytest.param("films", {"output": {"url": "s3://media/films//a.mp4"}}, "two slashes", id="two slashes"),
-        pytest.param("films", {"output": {"url": "s3://media/films/%2e%2e/a.mp4"}}, "a %", id="an escape"),
-        pytest.param("films", {"output": {"url": "s3://media/films/a.mp4?x"}}, "contains a ?", id="a query"),
-        pytest.param("films", {"output": {"url": "s3://media/films/a#b"}}, "contains a ? or #", id="a fragment"),
-        pytest.param("films", {"output": {"url": "s3://media/films\\..\\a"}}, "a backslash", id="backslashes"),
         pytest.param("films", {"output": {"url": "s3://media/films/a,/etc"}}, "contains a comma", id="a list"),
         pytest.param(
             "films", {"output": {"url": "s3://media/films/a,s3:"}}, "contains a comma", id="a list with a bucket"
@@ -124,7 +118,6 @@ MINE = "s3://media/films"
         pytest.param("films", {"output": {"url": "gs://media/films/a.mp4"}}, "does not allow", id="another cloud"),
         pytest.param("films", {"output": {"url": "s3://nobodys/films/a"}}, "does not allow", id="nobody's bucket"),
         pytest.param("films", {"output": {"url": "file:///artifacts/films/a"}}, "does not allow", id="a file"),
-        pytest.param("films", {"output": {"url": "file:///artifacts/..?x"}}, "contains a ?", id="two readings"),
         *(
             pytest.param(
                 "films",
@@ -139,7 +132,6 @@ MINE = "s3://media/films"
         pytest.param("out", {"output": {"url": "s3://media/artifacts/out/films/a.mp4"}}, "whose name", id="named out"),
         pytest.param("films", {"artifacts": {"url": "s3://others-media/"}}, "another namespace", id="their cache"),
         pytest.param("films", {"artifacts": {"url": "s3://theirs/"}}, "another namespace", id="their whole store"),
-        pytest.param("films", {"artifacts": {"url": "s3://media/a?b/"}}, "contains a ?", id="a store with a query"),
         pytest.param("films", {"artifacts": {"url": "s3://media/films/a,b/"}}, "contains a comma", id="store, list"),
         pytest.param("films", {"composition": {"url": "s3://media/others/page/"}}, "outside", id="their page"),
         pytest.param(
@@ -150,8 +142,6 @@ MINE = "s3://media/films"
         ),
         pytest.param("films", {"composition": {"url": "s3://media/artifacts/blobs/"}}, "outside", id="old blobs"),
         pytest.param("films", {"composition": {"url": "s3://templates-2/"}}, "allowedSources", id="a longer bucket"),
-        pytest.param("films", {"composition": {"url": "s3://templates/../media/"}}, "not allow", id="up from one"),
-        pytest.param("films", {"composition": {"url": "s3://templates/a,file:///etc"}}, "comma", id="source, list"),
         pytest.param("films", {"composition": {"url": "file:///etc/passwd"}}, "does not allow", id="a file to read"),
         pytest.param(
             "films",
@@ -162,12 +152,28 @@ MINE = "s3://media/films"
     ],
 )
 def test_what_a_namespace_tries_in_vain(namespace: str, spec: Any, says: str):
-    try:
-        job = a_job(namespace, **spec)
-    except ValidationError as refused:  # an address that could be read in two ways: `kubectl apply` refuses it too
-        assert "could be read in two ways" in str(refused)
-        return
-    assert says in refusal(job, kubernetes=WIDE, theirs=OTHERS)
+    assert says in refusal(a_job(namespace, **spec), kubernetes=WIDE, theirs=OTHERS)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"output": {"url": "s3://media/films/../others/a.mp4"}}, id="up"),
+        pytest.param({"output": {"url": "s3://media/films/./a.mp4"}}, id="a dot"),
+        pytest.param({"output": {"url": "s3://media/films/%2e%2e/a.mp4"}}, id="an escape"),
+        pytest.param({"output": {"url": "s3://media/films/a.mp4?x"}}, id="a query"),
+        pytest.param({"output": {"url": "s3://media/films/a#b"}}, id="a fragment"),
+        pytest.param({"output": {"url": "s3://media/films\\..\\a"}}, id="backslashes"),
+        pytest.param({"output": {"url": "file:///artifacts/..?x"}}, id="two readings"),
+        pytest.param({"artifacts": {"url": "s3://media/a?b/"}}, id="a store with a query"),
+        pytest.param({"composition": {"url": "s3://templates/../media/"}}, id="up from one"),
+        pytest.param({"composition": {"url": "s3://templates/a,file:///etc"}}, id="source, list"),
+    ],
+)
+def test_an_address_that_could_be_read_in_two_ways_is_refused_by_the_model(spec: Any):
+    """By the CRD's rule as well, so that `kubectl apply` refuses it."""
+    with pytest.raises(ValidationError, match="could be read in two ways"):
+        a_job(**spec)
 
 
 @pytest.mark.parametrize(
