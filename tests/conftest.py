@@ -2,10 +2,13 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.processes import browsers, send_signal
 
 TESTS = Path(__file__).parent
 LEVELS = {"unit", "integration", "e2e"}
@@ -39,3 +42,14 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
 def repository() -> Path:
     """Root of the checkout."""
     return TESTS.parent
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_browser_left_behind() -> Iterator[None]:
+    """A module that leaves a browser behind fails, and not a later one that counts them."""
+    assert browsers(os.getpid()) == [], "left by tests of another module"
+    yield
+    left = browsers(os.getpid())
+    for pid in left:
+        send_signal(pid, signal.SIGKILL)
+    assert not left, f"browsers that this module's tests started and did not end: {left}"

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.worker.project import command_line, is_running, send_signal, wait_until
+from tests.integration.worker.project import wait_until
+from tests.processes import command_line, is_running, send_signal
 
 HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
 KILLS = int(os.environ.get("HELIOS_KILLS", "8"))

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.worker.project import browsers_among, send_signal, workers_among
+from tests.processes import browsers_among, send_signal, workers_among
 
 HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
 TIMEOUT = 90

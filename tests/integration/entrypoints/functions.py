@@ -16,14 +16,8 @@ from typing import Any
 
 from helios_worker.artifacts.store import ArtifactStore
 from tests.clouds.runtime_api import RuntimeApi
-from tests.integration.worker.project import (
-    browsers,
-    descendants,
-    is_running,
-    send_signal,
-    wait_until,
-    worker_environment,
-)
+from tests.integration.worker.project import wait_until, worker_environment
+from tests.processes import browsers, descendants, is_running, send_signal
 
 WORKER = str(Path(sys.executable).with_name("helios-worker"))
 UNLIMITED = 600.0

@@ -12,7 +12,8 @@ import pytest
 from helios_worker.capture.devtools.process import START_SECONDS
 from tests.clouds.runtime_api import FunctionError
 from tests.integration.entrypoints.functions import WORKER, aws_lambda, parts
-from tests.integration.worker.project import html, is_running, page_request, wait_until
+from tests.integration.worker.project import html, page_request, wait_until
+from tests.processes import is_running
 
 BAD_PAYLOADS = [
     pytest.param(None, "it must be a JSON object", id="null"),

@@ -21,8 +21,9 @@ import pytest
 from helios_worker.entrypoints.http_server import BODY_BYTES
 from tests.integration.entrypoints.functions import WORKER, service
 from tests.integration.entrypoints.test_lambda_entrypoint import BAD_PAYLOADS
-from tests.integration.worker.project import is_running, page_request, wait_until
+from tests.integration.worker.project import page_request, wait_until
 from tests.ports import free_port
+from tests.processes import is_running
 
 
 def test_a_film_by_requests(served, film, tmp_path):

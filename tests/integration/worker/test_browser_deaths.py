@@ -14,16 +14,8 @@ from helios_crds.wire import ExitCode, Reply
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.network.addresses import AddressRule
 from tests.integration.worker.conftest import Hooks
-from tests.integration.worker.project import (
-    MOVING,
-    RESTLESS,
-    Project,
-    browsers,
-    command_line,
-    descendants,
-    send_signal,
-    until,
-)
+from tests.integration.worker.project import MOVING, RESTLESS, Project
+from tests.processes import browsers, command_line, descendants, send_signal, until
 
 
 def killed_in_mid_chunk(project: Project, hooks: Hooks, victims: Callable[[int], list[int]]) -> Reply:

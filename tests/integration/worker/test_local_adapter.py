@@ -13,16 +13,8 @@ import pytest
 from helios_adapters.local import LocalAdapter, LocalConfig
 from helios_crds.wire import ExitCode, Payload, Stage
 from helios_worker.artifacts.store import ArtifactStore
-from tests.integration.worker.project import (
-    RESTLESS,
-    browsers,
-    command_lines,
-    descendants,
-    is_running,
-    page_request,
-    until,
-    workers_among,
-)
+from tests.integration.worker.project import RESTLESS, page_request
+from tests.processes import browsers, command_lines, descendants, is_running, until, workers_among
 
 
 class Told(list[tuple[int, int]]):

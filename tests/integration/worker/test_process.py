@@ -17,17 +17,8 @@ import orjson
 import pytest
 
 from helios_worker.artifacts.store import ArtifactStore
-from tests.integration.worker.project import (
-    MOVING,
-    RESTLESS,
-    browsers,
-    descendants,
-    is_running,
-    page_request,
-    send_signal,
-    wait_until,
-    worker_environment,
-)
+from tests.integration.worker.project import MOVING, RESTLESS, page_request, wait_until, worker_environment
+from tests.processes import browsers, descendants, is_running, send_signal
 
 WORKER = str(Path(sys.executable).with_name("helios-worker"))
 

@@ -24,7 +24,7 @@ from helios_worker.runtime import WorkerRuntime
 from tests.clouds.gcs_server import gcs_server
 from tests.clouds.identity import ROLE, Identity, identity
 from tests.clouds.s3_server import BUCKET, KEY, SECRET, s3_environment, s3_server, wait_for
-from tests.integration.worker.project import browsers
+from tests.processes import browsers
 
 HASTY = StoreTimeouts(connect=10, stall=20, retry=60, tries=2, pause=0.04)
 WORKER = str(Path(sys.executable).with_name("helios-worker"))

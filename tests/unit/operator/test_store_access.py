@@ -1,6 +1,6 @@
 """Whose folder of a store an address is in: what a namespace gets, and what it tries in vain.
 
-Attacks are rows. `films` is the namespace of the RenderJobs, `others` somebody else's.
+Long, because attacks are rows. `films` is the namespace of the RenderJobs, `others` somebody else's.
 """
 
 from dataclasses import replace
