@@ -310,11 +310,14 @@ class Films:
         found: dict[str, Any] = {}
         for name, body in bodies.items():
             script = program(body).replace(WEB, self.web.url).replace("TURN", json.dumps(self.web.turn))
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    found[name] = await evaluated(page, f"{script}({json.dumps((lefts or {}).get(name))})")
-            except TimeoutError:
-                found[name] = "threw nothing, and never came to an end"
+            for _ in range(3):  # requests fail when the machine's network changes, as containers start
+                try:
+                    async with asyncio.timeout(ANSWER_SECONDS):
+                        found[name] = await evaluated(page, f"{script}({json.dumps((lefts or {}).get(name))})")
+                except TimeoutError:
+                    found[name] = "threw nothing, and never came to an end"
+                if found[name] != "threw TypeError: Failed to fetch":
+                    break
         return found
 
     async def look(self, film: Snapshot, left: dict[str, Any], turn: str) -> dict[str, Any]:
