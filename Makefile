@@ -28,7 +28,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test unit integration e2e attack-clock coverage lint types fmt crds lock bench image cluster-up \
+.PHONY: help setup setup-dev demo test unit integration e2e attack-clock faults-repeat coverage lint types fmt crds lock bench image cluster-up \
 	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster system-packages-s3 \
 	system-packages-azure
 
@@ -59,6 +59,9 @@ e2e: setup-dev system-packages-cluster ## Run the tests with a real cluster and 
 
 attack-clock: setup-dev ## Have a page redefine everything that the clock touches, one name after the other (10 minutes)
 	@$(BIN)/python -m tests.integration.attacks.matrix $(ATTACK_ARGS)
+
+faults-repeat: setup-dev ## Render pages ten times each on a busy machine: each must come to one outcome (FAULTS_ARGS="FOLDER --times 3")
+	@$(BIN)/python -m tests.integration.repeat $(FAULTS_ARGS)
 
 coverage: setup-dev ## Run the unit tests and show which lines they miss
 	@$(BIN)/coverage run -m pytest tests/unit $(PYTEST_ARGS)
