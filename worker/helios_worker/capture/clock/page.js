@@ -184,6 +184,4 @@ if (isWindow) {
       };
     };
   }
-
-  patch(Navigator.prototype, "serviceWorker", { __proto__: null, get: () => undefined });
 }
