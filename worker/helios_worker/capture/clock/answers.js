@@ -152,13 +152,15 @@ function ownerOf(name) {
 
   /** @type {FlightOptions} */
   const briefly = { __proto__: null, patience: PATIENCE };
+  /** @type {FlightOptions} */
+  const inFrame = { __proto__: null, frames: true };
 
   // Pictures, sound, fonts
   countPromise(ownerOf("createImageBitmap"), "createImageBitmap", "createImageBitmap");
-  countCallback(globals.HTMLCanvasElement?.prototype, "toBlob", "HTMLCanvasElement.toBlob", 0);
-  count("OffscreenCanvas convertToBlob");
-  count("HTMLImageElement decode", { __proto__: null, frames: true });
-  count("SVGImageElement decode", { __proto__: null, frames: true });
+  countCallback(globals.HTMLCanvasElement?.prototype, "toBlob", "HTMLCanvasElement.toBlob", 0, inFrame);
+  count("OffscreenCanvas convertToBlob", inFrame);
+  count("HTMLImageElement decode", inFrame);
+  count("SVGImageElement decode", inFrame);
   count("BaseAudioContext decodeAudioData");
   count("FontFace load");
   count("FontFaceSet load");

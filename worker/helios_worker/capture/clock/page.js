@@ -184,4 +184,10 @@ if (isWindow) {
       };
     };
   }
+
+  if (!hasScripts) {
+    // Nothing tells of media and fonts there.
+    realm.showMedia = nothing;
+    realm.settle = nothing;
+  }
 }
