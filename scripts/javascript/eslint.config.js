@@ -41,7 +41,7 @@ const OURS = [
   ...["kernel", "realm", "queue", "driver", "steps", "native", "browser", "playback", "elements", "pictures", "state"],
   ...["frames", "idle", "anchors", "closedRoots", "svgs", "detached", "origins", "players", "known", "byId", "waiting"],
   ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "timer", "collection"],
-  ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files"],
+  ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';
 const outOfReach = [

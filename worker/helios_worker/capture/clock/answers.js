@@ -223,34 +223,33 @@ function ownerOf(name) {
   countPromise(globals.Notification, "requestPermission", "Notification.requestPermission", briefly);
   countPromise(ownerOf("queryLocalFonts"), "queryLocalFonts", "queryLocalFonts", briefly);
 
-  // A lock is counted until the page has it.
+  // A lock that nobody holds is granted before the next question to the lock manager is answered, and so is the next in
+  // the line when a script gives one back.
   const { value: LockManager } = descriptorOf(globals, "LockManager");
-  count("LockManager query");
   if (LockManager) {
-    const request = methodOf(LockManager.prototype, "request");
+    const query = methodOf(LockManager.prototype, "query");
+    const { value: request } = descriptorOf(LockManager.prototype, "request");
+    const untilGranted = (/** @type {any} */ self) => {
+      const flight = work.begin("LockManager.request", realm);
+      const end = () => work.end(flight);
+      whenSettled(query(self), end, end);
+    };
     patch(LockManager.prototype, "request", function (...args) {
-      const place = args.length > 2 ? 2 : 1;
-      const callback = args.length > place ? args[place] : undefined;
-      const self = /** @type {any} */ (this);
-      const ask = /** @type {any} */ (request);
-      if (typeof callback !== "function") return ask(self, args[0], args[1], args[2]);
-      const flight = work.begin("LockManager.request", realm, briefly);
-      const granted = function (/** @type {unknown} */ lock) {
-        work.end(flight);
-        return ReflectApply(callback, undefined, [lock]);
-      };
-      let held;
-      try {
-        held = place === 2 ? ask(self, args[0], args[1], granted) : ask(self, args[0], granted);
-      } catch (error) {
-        work.end(flight);
-        throw error;
-      }
+      const held = ReflectApply(request, this, args);
+      if (!isPromise(held)) return held;
+      untilGranted(this);
       return new NativePromise((resolve, reject) => {
-        whenSettled(held, resolve, (error) => {
-          work.end(flight);
-          reject(error);
-        });
+        whenSettled(
+          held,
+          (value) => {
+            untilGranted(this);
+            resolve(value);
+          },
+          (error) => {
+            untilGranted(this);
+            reject(error);
+          },
+        );
       });
     });
   }

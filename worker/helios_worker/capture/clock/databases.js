@@ -13,9 +13,9 @@
    * @param {any} object that the event comes to
    * @param {string} name for reports
    * @param {string[]} events that end it
-   * @param {(() => boolean) | undefined} ended
+   * @param {FlightOptions} options
    */
-  function countEvents(object, name, events, ended) {
+  function countEvents(object, name, events, options) {
     const before = flights.get(object);
     if (before === undefined) {
       const end = () => {
@@ -27,7 +27,7 @@
       for (let index = 0; index < events.length; index += 1) listen(object, events[index], end);
     }
     if (before) work.end(before);
-    flights.set(object, work.begin(name, realm, { __proto__: null, ended }));
+    flights.set(object, work.begin(name, realm, options));
   }
 
   const { value: Reader } = descriptorOf(globals, "FileReader");
@@ -36,7 +36,10 @@
     const ends = list("loadend");
     const read = (/** @type {string} */ method) =>
       after(Reader.prototype, method, (reader) =>
-        countEvents(reader, `FileReader.${method}`, ends, () => stateOf(reader) !== 1),
+        countEvents(reader, `FileReader.${method}`, ends, {
+          __proto__: null,
+          ended: () => stateOf(/** @type {any} */ (reader)) !== 1,
+        }),
       );
     read("readAsArrayBuffer");
     read("readAsBinaryString");
@@ -48,8 +51,10 @@
   if (Request) {
     const stateOf = getterOf(Request.prototype, "readyState");
     const ends = list("success", "error");
+    /** @param {any} request @returns {FlightOptions} */
+    const untilDone = (request) => ({ __proto__: null, ended: () => stateOf(request) === "done" });
     /** @param {any} request @param {string} name */
-    const countRequest = (request, name) => countEvents(request, name, ends, () => stateOf(request) === "done");
+    const countRequest = (request, name) => countEvents(request, name, ends, untilDone(request));
 
     /** @param {string} names of a class and of its methods that return a request */
     const count = (names) => {
@@ -68,10 +73,20 @@
 
     // Opening and deleting wait for the page to close its other connections, if it has any.
     const opens = list("success", "error", "blocked");
+    /** Those that waited for it at some time. @type {SafeMap<any, string>} */
+    const blocked = new SafeMap();
     const countOpen = (/** @type {"open" | "deleteDatabase"} */ method) =>
       after(globals.IDBFactory?.prototype, method, (_self, _args, request) => {
-        if (request) countEvents(request, `IndexedDB ${method}`, opens, () => stateOf(request) === "done");
+        if (!request) return;
+        countEvents(request, `IndexedDB ${method}`, opens, untilDone(request));
+        listen(request, "blocked", () => blocked.set(request, `IndexedDB ${method}`));
       });
+    after(globals.IDBDatabase?.prototype, "close", () =>
+      blocked.forEach((name, request) => {
+        if (stateOf(request) === "done") return blocked.delete(request);
+        return countEvents(request, name, opens, { __proto__: null, ...untilDone(request), patience: SHORT_PATIENCE });
+      }),
+    );
     countOpen("open");
     countOpen("deleteDatabase");
     countPromise(globals.IDBFactory?.prototype, "databases", "IndexedDB databases");
@@ -89,7 +104,7 @@
 
     const finishes = list("complete", "abort");
     after(globals.IDBDatabase?.prototype, "transaction", (_self, _args, transaction) => {
-      if (transaction) countEvents(transaction, "IndexedDB transaction", finishes, undefined);
+      if (transaction) countEvents(transaction, "IndexedDB transaction", finishes, { __proto__: null });
     });
   }
 }
