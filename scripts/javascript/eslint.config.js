@@ -41,6 +41,7 @@ const OURS = [
   ...["kernel", "realm", "queue", "driver", "steps", "native", "browser", "playback", "elements", "pictures", "state"],
   ...["frames", "idle", "anchors", "closedRoots", "svgs", "detached", "origins", "players", "known", "byId", "waiting"],
   ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "timer", "collection"],
+  ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';
 const outOfReach = [
@@ -57,7 +58,7 @@ const outOfReach = [
     "An object inherits from the page's Object.prototype: begin it with __proto__: null.",
   ],
   [
-    `:function ${CALL}:not([callee.object.name=/^(${OURS})$/]):not([callee.object.object.name=/^(kernel|player|realms)$/]):not([callee.object.property.name='callbacks'])`,
+    `:function ${CALL}:not([callee.object.name=/^(${OURS})$/]):not([callee.object.object.name=/^(kernel|player|realms|flight)$/]):not([callee.object.property.name='callbacks'])`,
     "A method is the page's to redefine: take it with methodOf() while the realm is new.",
   ],
 ];

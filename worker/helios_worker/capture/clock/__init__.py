@@ -12,7 +12,9 @@ import orjson
 
 PARTS = (
     *("primordials", "native", "patching"),
-    *("queue", "driver", "steps", "kernel", "realm"),
+    *("queue", "driver", "work", "steps", "kernel", "realm"),
+    "absent",
+    *("answers", "streams", "databases", "codecs"),
     *(
         "time",
         "dates",

@@ -14,6 +14,8 @@ function createKernelState() {
     /** Milliseconds since frame 0. Only steps.js moves it. */
     now: config.startMs,
     frame: 0,
+    /** Whether the film has begun: the page has loaded. */
+    begun: false,
     /** The nesting level that a timer gets which is set now. */
     nesting: 0,
     lastTimer: 0,
@@ -48,7 +50,8 @@ function createKernel() {
   const state = createKernelState();
   const queue = createTimerQueue();
   const driver = createDriver(state, queue);
-  const steps = createSteps(state, queue, driver);
+  const work = createWork(state);
+  const steps = createSteps(state, queue, driver, work);
 
   /** What the page still waits for, in words, for the report of a frame that never became ready. */
   function waiting() {
@@ -59,7 +62,7 @@ function createKernel() {
       append(timers, { __proto__: null, kind, due, callback: callbackText(callback) });
     }
     /** @type {string[]} */
-    const pending = list();
+    const pending = work.words();
     const realms = liveRealms(state);
     for (let index = 0; index < realms.length; index += 1) {
       const words = realms[index].pending();
@@ -94,7 +97,7 @@ function createKernel() {
     /** @param {number} request */
     settle: (request) => driver.run(request, steps.settle),
     /** @param {number} request */
-    peek: (request) => driver.run(request, quiet),
+    peek: (request) => driver.run(request, steps.peek),
     /** @param {number} request @param {number} target */
     walk: (request, target) => driver.run(request, () => steps.walk(target)),
     resume: driver.resume,
@@ -106,6 +109,7 @@ function createKernel() {
     schedule: queue.add,
     cancel: queue.cancel,
     nativeFrame: driver.nativeFrame,
+    work,
     /** @param {Realm} realm */
     join: (realm) => append(state.realms, realm),
   });

@@ -17,6 +17,16 @@ if (isWindow) {
     warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, text, ignore })}`);
   };
 
+  /**
+   * Has the frame fail, or warns of it with --page-errors warn.
+   * @param {string} fault
+   */
+  const refuse = (fault) => {
+    if (warned.has(fault) || !warnDriver) return;
+    warned.add(fault);
+    warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, fault })}`);
+  };
+
   /** @param {any[]} args of a constructor whose first argument is an address */
   const firstOf = (args) => (args.length > 0 ? `${args[0]}` : "");
   onConstruct("SharedWorker", (args) => {
@@ -51,6 +61,26 @@ if (isWindow) {
         return now() / 1000;
       },
     });
+  }
+
+  // What a live AudioContext plays is heard in real time, and not at all in a film.
+  /** @type {any} */
+  const { value: Analyser } = descriptorOf(globalThis, "AnalyserNode");
+  if (Analyser && window.AudioContext) {
+    const contextOf = getterOf(AudioNode.prototype, "context");
+    const latencyOf = getterOf(AudioContext.prototype, "baseLatency");
+    const hears = (/** @type {string} */ method) =>
+      after(Analyser.prototype, method, (node) => {
+        latencyOf(/** @type {any} */ (contextOf(/** @type {any} */ (node)))); // throws for an OfflineAudioContext
+        refuse(
+          `the page shows what a live AudioContext plays (AnalyserNode.${method}), which runs in real time: analyse ` +
+            "the sound with an OfflineAudioContext, or put its numbers beside the page",
+        );
+      });
+    hears("getByteFrequencyData");
+    hears("getByteTimeDomainData");
+    hears("getFloatFrequencyData");
+    hears("getFloatTimeDomainData");
   }
 
   if (window.AudioContext) {

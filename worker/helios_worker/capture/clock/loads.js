@@ -68,6 +68,11 @@
   if (isWindow) {
     note(HTMLImageElement.prototype, "src");
     note(HTMLImageElement.prototype, "srcset");
+    note(HTMLIFrameElement.prototype, "src");
+    note(HTMLIFrameElement.prototype, "srcdoc");
+    note(HTMLLinkElement.prototype, "href");
+    note(HTMLEmbedElement.prototype, "src");
+    note(HTMLObjectElement.prototype, "data");
     const imagesOf = getterOf(Document.prototype, "images");
     const scriptsOf = getterOf(Document.prototype, "scripts");
     const sheetsOf = getterOf(Document.prototype, "styleSheets");

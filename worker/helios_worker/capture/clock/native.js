@@ -3,21 +3,30 @@
 // The page gets replacements for most of them: timers.js, frames.js and media.js say which.
 
 const isWindow = typeof window === "object" && typeof document === "object";
+/**
+ * Whether the realm may run scripts. A frame with the attribute sandbox, for example, may not: none of its callbacks and
+ * events are ever called, ours neither. Only its animations need a clock.
+ */
+const hasScripts = !isWindow || !window.matchMedia("(scripting: none)").matches;
 
 const native = {
   __proto__: null,
   setTimeout: globalThis.setTimeout.bind(globalThis),
   clearTimeout: globalThis.clearTimeout.bind(globalThis),
-  requestAnimationFrame: typeof window === "object" ? window.requestAnimationFrame.bind(window) : undefined,
+  requestAnimationFrame: isWindow && hasScripts ? window.requestAnimationFrame.bind(window) : undefined,
   /** @type {Scheduler["postTask"] | undefined} */
   postTask: globalThis.scheduler && globalThis.scheduler.postTask.bind(globalThis.scheduler),
 };
+
+/** @returns {Promise<void>} */
+const nothing = () => new NativePromise((resolve) => resolve(undefined));
 
 /**
  * Lets every task the page has queued run, with its microtasks. Takes about 8 µs.
  * @type {() => Promise<void>}
  */
 const macrotask = (() => {
+  if (!hasScripts) return nothing;
   const channel = new MessageChannel();
   const { port1, port2 } = channel;
   const postMessage = methodOf(MessagePort.prototype, "postMessage");
@@ -47,7 +56,7 @@ const macrotask = (() => {
  */
 function quiet() {
   const { postTask } = native;
-  if (!postTask) return macrotask();
+  if (!postTask || !hasScripts) return macrotask();
   return new NativePromise((resolve) => {
     const limit = native.setTimeout(resolve, 50);
     /** @type {SchedulerPostTaskOptions} */
@@ -61,7 +70,8 @@ function quiet() {
 }
 
 /** @param {number} milliseconds of real time @returns {Promise<void>} */
-const moment = (milliseconds) => new NativePromise((resolve) => native.setTimeout(resolve, milliseconds));
+const moment = (milliseconds) =>
+  hasScripts ? new NativePromise((resolve) => native.setTimeout(resolve, milliseconds)) : nothing();
 
 /**
  * The browser's own methods and properties of <video> and <audio>, which media_api.js replaces for the page, and what

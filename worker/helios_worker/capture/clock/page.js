@@ -185,5 +185,9 @@ if (isWindow) {
     };
   }
 
-  patch(Navigator.prototype, "serviceWorker", { __proto__: null, get: () => undefined });
+  if (!hasScripts) {
+    // Nothing tells of media and fonts there.
+    realm.showMedia = nothing;
+    realm.settle = nothing;
+  }
 }

@@ -20,7 +20,8 @@ function patch(target, name, replacement) {
 }
 
 /**
- * Runs a step after each call of one of the page's methods, or after each setting of one of its properties.
+ * Runs a step after each call of one of the page's methods, or after each setting of one of its properties. What the
+ * step throws does not reach the page.
  * @template {object} T
  * @param {T | undefined} target
  * @param {string} name
@@ -31,7 +32,11 @@ function after(target, name, step) {
   if (typeof method === "function") {
     patch(target, name, function (...args) {
       const result = ReflectApply(method, this, args);
-      step(this, args, result);
+      try {
+        step(this, args, result);
+      } catch {
+        // called on what it is not a method of, which the browser's method may answer without throwing
+      }
       return result;
     });
   } else if (set) {
@@ -39,7 +44,11 @@ function after(target, name, step) {
       __proto__: null,
       set(value) {
         ReflectApply(set, this, [value]);
-        step(this, [value]);
+        try {
+          step(this, [value]);
+        } catch {
+          // as above
+        }
       },
     });
   }
@@ -52,7 +61,11 @@ function after(target, name, step) {
  */
 function onConstruct(name, step) {
   replaceClass(name, (args, make) => {
-    step(args);
+    try {
+      step(args);
+    } catch {
+      // arguments that the browser's class refuses, too
+    }
     return make(args);
   });
 }

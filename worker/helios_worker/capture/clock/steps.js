@@ -10,8 +10,9 @@
  * @param {KernelState} kernel
  * @param {TimerQueue} queue
  * @param {Driver} driver
+ * @param {Work} work
  */
-function createSteps(kernel, queue, driver) {
+function createSteps(kernel, queue, driver, work) {
   const { ask, nativeFrame } = driver;
 
   /**
@@ -68,10 +69,20 @@ function createSteps(kernel, queue, driver) {
     }
   }
 
-  /** Keeps time still until everything that a script has begun to load has arrived and been processed. */
+  /**
+   * Keeps time still until what a script has begun has ended and been processed: what it loads, and other work of the
+   * browser's.
+   */
   async function rest() {
-    for (let round = 0; round < 50 && beganLoading(); round += 1) {
-      kernel.others = await own(ask("rest"));
+    for (let round = 0; round < 50; ) {
+      if (beganLoading()) {
+        round += 1;
+        kernel.others = await own(ask("rest"));
+      } else if (work.isOpen()) {
+        await own(work.finish(() => nativeFrame("update")));
+      } else {
+        return;
+      }
       await own(quiet());
       observe();
     }
@@ -160,9 +171,15 @@ function createSteps(kernel, queue, driver) {
     }
   }
 
+  /** Takes in what has arrived. */
+  async function peek() {
+    await own(quiet());
+    if (work.isOpen()) await own(rest());
+  }
+
   /** @param {number} target */
   async function walk(target) {
-    await own(quiet());
+    await own(peek());
     await own(runTimers(target));
     if (target > kernel.now) moveTo(target);
   }
@@ -191,6 +208,7 @@ function createSteps(kernel, queue, driver) {
    */
   async function advance(target, frame) {
     kernel.frame = frame;
+    kernel.begun = true;
     observe(); // what drawing the last frame set off, such as an animation's `ready`, belongs to that frame's time
     await own(runTimers(target));
     moveTo(target);
@@ -198,6 +216,7 @@ function createSteps(kernel, queue, driver) {
     each((realm) => realm.applyContracts(target));
     each((realm) => realm.runAnimationFrames());
     await own(macrotask());
+    if (work.isOpen()) await own(rest());
     await own(runTimers(target));
     each((realm) => realm.runIdleCallbacks());
     await own(settle());
@@ -205,14 +224,14 @@ function createSteps(kernel, queue, driver) {
 
   /** Waits for what the frame has started: tasks, fonts, media, observers, the page's own promise. */
   async function settle() {
-    await own(quiet());
+    await own(peek());
     observe();
     await own(eachInTurn((realm) => realm.settle()));
     await own(showFresh());
     await own(finishTransitions());
     if (kernel.needs.observers) {
       await own(nativeFrame("update"));
-      await own(quiet());
+      await own(peek());
       observe();
     }
     if (kernel.needs.draw) await own(nativeFrame("draw"));
@@ -247,12 +266,13 @@ function createSteps(kernel, queue, driver) {
    */
   async function begin() {
     each((realm) => realm.findOpenRoots());
-    await own(quiet());
+    await own(peek());
     await own(runTimers(0));
     observe();
     let loading = 0;
     while (any((realm) => realm.notReady())) {
       await own(moment(2));
+      await own(rest());
       await own(eachInTurn(showLoaded));
       const timer = firstWhileLoading();
       if (timer) {
@@ -269,5 +289,5 @@ function createSteps(kernel, queue, driver) {
     await own(settle());
   }
 
-  return { __proto__: null, begin, advance, settle, walk };
+  return { __proto__: null, begin, advance, settle, peek, walk };
 }

@@ -46,20 +46,24 @@ class ClockHandles:
             )
         return await self._session.call(handle, command, *args, realm=realm)
 
-    async def silent(self) -> bool:
-        """Whether a worker, or a frame of another origin, does not answer: one of the first few that there are."""
+    async def waiting_elsewhere(self) -> tuple[list[str], bool]:
+        """What the first few workers and frames of other origins wait for; whether one of them does not answer."""
         others = [realm for realm in self._handles if realm != PAGE][:ASKED]
-        return any(await asyncio.gather(*map(self._is_silent, others)))
+        answers = await asyncio.gather(*map(self._waiting, others))
+        return [str(each) for answer in answers for each in answer or ()], None in answers
 
-    async def _is_silent(self, realm: Realm) -> bool:
+    async def _waiting(self, realm: Realm) -> list[Any] | None:
+        """What a realm waits for, in words; None if it does not answer."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self.call("waiting", realm=realm)
+                answer = await self.call("waiting", realm=realm)
         except TimeoutError:
-            return True
+            return None
         except HeliosError:  # it has ended
-            return False
-        return False
+            return []
+        pending = answer.get("pending") if isinstance(answer, dict) else None
+        where = "in a worker" if realm.session else "in a frame of another origin"
+        return [f"{each} {where}" for each in pending] if isinstance(pending, list) else []
 
     def opens(self, payload: str) -> bool:
         """Whether a call of one of the driver's bindings came from a clock. payload: the secret."""

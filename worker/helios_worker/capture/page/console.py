@@ -99,4 +99,18 @@ class Console:
             self.lines.append(plain(f"{entry['level']}: {entry['text']} {entry.get('url', '')}"))
 
     def _on_exception(self, params: Message) -> None:
-        self.complain(f"uncaught error: {exception_text(params['exceptionDetails'])}")
+        text = exception_text(params["exceptionDetails"])
+        if _is_cancellation(params["exceptionDetails"]):
+            self.lines.append(plain(f"cancelled: {text}"))
+        else:
+            self.complain(f"uncaught error: {text}")
+
+
+def _is_cancellation(details: Message) -> bool:
+    """Whether a promise that nobody watched was rejected because the page itself broke off what it had begun.
+
+    A view transition that the next one skips is such a case, and a request that the page aborts.
+    """
+    exception = details.get("exception", {})
+    is_rejection = "in promise" in details.get("text", "")
+    return is_rejection and str(exception.get("description", "")).startswith("AbortError")

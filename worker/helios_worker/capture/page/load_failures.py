@@ -28,6 +28,11 @@ def status_failure(url: str, status: int) -> HeliosError:
     """A file that was answered with an error status."""
     if status in STATUSES:
         return NetworkTrouble(f"{plain(url)} could not be loaded: {status_text(status)}", remedy=REMEDY)
+    if status == HTTPStatus.NOT_IMPLEMENTED and not is_foreign(url):
+        return PageError(
+            f"{plain(url)} could not be loaded: the page's folder is only read, so nothing there answers a request like POST",
+            remedy="send such requests to a server, or put their answers beside the page",
+        )
     if status != HTTPStatus.NOT_FOUND:
         return PageError(f"{plain(url)} could not be loaded: the server answered {status}")
     where = "" if is_foreign(url) else ": only the page's folder is served"

@@ -228,6 +228,8 @@ class Page:
         note = clock_note(payload)
         if note.text:
             self.console.warnings.add(note.text)
+        if note.fault:
+            self.console.complain(note.fault)
         if note.ignore:
             self._network.ignore(note.ignore)
         if note.abortable:

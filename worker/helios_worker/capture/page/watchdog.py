@@ -91,8 +91,10 @@ class Watchdog:
         }
         waiting = await session.briefly(self._handles.call("waiting"))
         if isinstance(waiting, dict):
-            report.update(pending=_texts(waiting.get("pending")), timers=_timers(waiting.get("timers")))
-            if await self._handles.silent():
+            elsewhere, is_silent = await self._handles.waiting_elsewhere()
+            pending = _texts(waiting.get("pending")) + _texts(elsewhere)
+            report.update(pending=pending, timers=_timers(waiting.get("timers")))
+            if is_silent:
                 report["script"] = ["a script in a worker or in a frame of another origin"]
             report["screenshot"] = await session.briefly(self._compositor.picture_for_report())
         else:
