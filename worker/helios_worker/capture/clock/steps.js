@@ -68,11 +68,18 @@ function createSteps(kernel, queue, driver) {
     }
   }
 
-  /** Keeps time still until everything that a script has begun to load has arrived and been processed. */
+  /**
+   * Keeps time still until everything that a script has begun to load has arrived and been processed, and the videos
+   * that it has sought show their pictures.
+   */
   async function rest() {
-    for (let round = 0; round < 50 && beganLoading(); round += 1) {
-      kernel.others = await own(ask("rest"));
-      await own(quiet());
+    for (let round = 0; round < 50; round += 1) {
+      if (beganLoading()) {
+        kernel.others = await own(ask("rest"));
+        await own(quiet());
+      } else if (any((realm) => realm.mediaPends())) {
+        await own(eachInTurn((realm) => realm.finishMedia()));
+      } else return;
       observe();
     }
   }
@@ -192,6 +199,7 @@ function createSteps(kernel, queue, driver) {
   async function advance(target, frame) {
     kernel.frame = frame;
     observe(); // what drawing the last frame set off, such as an animation's `ready`, belongs to that frame's time
+    if (any((realm) => realm.mediaPends())) await own(rest());
     await own(runTimers(target));
     moveTo(target);
     await own(eachInTurn((realm) => realm.showMedia()));
@@ -235,7 +243,7 @@ function createSteps(kernel, queue, driver) {
 
   /** @param {Realm} realm */
   async function showLoaded(realm) {
-    await own(realm.showMedia(true));
+    await own(realm.showMedia());
     realm.runAnimationFrames();
   }
 
