@@ -49,6 +49,7 @@ MADE: dict[str, Callable[[Path], None]] = {
         frames=100,
         fps=30,
         codec="libx264",
+        reordered=False,
         muxer={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
     ),
     "video-short.mp4": partial(write_counting_video, frames=24, fps=30, codec="libx264"),

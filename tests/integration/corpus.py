@@ -345,9 +345,9 @@ PAGES = (
     Page(
         "media-source",
         {
-            0: _picture(lambda t: _stalled(t)),
+            0: lambda at: min(_picture(_stalled)(at), 23) if at.ms < 1575 else _picture(_stalled)(at),
             1: steps({475: 1, 1275: 2, 1575: 3}),
-            2: elapsed(lambda t: _stalled(t)),
+            2: elapsed(_stalled),
         },
     ),
 )

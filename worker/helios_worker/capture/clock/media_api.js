@@ -83,14 +83,14 @@ function replaceMediaApi(playback, browser, events) {
     of(this).callbacks.delete(id);
   });
 
-  // Ours has to be there before the page's.
+  // Ours has to be there before the page's. On their way to an element, its events pass listeners that capture them.
   const { value: addListener } = descriptorOf(EventTarget.prototype, "addEventListener");
   patch(EventTarget.prototype, "addEventListener", function (...args) {
     const type = args.length > 0 ? args[0] : undefined;
     const target = this === undefined || this === null ? window : this;
-    if (events.isOurs(type) && (target === window || browser.isNode(target))) {
-      events.guard(target);
+    if (events.isOurs(type)) {
       if (isMedia(target)) of(target);
+      else if (args.length > 2 && args[2] && (target === window || browser.isNode(target))) events.guard(target);
     }
     return ReflectApply(addListener, this, args);
   });

@@ -108,7 +108,8 @@ function watchMediaElements(playback, browser, events) {
     if (!isMedia(target)) return;
     const player = of(target);
     takeOver(target, player);
-    if (player.loads === 0 || player.ready) playback.startLoading(player);
+    if (player.ready || player.failed) playback.startLoading(player);
+    player.loads = max(1, player.loads);
   }
 
   /**

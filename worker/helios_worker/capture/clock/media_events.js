@@ -1,45 +1,40 @@
 // The events that a page hears of its videos and sounds, and when.
 //
 // The clock seeks the elements on every frame and never plays them, so what the browser says of seeking and playing is not
-// what happens in the film. Those events are kept from the page, and the clock tells of its own: in the order of the HTML
-// standard, one task for each, so that a listener hears them that was added after the call, and in between the page's
-// promises go on. What the browser says of loading goes to the page as it is.
+// what happens in the film. The browser's events are kept from the page, and the clock tells of what happens: in the order of
+// the HTML standard, in a task for each event, so that a listener hears it that was added after the call. What the browser
+// says of loading is told again, so that it keeps its place among the others.
 
-/** Events that the page hears from the clock alone. */
-const MEDIA_EVENTS = list(
-  ...["play", "playing", "pause", "waiting", "seeking", "seeked", "timeupdate", "ended"],
-  ...["canplay", "canplaythrough"],
+/** Events of playing and seeking, which the clock makes. */
+const PLAYING_EVENTS = list(
+  "play", "playing", "pause", "waiting", "seeking", "seeked", "timeupdate", "ended", "canplay", "canplaythrough",
+);
+/** Events that the browser makes, and that are told again. */
+const LOADING_EVENTS = list(
+  "loadstart", "progress", "suspend", "abort", "error", "emptied", "stalled", "loadedmetadata", "loadeddata",
+  "durationchange", "resize", "ratechange", "volumechange",
 );
 
 /** @param {NativeMedia} browser */
 function createMediaEvents(browser) {
-  /** @type {(() => void)[]} */
-  let tasks = list();
-  let running = false;
+  let undone = 0;
 
-  /** Runs a task after those that were queued before. @param {() => void} task */
+  /** Runs a task of its own, after those that are queued already. @param {() => void} task */
   function queueTask(task) {
-    append(tasks, task);
-    if (!running) void run();
+    undone += 1;
+    void run(task);
   }
 
-  async function run() {
-    running = true;
-    while (tasks.length > 0) {
-      const due = tasks;
-      tasks = list();
-      for (let index = 0; index < due.length; index += 1) {
-        const task = due[index];
-        await own(macrotask());
-        task();
-      }
-    }
-    running = false;
+  /** @param {() => void} task */
+  async function run(task) {
+    await own(macrotask());
+    undone -= 1;
+    task();
   }
 
   /** Resolves when every event has been told, also those that were set off by one. */
   async function told() {
-    while (running) await own(macrotask());
+    while (undone > 0) await own(macrotask());
   }
 
   /** @param {HTMLMediaElement} element @param {string} type */
@@ -47,9 +42,10 @@ function createMediaEvents(browser) {
 
   /** @type {SafeWeakSet<EventTarget>} */
   const guarded = new SafeWeakSet();
-  /** @type {SafeSet<string>} */
-  const types = new SafeSet();
-  for (let index = 0; index < MEDIA_EVENTS.length; index += 1) types.add(MEDIA_EVENTS[index]);
+  /** @type {SafeMap<string, boolean>} whether the browser makes the events of a type */
+  const types = new SafeMap();
+  for (let index = 0; index < PLAYING_EVENTS.length; index += 1) types.set(PLAYING_EVENTS[index], false);
+  for (let index = 0; index < LOADING_EVENTS.length; index += 1) types.set(LOADING_EVENTS[index], true);
   /** @type {(element: HTMLMediaElement, type: string) => void} */
   let hear = () => {};
 
@@ -59,7 +55,9 @@ function createMediaEvents(browser) {
     const element = browser.targetOf(event);
     if (!browser.isMedia(element) || browser.isLive(element)) return;
     browser.stopHere(event);
-    hear(element, browser.typeOf(event));
+    const type = browser.typeOf(event);
+    if (types.get(type)) tell(element, type);
+    else hear(element, type);
   }
 
   /**
@@ -69,9 +67,7 @@ function createMediaEvents(browser) {
   function guard(target) {
     if (guarded.has(target)) return;
     guarded.add(target);
-    for (let index = 0; index < MEDIA_EVENTS.length; index += 1) {
-      browser.listen(target, MEDIA_EVENTS[index], keepBack, true);
-    }
+    types.forEach((_isLoading, type) => browser.listen(target, type, keepBack, true));
   }
 
   return {
@@ -80,8 +76,8 @@ function createMediaEvents(browser) {
     told,
     guard,
     queueTask,
-    isBusy: () => running,
-    /** Whether the page hears events of a type from the clock alone. @param {unknown} type */
+    isBusy: () => undone > 0,
+    /** Whether the page hears events of a type from the clock. @param {unknown} type */
     isOurs: (type) => typeof type === "string" && types.has(type),
     /** Hears what is kept from the page. @param {(element: HTMLMediaElement, type: string) => void} listener */
     hearWith: (listener) => (hear = listener),

@@ -8,7 +8,7 @@
  */
 function createMediaFaults(playback, browser) {
   const attributeOf = methodOf(Element.prototype, "getAttribute");
-  const childrenOf = methodOf(Element.prototype, "querySelectorAll");
+  const allIn = methodOf(Element.prototype, "querySelectorAll");
   const lengthOf = getterOf(NodeList.prototype, "length");
   const sourceAddress = getterOf(HTMLSourceElement.prototype, "src");
   const { NETWORK_NO_SOURCE, HAVE_METADATA } = HTMLMediaElement;
@@ -32,6 +32,7 @@ function createMediaFaults(playback, browser) {
     const error = browser.error(element);
     if (error) {
       player.failed = true;
+      if (attributeOf(element, "src") === "") return; // which is how pages let go of a file
       playback.settlePromises(player, true);
       const reason = `${browser.errorCode(error)} ${browser.errorMessage(error)}`;
       realm.mediaFails(list(browser.address(element)), reason, isHandled(element));
@@ -51,7 +52,7 @@ function createMediaFaults(playback, browser) {
    * @param {Player} player
    */
   function checkSources(element, player) {
-    const sources = childrenOf(element, "source");
+    const sources = allIn(element, "source");
     /** @type {string[]} */
     const addresses = list();
     let handled = isHandled(element);
@@ -60,8 +61,8 @@ function createMediaFaults(playback, browser) {
       append(addresses, sourceAddress(source));
       handled ||= isHandled(source);
     }
-    if (addresses.length === 0) return;
     player.failed = true;
+    if (addresses.length === 0) return;
     playback.settlePromises(player, true);
     realm.mediaFails(addresses, "4 none of its sources", handled);
   }

@@ -67,8 +67,9 @@ function createMediaSources(browser) {
    * Whether the browser is at work on data for a position.
    * @param {HTMLMediaElement} element
    * @param {number} seconds
+   * @param {number | null} givenUp the end of data of which nothing came, since it takes more to make a picture
    */
-  function isArriving(element, seconds) {
+  function isArriving(element, seconds, givenUp) {
     const source = sourceOf(element);
     if (source) {
       if (stateOf(source) === "closed") return true; // until it opens
@@ -77,7 +78,9 @@ function createMediaSources(browser) {
         if (isUpdating(buffers[index])) return true;
       }
     }
-    return browser.readyState(element) < HAVE_CURRENT_DATA && endOfData(element, seconds) !== null;
+    if (browser.readyState(element) >= HAVE_CURRENT_DATA) return false;
+    const end = endOfData(element, seconds);
+    return end !== null && end !== givenUp;
   }
 
   return { __proto__: null, isScripted, endOfData, isArriving };

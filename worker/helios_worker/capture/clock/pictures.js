@@ -9,6 +9,8 @@
 
 /** How often in one step a page may go on from one picture to the next, for one that does so without end. */
 const MOST_ROUNDS = 50;
+/** How often to look for the picture of data that a script has brought. Half a picture would be waited for without end. */
+const PATIENCE = 200;
 
 /**
  * @param {Playback} playback
@@ -46,7 +48,8 @@ function createPictures(playback, browser, events, sources, faults) {
   async function load(element, player) {
     if (!playback.isLoading(element, player)) return;
     awaited.set(element, "loads");
-    while (playback.isLoading(element, player)) {
+    for (let waits = 0; playback.isLoading(element, player); waits += 1) {
+      if (waits === PATIENCE) player.givenUp = sources.endOfData(element, position(element, player));
       const rests = browser.networkState(element) === NETWORK_IDLE && browser.preload(element) !== "auto";
       if (rests && playback.isWanted(element, player)) browser.setPreload(element, "auto");
       await own(moment(2));
@@ -76,7 +79,7 @@ function createPictures(playback, browser, events, sources, faults) {
     const ranges = browser.rangeCount(seekable);
     if (ranges === 0) return browser.time(element);
     const end = browser.rangeEnd(seekable, ranges - 1);
-    let last = min(end, max(0, duration - 0.001));
+    let last = min(end, duration);
     if (player.scripted) {
       const before = max(0, seconds - 0.001);
       last = min(last, max(before, (sources.endOfData(element, before) ?? last) - 0.001));
@@ -102,9 +105,9 @@ function createPictures(playback, browser, events, sources, faults) {
     browser.setTime(element, seconds);
     /** @param {number} frames */
     return (frames) => {
-      const hasGone = player.loads !== loads || browser.error(element) !== null;
+      const isGone = player.loads !== loads || browser.error(element) !== null || (player.scripted && frames > PATIENCE);
       const presentsNone = !player.isVideo || browser.videoWidth(/** @type {any} */ (element)) === 0 || (frames >= 10 && !visible);
-      if (!hasGone && !(player.arrivals > arrivals && (presentsNone || player.hearings > hearings))) return false;
+      if (!isGone && !(player.arrivals > arrivals && (presentsNone || player.hearings > hearings))) return false;
       if (player.loads === loads) player.state = null;
       awaited.delete(element);
       return true;

@@ -15,11 +15,12 @@
  * @property {boolean} ready it had data since it began to load
  * @property {boolean} placed the page has set a position since it began to load
  * @property {boolean} scripted a script brings its data: media_sources.js
+ * @property {number | null} givenUp the end of data that the browser makes no picture of
  * @property {number} value a position in seconds
  * @property {number} at virtual time in milliseconds
  * @property {number | null} until where the address says that it pauses, in seconds
  * @property {number} rounds how often it began anew, as one that loops
- * @property {{ resolve(): void, reject(error: unknown): void }[]} promises of play() that are not settled
+ * @property {{ __proto__: null, resolve(): void, reject(error: unknown): void }[]} promises of play() that are not settled
  * @property {boolean} autoplay it starts on its own, unless it was `started`
  * @property {boolean} started it was played or paused before
  * @property {boolean} connected it was in a document when last looked at
@@ -168,7 +169,7 @@ function createPlayback(browser, events, sources) {
   function playWithPromise(element) {
     const player = of(element);
     const promise = new NativePromise((resolve, reject) => {
-      append(player.promises, { __proto__: null, resolve, reject });
+      append(player.promises, { __proto__: null, resolve: () => resolve(undefined), reject });
     });
     // A page that starts and stops an element and does not look at the promise has made no mistake.
     whenSettled(promise, ignore, ignore);
@@ -281,7 +282,7 @@ function createPlayback(browser, events, sources) {
     player.blocked = player.playing;
     player.seeking = player.ready = player.placed = player.failed = player.examined = false;
     player.canPlay = player.canPlayThrough = false;
-    player.until = player.shown = player.told = player.state = null;
+    player.until = player.shown = player.told = player.state = player.givenUp = null;
   }
 
   // -- loading
@@ -316,11 +317,14 @@ function createPlayback(browser, events, sources) {
    * @param {Player} player
    */
   function isLoading(element, player) {
-    if (browser.error(element)) return false;
     player.scripted = sources.isScripted(element);
-    if (player.scripted) return sources.isArriving(element, position(element, player));
     const state = browser.networkState(element);
-    if (!browser.address(element) || state === NETWORK_EMPTY || state === NETWORK_NO_SOURCE) return false;
+    if (browser.error(element) || state === NETWORK_EMPTY || state === NETWORK_NO_SOURCE) return false;
+    if (!player.scripted && !browser.address(element)) return false;
+    if (player.scripted) {
+      if (state !== NETWORK_LOADING && !isWanted(element, player)) return false;
+      return sources.isArriving(element, position(element, player), player.givenUp);
+    }
     if (stateOf(element) >= HAVE_CURRENT_DATA) return false;
     return state === NETWORK_LOADING || isWanted(element, player);
   }
@@ -332,7 +336,7 @@ function createPlayback(browser, events, sources) {
    */
   function proceed(element, player) {
     if (!hasData(element, player)) {
-      if (player.scripted && player.playing && !player.blocked && !player.seeking) {
+      if (runsDry(player)) {
         anchor(element, player);
         player.blocked = true;
         tell(element, "timeupdate");
@@ -354,6 +358,9 @@ function createPlayback(browser, events, sources) {
     }
   }
 
+  /** Whether an element has to wait that has reached the end of its data. @param {Player} player */
+  const runsDry = (player) => player.scripted && player.playing && !player.blocked && !player.seeking;
+
   /** Takes them for an element that had data before it was first seen. @param {HTMLMediaElement} element @param {Player} player */
   function catchUp(element, player) {
     if (!player.ready) proceed(element, player);
@@ -366,9 +373,10 @@ function createPlayback(browser, events, sources) {
    */
   function pends(element, player) {
     if (browser.isLive(element)) return false;
+    if (browser.error(element) || browser.networkState(element) === NETWORK_NO_SOURCE) return !player.failed;
     if (isLoading(element, player)) return true;
-    if (!hasData(element, player)) return false;
-    return !player.ready || player.seeking || player.blocked || (player.autoplay && !player.started);
+    if (!hasData(element, player)) return runsDry(player);
+    return !player.ready || (player.isVideo && !player.examined) || player.seeking || player.blocked || (player.autoplay && !player.started);
   }
 
   /** Whether any of them does. */
@@ -471,7 +479,7 @@ function newPlayer(isVideo) {
     __proto__: null,
     isVideo,
     ...{ playing: false, blocked: false, seeking: false, ready: false, placed: false, scripted: false },
-    ...{ value: 0, at: kernel.now, until: null, rounds: 0 },
+    ...{ value: 0, at: kernel.now, until: null, rounds: 0, givenUp: null },
     promises: list(),
     ...{ autoplay: false, started: false, connected: false, failed: false, examined: false, loads: 0 },
     ...{ told: null, canPlay: false, canPlayThrough: false },

@@ -16,14 +16,15 @@ FILES_KEPT = 1000
 
 CONVERT = "to convert it: ffmpeg -i FILE -c:v libx264 -pix_fmt yuv420p -c:a aac NEW.mp4"
 
+NO_PICTURES = "0 no pictures"
 _UNKNOWN = "the browser cannot play it"
 _NO_SOURCE = "the browser can play none of these files"
-_NO_PICTURES = "the browser cannot decode its pictures, only its sound (it has no HEVC, ProRes or MPEG-4 Part 2)"
+_SOUND_ONLY = "the browser cannot decode its pictures, only its sound (it has no HEVC, ProRes or MPEG-4 Part 2)"
 _NO_TRACKS = "the browser can decode nothing in it (it has no HEVC, ProRes or MPEG-4 Part 2)"
 _BY_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "none of its sources": _NO_SOURCE,
-        "no pictures": _NO_PICTURES,
+        "no pictures": _SOUND_ONLY,
         "NO_SUPPORTED_STREAMS": _NO_TRACKS,
         "COULD_NOT_OPEN": "it is no video or sound that browsers know, or it is incomplete",
         "COULD_NOT_PARSE": "it is damaged or incomplete",
@@ -33,6 +34,7 @@ _BY_WORDS: Mapping[str, str] = MappingProxyType(
 )
 _BY_CODE: Mapping[str, str] = MappingProxyType({"2": "it stopped coming", "3": "it is damaged or incomplete"})
 _NOT_BY_ITS_FORMAT = ("URL safety check", "Empty src")
+_VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
 
 
 class MediaFiles:
@@ -48,6 +50,7 @@ class MediaFiles:
         self._under_way: dict[str, str] = {}  # URLs by the request's number
         self._answered: set[str] = set()  # numbers of those under way that an answer has begun for
         self._failures: dict[str, HeliosError] = {}  # of the last request for each URL, if it failed
+        self._sounds: set[str] = set()  # URLs of files that are sounds by their type
         self._refused: set[str] = set()  # URLs that were answered with an error, which `Network` has noted
 
     @property
@@ -58,12 +61,17 @@ class MediaFiles:
     def note(self, fault: Unplayable) -> None:
         """Notes an element that cannot be played, unless the page deals with that itself."""
         addresses = [_file(url) for url in fault.addresses]
+        if fault.reason == NO_PICTURES and not self._should_have_pictures(addresses[0]):
+            return
         if any(url in self._refused for url in addresses):
             return
         broken = next((self._failures[url] for url in addresses if url in self._failures), None)
         # What the network failed to bring may come another time, and no page makes up for that.
         if not fault.is_handled or isinstance(broken, NetworkTrouble):
             self._console.note_failure(broken or unplayable(addresses, fault.reason))
+
+    def _should_have_pictures(self, url: str) -> bool:
+        return url not in self._sounds and url.partition("?")[0].lower().endswith(_VIDEO_SUFFIXES)
 
     @property
     def events(self) -> EventTable:
@@ -85,6 +93,8 @@ class MediaFiles:
             return
         self._answered.add(params["requestId"])
         self._failures.pop(url, None)
+        if params["response"].get("mimeType", "").startswith("audio/") and len(self._sounds) < FILES_KEPT:
+            self._sounds.add(url)
         if params["response"]["status"] >= 400 and len(self._refused) < FILES_KEPT:
             self._refused.add(url)
 
@@ -114,7 +124,7 @@ def unplayable(addresses: Sequence[str], reason: str) -> PageError:
     """
     code, _, words = reason.partition(" ")
     why = next((said for part, said in _BY_WORDS.items() if part in words), _BY_CODE.get(code, _UNKNOWN))
-    said = "" if why in (_NO_SOURCE, _NO_PICTURES) or not words else f" ({plain(words)})"
+    said = "" if why in (_NO_SOURCE, _SOUND_ONLY) or not words else f" ({plain(words)})"
     remedy = "" if any(part in words for part in _NOT_BY_ITS_FORMAT) else f"; {CONVERT}"
     files = ", ".join(plain(url) for url in addresses) or "a video or sound"
     return PageError(f"{files} cannot be played: {why}{said}{remedy}")
