@@ -33,15 +33,16 @@ if (isWindow) {
   realm.handOverPictures = pictures.handOver;
   realm.pendingMedia = pictures.pending;
   realm.mediaPends = () => events.isBusy() || playback.anyPends();
-  realm.finishMedia = pictures.settle;
+  realm.finishMedia = pictures.finish;
   // Comes before the animation callbacks, so that they draw the pictures of their own frame, and again after them, for
   // what they sought.
   realm.showMedia = async () => {
-    for (let round = 0; round < MOST_ROUNDS; round += 1) {
-      await own(pictures.settle());
+    let round = 0;
+    do {
+      for (; round < MOST_ROUNDS && realm.mediaPends(); round += 1) await own(pictures.finish());
       await own(pictures.show());
       playback.end();
-      if (!realm.mediaPends()) return;
-    }
+      round += 1;
+    } while (round < MOST_ROUNDS && realm.mediaPends());
   };
 }

@@ -61,6 +61,7 @@ function replaceMediaApi(playback, browser, events) {
     set(value) {
       playback.anchor(this, of(this));
       browser.setRate(this, value);
+      void events.expect();
     },
   });
   patch(media, "autoplay", {
@@ -94,6 +95,11 @@ function replaceMediaApi(playback, browser, events) {
     }
     return ReflectApply(addListener, this, args);
   });
+
+  const expect = () => void events.expect();
+  after(media, "defaultPlaybackRate", expect);
+  after(media, "volume", expect);
+  after(media, "muted", expect);
 
   after(media, "src", playback.reload);
   after(media, "srcObject", playback.reload);

@@ -32,6 +32,13 @@ function createMediaEvents(browser) {
     task();
   }
 
+  /** Notes that the browser is about to send events, which belong to the present moment. */
+  async function expect() {
+    undone += 1;
+    await own(quiet());
+    undone -= 1;
+  }
+
   /** Resolves when every event has been told, also those that were set off by one. */
   async function told() {
     while (undone > 0) await own(macrotask());
@@ -76,6 +83,7 @@ function createMediaEvents(browser) {
     told,
     guard,
     queueTask,
+    expect,
     isBusy: () => undone > 0,
     /** Whether the page hears events of a type from the clock. @param {unknown} type */
     isOurs: (type) => typeof type === "string" && types.has(type),

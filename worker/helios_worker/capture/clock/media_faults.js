@@ -7,7 +7,6 @@
  * @param {NativeMedia} browser
  */
 function createMediaFaults(playback, browser) {
-  const attributeOf = methodOf(Element.prototype, "getAttribute");
   const allIn = methodOf(Element.prototype, "querySelectorAll");
   const lengthOf = getterOf(NodeList.prototype, "length");
   const sourceAddress = getterOf(HTMLSourceElement.prototype, "src");
@@ -32,11 +31,11 @@ function createMediaFaults(playback, browser) {
     const error = browser.error(element);
     if (error) {
       player.failed = true;
-      if (attributeOf(element, "src") === "") return; // which is how pages let go of a file
+      if (browser.given(element) === "") return; // which is how pages let go of a file
       playback.settlePromises(player, true);
       const reason = `${browser.errorCode(error)} ${browser.errorMessage(error)}`;
       realm.mediaFails(list(browser.address(element)), reason, isHandled(element));
-    } else if (browser.networkState(element) === NETWORK_NO_SOURCE && attributeOf(element, "src") === null) {
+    } else if (browser.networkState(element) === NETWORK_NO_SOURCE && browser.given(element) === null) {
       checkSources(element, player);
     } else if (player.isVideo && !player.examined && browser.readyState(element) >= HAVE_METADATA) {
       // Of a file whose pictures it cannot decode, the browser plays the sound alone.

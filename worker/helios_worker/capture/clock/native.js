@@ -81,6 +81,7 @@ function nativeMediaApi() {
   const trackCount = getterOf(TextTrackList.prototype, "length");
   const NativeEvent = Event;
   const NativeException = DOMException;
+  const attributeOf = methodOf(Element.prototype, "getAttribute");
 
   /** @param {(thing: any) => unknown} property @param {unknown} thing whether it has the property */
   const has = (property, thing) => {
@@ -134,6 +135,8 @@ function nativeMediaApi() {
 
     /** Whether an element has text tracks, whose cues the browser shows by its own position. @param {HTMLMediaElement} element */
     hasTracks: (element) => trackCount(tracksOf(element)) > 0,
+    /** The address in an element's `src`, null where it has none. @param {HTMLMediaElement} element */
+    given: (element) => attributeOf(element, "src"),
     /** @param {any} thing @returns {thing is Node} */
     isNode: (thing) => thing !== null && typeof thing === "object" && has(nodeType, thing),
     /** @param {string} message @param {string} name */

@@ -7,8 +7,6 @@
 // page with videos is drawn until nothing changes any more, and before each drawing they are asked for their pictures
 // (docs/decisions/0020).
 
-/** How often in one step a page may go on from one picture to the next, for one that does so without end. */
-const MOST_ROUNDS = 50;
 /** How often to look for the picture of data that a script has brought. Half a picture would be waited for without end. */
 const PATIENCE = 200;
 
@@ -46,6 +44,8 @@ function createPictures(playback, browser, events, sources, faults) {
    * @param {Player} player
    */
   async function load(element, player) {
+    // Between setting an address and its first look at it, the browser says that there is none.
+    for (let wait = 0; wait < PATIENCE && playback.isUndecided(element); wait += 1) await own(moment(0));
     if (!playback.isLoading(element, player)) return;
     awaited.set(element, "loads");
     for (let waits = 0; playback.isLoading(element, player); waits += 1) {
@@ -156,7 +156,10 @@ function createPictures(playback, browser, events, sources, faults) {
   /** The elements that matter, as of now. */
   const elementsNow = () => /** @type {HTMLMediaElement[]} */ (keysOf(players));
 
-  /** Brings to an end what the page has begun: loading and seeking. Time stands still for it. */
+  /**
+   * Brings to an end what the page has begun: loading and seeking. Time stands still for it. When the page hears of that, it
+   * may begin something else.
+   */
   async function finish() {
     const elements = elementsNow();
     /** @type {SafeMap<HTMLMediaElement, Player>} */
@@ -188,11 +191,6 @@ function createPictures(playback, browser, events, sources, faults) {
       if (player.isVideo || browser.hasTracks(element)) found.set(element, player);
     });
     return found;
-  }
-
-  /** Finishes what is pending, and what the page begins when it hears of that. */
-  async function settle() {
-    for (let round = 0; round < MOST_ROUNDS && (events.isBusy() || playback.anyPends()); round += 1) await own(finish());
   }
 
   /** Brings the elements that have moved on to their positions, and tells the page of their pictures. */
@@ -249,5 +247,5 @@ function createPictures(playback, browser, events, sources, faults) {
     return any;
   }
 
-  return { __proto__: null, settle, show, handOver, pending };
+  return { __proto__: null, finish, show, handOver, pending };
 }

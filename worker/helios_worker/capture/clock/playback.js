@@ -274,6 +274,7 @@ function createPlayback(browser, events, sources) {
     player.at = kernel.now;
     player.picture = undefined;
     startLoading(player);
+    void events.expect();
   }
 
   /** Notes that an element begins to load. @param {Player} player */
@@ -310,6 +311,10 @@ function createPlayback(browser, events, sources) {
     // It shows its poster, or nothing while it may not load, because nothing has been done with it.
     return player.isVideo && browser.preload(element) !== "none" && !browser.poster(/** @type {any} */ (element));
   }
+
+  /** Whether the browser has yet to look at the address that an element was given. @param {HTMLMediaElement} element */
+  const isUndecided = (element) =>
+    browser.networkState(element) === NETWORK_NO_SOURCE && !browser.error(element) && browser.given(element) !== null;
 
   /**
    * Whether the browser is at work on an element's data, so that time stands still.
@@ -466,7 +471,7 @@ function createPlayback(browser, events, sources) {
     __proto__: null,
     ...{ players, of, position, stateOf, hasEnded },
     ...{ play, playWithPromise, pause, seek, endSeek, reload, startLoading, anchor },
-    ...{ isWanted, isLoading, hasData, proceed, pends, anyPends, settlePromises },
+    ...{ isWanted, isUndecided, isLoading, hasData, proceed, pends, anyPends, settlePromises },
     ...{ end, nextEnd, tellPositions },
   };
 }

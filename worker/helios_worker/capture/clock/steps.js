@@ -6,6 +6,9 @@
 // began to load, and for the other kernels, which move along. What the steps do to one realm is its own part: realm.js
 // lists these hooks.
 
+/** How often a page may go on from one picture of a video to the next in one step: one may do so without end. */
+const MOST_ROUNDS = 100;
+
 /**
  * @param {KernelState} kernel
  * @param {TimerQueue} queue
@@ -73,11 +76,13 @@ function createSteps(kernel, queue, driver) {
    * that it has sought show their pictures.
    */
   async function rest() {
-    for (let round = 0; round < 50; round += 1) {
+    for (let loads = 0, media = 0; loads < 50 && media < MOST_ROUNDS; ) {
       if (beganLoading()) {
+        loads += 1;
         kernel.others = await own(ask("rest"));
         await own(quiet());
       } else if (any((realm) => realm.mediaPends())) {
+        media += 1;
         await own(eachInTurn((realm) => realm.finishMedia()));
       } else return;
       observe();

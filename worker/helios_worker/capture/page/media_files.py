@@ -38,7 +38,7 @@ _VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
 
 
 class MediaFiles:
-    """The requests for videos and sounds. No frame waits for them as a whole: the browser asks for parts as it needs them.
+    """The requests for videos and sounds. No frame waits for them as a whole: the browser asks for the parts it needs.
 
     It also asks again where a connection broke, so that one failed request is no error yet. An element that cannot be
     played is one, and then the last request says why.
