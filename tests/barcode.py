@@ -122,13 +122,28 @@ def write_counting_image(path: Path, *, frames: int, milliseconds: int) -> None:
     first.save(path, save_all=True, append_images=rest, duration=milliseconds, loop=0, lossless=True)
 
 
-def write_counting_video(path: Path, *, frames: int, fps: int, codec: str, scale: int = 1) -> None:
-    """A video of 320 × 64, or so many times that, whose picture k is the barcode of k, where a page's line 0 is."""
-    with av.open(str(path), "w") as container:
+def write_counting_video(
+    path: Path,
+    *,
+    frames: int,
+    fps: int,
+    codec: str,
+    scale: int = 1,
+    reordered: bool = True,
+    muxer: dict[str, str] | None = None,
+) -> None:
+    """A video of 320 × 64, or so many times that, whose picture k is the barcode of k, where a page's line 0 is.
+
+    reordered: whether pictures may be stored in another order than they are shown in, as encoders prefer.
+    muxer: options of the file format.
+    """
+    with av.open(str(path), "w", options=muxer or {}) as container:
         stream = container.add_stream(codec, rate=fps)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 320 * scale, 64 * scale, "yuv420p"
         stream.thread_count = 1
+        if not reordered:
+            stream.codec_context.max_b_frames = 0
         for k in range(frames):
             picture = draw(k, margin=(16, 8)).repeat(scale, axis=0).repeat(scale, axis=1)
             frame = av.VideoFrame.from_ndarray(picture, format="gray")

@@ -139,6 +139,11 @@ def _video(pace: Pace) -> Mapping[int, Expected]:
     return {0: _picture(pace), 1: _picture(pace), 2: elapsed(pace)}
 
 
+def _stalled(t: Fraction) -> Fraction:
+    """Played from 475 ms on; data for 800 ms, and the rest from 1575 ms on."""
+    return max(Fraction(0), min(t - 475, Fraction(800)) + max(Fraction(0), t - 1575))
+
+
 PAGES = (
     # Clocks
     Page("canvas-raf", {0: exact}, everywhere=True),
@@ -323,6 +328,30 @@ PAGES = (
             0: elapsed(lambda t: min(t, Fraction(1175))),
             1: since(1175),
             2: elapsed(lambda t: min(2 * (t - 475), Fraction(1175))),
+        },
+    ),
+    Page(
+        "video-sought",
+        {0: lambda at: at.frame - at.frame % 2, 1: frame_number, 2: steps({775: 900})},
+    ),
+    Page(
+        "media-events",
+        {
+            0: elapsed(lambda t: min(t, Fraction(1175))),
+            1: steps({210: 1, 410: 0, 510: 2, 710: 0, 910: 3, 1110: 0}),
+            2: steps({475: 3, 775: 6, 975: 9, 1175: 12, 1575: 15}),
+        },
+    ),
+    Page(
+        "video-part",
+        {0: _picture(lambda t: min(t + 410, Fraction(1410))), 1: lambda at: min(at.frame, 29)},
+    ),
+    Page(
+        "media-source",
+        {
+            0: lambda at: min(_picture(_stalled)(at), 23) if at.ms < 1575 else _picture(_stalled)(at),
+            1: steps({475: 1, 1275: 2, 1575: 3}),
+            2: elapsed(_stalled),
         },
     ),
 )

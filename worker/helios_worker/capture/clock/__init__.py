@@ -28,7 +28,7 @@ PARTS = (
         "needs",
         "limits",
     ),
-    *("playback", "media_api", "media_elements", "pictures", "media"),
+    *("media_events", "media_sources", "playback", "media_api", "media_elements", "media_faults", "pictures", "media"),
     "page",
 )
 # 2026-01-01T00:00:00Z: what Date.now() says at frame 0.

@@ -107,6 +107,12 @@ if (isWindow) {
         "the film shows its first picture",
     );
 
+  realm.mediaFails = (addresses, reason, isHandled) => {
+    if (!warnDriver) return;
+    const unplayable = { __proto__: null, addresses, reason, isHandled };
+    warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, unplayable })}`);
+  };
+
   realm.sounds = (element) => {
     if (!isMuted(element) && volumeOf(element) > 0) {
       const name = addressOfMedia(element) || "a media element";

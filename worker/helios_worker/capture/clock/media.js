@@ -1,14 +1,18 @@
 // <video> and <audio>: their time is the page's virtual time. The element itself stays paused and is sought.
 //
 // This file makes the parts and gives them to the kernel: playback.js holds what the page has the elements do,
-// media_api.js is what it calls, media_elements.js finds the elements, pictures.js shows videos at their position.
+// media_api.js is what it calls, media_elements.js finds the elements, pictures.js shows videos at their position,
+// media_events.js tells the page, and media_faults.js the driver, of what cannot be shown.
 
 if (isWindow) {
   const browser = nativeMediaApi();
-  const playback = createPlayback(browser);
-  replaceMediaApi(playback, browser);
-  const elements = watchMediaElements(playback, browser);
-  const pictures = createPictures(playback, browser);
+  const events = createMediaEvents(browser);
+  const sources = createMediaSources(browser);
+  const playback = createPlayback(browser, events, sources);
+  replaceMediaApi(playback, browser, events);
+  const elements = watchMediaElements(playback, browser, events);
+  const faults = createMediaFaults(playback, browser);
+  const pictures = createPictures(playback, browser, events, sources, faults);
 
   realm.watchMedia = elements.watch;
   realm.findOpenRoots = (tree = document) => elements.findOpenRoots(tree);
@@ -28,10 +32,17 @@ if (isWindow) {
   realm.endMedia = playback.end;
   realm.handOverPictures = pictures.handOver;
   realm.pendingMedia = pictures.pending;
+  realm.mediaPends = () => events.isBusy() || playback.anyPends();
+  realm.finishMedia = pictures.finish;
   // Comes before the animation callbacks, so that they draw the pictures of their own frame, and again after them, for
   // what they sought.
-  realm.showMedia = async (loadedOnly = false) => {
-    await own(pictures.show(!loadedOnly));
-    playback.end();
+  realm.showMedia = async () => {
+    let round = 0;
+    do {
+      for (; round < MOST_ROUNDS && realm.mediaPends(); round += 1) await own(pictures.finish());
+      await own(pictures.show());
+      playback.end();
+      round += 1;
+    } while (round < MOST_ROUNDS && realm.mediaPends());
   };
 }

@@ -3,17 +3,17 @@
 /**
  * @param {Playback} playback
  * @param {NativeMedia} browser
+ * @param {MediaEvents} events
  */
-function replaceMediaApi(playback, browser) {
+function replaceMediaApi(playback, browser, events) {
   const media = HTMLMediaElement.prototype;
   const video = HTMLVideoElement.prototype;
   const { position, of } = playback;
-  const { isLive, isMedia, tell } = browser;
+  const { isLive, isMedia } = browser;
 
   patch(media, "play", function () {
     if (isLive(this)) return browser.play(this);
-    playback.play(this);
-    return new NativePromise((resolve) => resolve(undefined));
+    return playback.playWithPromise(this);
   });
   patch(media, "pause", function () {
     of(this).started = true;
@@ -23,7 +23,7 @@ function replaceMediaApi(playback, browser) {
   patch(media, "paused", {
     __proto__: null,
     get() {
-      return !of(this).playing;
+      return isLive(this) ? browser.isPaused(this) : !of(this).playing;
     },
   });
   patch(media, "ended", {
@@ -40,20 +40,28 @@ function replaceMediaApi(playback, browser) {
     set(value) {
       const seconds = NativeNumber(value);
       if (!NumberIsFinite(seconds)) return browser.setTime(this, value); // which throws
-      const player = of(this);
-      player.value = max(0, seconds);
-      player.at = kernel.now;
-      tell(this, "seeking");
-      tell(this, "seeked");
+      if (isLive(this)) browser.setTime(this, seconds);
+      else playback.seek(this, seconds);
+    },
+  });
+  patch(media, "seeking", {
+    __proto__: null,
+    get() {
+      return of(this).seeking;
+    },
+  });
+  patch(media, "readyState", {
+    __proto__: null,
+    get() {
+      return playback.stateOf(this);
     },
   });
   patch(media, "playbackRate", {
     __proto__: null,
     set(value) {
-      const player = of(this);
-      player.value = position(this, player);
-      player.at = kernel.now;
+      playback.anchor(this, of(this));
       browser.setRate(this, value);
+      void events.expect();
     },
   });
   patch(media, "autoplay", {
@@ -75,6 +83,23 @@ function replaceMediaApi(playback, browser) {
   patch(video, "cancelVideoFrameCallback", function (id) {
     of(this).callbacks.delete(id);
   });
+
+  // Ours has to be there before the page's. On their way to an element, its events pass listeners that capture them.
+  const { value: addListener } = descriptorOf(EventTarget.prototype, "addEventListener");
+  patch(EventTarget.prototype, "addEventListener", function (...args) {
+    const type = args.length > 0 ? args[0] : undefined;
+    const target = this === undefined || this === null ? window : this;
+    if (events.isOurs(type)) {
+      if (isMedia(target)) of(target);
+      else if (args.length > 2 && args[2] && (target === window || browser.isNode(target))) events.guard(target);
+    }
+    return ReflectApply(addListener, this, args);
+  });
+
+  const expect = () => void events.expect();
+  after(media, "defaultPlaybackRate", expect);
+  after(media, "volume", expect);
+  after(media, "muted", expect);
 
   after(media, "src", playback.reload);
   after(media, "srcObject", playback.reload);

@@ -4,8 +4,9 @@
 /**
  * @param {Playback} playback
  * @param {NativeMedia} browser
+ * @param {MediaEvents} events
  */
-function watchMediaElements(playback, browser) {
+function watchMediaElements(playback, browser, events) {
   const { players, of } = playback;
   const { isConnected, isLive, isMedia } = browser;
   const allInDocument = methodOf(Document.prototype, "querySelectorAll");
@@ -61,7 +62,7 @@ function watchMediaElements(playback, browser) {
       // HTML standard: "when a media element is removed from a document"
       if (player.connected && !isConnected(element)) playback.pause(element);
       player.connected = isConnected(element);
-      if (player.autoplay && !player.started) begin(element, player);
+      if (player.autoplay && !player.started && isLive(element)) beginLive(element, player);
       if (isAtRest(element, player)) players.delete(element);
     });
   }
@@ -80,12 +81,11 @@ function watchMediaElements(playback, browser) {
   }
 
   /**
-   * Starts an element with autoplay.
+   * Starts a live element with autoplay. Others start when they have data.
    * @param {HTMLMediaElement} element
    * @param {Player} player
    */
-  function begin(element, player) {
-    if (!isLive(element)) return playback.play(element);
+  function beginLive(element, player) {
     player.started = true;
     whenSettled(browser.play(element), ignore, ignore);
   }
@@ -96,8 +96,10 @@ function watchMediaElements(playback, browser) {
    * @param {Player} player
    */
   function isAtRest(element, player) {
-    if (player.connected || player.playing || player.callbacks.size > 0 || player.shown === null) return false;
-    return abs(playback.position(element, player) - player.shown) <= SAME;
+    if (player.connected || player.playing || player.seeking || player.callbacks.size > 0) return false;
+    if (browser.error(element)) return player.failed;
+    if (!player.isVideo) return player.ready && !(player.autoplay && !player.started);
+    return player.shown !== null && abs(playback.position(element, player) - player.shown) <= SAME;
   }
 
   /** @param {Event} event before the element has data, so that it cannot begin on its own */
@@ -106,7 +108,8 @@ function watchMediaElements(playback, browser) {
     if (!isMedia(target)) return;
     const player = of(target);
     takeOver(target, player);
-    player.shown = null;
+    if (player.ready || player.failed) playback.startLoading(player);
+    player.loads = max(1, player.loads);
   }
 
   /**
@@ -116,6 +119,7 @@ function watchMediaElements(playback, browser) {
    */
   function watch(root) {
     browser.listen(root, "loadstart", onLoadStart, true);
+    events.guard(root);
     if (root === window) return;
     const tree = /** @type {ShadowRoot} */ (root);
     observeTree(insertions, tree, { __proto__: null, childList: true, subtree: true });

@@ -86,7 +86,12 @@ function nativeMediaApi() {
   const srcObjectOf = getterOf(media, "srcObject");
   const isActive = globalThis.MediaStream ? getterOf(MediaStream.prototype, "active") : ignore;
   const dispatch = methodOf(EventTarget.prototype, "dispatchEvent");
+  const nodeType = getterOf(Node.prototype, "nodeType");
+  const tracksOf = getterOf(media, "textTracks");
+  const trackCount = getterOf(TextTrackList.prototype, "length");
   const NativeEvent = Event;
+  const NativeException = DOMException;
+  const attributeOf = methodOf(Element.prototype, "getAttribute");
 
   /** @param {(thing: any) => unknown} property @param {unknown} thing whether it has the property */
   const has = (property, thing) => {
@@ -115,9 +120,11 @@ function nativeMediaApi() {
     readyState: getterOf(media, "readyState"),
     networkState: getterOf(media, "networkState"),
     address: getterOf(media, "currentSrc"),
+    srcObject: srcObjectOf,
     preload: getterOf(media, "preload"),
     setPreload: setterOf(media, "preload"),
     seekable: getterOf(media, "seekable"),
+    buffered: getterOf(media, "buffered"),
     rangeCount: getterOf(TimeRanges.prototype, "length"),
     rangeStart: methodOf(TimeRanges.prototype, "start"),
     rangeEnd: methodOf(TimeRanges.prototype, "end"),
@@ -129,8 +136,21 @@ function nativeMediaApi() {
     localName: getterOf(Element.prototype, "localName"),
     isConnected: getterOf(Node.prototype, "isConnected"),
     listen: methodOf(EventTarget.prototype, "addEventListener"),
-    unlisten: methodOf(EventTarget.prototype, "removeEventListener"),
     targetOf,
+    typeOf: getterOf(Event.prototype, "type"),
+    stopHere: methodOf(Event.prototype, "stopImmediatePropagation"),
+    errorHandler: getterOf(HTMLElement.prototype, "onerror"),
+    errorCode: getterOf(MediaError.prototype, "code"),
+    errorMessage: getterOf(MediaError.prototype, "message"),
+
+    /** Whether an element has text tracks, whose cues the browser shows by its own position. @param {HTMLMediaElement} element */
+    hasTracks: (element) => trackCount(tracksOf(element)) > 0,
+    /** The address in an element's `src`, null where it has none. @param {HTMLMediaElement} element */
+    given: (element) => attributeOf(element, "src"),
+    /** @param {any} thing @returns {thing is Node} */
+    isNode: (thing) => thing !== null && typeof thing === "object" && has(nodeType, thing),
+    /** @param {string} message @param {string} name */
+    exception: (message, name) => new NativeException(message, name),
 
     /** @param {any} thing @returns {thing is HTMLMediaElement} */
     isMedia: (thing) => thing !== null && typeof thing === "object" && has(errorOf, thing),

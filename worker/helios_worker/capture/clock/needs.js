@@ -15,7 +15,7 @@ if (isWindow) {
     __proto__: null,
     ...{ animationstart: true, animationrun: true, animationend: true, animationcancel: true },
     ...{ transitionstart: true, transitionrun: true, transitionend: true, transitioncancel: true },
-    ...{ finish: true, ended: true },
+    ...{ finish: true, ended: true, pause: true, seeked: true },
   };
   after(EventTarget.prototype, "addEventListener", (_target, args) => {
     const type = args.length > 0 ? args[0] : undefined;
@@ -34,6 +34,8 @@ if (isWindow) {
     after(owner, "onanimationstart", needEvents);
     after(owner, "onanimationend", needEvents);
     after(owner, "onended", needEvents);
+    after(owner, "onpause", needEvents);
+    after(owner, "onseeked", needEvents);
     after(owner, "onanimationiteration", needIterations);
   };
   watchHandlers(HTMLElement.prototype);

@@ -7,14 +7,20 @@
 // page with videos is drawn until nothing changes any more, and before each drawing they are asked for their pictures
 // (docs/decisions/0020).
 
+/** How often to look for the picture of data that a script has brought. Half a picture would be waited for without end. */
+const PATIENCE = 200;
+
 /**
  * @param {Playback} playback
  * @param {NativeMedia} browser
+ * @param {MediaEvents} events
+ * @param {MediaSources} sources
+ * @param {MediaFaults} faults
  */
-function createPictures(playback, browser) {
+function createPictures(playback, browser, events, sources, faults) {
   const { players, position } = playback;
-  const { isLive, tell } = browser;
-  const { HAVE_CURRENT_DATA, NETWORK_EMPTY, NETWORK_NO_SOURCE } = HTMLMediaElement;
+  const { isLive } = browser;
+  const { HAVE_CURRENT_DATA, HAVE_ENOUGH_DATA, NETWORK_IDLE, NETWORK_LOADING } = HTMLMediaElement;
 
   /** @type {SafeMap<HTMLMediaElement, string>} the elements that a step waits for, and what: "loads" or "seeks" */
   const awaited = new SafeMap();
@@ -32,41 +38,52 @@ function createPictures(playback, browser) {
   /** @param {HTMLMediaElement} element */
   const hasPicture = (element) => !browser.error(element) && browser.readyState(element) >= HAVE_CURRENT_DATA;
 
-  /** @param {HTMLMediaElement} element */
-  function loads(element) {
-    if (browser.error(element) || !browser.address(element)) return false;
-    const state = browser.networkState(element);
-    return state !== NETWORK_EMPTY && state !== NETWORK_NO_SOURCE;
-  }
-
-  /** @param {HTMLVideoElement} element */
-  async function load(element) {
-    awaited.set(element, "loads");
-    while (loads(element) && !hasPicture(element)) await own(moment(2));
-    awaited.delete(element);
-  }
-
   /**
-   * Whether a video shows its poster, or nothing while it may not load, because nothing has been done with it.
-   * @param {HTMLVideoElement} element
+   * Waits while the browser is at work on an element's data.
+   * @param {HTMLMediaElement} element
    * @param {Player} player
    */
-  const isUntouched = (element, player) =>
-    !player.started && player.value === 0 && player.shown === null && (browser.preload(element) === "none" || browser.poster(element));
+  async function load(element, player) {
+    // Between setting an address and its first look at it, the browser says that there is none.
+    for (let wait = 0; wait < PATIENCE && playback.isUndecided(element); wait += 1) await own(moment(0));
+    if (!playback.isLoading(element, player)) return;
+    awaited.set(element, "loads");
+    for (let waits = 0; playback.isLoading(element, player); waits += 1) {
+      if (waits === PATIENCE) player.givenUp = sources.endOfData(element, position(element, player));
+      const rests = browser.networkState(element) === NETWORK_IDLE && browser.preload(element) !== "auto";
+      if (rests && playback.isWanted(element, player)) browser.setPreload(element, "auto");
+      await own(moment(2));
+    }
+    // It says that it can play to its end in the same breath, if it has data for that.
+    for (let wait = 0; wait < 20 && needsMore(element, player); wait += 1) await own(moment(2));
+    awaited.delete(element);
+    await own(quiet());
+  }
+
+  /** @param {HTMLMediaElement} element @param {Player} player */
+  function needsMore(element, player) {
+    if (browser.error(element) || player.scripted || browser.networkState(element) !== NETWORK_LOADING) return false;
+    return browser.readyState(element) < HAVE_ENOUGH_DATA;
+  }
 
   /**
    * Where to seek for a position, in seconds: half a millisecond into its picture, because the browser may round the
    * picture's own start either way.
-   * @param {HTMLVideoElement} element
+   * @param {HTMLMediaElement} element
+   * @param {Player} player
    * @param {number} seconds
    */
-  function target(element, seconds) {
+  function target(element, player, seconds) {
     const seekable = browser.seekable(element);
     const duration = browser.duration(element);
     const ranges = browser.rangeCount(seekable);
     if (ranges === 0) return browser.time(element);
     const end = browser.rangeEnd(seekable, ranges - 1);
-    const last = min(end, max(0, duration - 0.001));
+    let last = min(end, duration);
+    if (player.scripted) {
+      const before = max(0, seconds - 0.001);
+      last = min(last, max(before, (sources.endOfData(element, before) ?? last) - 0.001));
+    }
     if (end === 0 && duration > 0 && seconds > 0) realm.cannotSeek(element);
     return max(browser.rangeStart(seekable, 0), min(seconds + 0.0005, last));
   }
@@ -74,30 +91,24 @@ function createPictures(playback, browser) {
   /**
    * Begins to seek. Returns a function that says whether the picture has arrived, after the browser has drawn so many
    * `frames` since.
-   * @param {HTMLVideoElement} element
+   * @param {HTMLMediaElement} element
    * @param {Player} player
    * @param {number} seconds
    */
   function seek(element, player, seconds) {
-    const before = player.hearings;
-    let ended = false;
+    const { hearings, arrivals, loads } = player;
     let visible = false;
-    /** @param {Event} event */
-    const end = (event) => (ended ||= event.isTrusted);
-    browser.listen(element, "seeked", end);
-    browser.listen(element, "error", end);
-    browser.listen(element, "emptied", end);
     // A cross-origin frame that cannot be seen runs no animation callbacks and presents no pictures.
     native.requestAnimationFrame?.(() => (visible = true));
     awaited.set(element, "seeks");
+    player.state = playback.stateOf(element);
     browser.setTime(element, seconds);
     /** @param {number} frames */
     return (frames) => {
-      const presentsNone = browser.videoWidth(element) === 0 || browser.error(element) || (frames >= 10 && !visible);
-      if (!ended || !(presentsNone || player.hearings > before)) return false;
-      browser.unlisten(element, "seeked", end);
-      browser.unlisten(element, "error", end);
-      browser.unlisten(element, "emptied", end);
+      const isGone = player.loads !== loads || browser.error(element) !== null || (player.scripted && frames > PATIENCE);
+      const presentsNone = !player.isVideo || browser.videoWidth(/** @type {any} */ (element)) === 0 || (frames >= 10 && !visible);
+      if (!isGone && !(player.arrivals > arrivals && (presentsNone || player.hearings > hearings))) return false;
+      if (player.loads === loads) player.state = null;
       awaited.delete(element);
       return true;
     };
@@ -112,53 +123,91 @@ function createPictures(playback, browser) {
     return true;
   }
 
-  /** The videos that matter, as of now. */
-  function videosNow() {
-    /** @type {HTMLVideoElement[]} */
-    const videos = list();
-    players.forEach((player, element) => {
-      if (player.isVideo) append(videos, /** @type {HTMLVideoElement} */ (element));
-    });
-    return videos;
-  }
-
   /**
-   * Seeks the videos that have moved on. Returns those whose picture may be new.
-   * @param {boolean} patient whether to wait for what still loads
+   * Seeks elements to their positions, and waits until the pictures there have come.
+   * @param {SafeMap<HTMLMediaElement, Player>} moved
    */
-  async function seekAll(patient) {
-    /** @type {SafeMap<HTMLVideoElement, Player>} */
-    const moved = new SafeMap();
+  async function bring(moved) {
     /** @type {((frames: number) => boolean)[]} */
     const seeks = list();
-    let first = false;
-    const videos = videosNow();
-    for (let index = 0; index < videos.length; index += 1) {
-      const element = videos[index];
-      const player = playback.of(element);
-      if (isLive(element) || isUntouched(element, player)) continue;
-      if (browser.preload(element) === "none") browser.setPreload(element, "auto");
-      if (patient) await own(load(element));
-      if (!hasPicture(element)) continue;
+    let isFirst = false;
+    let hasVideo = false;
+    moved.forEach((player, element) => {
       const seconds = position(element, player);
-      if (player.shown !== null && abs(seconds - player.shown) <= SAME) continue;
-      const wanted = target(element, seconds);
-      first ||= player.shown === null;
+      isFirst ||= player.isVideo && player.shown === null;
+      hasVideo ||= player.isVideo;
       player.shown = seconds;
-      moved.set(element, player);
-      // The browser does nothing about a seek to where the video stands already.
+      player.fresh = true;
+      const wanted = target(element, player, seconds);
+      // The browser does nothing about a seek to where the element stands already.
       if (abs(wanted - browser.time(element)) > SAME) append(seeks, seek(element, player, wanted));
-    }
+    });
     for (let frames = 0; !haveArrived(seeks, frames); frames += 1) {
-      await own(kernel.nativeFrame("draw"));
+      if (hasVideo) await own(kernel.nativeFrame("draw"));
       await own(moment(frames < 10 ? 0 : 2));
     }
-    if (first) {
+    if (isFirst) {
       // So far the browser may have presented only the picture of loading. Two frames later it has presented the seek's.
       await own(kernel.nativeFrame("draw"));
       await own(kernel.nativeFrame("draw"));
     }
-    return moved;
+  }
+
+  /** The elements that matter, as of now. */
+  const elementsNow = () => /** @type {HTMLMediaElement[]} */ (keysOf(players));
+
+  /**
+   * Brings to an end what the page has begun: loading and seeking. Time stands still for it. When the page hears of that, it
+   * may begin something else.
+   */
+  async function finish() {
+    const elements = elementsNow();
+    /** @type {SafeMap<HTMLMediaElement, Player>} */
+    const sought = new SafeMap();
+    for (let index = 0; index < elements.length; index += 1) {
+      const element = elements[index];
+      const player = playback.of(element);
+      if (isLive(element)) continue;
+      await own(load(element, player));
+      faults.check(element, player);
+      playback.proceed(element, player);
+      if (player.seeking && playback.hasData(element, player)) sought.set(element, player);
+    }
+    if (sought.size > 0) {
+      await own(events.told()); // `seeking`, before it is over
+      await own(bring(needPictures(sought)));
+      sought.forEach((player, element) => {
+        if (player.seeking) playback.endSeek(element, player);
+      });
+    }
+    await own(events.told());
+  }
+
+  /** Those of some elements that the browser itself has to seek. @param {SafeMap<HTMLMediaElement, Player>} elements */
+  function needPictures(elements) {
+    /** @type {SafeMap<HTMLMediaElement, Player>} */
+    const found = new SafeMap();
+    elements.forEach((player, element) => {
+      if (player.isVideo || browser.hasTracks(element)) found.set(element, player);
+    });
+    return found;
+  }
+
+  /** Brings the elements that have moved on to their positions, and tells the page of their pictures. */
+  async function show() {
+    /** @type {SafeMap<HTMLMediaElement, Player>} */
+    const moved = new SafeMap();
+    players.forEach((player, element) => {
+      if (isLive(element) || !playback.isWanted(element, player) || player.seeking || !hasPicture(element)) return;
+      if (player.shown !== null && abs(position(element, player) - player.shown) <= SAME) return;
+      moved.set(element, player);
+    });
+    if (moved.size > 0) await own(bring(needPictures(moved)));
+    players.forEach((player, element) => {
+      if (player.isVideo && player.fresh) present(/** @type {HTMLVideoElement} */ (element), player);
+    });
+    playback.tellPositions();
+    await own(events.told());
   }
 
   /**
@@ -167,6 +216,7 @@ function createPictures(playback, browser) {
    * @param {Player} player
    */
   function present(element, player) {
+    player.fresh = false;
     if (player.heard === undefined || player.heard === player.picture) return;
     player.picture = player.heard;
     player.presented += 1;
@@ -185,27 +235,17 @@ function createPictures(playback, browser) {
     callbacks.forEach((callback) => callPage(callback, element, [now(), metadata]));
   }
 
-  /** @param {boolean} patient whether to wait for what still loads */
-  async function show(patient) {
-    const moved = await own(seekAll(patient));
-    moved.forEach((player, element) => {
-      present(element, player);
-      if (player.playing) tell(element, "timeupdate");
-    });
-  }
-
   /** Has the videos hand over the picture they present, in case they held it back. Returns whether there are videos. */
   function handOver() {
     let any = false;
-    const videos = videosNow();
-    for (let index = 0; index < videos.length; index += 1) {
-      const element = videos[index];
-      if (isLive(element) || !browser.isConnected(element) || !hasPicture(element)) continue;
+    players.forEach((player, media) => {
+      const element = /** @type {HTMLVideoElement} */ (media);
+      if (!player.isVideo || isLive(element) || !browser.isConnected(element) || !hasPicture(element)) return;
       any = true;
       browser.cancelVideoFrameCallback(element, browser.requestVideoFrameCallback(element, ignore));
-    }
+    });
     return any;
   }
 
-  return { __proto__: null, show, handOver, pending };
+  return { __proto__: null, finish, show, handOver, pending };
 }

@@ -59,11 +59,12 @@ const realm = {
   animationsPend: () => false,
 
   // Media elements (media.js)
-  /**
-   * Seeks the videos to the present moment, or only those that have loaded already.
-   * @type {(loadedOnly?: boolean) => Promise<void>}
-   */
+  /** Seeks the videos to the present moment. */
   async showMedia() {},
+  /** Whether something is under way that the page has begun: loading, seeking, events. */
+  mediaPends: () => false,
+  /** Waits for it. */
+  async finishMedia() {},
   /** Has the browser hand over the videos' pictures. Returns whether there are videos. */
   handOverPictures: () => false,
   /** Ends the videos and sounds whose end is reached. */
@@ -100,6 +101,11 @@ const realm = {
   showsLive() {},
   /** The server of a video does not take Range requests. @type {(element: HTMLMediaElement) => void} */
   cannotSeek() {},
+  /**
+   * An element cannot show any of these files. (media_faults.js)
+   * @type {(addresses: string[], reason: string, isHandled: boolean) => void}
+   */
+  mediaFails() {},
   /** The page draws on chance that the seed does not rule. @type {(what: string) => void} */
   byChance() {},
   /** The page plays an <audio>. @type {(element: HTMLMediaElement) => void} */

@@ -6,6 +6,9 @@
 // began to load, and for the other kernels, which move along. What the steps do to one realm is its own part: realm.js
 // lists these hooks.
 
+/** How often a page may go on from one picture of a video to the next in one step: one may do so without end. */
+const MOST_ROUNDS = 100;
+
 /**
  * @param {KernelState} kernel
  * @param {TimerQueue} queue
@@ -70,20 +73,24 @@ function createSteps(kernel, queue, driver, work) {
   }
 
   /**
-   * Keeps time still until what a script has begun has ended and been processed: what it loads, and other work of the
-   * browser's.
+   * Keeps time still until what a script has begun has ended and been processed: what it loads, the pictures of the
+   * videos that it has sought, and other work of the browser's.
    */
   async function rest() {
-    for (let round = 0; round < 50; ) {
+    for (let loads = 0, media = 0; loads < 50 && media < MOST_ROUNDS; ) {
       if (beganLoading()) {
-        round += 1;
+        loads += 1;
         kernel.others = await own(ask("rest"));
+        await own(quiet());
+      } else if (any((realm) => realm.mediaPends())) {
+        media += 1;
+        await own(eachInTurn((realm) => realm.finishMedia()));
       } else if (work.isOpen()) {
         await own(work.finish(() => nativeFrame("update")));
+        await own(quiet());
       } else {
         return;
       }
-      await own(quiet());
       observe();
     }
   }
@@ -210,6 +217,7 @@ function createSteps(kernel, queue, driver, work) {
     kernel.frame = frame;
     kernel.begun = true;
     observe(); // what drawing the last frame set off, such as an animation's `ready`, belongs to that frame's time
+    if (any((realm) => realm.mediaPends())) await own(rest());
     await own(runTimers(target));
     moveTo(target);
     await own(eachInTurn((realm) => realm.showMedia()));
@@ -254,7 +262,7 @@ function createSteps(kernel, queue, driver, work) {
 
   /** @param {Realm} realm */
   async function showLoaded(realm) {
-    await own(realm.showMedia(true));
+    await own(realm.showMedia());
     realm.runAnimationFrames();
   }
 

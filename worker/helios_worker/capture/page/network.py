@@ -9,6 +9,7 @@ from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.messages import BoundedLines, plain
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.load_failures import Unreachable, load_failure, status_failure
+from helios_worker.capture.page.media_files import MediaFiles
 from helios_worker.capture.page.navigation import SAME_DOCUMENT
 from helios_worker.capture.run_timeout import run_timeout
 from helios_worker.errors import HeliosError, NetworkTrouble
@@ -44,6 +45,7 @@ class Network:
     seen: number of requests so far, by which a step that made new requests is noticed.
     patience: seconds to wait for the answer to a request that the page may abort.
     has_animated_images: whether one of the answers was an image that may be animated.
+    media: its videos and sounds.
     page_failure: why the page itself, its first document, did not load.
     unreachable: why no connection to a host could be made.
     """
@@ -53,6 +55,7 @@ class Network:
         self.patience = DEFAULT_PATIENCE
         self.has_animated_images = False
         self.page_failure: HeliosError | None = None
+        self.media = MediaFiles(console, unreachable)
         self._console = console
         self._given: set[str] = set()
         self._unreachable = unreachable
@@ -120,7 +123,7 @@ class Network:
         address: of the page, which is listed only where nothing else is.
         """
         urls = [request.url for request in self._pending.values() if request.is_file]
-        files = [url for url in urls if url != address]
+        files = [url for url in urls if url != address] + self.media.unanswered
         return listed(files or urls or [request.url for request in self._pending.values()])
 
     @property

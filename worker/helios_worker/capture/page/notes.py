@@ -8,21 +8,37 @@ import orjson
 from helios_worker.capture.messages import plain
 
 LONGEST_NOTE = 1 << 20
+SOURCES_READ = 20
+
+
+@dataclass(frozen=True)
+class Unplayable:
+    """A video or sound that cannot be shown.
+
+    addresses: of the file, or of the files of which one should do. reason: the browser's code and words for it.
+    is_handled: whether the page listens to the errors of the element.
+    """
+
+    addresses: tuple[str, ...]
+    reason: str
+    is_handled: bool
 
 
 @dataclass(frozen=True)
 class ClockNote:
-    """What a clock tells. "" where it does not.
+    """What a clock tells. "" or None where it does not.
 
     text: a warning for the plan. ignore: address of a request that no frame waits for.
     abortable: address of a request that the page may give up by itself.
     fault: what the page does that a film cannot show, which counts as an error of the page.
+    unplayable: a video or sound.
     """
 
     text: str = ""
     ignore: str = ""
     abortable: str = ""
     fault: str = ""
+    unplayable: Unplayable | None = None
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -44,7 +60,16 @@ def clock_note(payload: str) -> ClockNote:
         ignore=_text(told, "ignore"),
         abortable=_text(told, "abortable"),
         fault=plain(_text(told, "fault")),
+        unplayable=_unplayable(told.get("unplayable")),
     )
+
+
+def _unplayable(told: Any) -> Unplayable | None:
+    addresses = told.get("addresses") if isinstance(told, dict) else None
+    if not isinstance(addresses, list) or not addresses:
+        return None
+    texts = tuple(each for each in addresses[:SOURCES_READ] if isinstance(each, str))
+    return Unplayable(texts, _text(told, "reason"), told.get("isHandled") is True)
 
 
 def _text(told: dict[str, Any], name: str) -> str:

@@ -63,7 +63,7 @@ class Page:
             "Inspector.targetCrashed": self._on_crashed,
             "Inspector.detached": self._on_gone,
         }
-        parts = (self.console, self._network, self._realms, self._watchdog, self._navigation)
+        parts = (self.console, self._network, self._network.media, self._realms, self._watchdog, self._navigation)
         self._events: tuple[EventTable, ...] = (*(part.events for part in parts), own)  # several may handle one event
 
     @property
@@ -234,6 +234,8 @@ class Page:
             self._network.ignore(note.ignore)
         if note.abortable:
             self._network.note_abortable(note.abortable)
+        if note.unplayable:
+            self._network.media.note(note.unplayable)
 
     def _on_crashed(self, params: Message) -> None:
         self._session.crashed = "the page's process crashed (out of memory?)"
