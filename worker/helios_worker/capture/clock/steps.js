@@ -70,10 +70,11 @@ function createSteps(kernel, queue, driver) {
 
   /** Keeps time still until everything that a script has begun to load has arrived and been processed. */
   async function rest() {
-    for (let round = 0; round < 50 && beganLoading(); round += 1) {
+    for (let round = 0; round < 50; round += 1) {
       kernel.others = await own(ask("rest"));
       await own(quiet());
       observe();
+      if (!beganLoading()) return;
     }
   }
 
@@ -135,9 +136,9 @@ function createSteps(kernel, queue, driver) {
       }
       await own(macrotask());
       observe();
-      await own(rest());
-      await own(showFresh());
-      await own(finishTransitions());
+      if (beganLoading()) await own(rest());
+      if (kernel.fresh > 0) await own(showFresh());
+      if (kernel.transitions > 0) await own(finishTransitions());
     }
   }
 
@@ -154,7 +155,7 @@ function createSteps(kernel, queue, driver) {
       const next = await own(ask("walk", reached));
       await own(quiet());
       observe();
-      await own(rest());
+      if (beganLoading()) await own(rest());
       if (reached >= goal || kernel.posted + queue.added() !== before) return reached;
       reached = next === null ? goal : min(goal, next);
     }
@@ -240,7 +241,7 @@ function createSteps(kernel, queue, driver) {
   }
 
   /**
-   * Brings a loaded page to the state of frame 0, with the clock at 0.
+   * Brings a loaded page to the state before frame 0, with the clock still at its start.
    *
    * Later timers fire only while the page's own ready promise is pending. They fire in the order in which they are due
    * on a loading time that the page cannot see: without it, a short poll would starve the longer timer it waits for.
@@ -248,7 +249,7 @@ function createSteps(kernel, queue, driver) {
   async function begin() {
     each((realm) => realm.findOpenRoots());
     await own(quiet());
-    await own(runTimers(0));
+    await own(runTimers(kernel.now));
     observe();
     let loading = 0;
     while (any((realm) => realm.notReady())) {
