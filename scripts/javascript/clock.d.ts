@@ -5,6 +5,7 @@ declare const config: {
   secret: string;
   seed: number;
   startMs: number;
+  stepMs: number;
   epochMs: number;
   realmName: string;
   props?: unknown;

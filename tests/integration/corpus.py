@@ -166,6 +166,10 @@ PAGES = (
     Page("timeout-clamp", {0: lambda at: 6 + count(4)(at), 1: lambda at: 6 + count(4)(at)}),
     Page("timer-order", {0: steps({100: 0o4, 200: 0o42, 300: 0o4213})}),
     Page("first-timestamp", {0: exact, 1: exact, 2: exact}, everywhere=True),
+    Page(
+        "frame-zero",
+        {0: exact, 1: lambda at: exact(at) - exact(Moment(15, at.fps)) + 1 if at.frame >= 15 else 0, 2: frame_number},
+    ),
     Page("raf-accumulator", {0: frame_number, 1: always(0)}, everywhere=True),
     Page("random-walk", {}, random={0: True, 1: False}),
     Page("crypto-random", {2: always(1)}, random={0: True, 1: False}),

@@ -17,7 +17,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ from helios_worker.artifacts.output import refuse_folder
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_url, store_address
 from helios_worker.capture.browser_pool import BrowserPool
-from helios_worker.capture.faults import FrameNeverReady
+from helios_worker.capture.faults import FrameNeverReady, PageError
 from helios_worker.capture.page.starvation import overloaded_share
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.machine import cpu_count
@@ -45,6 +45,7 @@ from helios_worker.workspace import Workspace
 if TYPE_CHECKING:
     from helios_crds.request import JobSpecRequest
 
+PNG_SIGNATURE = b"\x89PNG"
 log = logging.getLogger(__name__)
 
 
@@ -311,6 +312,8 @@ class WorkerRuntime:
         result: dict[str, Any] = {"error": type(error).__name__, "remedy": error.remedy, **error.facts}
         if isinstance(error, FrameNeverReady):
             result["report"] = self._keep_report(payload, error)
+        if isinstance(error, PageError) and error.pictures:
+            result["report"] = self._keep_pictures(payload, error.pictures)
         return Reply(exitCode=error.exit_code, stderr=printable_lines(str(error)), result=result)
 
     def _keep_report(self, payload: Payload, error: FrameNeverReady) -> str | None:
@@ -328,6 +331,20 @@ class WorkerRuntime:
             return f"{root}{name}.json"
         except HeliosError:
             log.exception("the report of a stuck frame could not be stored")
+            return None
+
+    def _keep_pictures(self, payload: Payload, pictures: Mapping[str, bytes]) -> str | None:
+        """Stores pictures that show what is wrong beside the job. The address of the first."""
+        try:
+            root, key = self._place(payload)
+            name = f"{key.rpartition('/')[0]}/stuck/{payload.stage}-{payload.chunkIndex:05d}-a{payload.attempt}"
+            store, kept = ArtifactStore(root), []
+            for label, data in pictures.items():
+                kept.append(f"{name}-{label}.{'png' if data.startswith(PNG_SIGNATURE) else 'jpg'}")
+                store.put(kept[-1], data)
+            return f"{root}{kept[0]}" if kept else None
+        except HeliosError:
+            log.exception("the pictures of a failure could not be stored")
             return None
 
 

@@ -88,11 +88,10 @@ class Driver:
         if failure.error == OTHER_ENGINE:  # an upgrade since the plan
             self._listener.say("the workers' software has changed since the plan; planning again")
             return request
-        if failure.error != "SeamMismatch" or request.composition.seeking != "Auto":
+        is_drawn = self.job is not None and self.job.ours.film.drawn
+        if failure.error != "SeamMismatch" or request.composition.seeking != "Auto" or is_drawn:
             raise failure
-        self._listener.say(
-            "the page turned out to keep state from frame to frame; planning again with --seeking Stateful"
-        )
+        self._listener.say("the page turned out to depend on the frames before; planning again with --seeking Stateful")
         composition = request.composition.model_copy(update={"seeking": "Stateful"})
         return request.model_copy(update={"composition": composition})
 

@@ -1,17 +1,23 @@
 """Before the stitch joins anything: the pictures at the seams, and chunks that must be rendered again."""
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from helios_crds.wire import chunks_in
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.faults import PageError
 from helios_worker.jobs.layout import manifest_key
-from helios_worker.rendering.seams import SeamMismatch, check_seams
+from helios_worker.rendering.run import Run
+from helios_worker.rendering.seams import SeamMismatch, check_runs, check_seams
 from helios_worker.stages.chunk import first_cause
 from helios_worker.stages.stitch import BadChunks, discard, gather, output_error
-from tests.unit.worker.builders import ENGINE, SHA, chunks, job, manifest
+from tests.unit.worker.builders import ENGINE, SHA, chunks, film, job, manifest
 
 CHUNKS = chunks(0, 60, 120, 150)
+FILM = film(150)
 
 
 def manifests(*changes: dict[str, object]):
@@ -19,11 +25,11 @@ def manifests(*changes: dict[str, object]):
 
 
 def test_equal_pictures_at_every_seam():
-    assert check_seams(CHUNKS, manifests({}, {}, {})) == ()
+    assert check_seams(CHUNKS, manifests({}, {}, {}), FILM) == ()
 
 
 def test_one_chunk_has_no_seam():
-    assert check_seams(CHUNKS[:1], [manifest(CHUNKS[0], nextPicture=None)]) == ()
+    assert check_seams(CHUNKS[:1], [manifest(CHUNKS[0], nextPicture=None)], FILM) == ()
 
 
 @pytest.mark.parametrize(
@@ -36,14 +42,44 @@ def test_one_chunk_has_no_seam():
 )
 def test_a_seam_that_does_not_fit_names_its_frame(changes, frame):
     with pytest.raises(SeamMismatch, match=f"frame {frame} looks different.*composition.seeking: Stateful") as mismatch:
-        check_seams(CHUNKS, manifests(*changes))
+        check_seams(CHUNKS, manifests(*changes), FILM)
     assert mismatch.value.frame == frame
     assert mismatch.value.exit_code == 64
 
 
+def picture(*greys: int) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(np.array([greys], np.uint8)).save(data, "png")
+    return data.getvalue()
+
+
+def test_lanes_that_meet_in_one_picture():
+    same = picture(1, 2, 3)
+    check_runs([Run(0, 30, b"", same), Run(30, 60, same, None)], FILM)
+
+
+@pytest.mark.parametrize(
+    ("history", "text", "remedy"),
+    [
+        ({}, "looks different when the page jumps to it", "composition.seeking: Stateful"),
+        ({"stateful": True}, "looks different after frames that were drawn", "composition.seeking: Stateful"),
+        ({"stateful": True, "drawn": True}, "two runs that both drew every frame up to it", "SharedWorker"),
+    ],
+)
+def test_what_a_seam_says_depends_on_how_it_was_reached(history, text, remedy):
+    """The remedy is never what was done already."""
+    film = FILM.model_copy(update=history)
+    runs = [Run(0, 30, b"", picture(1, 2, 3)), Run(30, 60, picture(1, 9, 2), None)]
+    with pytest.raises(SeamMismatch, match=f"frame 30 .*{text}.*2 pixels of 3 differ, by 7 of 255") as mismatch:
+        check_runs(runs, film)
+    assert remedy in mismatch.value.remedy or remedy in str(mismatch.value)
+    assert set(mismatch.value.pictures) == {"before", "after"}
+
+
 def test_processors_of_other_classes_are_not_compared_but_named():
     engine = ENGINE.model_copy(update={"cpu": "aarch64"})
-    warnings = check_seams(CHUNKS, manifests({}, {"engine": engine, "firstPicture": "other"}, {"engine": engine}))
+    others = manifests({}, {"engine": engine, "firstPicture": "other"}, {"engine": engine})
+    warnings = check_seams(CHUNKS, others, FILM)
     assert len(warnings) == 1
     assert "aarch64" in warnings[0]
     assert ENGINE.cpu in warnings[0]
@@ -52,7 +88,7 @@ def test_processors_of_other_classes_are_not_compared_but_named():
 def test_equal_processors_are_compared_among_others_too():
     engine = ENGINE.model_copy(update={"cpu": "aarch64"})
     with pytest.raises(SeamMismatch, match="frame 120"):
-        check_seams(CHUNKS, manifests({}, {"engine": engine}, {"engine": engine, "firstPicture": "other"}))
+        check_seams(CHUNKS, manifests({}, {"engine": engine}, {"engine": engine, "firstPicture": "other"}), FILM)
 
 
 def test_bad_chunks_are_named_for_people_and_programs():

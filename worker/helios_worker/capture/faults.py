@@ -12,6 +12,7 @@
 `page.load_failures` says which of them a file that did not load is.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from helios_crds.remedies import setting
@@ -21,7 +22,12 @@ REMEDY = f"see the report in the job's folder; {setting('execution.frameTimeout'
 
 
 class PageError(UserError):
-    """The page itself is wrong: an uncaught error, a missing file, nothing to render."""
+    """The page itself is wrong: an uncaught error, a missing file, nothing to render.
+
+    pictures: that show what is wrong, JPEG or PNG, by name.
+    """
+
+    pictures: Mapping[str, bytes] = {}
 
 
 class FrameNeverReady(HeliosError):

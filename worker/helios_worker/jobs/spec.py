@@ -87,6 +87,7 @@ class FilmSpec(_Model):
     url: the page's address when there is no snapshot.
     recording: digest of what the network answered; empty when the page asks nothing of it.
     first, end: the frames rendered, of a film of `frames`.
+    stateful: whether a page plays through all frames before the one it is to show. drawn: whether it draws them, too.
     """
 
     snapshot: NoneOrSha256 = ""
@@ -101,6 +102,7 @@ class FilmSpec(_Model):
     capture: Literal["jpeg", "png"]
     quality: int
     stateful: bool
+    drawn: bool = False
     page_errors: Literal["fail", "warn"]
     encoder: EncoderSettings
 

@@ -60,6 +60,7 @@ class AskedFilm:
             and (film.snapshot, film.entry, film.url) == (self.snapshot, self.entry, self.url)
             and (film.props, film.seed, film.page_errors) == (page.props, page.seed, page.pageErrors)
             and page.seeking in ("Auto", "Stateful" if film.stateful else "Seekable")
+            and (page.seeking == "Auto" or film.drawn == film.stateful)
             and (film.capture, film.quality, film.encoder) == (video.capture, video.quality, encoder)
             and all(getattr(video, name) in (None, value) for name, value in given.items())
             and video.fps in (None, str(film.encoder.fps))

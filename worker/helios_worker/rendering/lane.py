@@ -10,25 +10,11 @@ from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.seek_path import pictures
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.jobs.spec import FilmSpec
+from helios_worker.rendering.run import Run
 from helios_worker.rendering.work_stealing import WorkStealingQueue
 from helios_worker.trace import mark
 
 Put = Callable[[int, bytes], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Run:
-    """The frames [first, end), which a lane captured in a row.
-
-    picture: SHA-256 of the first frame's picture.
-    following: the same of the frame after the last, for comparison with whoever captures that frame; None at the end of
-    the film.
-    """
-
-    first: int
-    end: int
-    picture: str
-    following: str | None
 
 
 @dataclass(frozen=True)
@@ -40,6 +26,10 @@ class Lane:
     browsers: BrowserPool
     composition: OpenComposition
     settings: PageSettings
+
+    @property
+    def _history(self) -> dict[str, bool]:
+        return {"stateful": self.film.stateful, "drawn": self.film.drawn}
 
     async def capture(self, queue: WorkStealingQueue, put: Put) -> list[Run]:
         """Captures the frames that this lane takes from the queue, in one page while the frames go forward.
@@ -60,22 +50,22 @@ class Lane:
     ) -> tuple[Run, range | None]:
         """Captures adjacent pieces from `frames` on. Returns the run, and the next piece, which is not adjacent."""
         first = end = frames.start
-        digest = ""
+        opening = b""
         piece: range | None = frames
         while piece is not None and piece.start == end:
-            async for frame, picture in pictures(page, piece, stateful=self.film.stateful):
+            async for frame, picture in pictures(page, piece, **self._history):
                 if frame == first:
                     mark("first picture")
-                    digest = digest_of(picture)
+                    opening = picture
                 await put(frame, picture)
             end = piece.stop
             piece = queue.take(self.number)
-        return Run(first, end, digest, await self._following(page, end)), piece
+        return Run(first, end, opening, await self._following(page, end)), piece
 
-    async def _following(self, page: Page, frame: int) -> str | None:
+    async def _following(self, page: Page, frame: int) -> bytes | None:
         seam = range(frame, min(frame + 1, self.film.end))
-        digests = [digest_of(picture) async for _, picture in pictures(page, seam, stateful=self.film.stateful)]
-        return digests[0] if digests else None
+        captured = [picture async for _, picture in pictures(page, seam, **self._history)]
+        return captured[0] if captured else None
 
 
 def digest_of(picture: bytes) -> str:

@@ -1,24 +1,69 @@
-"""Seams: where one renderer continues after another, both must have captured the same picture."""
+"""Seams: where one renderer continues after another, both must have captured the same picture.
+
+Pictures are equal or they are not: there is no tolerance, or the bytes of a film would depend on how it was cut.
+"""
+
+import io
+from collections.abc import Iterable
+from itertools import pairwise
+
+import numpy as np
 
 from helios_crds.remedies import setting
 from helios_worker.capture.faults import PageError
-from helios_worker.jobs.spec import Chunk, Manifest
+from helios_worker.jobs.spec import Chunk, FilmSpec, Manifest
+from helios_worker.rendering.run import Run
 
 
 class SeamMismatch(PageError):
-    """Two renderers captured different pictures of the same frame: the page depends on earlier frames."""
+    """Two renderers captured different pictures of the same frame.
 
-    def __init__(self, frame: int) -> None:
-        super().__init__(
-            f"frame {frame} looks different when the page jumps to it than when it plays up to it: "
-            "the page keeps state from frame to frame",
-            remedy=f"render with {setting('composition.seeking', 'Stateful')}",
-        )
+    frame: its number. film: says how each of the two came to it.
+    pictures: what each captured, of the renderer that came first and of the one that followed; empty where only their
+    digests are left.
+    """
+
+    def __init__(self, frame: int, film: FilmSpec, pictures: tuple[bytes, bytes] | None = None) -> None:
         self.frame = frame
+        far = f" ({difference(*pictures)})" if pictures else ""
+        remedy = f"render with {setting('composition.seeking', 'Stateful')}"
+        if film.drawn:
+            what = f"is different in two runs that both drew every frame up to it{far}: the page is not repeatable"
+            remedy = "look for what the virtual clock cannot control: network answers, a SharedWorker, live media"
+        elif film.stateful:
+            what = f"looks different after frames that were drawn than after frames that were not{far}"
+            remedy += ", which draws all frames"
+        else:
+            what = f"looks different when the page jumps to it than when it plays up to it{far}"
+            what += ": the page keeps state from frame to frame"
+        super().__init__(f"frame {frame} {what}", remedy=remedy)
+        if pictures:
+            self.pictures = {"before": pictures[0], "after": pictures[1]}
 
 
-def check_seams(chunks: tuple[Chunk, ...], manifests: list[Manifest]) -> tuple[str, ...]:
-    """Compares the pictures at every seam.
+def difference(one: bytes, other: bytes) -> str:
+    """How far two encoded pictures of one size differ, in words."""
+    from PIL import Image  # only where something is wrong
+
+    before, after = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.int16) for data in (one, other))
+    apart = np.abs(before - after).max(axis=2)
+    count = int((apart > 0).sum())
+    return f"{count} pixel{'s' * (count != 1)} of {apart.size} differ, by {int(apart.max())} of 255 levels at most"
+
+
+def check_runs(runs: Iterable[Run], film: FilmSpec) -> None:
+    """Compares the pictures where the lanes of one chunk meet. runs: in order.
+
+    Raises:
+        SeamMismatch: two lanes differ, with both pictures.
+    """
+    for before, after in pairwise(runs):
+        if before.following != after.picture:
+            raise SeamMismatch(after.first, film, before.following and (before.following, after.picture))
+
+
+def check_seams(chunks: tuple[Chunk, ...], manifests: list[Manifest], film: FilmSpec) -> tuple[str, ...]:
+    """Compares the pictures at every seam of the chunks, by their digests.
 
     Returns:
         Warnings: chunks from different processor classes cannot be compared.
@@ -29,7 +74,7 @@ def check_seams(chunks: tuple[Chunk, ...], manifests: list[Manifest]) -> tuple[s
     classes = {manifest.engine.cpu for manifest in manifests}
     for chunk, before, after in zip(chunks[1:], manifests, manifests[1:], strict=False):
         if before.engine == after.engine and before.nextPicture != after.firstPicture:
-            raise SeamMismatch(chunk.startFrame)
+            raise SeamMismatch(chunk.startFrame, film)
     if len(classes) > 1:
         return (f"chunks come from different processors ({', '.join(sorted(classes))}): joins were not compared",)
     return ()

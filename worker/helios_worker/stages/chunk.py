@@ -10,7 +10,6 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,9 +27,10 @@ from helios_worker.jobs.layout import SEGMENT_SUFFIX, SEGMENTS, manifest_key
 from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
 from helios_worker.rendering.encoder_pool import ChunkEncoder
 from helios_worker.rendering.engine import check_engine, current_engine
-from helios_worker.rendering.lane import Lane, Run
+from helios_worker.rendering.lane import Lane, digest_of
 from helios_worker.rendering.page_settings import open_composition, page_settings
-from helios_worker.rendering.seams import SeamMismatch
+from helios_worker.rendering.run import Run
+from helios_worker.rendering.seams import check_runs
 from helios_worker.rendering.work_stealing import WorkStealingQueue
 
 OnFrames = Callable[[int], None]
@@ -82,8 +82,8 @@ async def render_chunk(
             segment=key,
             sha256=info.sha256,
             bytes=info.bytes,
-            firstPicture=runs[0].picture,
-            nextPicture=runs[-1].following,
+            firstPicture=digest_of(runs[0].picture),
+            nextPicture=None if (following := runs[-1].following) is None else digest_of(following),
             engine=engine,
             seconds={"render": rendered - started, "commit": time.monotonic() - rendered},
             worker=f"{platform.node()}:{os.getpid()}",
@@ -104,9 +104,7 @@ async def render_segment(
     film = job.ours.film
     async with open_composition(browsers.compositions, store, film) as composition:
         encoder, runs = await capture_chunk(job, chunk, composition, browsers, segment.parent, on_frames)
-    for before, after in pairwise(runs):
-        if before.following != after.picture:
-            raise SeamMismatch(after.first)
+    await asyncio.to_thread(check_runs, runs, film)
     await asyncio.to_thread(
         concatenate,
         [unit.path for unit in encoder.units],

@@ -179,9 +179,9 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
     try:
         probe = SeekabilityProbe(film, composition, browsers, request.frameTimeout)
         with composition.blaming():
-            stateful = await probe.needs_history(request.composition.seeking, page)
+            stateful, drawn = await probe.history(request.composition.seeking, page)
             recording = "" if recorder.passive else await recorder.seal()
-            film = film.model_copy(update={"stateful": stateful, "recording": recording})
+            film = film.model_copy(update={"stateful": stateful, "drawn": drawn, "recording": recording})
             costs = await probe.costs(stateful, request.chunking)
         warnings += [*probe.warnings, *sorted(page.console.warnings)]
     finally:

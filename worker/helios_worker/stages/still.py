@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.browser_pool import BrowserPool
-from helios_worker.capture.page.seek_path import seek_path
+from helios_worker.capture.page.seek_path import walk
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.rendering.page_settings import open_composition, page_settings
@@ -31,7 +31,6 @@ async def stills(
         browsers.page(0, composition, settings) as page,
     ):
         for frame in wanted:
-            for stop in seek_path(frame, at=page.frame, stateful=film.stateful):
-                await page.show(stop)
+            await walk(page, frame, stateful=film.stateful, drawn=film.drawn)
             await page.show(frame)
             yield frame, await page.capture()

@@ -78,7 +78,7 @@ def _stitch(job: JobSpec, store: ArtifactStore, output: str, scratch: Path) -> S
     check_keys(job, range(len(job.chunks)))
     with TemporaryDirectory(prefix="helios-stitch-", dir=scratch) as folder:
         manifests, files = gather(job, store, Path(folder))
-        warnings = check_seams(job.chunks, manifests)
+        warnings = check_seams(job.chunks, manifests, film)
         target = local_path(output)
         partial = partial_beside(target) if target is not None else Path(folder) / "film.mp4"
         try:

@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from helios_worker.capture.playhead import START_MS
+
 PARTS = (
     *("primordials", "native", "patching"),
     *("queue", "driver", "work", "steps", "kernel", "realm"),
@@ -35,19 +37,20 @@ PARTS = (
 EPOCH_MS = 1_767_225_600_000
 
 
-def clock_script(*, secret: str, seed: int = 0, props: Any = None, start_ms: float = 0.0, realm_name: str = "") -> str:
+def clock_script(*, secret: str, seed: int = 0, props: Any = None, start_ms: float = START_MS, realm_name: str = "") -> str:
     """The script for one realm. Its value is what the driver may call, for a worker; a window has a gate for that.
 
     secret: opens the gate of each window's clock to the clocks of its frames and to the driver. No page may learn it.
     seed: of Math.random and crypto.getRandomValues.
     props: JSON value handed to the page as window.__HELIOS_PROPS__; None leaves it unset.
-    start_ms: virtual time at which the realm begins, 0 for a page, later for a worker made later.
+    start_ms: virtual time at which the realm begins, later for a worker made later.
     realm_name: tells the random streams of a page's workers apart.
     """
     config = {
         "secret": secret,
         "seed": seed,
         "startMs": start_ms,
+        "stepMs": START_MS,
         "epochMs": EPOCH_MS,
         "realmName": realm_name,
         **({} if props is None else {"props": props}),

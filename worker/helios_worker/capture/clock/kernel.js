@@ -11,7 +11,7 @@
 function createKernelState() {
   return {
     __proto__: null,
-    /** Milliseconds since frame 0. Only steps.js moves it. */
+    /** Milliseconds since just before the page began to load. Only steps.js moves it. */
     now: config.startMs,
     frame: 0,
     /** Whether the film has begun: the page has loaded. */

@@ -15,8 +15,11 @@ function parentKernel() {
 
 const inherited = parentKernel();
 const kernel = inherited || createKernel();
-/** The kernel's time when this realm was made. performance.now() of a frame or worker counts from there. */
-const birth = kernel.now;
+/**
+ * The kernel's time just before this realm was made. performance.now() counts from there, and so is never 0: a page that
+ * says `start = start || now` would take that for no time at all.
+ */
+const birth = kernel.now - config.stepMs;
 const now = () => kernel.now - birth;
 
 // The driver's bindings are ours alone: a script of the page that had one could speak in the clock's name.

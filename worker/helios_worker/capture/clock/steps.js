@@ -79,6 +79,7 @@ function createSteps(kernel, queue, driver, work) {
   async function rest() {
     for (let loads = 0, media = 0; loads < 50 && media < MOST_ROUNDS; ) {
       if (beganLoading()) {
+        loadsAwaited = false;
         loads += 1;
         kernel.others = await own(ask("rest"));
         await own(quiet());
@@ -96,12 +97,17 @@ function createSteps(kernel, queue, driver, work) {
   }
 
   let loadsSeen = 0;
+  let loadsAwaited = false;
+  /** Whether something began to load that rest() has not waited for. */
   function beganLoading() {
-    let began = kernel.loads !== loadsSeen;
+    if (kernel.loads !== loadsSeen) loadsAwaited = true;
     loadsSeen = kernel.loads;
-    if (any((realm) => realm.beganLoading())) began = true;
-    return began;
+    if (any((realm) => realm.beganLoading())) loadsAwaited = true;
+    return loadsAwaited;
   }
+
+  /** Whether rest() has anything to wait for: asking costs less than to call it after each of many timers. */
+  const isRestless = () => beganLoading() || any((realm) => realm.mediaPends()) || work.isOpen();
 
   /** @param {Timer} timer taken out of the queue */
   function fire(timer) {
@@ -153,9 +159,9 @@ function createSteps(kernel, queue, driver, work) {
       }
       await own(macrotask());
       observe();
-      await own(rest());
-      await own(showFresh());
-      await own(finishTransitions());
+      if (isRestless()) await own(rest());
+      if (kernel.fresh > 0) await own(showFresh());
+      if (kernel.transitions > 0) await own(finishTransitions());
     }
   }
 
@@ -172,7 +178,7 @@ function createSteps(kernel, queue, driver, work) {
       const next = await own(ask("walk", reached));
       await own(quiet());
       observe();
-      await own(rest());
+      if (isRestless()) await own(rest());
       if (reached >= goal || kernel.posted + queue.added() !== before) return reached;
       reached = next === null ? goal : min(goal, next);
     }
@@ -267,7 +273,7 @@ function createSteps(kernel, queue, driver, work) {
   }
 
   /**
-   * Brings a loaded page to the state of frame 0, with the clock at 0.
+   * Brings a loaded page to the state before frame 0, with the clock still at its start.
    *
    * Later timers fire only while the page's own ready promise is pending. They fire in the order in which they are due
    * on a loading time that the page cannot see: without it, a short poll would starve the longer timer it waits for.
@@ -275,7 +281,7 @@ function createSteps(kernel, queue, driver, work) {
   async function begin() {
     each((realm) => realm.findOpenRoots());
     await own(peek());
-    await own(runTimers(0));
+    await own(runTimers(kernel.now));
     observe();
     let loading = 0;
     while (any((realm) => realm.notReady())) {

@@ -62,6 +62,11 @@ class Compositor:
         drawn = await self._begin_frame({}, past_ms=CAPTURE_TICK_MS)
         return bool(drawn["hasDamage"])
 
+    async def draw_unseen(self) -> None:
+        """One browser frame in place of a capture. What it changes, the next capture cannot see."""
+        if await self.draw_at_capture():
+            self.is_still = False
+
     async def picture(self) -> bytes | None:
         """One browser frame as JPEG or PNG bytes; None where the compositor had nothing to draw."""
         reply = await self._begin_frame({"screenshot": self._format}, past_ms=CAPTURE_TICK_MS)

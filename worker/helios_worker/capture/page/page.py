@@ -152,11 +152,23 @@ class Page:
             raise ValueError(f"a page goes forward only: at frame {self.frame}, asked for {frame}")
         async with self._watchdog.over(f"frame {frame}"), self._navigation.staying():
             if self._network.has_animated_images and self._undrawn:
-                await self._compositor.draw_at_capture()
+                await self._compositor.draw_unseen()
             self._undrawn = True
             self._playhead.move(frame)
             await self._clocks.advance()
         self.console.raise_errors(self._playhead)
+
+    async def draw(self) -> None:
+        """Draws the frame that the page shows, as capture() would, for a page that depends on what was drawn."""
+        async with self._watchdog.over(f"drawing frame {self.frame}"), self._navigation.staying():
+            self._undrawn = False
+            for _ in range(SETTLE_ROUNDS):
+                seen = self._network.seen
+                await self._compositor.draw_unseen()
+                if self._network.seen == seen:
+                    break
+                await self._clocks.rest()
+        self.console.raise_fault()
 
     async def capture(self) -> bytes:
         """The picture of the frame that the page shows: JPEG or PNG bytes, equal for equal pictures.

@@ -24,10 +24,26 @@ def seek_path(target: int, *, at: int = -1, stateful: bool) -> list[int]:
     return sorted(frame for frame in stops if at < frame < target)
 
 
-async def pictures(page: Page, frames: range, *, stateful: bool) -> AsyncIterator[tuple[int, bytes]]:
-    """Each frame's number and picture, after moving the page along the path to the first."""
-    for frame in seek_path(frames.start, at=page.frame, stateful=stateful) if frames else ():
+async def walk(page: Page, target: int, *, stateful: bool, drawn: bool) -> None:
+    """Moves a page along its path to just before `target`. Whatever passes over frames goes through here.
+
+    Frames at which a jump would stop are drawn, whatever the page: the browser keeps things of its own that only
+    drawing makes (docs/decisions/0025).
+
+    drawn: whether all frames on the path are drawn.
+    """
+    at = page.frame
+    jump = seek_path(target, at=at, stateful=False)
+    for frame in seek_path(target, at=at, stateful=stateful):
         await page.show(frame)
+        if drawn or frame in jump:
+            await page.draw()
+
+
+async def pictures(page: Page, frames: range, *, stateful: bool, drawn: bool) -> AsyncIterator[tuple[int, bytes]]:
+    """Each frame's number and picture, after moving the page along the path to the first, as walk() does."""
+    if frames:
+        await walk(page, frames.start, stateful=stateful, drawn=drawn)
     for frame in frames:
         await page.show(frame)
         yield frame, await page.capture()
