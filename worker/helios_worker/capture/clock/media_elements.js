@@ -54,7 +54,10 @@ function watchMediaElements(playback, browser) {
   function observe() {
     noteRoots(takeRecords(insertions));
     notice(document);
-    changedRoots.forEach(notice);
+    changedRoots.forEach((root) => {
+      notice(root);
+      realm.findDrawings(root);
+    });
     changedRoots.clear();
     players.forEach((player, element) => {
       takeOver(element, player);

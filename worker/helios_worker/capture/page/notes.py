@@ -16,11 +16,16 @@ class ClockNote:
 
     text: a warning for the plan. ignore: address of a request that no frame waits for.
     abortable: address of a request that the page may give up by itself.
+    refused, remedy: why the page cannot be rendered, and what its author can do.
+    animated: whether the page has made an image of several pictures.
     """
 
     text: str = ""
     ignore: str = ""
     abortable: str = ""
+    refused: str = ""
+    remedy: str = ""
+    animated: bool = False
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -37,7 +42,14 @@ def clock_note(payload: str) -> ClockNote:
         return ClockNote()
     if not isinstance(told, dict):
         return ClockNote()
-    return ClockNote(text=plain(_text(told, "text")), ignore=_text(told, "ignore"), abortable=_text(told, "abortable"))
+    return ClockNote(
+        text=plain(_text(told, "text")),
+        ignore=_text(told, "ignore"),
+        abortable=_text(told, "abortable"),
+        refused=plain(_text(told, "refused")),
+        remedy=plain(_text(told, "remedy")),
+        animated=told.get("animated") is True,
+    )
 
 
 def _text(told: dict[str, Any], name: str) -> str:
