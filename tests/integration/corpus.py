@@ -268,14 +268,7 @@ PAGES = (
         "image-animated-late",
         {0: lambda at: count(100, start=400)(at) % 12, 1: lambda at: count(100, start=700)(at) % 12},
     ),
-    Page(
-        "image-animated-typed",
-        {
-            0: lambda at: count(100)(at) % 12,
-            1: lambda at: count(100, start=400)(at) % 12,
-            2: lambda at: count(100)(at) % 12,
-        },
-    ),
+    Page("image-animated-typed", {line: lambda at: count(100)(at) % 12 for line in (0, 1, 2)}),
     Page("background-late", {0: steps({775: 2748}, before=5)}),
     Page("async-fetch", {0: exact, 1: exact}),
     Page("async-import", {0: exact, 1: exact}),

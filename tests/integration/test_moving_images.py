@@ -1,4 +1,4 @@
-"""What the browser moves by a clock of its own, in real time, is refused by name where a page shows it, and only there."""
+"""What the browser moves by a clock of its own, in real time, is refused by name where it shows, and only there."""
 
 from __future__ import annotations
 

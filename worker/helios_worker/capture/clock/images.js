@@ -102,7 +102,7 @@ if (isWindow) {
       content,
       (/** @type {ArrayBuffer} */ head) => {
         reading -= 1;
-        if (isAnimated(new Bytes(head))) tellDriver({ __proto__: null, animated: true });
+        if (isAnimated(new Bytes(head))) tellDriver({ __proto__: null, drawn: true });
       },
       () => (reading -= 1),
     );

@@ -99,6 +99,8 @@ if (isWindow) {
     return any;
   };
   const needRound = () => {
+    // It is a layer, which shows its text as it was drawn first.
+    if (!needs.rounds) tellDriver({ __proto__: null, drawn: true });
     needs.events = needs.rounds = true;
     kernel.fresh += 1;
   };

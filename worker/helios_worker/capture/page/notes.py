@@ -17,7 +17,8 @@ class ClockNote:
     text: a warning for the plan. ignore: address of a request that no frame waits for.
     abortable: address of a request that the page may give up by itself.
     refused, remedy: why the page cannot be rendered, and what its author can do.
-    animated: whether the page has made an image of several pictures.
+    drawn: whether every frame of the page is to be drawn, captured or not: it has made an image of several pictures, or
+    something else whose look depends on when it was drawn first.
     """
 
     text: str = ""
@@ -25,7 +26,7 @@ class ClockNote:
     abortable: str = ""
     refused: str = ""
     remedy: str = ""
-    animated: bool = False
+    drawn: bool = False
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -48,7 +49,7 @@ def clock_note(payload: str) -> ClockNote:
         abortable=_text(told, "abortable"),
         refused=plain(_text(told, "refused")),
         remedy=plain(_text(told, "remedy")),
-        animated=told.get("animated") is True,
+        drawn=told.get("drawn") is True,
     )
 
 

@@ -239,7 +239,7 @@ class Page:
         note = clock_note(payload)
         if note.text:
             self.console.warnings.add(note.text)
-        if note.animated:
+        if note.drawn:
             self._network.has_animated_images = True
         if note.refused:
             self.console.blame(PageError(f"frame {max(self.frame, 0)}: {note.refused}", remedy=note.remedy))
