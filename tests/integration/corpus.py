@@ -227,9 +227,19 @@ PAGES = (
     ),
     Page("waapi-ready", {0: exact, 1: since(775), 2: since_frame_from(1500)}),
     Page("waapi-finished", {0: exact, 1: exact, 2: elapsed(lambda t: min(t, Fraction(475)))}),
+    Page("waapi-timelines", {0: since(200), 1: since(675), 2: lambda at: max(0, min(7, ceil(at.ms / 250) - 1))}),
+    Page(
+        "inside-elements",
+        {0: since(475)},
+        bars={
+            1: lambda at: 320.0 if at.ms >= 1632 else float(at.ms % 816) * 320 / 816,
+            2: bar(0, Fraction(1, 6)),
+        },
+    ),
     # SVG
     Page("svg-smil", {0: exact}, bars={2: bar(0, Fraction(3, 20), end=270)}, everywhere=True),
     Page("svg-smil-late", {0: since(775)}, bars={2: bar(475, Fraction(3, 20))}),
+    Page("svg-smil-within", {0: exact, 1: exact, 2: since(475)}),
     # Libraries
     Page(
         "gsap-timeline",
@@ -267,6 +277,7 @@ PAGES = (
         "image-animated-late",
         {0: lambda at: count(100, start=400)(at) % 12, 1: lambda at: count(100, start=700)(at) % 12},
     ),
+    Page("image-animated-typed", {line: lambda at: count(100)(at) % 12 for line in (0, 1, 2)}),
     Page("background-late", {0: steps({775: 2748}, before=5)}),
     Page("async-fetch", {0: exact, 1: exact}),
     Page("async-import", {0: exact, 1: exact}),

@@ -27,11 +27,12 @@ PARTS = (
         "loads",
         "random",
         "animations",
+        "timelines",
         "needs",
         "limits",
     ),
     *("media_events", "media_sources", "playback", "media_api", "media_elements", "media_faults", "pictures", "media"),
-    "page",
+    *("page", "images", "carets"),
 )
 # 2026-01-01T00:00:00Z: what Date.now() says at frame 0.
 EPOCH_MS = 1_767_225_600_000

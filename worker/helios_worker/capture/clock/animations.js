@@ -17,11 +17,13 @@ if (isWindow) {
    * @property {number} value the animation's currentTime at that moment
    * @property {number} rate
    * @property {number | null} last its currentTime as set last
+   * @property {number} due virtual time of its next event, Infinity where none is known
+   * @property {number} point its currentTime at that event
    */
 
   /** @type {SafeMap<Animation, Anchor>} */
   const anchors = new SafeMap();
-  /** @type {SafeSet<ShadowRoot>} */
+  /** @type {SafeSet<ShadowRoot>} closed ones, and those of the browser's own elements, such as <marquee> */
   const closedRoots = new SafeSet();
   /** @type {SafeMap<SVGSVGElement, number>} each has a timeline, also nested ones; the time at which it was found */
   const svgs = new SafeMap();
@@ -32,8 +34,6 @@ if (isWindow) {
   /** @type {(animation: Animation) => number | null} */
   const getTime = /** @type {any} */ (getterOf(proto, "currentTime"));
   const setTime = setterOf(proto, "currentTime");
-  const startOf = getterOf(proto, "startTime");
-  const setStart = setterOf(proto, "startTime");
   const timelineOf = getterOf(proto, "timeline");
   const playStateOf = getterOf(proto, "playState");
   const rateOf = getterOf(proto, "playbackRate");
@@ -42,7 +42,6 @@ if (isWindow) {
   const isPending = getterOf(proto, "pending");
   const play = methodOf(proto, "play");
   const computedTiming = methodOf(AnimationEffect.prototype, "getComputedTiming");
-  const timelineTime = getterOf(AnimationTimeline.prototype, "currentTime");
   const pageTimeline = getterOf(Document.prototype, "timeline");
   const pageAnimations = methodOf(Document.prototype, "getAnimations");
   const rootAnimations = methodOf(ShadowRoot.prototype, "getAnimations");
@@ -51,6 +50,9 @@ if (isWindow) {
   const elementsNamed = methodOf(Document.prototype, "getElementsByTagNameNS");
   const elementCount = getterOf(HTMLCollection.prototype, "length");
   const firstIn = methodOf(Element.prototype, "querySelector");
+  const allIn = methodOf(DocumentFragment.prototype, "querySelectorAll");
+  const countOf = getterOf(NodeList.prototype, "length");
+  const nodeType = getterOf(Node.prototype, "nodeType");
   const pauseSvg = methodOf(SVGSVGElement.prototype, "pauseAnimations");
   const setSvgTime = methodOf(SVGSVGElement.prototype, "setCurrentTime");
 
@@ -63,7 +65,8 @@ if (isWindow) {
   function anchorHere(animation) {
     const value = getTime(animation);
     const rate = rateOf(animation);
-    anchors.set(animation, { __proto__: null, at: kernel.now, value: value ?? 0, rate, last: value });
+    const at = kernel.now;
+    anchors.set(animation, { __proto__: null, at, value: value ?? 0, rate, last: value, due: Infinity, point: 0 });
   }
 
   /** @param {Animation} animation */
@@ -95,20 +98,30 @@ if (isWindow) {
       if (isRunning(animation)) return;
       anchors.delete(animation);
       detached.delete(animation);
+      // The events of one that was cancelled come with a frame. A <marquee> goes on in a frame after its last round.
+      if (playStateOf(animation) !== "finished" || kernel.needs.rounds) kernel.fresh += 1;
     });
     const drawings = /** @type {HTMLCollectionOf<SVGSVGElement>} */ (elementsNamed(document, SVG, "svg"));
-    for (let index = 0; index < elementCount(drawings); index += 1) {
-      const svg = drawings[index];
-      if (svgs.has(svg) || !firstIn(svg, "animate,animateTransform,animateMotion,set")) continue;
-      pauseSvg(svg);
-      svgs.set(svg, kernel.now);
-    }
+    for (let index = 0; index < elementCount(drawings); index += 1) hold(drawings[index]);
+  };
+
+  /** Takes over a drawing's timeline, if it has anything on it. @param {SVGSVGElement} svg */
+  function hold(svg) {
+    if (svgs.has(svg) || !firstIn(svg, "animate,animateTransform,animateMotion,set")) return;
+    pauseSvg(svg);
+    svgs.set(svg, kernel.now);
+  }
+
+  realm.findDrawings = (tree) => {
+    if (nodeType(tree) !== Node.DOCUMENT_FRAGMENT_NODE) return;
+    const drawings = /** @type {NodeListOf<SVGSVGElement>} */ (allIn(/** @type {ShadowRoot} */ (tree), "svg"));
+    for (let index = 0; index < countOf(drawings); index += 1) hold(drawings[index]);
   };
 
   realm.moveTo = (time) => {
     anchors.forEach((known, animation) => {
       if (!isRunning(animation)) return;
-      known.last = known.value + (time - known.at) * known.rate;
+      known.last = time === known.due ? known.point : known.value + (time - known.at) * known.rate;
       setTime(animation, known.last);
       known.last = getTime(animation);
     });
@@ -125,21 +138,31 @@ if (isWindow) {
   realm.nextBoundary = () => {
     let next = Infinity;
     anchors.forEach((known, animation) => {
+      known.due = Infinity;
       const effect = effectOf(animation);
-      if (!isRunning(animation) || !effect || known.rate <= 0) return;
-      const { delay, duration, iterations, endTime } = /** @type {Record<string, number>} */ (computedTiming(effect));
+      if (!isRunning(animation) || !effect || known.rate === 0) return;
+      const timing = /** @type {Record<string, number>} */ (computedTiming(effect));
+      const { delay, duration, iterations, activeDuration, endTime } = timing;
       const last = known.last ?? 0;
+      const ahead = known.rate > 0 ? 1 : -1;
       /** @param {number} point */
       const consider = (point) => {
-        if (!NumberIsFinite(point) || point <= last + 1e-6) return;
-        next = min(next, known.at + (point - known.value) / known.rate);
+        if (!NumberIsFinite(point) || (point - last) * ahead <= 1e-6) return;
+        const due = known.at + (point - known.value) / known.rate;
+        if (due >= known.due) return;
+        known.due = due;
+        known.point = point;
       };
+      if (ahead < 0) consider(0);
       consider(delay);
+      consider(delay + activeDuration);
       consider(endTime);
       if (kernel.needs.iterations && duration > 0) {
-        const done = floor((last - delay) / duration + 1e-9) + 1;
-        if (done > 0 && done < iterations) consider(delay + done * duration);
+        const done = floor((ahead * (last - delay)) / duration + 1e-9) * ahead + ahead;
+        // Backwards, an iteration begins just after its end.
+        if (done > 0 && done < iterations) consider(delay + done * duration - (ahead < 0 ? 0.001 : 0));
       }
+      next = min(next, known.due);
     });
     return next;
   };
@@ -152,33 +175,6 @@ if (isWindow) {
     return any;
   };
 
-  /** @type {SafeWeakMap<AnimationTimeline, number>} where the timelines begin that the page has made */
-  const origins = new SafeWeakMap();
-  replaceClass("DocumentTimeline", (args, make) => {
-    const timeline = make(args);
-    origins.set(timeline, NativeNumber((args.length > 0 && args[0]?.originTime) || 0));
-    return timeline;
-  });
-  patch(AnimationTimeline.prototype, "currentTime", {
-    __proto__: null,
-    get() {
-      const self = /** @type {AnimationTimeline} */ (this);
-      const origin = origins.get(self);
-      return self === pageTimeline(document) ? now() : origin === undefined ? timelineTime(self) : now() - origin;
-    },
-  });
-  patch(proto, "startTime", {
-    __proto__: null,
-    get() {
-      const value = startOf(this);
-      return value === null || !ours(this) ? value : now() - (getTime(this) ?? 0) / rateOf(this);
-    },
-    set(value) {
-      const frozen = /** @type {number} */ (timelineTime(pageTimeline(document)));
-      const shift = ours(this) && value !== null ? frozen - now() : 0;
-      setStart(this, value === null ? null : value + shift);
-    },
-  });
   /** @param {Animation} animation */
   const playAgain = (animation) => {
     play(animation);
@@ -191,13 +187,55 @@ if (isWindow) {
   patch(proto, "play", function () {
     playAgain(this);
   });
+  const turn = methodOf(proto, "reverse");
   patch(proto, "reverse", function () {
-    setRate(this, -rateOf(this));
-    playAgain(this);
+    const rate = rateOf(this);
+    if (timelineOf(this) === null) turn(this); // which throws
+    setRate(this, -rate);
+    try {
+      playAgain(this);
+    } catch (error) {
+      setRate(this, rate);
+      throw error;
+    }
   });
+  // What they set off comes with a frame.
+  const needFrame = () => {
+    kernel.fresh += 1;
+  };
+  after(proto, "finish", needFrame);
+  after(proto, "cancel", needFrame);
+  after(proto, "pause", needFrame);
+  after(proto, "currentTime", needFrame);
+
   after(Element.prototype, "animate", (element, _args, animation) => {
     if (!isConnected(element)) detached.add(animation);
   });
+
+  /** @type {SafeWeakSet<Animation>} */
+  const hidden = new SafeWeakSet();
+  let hides = false;
+  realm.hideAnimation = (animation) => {
+    if (!hides) hideFromLists();
+    hides = true;
+    hidden.add(animation);
+  };
+  /** Leaves the clock's own animations out of the lists that the page gets. */
+  function hideFromLists() {
+    /** @param {object} owner */
+    const leaveOut = (owner) =>
+      after(owner, "getAnimations", (_target, _args, animations) => {
+        let kept = 0;
+        for (let index = 0; index < animations.length; index += 1) {
+          const animation = animations[index];
+          if (!hidden.has(animation)) animations[(kept += 1) - 1] = animation;
+        }
+        animations.length = kept;
+      });
+    leaveOut(Document.prototype);
+    leaveOut(ShadowRoot.prototype);
+    leaveOut(Element.prototype);
+  }
 
   /**
    * Remembers a shadow root: document.getAnimations() leaves closed ones out, and no query enters any.
@@ -208,6 +246,10 @@ if (isWindow) {
     realm.watchMedia(root);
   }
   after(Element.prototype, "attachShadow", (_host, _args, root) => addShadowRoot(root));
-  // For the driver, which finds the closed roots that were written in the markup (closed_roots.py).
-  realm.addShadowRoot = addShadowRoot;
+  // For the driver (closed_roots.py), which finds the closed roots that were written in the markup, and those of the
+  // browser's own elements, which must not be asked for their mode.
+  realm.addShadowRoot = (root, isOfElement) => {
+    if (isOfElement) closedRoots.add(root);
+    else addShadowRoot(root);
+  };
 }

@@ -25,7 +25,7 @@ function createKernelState() {
     realms: list(),
     timersFired: 0,
     /** What the page listens to, and therefore needs of the browser: animations.js and needs.js say when. */
-    needs: { __proto__: null, events: false, iterations: false, observers: false, draw: false },
+    needs: { __proto__: null, events: false, iterations: false, observers: false, draw: false, rounds: false },
     /** How many view transitions are about to take their pictures. */
     transitions: 0,
     /** How many animations began that no frame of the browser's has seen yet. */
@@ -82,6 +82,8 @@ function createKernel() {
     __proto__: null,
     waiting,
     declared: () => state.declared?.(),
+    /** Of the images at these addresses, those that are on show. @param {string[]} addresses */
+    shownImages: (addresses) => shownOf(liveRealms(state), addresses),
     /** @param {number} request */
     begin: (request) => driver.run(request, steps.begin),
     /**

@@ -55,7 +55,10 @@ function watchMediaElements(playback, browser, events) {
   function observe() {
     noteRoots(takeRecords(insertions));
     notice(document);
-    changedRoots.forEach(notice);
+    changedRoots.forEach((root) => {
+      notice(root);
+      realm.findDrawings(root);
+    });
     changedRoots.clear();
     players.forEach((player, element) => {
       takeOver(element, player);

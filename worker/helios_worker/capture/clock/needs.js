@@ -1,5 +1,5 @@
 // What a page listens to or uses that only a frame of the browser's own brings: events of animations and media,
-// observers, view transitions, canvases of workers.
+// observers, view transitions, canvases of workers, <marquee>.
 //
 // Such frames cost time, so the kernel asks for them only once a page has shown that it needs them. steps.js asks.
 
@@ -74,6 +74,39 @@ if (isWindow) {
   };
   onConstruct("IntersectionObserver", needFrames);
   onConstruct("ResizeObserver", needFrames);
+
+  // Elements whose inside is the browser's own, which no script can see. The driver hands it over (closed_roots.py), so
+  // that the animations in there are found. A <marquee> begins each round in a frame.
+  const elementsNamed = methodOf(Document.prototype, "getElementsByTagName");
+  const lengthOf = getterOf(HTMLCollection.prototype, "length");
+  const itemOf = methodOf(HTMLCollection.prototype, "item");
+  const names = list("marquee", "details", "select", "input", "textarea", "progress", "meter", "video", "audio");
+  /** @type {(Element | null | undefined)[]} the last element of each name when last looked at */
+  const lasts = list();
+  /** @type {number[]} how many of each name there were */
+  const counts = list();
+  realm.madeInnerRoots = () => {
+    let any = false;
+    for (let index = 0; index < names.length; index += 1) {
+      const elements = elementsNamed(document, names[index]);
+      const count = lengthOf(elements);
+      const last = count > 0 ? itemOf(elements, count - 1) : undefined;
+      const isNew = count > (counts[index] ?? 0) || (count > 0 && last !== lasts[index]);
+      counts[index] = count;
+      lasts[index] = last;
+      if (!isNew) continue;
+      any = true;
+      if (names[index] === "marquee") needRound();
+    }
+    return any;
+  };
+  const needRound = () => {
+    // It is a layer, which shows its text as it was drawn first.
+    if (!needs.rounds) tellDriver({ __proto__: null, drawn: true });
+    needs.events = needs.rounds = true;
+    kernel.fresh += 1;
+  };
+  after(globalThis.HTMLMarqueeElement?.prototype, "start", needRound);
 
   // Canvases that a worker draws on: what it has drawn is shown by the next drawing.
   after(HTMLCanvasElement.prototype, "transferControlToOffscreen", () => {

@@ -38,8 +38,8 @@ const keys = ObjectFreeze({
   __proto__: null,
   kernel,
   commands: kernel.commands,
-  /** For closed_roots.py. @param {ShadowRoot} root */
-  addShadowRoot: (root) => realm.addShadowRoot(root),
+  /** For closed_roots.py. @param {ShadowRoot} root @param {boolean} isOfElement */
+  addShadowRoot: (root, isOfElement) => realm.addShadowRoot(root, isOfElement),
 });
 if (isWindow) ReflectDefineProperty(globalThis, "__heliosClock", { __proto__: null, value: gate });
 if (!inherited && joinDriver && window.parent !== window) joinDriver(config.secret);
@@ -74,8 +74,21 @@ const realm = {
   endMedia() {},
   /** Finds the shadow roots that the markup declares. @type {(tree?: ParentNode) => void} */
   findOpenRoots() {},
-  /** Remembers a shadow root, for closed_roots.py (animations.js). @type {(root: ShadowRoot) => void} */
+  /**
+   * Remembers a shadow root, for closed_roots.py (animations.js). isOfElement: of one of the browser's own elements.
+   * @type {(root: ShadowRoot, isOfElement: boolean) => void}
+   */
   addShadowRoot() {},
+  /** Keeps an animation of the clock's own from the page's eyes (animations.js). @type {(animation: Animation) => void} */
+  hideAnimation() {},
+  /** Finds the drawings with a timeline in a shadow root that has changed (animations.js). @type {(tree: ParentNode) => void} */
+  findDrawings() {},
+  /** Of an address, how many <img> show it, and how many of them are on show (images.js). @type {(address: string) => number[]} */
+  countImages: () => list(0, 0),
+  /** Tells the driver of what the page shows and nobody can move in time (images.js). */
+  refuse() {},
+  /** Whether there are new elements whose inside the browser itself may move (needs.js). */
+  madeInnerRoots: () => false,
   /** Watches a shadow root for media elements, for animations.js. @type {(root: Window | ShadowRoot) => void} */
   watchMedia() {},
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */

@@ -62,6 +62,10 @@ function createSteps(kernel, queue, driver, work) {
 
   /** Shows new animations to the browser, which sends an animation's events only if the frame before has seen it. */
   async function showFresh() {
+    if (any((realm) => realm.madeInnerRoots())) {
+      await own(ask("roots"));
+      observe();
+    }
     // A pending animation takes two frames: the first makes it ready, the second is the first to see it.
     for (let frames = 0; frames < 2 && kernel.needs.events && (kernel.fresh > 0 || frames > 0); frames += 1) {
       const pending = any((realm) => realm.animationsPend());
@@ -234,6 +238,7 @@ function createSteps(kernel, queue, driver, work) {
     await own(runTimers(target));
     each((realm) => realm.runIdleCallbacks());
     await own(settle());
+    each((realm) => realm.refuse());
   }
 
   /** Waits for what the frame has started: tasks, fonts, media, observers, the page's own promise. */

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from helios_worker.artifacts.recording import RecordedResponse, request_name
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.devtools.session import Session
+from helios_worker.capture.moving_images import HEAD, animated_type
 
 # A body passes through in pieces of this size; base64 fills the last place of each, since three divides it.
 PIECE = 3 << 17
@@ -104,6 +105,10 @@ class PausedRequest:
             status = 206
         if status < 300 or status >= 400:
             headers.append(("content-length", str(len(part))))
+            data.seek(0)
+            kind = animated_type(data.read(HEAD)) if status in (200, 206) else None
+            if kind is not None:  # whatever its server called it
+                headers = [*(each for each in headers if each[0].lower() != "content-type"), ("content-type", kind)]
         params = {
             "requestId": self.id,
             "responseCode": status,

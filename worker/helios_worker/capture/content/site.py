@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
 from helios_worker.capture.messages import HOST_SUFFIX
+from helios_worker.capture.moving_images import HEAD, animated_type
 from helios_worker.errors import HeliosError
 from helios_worker.network.listener import Listener
 
@@ -128,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.message)
         if file is None:
             return self._refuse(HTTPStatus.NOT_FOUND, f"the composition has no file {path}")
-        return self._send(file, content_type(path))
+        return self._send(file, _content_type(path, file))
 
     do_HEAD = do_GET  # noqa: N815
 
@@ -190,11 +191,21 @@ def path_in_url(path: str) -> str:
     return quote(path, safe="/!$&'()*+,;=:@~|[]")
 
 
+def _content_type(path: str, file: Path) -> str:
+    """The media type by the name, or by the content for an image of several pictures, whatever its name says."""
+    kind = content_type(path)
+    if kind == DEFAULT_TYPE or (kind.startswith("image/") and kind != "image/svg+xml"):
+        with file.open("rb") as data:
+            return animated_type(data.read(HEAD)) or kind
+    return kind
+
+
 def content_type(path: str) -> str:
     """The media type by the name's ending. From our own table, since the system's table differs between images."""
-    return CONTENT_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
+    return CONTENT_TYPES.get(PurePosixPath(path).suffix.lower(), DEFAULT_TYPE)
 
 
+DEFAULT_TYPE = "application/octet-stream"
 CONTENT_TYPES = {
     ".html": "text/html",
     ".htm": "text/html",

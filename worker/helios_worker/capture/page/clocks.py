@@ -12,6 +12,7 @@ from helios_worker.capture.devtools.session import PAGE, Realm
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import plain
 from helios_worker.capture.page.clock_handles import ClockHandles
+from helios_worker.capture.page.closed_roots import ClosedRoots
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.playhead import Playhead
@@ -24,13 +25,20 @@ class Clocks:
     """The clocks of one page, of its workers and of its frames of other origins."""
 
     def __init__(
-        self, handles: ClockHandles, playhead: Playhead, network: Network, realms: Realms, compositor: Compositor
+        self,
+        handles: ClockHandles,
+        playhead: Playhead,
+        network: Network,
+        realms: Realms,
+        compositor: Compositor,
+        roots: ClosedRoots,
     ) -> None:
         self._handles = handles
         self._playhead = playhead
         self._network = network
         self._realms = realms
         self._compositor = compositor
+        self._roots = roots
         self._begun: set[Realm] = set()
 
     async def begin(self) -> None:
@@ -133,6 +141,9 @@ class Clocks:
             return until if due is None else min(until, due)
         if kind == "walk":
             return await self._earliest("walk", wish["until"])
+        if kind == "roots":
+            await self._roots.hand_over()
+            return None
         return await self._compositor.update(display=kind != "update")
 
     async def _earliest(self, step: str, *args: object) -> float | None:

@@ -14,8 +14,6 @@ from helios_worker.capture.page.navigation import SAME_DOCUMENT
 from helios_worker.capture.run_timeout import run_timeout
 from helios_worker.errors import HeliosError, NetworkTrouble
 
-# Animated images start at the first frame that draws them, so every frame of their page is drawn, captured or not.
-ANIMATED_IMAGES = frozenset({"image/gif", "image/webp", "image/apng", "image/avif"})
 # A page may request data: URLs of hundreds of megabytes, and anything a million times.
 URL_KEPT = 2000
 IGNORED_KEPT = 1000
@@ -43,8 +41,8 @@ class Network:
     """The requests of a page with its frames and workers. The console notes each failed one.
 
     seen: number of requests so far, by which a step that made new requests is noticed.
+    has_animated_images: whether one of the answers was an image that may be animated (`images` finds out).
     patience: seconds to wait for the answer to a request that the page may abort.
-    has_animated_images: whether one of the answers was an image that may be animated.
     media: its videos and sounds.
     page_failure: why the page itself, its first document, did not load.
     unreachable: why no connection to a host could be made.
@@ -182,8 +180,6 @@ class Network:
         url = params["response"]["url"]
         if status >= 400 and not url.endswith("/favicon.ico"):
             self._note_failure(params["requestId"], status_failure(url, status))
-        if params["response"].get("mimeType") in ANIMATED_IMAGES:
-            self.has_animated_images = True
 
     def _on_raw_request(self, params: Message) -> None:
         headers = {name.lower(): value for name, value in params["headers"].items()}

@@ -32,6 +32,9 @@ class ClockNote:
     abortable: address of a request that the page may give up by itself.
     fault: what the page does that a film cannot show, which counts as an error of the page.
     unplayable: a video or sound.
+    refused, remedy: why the page cannot be rendered, and what its author can do.
+    drawn: whether every frame of the page is to be drawn, captured or not: it has made an image of several pictures, or
+    something else whose look depends on when it was drawn first.
     """
 
     text: str = ""
@@ -39,6 +42,9 @@ class ClockNote:
     abortable: str = ""
     fault: str = ""
     unplayable: Unplayable | None = None
+    refused: str = ""
+    remedy: str = ""
+    drawn: bool = False
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -61,6 +67,9 @@ def clock_note(payload: str) -> ClockNote:
         abortable=_text(told, "abortable"),
         fault=plain(_text(told, "fault")),
         unplayable=_unplayable(told.get("unplayable")),
+        refused=plain(_text(told, "refused")),
+        remedy=plain(_text(told, "remedy")),
+        drawn=told.get("drawn") is True,
     )
 
 

@@ -19,9 +19,10 @@ from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import LOOKED_AT, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
-from helios_worker.capture.page.closed_roots import hand_over_closed_roots
+from helios_worker.capture.page.closed_roots import ClosedRoots
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.environment import JOIN, WARN, opening_commands
+from helios_worker.capture.page.images import Images, refusal
 from helios_worker.capture.page.load_failures import in_words
 from helios_worker.capture.page.navigation import Navigation
 from helios_worker.capture.page.network import Network
@@ -45,10 +46,12 @@ class Page:
         self._session = session
         self._playhead = playhead
         self._network = Network(self.console, session.unreachable)
+        self._images = Images(session, self._network)
         self._handles = ClockHandles(session)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
-        self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor)
+        self._roots = ClosedRoots(session, self._handles.secret)
+        self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor, self._roots)
         self._network.patience = settings.frame_timeout * PATIENCE
         self._watchdog = Watchdog(
             session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
@@ -63,7 +66,8 @@ class Page:
             "Inspector.targetCrashed": self._on_crashed,
             "Inspector.detached": self._on_gone,
         }
-        parts = (self.console, self._network, self._network.media, self._realms, self._watchdog, self._navigation)
+        network = self._network
+        parts = (self.console, network, network.media, self._images, self._realms, self._watchdog, self._navigation)
         self._events: tuple[EventTable, ...] = (*(part.events for part in parts), own)  # several may handle one event
 
     @property
@@ -111,7 +115,7 @@ class Page:
 
     async def _begin(self) -> None:
         await self._compositor.start()
-        await hand_over_closed_roots(self._session, self._handles.secret)
+        await self._roots.hand_over()
         await self._network.quiet()
         await self._clocks.begin()
 
@@ -156,6 +160,7 @@ class Page:
             self._undrawn = True
             self._playhead.move(frame)
             await self._clocks.advance()
+            await self._refuse_moving_svgs()
         self.console.raise_errors(self._playhead)
 
     async def draw(self) -> None:
@@ -169,6 +174,12 @@ class Page:
                     break
                 await self._clocks.rest()
         self.console.raise_fault()
+    async def _refuse_moving_svgs(self) -> None:
+        await self._images.looked_at()
+        if self._images.moving_svgs:
+            shown = await self._handles.call("shownImages", list(self._images.moving_svgs))
+            if shown:
+                self.console.blame(refusal(self.frame, shown))
 
     async def capture(self) -> bytes:
         """The picture of the frame that the page shows: JPEG or PNG bytes, equal for equal pictures.
@@ -242,6 +253,10 @@ class Page:
             self.console.warnings.add(note.text)
         if note.fault:
             self.console.complain(note.fault)
+        if note.drawn:
+            self._network.has_animated_images = True
+        if note.refused:
+            self.console.blame(PageError(f"frame {max(self.frame, 0)}: {note.refused}", remedy=note.remedy))
         if note.ignore:
             self._network.ignore(note.ignore)
         if note.abortable:

@@ -1,0 +1,71 @@
+"""What the browser moves by a clock of its own, in real time, is refused by name where it shows, and only there."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from heliosctl.errors import StageFailed
+from tests.rendering import WarmRenderer
+
+HEAD = '<!doctype html><html data-width="64" data-height="64" data-fps="30" data-duration="0.1"><body>'
+SMIL = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="9" height="9">'
+    '<animate attributeName="x" from="0" to="50" dur="3s"/></rect></svg>'
+)
+CSS = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><style>@keyframes m { to { transform: none } } '
+    ".b { animation: 3s m }</style><rect class='b' width='9' height='9'/></svg>"
+)
+STILL = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><style>@keyframes unused { to { x: 0 } }</style>'
+    "<rect width='9' height='9'/></svg>"
+)
+IN_DATA = f"data:image/svg+xml;base64,{b64encode(CSS.encode()).decode()}"
+
+REFUSED = [
+    pytest.param('<img src="smil.svg">', "smil.svg is an animated SVG used as an image", id="img"),
+    pytest.param(f'<p style="background: url({IN_DATA}); height: 9px">', "an SVG in a data: URL", id="background"),
+    pytest.param(
+        '<svg><image href="css.svg" width="9" height="9"/></svg>', "css.svg is an animated SVG", id="image in SVG"
+    ),
+    pytest.param(
+        "<img id=i><script>fetch('smil.svg').then((r) => r.blob()).then((b) => (i.src = URL.createObjectURL(b)))"
+        "</script>",
+        "is an animated SVG used as an image",
+        id="blob",
+    ),
+    pytest.param("<progress></progress>", "a <progress> without a value", id="progress"),
+]
+ALLOWED = (
+    '<img src="still.svg"><img src="smil.svg" hidden><object data="css.svg"></object><progress value="0.5"></progress>'
+    '<progress style="appearance: none"></progress><progress style="background: red; border: 0"></progress>'
+)
+
+
+@pytest.fixture(scope="module")
+def renderer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmRenderer]:
+    with WarmRenderer(tmp_path_factory.mktemp("moving"), lanes=1) as warm:
+        yield warm
+
+
+def page_of(folder: Path, body: str) -> Path:
+    page = folder / "page"
+    page.mkdir()
+    for name, text in {"index.html": HEAD + body, "smil.svg": SMIL, "css.svg": CSS, "still.svg": STILL}.items():
+        (page / name).write_text(text)
+    return page
+
+
+@pytest.mark.parametrize(("body", "why"), REFUSED)
+def test_what_moves_in_real_time_is_refused_by_name(body: str, why: str, renderer: WarmRenderer, tmp_path: Path):
+    with pytest.raises(StageFailed) as failure:
+        renderer.render(page_of(tmp_path, body), tmp_path / "film.mp4", artifacts=tmp_path / "artifacts")
+    assert why in str(failure.value)
+
+
+def test_what_stands_still_or_is_not_on_show_is_rendered(renderer: WarmRenderer, tmp_path: Path):
+    renderer.render(page_of(tmp_path, ALLOWED), tmp_path / "film.mp4", artifacts=tmp_path / "artifacts")
