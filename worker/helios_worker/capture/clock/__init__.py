@@ -21,6 +21,7 @@ PARTS = (
         "timers",
         "frames",
         "loads",
+        "navigation",
         "random",
         "animations",
         "needs",

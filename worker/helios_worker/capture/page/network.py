@@ -133,6 +133,9 @@ class Network:
             "Network.responseReceivedExtraInfo": self._on_raw_response,
             "Network.loadingFinished": self._on_finished,
             "Network.loadingFailed": self._on_failed,
+            "Page.frameScheduledNavigation": self._on_frame_refreshing,
+            "Page.frameClearedScheduledNavigation": self._on_frame_refreshed,
+            "Page.frameRequestedNavigation": self._on_frame_leaving,
             "Page.frameStartedNavigating": self._on_frame_navigating,
             "Page.frameNavigated": self._on_frame_navigated,
             "Page.frameStoppedLoading": self._on_frame_done,
@@ -157,6 +160,19 @@ class Network:
         if params.get("type") not in UNENDING and url not in self._unawaited:
             asked_by = params.get("frameId", ""), params.get("loaderId", "")
             self._begin(params["requestId"], Request(url, True, *asked_by))
+
+    def _on_frame_refreshing(self, params: Message) -> None:
+        """A frame refreshes itself; at once, or else on the virtual clock (`navigation`)."""
+        if not params["delay"]:
+            self._begin(f"refresh of {params['frameId']}", Request(params["url"][:URL_KEPT], is_file=False))
+
+    def _on_frame_refreshed(self, params: Message) -> None:
+        self._end(f"refresh of {params['frameId']}")
+
+    def _on_frame_leaving(self, params: Message) -> None:
+        """A frame is about to navigate. The browser says so before it answers the step in which that began."""
+        if params.get("disposition", "currentTab") == "currentTab":
+            self._begin(f"frame {params['frameId']}", Request(params["url"][:URL_KEPT], is_file=False))
 
     def _on_frame_navigating(self, params: Message) -> None:
         """A frame loads from here until Page.frameStoppedLoading, a srcdoc one too, which asks for no file."""

@@ -16,11 +16,13 @@ class ClockNote:
 
     text: a warning for the plan. ignore: address of a request that no frame waits for.
     abortable: address of a request that the page may give up by itself.
+    leaving: whether a refresh is the reason for which the page is about to leave its document; None where it stays.
     """
 
     text: str = ""
     ignore: str = ""
     abortable: str = ""
+    leaving: bool | None = None
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -37,7 +39,12 @@ def clock_note(payload: str) -> ClockNote:
         return ClockNote()
     if not isinstance(told, dict):
         return ClockNote()
-    return ClockNote(text=plain(_text(told, "text")), ignore=_text(told, "ignore"), abortable=_text(told, "abortable"))
+    return ClockNote(
+        text=plain(_text(told, "text")),
+        ignore=_text(told, "ignore"),
+        abortable=_text(told, "abortable"),
+        leaving=told["leaving"] if isinstance(told.get("leaving"), bool) else None,
+    )
 
 
 def _text(told: dict[str, Any], name: str) -> str:

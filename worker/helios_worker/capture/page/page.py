@@ -53,7 +53,7 @@ class Page:
         self._watchdog = Watchdog(
             session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
         )
-        self._navigation = Navigation(session, playhead, self.console)
+        self._navigation = Navigation(session, playhead, self.console, self._handles.secret)
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
         own: EventTable = {
@@ -106,13 +106,15 @@ class Page:
                     raise failure
                 why = in_words(reply["errorText"])
                 raise PageError(f"{plain(url)} cannot be opened: {why}", remedy="check the address and the file")
-            await self._navigation.arrive(self._begin)
+            await self._navigation.arrive(self._ready, self._begin)
         self.console.raise_errors(self._playhead)
 
-    async def _begin(self) -> None:
+    async def _ready(self) -> None:
         await self._compositor.start()
-        await hand_over_closed_roots(self._session, self._handles.secret)
         await self._network.quiet()
+
+    async def _begin(self) -> None:
+        await hand_over_closed_roots(self._session, self._handles.secret)
         await self._clocks.begin()
 
     @property
@@ -232,6 +234,8 @@ class Page:
             self._network.ignore(note.ignore)
         if note.abortable:
             self._network.note_abortable(note.abortable)
+        if note.leaving is not None:
+            self._navigation.note_leaving(is_refresh=note.leaving)
 
     def _on_crashed(self, params: Message) -> None:
         self._session.crashed = "the page's process crashed (out of memory?)"
