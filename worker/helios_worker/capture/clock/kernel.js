@@ -13,6 +13,8 @@ function createKernelState() {
     __proto__: null,
     /** Milliseconds since frame 0. Only steps.js moves it. */
     now: config.startMs,
+    /** When this kernel's time began, in milliseconds since frame 0: not 0 for a frame of another origin that came late. */
+    startedAt: 0,
     frame: 0,
     /** The nesting level that a timer gets which is set now. */
     nesting: 0,
@@ -69,7 +71,7 @@ function createKernel() {
   }
 
   /**
-   * What the driver calls. Each step takes the number of the driver's request first.
+   * What the driver calls. The times that it gives and gets count from the beginning of this kernel's time. Each step takes the number of the driver's request first.
    *
    * begin, advance and settle are steps of every kernel. The kernel of a worker or foreign frame also has peek, which
    * takes in its messages and replies when its next timer is due, and walk, which moves to a time and fires timers, but
@@ -79,8 +81,14 @@ function createKernel() {
     __proto__: null,
     waiting,
     declared: () => state.declared?.(),
-    /** @param {number} request */
-    begin: (request) => driver.run(request, steps.begin),
+    /**
+     * @param {number} request
+     * @param {number} [startedAt] when this kernel's time began, for the kernel of a foreign frame
+     */
+    begin: (request, startedAt = 0) => {
+      state.startedAt = startedAt;
+      return driver.run(request, steps.begin);
+    },
     /**
      * @param {number} request
      * @param {number} target the frame's time

@@ -86,6 +86,17 @@ if (isWindow && globalThis.navigation && globalThis.NavigateEvent) {
     });
   };
 
+  // The browser goes through the history a little later, and nothing here says whether anything comes of it.
+  /** @param {"back" | "forward" | "go"} name */
+  const noteTraversal = (name) =>
+    after(History.prototype, name, () => {
+      kernel.loads += 1;
+      if (warnDriver) warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, traverses: true })}`);
+    });
+  noteTraversal("back");
+  noteTraversal("forward");
+  noteTraversal("go");
+
   note(HTMLIFrameElement.prototype, "src");
   note(HTMLIFrameElement.prototype, "srcdoc");
 }

@@ -3,7 +3,7 @@
 const NativeDate = Date;
 const dateToString = methodOf(Date.prototype, "toString");
 /** Milliseconds since 1970. */
-const wallClock = () => floor(config.epochMs + kernel.now);
+const wallClock = () => floor(config.epochMs + kernel.startedAt + kernel.now);
 
 /**
  * @this {unknown}
@@ -57,5 +57,5 @@ if (globalThis.Temporal) {
 }
 
 patch(Performance.prototype, "now", () => now());
-patch(Performance.prototype, "timeOrigin", { __proto__: null, get: () => config.epochMs + birth });
+patch(Performance.prototype, "timeOrigin", { __proto__: null, get: () => config.epochMs + kernel.startedAt + birth });
 if (globalThis.Event) patch(Event.prototype, "timeStamp", { __proto__: null, get: () => now() });

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 import orjson
 
-from helios_worker.capture.devtools.cdp import BrowserGone, EventTable, Message
+from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, EventTable, Message
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import LeftDocument, PageError
 from helios_worker.capture.messages import plain
@@ -65,6 +65,7 @@ class Navigation:
         self._cause = ""
         self._refresh = ""  # the cause, once the refresh is due that waits for its time
         self._is_refreshing = False
+        self._runs_address = False  # whether a javascript: address has been gone to
         self._before = -1  # the frame before the step
         self._has_arrived = False
         self._contexts: dict[str, int] = {}  # of each frame's scripts
@@ -86,8 +87,8 @@ class Navigation:
                     await begin()
             except BrowserGone:
                 raise
-            except HeliosError:
-                if not await self._leaves(document):
+            except HeliosError as error:
+                if not await self._leaves(document) and not self._is_replaced(error):
                     raise
                 continue
             if not await self._leaves(document):
@@ -105,8 +106,9 @@ class Navigation:
         document, self._before = self._documents, self._playhead.frame
         try:
             yield
-        except HeliosError:
-            await self._leaves(document)
+        except HeliosError as error:
+            if not await self._leaves(document) and self._is_replaced(error):
+                self._blame("another", "a javascript: address returned it")
             self._console.raise_fault()
             raise
         if not self._settled.is_set():
@@ -127,6 +129,14 @@ class Navigation:
         if document == self._documents:
             await self._settled.wait()
         return document != self._documents
+
+    def _is_replaced(self, error: HeliosError) -> bool:
+        """Whether an error follows from a document's place being taken by what a javascript: address returned."""
+        return self._runs_address and isinstance(error, CommandRefused)
+
+    def _blame(self, address: str, cause: str) -> None:
+        at = max(0, self._playhead.frame)
+        self._console.blame(LeftDocument(at, address, cause, jumped=at - self._before > 1))
 
     @property
     def events(self) -> EventTable:
@@ -155,6 +165,8 @@ class Navigation:
 
     def _on_scheduled(self, params: Message) -> None:
         """A refresh begins to wait. One that waits for nothing is left to the browser."""
+        if params["frameId"] == self._frame and params["url"].startswith("javascript:"):
+            self._runs_address = True
         context = self._contexts.get(params["frameId"])
         if params["reason"] not in REFRESHES or not params["delay"] or context is None:
             return
@@ -193,5 +205,4 @@ class Navigation:
             if self._documents > MOST_DOCUMENTS:
                 self._console.blame(goes_on())
             return
-        at = max(0, self._playhead.frame)
-        self._console.blame(LeftDocument(at, plain(frame["url"]), self._cause, jumped=at - self._before > 1))
+        self._blame(plain(frame["url"]), self._cause)

@@ -1,7 +1,7 @@
 """Which of a page's requests are unanswered, and which failed."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -61,6 +61,7 @@ class Network:
         self._unawaited: set[str] = set()
         self._abortable: set[str] = set()
         self._opaque: dict[str, None] = {}  # numbers of the last requests whose answers no script can read
+        self._holds = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -100,6 +101,16 @@ class Network:
         """Frames do not wait for this file beyond `patience`, since the page may give it up after a time of its own."""
         if len(self._abortable) < IGNORED_KEPT:
             self._abortable.add(url[:URL_KEPT])
+
+    async def hold_until(self, done: Awaitable[object]) -> None:
+        """Frames wait for something that may lead to a request, as for a request."""
+        self._holds += 1
+        number = f"hold {self._holds}"
+        self._begin(number, Request("", is_file=False))
+        try:
+            await done
+        finally:
+            self._end(number)
 
     def abandon(self) -> None:
         """The browser has ended. Nothing may wait for an answer any more."""

@@ -17,12 +17,14 @@ class ClockNote:
     text: a warning for the plan. ignore: address of a request that no frame waits for.
     abortable: address of a request that the page may give up by itself.
     leaving: whether a refresh is the reason for which the page is about to leave its document; None where it stays.
+    traverses: whether a script goes through the history.
     """
 
     text: str = ""
     ignore: str = ""
     abortable: str = ""
     leaving: bool | None = None
+    traverses: bool = False
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -44,6 +46,7 @@ def clock_note(payload: str) -> ClockNote:
         ignore=_text(told, "ignore"),
         abortable=_text(told, "abortable"),
         leaving=told["leaving"] if isinstance(told.get("leaving"), bool) else None,
+        traverses=told.get("traverses") is True,
     )
 
 

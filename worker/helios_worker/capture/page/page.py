@@ -54,6 +54,7 @@ class Page:
             session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
         )
         self._navigation = Navigation(session, playhead, self.console, self._handles.secret)
+        self._traversals: set[asyncio.Task[None]] = set()
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
         own: EventTable = {
@@ -236,6 +237,11 @@ class Page:
             self._network.note_abortable(note.abortable)
         if note.leaving is not None:
             self._navigation.note_leaving(is_refresh=note.leaving)
+        if note.traverses:
+            # The browser answers once it has begun what a script asked of the history before.
+            answer = self._session.briefly(self._session.command("Page.getNavigationHistory"))
+            self._traversals.add(task := asyncio.create_task(self._network.hold_until(answer)))
+            task.add_done_callback(self._traversals.discard)
 
     def _on_crashed(self, params: Message) -> None:
         self._session.crashed = "the page's process crashed (out of memory?)"
