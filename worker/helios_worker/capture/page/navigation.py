@@ -108,7 +108,7 @@ class Navigation:
             yield
         except HeliosError as error:
             if not await self._leaves(document) and self._is_replaced(error):
-                self._blame("another", "a javascript: address returned it")
+                self._blame("another one", "a javascript: address returned it")
             self._console.raise_fault()
             raise
         if not self._settled.is_set():
