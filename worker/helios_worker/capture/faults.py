@@ -4,6 +4,7 @@
 
     UserError                    exit 64
     └── PageError                         the page itself is wrong
+        ├── LeftDocument                  it went on to another page in the middle of the film
         └── PageHangs                     a FrameNeverReady, too: no other attempt makes the frame ready
     HeliosError                  exit 1
     ├── FrameNeverReady                   a frame took too long; another attempt may do better
@@ -28,6 +29,24 @@ class PageError(UserError):
     """
 
     pictures: Mapping[str, bytes] = {}
+
+
+class LeftDocument(PageError):
+    """The page went on to another page in the middle of the film.
+
+    frame: at which it did. address: of the other page. cause: why, in words; "" where that is not known.
+    jumped: whether the frame was reached by a jump, so that an earlier frame may have been the one.
+    """
+
+    def __init__(self, frame: int, address: str, cause: str, *, jumped: bool) -> None:
+        why = f": {cause}" if cause else ""
+        super().__init__(
+            f"frame {frame}: the page left its document for {address}{why}",
+            remedy="a film is one document: change it in place, show other pages in an <iframe>, or go to #fragments or "
+            "by history.pushState",
+        )
+        self.frame = frame
+        self.jumped = jumped
 
 
 class FrameNeverReady(HeliosError):

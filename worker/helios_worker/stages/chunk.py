@@ -25,6 +25,7 @@ from helios_worker.jobs.commits import committed
 from helios_worker.jobs.identity import check_keys
 from helios_worker.jobs.layout import SEGMENT_SUFFIX, SEGMENTS, manifest_key
 from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
+from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.encoder_pool import ChunkEncoder
 from helios_worker.rendering.engine import check_engine, current_engine
 from helios_worker.rendering.lane import Lane, digest_of
@@ -127,12 +128,13 @@ async def capture_chunk(
     whole = range(chunk.startFrame, chunk.end)
     queue = WorkStealingQueue(whole, lanes=len(lanes), unit=film.encoder.unit_frames, stealing=not film.stateful)
     encoder = ChunkEncoder(film.encoder, whole, folder, slots=len(lanes), on_frames=on_frames)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(encoder.run())
-            captures = [group.create_task(lane.capture(queue, encoder.put)) for lane in lanes]
-    except BaseExceptionGroup as errors:
-        raise first_cause(errors) from None
+    async with naming_departures(browsers, composition, settings):
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(encoder.run())
+                captures = [group.create_task(lane.capture(queue, encoder.put)) for lane in lanes]
+        except BaseExceptionGroup as errors:
+            raise first_cause(errors) from None
     return encoder, sorted((run for task in captures for run in task.result()), key=lambda run: run.first)
 
 

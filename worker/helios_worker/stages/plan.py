@@ -34,6 +34,7 @@ from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.film import first_guess, open_film
 from helios_worker.planning.seekability import SeekabilityProbe
+from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.engine import current_engine
 from helios_worker.rendering.page_settings import open_composition
 from helios_worker.sources.archive import is_archive
@@ -178,11 +179,12 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
         film, page, warnings = await open_film(request, draft, composition, browsers)
     try:
         probe = SeekabilityProbe(film, composition, browsers, request.frameTimeout)
-        with composition.blaming():
-            stateful, drawn = await probe.history(request.composition.seeking, page)
-            recording = "" if recorder.passive else await recorder.seal()
-            film = film.model_copy(update={"stateful": stateful, "drawn": drawn, "recording": recording})
-            costs = await probe.costs(stateful, request.chunking)
+        async with naming_departures(browsers, composition, page.settings):
+            with composition.blaming():
+                stateful, drawn = await probe.history(request.composition.seeking, page)
+                recording = "" if recorder.passive else await recorder.seal()
+                film = film.model_copy(update={"stateful": stateful, "drawn": drawn, "recording": recording})
+                costs = await probe.costs(stateful, request.chunking)
         warnings += [*probe.warnings, *sorted(page.console.warnings)]
     finally:
         await page.close()

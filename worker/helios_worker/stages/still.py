@@ -8,6 +8,7 @@ from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.page.seek_path import walk
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
+from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.page_settings import open_composition, page_settings
 
 
@@ -28,6 +29,7 @@ async def stills(
     settings = replace(page_settings(film, job.ours.frameTimeout), picture="png")
     async with (
         open_composition(browsers.compositions, store, film) as composition,
+        naming_departures(browsers, composition, settings),
         browsers.page(0, composition, settings) as page,
     ):
         for frame in wanted:

@@ -25,6 +25,7 @@ PARTS = (
         "timers",
         "frames",
         "loads",
+        "navigation",
         "random",
         "animations",
         "timelines",

@@ -13,6 +13,8 @@ function createKernelState() {
     __proto__: null,
     /** Milliseconds since just before the page began to load. Only steps.js moves it. */
     now: config.startMs,
+    /** When this kernel's time began, in milliseconds since frame 0: not 0 for a frame of another origin that came late. */
+    startedAt: 0,
     frame: 0,
     /** Whether the film has begun: the page has loaded. */
     begun: false,
@@ -72,7 +74,7 @@ function createKernel() {
   }
 
   /**
-   * What the driver calls. Each step takes the number of the driver's request first.
+   * What the driver calls. The times that it gives and gets count from the beginning of this kernel's time. Each step takes the number of the driver's request first.
    *
    * begin, advance and settle are steps of every kernel. The kernel of a worker or foreign frame also has peek, which
    * takes in its messages and replies when its next timer is due, and walk, which moves to a time and fires timers, but
@@ -84,8 +86,14 @@ function createKernel() {
     declared: () => state.declared?.(),
     /** Of the images at these addresses, those that are on show. @param {string[]} addresses */
     shownImages: (addresses) => shownOf(liveRealms(state), addresses),
-    /** @param {number} request */
-    begin: (request) => driver.run(request, steps.begin),
+    /**
+     * @param {number} request
+     * @param {number} [startedAt] when this kernel's time began, for the kernel of a foreign frame
+     */
+    begin: (request, startedAt = 0) => {
+      state.startedAt = startedAt;
+      return driver.run(request, steps.begin);
+    },
     /**
      * @param {number} request
      * @param {number} target the frame's time

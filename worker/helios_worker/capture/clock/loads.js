@@ -4,10 +4,10 @@
 // script may have requested something: by a call that loads, or by a new image, script, style sheet or frame. The
 // driver waits for what this misses (a background image, import()) at the end of the frame.
 
-{
-  /** @param {object | undefined} target @param {string} name */
-  const note = (target, name) => after(target, name, () => (kernel.loads += 1));
+/** @param {object | undefined} target @param {string} name */
+const note = (target, name) => after(target, name, () => (kernel.loads += 1));
 
+{
   {
     const copyOf = methodOf(Response.prototype, "clone");
     const contentOf = methodOf(Response.prototype, "arrayBuffer");

@@ -121,7 +121,7 @@
     });
   }
 
-  flatten("PerformanceTiming", () => config.epochMs + birth);
+  flatten("PerformanceTiming", () => config.epochMs + kernel.startedAt + birth);
   flatten("PerformanceResourceTiming", () => 0);
   flatten("PerformanceNavigationTiming", () => 0);
   rewriteJson(PerformanceEntry.prototype);

@@ -40,6 +40,8 @@ const keys = ObjectFreeze({
   commands: kernel.commands,
   /** For closed_roots.py. @param {ShadowRoot} root @param {boolean} isOfElement */
   addShadowRoot: (root, isOfElement) => realm.addShadowRoot(root, isOfElement),
+  /** For navigation.py. @param {string} url @param {number} due */
+  refresh: (url, due) => realm.refresh(url, due),
 });
 if (isWindow) ReflectDefineProperty(globalThis, "__heliosClock", { __proto__: null, value: gate });
 if (!inherited && joinDriver && window.parent !== window) joinDriver(config.secret);
@@ -101,6 +103,10 @@ const realm = {
   // Loading (loads.js)
   /** Whether there are new images, scripts, style sheets or frames since the last time. */
   beganLoading: () => false,
+
+  // Navigation (navigation.js)
+  /** Goes on to another document at a virtual time, because the document's markup or header says so. @type {(url: string, due: number) => void} */
+  refresh() {},
 
   // What the page declares (page.js)
   /** @type {(time: number) => void} */

@@ -30,7 +30,7 @@ const ahead = (() => {
   };
 })();
 /** Milliseconds since 1970. */
-const wallClock = () => floor(config.epochMs + kernel.now + ahead());
+const wallClock = () => floor(config.epochMs + kernel.startedAt + kernel.now + ahead());
 
 /**
  * @this {unknown}
@@ -84,5 +84,5 @@ if (globalThis.Temporal) {
 }
 
 patch(Performance.prototype, "now", () => now() + ahead());
-patch(Performance.prototype, "timeOrigin", { __proto__: null, get: () => config.epochMs + birth });
+patch(Performance.prototype, "timeOrigin", { __proto__: null, get: () => config.epochMs + kernel.startedAt + birth });
 if (globalThis.Event) patch(Event.prototype, "timeStamp", { __proto__: null, get: () => now() });

@@ -4,6 +4,7 @@ The clock itself is a script in each realm (`clock/`). When a clock needs someth
 the compositor), its reply says so. The clock stands still until `Clocks` has done it.
 """
 
+import math
 import secrets
 
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
@@ -40,6 +41,7 @@ class Clocks:
         self._compositor = compositor
         self._roots = roots
         self._begun: set[Realm] = set()
+        self._starts: dict[Realm, float] = {}  # when the time of each other realm began, by the page's clock
 
     async def begin(self) -> None:
         """Starts the page's clock, once it has loaded."""
@@ -56,7 +58,7 @@ class Clocks:
             raise _tampered(self._playhead)
         await self._begin_others()
         for other in self._realms.others():
-            await self._drive("advance", *target, False, realm=other)
+            await self._drive("advance", target[0] - self._starts[other], target[1], False, realm=other)
         await self._exchange()
         if self._network.is_pending or self._realms.is_arriving:
             await self.rest()
@@ -74,9 +76,10 @@ class Clocks:
 
     async def _begin_others(self) -> None:
         for other in self._realms.others():
-            if other not in self._begun:
-                self._begun.add(other)
-                await self._drive("begin", realm=other)
+            if other not in self._starts:
+                # A worker is told its time as it is made. A frame's begins here, for the browser tells of it too late.
+                start = self._starts[other] = 0.0 if other.session else self._playhead.clock_ms
+                await self._drive("begin", start, realm=other)
 
     async def _exchange(self) -> None:
         """Waits until no message is in transit between the page, its workers and its frames of other origins."""
@@ -140,16 +143,25 @@ class Clocks:
             until = float(wish["until"])
             return until if due is None else min(until, due)
         if kind == "walk":
-            return await self._earliest("walk", wish["until"])
+            return await self._earliest("walk", float(wish["until"]))
         if kind == "roots":
             await self._roots.hand_over()
             return None
         return await self._compositor.update(display=kind != "update")
 
-    async def _earliest(self, step: str, *args: object) -> float | None:
-        """Runs a step in all other realms. When their first timer is due then; None where there is no timer."""
-        replies = [await self._drive(step, *args, realm=other) for other in self._realms.others()]
-        return min((float(reply["due"]) for reply in replies if reply and reply["due"] is not None), default=None)
+    async def _earliest(self, step: str, until: float | None = None) -> float | None:
+        """Runs a step in all other realms, up to a time. When their first timer is due then; None where there is none.
+
+        Times are the page's here, and in each realm that realm's own.
+        """
+        await self._begin_others()
+        first = math.inf
+        for other in self._realms.others():
+            start = self._starts.get(other, 0.0)
+            reply = await self._drive(step, *(() if until is None else (until - start,)), realm=other)
+            if reply and reply["due"] is not None:
+                first = min(first, start + float(reply["due"]))
+        return None if first == math.inf else first
 
 
 def _tampered(playhead: Playhead) -> PageError:

@@ -1,7 +1,7 @@
 """Which of a page's requests are unanswered, and which failed."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -62,6 +62,7 @@ class Network:
         self._unawaited: set[str] = set()
         self._abortable: set[str] = set()
         self._opaque: dict[str, None] = {}  # numbers of the last requests whose answers no script can read
+        self._holds = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -102,6 +103,16 @@ class Network:
         if len(self._abortable) < IGNORED_KEPT:
             self._abortable.add(url[:URL_KEPT])
 
+    async def hold_until(self, done: Awaitable[object]) -> None:
+        """Frames wait for something that may lead to a request, as for a request."""
+        self._holds += 1
+        number = f"hold {self._holds}"
+        self._begin(number, Request("", is_file=False))
+        try:
+            await done
+        finally:
+            self._end(number)
+
     def abandon(self) -> None:
         """The browser has ended. Nothing may wait for an answer any more."""
         self._quiet.set()
@@ -134,6 +145,9 @@ class Network:
             "Network.responseReceivedExtraInfo": self._on_raw_response,
             "Network.loadingFinished": self._on_finished,
             "Network.loadingFailed": self._on_failed,
+            "Page.frameScheduledNavigation": self._on_frame_refreshing,
+            "Page.frameClearedScheduledNavigation": self._on_frame_refreshed,
+            "Page.frameRequestedNavigation": self._on_frame_leaving,
             "Page.frameStartedNavigating": self._on_frame_navigating,
             "Page.frameNavigated": self._on_frame_navigated,
             "Page.frameStoppedLoading": self._on_frame_done,
@@ -158,6 +172,19 @@ class Network:
         if params.get("type") not in UNENDING and url not in self._unawaited:
             asked_by = params.get("frameId", ""), params.get("loaderId", "")
             self._begin(params["requestId"], Request(url, True, *asked_by))
+
+    def _on_frame_refreshing(self, params: Message) -> None:
+        """A frame refreshes itself; at once, or else on the virtual clock (`navigation`)."""
+        if not params["delay"]:
+            self._begin(f"refresh of {params['frameId']}", Request(params["url"][:URL_KEPT], is_file=False))
+
+    def _on_frame_refreshed(self, params: Message) -> None:
+        self._end(f"refresh of {params['frameId']}")
+
+    def _on_frame_leaving(self, params: Message) -> None:
+        """A frame is about to navigate. The browser says so before it answers the step in which that began."""
+        if params.get("disposition", "currentTab") == "currentTab":
+            self._begin(f"frame {params['frameId']}", Request(params["url"][:URL_KEPT], is_file=False))
 
     def _on_frame_navigating(self, params: Message) -> None:
         """A frame loads from here until Page.frameStoppedLoading, a srcdoc one too, which asks for no file."""

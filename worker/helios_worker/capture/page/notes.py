@@ -35,6 +35,8 @@ class ClockNote:
     refused, remedy: why the page cannot be rendered, and what its author can do.
     drawn: whether every frame of the page is to be drawn, captured or not: it has made an image of several pictures, or
     something else whose look depends on when it was drawn first.
+    leaving: whether a refresh is the reason for which the page is about to leave its document; None where it stays.
+    traverses: whether a script goes through the history.
     """
 
     text: str = ""
@@ -45,6 +47,8 @@ class ClockNote:
     refused: str = ""
     remedy: str = ""
     drawn: bool = False
+    leaving: bool | None = None
+    traverses: bool = False
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -70,6 +74,8 @@ def clock_note(payload: str) -> ClockNote:
         refused=plain(_text(told, "refused")),
         remedy=plain(_text(told, "remedy")),
         drawn=told.get("drawn") is True,
+        leaving=told["leaving"] if isinstance(told.get("leaving"), bool) else None,
+        traverses=told.get("traverses") is True,
     )
 
 

@@ -56,7 +56,8 @@ class Page:
         self._watchdog = Watchdog(
             session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
         )
-        self._navigation = Navigation(session, playhead, self.console)
+        self._navigation = Navigation(session, playhead, self.console, self._handles.secret)
+        self._traversals: set[asyncio.Task[None]] = set()
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
         own: EventTable = {
@@ -110,13 +111,15 @@ class Page:
                     raise failure
                 why = in_words(reply["errorText"])
                 raise PageError(f"{plain(url)} cannot be opened: {why}", remedy="check the address and the file")
-            await self._navigation.arrive(self._begin)
+            await self._navigation.arrive(self._ready, self._begin)
         self.console.raise_errors(self._playhead)
 
-    async def _begin(self) -> None:
+    async def _ready(self) -> None:
         await self._compositor.start()
-        await self._roots.hand_over()
         await self._network.quiet()
+
+    async def _begin(self) -> None:
+        await self._roots.hand_over()
         await self._clocks.begin()
 
     @property
@@ -263,6 +266,13 @@ class Page:
             self._network.note_abortable(note.abortable)
         if note.unplayable:
             self._network.media.note(note.unplayable)
+        if note.leaving is not None:
+            self._navigation.note_leaving(is_refresh=note.leaving)
+        if note.traverses:
+            # The browser answers once it has begun what a script asked of the history before.
+            answer = self._session.briefly(self._session.command("Page.getNavigationHistory"))
+            self._traversals.add(task := asyncio.create_task(self._network.hold_until(answer)))
+            task.add_done_callback(self._traversals.discard)
 
     def _on_crashed(self, params: Message) -> None:
         self._session.crashed = "the page's process crashed (out of memory?)"
