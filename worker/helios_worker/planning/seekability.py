@@ -8,6 +8,7 @@ from statistics import fmean
 from helios_crds.request import ChunkingRequest
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
+from helios_worker.capture.page.glyphs import MissingGlyph
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.seek_path import pictures, seek_path
 from helios_worker.errors import UserError
@@ -32,6 +33,7 @@ class SeekabilityProbe:
 
     def __post_init__(self) -> None:
         self.warnings: list[str] = []
+        self.missing_glyphs: list[MissingGlyph] = []
         self._costs: list[CostPoint] = []
 
     async def needs_history(self, seeking: str, page: Page) -> bool:
@@ -42,12 +44,11 @@ class SeekabilityProbe:
         Raises:
             UserError: two identical runs differ, so that no two renders would agree.
         """
-        if seeking != "Auto":
-            return seeking == "Stateful"
-        compared = [frame for frame in COMPARED if frame < self.film.frames]
-        if not compared:
-            return False
+        compared = [frame for frame in COMPARED if frame < self.film.frames] if seeking == "Auto" else []
         played = await self._digests(page, compared, stateful=True)
+        self.missing_glyphs += await page.missing_glyphs()
+        if not compared:
+            return seeking == "Stateful"
         async with self.browsers.page(0, self.composition, page.settings) as fresh:
             jumped = await self._digests(fresh, compared[-2:], stateful=False)
         if all(played[frame] == digest for frame, digest in jumped.items()):
@@ -96,6 +97,7 @@ class SeekabilityProbe:
                     await page.show(frame)
                     await page.capture()
                     measured[frame] = CostPoint(frame=frame, seconds=time.perf_counter() - started)
+                    self.missing_glyphs += await page.missing_glyphs()
         return sorted(measured.values(), key=lambda point: point.frame)
 
     def _is_worth_sampling(self, chunking: ChunkingRequest, known: list[CostPoint]) -> bool:

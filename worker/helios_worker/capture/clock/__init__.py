@@ -20,6 +20,8 @@ PARTS = (
         "machine",
         "timers",
         "frames",
+        "images",
+        "caret",
         "loads",
         "random",
         "animations",

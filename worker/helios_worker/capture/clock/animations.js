@@ -206,6 +206,7 @@ if (isWindow) {
   function addShadowRoot(root) {
     if (modeOf(root) === "closed") closedRoots.add(root);
     realm.watchMedia(root);
+    realm.watchImages(root);
   }
   after(Element.prototype, "attachShadow", (_host, _args, root) => addShadowRoot(root));
   // For the driver, which finds the closed roots that were written in the markup (closed_roots.py).

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
+from helios_worker.capture.content.charset import with_charset
 from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.errors import HeliosError
 from helios_worker.network.listener import Listener
@@ -128,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.message)
         if file is None:
             return self._refuse(HTTPStatus.NOT_FOUND, f"the composition has no file {path}")
-        return self._send(file, content_type(path))
+        return self._send(file, with_charset(content_type(path), file))
 
     do_HEAD = do_GET  # noqa: N815
 

@@ -16,11 +16,13 @@ class ClockNote:
 
     text: a warning for the plan. ignore: address of a request that no frame waits for.
     abortable: address of a request that the page may give up by itself.
+    undecodable: address of an image that failed, of which no request tells: a data: or blob: URL.
     """
 
     text: str = ""
     ignore: str = ""
     abortable: str = ""
+    undecodable: str = ""
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -37,7 +39,12 @@ def clock_note(payload: str) -> ClockNote:
         return ClockNote()
     if not isinstance(told, dict):
         return ClockNote()
-    return ClockNote(text=plain(_text(told, "text")), ignore=_text(told, "ignore"), abortable=_text(told, "abortable"))
+    return ClockNote(
+        text=plain(_text(told, "text")),
+        ignore=_text(told, "ignore"),
+        abortable=_text(told, "abortable"),
+        undecodable=_text(told, "undecodable"),
+    )
 
 
 def _text(told: dict[str, Any], name: str) -> str:
