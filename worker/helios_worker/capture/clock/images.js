@@ -72,8 +72,8 @@ if (isWindow) {
     }
     const scheme = stringSlice(address, 0, 5);
     if ((scheme === "data:" || scheme === "blob:") && !watched.has(image) && !handled.has(address) && warnDriver) {
-      const undecodable = stringSlice(address, 0, 2000);
-      warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, undecodable })}`);
+      const note = { __proto__: null, undecodable: stringSlice(address, 0, 2000) };
+      warnDriver(`${config.secret} ${JSONStringify(note)}`);
     }
   };
   listen(window, "error", onError, true);
