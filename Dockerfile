@@ -80,7 +80,7 @@ RUN printf 'path-exclude %s\n' '/usr/lib/*/libLLVM*' '/usr/lib/*/libz3.so*' '/us
         '/usr/lib/chromium/libVkLayer*' '/usr/share/X11/xkb/*' >/etc/dpkg/dpkg.cfg.d/no-graphics-cards \
     && apt-get update \
     && apt-get install --yes --no-install-recommends chromium-headless-shell fontconfig \
-        fonts-dejavu-core fonts-inter fonts-liberation fonts-noto-color-emoji \
+        fonts-dejavu-core fonts-inter fonts-liberation fonts-noto-cjk fonts-noto-color-emoji fonts-noto-core \
     && fc-cache --force \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*.log
 COPY --from=worker-packages /opt/helios /opt/helios

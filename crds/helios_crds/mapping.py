@@ -66,6 +66,7 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
             composition=CompositionRequest(
                 url=_source_url(source),
                 entry=INLINE_ENTRY if source.inline is not None else source.entry,
+                query=source.query or "",
                 props=source.props,
                 seed=source.seed,
                 seeking=source.seeking,

@@ -1,10 +1,12 @@
-"""Paths within a composition: one rule for the API, the command line, and the worker wherever it meets one."""
+"""Paths within a composition, and what follows them in an address: one rule for API, command line and worker."""
 
 import re
 import unicodedata
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
+
+from helios_crds.base import Shape, Without
 
 MAX_PATH = 512
 """Characters."""
@@ -47,3 +49,24 @@ def inner_path(path: str) -> str:
 InnerPath = Annotated[
     str, Field(min_length=1, max_length=MAX_PATH, json_schema_extra=PATH_RULES), AfterValidator(inner_path)
 ]
+
+MAX_QUERY = 2048
+"""Characters."""
+
+Query = Annotated[
+    str,
+    Field(max_length=MAX_QUERY),
+    Without(r"[\x00-\x20\x7f]", "must be without spaces and control characters: write %20 for a space"),
+    Shape(r"^(\?[^#]*)?(#.*)?$", "must be a query, a fragment or both, such as ?lang=de#intro"),
+]
+"""What follows the page's path in its address."""
+
+
+def split_query(address: str) -> tuple[str, str]:
+    """An address without its query and fragment, and those two.
+
+    >>> split_query("s3://media/teaser/page.html?lang=de#intro"), split_query("page.html#x?y"), split_query("page.html")
+    (('s3://media/teaser/page.html', '?lang=de#intro'), ('page.html', '#x?y'), ('page.html', ''))
+    """
+    path = re.split("[?#]", address, maxsplit=1)[0]
+    return path, address[len(path) :]

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from helios_crds.base import OPEN_OBJECT, ApiModel, Name, Shape, StoreUrl, Url, immutable, listed, rules
 from helios_crds.durations import Duration, MaybeZero
 from helios_crds.film_url import FilmUrl
-from helios_crds.paths import InnerPath
+from helios_crds.paths import InnerPath, Query
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES, MAX_SIDE, SLOWEST, check_fps
 
 MAX_INLINE = 128 * 1024
@@ -118,6 +118,11 @@ class CompositionSpec(ApiModel):
         default=None, description="A job.json that is planned already: the render starts at its chunks."
     )
     entry: InnerPath = Field(default="index.html", description="Page to open in a folder, archive or ConfigMap.")
+    query: Query | None = Field(
+        default=None,
+        description="What follows the page's path in its address, such as ?lang=de#intro: the page reads it as "
+        "location.search and location.hash. The URL of a page has its own.",
+    )
     props: dict[str, Any] | None = Field(
         default=None,
         max_length=4096,

@@ -5,6 +5,7 @@ the API.
 """
 
 import json
+import operator
 import re
 from collections.abc import Iterable
 from fractions import Fraction
@@ -14,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import from_json
 
 from helios_crds.numbers import shown
-from helios_crds.paths import InnerPath
+from helios_crds.paths import InnerPath, Query
 
 MAX_SIDE = 8192
 MAX_FRAMES = 10_000_000
@@ -128,6 +129,7 @@ class CompositionRequest(_Model):
 
     url: a page, a folder or an archive: a local path, file://, s3://, gs://, az://, http:// or https://.
     entry: the page to open in a folder or an archive.
+    query: what follows the page's path in its address, such as ?lang=de#intro. Of a page on the web, the URL has it.
     props: a JSON value that the page reads as window.__HELIOS_PROPS__.
     seed: of the page's random numbers.
     seeking: whether the page can jump to any frame (Seekable) or needs all before it (Stateful); Auto tests it.
@@ -136,6 +138,7 @@ class CompositionRequest(_Model):
 
     url: str = Field(min_length=1, max_length=MAX_PLACE)
     entry: InnerPath = "index.html"
+    query: Query = Field(default="", exclude_if=operator.not_)
     props: Props = None
     seed: int = Field(default=0, ge=0, lt=1 << 32)
     seeking: Literal["Auto", "Seekable", "Stateful"] = "Auto"

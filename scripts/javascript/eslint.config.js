@@ -44,6 +44,7 @@ const OURS = [
   ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "timer", "collection"],
   ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
   ...["drawn", "hidden", "placed"],
+  ...["watched", "handled"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';
 const outOfReach = [

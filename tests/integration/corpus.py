@@ -259,6 +259,11 @@ PAGES = (
     Page("iframe-cross-origin", {0: exact, 1: exact, 2: exact}),
     Page("iframe-cross-origin-worker", {0: exact, 1: count(20), 2: count(35)}),
     Page("iframe-late", {0: lambda at: exact(at) if at.ms >= 775 else 0}),
+    # The environment
+    Page("charset", {0: always(ord("ш")), 1: always(ord("ж")), 2: always(ord("ю"))}),
+    Page("screen", {0: always(320), 1: always(180), 2: always(3)}),
+    Page("caret", {0: exact}),
+    Page("paint-worklet", {0: exact}),
     # What has to load
     Page("web-font", {0: exact}),
     Page("web-font-late", {0: lambda at: exact(at) if at.ms >= 775 else 0}),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-FONTS = "fonts-liberation fonts-dejavu-core fonts-inter fonts-noto-color-emoji"
+FONTS = "fonts-liberation fonts-dejavu-core fonts-inter fonts-noto-color-emoji fonts-noto-core fonts-noto-cjk"
 Machine = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -14,6 +14,7 @@ from helios_crds.request import RenderRequest
 from helios_worker.errors import UserError
 from helios_worker.planning.encoder import check_encoder
 from heliosctl.arguments.options import TARGET_SECONDS, EncodeOptions, FilmOptions, PageOptions
+from heliosctl.arguments.source import split_source
 
 OPTIONS = {
     "composition.entry": "--entry",
@@ -59,9 +60,11 @@ def build_request(
         UserError: an option is wrong.
     """
     encode = encode or EncodeOptions()
+    source, query = split_source(source)
     given = {
         "composition": {
             "url": source,
+            "query": query,
             "entry": page.entry,
             "props": None if page.props is None else read_props(page.props),
             "seed": page.seed,

@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+import re
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from helios_crds.addresses import WEB
+from helios_crds.paths import split_query
 from helios_worker.artifacts.urls import absolute, local_path
 from helios_worker.errors import UserError
 from helios_worker.sources.archive import SUFFIXES, is_archive
@@ -27,6 +30,7 @@ def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> st
     """
     if source == "-":
         return str(_keep_stdin(artifacts))
+    source, query = split_source(source)
     parts = urlsplit(source)
     if parts.scheme in ("http", "https"):
         if not parts.hostname:
@@ -34,7 +38,7 @@ def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> st
         return source
     if source.startswith(BUCKETS):
         _check_name(source)
-        return source
+        return source + query
     path = local_path(source)
     if path is None:
         raise UserError(
@@ -54,7 +58,27 @@ def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> st
             f"{source} is not a page: it {f'ends in {path.suffix}' if path.suffix else 'has no file extension'}",
             remedy=f"name an HTML file, the folder it is in, or an archive of that folder ({', '.join(SUFFIXES)})",
         )
-    return str(absolute(path))
+    return str(absolute(path)) + query
+
+
+def split_source(source: str) -> tuple[str, str]:
+    """A source without the query and fragment of its page, and those two.
+
+    A page on the web keeps its own. A file whose name has such characters is that file.
+    """
+    if source.startswith(WEB):
+        return source, ""
+    if re.match("[A-Za-z][A-Za-z0-9+.-]*://", source):
+        return split_query(source)
+    if Path(source).expanduser().exists():
+        return source, ""
+    for mark in re.finditer("[?#]", source):
+        path, query = source[: mark.start()], source[mark.start() :]
+        file = Path(path).expanduser()
+        # A folder's name may be the beginning of another's: "film" of "film #2/page.html".
+        if path and (file.is_file() or (file.is_dir() and (path.endswith("/") or "/" not in query))):
+            return path, query
+    return source, ""
 
 
 def _check_name(source: str) -> None:

@@ -6,9 +6,10 @@ import sys
 import pytest
 
 from helios_worker.errors import UserError
-from heliosctl.arguments.options import StoreOptions
+from heliosctl.arguments.options import FilmOptions, PageOptions, StoreOptions
 from heliosctl.arguments.output import STILL_SUFFIXES, check_output
-from heliosctl.arguments.source import resolve_source
+from heliosctl.arguments.request import build_request
+from heliosctl.arguments.source import resolve_source, split_source
 
 
 def test_a_relative_output_becomes_absolute_and_its_folder_is_made(tmp_path, monkeypatch):
@@ -50,6 +51,40 @@ def test_sources_that_are_elsewhere_are_taken_as_they_are(tmp_path, monkeypatch)
         assert resolve_source(source, tmp_path.as_uri()) == source
     (tmp_path / "teaser.tgz").write_bytes(b"")
     assert resolve_source("teaser.tgz", tmp_path.as_uri()) == str(tmp_path / "teaser.tgz")
+
+
+@pytest.mark.parametrize(
+    ("source", "page", "query"),
+    [
+        ("page.html?a=1#b", "page.html", "?a=1#b"),
+        ("page.html#b?c", "page.html", "#b?c"),
+        ("film?a=1", "film", "?a=1"),
+        ("film/#/scene/2", "film/", "#/scene/2"),
+        ("film #1 100%/näme + ü.html?x", "film #1 100%/näme + ü.html", "?x"),
+        ("film #1 100%/näme + ü.html", "film #1 100%/näme + ü.html", ""),
+        ("odd?name.html", "odd?name.html", ""),
+        ("film #1 100%/gone.html?x", "film #1 100%/gone.html?x", ""),
+        ("s3://media/teaser/a.html?a#b", "s3://media/teaser/a.html", "?a#b"),
+        ("https://host/a.html?a#b", "https://host/a.html?a#b", ""),
+        ("-", "-", ""),
+    ],
+)
+def test_what_follows_the_page_is_its_query(source, page, query, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("film", "film #1 100%"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "index.html").write_text("<p>")
+    for name in ("page.html", "odd?name.html", "film #1 100%/näme + ü.html"):
+        (tmp_path / name).write_text("<p>")
+    assert split_source(source) == (page, query)
+
+
+def test_a_resolved_source_keeps_its_query(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "page.html").write_text("<p>")
+    resolved = resolve_source("page.html?lang=de#intro", tmp_path.as_uri())
+    composition = build_request(resolved, FilmOptions(), PageOptions()).composition
+    assert (composition.url, composition.query) == (str(tmp_path / "page.html"), "?lang=de#intro")
 
 
 def test_a_folder_whose_page_has_another_name(tmp_path):

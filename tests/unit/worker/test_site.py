@@ -184,3 +184,27 @@ def test_many_at_once_and_one_that_says_nothing(served):
     for connection in silent:
         connection.close()
     assert answers == [SIZE] * 40
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kind"),
+    [
+        pytest.param("a.html", "<p>Café".encode(), "text/html; charset=utf-8", id="UTF-8 that nothing says"),
+        pytest.param("a.html", "<meta charset=utf-8><p>Café".encode(), "text/html; charset=utf-8", id="that it says"),
+        pytest.param("a.html", b"<p>Cafe", "text/html", id="ASCII"),
+        pytest.param("a.html", "<p>Café".encode("latin-1"), "text/html", id="another charset"),
+        pytest.param("a.html", "<meta charset='koi8-r'><p>Café".encode(), "text/html", id="that says another"),
+        pytest.param("a.html", "\ufeff<p>Café".encode("utf-16"), "text/html", id="UTF-16"),
+        pytest.param("a.js", "t = 'ü'".encode(), "text/javascript; charset=utf-8", id="script"),
+        pytest.param("a.css", "p::before{content:'ü'}".encode(), "text/css; charset=utf-8", id="style sheet"),
+        pytest.param("a.css", "@charset \"x\";p::before{content:'ü'}".encode(), "text/css", id="with a charset"),
+        pytest.param("a.txt", "ü".encode(), "text/plain; charset=utf-8", id="text"),
+        pytest.param("a.json", '"ü"'.encode(), "application/json", id="JSON, which is UTF-8 anyway"),
+        pytest.param("a.html", b"a" * (1 << 20) + "ü".encode() * 9, "text/html; charset=utf-8", id="late"),
+        pytest.param("a.html", "ü".encode() + b"a" * (1 << 20) + b"\xe9", "text/html", id="late, another"),
+    ],
+)
+def test_utf_8_is_said_where_a_browser_would_not_find_it_out(ask, served, name, data, kind):
+    (served.folder / name).write_bytes(data)
+    response, _ = ask(f"/{name}")
+    assert response.getheader("Content-Type") == kind

@@ -111,7 +111,7 @@ class BrowserPool:
             site.show(composition.mount)
         try:
             async with asyncio.timeout(START_SECONDS):
-                page = await Page.open(browser, settings)
+                page = await Page.open(browser, settings, composition if composition.mount is not None else None)
                 if composition.recorder is not None:
                     try:
                         await composition.recorder.attach(page)

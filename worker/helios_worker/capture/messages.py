@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from helios_crds.text import one_line
 
@@ -11,17 +12,17 @@ LONGEST = 500
 LOOKED_AT = 10_000
 """Characters of a text from the page that are looked at: it may have hundreds of millions."""
 STACK_LOOKED_AT = 2_000
-_OURS = re.compile(rf"https?://[\w-]+{re.escape(HOST_SUFFIX)}(?::\d+)?/([^\s\"')]*)")
+_OURS = re.compile(rf"https?://[\w-]+{re.escape(HOST_SUFFIX)}(?::\d+)?(?:/([^\s\"')]*))?")
 _PLACE = re.compile(r"(?:https?|file|blob):[^\s()]+:\d+:\d+")
 
 
 def plain(text: str) -> str:
     """A text from the page as one printable line. The page's own files are named by path, without the host.
 
-    >>> plain("http://4f2a.composition.localhost/img/a.png not found")
-    'img/a.png not found'
+    >>> plain("http://4f2a.composition.localhost/img/a%20b.png not found")
+    'img/a b.png not found'
     """
-    shortened = _OURS.sub(lambda url: url.group(1) or "the page", text[:LOOKED_AT])
+    shortened = _OURS.sub(lambda url: unquote(url.group(1) or "") or "the page", text[:LOOKED_AT])
     return one_line(shortened if len(text) <= LOOKED_AT else f"{shortened} …", LONGEST, keep_start=True)
 
 
@@ -78,3 +79,13 @@ def is_foreign(url: str) -> bool:
     """
     host = re.match(r"https?://([^/:?#]+)", url)
     return host is not None and not host[1].endswith(HOST_SUFFIX)
+
+
+def composition_path(url: str) -> str | None:
+    """The path of a composition's file from its address; None for another address.
+
+    >>> composition_path("http://4f2a.composition.localhost/a%20b.png?v=2"), composition_path("https://cdn.example/a.png")
+    ('a b.png', None)
+    """
+    match = _OURS.match(url)
+    return None if match is None else unquote(urlsplit(url).path).lstrip("/")

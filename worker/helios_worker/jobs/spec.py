@@ -4,6 +4,7 @@ A superset of upstream Helios' file: id, metadata and chunks are upstream's, our
 that upstream Helios made, whose chunks carry a `command`, is a JobSpec with `helios` unset.
 """
 
+import operator
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any, Literal
@@ -12,7 +13,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from helios_crds.addresses import is_web
-from helios_crds.paths import stays_inside
+from helios_crds.paths import Query, stays_inside
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
 from helios_worker.artifacts.digests import NoneOrSha256, Sha256, canonical_json, json_digest
 from helios_worker.encode.video.settings import EncoderSettings
@@ -84,6 +85,7 @@ class FilmSpec(_Model):
     """Everything that shapes the frames; its digest is the job's.
 
     snapshot: digest of the composition's files; empty when the page is fetched from where it is.
+    query: what follows the entry in the page's address.
     url: the page's address when there is no snapshot.
     recording: digest of what the network answered; empty when the page asks nothing of it.
     first, end: the frames rendered, of a film of `frames`.
@@ -92,6 +94,7 @@ class FilmSpec(_Model):
 
     snapshot: NoneOrSha256 = ""
     entry: Annotated[str, AfterValidator(_checked_entry)] = "index.html"
+    query: Query = Field(default="", exclude_if=operator.not_)
     url: Annotated[str, AfterValidator(_checked_url)] = ""
     recording: NoneOrSha256 = ""
     props: Any = None

@@ -86,6 +86,11 @@ class AddressRule:
         entries = (entry.strip() for entry in environment.get(VARIABLE, "").split(","))
         return cls(loopback=loopback, exceptions=[entry for entry in entries if entry])
 
+    @property
+    def is_of_a_desk(self) -> bool:
+        """Whether the worker is its author's own machine, whose files are no secret to the author."""
+        return self._loopback
+
     def check(self, host: str, port: int, addresses: Iterable[str]) -> None:
         """Refuses a host if one of its addresses may not be reached: the next connection might get that one.
 

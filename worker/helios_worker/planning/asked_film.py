@@ -58,6 +58,7 @@ class AskedFilm:
         return (
             planned.id == self.plan_id(film.recording)
             and (film.snapshot, film.entry, film.url) == (self.snapshot, self.entry, self.url)
+            and film.query == page.query
             and (film.props, film.seed, film.page_errors) == (page.props, page.seed, page.pageErrors)
             and page.seeking in ("Auto", "Stateful" if film.stateful else "Seekable")
             and (page.seeking == "Auto" or film.drawn == film.stateful)

@@ -8,6 +8,7 @@ from statistics import fmean
 from helios_crds.request import ChunkingRequest
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
+from helios_worker.capture.page.glyphs import MissingGlyph
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.seek_path import pictures, walk
 from helios_worker.capture.page.settings import PageSettings
@@ -33,6 +34,7 @@ class SeekabilityProbe:
 
     def __post_init__(self) -> None:
         self.warnings: list[str] = []
+        self.missing_glyphs: list[MissingGlyph] = []
         self._costs: list[CostPoint] = []
 
     async def history(self, seeking: str, page: Page) -> tuple[bool, bool]:
@@ -44,12 +46,13 @@ class SeekabilityProbe:
         Raises:
             UserError: two identical runs differ, so that no two renders would agree.
         """
+        compared = [frame for frame in COMPARED if frame < self.film.frames] if seeking == "Auto" else []
+        played = await self._digests(page, compared, stateful=True)
+        self.missing_glyphs += await page.missing_glyphs()
         if seeking != "Auto":
             return seeking == "Stateful", seeking == "Stateful"
-        compared = [frame for frame in COMPARED if frame < self.film.frames]
         if not compared:
             return False, False
-        played = await self._digests(page, compared, stateful=True)
         jumped = await self._fresh_digests(compared[-2:], page.settings)
         if all(played[frame] == digest for frame, digest in jumped.items()):
             return False, False
@@ -108,6 +111,7 @@ class SeekabilityProbe:
                     await page.show(frame)
                     await page.capture()
                     measured[frame] = CostPoint(frame=frame, seconds=time.perf_counter() - started)
+                    self.missing_glyphs += await page.missing_glyphs()
         return sorted(measured.values(), key=lambda point: point.frame)
 
     def _is_worth_sampling(self, chunking: ChunkingRequest, known: list[CostPoint]) -> bool:

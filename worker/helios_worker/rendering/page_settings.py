@@ -31,4 +31,11 @@ def open_composition(
     Raises:
         CorruptArtifact: part of it is missing from the store or has been altered.
     """
-    return compositions.open(store, snapshot=film.snapshot, entry=film.entry, url=film.url, recording=film.recording)
+    return compositions.open(
+        store,
+        snapshot=film.snapshot,
+        entry=film.entry,
+        query=film.query,
+        url=film.url,
+        recording=film.recording,
+    )

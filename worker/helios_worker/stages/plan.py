@@ -24,6 +24,7 @@ from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.messages import BoundedLines, plain
+from helios_worker.capture.page.glyphs import glyph_warning
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
@@ -110,6 +111,11 @@ async def resolve(
     if needs_fetching(url) or local_path(url) is not None:
         snapshot = await asyncio.to_thread(_snapshot, request, store, scratch, rule, frozenset(exclude))
         return snapshot.digest, snapshot.entry, ""
+    if is_web(url) and request.composition.query:
+        raise UserError(
+            f"{url} is a page on the web, whose address has its own query",
+            remedy=f"write {request.composition.query} at its end, and leave out composition.query",
+        )
     if is_web(url):
         return "", "", url
     raise UserError(
@@ -133,6 +139,14 @@ def _snapshot(
         return take_snapshot(store, page, folder=folder)
 
 
+def _folder(request: RenderRequest) -> Path | None:
+    """The folder on this machine that the composition's files are from; None where they were fetched."""
+    path = local_path(request.composition.url)
+    if path is None or is_archive(request.composition.url):
+        return None
+    return path if path.is_dir() else path.parent
+
+
 def job_of(planned: JobSpec, output: str | None) -> JobSpec:
     """The job of a plan with an output, which the stitch reads there.
 
@@ -149,6 +163,7 @@ async def make_plan(asked: AskedFilm, store: ArtifactStore, browsers: BrowserPoo
     draft = FilmSpec(
         snapshot=asked.snapshot,
         entry=asked.entry,
+        query=request.composition.query,
         url=asked.url,
         props=request.composition.props,
         seed=request.composition.seed,
@@ -162,6 +177,8 @@ async def make_plan(asked: AskedFilm, store: ArtifactStore, browsers: BrowserPoo
         encoder=encoder_settings(request, *first_guess(request, await _page_text(store, asked.snapshot)), Fraction(30)),
     )
     async with open_composition(browsers.compositions, store, draft) as composition:
+        if browsers.rule.is_of_a_desk:  # elsewhere it would tell what others have there
+            composition.missing.folder = _folder(request)
         return await plan_film(asked, draft, composition, browsers)
 
 
@@ -185,7 +202,8 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
                 recording = "" if recorder.passive else await recorder.seal()
                 film = film.model_copy(update={"stateful": stateful, "drawn": drawn, "recording": recording})
                 costs = await probe.costs(stateful, request.chunking)
-        warnings += [*probe.warnings, *sorted(page.console.warnings)]
+        warnings += [*probe.warnings, *filter(None, [glyph_warning(probe.missing_glyphs)])]
+        warnings += sorted(page.console.warnings)
     finally:
         await page.close()
     warnings += live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())])

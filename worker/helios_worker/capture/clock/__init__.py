@@ -24,6 +24,7 @@ PARTS = (
         "machine",
         "timers",
         "frames",
+        "images",
         "loads",
         "navigation",
         "random",
@@ -33,7 +34,7 @@ PARTS = (
         "limits",
     ),
     *("media_events", "media_sources", "playback", "media_api", "media_elements", "media_faults", "pictures", "media"),
-    *("page", "images", "carets"),
+    *("page", "moving_images", "carets"),
 )
 # 2026-01-01T00:00:00Z: what Date.now() says at frame 0.
 EPOCH_MS = 1_767_225_600_000

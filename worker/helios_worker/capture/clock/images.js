@@ -1,169 +1,105 @@
-// Images that move by themselves, so far as the driver cannot know of them by itself (images.py): which addresses are on
-// show, blobs of a wrong type, and the browser's own drawings that move in real time.
+// Which of the images that a page has loaded the browser can decode. unshown.py asks, with their addresses.
+//
+// An <img> whose data are damaged sends an event; a CSS background, mask or border says nothing. So each image is loaded
+// once more by an element that nobody sees: the browser takes it from its memory, without a request, unless it could not
+// decode it. No request tells of a data: or blob: URL, so of these the events count. The files after this one patch what
+// loads images; this one takes the browser's own.
 
-/** @param {object} note for clock_note() in notes.py */
-function tellDriver(note) {
-  if (warnDriver) warnDriver(`${config.secret} ${JSONStringify(note)}`);
-}
-
-/**
- * Of the images at these addresses, those that are on show. One that no <img> shows is a background or the like, which
- * the browser loads only to show it.
- * @param {Realm[]} realms
- * @param {string[]} addresses
- */
-function shownOf(realms, addresses) {
-  /** @type {string[]} */
-  const shown = list();
-  for (let index = 0; index < addresses.length; index += 1) {
-    let all = 0;
-    let visible = 0;
-    for (let place = 0; place < realms.length; place += 1) {
-      const counts = realms[place].countImages(addresses[index]);
-      all += counts[0];
-      visible += counts[1];
-    }
-    if (all === 0 || visible > 0) append(shown, addresses[index]);
-  }
-  return shown;
-}
+/** The fragment of these requests, which tells them from the page's, here and in unshown.py. */
+const IMAGE_CHECK = "#helios-image-check";
 
 if (isWindow) {
-  const imagesOf = getterOf(Document.prototype, "images");
-  const lengthOf = getterOf(HTMLCollection.prototype, "length");
-  const itemOf = methodOf(HTMLCollection.prototype, "item");
-  const addressOf = getterOf(HTMLImageElement.prototype, "currentSrc");
-  const isVisible = methodOf(Element.prototype, "checkVisibility");
-  const widthOf = getterOf(HTMLImageElement.prototype, "width");
-  const heightOf = getterOf(HTMLImageElement.prototype, "height");
-  const AT_ALL = ObjectFreeze({ __proto__: null, opacityProperty: true, visibilityProperty: true });
+  const NativeImage = Image;
+  const setSource = setterOf(HTMLImageElement.prototype, "src");
+  const sourceOf = getterOf(HTMLImageElement.prototype, "src");
+  const currentOf = getterOf(HTMLImageElement.prototype, "currentSrc");
+  const attributeOf = methodOf(Element.prototype, "getAttribute");
+  const listen = methodOf(EventTarget.prototype, "addEventListener");
+  const targetOf = getterOf(Event.prototype, "target");
+  const linkOf = getterOf(SVGImageElement.prototype, "href");
+  const textOf = getterOf(SVGAnimatedString.prototype, "baseVal");
+  const once = ObjectFreeze({ __proto__: null, once: true });
 
-  /** @type {SafeSet<string>} addresses of images that were drawn on a canvas since watchCanvases() */
-  const drawn = new SafeSet();
-  let watched = false;
+  /** The addresses whose failure the page handles by itself, as tests for what a browser can decode do. */
+  const { handled } = kernel;
+  /** @type {SafeWeakSet<HTMLImageElement>} */
+  const watched = new SafeWeakSet();
 
-  /** Notes what is drawn on canvases from now on. Only a page with such images pays for that. */
-  function watchCanvases() {
-    watched = true;
-    /** @param {unknown} source */
-    const note = (source) => {
-      try {
-        drawn.add(stringSlice(addressOf(/** @type {any} */ (source)), 0, 2000));
-      } catch {
-        // no <img>
-      }
-    };
-    /** @param {object | undefined} target @param {string} name */
-    const noteFirst = (target, name) => after(target, name, (_context, args) => note(args[0]));
-    /** @param {object | undefined} target @param {string} name */
-    const noteLast = (target, name) => after(target, name, (_context, args) => note(args[args.length - 1]));
-    noteFirst(CanvasRenderingContext2D.prototype, "drawImage");
-    noteFirst(CanvasRenderingContext2D.prototype, "createPattern");
-    noteFirst(globalThis.OffscreenCanvasRenderingContext2D?.prototype, "drawImage");
-    noteFirst(globalThis.OffscreenCanvasRenderingContext2D?.prototype, "createPattern");
-    noteFirst(globalThis, "createImageBitmap");
-    noteLast(globalThis.WebGLRenderingContext?.prototype, "texImage2D");
-    noteLast(globalThis.WebGL2RenderingContext?.prototype, "texImage2D");
-    noteLast(globalThis.WebGLRenderingContext?.prototype, "texSubImage2D");
-    noteLast(globalThis.WebGL2RenderingContext?.prototype, "texSubImage2D");
-  }
-
-  realm.countImages = (address) => {
-    if (!watched) watchCanvases();
-    const images = imagesOf(document);
-    let all = 0;
-    let visible = drawn.has(address) ? 1 : 0;
-    for (let index = 0; index < lengthOf(images); index += 1) {
-      const image = /** @type {HTMLImageElement} */ (itemOf(images, index));
-      if (stringSlice(addressOf(image), 0, 2000) !== address) continue;
-      all += 1;
-      if (isVisible(image, AT_ALL) && widthOf(image) > 0 && heightOf(image) > 0) visible += 1;
-    }
-    return list(all, visible);
-  };
-
-  // The type of a blob is what a script says. Its content says whether it is an image of several pictures.
-  const sizeOf = getterOf(Blob.prototype, "size");
-  const sliceOf = methodOf(Blob.prototype, "slice");
-  const bytesOf = methodOf(Blob.prototype, "arrayBuffer");
-  const Bytes = Uint8Array;
-  const HEAD = 65_536;
-  let reading = 0;
-  after(URL, "createObjectURL", (_url, args) => {
-    let content;
+  /** @param {any} thing @returns {thing is HTMLImageElement} */
+  const isImage = (thing) => {
     try {
-      sizeOf(args[0]);
-      content = bytesOf(sliceOf(args[0], 0, HEAD));
+      sourceOf(thing);
+      return true;
     } catch {
-      return; // a MediaSource
+      return false;
     }
-    reading += 1;
-    whenSettled(
-      content,
-      (/** @type {ArrayBuffer} */ head) => {
-        reading -= 1;
-        if (isAnimated(new Bytes(head))) tellDriver({ __proto__: null, drawn: true });
-      },
-      () => (reading -= 1),
-    );
+  };
+
+  /** @param {HTMLImageElement} image */
+  const noteHandled = (image) => {
+    if (handled.size < 1000) handled.add(currentOf(image) || sourceOf(image));
+  };
+
+  /** @param {any} image */
+  const watch = (image) => {
+    if (!isImage(image) || watched.has(image)) return;
+    watched.add(image);
+    listen(image, "error", () => noteHandled(image), true); // before the page's own, which may change the address
+  };
+
+  after(EventTarget.prototype, "addEventListener", (target, args) => {
+    if (args.length > 0 && args[0] === "error") watch(target);
   });
-  const { settle } = realm;
-  realm.settle = async () => {
-    while (reading > 0) await own(moment(0));
-    await own(settle());
-  };
-
-  /** @param {Uint8Array} head @param {number} at @param {string} text */
-  const says = (head, at, text) => {
-    for (let index = 0; index < text.length; index += 1) {
-      if (head[at + index] !== codeAt(text, index)) return false;
+  after(HTMLElement.prototype, "onerror", watch);
+  // Its promise says whether the image can be decoded.
+  after(HTMLImageElement.prototype, "decode", (image) => {
+    if (isImage(image)) noteHandled(image);
+  });
+  /** @param {Event} event of an image in this window or in a shadow root */
+  const onError = (event) => {
+    const image = /** @type {any} */ (targetOf(event));
+    if (!event.isTrusted) return;
+    let address = "";
+    if (isImage(image)) {
+      if (attributeOf(image, "onerror") !== null) noteHandled(image);
+      address = currentOf(image) || sourceOf(image);
+    } else {
+      try {
+        address = textOf(linkOf(image));
+      } catch {
+        return; // not an image
+      }
     }
-    return true;
-  };
-  const codeAt = methodOf(String.prototype, "charCodeAt");
-
-  /** As moving_images.py tells it. @param {Uint8Array} head */
-  function isAnimated(head) {
-    if (says(head, 0, "GIF8")) return true;
-    if (says(head, 8, "WEBPVP8X")) return (head[20] & 2) !== 0;
-    if (says(head, 4, "ftypavis")) return true;
-    if (!says(head, 1, "PNG")) return false;
-    for (let at = 8; at + 8 <= HEAD; ) {
-      if (says(head, at + 4, "acTL")) return true;
-      if (head[at] === undefined || says(head, at + 4, "IDAT")) return false;
-      at += 12 + (((head[at] << 24) | (head[at + 1] << 16) | (head[at + 2] << 8) | head[at + 3]) >>> 0);
+    const scheme = stringSlice(address, 0, 5);
+    if ((scheme === "data:" || scheme === "blob:") && !watched.has(image) && !handled.has(address) && warnDriver) {
+      const note = { __proto__: null, undecodable: stringSlice(address, 0, 2000) };
+      warnDriver(`${config.secret} ${JSONStringify(note)}`);
     }
-    return false;
+  };
+  listen(window, "error", onError, true);
+  realm.watchImages = (root) => listen(root, "error", onError, true);
+
+  /** @param {string} address @returns {Promise<boolean>} */
+  const decodes = (address) =>
+    new NativePromise((resolve) => {
+      const image = new NativeImage();
+      listen(image, "load", () => resolve(true), once);
+      listen(image, "error", () => resolve(false), once);
+      setSource(image, address);
+    });
+
+  /** @param {string[]} addresses */
+  async function undecodable(addresses) {
+    /** @type {Promise<boolean>[]} */
+    const answers = list();
+    for (let index = 0; index < addresses.length; index += 1) append(answers, decodes(addresses[index] + IMAGE_CHECK));
+    /** @type {string[]} */
+    const failed = list();
+    for (let index = 0; index < addresses.length; index += 1) {
+      if (!(await own(answers[index])) && !handled.has(addresses[index])) append(failed, addresses[index]);
+    }
+    return failed;
   }
 
-  // The browser moves a <progress> without a value by its own clock, in real time, unless a style draws it.
-  const elementsNamed = methodOf(Document.prototype, "getElementsByTagName");
-  const positionOf = globalThis.HTMLProgressElement && getterOf(HTMLProgressElement.prototype, "position");
-  const styleOf = window.getComputedStyle.bind(window);
-  const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
-
-  /**
-   * Whether the browser draws an element by itself. A background or a border of the page's own keep it from that.
-   * @param {Element} element
-   */
-  function isNative(element) {
-    const style = styleOf(element);
-    const appearance = valueOf(style, "appearance");
-    if (appearance !== "auto" && appearance !== "progress-bar") return false;
-    if (valueOf(style, "background-color") !== "rgba(0, 0, 0, 0)") return false;
-    return valueOf(style, "background-image") === "none" && valueOf(style, "border-top-style") === "none";
-  }
-
-  realm.refuse = () => {
-    const bars = elementsNamed(document, "progress");
-    for (let index = 0; index < lengthOf(bars); index += 1) {
-      const bar = /** @type {HTMLProgressElement} */ (itemOf(bars, index));
-      if (positionOf(bar) >= 0 || !isVisible(bar, AT_ALL) || !isNative(bar)) continue;
-      tellDriver({
-        __proto__: null,
-        refused: "the page shows a <progress> without a value, which the browser moves by a clock of its own in real time",
-        remedy: "give it a value, or style it (appearance: none) and move it with CSS",
-      });
-    }
-  };
+  if (!inherited) kernel.undecodable = (addresses) => forDriver(undecodable(addresses));
 }

@@ -42,6 +42,10 @@ function createKernelState() {
     others: false,
     /** @type {(() => object) | undefined} what the page declares about the film (page.js) */
     declared: undefined,
+    /** @type {SafeSet<string>} addresses of images whose failure the page handles by itself (images.js) */
+    handled: new SafeSet(),
+    /** @type {((addresses: string[]) => Promise<string[]>) | undefined} (images.js) */
+    undecodable: undefined,
   };
 }
 
@@ -84,6 +88,11 @@ function createKernel() {
     __proto__: null,
     waiting,
     declared: () => state.declared?.(),
+    /**
+     * Those of some addresses that are no pictures to this browser, except for what the page handles by itself.
+     * @param {string[]} addresses
+     */
+    undecodable: (addresses) => state.undecodable?.(addresses),
     /** Of the images at these addresses, those that are on show. @param {string[]} addresses */
     shownImages: (addresses) => shownOf(liveRealms(state), addresses),
     /**

@@ -144,7 +144,7 @@
     for (let index = 0; index < length; index += 1) {
       const entry = entries[index];
       const type = typeOf(entry);
-      if (!kept[type]) continue;
+      if (!kept[type] || stringSlice(nameOf(entry), -IMAGE_CHECK.length) === IMAGE_CHECK) continue;
       let at = left.length;
       if (type === "resource") {
         while (at > 0 && typeOf(left[at - 1]) === "resource" && nameOf(left[at - 1]) > nameOf(entry)) at -= 1;

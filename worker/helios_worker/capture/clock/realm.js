@@ -93,6 +93,8 @@ const realm = {
   madeInnerRoots: () => false,
   /** Watches a shadow root for media elements, for animations.js. @type {(root: Window | ShadowRoot) => void} */
   watchMedia() {},
+  /** Watches a shadow root for images that fail, for animations.js (images.js). @type {(root: ShadowRoot) => void} */
+  watchImages() {},
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */
   pendingMedia: () => list(),
 

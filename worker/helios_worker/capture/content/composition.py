@@ -13,8 +13,10 @@ from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.recording import load_recording
 from helios_worker.artifacts.snapshot import Snapshot, load_snapshot
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.content.missing import MissingFiles
 from helios_worker.capture.content.recorder import Recorder
 from helios_worker.capture.content.site import Locate, Mount, path_in_url
+from helios_worker.capture.content.truncated import is_truncated
 from helios_worker.errors import HeliosError
 
 
@@ -24,12 +26,14 @@ class OpenComposition:
     address: URL of the page.
     mount: where its files are served from; None for a page on the network.
     recorder: records or replays the network for the pages that are opened from now on; None leaves them the network.
+    missing: explains why a file is not there.
     """
 
     def __init__(self, address: str, store: ArtifactStore, blobs: Blobs) -> None:
         self.address = address
         self.mount: Mount | None = None
         self.recorder: Recorder | None = None
+        self.missing = MissingFiles((), "")
         self._store = store
         self._blobs = blobs
         self._faults: list[HeliosError] = []
@@ -37,6 +41,15 @@ class OpenComposition:
     def note_fault(self, fault: HeliosError) -> None:
         """Notes what kept a file from the page that its composition has."""
         self._faults.append(fault)
+
+    async def ends_early(self, path: str) -> bool:
+        """Whether the file at a path is a picture whose end is missing."""
+        file = await self.mount.locate(path) if self.mount is not None else None
+        return file is not None and is_truncated(file)
+
+    def explain_missing(self, path: str) -> tuple[str, str]:
+        """Why there is no file at a path, and what to do about it; "" where nothing is known."""
+        return self.missing.explain(path)
 
     def record(self, *, passive: bool, owner: str = "") -> Recorder:
         """Records what the network answers the pages that are opened from now on.
@@ -94,11 +107,19 @@ class Compositions:
 
     @asynccontextmanager
     async def open(
-        self, store: ArtifactStore, *, snapshot: str = "", entry: str = "", url: str = "", recording: str = ""
+        self,
+        store: ArtifactStore,
+        *,
+        snapshot: str = "",
+        entry: str = "",
+        query: str = "",
+        url: str = "",
+        recording: str = "",
     ) -> AsyncIterator[OpenComposition]:
         """A composition from a store, or a page on the network. Its files are served until the end of the block.
 
         snapshot, entry: digest of the files, and the page among them; "" where the page is on the network.
+        query: what follows the entry in the page's address.
         url: of a page on the network.
         recording: digest of what the network answers the page; "" where it is to ask the network itself.
 
@@ -112,7 +133,8 @@ class Compositions:
             # The first 20 digits are what pages see, in every chunk and run; they decide nothing (see `site`).
             composition = OpenComposition("", store, self._blobs)
             composition.mount = Mount(snapshot[:20], locator(store, files, self._blobs), composition.note_fault)
-            composition.address = composition.mount.address + path_in_url(entry)
+            composition.missing = MissingFiles(files.files, entry)
+            composition.address = composition.mount.address + path_in_url(entry) + query
         try:
             if recording:
                 await composition.replay(recording)

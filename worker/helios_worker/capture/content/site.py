@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
+from helios_worker.capture.content.charset import with_charset
 from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.capture.moving_images import HEAD, animated_type
 from helios_worker.errors import HeliosError
@@ -129,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.message)
         if file is None:
             return self._refuse(HTTPStatus.NOT_FOUND, f"the composition has no file {path}")
-        return self._send(file, _content_type(path, file))
+        return self._send(file, with_charset(_content_type(path, file), file))
 
     do_HEAD = do_GET  # noqa: N815
 

@@ -37,6 +37,8 @@ FLAGS = (
     "--max-untiled-layer-width=1024",
     "--max-untiled-layer-height=1024",
     "--blink-settings=lazyLoadEnabled=false",
+    # navigator.webdriver is false, as in any browser: pages look different to programs
+    "--disable-blink-features=AutomationControlled",
     "--enable-surface-synchronization",
     # the same pixels on every machine
     "--disable-gpu",
@@ -92,6 +94,7 @@ CANDIDATES = (
     "chrome-headless-shell",
     "headless_shell",
 )
+FONTS = Path(__file__).with_name("fonts.conf")
 START_SECONDS = 30.0
 DEATH_SECONDS = 2.0
 LOG_CHARACTERS = 1000
@@ -255,7 +258,8 @@ def _spawn(arguments: list[str], to_browser: int, from_browser: int, log: Path, 
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (to_browser, from_browser)]
     for fd in (to_browser, from_browser):
         os.close(fd)
-    environment = {**without_credentials(os.environ), "HOME": home, "TZ": "UTC", "LANG": "en_US.UTF-8"}
+    environment = {"FONTCONFIG_FILE": str(FONTS), **without_credentials(os.environ)}
+    environment |= {"HOME": home, "TZ": "UTC", "LANG": "en_US.UTF-8"}
     try:
         return os.posix_spawn(
             arguments[0],

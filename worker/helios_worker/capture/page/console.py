@@ -27,12 +27,15 @@ class Console:
         self.lines: deque[str] = deque(maxlen=LINES_KEPT)
         self.errors = BoundedLines(ERRORS_KEPT)
         self.warnings = BoundedLines(WARNINGS_KEPT)
+        self._remedies: dict[str, str] = {}
         self._fault: HeliosError | None = None
         self._page_errors = page_errors
 
-    def complain(self, text: str) -> None:
-        """Notes an error of the page."""
+    def complain(self, text: str, remedy: str = "") -> None:
+        """Notes an error of the page. remedy: what to do about it, where more is known than to fix the page."""
         line = plain(text)
+        if remedy and len(self._remedies) < ERRORS_KEPT:
+            self._remedies.setdefault(line, remedy)
         self.lines.append(line)
         if self._page_errors == "fail":
             self.errors.add(line)
@@ -44,11 +47,16 @@ class Console:
         if isinstance(failure, NetworkTrouble) and self._page_errors == "fail":
             self.blame(failure)
         else:
-            self.complain(failure.message)
+            self.complain(failure.message, failure.remedy)
 
     def blame(self, fault: HeliosError) -> None:
         """Notes an error that the page did not cause. It is raised in place of the page errors that follow from it."""
         self._fault = self._fault or fault
+
+    def note_log(self, entry: Message) -> None:
+        """Notes a line of the browser's log. Those that are errors of the page are noted as such (`unshown`)."""
+        if entry["source"] != "network":  # `Network` notes failed requests by name
+            self.lines.append(plain(f"{entry['level']}: {entry['text']} {entry.get('url', '')}"))
 
     def raise_fault(self) -> None:
         """Raises the error that the page did not cause, if there is one.
@@ -74,9 +82,10 @@ class Console:
         said = [line for line in self.lines if line not in self.errors][-LINES_QUOTED:]
         console = "".join(f"\n    console {line}" for line in said)
         at = f"at frame {playhead.frame} (t = {playhead.frame_ms / 1000:.3f} s)"
+        remedy = self._remedies.get(first, "fix the page")
         raise PageError(
             f"the page failed {'while loading' if playhead.frame < 0 else at}: {first}{more}{console}",
-            remedy=f"fix the page, or render with {setting('composition.pageErrors', 'warn')}",
+            remedy=f"{remedy}, or render with {setting('composition.pageErrors', 'warn')}",
         )
 
     @property
@@ -85,18 +94,12 @@ class Console:
         return {
             "Runtime.consoleAPICalled": self._on_call,
             "Runtime.exceptionThrown": self._on_exception,
-            "Log.entryAdded": self._on_log,
         }
 
     def _on_call(self, params: Message) -> None:
         arguments = params.get("args", [])[:ARGUMENTS_KEPT]
         text = " ".join(str(each.get("value", each.get("description", "")))[:LOOKED_AT] for each in arguments)
         self.lines.append(plain(f"{params['type']}: {text}"))
-
-    def _on_log(self, params: Message) -> None:
-        entry = params["entry"]
-        if entry["source"] != "network":  # `Network` notes failed requests by name
-            self.lines.append(plain(f"{entry['level']}: {entry['text']} {entry.get('url', '')}"))
 
     def _on_exception(self, params: Message) -> None:
         text = exception_text(params["exceptionDetails"])

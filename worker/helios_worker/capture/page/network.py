@@ -1,16 +1,18 @@
 """Which of a page's requests are unanswered, and which failed."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import islice
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
-from helios_worker.capture.messages import BoundedLines, plain
+from helios_worker.capture.messages import BoundedLines, composition_path, plain
 from helios_worker.capture.page.console import Console
-from helios_worker.capture.page.load_failures import Unreachable, load_failure, status_failure
+from helios_worker.capture.page.load_failures import Unreachable, failed_reason, load_failure, status_failure
 from helios_worker.capture.page.media_files import MediaFiles
 from helios_worker.capture.page.navigation import SAME_DOCUMENT
+from helios_worker.capture.page.served_files import ServedFiles
 from helios_worker.capture.run_timeout import run_timeout
 from helios_worker.errors import HeliosError, NetworkTrouble
 
@@ -46,9 +48,17 @@ class Network:
     media: its videos and sounds.
     page_failure: why the page itself, its first document, did not load.
     unreachable: why no connection to a host could be made.
+    files: of the page's composition; None where the page is on the network.
+    is_ours: whether an event tells of a request of ours, not of the page's.
     """
 
-    def __init__(self, console: Console, unreachable: Unreachable) -> None:
+    def __init__(
+        self,
+        console: Console,
+        unreachable: Unreachable,
+        files: ServedFiles | None = None,
+        is_ours: Callable[[Message], bool] = lambda params: False,
+    ) -> None:
         self.seen = 0
         self.patience = DEFAULT_PATIENCE
         self.has_animated_images = False
@@ -57,6 +67,8 @@ class Network:
         self._console = console
         self._given: set[str] = set()
         self._unreachable = unreachable
+        self._files = files
+        self._is_ours = is_ours
         self._document: str | None = None  # number of the request for the page itself
         self._pending: dict[str, Request] = {}
         self._unawaited: set[str] = set()
@@ -167,6 +179,8 @@ class Network:
 
     def _on_request(self, params: Message) -> None:
         url = params["request"]["url"][:URL_KEPT]
+        if self._is_ours(params):
+            return
         if self._document is None and params.get("type") == "Document":
             self._document = params["requestId"]
         if params.get("type") not in UNENDING and url not in self._unawaited:
@@ -206,7 +220,11 @@ class Network:
         status = params["response"]["status"]
         url = params["response"]["url"]
         if status >= 400 and not url.endswith("/favicon.ico"):
-            self._note_failure(params["requestId"], status_failure(url, status))
+            self._note_failure(params["requestId"], status_failure(url, status, self._explain_missing(url, status)))
+
+    def _explain_missing(self, url: str, status: int) -> tuple[str, str]:
+        path = composition_path(url) if status == HTTPStatus.NOT_FOUND else None
+        return ("", "") if self._files is None or path is None else self._files.explain_missing(path)
 
     def _on_raw_request(self, params: Message) -> None:
         headers = {name.lower(): value for name, value in params["headers"].items()}
@@ -226,8 +244,9 @@ class Network:
 
     def _on_failed(self, params: Message) -> None:
         request = self._end(params["requestId"])
-        if request is not None and params.get("errorText") and not params.get("canceled"):
-            reason = params.get("blockedReason") or params["errorText"]
+        reason = failed_reason(params)
+        # The browser's log says which policy of the page blocks a file, and where it is written (`unshown`).
+        if request is not None and reason not in ("", "csp") and not params.get("canceled"):
             self._note_failure(params["requestId"], load_failure(request.url, reason, self._unreachable))
 
     def _note_failure(self, number: str, failure: HeliosError) -> None:

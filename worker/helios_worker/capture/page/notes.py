@@ -37,6 +37,7 @@ class ClockNote:
     something else whose look depends on when it was drawn first.
     leaving: whether a refresh is the reason for which the page is about to leave its document; None where it stays.
     traverses: whether a script goes through the history.
+    undecodable: address of an image that failed, of which no request tells: a data: or blob: URL.
     """
 
     text: str = ""
@@ -49,6 +50,7 @@ class ClockNote:
     drawn: bool = False
     leaving: bool | None = None
     traverses: bool = False
+    undecodable: str = ""
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -76,6 +78,7 @@ def clock_note(payload: str) -> ClockNote:
         drawn=told.get("drawn") is True,
         leaving=told["leaving"] if isinstance(told.get("leaving"), bool) else None,
         traverses=told.get("traverses") is True,
+        undecodable=_text(told, "undecodable"),
     )
 
 

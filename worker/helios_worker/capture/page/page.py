@@ -22,13 +22,16 @@ from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
 from helios_worker.capture.page.closed_roots import ClosedRoots
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.environment import JOIN, WARN, opening_commands
+from helios_worker.capture.page.glyphs import MissingGlyph, missing_glyphs
 from helios_worker.capture.page.images import Images, refusal
 from helios_worker.capture.page.load_failures import in_words
 from helios_worker.capture.page.navigation import Navigation
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.notes import clock_note
 from helios_worker.capture.page.realms import Realms
+from helios_worker.capture.page.served_files import ServedFiles
 from helios_worker.capture.page.settings import Declared, PageSettings
+from helios_worker.capture.page.unshown import Unshown
 from helios_worker.capture.page.watchdog import Watchdog
 from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
@@ -40,14 +43,17 @@ PATIENCE = 0.25
 class Page:
     """See the module's docstring. One page belongs to one task at a time."""
 
-    def __init__(self, session: Session, playhead: Playhead, settings: PageSettings) -> None:
+    def __init__(
+        self, session: Session, playhead: Playhead, settings: PageSettings, files: ServedFiles | None = None
+    ) -> None:
         self.settings = settings
         self.console = Console(settings.page_errors)
         self._session = session
         self._playhead = playhead
-        self._network = Network(self.console, session.unreachable)
         self._images = Images(session, self._network)
         self._handles = ClockHandles(session)
+        self._unshown = Unshown(self.console, self._handles, files)
+        self._network = Network(self.console, session.unreachable, files, self._unshown.is_own)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
         self._roots = ClosedRoots(session, self._handles.secret)
@@ -68,7 +74,10 @@ class Page:
             "Inspector.detached": self._on_gone,
         }
         network = self._network
-        parts = (self.console, network, network.media, self._images, self._realms, self._watchdog, self._navigation)
+        parts = (
+            *(self.console, network, network.media, self._images, self._unshown),
+            *(self._realms, self._watchdog, self._navigation),
+        )
         self._events: tuple[EventTable, ...] = (*(part.events for part in parts), own)  # several may handle one event
 
     @property
@@ -79,11 +88,11 @@ class Page:
     # -- opening and loading -------------------------------------------------------------------------------
 
     @classmethod
-    async def open(cls, browser: Browser, settings: PageSettings) -> "Page":
-        """A blank page with the clock in place."""
+    async def open(cls, browser: Browser, settings: PageSettings, files: ServedFiles | None = None) -> "Page":
+        """A blank page with the clock in place. files: of the composition that it will show."""
         playhead = Playhead(settings.fps)
         session = await Session.attach(browser, settings.width, settings.height, playhead)
-        page = cls(session, playhead, settings)
+        page = cls(session, playhead, settings, files)
         session.listen(page._on_event)
         commands = opening_commands(settings, page._handles.secret)
         try:
@@ -112,6 +121,7 @@ class Page:
                 why = in_words(reply["errorText"])
                 raise PageError(f"{plain(url)} cannot be opened: {why}", remedy="check the address and the file")
             await self._navigation.arrive(self._ready, self._begin)
+            await self._unshown.check()
         self.console.raise_errors(self._playhead)
 
     async def _ready(self) -> None:
@@ -142,6 +152,11 @@ class Page:
             declared = await self._handles.call("declared")
         return Declared.parse(declared)
 
+    async def missing_glyphs(self) -> list[MissingGlyph]:
+        """The characters that the page, as it is now, shows as boxes."""
+        async with self._watchdog.over("reading the page's text"):
+            return await missing_glyphs(self._session)
+
     async def close(self) -> None:
         """Closes the page. A browser that has already ended is not an error."""
         await self._session.close()
@@ -164,6 +179,7 @@ class Page:
             self._playhead.move(frame)
             await self._clocks.advance()
             await self._refuse_moving_svgs()
+            await self._unshown.check()
         self.console.raise_errors(self._playhead)
 
     async def draw(self) -> None:
@@ -189,11 +205,15 @@ class Page:
 
         A page that stands still is not captured again. After two equal pictures, a frame without a picture first asks
         the compositor whether anything has changed.
+
+        Raises:
+            PageError: what only drawing the page made it ask for is not there, or cannot be shown.
         """
         async with self._watchdog.over(f"drawing frame {self.frame}"), self._navigation.staying():
             self._undrawn = False
             picture = await self._capture()
-        self.console.raise_fault()
+            await self._unshown.check()
+        self.console.raise_errors(self._playhead)
         return picture
 
     async def _capture(self) -> bytes:
@@ -262,6 +282,8 @@ class Page:
             self.console.blame(PageError(f"frame {max(self.frame, 0)}: {note.refused}", remedy=note.remedy))
         if note.ignore:
             self._network.ignore(note.ignore)
+        if note.undecodable:
+            self._unshown.note_undecodable(note.undecodable)
         if note.abortable:
             self._network.note_abortable(note.abortable)
         if note.unplayable:

@@ -1,0 +1,3 @@
+"use strict";
+
+const OF_SCRIPT = "ж";

@@ -1,0 +1,186 @@
+"""What a page has loaded and cannot show ends the render by its name, as a missing file does, wherever it is used."""
+
+import struct
+import zlib
+
+import pytest
+
+from helios_crds.wire import ExitCode, Reply
+from tests.integration.worker.project import MOVING, Project
+
+SVG_NS = "http://www.w3.org/2000/svg"
+NO_IMAGE, NO_STYLE, NO_SCRIPT, NO_EVAL = (
+    f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    for policy in ("img-src data:", "style-src 'none'", "script-src 'none'", "script-src 'unsafe-inline'")
+)
+
+
+def png(width: int = 64, height: int = 64) -> bytes:
+    """A grey picture whose data do not compress."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes((7 * x * y) % 251 for x in range(width)) for y in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+FILES = {
+    "good.png": png(),
+    "text.png": b"this is no picture at all, whatever its name says",
+    "cut.png": png()[:200],
+    "bad.woff2": b"wOF2" + bytes(60),
+    "plain.txt": b"document.title = 'x'",
+}
+
+
+def outcome(project: Project, body: str, **changes) -> Reply:
+    """What a render comes to: of the plan, or of the first chunk where only drawing asks for a file."""
+    page = project.folder / "page"
+    page.mkdir(exist_ok=True)
+    for name, data in FILES.items():
+        (page / name).write_bytes(data)
+    reply = project.try_plan(body, **changes)
+    if reply.exitCode == ExitCode.DONE:
+        project.job_url = (reply.result or {})["jobPath"]
+        reply = project.chunk()
+    return reply
+
+
+NO_PICTURE = "text.png cannot be shown: it is no picture"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param('<img src="text.png">', NO_PICTURE, id="img"),
+        pytest.param('<picture><source srcset="text.png"><img src="good.png"></picture>', NO_PICTURE, id="picture"),
+        pytest.param('<body style="background:url(text.png)">', NO_PICTURE, id="background"),
+        pytest.param('<p style="border:9px solid;border-image:url(text.png) 9">x', NO_PICTURE, id="border-image"),
+        pytest.param('<p style="mask:url(text.png)">x', NO_PICTURE, id="mask"),
+        pytest.param(
+            f'<svg xmlns="{SVG_NS}"><image href="text.png" width="9" height="9"/></svg>', NO_PICTURE, id="svg image"
+        ),
+        pytest.param('<video poster="text.png"></video>', NO_PICTURE, id="poster"),
+        pytest.param(
+            "<div id=a></div><script>a.attachShadow({mode:'closed'}).innerHTML='<img src=text.png>'</script>",
+            NO_PICTURE,
+            id="shadow root",
+        ),
+        pytest.param('<iframe srcdoc="<body style=background:url(text.png)>"></iframe>', NO_PICTURE, id="frame"),
+        pytest.param('<img src="data:image/png;base64,iVBORw0KGgo=">', "data:image/png;base64,iVBORw0KGgo=", id="data"),
+        pytest.param(
+            "<div id=a></div><script>setTimeout(() => { a.innerHTML = '<img src=text.png>' }, 50)</script>",
+            f"at frame 2 (t = 0.067 s): {NO_PICTURE}",
+            id="late",
+        ),
+        pytest.param('<img src="cut.png">', "cut.png cannot be shown whole: the file ends before", id="truncated"),
+        pytest.param(
+            "<style>@font-face{font-family:F;src:url(bad.woff2)}</style><p style='font-family:F'>x",
+            "bad.woff2 cannot be used: it is no font",
+            id="font",
+        ),
+        pytest.param(f"{NO_IMAGE}<img src=good.png>", "Loading the image 'good.png' violates", id="policy"),
+        pytest.param(
+            f"{NO_IMAGE}<p style='background:url(good.png)'>x",
+            "Loading the image 'good.png' violates",
+            id="policy, background",
+        ),
+        pytest.param(
+            f"{NO_STYLE}<style>p{{color:red}}</style>",
+            "inline style violates",
+            id="policy, style",
+        ),
+        pytest.param(f"{NO_SCRIPT}<script>1</script>", "inline script violates", id="policy, script"),
+        pytest.param(
+            "<img src='file:///etc/hostname'>", "file:///etc/hostname could not be loaded: a page cannot", id="file"
+        ),
+        pytest.param(
+            "<p style='background:url(file:///etc/hostname)'>x",
+            "file:///etc/hostname could not be loaded: a page cannot",
+            id="file, background",
+        ),
+        pytest.param(
+            "<iframe src='file:///etc/hostname'></iframe>", "file:///etc/hostname could not be", id="file, frame"
+        ),
+        pytest.param("<script type=module src=plain.txt></script>", "Failed to load module script", id="module"),
+    ],
+)
+def test_what_cannot_be_shown_is_named(project: Project, body: str, said: str):
+    reply = outcome(project, body)
+    assert reply.exitCode == ExitCode.USER_ERROR, reply.stderr
+    assert said in reply.stderr
+    assert "composition.pageErrors: warn" in reply.stderr
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param('<img src="good.png"><p style="background:url(good.png)">x', id="whole pictures"),
+        pytest.param("<img src=text.png onerror=\"this.src='good.png'\">", id="onerror in the markup"),
+        pytest.param(
+            "<script>const i = new Image(); i.onerror = () => { window.no = 1 };"
+            "i.src = 'data:image/jxl;base64,AAAA'</script>",
+            id="a test for a format",
+        ),
+        pytest.param("<p style='cursor:url(text.cur),auto'>x", id="a mouse pointer"),
+        pytest.param(
+            f"{NO_EVAL}<script>try {{ new Function('1') }} catch {{}}</script>",
+            id="a test whether strings may be run",
+        ),
+        pytest.param(
+            "<script>URL.createObjectURL; fetch('good.png').then(async (r) => { const i = new Image();"
+            "i.onload = () => URL.revokeObjectURL(i.src); i.src = URL.createObjectURL(await r.blob()); "
+            "document.body.append(i) })</script>",
+            id="a blob that is revoked",
+        ),
+    ],
+)
+def test_what_the_page_handles_ends_nothing(project: Project, body: str):
+    (project.folder / "page").mkdir(exist_ok=True)
+    (project.folder / "page/text.cur").write_bytes(b"\0\0\2\0")
+    reply = outcome(project, f"{body}{MOVING}")
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
+def test_only_warned_of_where_errors_are(project: Project):
+    outcome(project, '<img src="good.png">')
+    plan = project.plan(f'<img src="text.png">{MOVING}', composition={"pageErrors": "warn"})
+    assert any(NO_PICTURE in warning for warning in plan["warnings"])
+    project.chunks()
+
+
+# -- files that are not there ------------------------------------------------------------------------------
+
+
+def test_a_file_outside_of_the_folder_is_found_and_named(project: Project):
+    (project.folder / "shared").mkdir()
+    (project.folder / "shared/my logo.png").write_bytes(png())
+    reply = outcome(project, '<img src="../shared/my%20logo.png">')
+    assert reply.exitCode == ExitCode.USER_ERROR
+    there = project.folder / "shared/my logo.png"
+    said = "shared/my logo.png not found (404): only the page's folder is served, and the file is outside of it"
+    assert f"{said}: {there}" in reply.stderr
+    assert f"render the folder {project.folder} with composition.entry: page/index.html" in reply.stderr
+
+
+def test_a_name_that_is_spelled_otherwise(project: Project):
+    reply = outcome(project, '<img src="Good.PNG">')
+    assert "Good.PNG not found (404): good.png is there, whose name is spelled otherwise; write" in reply.stderr
+
+
+# -- glyphs ------------------------------------------------------------------------------------------------
+
+
+def test_characters_that_no_font_has_are_named(project: Project):
+    """Of a plane that no font fills, as CJK is on a machine without fonts for it."""
+    plan = project.plan(f"<meta charset=utf-8><p>abc \U0003fff0 d</p>{MOVING}")
+    [warning] = [each for each in plan["warnings"] if "they are drawn as boxes" in each]
+    assert "no font has U+3FFF0: " in warning
+    assert "(<p>)" in warning
+
+
+def test_those_that_a_font_has_are_not(project: Project):
+    plan = project.plan(f"<meta charset=utf-8><p>Ελληνικά — русский ✓ 😀 \u200d\ufe0f\u00ad</p>{MOVING}")
+    assert not [each for each in plan["warnings"] if "drawn as boxes" in each]
