@@ -7,6 +7,7 @@ declare const config: {
   startMs: number;
   epochMs: number;
   realmName: string;
+  waitFor?: string;
   props?: unknown;
 };
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from helios_crds.page_environment import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL_TIME_ZONE
 from helios_crds.request import RenderRequest, VideoRequest
 from helios_worker.artifacts.urls import absolute
 from heliosctl.switches import set_debug, set_json
@@ -138,6 +139,31 @@ class PageOptions:
             "Whether an uncaught error or a missing file ends the render (fail) or is only reported (warn).",
         ),
     ] = "fail"
+    timezone: Annotated[
+        str | None,
+        _page("--timezone", "The page's time zone, such as Europe/Berlin.", "ZONE", show_default=USUAL_TIME_ZONE),
+    ] = None
+    locale: Annotated[
+        str | None,
+        _page(
+            "--locale",
+            "The page's language and region, such as de-DE, for formats and for servers.",
+            "LANG",
+            show_default=USUAL_LOCALE,
+        ),
+    ] = None
+    color_scheme: Annotated[
+        Literal["light", "dark"],
+        _page("--color-scheme", "What the page finds in prefers-color-scheme."),
+    ] = USUAL_COLOR_SCHEME
+    wait_for: Annotated[
+        str | None,
+        _page(
+            "--wait-for",
+            "Begin the film when an element of the page matches this CSS selector, visible or not.",
+            "SELECTOR",
+        ),
+    ] = None
     frame_timeout: Annotated[
         float, _page("--frame-timeout", "Seconds to wait for a frame before it counts as stuck.", "S")
     ] = RenderRequest.model_fields["frameTimeout"].default

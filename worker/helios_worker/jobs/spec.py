@@ -12,6 +12,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from helios_crds.addresses import is_web
+from helios_crds.page_environment import ColorScheme, Locale, TimeZone, WaitFor, is_unset
 from helios_crds.paths import stays_inside
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
 from helios_worker.artifacts.digests import NoneOrSha256, Sha256, canonical_json, json_digest
@@ -87,6 +88,8 @@ class FilmSpec(_Model):
     url: the page's address when there is no snapshot.
     recording: digest of what the network answered; empty when the page asks nothing of it.
     first, end: the frames rendered, of a film of `frames`.
+    timeZone, locale, colorScheme, waitFor: as in the request; what is None is not written.
+    sendsHeaders: whether the page's server was sent headers, which the job does not have; None where it was not.
     """
 
     snapshot: NoneOrSha256 = ""
@@ -102,6 +105,11 @@ class FilmSpec(_Model):
     quality: int
     stateful: bool
     page_errors: Literal["fail", "warn"]
+    timeZone: TimeZone = None
+    locale: Locale = None
+    colorScheme: ColorScheme = None
+    waitFor: WaitFor = None
+    sendsHeaders: Annotated[Literal[True] | None, Field(exclude_if=is_unset)] = None
     encoder: EncoderSettings
 
 

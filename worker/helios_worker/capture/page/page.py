@@ -21,7 +21,7 @@ from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
 from helios_worker.capture.page.closed_roots import hand_over_closed_roots
 from helios_worker.capture.page.console import Console
-from helios_worker.capture.page.environment import JOIN, WARN, opening_commands
+from helios_worker.capture.page.environment import JOIN, WARN, language_commands, open_environment
 from helios_worker.capture.page.load_failures import in_words
 from helios_worker.capture.page.navigation import Navigation
 from helios_worker.capture.page.network import Network
@@ -46,7 +46,8 @@ class Page:
         self._playhead = playhead
         self._network = Network(self.console, session.unreachable)
         self._handles = ClockHandles(session)
-        self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event)
+        workers_speak = language_commands(settings.locale)
+        self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
         self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor)
         self._network.patience = settings.frame_timeout * PATIENCE
@@ -80,9 +81,8 @@ class Page:
         session = await Session.attach(browser, settings.width, settings.height, playhead)
         page = cls(session, playhead, settings)
         session.listen(page._on_event)
-        commands = opening_commands(settings, page._handles.secret)
         try:
-            await asyncio.gather(*(session.command(method, params) for method, params in commands))
+            await open_environment(session, settings, page._handles.secret)
         except HeliosError:
             await session.close()
             raise
