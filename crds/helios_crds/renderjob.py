@@ -13,7 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from helios_crds.base import OPEN_OBJECT, ApiModel, Name, Shape, StoreUrl, Url, immutable, listed, rules
 from helios_crds.durations import Duration, MaybeZero
 from helios_crds.film_url import FilmUrl
-from helios_crds.page_environment import ColorSchemeName, LocaleTag, Selector, TimeZoneName
+from helios_crds.page_environment import ENVIRONMENT, ColorSchemeName, LocaleTag, Selector, TimeZoneName
 from helios_crds.paths import InnerPath
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES, MAX_SIDE, SLOWEST, check_fps
 
@@ -118,8 +118,9 @@ class CompositionSpec(ApiModel):
                 "a jobSpec has its own props: leave props and propsFrom out",
             ),
             (
-                "!has(self.jobSpec) || !(has(self.timeZone) || has(self.locale) || has(self.colorScheme) || "
-                "has(self.waitFor))",
+                "!has(self.jobSpec) || !["
+                + ", ".join(f"has(self.{name})" for name in ENVIRONMENT)
+                + "].exists(given, given)",
                 "a jobSpec has its own timeZone, locale, colorScheme and waitFor: leave them out",
             ),
             (
@@ -179,8 +180,8 @@ class CompositionSpec(ApiModel):
     )
     waitFor: Selector | None = Field(
         default=None,
-        description="CSS selector. The film begins when an element of the page matches it, visible or not; meanwhile the "
-        "page's time stands at 0.",
+        description="CSS selector. The film begins when an element of the page matches it, visible or not; meanwhile "
+        "the page's time stands at 0.",
     )
     headersFrom: HeadersSource | None = Field(
         default=None,

@@ -1,12 +1,14 @@
 """The options that commands share, each described once.
 
 `@takes(film=FilmOptions, page=PageOptions)` gives a command the fields of these dataclasses as options.
+
+Long, because every shared option is described here, and nowhere else.
 """
 
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
@@ -170,6 +172,37 @@ class PageOptions:
 
 
 @dataclass(frozen=True)
+class HeaderOptions:
+    """What the page's own server is sent in addition. No object shows the values."""
+
+    header: Annotated[
+        list[str] | None,
+        _page(
+            "--header",
+            "Header for the page's own server and no other, such as 'Authorization: Bearer …'. Other users of this "
+            "machine see it in the list of processes: --headers-from hides it.",
+            "'NAME: VALUE'",
+        ),
+    ] = field(default=None, repr=False)
+    cookie: Annotated[
+        list[str] | None,
+        _page(
+            "--cookie",
+            "Cookie for the page's own server and no other; no script can read it. Visible to others like --header.",
+            "NAME=VALUE",
+        ),
+    ] = field(default=None, repr=False)
+    headers_from: Annotated[
+        str | None,
+        _page(
+            "--headers-from",
+            "File with such headers, one `Name: value` on a line; `Cookie: a=1; b=2` gives cookies.",
+            "FILE",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class StoreOptions:
     """The artifact store."""
 
@@ -272,9 +305,9 @@ def takes(**groups: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             hints = get_type_hints(group, include_extras=True)
             parameters += [
                 inspect.Parameter(
-                    field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+                    each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name]
                 )
-                for field in fields(group)
+                for each in fields(group)
             ]
 
         def call(**given: Any) -> Any:
@@ -290,4 +323,4 @@ def takes(**groups: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def _take(group: type[Group], given: dict[str, Any]) -> Group:
-    return group(**{field.name: given.pop(field.name) for field in fields(group)})  # type: ignore[arg-type]
+    return group(**{each.name: given.pop(each.name) for each in fields(group)})  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from helios_crds.remedies import setting
 from helios_crds.wire import HEADERS_VARIABLE
 from helios_worker.errors import HeliosError, UserError
 
@@ -37,10 +38,6 @@ BROWSERS_OWN = re.compile(
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\x20-\x7e\t]+")
 _COOKIE_VALUE = re.compile(r"[\x21-\x3a\x3c-\x7e]*")
-_INSTEAD = {
-    "cookie": "give cookies by --cookie, or as Cookie in the file or the Secret",
-    "accept-language": "give the language by --locale (spec.composition.locale)",
-}
 
 
 def origin_of(url: str) -> Origin | None:
@@ -119,6 +116,18 @@ class OriginHeaders:
         """Whether an address is of the origin that they are for."""
         return self.origin is not None and origin_of(url) == self.origin
 
+    def check(self, url: str) -> None:
+        """Passes where there are none, or they are for the server of this composition.
+
+        Raises:
+            UserError: they would go nowhere.
+        """
+        if self and not self.belong_to(url):
+            raise UserError(
+                "headers and cookies are given for the page's own server, and the page is not on it",
+                remedy=f"leave {setting('composition.headersFrom')} out, or give the page's http:// or https:// address",
+            )
+
     def added_to(self, given: Mapping[str, str]) -> list[Pair]:
         """A request's headers together with these.
 
@@ -181,9 +190,11 @@ def checked_header(name: str, value: str, where: str) -> Pair:
         raise UserError(
             f"{where} has no name that a header can have: letters, digits and - in front of the colon", remedy=FORMAT
         )
-    instead = _INSTEAD.get(name.lower())
-    if instead is not None:
-        raise UserError(f"{where}: {name} is not given as a header", remedy=instead)
+    if name.lower() == "accept-language":
+        raise UserError(
+            f"{where}: the page's language is more than the header {name}",
+            remedy=f"give it by {setting('composition.locale')}",
+        )
     if BROWSERS_OWN.fullmatch(name):
         raise UserError(f"{where}: the browser itself writes the header {name}", remedy="leave it out")
     if not value:

@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from helios_crds.addresses import is_web
-from helios_crds.remedies import setting
 from helios_crds.request import RenderRequest
 from helios_crds.wire import chunk_bitmap
 from helios_worker.artifacts.blobs import blob_key
@@ -75,9 +74,7 @@ async def plan(
         UserError: the request or the page is wrong; the message says what to change.
     """
     engine = await current_engine(browsers)
-    snapshot, entry, url = await resolve(
-        request, store, browsers.scratch, browsers.rule, exclude, browsers.headers
-    )
+    snapshot, entry, url = await resolve(request, store, browsers.scratch, browsers.rule, exclude, browsers.headers)
     # A page on the network may have changed since its plan, which only opening it shows.
     asked = AskedFilm(request, engine, snapshot, entry, url)
     key = plan_key(asked.plan_id(recording=""))
@@ -110,13 +107,13 @@ async def resolve(
 ) -> tuple[str, str, str]:
     """The digest of the composition's snapshot, its page, and the address of a page on the network.
 
-    What there is not is "". headers: what the composition's server is sent in addition.
+    What there is not is "". headers: what its server is sent in addition.
 
     Raises:
-        UserError: the composition's URL has an unknown scheme, or the headers are for another server.
+        UserError: its URL has an unknown scheme, or the headers are for another server.
     """
     url = request.composition.url
-    _check_headers(headers, url)
+    headers.check(url)
     if needs_fetching(url) or local_path(url) is not None:
         snapshot = await asyncio.to_thread(_snapshot, request, store, scratch, rule, frozenset(exclude), headers)
         return snapshot.digest, snapshot.entry, ""
@@ -146,19 +143,6 @@ def _snapshot(
         elsewhere = [store.url, request.output or store.url]
         page, folder = fetch_composition(url, entry, Path(place), rule, exclude=elsewhere, headers=headers)
         return take_snapshot(store, page, folder=folder)
-
-
-def _check_headers(headers: OriginHeaders, url: str) -> None:
-    """Refuses headers that would go nowhere.
-
-    Raises:
-        UserError: the composition is not on their server.
-    """
-    if headers and not headers.belong_to(url):
-        raise UserError(
-            "headers and cookies are given for the page's own server, and the page is not on it",
-            remedy=f"leave {setting('composition.headersFrom')} out, or give the page's http:// or https:// address",
-        )
 
 
 def job_of(planned: JobSpec, output: str | None) -> JobSpec:
@@ -225,8 +209,7 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
     warnings += live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())])
     if recorder.stray_page:
         warnings.append(
-            f"a redirect leads the page to {plain(recorder.stray_page)}, another origin, which is sent none of the "
-            f"headers: give the page's address there if they are meant for it"
+            f"a redirect leads the page to {plain(recorder.stray_page)}, another origin, which is sent no headers"
         )
     chunks = await asyncio.to_thread(cut_chunks, film, costs, request, engine)
     encoder = film.encoder

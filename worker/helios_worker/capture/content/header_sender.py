@@ -8,7 +8,6 @@ could read it, where the server lets every origin read.
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.network.origin_headers import OriginHeaders
 
-
 STRAYED_KEPT = 10_000
 
 
@@ -30,6 +29,7 @@ class HeaderSender:
             "Page.frameAttached": self._on_attached,
             "Page.frameNavigated": self._on_navigated,
             "Page.frameDetached": self._on_detached,
+            "Runtime.executionContextCreated": self._on_context,
         }
 
     def is_for(self, paused: Message) -> bool:
@@ -64,10 +64,20 @@ class HeaderSender:
 
     def _on_navigated(self, params: Message) -> None:
         frame = params["frame"]
-        if self.headers.belong_to(frame.get("securityOrigin", "")):
-            self._foreign.discard(frame["id"])
+        # What has no address of its own, srcdoc for one, is its parent's; in a sandbox its context says otherwise.
+        self._note(frame["id"], frame["url"].startswith("about:") or self.headers.belong_to(frame["url"]))
+
+    def _on_context(self, params: Message) -> None:
+        context = params["context"]
+        about = context.get("auxData", {})
+        if about.get("isDefault") and about.get("frameId") and not context.get("origin", "").startswith("about:"):
+            self._note(about["frameId"], self.headers.belong_to(context.get("origin", "")))
+
+    def _note(self, frame: str, is_own: bool) -> None:
+        if is_own:
+            self._foreign.discard(frame)
         else:
-            self._foreign.add(frame["id"])
+            self._foreign.add(frame)
 
     def _on_detached(self, params: Message) -> None:
         if params.get("reason") != "swap":

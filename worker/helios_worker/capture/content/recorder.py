@@ -3,6 +3,8 @@
 The browser still makes every request itself, so origin, redirects, CORS and workers are as on the live page. DevTools'
 Fetch domain holds each request until its response has been looked up. Bodies pass through in pieces, from the network
 to a file and from a file to the browser, so that their size is no matter of this worker's memory.
+
+Long, because a request's way from the browser to its answer is here as a whole.
 """
 
 import asyncio

@@ -9,8 +9,6 @@ A page only goes forward; an earlier frame needs a fresh page. An error of the p
 ends the frame with a PageError that names frame, cause and console lines.
 """
 
-import asyncio
-
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.process import Browser
