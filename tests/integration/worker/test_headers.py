@@ -46,7 +46,10 @@ PAGE = (
     await worked(new Worker("worker.js"));
     await new Promise((done) => addEventListener("message", done, { once: true }) || window[1].postMessage("", "*"));
   })();
-  setTimeout(() => fetch("/late.js"), 300);
+  requestAnimationFrame(function step(time) {
+    if (time < 300) requestAnimationFrame(step);
+    else fetch("/late.js");
+  });
 </script>"""
 )
 FILES = {
