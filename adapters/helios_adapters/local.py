@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ OnFrames = Callable[[int, int], None]
 class LocalConfig:
     """workers: number of processes. lanes: browsers in each; None: one for each processor.
 
+    variables: added to the environment of the workers; the object does not show them.
     on_frames: called with a chunk and the number of frames encoded since the last call.
     on_line: called with each line of a worker's log.
     """
@@ -33,6 +34,7 @@ class LocalConfig:
     workers: int = 1
     lanes: int | None = None
     workspace: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     on_frames: OnFrames = lambda chunk, count: None
     on_line: Callable[[str], None] = lambda line: None
 
@@ -119,6 +121,7 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=LINE_BYTES,
+            env={**os.environ, **self._config.variables},
             start_new_session=True,
         )
         worker = _Worker(process)

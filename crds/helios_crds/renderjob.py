@@ -13,6 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from helios_crds.base import OPEN_OBJECT, ApiModel, Name, Shape, StoreUrl, Url, immutable, listed, rules
 from helios_crds.durations import Duration, MaybeZero
 from helios_crds.film_url import FilmUrl
+from helios_crds.page_environment import ENVIRONMENT, ColorSchemeName, LocaleTag, Selector, TimeZoneName
 from helios_crds.paths import InnerPath, Query
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES, MAX_SIDE, SLOWEST, check_fps
 
@@ -74,6 +75,21 @@ class ConfigMapSource(ApiModel):
     name: Name = Field(description="Name of a ConfigMap in the RenderJob's namespace.")
 
 
+class HeadersSecret(ApiModel):
+    """A Secret in the RenderJob's namespace."""
+
+    name: Name = Field(
+        description="Name of the Secret. Its keys are names of headers, such as Authorization; the key Cookie holds "
+        "cookies as a=1; b=2."
+    )
+
+
+class HeadersSource(ApiModel):
+    """A source of headers."""
+
+    secretRef: HeadersSecret = Field(description="A Secret whose keys are the headers.")
+
+
 class JobSpecSource(ApiModel):
     """A job.json that is planned already."""
 
@@ -100,6 +116,16 @@ class CompositionSpec(ApiModel):
             (
                 "!has(self.jobSpec) || !(has(self.props) || has(self.propsFrom))",
                 "a jobSpec has its own props: leave props and propsFrom out",
+            ),
+            (
+                "!has(self.jobSpec) || !["
+                + ", ".join(f"has(self.{name})" for name in ENVIRONMENT)
+                + "].exists(given, given)",
+                "a jobSpec has its own timeZone, locale, colorScheme and waitFor: leave them out",
+            ),
+            (
+                "!has(self.headersFrom) || (has(self.url) && self.url.matches('^https?://'))",
+                "headersFrom needs a url that begins with http:// or https://: its server alone is sent the headers",
             ),
         )
     )
@@ -145,6 +171,27 @@ class CompositionSpec(ApiModel):
         default="fail",
         description="Whether an uncaught error or a missing file of the page ends the render (fail) or is only "
         "reported (warn).",
+    )
+    timeZone: TimeZoneName | None = Field(
+        default=None, description="The page's time zone, such as Europe/Berlin. Defaults to UTC."
+    )
+    locale: LocaleTag | None = Field(
+        default=None,
+        description="The page's language and region, such as de-DE: for formats of dates and numbers, for "
+        "navigator.language and for the servers that it asks. Defaults to en-US.",
+    )
+    colorScheme: ColorSchemeName | None = Field(
+        default=None, description="What the page finds in prefers-color-scheme. Defaults to light."
+    )
+    waitFor: Selector | None = Field(
+        default=None,
+        description="CSS selector. The film begins when an element of the page matches it, visible or not; meanwhile "
+        "the page's time stands at 0.",
+    )
+    headersFrom: HeadersSource | None = Field(
+        default=None,
+        description="Headers and cookies that the server of url is sent with the page and its files, and no other "
+        "server. They are kept in no artifact, log or status.",
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import from_json
 
 from helios_crds.numbers import shown
+from helios_crds.page_environment import ColorScheme, Locale, TimeZone, WaitFor
 from helios_crds.paths import InnerPath, Query
 
 MAX_SIDE = 8192
@@ -134,6 +135,8 @@ class CompositionRequest(_Model):
     seed: of the page's random numbers.
     seeking: whether the page can jump to any frame (Seekable) or needs all before it (Stateful); Auto tests it.
     pageErrors: whether an uncaught error or a missing file ends the render (fail) or is only reported (warn).
+    timeZone, locale, colorScheme: of the page, such as Europe/Berlin, de-DE and dark; None for UTC, en-US and light.
+    waitFor: CSS selector of an element that must be in the page before the film begins.
     """
 
     url: str = Field(min_length=1, max_length=MAX_PLACE)
@@ -143,6 +146,10 @@ class CompositionRequest(_Model):
     seed: int = Field(default=0, ge=0, lt=1 << 32)
     seeking: Literal["Auto", "Seekable", "Stateful"] = "Auto"
     pageErrors: Literal["fail", "warn"] = "fail"
+    timeZone: TimeZone = None
+    locale: Locale = None
+    colorScheme: ColorScheme = None
+    waitFor: WaitFor = None
 
 
 class VideoRequest(_Model):

@@ -19,6 +19,8 @@ RESULT_BYTES = 4096
 
 SECRET_PREFIX = "HELIOS_SECRET_"  # noqa: S105 - of names
 """Prefix of the variables that carry the keys of a RenderJob's credentialsRef to the worker, which picks whole sets."""
+HEADERS_VARIABLE = "HELIOS_PAGE_HEADERS"
+"""The variable by which the command line hands headers for the page's server to the workers that it starts."""
 
 
 class ExitCode(IntEnum):

@@ -8,6 +8,7 @@ declare const config: {
   stepMs: number;
   epochMs: number;
   realmName: string;
+  waitFor?: string;
   props?: unknown;
 };
 

@@ -39,6 +39,7 @@ from helios_worker.capture.page.starvation import overloaded_share
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.machine import cpu_count
 from helios_worker.network.addresses import AddressRule
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.trace import mark
 from helios_worker.workspace import Workspace
 
@@ -95,6 +96,7 @@ class WorkerRuntime:
     on_frames: called during a chunk with the number of frames newly encoded.
     allowed_stores: limits where artifacts, films and local sources may be; None for no limit.
     addresses: what pages and downloads may reach; None for what a stranger's page may: not this machine itself.
+    headers: what the server of the one composition that they are for is sent in addition.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class WorkerRuntime:
         on_frames: Callable[[int], None] = lambda count: None,
         allowed_stores: AllowedStores | None = None,
         addresses: AddressRule | None = None,
+        headers: OriginHeaders = NO_HEADERS,
     ) -> None:
         self._workspace = Path(workspace_dir)
         self._allow_commands = allow_commands
@@ -117,7 +120,7 @@ class WorkerRuntime:
         rule = addresses or AddressRule.from_environment(loopback=False)
         self._runner = asyncio.Runner()
         self._scratch = Workspace(self._workspace)
-        self._browsers = BrowserPool(self._scratch.path, lanes or cpu_count(), rule)
+        self._browsers = BrowserPool(self._scratch.path, lanes or cpu_count(), rule, headers)
 
     def initialize(self) -> None:
         """Starts the first browser, so that the first stage finds it warm."""

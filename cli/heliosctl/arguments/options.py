@@ -1,12 +1,14 @@
 """The options that commands share, each described once.
 
 `@takes(film=FilmOptions, page=PageOptions)` gives a command the fields of these dataclasses as options.
+
+Long, because every shared option is described here, and nowhere else.
 """
 
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from helios_crds.page_environment import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL_TIME_ZONE
 from helios_crds.request import RenderRequest, VideoRequest
 from helios_worker.artifacts.urls import absolute
 from heliosctl.switches import set_debug, set_json
@@ -138,9 +141,65 @@ class PageOptions:
             "Whether an uncaught error or a missing file ends the render (fail) or is only reported (warn).",
         ),
     ] = "fail"
+    timezone: Annotated[
+        str | None,
+        _page("--timezone", "The page's time zone, such as Europe/Berlin.", "ZONE", show_default=USUAL_TIME_ZONE),
+    ] = None
+    locale: Annotated[
+        str | None,
+        _page(
+            "--locale",
+            "The page's language and region, such as de-DE, for formats and for servers.",
+            "LANG",
+            show_default=USUAL_LOCALE,
+        ),
+    ] = None
+    color_scheme: Annotated[
+        Literal["light", "dark"],
+        _page("--color-scheme", "What the page finds in prefers-color-scheme."),
+    ] = USUAL_COLOR_SCHEME
+    wait_for: Annotated[
+        str | None,
+        _page(
+            "--wait-for",
+            "Begin the film when an element of the page matches this CSS selector, visible or not.",
+            "SELECTOR",
+        ),
+    ] = None
     frame_timeout: Annotated[
         float, _page("--frame-timeout", "Seconds to wait for a frame before it counts as stuck.", "S")
     ] = RenderRequest.model_fields["frameTimeout"].default
+
+
+@dataclass(frozen=True)
+class HeaderOptions:
+    """What the page's own server is sent in addition. No object shows the values."""
+
+    header: Annotated[
+        list[str] | None,
+        _page(
+            "--header",
+            "Header for the page's own server and no other, such as 'Authorization: Bearer …'. Other users of this "
+            "machine see it in the list of processes: --headers-from hides it.",
+            "'NAME: VALUE'",
+        ),
+    ] = field(default=None, repr=False)
+    cookie: Annotated[
+        list[str] | None,
+        _page(
+            "--cookie",
+            "Cookie for the page's own server and no other; no script can read it. Visible to others like --header.",
+            "NAME=VALUE",
+        ),
+    ] = field(default=None, repr=False)
+    headers_from: Annotated[
+        str | None,
+        _page(
+            "--headers-from",
+            "File with such headers, one `Name: value` on a line; `Cookie: a=1; b=2` gives cookies.",
+            "FILE",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -246,9 +305,9 @@ def takes(**groups: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             hints = get_type_hints(group, include_extras=True)
             parameters += [
                 inspect.Parameter(
-                    field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+                    each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name]
                 )
-                for field in fields(group)
+                for each in fields(group)
             ]
 
         def call(**given: Any) -> Any:
@@ -264,4 +323,4 @@ def takes(**groups: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def _take(group: type[Group], given: dict[str, Any]) -> Group:
-    return group(**{field.name: given.pop(field.name) for field in fields(group)})  # type: ignore[arg-type]
+    return group(**{each.name: given.pop(each.name) for each in fields(group)})  # type: ignore[arg-type]

@@ -19,6 +19,10 @@ from heliosctl.arguments.source import split_source
 OPTIONS = {
     "composition.entry": "--entry",
     "composition.seed": "--seed",
+    "composition.timeZone": "--timezone",
+    "composition.locale": "--locale",
+    "composition.colorScheme": "--color-scheme",
+    "composition.waitFor": "--wait-for",
     "video.width": "--width",
     "video.height": "--height",
     "video.fps": "--fps",
@@ -70,6 +74,10 @@ def build_request(
             "seed": page.seed,
             "seeking": page.seeking,
             "pageErrors": page.page_errors,
+            "timeZone": page.timezone,
+            "locale": page.locale,
+            "colorScheme": page.color_scheme,
+            "waitFor": page.wait_for,
         },
         "video": {
             "width": film.width,

@@ -15,7 +15,15 @@ from helios_worker.errors import UserError
 from helios_worker.jobs.layout import manifest_key
 from helios_worker.jobs.spec import Manifest
 from heliosctl.arguments.buckets import check_bucket, open_artifacts
-from heliosctl.arguments.options import ReportingOptions, StoreOptions, TargetOptions, WorkerOptions, takes
+from heliosctl.arguments.headers import page_headers
+from heliosctl.arguments.options import (
+    HeaderOptions,
+    ReportingOptions,
+    StoreOptions,
+    TargetOptions,
+    WorkerOptions,
+    takes,
+)
 from heliosctl.arguments.output import check_output
 from heliosctl.arguments.request import age
 from heliosctl.commands.render import drive, print_outcome
@@ -103,9 +111,16 @@ def show(job_id: Annotated[str, ID], store: StoreOptions, reporting: ReportingOp
 
 
 @jobs.command("resume")
-@takes(workers=WorkerOptions, targets=TargetOptions, store=StoreOptions, reporting=ReportingOptions)
+@takes(
+    headers=HeaderOptions,
+    workers=WorkerOptions,
+    targets=TargetOptions,
+    store=StoreOptions,
+    reporting=ReportingOptions,
+)
 def resume(
     job_id: Annotated[str, ID],
+    headers: HeaderOptions,
     workers: WorkerOptions,
     targets: TargetOptions,
     store: StoreOptions,
@@ -119,8 +134,9 @@ def resume(
     if output is None:
         raise UserError(f"job {job.job.id} was planned without an output", remedy="run heliosctl render with -o")
     check_output(output)
+    sent = page_headers(headers, job.job.ours.film.url)
     check_bucket(split_object(output)[0])
-    outcome = drive(artifacts, workers, targets, lambda driver: driver.finish(job.path(artifacts)))
+    outcome = drive(artifacts, workers, targets, lambda driver: driver.finish(job.path(artifacts)), sent)
     print_outcome(outcome, time.monotonic() - started, output, reporting)
 
 

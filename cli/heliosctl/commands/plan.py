@@ -12,9 +12,11 @@ from helios_worker.jobs.spec import JobSpec
 from helios_worker.machine import cpu_count
 from helios_worker.planning.chunking import frame_costs
 from heliosctl.arguments.buckets import open_artifacts
+from heliosctl.arguments.headers import page_headers
 from heliosctl.arguments.options import (
     EncodeOptions,
     FilmOptions,
+    HeaderOptions,
     PageOptions,
     ReportingOptions,
     StoreOptions,
@@ -36,12 +38,20 @@ CURVE_COLUMNS = 60
 SHOWN_CHUNKS = 24
 
 
-@takes(film=FilmOptions, encode=EncodeOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
+@takes(
+    film=FilmOptions,
+    encode=EncodeOptions,
+    page=PageOptions,
+    headers=HeaderOptions,
+    store=StoreOptions,
+    reporting=ReportingOptions,
+)
 def plan(
     source: Annotated[str, SOURCE],
     film: FilmOptions,
     encode: EncodeOptions,
     page: PageOptions,
+    headers: HeaderOptions,
     store: StoreOptions,
     reporting: ReportingOptions,
     output: Annotated[
@@ -52,11 +62,12 @@ def plan(
     """Show what a render would do: size, rate, length, chunks, estimated work and warnings."""
     target = None if output is None else check_output(output)
     request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
+    sent = page_headers(headers, request.composition.url)
     artifacts = open_artifacts(store.url)
 
     async def make() -> tuple[str, JobSpec]:
         with progress_for(stderr()) as progress:
-            async with local_fleet(WorkerOptions(lanes=1), progress) as fleet:
+            async with local_fleet(WorkerOptions(lanes=1), progress, sent) as fleet:
                 job_path, job = await Driver(fleet, artifacts, progress, WorkerOptions().retries).plan(request)
                 progress.planned(job, set())
                 return job_path, job

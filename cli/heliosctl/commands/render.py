@@ -11,10 +11,13 @@ from helios_crds.remedies import in_flags
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import split_object
 from helios_worker.errors import UserError
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from heliosctl.arguments.buckets import check_bucket, open_artifacts
+from heliosctl.arguments.headers import page_headers
 from heliosctl.arguments.options import (
     EncodeOptions,
     FilmOptions,
+    HeaderOptions,
     PageOptions,
     ReportingOptions,
     StoreOptions,
@@ -50,6 +53,7 @@ OUTPUT = typer.Option("--output", "-o", help="Output file, such as out.mp4. Only
     film=FilmOptions,
     encode=EncodeOptions,
     page=PageOptions,
+    headers=HeaderOptions,
     workers=WorkerOptions,
     targets=TargetOptions,
     store=StoreOptions,
@@ -60,6 +64,7 @@ def render(
     film: FilmOptions,
     encode: EncodeOptions,
     page: PageOptions,
+    headers: HeaderOptions,
     workers: WorkerOptions,
     targets: TargetOptions,
     store: StoreOptions,
@@ -89,9 +94,10 @@ def render(
         raise UserError("no output file given", remedy="add -o out.mp4")
     target = check_output(output)
     request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
+    sent = page_headers(headers, request.composition.url)
     artifacts = open_artifacts(store.url)
     check_bucket(split_object(target)[0])
-    outcome = drive(artifacts, workers, targets, lambda driver: driver.render(request))
+    outcome = drive(artifacts, workers, targets, lambda driver: driver.render(request), sent)
     if keep:
         artifacts.put(f"jobs/{outcome.job.id}/{KEEP}", b"")
     if store.is_default:
@@ -100,9 +106,15 @@ def render(
 
 
 def drive(
-    store: ArtifactStore, workers: WorkerOptions, targets: TargetOptions, work: Callable[[Driver], Awaitable[Outcome]]
+    store: ArtifactStore,
+    workers: WorkerOptions,
+    targets: TargetOptions,
+    work: Callable[[Driver], Awaitable[Outcome]],
+    headers: OriginHeaders = NO_HEADERS,
 ) -> Outcome:
     """Renders with workers on this machine, or on the targets named by --target, and shows progress.
+
+    headers: what workers on this machine send the page's server in addition.
 
     Raises:
         Stopped: by a signal; the message says what is kept.
@@ -114,7 +126,11 @@ def drive(
 
     async def run() -> Outcome:
         with progress_for(stderr()) as progress:
-            ready = fleet(destinations, workers, progress) if destinations else local_fleet(workers, progress)
+            ready = (
+                fleet(destinations, workers, progress, headers)
+                if destinations
+                else local_fleet(workers, progress, headers)
+            )
             async with ready as targets_at_work:
                 drivers.append(Driver(targets_at_work, store, progress, workers.retries))
                 return await work(drivers[0])

@@ -10,7 +10,8 @@ from rich.status import Status
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
 from heliosctl.arguments.buckets import open_artifacts
-from heliosctl.arguments.options import FilmOptions, PageOptions, ReportingOptions, StoreOptions, takes
+from heliosctl.arguments.headers import page_headers
+from heliosctl.arguments.options import FilmOptions, HeaderOptions, PageOptions, ReportingOptions, StoreOptions, takes
 from heliosctl.arguments.output import STILL_SUFFIXES, check_output
 from heliosctl.arguments.request import build_request, frame_at
 from heliosctl.arguments.source import resolve_source
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
 
 
-@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
+@takes(film=FilmOptions, page=PageOptions, headers=HeaderOptions, store=StoreOptions, reporting=ReportingOptions)
 def still(
     source: Annotated[str, SOURCE],
     film: FilmOptions,
     page: PageOptions,
+    headers: HeaderOptions,
     store: StoreOptions,
     reporting: ReportingOptions,
     output: Annotated[
@@ -47,7 +49,9 @@ def still(
 ) -> None:
     """Write one frame of a page as a lossless PNG."""
     target = check_output(output, STILL_SUFFIXES)
-    job, pngs = _render_stills(source, film, page, store, lambda frames, fps: [frame_at(at, fps, option="--at")])
+    job, pngs = _render_stills(
+        source, film, page, headers, store, lambda frames, fps: [frame_at(at, fps, option="--at")]
+    )
     ((number, png),) = pngs.items()
     Path(target).write_bytes(png)
     encoder = job.ours.film.encoder
@@ -65,7 +69,7 @@ def still(
     _print_line(f"{output}: frame {number} ({time_code(number, encoder.fps)}), {encoder.width}×{encoder.height}")
 
 
-@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
+@takes(film=FilmOptions, page=PageOptions, headers=HeaderOptions, store=StoreOptions, reporting=ReportingOptions)
 def contact_sheet(
     source: Annotated[
         str,
@@ -75,6 +79,7 @@ def contact_sheet(
     ],
     film: FilmOptions,
     page: PageOptions,
+    headers: HeaderOptions,
     store: StoreOptions,
     reporting: ReportingOptions,
     output: Annotated[
@@ -109,7 +114,7 @@ def contact_sheet(
             raise UserError(f"film {source} not found", remedy="check its path")
         fps, images = from_film(Path(source), choose)
     else:
-        job, pngs = _render_stills(source, film, page, store, choose)
+        job, pngs = _render_stills(source, film, page, headers, store, choose)
         fps = job.ours.film.encoder.fps
         images = {number: decoded(png) for number, png in pngs.items()}
     sheet = draw_sheet(images, fps, columns)
@@ -121,12 +126,18 @@ def contact_sheet(
 
 
 def _render_stills(
-    source: str, film: FilmOptions, page: PageOptions, store: StoreOptions, choose: "Choose"
+    source: str,
+    film: FilmOptions,
+    page: PageOptions,
+    headers: HeaderOptions,
+    store: StoreOptions,
+    choose: "Choose",
 ) -> tuple[JobSpec, dict[int, bytes]]:
     """Frames of a page as PNG bytes by number; shows progress."""
     from heliosctl.local.stills import from_page
 
     request = build_request(resolve_source(source, store.url, page.entry), film, page)
+    sent = page_headers(headers, request.composition.url)
     console = stderr()
     with Status("Planning", console=console) as status:
 
@@ -136,7 +147,7 @@ def _render_stills(
                     print_labelled(console, "Warning", warning)
             status.update(f"Rendering still {count + 1}")
 
-        return interrupt.run(from_page(request, open_artifacts(store.url), choose, on_still))
+        return interrupt.run(from_page(request, open_artifacts(store.url), choose, on_still, sent))
 
 
 def _print_line(line: str) -> None:

@@ -20,6 +20,7 @@ from helios_worker.errors import CorruptArtifact
 from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.network.addresses import AddressRule
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.stages.plan import plan
 from helios_worker.stages.still import stills
 from helios_worker.workspace import Workspace
@@ -30,10 +31,11 @@ Choose = Callable[[int, Fraction], list[int]]
 
 
 @asynccontextmanager
-async def browsers_here() -> AsyncIterator[BrowserPool]:
-    """One browser in this process."""
+async def browsers_here(headers: OriginHeaders = NO_HEADERS) -> AsyncIterator[BrowserPool]:
+    """One browser in this process. headers: what the page's server is sent in addition."""
     workspace = Workspace(Path(tempfile.gettempdir()))
-    browsers = BrowserPool(workspace.path, lanes=1, rule=AddressRule.from_environment(loopback=True))
+    rule = AddressRule.from_environment(loopback=True)
+    browsers = BrowserPool(workspace.path, lanes=1, rule=rule, headers=headers)
     try:
         yield browsers
     finally:
@@ -42,13 +44,18 @@ async def browsers_here() -> AsyncIterator[BrowserPool]:
 
 
 async def from_page(
-    request: RenderRequest, store: ArtifactStore, choose: Choose, on_still: Callable[[JobSpec, int], None]
+    request: RenderRequest,
+    store: ArtifactStore,
+    choose: Choose,
+    on_still: Callable[[JobSpec, int], None],
+    headers: OriginHeaders = NO_HEADERS,
 ) -> tuple[JobSpec, dict[int, bytes]]:
     """The plan of a page's film, and the chosen frames as PNG bytes, by number.
 
     on_still: called with the plan and the number of stills so far, first with 0.
+    headers: what the page's server is sent in addition.
     """
-    async with browsers_here() as browsers:
+    async with browsers_here(headers) as browsers:
         root = local_path(store.url)
         async with planning(store):
             found = await plan(request, store, browsers, exclude=[root] if root is not None else [])

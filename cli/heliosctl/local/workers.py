@@ -18,6 +18,7 @@ from helios_adapters import (
     TargetError,
 )
 from helios_worker.machine import cpu_count
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.arguments.targets import Destination
 from heliosctl.local.fleet import Fleet, Target
@@ -26,23 +27,34 @@ from heliosctl.terminal.progress import Listener
 
 
 @asynccontextmanager
-async def local_fleet(options: WorkerOptions, listener: Listener) -> AsyncIterator[Fleet]:
-    """Worker processes of this machine; all of them have ended when the block does."""
-    async with _local_workers(options, listener) as (adapter, slots):
+async def local_fleet(
+    options: WorkerOptions, listener: Listener, headers: OriginHeaders = NO_HEADERS
+) -> AsyncIterator[Fleet]:
+    """Worker processes of this machine; all of them have ended when the block does.
+
+    headers: what they send the page's server in addition.
+    """
+    async with _local_workers(options, listener, headers) as (adapter, slots):
         yield Fleet.of_one(adapter, slots, listener)
 
 
 @asynccontextmanager
 async def fleet(
-    destinations: Sequence[Destination], options: WorkerOptions, listener: Listener
+    destinations: Sequence[Destination],
+    options: WorkerOptions,
+    listener: Listener,
+    headers: OriginHeaders = NO_HEADERS,
 ) -> AsyncIterator[Fleet]:
     """The targets named by --target. Those that cannot be used are left out, and the user is told.
+
+    headers: what workers on this machine send the page's server in addition. Nothing secret goes to other machines.
 
     Raises:
         NoTargetLeft: none of them can.
     """
     is_local = any(each.kind == "local" for each in destinations)
-    async with _local_workers(options if is_local else replace(options, workers=1), listener) as (home, slots):
+    here = options if is_local else replace(options, workers=1)
+    async with _local_workers(here, listener, headers) as (home, slots):
         away = [(each, *_adapter(each)) for each in destinations if each.kind != "local"]
         adapters = {str(each): adapter for each, adapter, _ in away}
         try:
@@ -62,11 +74,19 @@ async def fleet(
 
 
 @asynccontextmanager
-async def _local_workers(options: WorkerOptions, listener: Listener) -> AsyncIterator[tuple[LocalAdapter, int]]:
+async def _local_workers(
+    options: WorkerOptions, listener: Listener, headers: OriginHeaders
+) -> AsyncIterator[tuple[LocalAdapter, int]]:
     """Workers, and how many there are."""
     adapter = LocalAdapter()
     lanes = options.lanes or max(1, cpu_count() // options.workers)
-    config = LocalConfig(workers=options.workers, lanes=lanes, on_frames=listener.frames, on_line=_log)
+    config = LocalConfig(
+        workers=options.workers,
+        lanes=lanes,
+        variables=headers.in_variable(),
+        on_frames=listener.frames,
+        on_line=_log,
+    )
     try:
         yield adapter, (await adapter.deploy(config)).slots
     finally:

@@ -19,6 +19,7 @@ USER = 10001  # the image's
 SCRATCH = "/tmp"  # noqa: S108 - the pod's own emptyDir
 REQUEST_FOLDER, REQUEST_FILE = "/helios/request", "request.json"
 PROPS_FOLDER = "/helios/props"
+HEADERS_FOLDER = "/helios/headers"
 TERMINATION_LOG = "/dev/termination-log"
 DEFAULT_RESOURCES = Resources(requests={"cpu": "150m", "memory": "256Mi"}, limits={"cpu": "2", "memory": "4Gi"})
 """Of pods whose target gives none. With these requests fifty renders at once went well on two processors. The limits
@@ -170,6 +171,8 @@ def arguments(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, p
     common = ["--workspace", SCRATCH, "--attempt", str(start.number)]
     if job.spec.composition.jobSpec is not None and target.allowCommands:
         common.append("--allow-commands")
+    if _opens_with_headers(job, start):
+        common += ["--headers-from", HEADERS_FOLDER, "--headers-to", job.spec.composition.url or ""]
     if start.work.stage is Stage.PLAN:
         props = [f"{PROPS_FOLDER}/{index}" for index in range(len(job.spec.composition.propsFrom or []))]
         given = [argument for path in props for argument in ("--props", path)]
@@ -178,6 +181,11 @@ def arguments(job: ObservedJob, start: StartAttempt, target: RenderTargetSpec, p
     assert job.status.plan is not None
     index = [str(start.work.chunk)] if start.work.stage is Stage.CHUNK else []
     return [str(start.work.stage), job.status.plan.jobPath, *index, *common]
+
+
+def _opens_with_headers(job: ObservedJob, start: StartAttempt) -> bool:
+    """Whether a pod opens the page and may ask its server: a chunk does where a frame asks what the plan did not."""
+    return job.spec.composition.headersFrom is not None and start.work.stage is not Stage.STITCH
 
 
 def _volumes(
@@ -195,6 +203,11 @@ def _volumes(
         mounts.append({"name": "artifacts", "mountPath": config.store.mount})
     if start.work.stage is Stage.PLAN:
         _add_inputs(job, volumes, mounts)
+    headers = job.spec.composition.headersFrom
+    if headers is not None and _opens_with_headers(job, start):
+        # As files: a variable would be inherited by every program of the pod.
+        volumes.append({"name": "headers", "secret": {"secretName": headers.secretRef.name, "defaultMode": 0o440}})
+        mounts.append({"name": "headers", "mountPath": HEADERS_FOLDER, "readOnly": True})
     return volumes, mounts
 
 

@@ -15,6 +15,7 @@ from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.errors import HeliosError
 from helios_worker.network.addresses import AddressRule
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.network.proxy import Proxy
 from helios_worker.trace import mark
 
@@ -27,13 +28,15 @@ class BrowserPool:
     compositions: opens what the browsers show. Each browser is started with the port of a site of its own, which serves
     what it shows and nothing else.
     rule: what pages may reach on the network.
+    headers: what the server of a page on the network is sent in addition.
     """
 
-    def __init__(self, scratch: Path, lanes: int, rule: AddressRule) -> None:
+    def __init__(self, scratch: Path, lanes: int, rule: AddressRule, headers: OriginHeaders = NO_HEADERS) -> None:
         self.lanes = lanes
         self.scratch = scratch
-        self.compositions = Compositions(scratch)
+        self.compositions = Compositions(scratch, headers)
         self.rule = rule
+        self.headers = headers
         self._proxy = Proxy(rule)
         self._sites: defaultdict[int, Site] = defaultdict(Site)
         self._launches: dict[int, Launch] = {}

@@ -35,6 +35,7 @@ from helios_worker.entrypoints.bounds import EXACT, bounded_facts
 from helios_worker.entrypoints.payloads import BadPayload, payload_in, payload_of
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.network.addresses import AddressRule
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders, read_headers
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.trace import mark
 
@@ -91,6 +92,7 @@ def answer(options: argparse.Namespace) -> Reply:
     """The reply to a one-shot call."""
     try:
         adopt_secret(os.environ)
+        headers = headers_from(options)
         addresses = AddressRule.from_environment(loopback=False)
     except UserError as error:
         return Reply(exitCode=error.exit_code, stderr=str(error))
@@ -117,11 +119,24 @@ def answer(options: argparse.Namespace) -> Reply:
         allow_commands=options.allow_commands,
         allowed_stores=allowed,
         addresses=addresses,
+        headers=headers,
     )
     try:
         return runtime.process(payload)
     finally:
         runtime.close()
+
+
+def headers_from(options: argparse.Namespace) -> OriginHeaders:
+    """What --headers-from holds for the server of --headers-to.
+
+    Raises:
+        UserError: it cannot be read, or may not be sent.
+    """
+    if options.headers_from is None:
+        return NO_HEADERS
+    headers, cookies = read_headers(options.headers_from)
+    return OriginHeaders.to(options.headers_to or "", headers, cookies)
 
 
 def keep_request(url: str, file: Path, props: Sequence[Path], allowed: AllowedStores) -> None:
@@ -192,6 +207,7 @@ def serve_lines(options: argparse.Namespace) -> int:
         allow_commands=options.allow_commands,
         on_frames=lambda count: send({"frames": count}),
         addresses=AddressRule.from_environment(loopback=True),  # authors render what their own server shows
+        headers=OriginHeaders.taken_from(os.environ),
     )
     try:
         for line in lines_until_orphaned():
@@ -300,6 +316,8 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--attempt", type=_count, default=1, help="number of this attempt, from 1, for logs")
     for stage in Stage:
         sub = stages.add_parser(stage, parents=[common])
+        sub.add_argument("--headers-from", type=Path, default=None, help="file or folder with headers for the page")
+        sub.add_argument("--headers-to", default=None, help="URL of the page whose server gets them, and no other")
         sub.add_argument("job_path", help="URL of the request (plan) or of job.json")
         if stage is Stage.CHUNK:
             sub.add_argument("chunk_index", type=int)

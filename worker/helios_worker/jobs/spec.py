@@ -13,6 +13,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from helios_crds.addresses import is_web
+from helios_crds.page_environment import ColorScheme, Locale, TimeZone, WaitFor, is_unset
 from helios_crds.paths import Query, stays_inside
 from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
 from helios_worker.artifacts.digests import NoneOrSha256, Sha256, canonical_json, json_digest
@@ -90,6 +91,8 @@ class FilmSpec(_Model):
     recording: digest of what the network answered; empty when the page asks nothing of it.
     first, end: the frames rendered, of a film of `frames`.
     stateful: whether a page plays through all frames before the one it is to show. drawn: whether it draws them, too.
+    timeZone, locale, colorScheme, waitFor: as in the request; what is None is not written.
+    sendsHeaders: whether the page's server was sent headers, which the job does not have; None where it was not.
     """
 
     snapshot: NoneOrSha256 = ""
@@ -107,6 +110,11 @@ class FilmSpec(_Model):
     stateful: bool
     drawn: bool = False
     page_errors: Literal["fail", "warn"]
+    timeZone: TimeZone = None
+    locale: Locale = None
+    colorScheme: ColorScheme = None
+    waitFor: WaitFor = None
+    sendsHeaders: Annotated[Literal[True] | None, Field(exclude_if=is_unset)] = None
     encoder: EncoderSettings
 
 

@@ -17,6 +17,7 @@ from helios_crds.backoff import Backoff
 from helios_worker.errors import HeliosError, NetworkTrouble, UserError
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.connections import connect, trouble_of
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.network.passing import STATUSES, status_text
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -35,6 +36,7 @@ class Download:
     url: http or https. shown: the address as messages may show it, without a signature.
     what: the kind of file, for messages. limit: most bytes.
     stall: seconds without a byte after which a try ends. retry: seconds after which no other try begins.
+    headers: what their origin is sent in addition, until a redirect has led elsewhere.
     """
 
     url: str
@@ -44,6 +46,7 @@ class Download:
     rule: AddressRule
     stall: float = 60.0
     retry: float = 150.0
+    headers: OriginHeaders = NO_HEADERS
 
     def save(self, file: Path) -> None:
         """Fetches the file, and tries again for a while after failures that pass.
@@ -69,9 +72,11 @@ class Download:
             time.sleep(pause)
 
     def _try(self, file: Path) -> None:
-        address = self._address(self.url)
+        address, added = self._address(self.url), self.headers
         for _ in range(MAX_REDIRECTS):
-            connection = self._open(address)
+            if not added.belong_to(address.geturl()):
+                added = NO_HEADERS
+            connection = self._open(address, added)
             try:
                 response = connection.getresponse()
                 target = response.getheader("Location") if response.status in REDIRECTS else None
@@ -96,7 +101,7 @@ class Download:
             f"{self.shown} is, or was moved to, no address of the web", remedy="use an http:// or https:// address"
         )
 
-    def _open(self, parts: SplitResult) -> http.client.HTTPConnection:
+    def _open(self, parts: SplitResult, added: OriginHeaders) -> http.client.HTTPConnection:
         """A connection on which the request has been sent."""
         try:
             host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -111,6 +116,7 @@ class Download:
         if parts.username is not None:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
             headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
+        sent = dict(added.added_to({name.lower(): value for name, value in headers.items()}))
         try:
             connection.sock = connect(host, port, self.rule, seconds=min(20.0, self.stall))
             connection.sock.settimeout(self.stall)
@@ -118,7 +124,7 @@ class Download:
                 connection.sock = ssl.create_default_context().wrap_socket(connection.sock, server_hostname=host)
             query = f"?{quote(parts.query, safe=QUERY_SAFE)}" if parts.query else ""
             path = quote(parts.path or "/", safe=PATH_SAFE) + query
-            connection.request("GET", path, headers=headers)
+            connection.request("GET", path, headers=sent)
         except UserError as error:  # AddressForbidden, or a proxy that lets nobody through
             raise type(error)(f"fetching {self.shown}: {error.message}", remedy=error.remedy) from None
         except ssl.SSLCertVerificationError as error:

@@ -6,6 +6,7 @@ have written to the store; their plan is used only where it says what this film'
 
 from dataclasses import dataclass
 
+from helios_crds.page_environment import ENVIRONMENT
 from helios_crds.request import RenderRequest
 from helios_worker.artifacts.digests import json_digest
 from helios_worker.errors import UserError
@@ -17,6 +18,9 @@ from helios_worker.planning.film import frame_range
 
 def plan_id(request: RenderRequest, engine: Engine, content: str) -> str:
     """The digest of all that shapes a film and its chunks: request, content and engine.
+
+    What a page's server is sent in addition is no part of it: that shapes what the server answers, and is part of the
+    recording's digest (stages/plan.py).
 
     content: digest of the composition.
     """
@@ -60,6 +64,7 @@ class AskedFilm:
             and (film.snapshot, film.entry, film.url) == (self.snapshot, self.entry, self.url)
             and film.query == page.query
             and (film.props, film.seed, film.page_errors) == (page.props, page.seed, page.pageErrors)
+            and all(getattr(film, name) == getattr(page, name) for name in ENVIRONMENT)
             and page.seeking in ("Auto", "Stateful" if film.stateful else "Seekable")
             and (page.seeking == "Auto" or film.drawn == film.stateful)
             and (film.capture, film.quality, film.encoder) == (video.capture, video.quality, encoder)

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
+from helios_crds.page_environment import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL_TIME_ZONE
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.content.composition import Compositions, OpenComposition
 from helios_worker.capture.page.settings import PageSettings
@@ -20,6 +21,10 @@ def page_settings(film: FilmSpec, frame_timeout: float) -> PageSettings:
         quality=film.quality,
         frame_timeout=frame_timeout,
         page_errors=film.page_errors,
+        time_zone=film.timeZone or USUAL_TIME_ZONE,
+        locale=film.locale or USUAL_LOCALE,
+        color_scheme=film.colorScheme or USUAL_COLOR_SCHEME,
+        wait_for=film.waitFor or "",
     )
 
 
@@ -38,4 +43,5 @@ def open_composition(
         query=film.query,
         url=film.url,
         recording=film.recording,
+        needs_headers=bool(film.sendsHeaders),
     )

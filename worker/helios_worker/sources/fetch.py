@@ -19,6 +19,7 @@ from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.errors import UserError
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.download import Download
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.sources.archive import Limits, is_archive, pages, unpack
 
 PAGE_SUFFIXES = (".html", ".htm", ".xhtml", ".svg")
@@ -33,7 +34,14 @@ def needs_fetching(url: str) -> bool:
 
 
 def fetch_composition(
-    url: str, entry: str, folder: Path, rule: AddressRule, *, exclude: Collection[str] = (), limits: Limits = LIMITS
+    url: str,
+    entry: str,
+    folder: Path,
+    rule: AddressRule,
+    *,
+    exclude: Collection[str] = (),
+    limits: Limits = LIMITS,
+    headers: OriginHeaders = NO_HEADERS,
 ) -> tuple[Path, Path]:
     """The composition's page, and the folder that holds all of it.
 
@@ -41,6 +49,7 @@ def fetch_composition(
     folder: empty, and removed by the caller.
     rule: from where on the web an archive may be fetched.
     exclude: URLs of files and folders that do not belong to the composition, such as the output.
+    headers: what the server of an archive is sent in addition, if it is theirs.
 
     Raises:
         UserError: there is no such page, or the source is larger than a composition may be.
@@ -50,7 +59,7 @@ def fetch_composition(
         shown = redacted(url)
         root = folder / "unpacked"
         root.mkdir()
-        archive = _archive(url, folder, rule)
+        archive = _archive(url, folder, rule, headers)
         try:
             unpack(archive, root, limits, name=shown.split("?")[0])
         except OSError as error:
@@ -72,7 +81,7 @@ def fetch_composition(
     return page, root
 
 
-def _archive(url: str, folder: Path, rule: AddressRule) -> Path:
+def _archive(url: str, folder: Path, rule: AddressRule, headers: OriginHeaders) -> Path:
     """The archive as a local file."""
     path = local_path(url)
     if path is not None:
@@ -81,7 +90,7 @@ def _archive(url: str, folder: Path, rule: AddressRule) -> Path:
         return path
     copy = folder / "archive"
     if is_web(url):
-        download(url, copy, rule)
+        download(url, copy, rule, headers=headers)
     else:
         place, name = split_object(url)
         store = ArtifactStore(place)
@@ -90,17 +99,27 @@ def _archive(url: str, folder: Path, rule: AddressRule) -> Path:
     return copy
 
 
-def download(url: str, copy: Path, rule: AddressRule, *, most: int = MAX_BYTES, what: str = "archive") -> None:
+def download(
+    url: str,
+    copy: Path,
+    rule: AddressRule,
+    *,
+    most: int = MAX_BYTES,
+    what: str = "archive",
+    headers: OriginHeaders = NO_HEADERS,
+) -> None:
     """Fetches a file from the web. Messages leave out what follows a ? in its address, which may be a signature.
 
     rule: where it may be fetched from. most: its bytes at most. what: the word for it in messages.
+    headers: what its server is sent in addition, if it is theirs.
 
     Raises:
         UserError: it is not there, may not be read, or is too large.
         NetworkTrouble: it cannot be fetched now; another attempt may succeed.
     """
     limits = StoreTimeouts.of(os.environ)
-    Download(url, redacted(url), what, most, rule, stall=limits.stall, retry=limits.retry).save(copy)
+    shown = redacted(url)
+    Download(url, shown, what, most, rule, stall=limits.stall, retry=limits.retry, headers=headers).save(copy)
 
 
 def _fetch_folder(store: ArtifactStore, folder: Path, exclude: Collection[str], limits: Limits) -> None:

@@ -17,6 +17,7 @@ from helios_crds.addresses import is_web
 from helios_crds.request import RenderRequest
 from helios_crds.wire import chunk_bitmap
 from helios_worker.artifacts.blobs import blob_key
+from helios_worker.artifacts.digests import json_digest
 from helios_worker.artifacts.recording import is_whole
 from helios_worker.artifacts.snapshot import Snapshot, load_snapshot, take_snapshot
 from helios_worker.artifacts.store import ArtifactStore
@@ -30,6 +31,7 @@ from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
 from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata
 from helios_worker.network.addresses import AddressRule
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
@@ -74,7 +76,7 @@ async def plan(
         UserError: the request or the page is wrong; the message says what to change.
     """
     engine = await current_engine(browsers)
-    snapshot, entry, url = await resolve(request, store, browsers.scratch, browsers.rule, exclude)
+    snapshot, entry, url = await resolve(request, store, browsers.scratch, browsers.rule, exclude, browsers.headers)
     # A page on the network may have changed since its plan, which only opening it shows.
     asked = AskedFilm(request, engine, snapshot, entry, url)
     key = plan_key(asked.plan_id(recording=""))
@@ -98,18 +100,24 @@ async def plan(
 
 
 async def resolve(
-    request: RenderRequest, store: ArtifactStore, scratch: Path, rule: AddressRule, exclude: Iterable[Path]
+    request: RenderRequest,
+    store: ArtifactStore,
+    scratch: Path,
+    rule: AddressRule,
+    exclude: Iterable[Path],
+    headers: OriginHeaders = NO_HEADERS,
 ) -> tuple[str, str, str]:
     """The digest of the composition's snapshot, its page, and the address of a page on the network.
 
-    What there is not is "".
+    What there is not is "". headers: what its server is sent in addition.
 
     Raises:
-        UserError: the composition's URL has an unknown scheme.
+        UserError: its URL has an unknown scheme, or the headers are for another server.
     """
     url = request.composition.url
+    headers.check(url)
     if needs_fetching(url) or local_path(url) is not None:
-        snapshot = await asyncio.to_thread(_snapshot, request, store, scratch, rule, frozenset(exclude))
+        snapshot = await asyncio.to_thread(_snapshot, request, store, scratch, rule, frozenset(exclude), headers)
         return snapshot.digest, snapshot.entry, ""
     if is_web(url) and request.composition.query:
         raise UserError(
@@ -125,7 +133,12 @@ async def resolve(
 
 
 def _snapshot(
-    request: RenderRequest, store: ArtifactStore, scratch: Path, rule: AddressRule, exclude: frozenset[Path]
+    request: RenderRequest,
+    store: ArtifactStore,
+    scratch: Path,
+    rule: AddressRule,
+    exclude: frozenset[Path],
+    headers: OriginHeaders,
 ) -> Snapshot:
     """The snapshot of a composition that is a local file or can be fetched."""
     url, entry = request.composition.url, request.composition.entry
@@ -135,7 +148,7 @@ def _snapshot(
         return take_snapshot(store, page, folder=folder, exclude=exclude)
     with TemporaryDirectory(prefix="helios-source-", dir=scratch) as place:
         elsewhere = [store.url, request.output or store.url]
-        page, folder = fetch_composition(url, entry, Path(place), rule, exclude=elsewhere)
+        page, folder = fetch_composition(url, entry, Path(place), rule, exclude=elsewhere, headers=headers)
         return take_snapshot(store, page, folder=folder)
 
 
@@ -174,6 +187,11 @@ async def make_plan(asked: AskedFilm, store: ArtifactStore, browsers: BrowserPoo
         quality=request.video.quality,
         stateful=False,
         page_errors=request.composition.pageErrors,
+        timeZone=request.composition.timeZone,
+        locale=request.composition.locale,
+        colorScheme=request.composition.colorScheme,
+        waitFor=request.composition.waitFor,
+        sendsHeaders=True if browsers.headers and asked.url else None,
         encoder=encoder_settings(request, *first_guess(request, await _page_text(store, asked.snapshot)), Fraction(30)),
     )
     async with open_composition(browsers.compositions, store, draft) as composition:
@@ -186,6 +204,8 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
     """The plan of an open composition. draft: what is known of its film beforehand."""
     request, engine = asked.request, asked.engine
     owner = plan_id(request, engine, asked.snapshot or asked.url)
+    if composition.headers:  # others are answered otherwise, also what only a later frame asks
+        owner = json_digest([owner, composition.headers.identity])
     recorder = composition.record(passive=bool(asked.snapshot), owner=owner)
     film, page, warnings = await open_film(request, draft, composition, browsers)
     if (
@@ -207,6 +227,10 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
     finally:
         await page.close()
     warnings += live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())])
+    if recorder.stray_page:
+        warnings.append(
+            f"a redirect leads the page to {plain(recorder.stray_page)}, another origin, which is sent no headers"
+        )
     chunks = await asyncio.to_thread(cut_chunks, film, costs, request, engine)
     encoder = film.encoder
     return JobSpec(

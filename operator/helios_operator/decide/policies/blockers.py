@@ -89,7 +89,7 @@ def _forbidden(name: str, observation: Observation, store: Store) -> Problem | N
 def _no_target(stage: Stage, named: list[str], observation: Observation, eligible: Eligibility) -> Problem:
     """Why no target can run a stage."""
     targets = ", ".join(named)
-    if stage is Stage.CHUNK or eligible.without_store:
+    if eligible.without_store:
         text = (
             f"{targets} cannot reach the artifacts at {observation.store}, a volume of this cluster: "
             "set spec.artifacts.url to a bucket, or add a Kubernetes target"

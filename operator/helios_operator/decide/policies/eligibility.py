@@ -39,13 +39,16 @@ def can_run(target: RenderTargetSpec, stage: Stage, job: ObservedJob) -> bool:
     """Whether a target can run a stage at all.
 
     A Cloud Run job returns only an exit code: enough for a chunk, but not the result of a plan or a stitch.
-    A plan whose composition or props are in the cluster needs a pod, which mounts them as files.
+    A plan whose composition or props are in the cluster needs a pod, which mounts them as files. So do the headers of a
+    page, in chunks too: a function is never sent a Secret.
     """
-    if not target.is_offload or stage is Stage.CHUNK:
+    if not target.is_offload:
         return True
+    if stage is Stage.CHUNK:
+        return job.spec.composition.headersFrom is None
     if target.cloudRun is not None and target.cloudRun.job is not None:
         return False
     source = job.spec.composition
     url = source.jobSpec.url if source.jobSpec is not None else source.url
     is_remote = url is not None and not url.startswith("file:")
-    return stage is Stage.STITCH or (is_remote and not source.propsFrom)
+    return stage is Stage.STITCH or (is_remote and not source.propsFrom and source.headersFrom is None)

@@ -40,12 +40,21 @@ PARTS = (
 EPOCH_MS = 1_767_225_600_000
 
 
-def clock_script(*, secret: str, seed: int = 0, props: Any = None, start_ms: float = START_MS, realm_name: str = "") -> str:
+def clock_script(
+    *,
+    secret: str,
+    seed: int = 0,
+    props: Any = None,
+    wait_for: str = "",
+    start_ms: float = START_MS,
+    realm_name: str = "",
+) -> str:
     """The script for one realm. Its value is what the driver may call, for a worker; a window has a gate for that.
 
     secret: opens the gate of each window's clock to the clocks of its frames and to the driver. No page may learn it.
     seed: of Math.random and crypto.getRandomValues.
     props: JSON value handed to the page as window.__HELIOS_PROPS__; None leaves it unset.
+    wait_for: CSS selector of an element that the page itself must have before frame 0; "" for none.
     start_ms: virtual time at which the realm begins, later for a worker made later.
     realm_name: tells the random streams of a page's workers apart.
     """
@@ -56,6 +65,7 @@ def clock_script(*, secret: str, seed: int = 0, props: Any = None, start_ms: flo
         "stepMs": START_MS,
         "epochMs": EPOCH_MS,
         "realmName": realm_name,
+        **({"waitFor": wait_for} if wait_for else {}),
         **({} if props is None else {"props": props}),
     }
     # The browser runs it again in a window that goes on with another document.

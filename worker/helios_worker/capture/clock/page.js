@@ -31,6 +31,9 @@ if (isWindow) {
 
   const fontsLoad = () => fontsOf(document) && fontsStatus(fontsOf(document)) === "loading";
 
+  // The element that the caller waits for is one of the page itself, not of its frames.
+  const awaited = window.top === window ? config.waitFor : undefined;
+  let elementAwaited = awaited !== undefined;
   let readySettled = false;
   /** @type {PromiseLike<unknown> | null} */
   let readyWatched = null;
@@ -42,8 +45,9 @@ if (isWindow) {
   }
 
   realm.notReady = () => {
+    if (elementAwaited && first(document, awaited) !== null) elementAwaited = false;
     if (readyWatched === null) callPage(watchReady, undefined, []);
-    return readyWatched !== null && !readySettled;
+    return elementAwaited || (readyWatched !== null && !readySettled);
   };
 
   function watchReady() {
@@ -67,6 +71,7 @@ if (isWindow) {
   realm.pending = () => {
     const waiting = realm.pendingMedia();
     if (stabilising) append(waiting, "helios.waitUntilStable()");
+    if (elementAwaited) append(waiting, `an element that matches ${awaited}`);
     if (readyWatched !== null && !readySettled) append(waiting, "the promise window.__HELIOS_READY__");
     if (fontsLoad()) {
       let loading = "";

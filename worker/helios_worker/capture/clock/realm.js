@@ -85,9 +85,9 @@ const realm = {
   hideAnimation() {},
   /** Finds the drawings with a timeline in a shadow root that has changed (animations.js). @type {(tree: ParentNode) => void} */
   findDrawings() {},
-  /** Of an address, how many <img> show it, and how many of them are on show (images.js). @type {(address: string) => number[]} */
+  /** Of an address, how many <img> show it, and how many of them are on show (moving_images.js). @type {(address: string) => number[]} */
   countImages: () => list(0, 0),
-  /** Tells the driver of what the page shows and nobody can move in time (images.js). */
+  /** Tells the driver of what the page shows and nobody can move in time (moving_images.js). */
   refuse() {},
   /** Whether there are new elements whose inside the browser itself may move (needs.js). */
   madeInnerRoots: () => false,

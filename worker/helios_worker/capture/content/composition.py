@@ -18,6 +18,7 @@ from helios_worker.capture.content.recorder import Recorder
 from helios_worker.capture.content.site import Locate, Mount, path_in_url
 from helios_worker.capture.content.truncated import is_truncated
 from helios_worker.errors import HeliosError
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders, origin_of
 
 
 class OpenComposition:
@@ -25,12 +26,14 @@ class OpenComposition:
 
     address: URL of the page.
     mount: where its files are served from; None for a page on the network.
+    headers: what its own server is sent in addition; with an origin alone, what this worker lacks.
     recorder: records or replays the network for the pages that are opened from now on; None leaves them the network.
     missing: explains why a file is not there.
     """
 
-    def __init__(self, address: str, store: ArtifactStore, blobs: Blobs) -> None:
+    def __init__(self, address: str, store: ArtifactStore, blobs: Blobs, headers: OriginHeaders = NO_HEADERS) -> None:
         self.address = address
+        self.headers = headers
         self.mount: Mount | None = None
         self.recorder: Recorder | None = None
         self.missing = MissingFiles((), "")
@@ -57,7 +60,9 @@ class OpenComposition:
         passive: only notes which requests go to hosts other than the composition's own.
         owner: names the plan, which the recording belongs to.
         """
-        self.recorder = Recorder(self._store, self._blobs, self.note_fault, passive=passive, owner=owner)
+        self.recorder = Recorder(
+            self._store, self._blobs, self.note_fault, passive=passive, owner=owner, headers=self.headers
+        )
         return self.recorder
 
     async def replay(self, digest: str) -> None:
@@ -67,7 +72,7 @@ class OpenComposition:
             CorruptArtifact: the recording is missing or has been altered.
         """
         recording = await asyncio.to_thread(load_recording, self._store, digest)
-        self.recorder = Recorder(self._store, self._blobs, self.note_fault, recording)
+        self.recorder = Recorder(self._store, self._blobs, self.note_fault, recording, headers=self.headers)
 
     async def close(self) -> None:
         """Its files are served no more, and its recorder lets go of what is under way."""
@@ -96,10 +101,12 @@ class Compositions:
     """Opens compositions, and keeps what all of them need: local copies of blobs.
 
     scratch: folder for files fetched from a remote store.
+    headers: what the server of a page on the network is sent, where it is the one that they are for.
     """
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, headers: OriginHeaders = NO_HEADERS) -> None:
         self._blobs = Blobs(scratch)
+        self._headers = headers
 
     def make_room(self) -> None:
         """Between two stages: copies of past compositions must not fill the folder of a worker that stays."""
@@ -115,6 +122,7 @@ class Compositions:
         query: str = "",
         url: str = "",
         recording: str = "",
+        needs_headers: bool = False,
     ) -> AsyncIterator[OpenComposition]:
         """A composition from a store, or a page on the network. Its files are served until the end of the block.
 
@@ -122,12 +130,16 @@ class Compositions:
         query: what follows the entry in the page's address.
         url: of a page on the network.
         recording: digest of what the network answers the page; "" where it is to ask the network itself.
+        needs_headers: whether its server was sent headers when it was planned.
 
         Raises:
             CorruptArtifact: the snapshot or the recording is missing or has been altered.
         """
         if not snapshot:
-            composition = OpenComposition(url, store, self._blobs)
+            headers = self._headers if self._headers.belong_to(url) else NO_HEADERS
+            if needs_headers and not headers:
+                headers = OriginHeaders(origin_of(url))
+            composition = OpenComposition(url, store, self._blobs, headers)
         else:
             files = await asyncio.to_thread(load_snapshot, store, snapshot)
             # The first 20 digits are what pages see, in every chunk and run; they decide nothing (see `site`).

@@ -9,9 +9,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from helios_crds.remedies import setting
 from helios_worker.artifacts.recording import RecordedResponse, request_name
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.devtools.session import Session
+from helios_worker.capture.messages import plain
+from helios_worker.network.origin_headers import NO_HEADERS, HeadersMissing, OriginHeaders
 from helios_worker.capture.moving_images import HEAD, animated_type
 
 # A body passes through in pieces of this size; base64 fills the last place of each, since three divides it.
@@ -27,6 +30,11 @@ _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 _WHOLE = re.compile(r"bytes 0-(\d+)/(\d+)")
 
 
+def is_answered(params: Message) -> bool:
+    """Whether the browser holds a request with the network's answer to it. params: Fetch.requestPaused."""
+    return "responseStatusCode" in params or "responseErrorReason" in params
+
+
 class PausedRequest:
     """A request that the browser holds until it is continued, fulfilled or failed.
 
@@ -34,18 +42,20 @@ class PausedRequest:
     network_id: what the browser's Network domain calls it.
     has_response: whether it is held with the network's answer to it.
     asks_by_body: whether a script sends a question in its body, as in a POST to GraphQL.
+    added: headers that are sent with it and are no part of its name.
     """
 
-    def __init__(self, session: Session, params: Message) -> None:
+    def __init__(self, session: Session, params: Message, added: OriginHeaders = NO_HEADERS) -> None:
         request = params["request"]
         self.method: str = request["method"]
         self.url: str = request["url"]
         self.status: int = params.get("responseStatusCode", 0)
-        self.has_response = "responseStatusCode" in params or "responseErrorReason" in params
+        self.has_response = is_answered(params)
         self.asks_by_body = bool(request.get("hasPostData")) and params.get("resourceType") in ("Fetch", "XHR")
         self.id: str = params["requestId"]
         self.network_id: str = params.get("networkId", "")
         self._session = session
+        self._added = added
         self._headers = {name.lower(): str(value) for name, value in request["headers"].items()}
         self._response = params.get("responseHeaders", [])
 
@@ -78,8 +88,20 @@ class PausedRequest:
         return self.status != 206 or (whole is not None and int(whole[1]) + 1 == int(whole[2]))
 
     async def go_on(self, *, intercept_response: bool = False) -> None:
-        """Sends the request to the network."""
-        options = {"interceptResponse": True} if intercept_response else {}
+        """Sends the request to the network.
+
+        Raises:
+            HeadersMissing: it needs headers that this worker does not have.
+        """
+        if self._added.origin is not None and not self._added:
+            raise HeadersMissing(
+                f"{plain(self.url)} is asked for by this frame first, and needs the headers that the plan was given",
+                remedy=f"render where {setting('composition.headersFrom')} is given: in pods, or on this machine",
+            )
+        options: Message = {"interceptResponse": True} if intercept_response else {}
+        if self._added and not self.has_response:  # for this request alone, not for one that a redirect makes of it
+            sent = self._added.added_to(self._headers)
+            options["headers"] = [{"name": name, "value": value} for name, value in sent]
         await self._send("Fetch.continueRequest", **options)
 
     async def read(self) -> AsyncIterator[bytes]:

@@ -3,6 +3,8 @@
 The browser still makes every request itself, so origin, redirects, CORS and workers are as on the live page. DevTools'
 Fetch domain holds each request until its response has been looked up. Bodies pass through in pieces, from the network
 to a file and from a file to the browser, so that their size is no matter of this worker's memory.
+
+Long, because a request's way from the browser to its answer is here as a whole.
 """
 
 import asyncio
@@ -25,12 +27,14 @@ from helios_worker.artifacts.recording import (
     store_recording,
 )
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.capture.content.paused import PausedRequest
+from helios_worker.capture.content.header_sender import HeaderSender
+from helios_worker.capture.content.paused import PausedRequest, is_answered
 from helios_worker.capture.content.recorded_page import RecordedPage
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import is_foreign, plain
 from helios_worker.errors import CorruptBlob, HeliosError, NetworkTrouble
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.network.passing import REMEDY
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -80,6 +84,8 @@ class Recorder:
 
     on_fault: called with what kept an answer from a page.
     owner: names the plan that records. Two plans never share what their later frames are answered.
+    headers: what the composition's own server is sent in addition; with an origin alone, what this worker lacks.
+    stray_page: where a redirect led the page itself, if it is another origin, which is sent none of them; "".
     live: requests that went to the network and whose answers cannot be kept; the first ones.
     foreign: requests to other hosts, as a passive recorder saw them; the first ones.
     passive: whether the recorder only listens.
@@ -94,11 +100,14 @@ class Recorder:
         *,
         passive: bool = False,
         owner: str = "",
+        headers: OriginHeaders = NO_HEADERS,
     ) -> None:
         self._on_fault = on_fault
+        self._headers = headers
         self.live: dict[str, None] = {}
         self.foreign: dict[str, None] = {}
         self.passive = passive
+        self.stray_page = ""
         self._owner = owner
         self._store = store
         self._blobs = blobs
@@ -113,6 +122,15 @@ class Recorder:
     async def attach(self, page: RecordedPage) -> None:
         """Takes over a fresh page's network, in all its frames and workers."""
         session = page.session
+        sender = None if self._headers.origin is None else HeaderSender(self._headers)
+
+        def added(params: Message) -> OriginHeaders:
+            """What a request is sent in addition."""
+            if sender is None or is_answered(params):
+                return NO_HEADERS
+            found = self._headers if sender.is_for(params) else NO_HEADERS
+            self.stray_page = self.stray_page or sender.stray_page
+            return found
 
         def listen(method: str, params: Message) -> None:
             if method == "Network.requestWillBeSent" and is_foreign(params["request"]["url"]):
@@ -120,13 +138,16 @@ class Recorder:
 
         def take(method: str, params: Message) -> None:
             if method == "Fetch.requestPaused":
-                task = asyncio.create_task(self._handle(PausedRequest(session, params), page))
+                task = asyncio.create_task(self._handle(PausedRequest(session, params, added(params)), page))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
         if self.passive:
             session.listen(listen)
             return
+        if sender is not None:
+            events = sender.events
+            session.listen(lambda method, params: events.get(method, ignored)(params))
         session.listen(take)
         await session.command("Fetch.enable", {"patterns": [{"urlPattern": "http*"}]})
 
@@ -256,6 +277,10 @@ class Recorder:
             if self._sealed:
                 await asyncio.to_thread(drop_late_answer, self._store, self._sealed, name)
             raise
+
+
+def ignored(params: Message) -> None:
+    """An event that nobody asked for."""
 
 
 def _note(requests: dict[str, None], request: str) -> None:

@@ -9,8 +9,6 @@ A page only goes forward; an earlier frame needs a fresh page. An error of the p
 ends the frame with a PageError that names frame, cause and console lines.
 """
 
-import asyncio
-
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.process import Browser
@@ -21,7 +19,7 @@ from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
 from helios_worker.capture.page.closed_roots import ClosedRoots
 from helios_worker.capture.page.console import Console
-from helios_worker.capture.page.environment import JOIN, WARN, opening_commands
+from helios_worker.capture.page.environment import JOIN, WARN, language_commands, open_environment
 from helios_worker.capture.page.glyphs import MissingGlyph, missing_glyphs
 from helios_worker.capture.page.images import Images, refusal
 from helios_worker.capture.page.load_failures import in_words
@@ -50,11 +48,12 @@ class Page:
         self.console = Console(settings.page_errors)
         self._session = session
         self._playhead = playhead
-        self._images = Images(session, self._network)
         self._handles = ClockHandles(session)
         self._unshown = Unshown(self.console, self._handles, files)
         self._network = Network(self.console, session.unreachable, files, self._unshown.is_own)
-        self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event)
+        self._images = Images(session, self._network)
+        workers_speak = language_commands(settings.locale)
+        self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
         self._roots = ClosedRoots(session, self._handles.secret)
         self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor, self._roots)
@@ -94,9 +93,8 @@ class Page:
         session = await Session.attach(browser, settings.width, settings.height, playhead)
         page = cls(session, playhead, settings, files)
         session.listen(page._on_event)
-        commands = opening_commands(settings, page._handles.secret)
         try:
-            await asyncio.gather(*(session.command(method, params) for method, params in commands))
+            await open_environment(session, settings, page._handles.secret)
         except HeliosError:
             await session.close()
             raise

@@ -7,7 +7,7 @@ the clock is installed in it. `clocks` moves the clocks of all realms.
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from functools import partial
 
 from helios_worker.capture.clock import clock_script
@@ -26,10 +26,17 @@ class Realms:
     """All realms of a page, other than the page's own.
 
     handles: of their clocks. seed: of the random numbers. on_event: called with the events of workers.
+    for_workers: commands that each worker gets before its first script.
     """
 
     def __init__(
-        self, session: Session, handles: ClockHandles, playhead: Playhead, seed: int, on_event: Handler
+        self,
+        session: Session,
+        handles: ClockHandles,
+        playhead: Playhead,
+        seed: int,
+        on_event: Handler,
+        for_workers: Sequence[tuple[str, Message]] = (),
     ) -> None:
         self._session = session
         self._connection = session.connection
@@ -37,6 +44,7 @@ class Realms:
         self._playhead = playhead
         self._seed = seed
         self._on_event = on_event
+        self._for_workers = for_workers
         self._frames: list[Realm] = []
         self._workers: dict[str, Realm] = {}  # workers whose clock is installed
         self._made: dict[Realm, int] = {}  # workers, as each realm's clock counts them
@@ -151,6 +159,7 @@ class Realms:
             ("Runtime.enable", {}),
             ("Network.enable", {}),
             ("Target.setAutoAttach", AUTO_ATTACH),
+            *self._for_workers,
             ("Debugger.enable", {}),
             ("Debugger.setInstrumentationBreakpoint", {"instrumentation": "beforeScriptExecution"}),
             ("Runtime.runIfWaitingForDebugger", {}),

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from helios_crds.numbers import exact_number, shown
+from helios_crds.page_environment import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL_TIME_ZONE
 from helios_crds.request import MAX_FRAMES, MAX_SECONDS, MAX_SIDE
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import plain
@@ -22,6 +23,8 @@ class PageSettings:
     quality: of JPEG, 1 to 100 (docs/decisions/0009).
     frame_timeout: seconds of real time after which a frame counts as stuck.
     page_errors: "fail" ends the render on an uncaught error or a missing file, "warn" goes on.
+    time_zone, locale, color_scheme: such as Europe/Berlin, de-DE and dark.
+    wait_for: CSS selector of an element that must be there before frame 0; "" for none.
     """
 
     width: int
@@ -33,6 +36,10 @@ class PageSettings:
     quality: int = 95
     frame_timeout: float = 30.0
     page_errors: Literal["fail", "warn"] = "fail"
+    time_zone: str = USUAL_TIME_ZONE
+    locale: str = USUAL_LOCALE
+    color_scheme: str = USUAL_COLOR_SCHEME
+    wait_for: str = ""
 
 
 @dataclass(frozen=True)
