@@ -1,5 +1,6 @@
 """-o on the command line: checked before the render, so that nobody waits for a film that cannot be written."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from helios_worker.errors import UserError
 
 FILM_SUFFIXES = (".mp4", ".m4v")
 STILL_SUFFIXES = (".png",)
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
@@ -30,16 +32,28 @@ def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
             remedy=f"give a file name, such as {output.rstrip('/')}/out{suffixes[0]}",
         )
     _check_suffix(output, path.name, suffixes)
+    why = unwritable(path)
+    if why is not None:
+        raise UserError(f"the output {output} cannot be written: {why}", remedy="choose another place with -o")
+    return str(path)
+
+
+def unwritable(path: Path) -> str | None:
+    """Why no file can be written beside a path; None if one can. Makes the folder if need be.
+
+    Raises:
+        OSError: the disk is full, which is no mistake in the path.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        trial = path.with_name(f".{path.name}.trial-{os.getpid()}")
+        trial = path.with_name(f".{path.name[:100]}.trial-{os.getpid()}")
         trial.touch()
         trial.unlink()
     except OSError as error:
-        raise UserError(
-            f"the output {output} cannot be written: {error.strerror or error}", remedy="choose another place with -o"
-        ) from None
-    return str(path)
+        if error.errno in FULL_DISK:
+            raise
+        return error.strerror or str(error)
+    return None
 
 
 def _check_suffix(output: str, name: str, suffixes: tuple[str, ...]) -> None:

@@ -20,13 +20,14 @@ from helios_adapters import (
 )
 from helios_crds.base import API_VERSION
 from helios_worker.errors import UserError
+from heliosctl.arguments.command import Commands
 from heliosctl.arguments.options import ReportingOptions, takes
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.report import print_json, print_labelled, stderr, stdout
 
 ConfigT = TypeVar("ConfigT")
 
-deploy = typer.Typer(no_args_is_help=True)
+deploy = Commands()
 FUNCTION = LambdaFunction("", "")
 SERVICE = CloudRunService("")
 

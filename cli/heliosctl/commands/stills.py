@@ -10,7 +10,7 @@ from rich.status import Status
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
 from heliosctl.arguments.buckets import open_artifacts
-from heliosctl.arguments.options import FilmOptions, PageOptions, ReportingOptions, StoreOptions, takes
+from heliosctl.arguments.options import FilmOptions, PageOptions, ReportingOptions, StoreOptions, refuse_options, takes
 from heliosctl.arguments.output import STILL_SUFFIXES, check_output
 from heliosctl.arguments.request import build_request, frame_at
 from heliosctl.arguments.source import resolve_source
@@ -107,6 +107,9 @@ def contact_sheet(
     if source.lower().endswith(FILM_SUFFIXES):
         if not Path(source).is_file():
             raise UserError(f"film {source} not found", remedy="check its path")
+        refuse_options(
+            f"cannot be used with {source}: the film is there already", "leave it out, or name the page", film, page
+        )
         fps, images = from_film(Path(source), choose)
     else:
         job, pngs = _render_stills(source, film, page, store, choose)

@@ -1,6 +1,5 @@
 """Stills: single frames of a page or of an existing film, also for contact sheets."""
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,10 +16,9 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.errors import CorruptArtifact
-from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.network.addresses import AddressRule
-from helios_worker.stages.plan import plan
+from helios_worker.stages.plan import plan_without_job
 from helios_worker.stages.still import stills
 from helios_worker.workspace import Workspace
 from heliosctl.local.lock import planning
@@ -48,11 +46,10 @@ async def from_page(
 
     on_still: called with the plan and the number of stills so far, first with 0.
     """
-    async with browsers_here() as browsers:
-        root = local_path(store.url)
-        async with planning(store):
-            found = await plan(request, store, browsers, exclude=[root] if root is not None else [])
-        _, job = await asyncio.to_thread(read_job, found.jobPath)
+    root = local_path(store.url)
+    # No job names the plan's files, so the clean-up waits until the stills are there.
+    async with browsers_here() as browsers, planning(store):
+        job = await plan_without_job(request, store, browsers, exclude=[root] if root is not None else [])
         on_still(job, 0)
         taken: dict[int, bytes] = {}
         film = job.ours.film

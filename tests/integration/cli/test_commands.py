@@ -1,6 +1,7 @@
 """The commands beside render: plan, still, contact-sheet, verify, jobs, doctor, and command jobs."""
 
 import json
+import re
 import signal
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.integration.cli.conftest import Cli, html, slow, wait_for
+from tests.integration.cli.conftest import BODY, Cli, html, slow, wait_for
 
 SLOW = ("--seeking", "Seekable", "--unit-frames", "10", "--frames-per-chunk", "10", "--lanes", "1")
 # The bar of the page is 20 px wide and moves 70 px a second.
@@ -50,6 +51,14 @@ def test_a_contact_sheet_of_a_page_and_of_its_film(shared: Cli):
         assert difference < 40, (x, y)
 
 
+def test_a_still_leaves_no_job_to_be_finished(cli: Cli):
+    cli.page()
+    assert cli.run("still", "page", "-o", "still.png").code == 0
+    assert cli.run("contact-sheet", "page", "-n", "4", "-o", "sheet.png").code == 0
+    assert cli.run("jobs", "list", "--json").report["jobs"] == []
+    assert len(list(cli.artifacts.glob("plans/*.json"))) == 1  # both used one plan, which a render finds too
+
+
 # -- plan and verify ---------------------------------------------------------------------------------------
 
 
@@ -71,15 +80,73 @@ def test_a_plan_says_what_a_render_would_do(shared: Cli):
     assert told.count("already rendered") == 4
 
 
+def test_a_plan_shows_that_a_page_gets_heavy_late(cli: Cli):
+    cli.page(html(f"""{BODY}<script>(function draw(time) {{
+      if (time > 4500) for (let i = 0; i < 40e6; i++) globalThis.sink = Math.sqrt(i);
+      requestAnimationFrame(draw);
+    }})(0)</script>""", frames=180))
+    told = cli.run("plan", "page")
+    assert told.code == 0, told.err
+    assert "estimated between them" in told.out
+    assert "Nothing was measured after" not in told.out
+    costs = {cost["frame"]: cost["seconds"] for cost in cli.run("plan", "page", "--json").report["costs"]}
+    assert max(costs) > 135
+    early = [seconds for frame, seconds in costs.items() if frame < 42]
+    assert costs[max(costs)] > 2 * max(early)
+    stateful = cli.run("plan", "page", "--seeking", "Stateful")
+    assert "a guess: no frame was measured" in stateful.out
+
+
+def test_a_filter_that_makes_frames_slow_is_named(cli: Cli):
+    cli.page(html("""<style>body { margin: 0 } i { position: absolute; inset: 0; backdrop-filter: blur(30px) }
+      b { position: absolute; width: 200px; height: 720px; background: #fa0; animation: move 2s linear }
+      @keyframes move { to { transform: translateX(1000px) } }</style><b></b><i></i><i></i><i></i><i></i><i></i>""",
+      width=1280, height=720))
+    plan = cli.run("plan", "page")
+    assert plan.code == 0, plan.err
+    assert "CSS backdrop-filter on 5 elements costs" in plan.out
+    done = cli.run("render", "page", "-o", "out.mp4", "--range", "0:2")
+    assert done.err.splitlines()[-1].startswith("Note: Slow: frame ")
+
+
 def test_a_film_is_verified_against_its_plan(shared: Cli):
     job = shared.run("jobs", "list", "--json").report["jobs"]
-    job_id = next(found["jobId"] for found in job if found["state"] == "finished")
+    job_id = next(found["jobId"] for found in job if found["final"] and found["output"].endswith("/out.mp4"))
     path = shared.artifacts / "jobs" / job_id / "job.json"
     for plan in (job_id[:8], str(path), path.as_uri()):
         done = shared.run("verify", "out.mp4", "--plan", plan)
         assert done.code == 0, done.err
         assert "no problems found" in done.out
         assert "against its plan" in done.out
+
+
+def test_a_film_of_another_job_is_not_taken_for_this_one(shared: Cli):
+    """Two films of one length, size and rate: only the SHA-256 on the job's record tells them apart."""
+    shared.page(html("<body style='background: #0a0'>"), "other")
+    other = shared.render("other", output="other.mp4")
+    right = shared.run("verify", "other.mp4", "--plan", other["jobId"], "--json")
+    assert right.code == 0
+    assert right.report["sha256"] == right.report["jobSha256"] == other["sha256"]
+    mixed_up = shared.run("verify", "out.mp4", "--plan", other["jobId"])
+    assert mixed_up.code == 1
+    assert f"SHA-256 {right.report['sha256'][:12]}" not in mixed_up.out
+    assert f"not the {other['sha256'][:12]}… of the film that the job made" in mixed_up.out
+
+
+def test_a_plan_without_a_film_on_record_says_so(shared: Cli):
+    planned = shared.run("plan", "page", "--unit-frames", "15", "--json").report["jobId"]
+    done = shared.run("verify", "out.mp4", "--plan", planned)
+    assert done.code == 0
+    assert "no finished film is on the job's record" in done.out
+
+
+def test_a_picture_text_and_a_song_are_no_films(shared: Cli):
+    shared.run("still", "page", "-o", "still.png")
+    (shared.folder / "notes.txt").write_text("not a film\n")
+    for name, kind in (("still.png", "a picture (png)"), ("notes.txt", "text")):
+        done = shared.run("verify", name)
+        assert done.code == 64, done.err
+        assert f"{name} is not a film: it is {kind}" in done.err
 
 
 def test_what_is_wrong_with_a_film_is_told(shared: Cli):
@@ -248,3 +315,30 @@ def test_a_json_that_is_no_job(cli: Cli):
     done = cli.run("render", "job.json")
     assert done.code == 64
     assert "is not a valid Helios job" in done.err
+
+
+# -- JSON --------------------------------------------------------------------------------------------------
+
+
+def names(value: object) -> set[str]:
+    """Every key in a JSON value."""
+    if isinstance(value, dict):
+        return set(value) | {name for inner in value.values() for name in names(inner)}
+    return {name for inner in value for name in names(inner)} if isinstance(value, list) else set()
+
+
+def test_names_in_json_are_in_camel_case(shared: Cli):
+    job = shared.run("jobs", "list", "--json").report["jobs"][0]["jobId"]
+    for command in (
+        ["plan", "page"],
+        ["still", "page", "-o", "still.png"],
+        ["contact-sheet", "out.mp4", "-o", "sheet.png"],
+        ["verify", "out.mp4", "--plan", job],
+        ["verify", "gone.mp4"],
+        ["jobs", "list"],
+        ["jobs", "show", job],
+        ["jobs", "prune", "--dry-run"],
+    ):
+        report = dict(shared.run(*command, "--json").report)
+        wrong = [name for name in names(report) if not re.fullmatch("[a-z][a-zA-Z0-9]*", name)]
+        assert [name for name in wrong if not name.isdigit()] == [], command  # chunks go by their numbers
