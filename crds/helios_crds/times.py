@@ -6,6 +6,7 @@ or whether to refuse it.
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 
 from helios_crds.numbers import shown
 
@@ -48,7 +49,7 @@ def parse_time(text: str) -> Fraction | None:
         return None
     parts = _PART.findall(text)
     sizes = [UNITS[unit] for _, unit in parts]
-    if any(size <= smaller for size, smaller in zip(sizes, sizes[1:], strict=False)):
+    if any(size <= smaller for size, smaller in pairwise(sizes)):
         return None
     return sum((Fraction(number) * size for (number, _), size in zip(parts, sizes, strict=True)), Fraction(0))
 
@@ -70,7 +71,7 @@ def exact_rate(text: str) -> str:
         ValueError: the number is a rounded one, such as 29.97, which stands for 30000/1001.
     """
     number = plain_number(text)
-    if number is None or number.denominator == 1 and "." not in text:
+    if number is None or (number.denominator == 1 and "." not in text):
         return text
     meant = broadcast_rate(number)
     if meant is not None and meant != number:

@@ -1,7 +1,5 @@
 """Buckets and folders on the command line: checked before the render, so that a mistyped address costs seconds."""
 
-from pathlib import Path
-
 from helios_worker.artifacts.access import StoreTimeouts
 from helios_worker.artifacts.errors import AccessDenied
 from helios_worker.artifacts.store import ArtifactStore
@@ -58,7 +56,5 @@ def existing_artifacts(store: StoreOptions) -> ArtifactStore:
     """
     folder = local_path(store.url)
     if folder is not None and not store.is_default and not Path(folder).is_dir():
-        raise UserError(
-            f"there is no folder {folder} with artifacts", remedy="check --artifacts or $HELIOS_ARTIFACTS"
-        )
+        raise UserError(f"there is no folder {folder} with artifacts", remedy="check --artifacts or $HELIOS_ARTIFACTS")
     return open_artifacts(store.url)

@@ -5,39 +5,43 @@ value. Help is given to rich as text, in which nothing is markup, so that every 
 """
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import typer
 from rich.markup import escape
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from helios_crds.numbers import shown
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 WHOLE, DECIMAL = re.compile(r"-?[0-9]{1,18}"), re.compile(r"-?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
 
 
-class Command(TyperCommand):
+class _Plain:
+    """What commands with and without commands of their own share."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _tidy(self)
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters, --help among them. Beside a flag, and an argument that says what it is, stands no type."""
+        parameters = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            if isinstance(parameter, TyperOption) and parameter.is_flag:
+                parameter.metavar = ""
+            elif isinstance(parameter, TyperArgument):
+                parameter.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
+        return parameters
+
+
+class Command(_Plain, TyperCommand):
     """A command; see the module's docstring."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _tidy(self)
 
-    def get_help_option(self, ctx: Any) -> Any:
-        """--help, without a type."""
-        return _without_type(super().get_help_option(ctx))
-
-
-class Group(TyperGroup):
+class Group(_Plain, TyperGroup):
     """A command with commands of its own; see the module's docstring."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _tidy(self)
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """--help, without a type."""
-        return _without_type(super().get_help_option(ctx))
 
 
 class Commands(typer.Typer):
@@ -46,7 +50,7 @@ class Commands(typer.Typer):
     def __init__(self, **settings: Any) -> None:
         super().__init__(cls=Group, no_args_is_help=True, rich_markup_mode="rich", **settings)
 
-    def command(self, name: str | None = None, **settings: Any) -> Any:
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
         """As typer's."""
         return super().command(name, **{"cls": Command, **settings})
 
@@ -58,16 +62,11 @@ def _tidy(command: Any) -> None:
     for parameter in command.params:
         if getattr(parameter, "help", None):
             parameter.help = escape(parameter.help)
-        _without_type(parameter)
-        if parameter.type_descriptor.annotation in (int, float):
+        annotation = parameter.type_descriptor.annotation
+        if parameter.metavar is None and annotation in (int, float, str):
+            parameter.metavar = parameter.name.upper() if annotation is str else "N"
+        if annotation in (int, float):
             _check_number(parameter)
-
-
-def _without_type(parameter: Any) -> Any:
-    """A flag takes no value, so no type is shown beside it."""
-    if isinstance(parameter, TyperOption) and parameter.is_flag:
-        parameter.metavar = ""
-    return parameter
 
 
 def _check_number(parameter: Any) -> None:
@@ -75,8 +74,6 @@ def _check_number(parameter: Any) -> None:
     process = parameter.process_value
     is_whole = parameter.type_descriptor.annotation is int
     pattern, kind = (WHOLE, "a whole number") if is_whole else (DECIMAL, "a number")
-    if parameter.metavar is None:
-        parameter.metavar = "N"
 
     def checked(ctx: Any, value: Any) -> Any:
         has_reader = parameter.type_descriptor.parameter_info.parser is not None

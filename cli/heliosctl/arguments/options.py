@@ -101,7 +101,7 @@ class EncodeOptions:
             "Aim for chunks of this much single-core work: 20, 90s or 2m. Finished chunks survive Ctrl-C.",
             "TIME",
             parser=waiting("--target-seconds"),
-            show_default=f"{TARGET_SECONDS:g}",
+            show_default=f"{TARGET_SECONDS:g} s",
         ),
     ] = None
     unit_frames: Annotated[
@@ -121,9 +121,7 @@ class PageOptions:
 
     entry: Annotated[
         str | None,
-        _page(
-            "--entry", "Page to open in a folder or archive, or under a bucket address.", "PATH", show_default=INDEX
-        ),
+        _page("--entry", "Page to open in a folder or archive, or under a bucket address.", "PATH", show_default=INDEX),
     ] = None
     props: Annotated[
         str | None,
@@ -155,6 +153,7 @@ class PageOptions:
             "How long to wait for a frame before it counts as stuck: 30, 90s or 2m.",
             "TIME",
             parser=waiting("--frame-timeout"),
+            show_default="30 s",
         ),
     ] = RenderRequest.model_fields["frameTimeout"].default
 
@@ -247,12 +246,15 @@ class ReportingOptions:
 
 def options_given(*groups: Any) -> list[str]:
     """The names of the options in these groups that were given another value than their default."""
-    named = [
-        (get_type_hints(type(group), include_extras=True)[field.name].__metadata__[0].param_decls[0], group, field)
-        for group in groups
-        for field in fields(group)
-    ]
-    return [name for name, group, field in named if getattr(group, field.name) != field.default]
+    given = []
+    for group in groups:
+        hints = get_type_hints(type(group), include_extras=True)
+        for field in fields(group):
+            if getattr(group, field.name) != field.default:
+                option = hints[field.name].__metadata__[0]
+                names = (option.default, *option.param_decls)  # typer keeps the first name in the one or the other
+                given.append(next(name for name in names if isinstance(name, str) and name.startswith("--")))
+    return given
 
 
 def refuse_options(why: str, remedy: str, *groups: Any) -> None:

@@ -18,6 +18,11 @@ def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
     Raises:
         UserError: it cannot be written; the message says why.
     """
+    if output == "-":
+        raise UserError(
+            "the output cannot be standard output: a file is written whole, and then moved into its place",
+            remedy=f"give a file name, such as out{suffixes[0]}",
+        )
     if "://" in output:
         address = store_address(output)
         if address.path is None:
@@ -32,6 +37,11 @@ def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
             remedy=f"give a file name, such as {output.rstrip('/')}/out{suffixes[0]}",
         )
     _check_suffix(output, path.name, suffixes)
+    if path.exists() and not path.is_file():
+        raise UserError(
+            f"the output {output} is a pipe or a device: a file is written whole, and then moved there",
+            remedy="give the name of a file that is new or may be replaced",
+        )
     why = unwritable(path)
     if why is not None:
         raise UserError(f"the output {output} cannot be written: {why}", remedy="choose another place with -o")

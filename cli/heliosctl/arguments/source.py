@@ -66,6 +66,24 @@ def resolve_source(source: str, artifacts: str, entry: str | None = None) -> str
     return str(absolute(path))
 
 
+def check_film(source: str) -> Path:
+    """The path of an existing film.
+
+    Raises:
+        UserError: it is not a file of this machine.
+    """
+    path: Path | None = Path(source).expanduser()
+    if "://" in source:
+        path = local_path(source)
+    if path is None:
+        raise UserError(f"{source} is not on this machine", remedy="copy the film here and name the copy")
+    if path.is_dir():
+        raise UserError(f"{source} is a folder, not a film", remedy="name the film in it")
+    if not path.is_file():
+        raise UserError(f"film {source} not found", remedy="check its path")
+    return path
+
+
 def _refuse_entry(entry: str | None, source: str) -> None:
     """Refuses --entry where there is one page alone."""
     if entry is not None:

@@ -5,7 +5,7 @@
 - A *range* is A:B or A..B, both frames or both times; B is the frame or time after the last. Either may be left out.
 
 So a number alone never means seconds where it could mean frames: --duration 10 is refused, --at 10 is frame 10. Options
-that only wait or limit (--frame-timeout, --target-seconds) know no frames; there a number alone is seconds.
+that only wait or limit (--frame-timeout, --target-seconds, --timeout) know no frames; there a number alone is seconds.
 """
 
 import re
@@ -55,6 +55,22 @@ def waiting(option: str) -> Callable[[Any], float]:
         return float(seconds(given, option=option) if number is None else number)
 
     return read
+
+
+def whole_waiting(option: str) -> Callable[[Any], int]:
+    """What reads a limit that the other side takes in whole seconds only."""
+    read = waiting(option)
+
+    def read_whole(given: Any) -> int:
+        """The seconds of a text; another value is a default."""
+        found = read(given)
+        if found != int(found):
+            raise UserError(
+                f"{option} {shown(given)} is not a whole number of seconds", remedy="write it like 90 or 15m"
+            )
+        return int(found)
+
+    return read_whole
 
 
 def count_of_frames(given: Any) -> int:

@@ -13,13 +13,13 @@ from helios_crds.wire import ExitCode
 from helios_worker.artifacts.digests import file_digest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_url
-from helios_worker.errors import UserError
 from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.layout import final_key
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.machine import cpu_count
 from heliosctl.arguments.buckets import existing_artifacts
 from heliosctl.arguments.options import ReportingOptions, StoreOptions, takes
+from heliosctl.arguments.source import check_film
 from heliosctl.local.catalogue import find_job, read_model
 from heliosctl.terminal.report import print_json, sentence, size_text, stdout
 
@@ -52,9 +52,7 @@ def verify(
     """
     from helios_worker.encode.proof.verify import verify_video
 
-    path = Path(file)
-    if not path.is_file():
-        raise UserError(f"film {file} not found", remedy="check its path")
+    path = check_film(file)
     artifacts, job = (None, None) if plan is None else _job(plan, store)
     film = None if job is None else job.ours.film
     report = verify_video(

@@ -1,5 +1,6 @@
 """Stills: single frames of a page or of an existing film, also for contact sheets."""
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from PIL import Image
 
 from helios_crds.request import RenderRequest
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.artifacts.urls import local_path
+from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.errors import CorruptArtifact
 from helios_worker.jobs.spec import JobSpec
@@ -90,6 +91,25 @@ def from_film(path: Path, choose: Choose) -> tuple[Fraction, dict[int, Image.Ima
     except av.FFmpegError as error:
         raise CorruptArtifact(f"{path} is not a readable video ({error.strerror})") from error
     return fps, taken
+
+
+def write_picture(target: str, png: bytes) -> None:
+    """Writes a picture whole, or not at all. target: a path or an object's URL.
+
+    Raises:
+        HeliosError, OSError: it cannot be written.
+    """
+    folder, name = split_object(target)
+    path = local_path(target)
+    if path is None:
+        ArtifactStore(folder).put(name, png, kind="image/png")
+        return
+    partial = path.with_name(f".{path.name[:100]}.partial-{os.getpid()}")
+    try:
+        partial.write_bytes(png)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def decoded(png: bytes) -> Image.Image:

@@ -81,10 +81,15 @@ def test_a_plan_says_what_a_render_would_do(shared: Cli):
 
 
 def test_a_plan_shows_that_a_page_gets_heavy_late(cli: Cli):
-    cli.page(html(f"""{BODY}<script>(function draw(time) {{
+    cli.page(
+        html(
+            f"""{BODY}<script>(function draw(time) {{
       if (time > 4500) for (let i = 0; i < 40e6; i++) globalThis.sink = Math.sqrt(i);
       requestAnimationFrame(draw);
-    }})(0)</script>""", frames=180))
+    }})(0)</script>""",
+            frames=180,
+        )
+    )
     told = cli.run("plan", "page")
     assert told.code == 0, told.err
     assert "estimated between them" in told.out
@@ -98,10 +103,15 @@ def test_a_plan_shows_that_a_page_gets_heavy_late(cli: Cli):
 
 
 def test_a_filter_that_makes_frames_slow_is_named(cli: Cli):
-    cli.page(html("""<style>body { margin: 0 } i { position: absolute; inset: 0; backdrop-filter: blur(30px) }
+    cli.page(
+        html(
+            """<style>body { margin: 0 } i { position: absolute; inset: 0; backdrop-filter: blur(30px) }
       b { position: absolute; width: 200px; height: 720px; background: #fa0; animation: move 2s linear }
       @keyframes move { to { transform: translateX(1000px) } }</style><b></b><i></i><i></i><i></i><i></i><i></i>""",
-      width=1280, height=720))
+            width=1280,
+            height=720,
+        )
+    )
     plan = cli.run("plan", "page")
     assert plan.code == 0, plan.err
     assert "CSS backdrop-filter on 5 elements costs" in plan.out

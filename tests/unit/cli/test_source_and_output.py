@@ -91,7 +91,7 @@ def test_a_source_that_cannot_be_is_refused(source, message, remedy, tmp_path, m
 def test_an_entry_of_a_single_page_is_refused(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "page.html").write_text("<p>")
-    with pytest.raises(UserError, match="--entry other.html would be ignored"):
+    with pytest.raises(UserError, match=r"--entry other\.html would be ignored"):
         resolve_source(source, tmp_path.as_uri(), "other.html")
 
 

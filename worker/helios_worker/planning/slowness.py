@@ -147,7 +147,7 @@ async def _slow_filters(page: Page, named: str, before: float) -> list[str]:
 
 async def _slow_videos(addresses: Any, composition: OpenComposition) -> list[str]:
     """The page's videos whose key frames are far apart."""
-    said = []
+    said: list[str] = []
     for address in dict.fromkeys(addresses if isinstance(addresses, list) else ()):
         if len(said) >= MAX_VIDEOS or not isinstance(address, str) or composition.mount is None:
             break
