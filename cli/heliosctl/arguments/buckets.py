@@ -55,6 +55,6 @@ def existing_artifacts(store: StoreOptions) -> ArtifactStore:
         HeliosError: as open_artifacts.
     """
     folder = local_path(store.url)
-    if folder is not None and not store.is_default and not Path(folder).is_dir():
-        raise UserError(f"there is no folder {folder} with artifacts", remedy="check --artifacts or $HELIOS_ARTIFACTS")
+    if folder is not None and store.artifacts is not None and not folder.is_dir():
+        raise UserError(f"there is no folder {folder} with artifacts", remedy="check --artifacts")
     return open_artifacts(store.url)

@@ -285,7 +285,7 @@ def print_slowness(console: Console, job: JobSpec) -> None:
     """Prints what makes the page slow, if the plan found that out."""
     for warning in job.helios.warnings if job.helios is not None else ():
         if warning.startswith(SLOW_MARK):
-            print_labelled(console, "Note", warning)
+            print_labelled(console, "Note", warning.removeprefix(SLOW_MARK))
 
 
 def progress_for(console: Console) -> BarProgress | LineProgress:

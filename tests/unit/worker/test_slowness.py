@@ -40,9 +40,8 @@ def test_what_is_no_video_has_no_key_frames(tmp_path):
         pytest.param([], [], None, id="not measured"),
         pytest.param(
             [FrameTime(1, 0.1, 0.2)],
-            ["CSS filter on 1 element costs 0.15 s of each frame"],
-            "slow: frame 1 takes 0.30 s, 67% of that for drawing it: CSS filter on 1 element costs 0.15 s of each "
-            "frame",
+            ["CSS filter on 1 element costs 0.15 s of it"],
+            "slow: frame 1 takes 0.30 s, 67% of that for drawing it: CSS filter on 1 element costs 0.15 s of it",
             id="a known cause",
         ),
         pytest.param(

@@ -142,7 +142,7 @@ async def _slow_filters(page: Page, named: str, before: float) -> list[str]:
     gained = before - without.drawing
     if gained < WORTH * before or gained < LOOKED_AT_SECONDS / 2:
         return []
-    return [f"CSS {named} costs {gained:.2f} s of each frame, since there is no GPU to draw it"]
+    return [f"CSS {named} costs {gained:.2f} s of it, since no GPU draws it"]
 
 
 async def _slow_videos(addresses: Any, composition: OpenComposition) -> list[str]:

@@ -106,10 +106,8 @@ def other_than_film(container: InputContainer) -> str | None:
     pictures = [name for name in names if name.endswith("_pipe") or name in ("image2", "ico")]
     if pictures:
         return f"a picture ({pictures[0].removesuffix('_pipe')})"
-    if "tty" in names:
-        return "text"
     if all(stream.disposition & Disposition.attached_pic for stream in container.streams.video):
-        return f"sound with a cover picture ({container.format.name})"
+        return "sound with a cover picture"
     return None
 
 
