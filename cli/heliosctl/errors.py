@@ -84,8 +84,10 @@ class Failure:
             return cls(type(error).__name__, f"{error.where}: {error.message}", error.remedy, code)
         if isinstance(error, OSError):
             name = f"{error.filename}: " if error.filename else ""
-            code = ExitCode.EXHAUSTED if error.errno in (28, 122) else ExitCode.RETRYABLE
-            return cls(type(error).__name__, f"{name}{error.strerror or error}", "", code)
+            is_full = error.errno in (28, 122)
+            code = ExitCode.EXHAUSTED if is_full else ExitCode.RETRYABLE
+            remedy = "free some space and run the same command again" if is_full else ""
+            return cls(type(error).__name__, f"{name}{error.strerror or error}", remedy, code)
         return cls(
             type(error).__name__,
             f"heliosctl itself failed: {type(error).__name__}: {error}",

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from helios_crds.wire import ExitCode
+from heliosctl.arguments.command import Commands
 from heliosctl.commands.deploy import deploy
 from heliosctl.commands.doctor import doctor
 from heliosctl.commands.jobs import jobs
@@ -23,7 +24,7 @@ from heliosctl.switches import wants_json
 from heliosctl.terminal.report import print_failure, print_json
 
 
-class App(typer.Typer):
+class App(Commands):
     """A typer app that prints errors by print_failure, and ends with 64 after a usage error."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -59,9 +60,7 @@ def _version(wanted: bool) -> None:
 
 app = App(
     name="heliosctl",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -5,6 +5,8 @@ import unicodedata
 
 from pydantic import ValidationError
 
+SLOW_MARK = "slow: "
+"""How a plan's warning begins that says what makes a page slow; it is shown after the render too."""
 FIELD, PROBLEM = 120, 500
 """Most characters of a field's name and of what is wrong with it."""
 # Control sequences of terminals (ECMA-48), whole: those that only a bell or ST ends (titles, links, device control),

@@ -19,10 +19,13 @@ import typer
 from helios_crds.page_environment import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL_TIME_ZONE
 from helios_crds.request import RenderRequest, VideoRequest
 from helios_worker.artifacts.urls import absolute
+from helios_worker.errors import UserError
+from heliosctl.arguments.times import count_of_frames, waiting
 from heliosctl.switches import set_debug, set_json
 
 Group = TypeVar("Group")
 VIDEO = VideoRequest()
+INDEX = "index.html"
 # Less than a cluster's 60: a short film would be one chunk, and Ctrl-C would lose all of it.
 TARGET_SECONDS = 20.0
 
@@ -52,14 +55,16 @@ class FilmOptions:
         str | None,
         _film(
             "--fps",
-            "Frames per second, exact: 30, or a fraction such as 30000/1001. Default: what the page declares, or 30.",
+            "Frames per second: 30, 0.5, or a fraction such as 30000/1001. Default: what the page declares, or 30.",
             "RATE",
         ),
     ] = None
     duration: Annotated[
-        str | None, _film("--duration", "Length: 10, 2.5s or 1:30. Default: what the page declares.", "TIME")
+        str | None, _film("--duration", "Length: 10s, 2.5s or 1:30. Default: what the page declares.", "TIME")
     ] = None
-    frames: Annotated[int | None, _film("--frames", "Length in frames, instead of --duration.", "N")] = None
+    frames: Annotated[
+        int | None, _film("--frames", "Length in frames, instead of --duration.", "N", parser=count_of_frames)
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ class EncodeOptions:
         str | None,
         _film(
             "--range",
-            "Render only a part: 30:120 is frames 30 to 119, 2s:5.5s is in seconds. Either end may be left out.",
+            "Render only a part: 30:120 is frames 30 to 119; 2s:5.5s or 1:00..1:30 are times. Either end may be left "
+            "out.",
             "A:B",
         ),
     ] = None
@@ -95,9 +101,10 @@ class EncodeOptions:
         float | None,
         _work(
             "--target-seconds",
-            "Aim for chunks of this many seconds of single-core work. Finished chunks survive Ctrl-C.",
-            "S",
-            show_default=f"{TARGET_SECONDS:g}",
+            "Aim for chunks of this much single-core work: 20, 90s or 2m. Finished chunks survive Ctrl-C.",
+            "TIME",
+            parser=waiting("--target-seconds"),
+            show_default=f"{TARGET_SECONDS:g} s",
         ),
     ] = None
     unit_frames: Annotated[
@@ -116,13 +123,14 @@ class PageOptions:
     """The page's entry, its inputs, and which of its faults end the render."""
 
     entry: Annotated[
-        str, _page("--entry", "Page to open in a folder or archive, or under a bucket address.", "PATH")
-    ] = "index.html"
+        str | None,
+        _page("--entry", "Page to open in a folder or archive, or under a bucket address.", "PATH", show_default=INDEX),
+    ] = None
     props: Annotated[
         str | None,
         _page(
             "--props",
-            "JSON value that the page reads as `window.__HELIOS_PROPS__`. @FILE takes it from a file.",
+            "JSON value that the page reads as window.__HELIOS_PROPS__. @FILE takes it from a file.",
             "JSON|@FILE",
         ),
     ] = None
@@ -167,7 +175,14 @@ class PageOptions:
         ),
     ] = None
     frame_timeout: Annotated[
-        float, _page("--frame-timeout", "Seconds to wait for a frame before it counts as stuck.", "S")
+        float,
+        _page(
+            "--frame-timeout",
+            "How long to wait for a frame before it counts as stuck: 30, 90s or 2m.",
+            "TIME",
+            parser=waiting("--frame-timeout"),
+            show_default="30 s",
+        ),
     ] = RenderRequest.model_fields["frameTimeout"].default
 
 
@@ -286,6 +301,30 @@ class ReportingOptions:
             "--debug", "Show the workers' logs, and a traceback if something fails.", callback=set_debug, is_eager=True
         ),
     ] = False
+
+
+def options_given(*groups: Any) -> list[str]:
+    """The names of the options in these groups that were given another value than their default."""
+    given = []
+    for group in groups:
+        hints = get_type_hints(type(group), include_extras=True)
+        for field in fields(group):
+            if getattr(group, field.name) != field.default:
+                option = hints[field.name].__metadata__[0]
+                names = (option.default, *option.param_decls)  # typer keeps the first name in the one or the other
+                given.append(next(name for name in names if isinstance(name, str) and name.startswith("--")))
+    return given
+
+
+def refuse_options(why: str, remedy: str, *groups: Any) -> None:
+    """Refuses options that would be ignored. why: follows the option's name.
+
+    Raises:
+        UserError: one of these groups has an option that was given.
+    """
+    given = options_given(*groups)
+    if given:
+        raise UserError(f"{given[0]} {why}", remedy=remedy)
 
 
 def takes(**groups: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -1,5 +1,6 @@
 """-o on the command line: checked before the render, so that nobody waits for a film that cannot be written."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from helios_worker.errors import UserError
 
 FILM_SUFFIXES = (".mp4", ".m4v")
 STILL_SUFFIXES = (".png",)
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
@@ -16,6 +18,11 @@ def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
     Raises:
         UserError: it cannot be written; the message says why.
     """
+    if output == "-":
+        raise UserError(
+            "the output cannot be standard output: a file is written whole, and then moved into its place",
+            remedy=f"give a file name, such as out{suffixes[0]}",
+        )
     if "://" in output:
         address = store_address(output)
         if address.path is None:
@@ -30,16 +37,33 @@ def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
             remedy=f"give a file name, such as {output.rstrip('/')}/out{suffixes[0]}",
         )
     _check_suffix(output, path.name, suffixes)
+    if path.exists() and not path.is_file():
+        raise UserError(
+            f"the output {output} is a pipe or a device: a file is written whole, and then moved there",
+            remedy="give the name of a file that is new or may be replaced",
+        )
+    why = unwritable(path)
+    if why is not None:
+        raise UserError(f"the output {output} cannot be written: {why}", remedy="choose another place with -o")
+    return str(path)
+
+
+def unwritable(path: Path) -> str | None:
+    """Why no file can be written beside a path; None if one can. Makes the folder if need be.
+
+    Raises:
+        OSError: the disk is full, which is no mistake in the path.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        trial = path.with_name(f".{path.name}.trial-{os.getpid()}")
+        trial = path.with_name(f".{path.name[:100]}.trial-{os.getpid()}")
         trial.touch()
         trial.unlink()
     except OSError as error:
-        raise UserError(
-            f"the output {output} cannot be written: {error.strerror or error}", remedy="choose another place with -o"
-        ) from None
-    return str(path)
+        if error.errno in FULL_DISK:
+            raise
+        return error.strerror or str(error)
+    return None
 
 
 def _check_suffix(output: str, name: str, suffixes: tuple[str, ...]) -> None:

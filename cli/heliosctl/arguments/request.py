@@ -2,19 +2,19 @@
 
 import json
 import re
-from datetime import timedelta
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from helios_crds.numbers import shown, whole_number
+from helios_crds.numbers import shown
 from helios_crds.request import RenderRequest
+from helios_crds.times import exact_rate
 from helios_worker.errors import UserError
 from helios_worker.planning.encoder import check_encoder
-from heliosctl.arguments.options import TARGET_SECONDS, EncodeOptions, FilmOptions, PageOptions
+from heliosctl.arguments.options import INDEX, TARGET_SECONDS, EncodeOptions, FilmOptions, PageOptions
 from heliosctl.arguments.source import split_source
+from heliosctl.arguments.times import read_range, seconds
 
 OPTIONS = {
     "composition.entry": "--entry",
@@ -64,12 +64,17 @@ def build_request(
         UserError: an option is wrong.
     """
     encode = encode or EncodeOptions()
+    if encode.capture == "png" and encode.quality != EncodeOptions.quality:
+        raise UserError(
+            f"--quality {encode.quality} would be ignored: it is of JPEG, and --capture png is lossless",
+            remedy="leave out one of the two",
+        )
     source, query = split_source(source)
     given = {
         "composition": {
             "url": source,
             "query": query,
-            "entry": page.entry,
+            "entry": page.entry or INDEX,
             "props": None if page.props is None else read_props(page.props),
             "seed": page.seed,
             "seeking": page.seeking,
@@ -82,7 +87,7 @@ def build_request(
         "video": {
             "width": film.width,
             "height": film.height,
-            "fps": film.fps,
+            "fps": None if film.fps is None else read_rate(film.fps),
             "duration": None
             if film.duration is None
             else float(seconds(film.duration, option="--duration", kind="duration")),
@@ -113,6 +118,21 @@ def build_request(
     return request
 
 
+def read_rate(text: str) -> str:
+    """--fps as the request takes it: a decimal such as 0.5 as a fraction.
+
+    Raises:
+        UserError: it is not a rate, or a rounded one such as 29.97.
+    """
+    try:
+        rate = exact_rate(text.strip())
+    except ValueError as error:
+        raise UserError(f"--fps {error}") from None
+    if re.fullmatch("[0-9]+(/[0-9]+)?", rate) is None:
+        raise UserError(f"--fps {shown(text)} is not a rate", remedy="write 30, 0.5, or 30000/1001 for 29.97")
+    return rate
+
+
 def target_seconds(encode: EncodeOptions) -> float | None:
     """Seconds of work per chunk: the command line's default unless an option sets the chunks."""
     is_cut = encode.frames_per_chunk is not None or encode.chunks is not None
@@ -133,73 +153,6 @@ def one_line(error: ValidationError) -> str:
     if given in problem:
         return f"{option} {problem.replace(repr(given), given, 1)}"
     return f"{option} {given} {problem}"
-
-
-def seconds(text: str, *, option: str, kind: str = "time") -> Fraction:
-    """10, 10s, 2.5s, 1:30 or 1:02:03.5 in seconds.
-
-    kind: what the option takes, for the message.
-
-    Raises:
-        UserError: the text is not a time.
-    """
-    found = re.fullmatch(
-        r"(?:(?:(\d{1,9}):)?(\d{1,9}):)?(\d{1,12}(?:\.\d{0,18})?|\.\d{1,18})s?", text.strip(), re.ASCII
-    )
-    if found is None:
-        raise UserError(f"{option} {shown(text)} is not a valid {kind}", remedy="write it like 10, 2.5s or 1:30")
-    hours, minutes, rest = found.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(rest.rstrip("."))
-
-
-def age(text: str, *, option: str) -> timedelta:
-    """30m, 12h, 7d or 4w as a length of time.
-
-    Raises:
-        UserError: the text is not a duration.
-    """
-    found = re.fullmatch(r"(\d{1,6})([smhdw])", text, re.ASCII)
-    if found is None:
-        raise UserError(f"{option} {text} is not a valid duration", remedy="write it like 12h, 7d or 4w")
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[found.group(2)]
-    return timedelta(**{unit: int(found.group(1))})
-
-
-def read_range(text: str) -> dict[str, Any]:
-    """The request's range or rangeSeconds: `A:B` in frames, `As:Bs` in seconds.
-
-    Raises:
-        UserError: the text is not a range.
-    """
-    wrong = UserError(
-        f"--range {shown(text)} is not a valid range", remedy="write 30:120 for frames, or 2s:5.5s for seconds"
-    )
-    ends = text.split(":")
-    if len(ends) != 2 or not any(ends):
-        raise wrong
-    if all(end.endswith("s") or not end for end in ends):
-        start, end = (float(seconds(end, option="--range")) if end else None for end in ends)
-        return {"rangeSeconds": (start or 0.0, end)}
-    first, last = (whole_number(end or "0") for end in ends)
-    if first is None or last is None:
-        raise wrong
-    return {"range": (first, last if ends[1] else None)}
-
-
-def frame_at(text: str, fps: Fraction, *, option: str) -> int:
-    """A frame number: as given, or of the frame shown at a time such as 2.5s.
-
-    Raises:
-        UserError: the text is neither.
-    """
-    frame = whole_number(text)
-    if frame is not None:
-        return frame
-    if not (text.endswith("s") or ":" in text):
-        raise UserError(
-            f"{option} {shown(text)} is not a frame number or a time", remedy="write 75 for a frame, or 2.5s for a time"
-        )
-    return int(seconds(text, option=option) * fps)
 
 
 def read_props(text: str) -> Any:

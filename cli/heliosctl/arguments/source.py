@@ -13,31 +13,38 @@ from helios_worker.artifacts.urls import absolute, local_path
 from helios_worker.errors import UserError
 from helios_worker.sources.archive import SUFFIXES, is_archive
 from helios_worker.sources.fetch import BUCKETS, PAGE_SUFFIXES
+from heliosctl.arguments.options import INDEX
+from heliosctl.arguments.output import unwritable
 
 NO_SOURCES = (".mp4", ".mov", ".webm", ".json", ".gz", ".7z", ".rar")
 MOST_PAGES = 3
 
 
-def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> str:
+def resolve_source(source: str, artifacts: str, entry: str | None = None) -> str:
     """The source as a request names it. What is plainly wrong is refused before anything is started.
 
     artifacts: URL of the artifact store; HTML from standard input is kept in it, under its own digest, so that
     the same HTML is the same source and a second run resumes the first.
-    entry: the page within a folder.
+    entry: the page within a folder or archive; None for index.html.
 
     Raises:
-        UserError: the page does not exist, or cannot be one.
+        UserError: the page does not exist, or cannot be one; or an entry is given where it would be ignored.
     """
     if source == "-":
+        _refuse_entry(entry, "HTML on standard input")
         return str(_keep_stdin(artifacts))
     source, query = split_source(source)
     parts = urlsplit(source)
     if parts.scheme in ("http", "https"):
         if not parts.hostname:
             raise UserError(f"{source} is not a valid address", remedy="write it like https://example.org/page.html")
+        if not is_archive(parts.path):
+            _refuse_entry(entry, source)
         return source
     if source.startswith(BUCKETS):
         _check_name(source)
+        if parts.path.lower().endswith(PAGE_SUFFIXES):
+            _refuse_entry(entry, source)
         return source + query
     path = local_path(source)
     if path is None:
@@ -48,7 +55,7 @@ def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> st
         )
     path = path.expanduser()
     if path.is_dir():
-        _check_folder(source, path, entry)
+        _check_folder(source, path, entry or INDEX)
     elif not path.is_file():
         raise UserError(
             f"page {source} not found", remedy="name an HTML file, a folder with an index.html, or an address"
@@ -58,6 +65,8 @@ def resolve_source(source: str, artifacts: str, entry: str = "index.html") -> st
             f"{source} is not a page: it {f'ends in {path.suffix}' if path.suffix else 'has no file extension'}",
             remedy=f"name an HTML file, the folder it is in, or an archive of that folder ({', '.join(SUFFIXES)})",
         )
+    elif not is_archive(path.name):
+        _refuse_entry(entry, source)
     return str(absolute(path)) + query
 
 
@@ -79,6 +88,33 @@ def split_source(source: str) -> tuple[str, str]:
         if path and (file.is_file() or (file.is_dir() and (path.endswith("/") or "/" not in query))):
             return path, query
     return source, ""
+
+
+def check_film(source: str) -> Path:
+    """The path of an existing film.
+
+    Raises:
+        UserError: it is not a file of this machine.
+    """
+    path: Path | None = Path(source).expanduser()
+    if "://" in source:
+        path = local_path(source)
+    if path is None:
+        raise UserError(f"{source} is not on this machine", remedy="copy the film here and name the copy")
+    if path.is_dir():
+        raise UserError(f"{source} is a folder, not a film", remedy="name the film in it")
+    if not path.is_file():
+        raise UserError(f"film {source} not found", remedy="check its path")
+    return path
+
+
+def _refuse_entry(entry: str | None, source: str) -> None:
+    """Refuses --entry where there is one page alone."""
+    if entry is not None:
+        raise UserError(
+            f"--entry {entry} would be ignored: {source} is a page, not a folder or an archive",
+            remedy="leave out --entry, or name the folder that the page is in",
+        )
 
 
 def _check_name(source: str) -> None:
@@ -109,7 +145,11 @@ def _keep_stdin(artifacts: str) -> Path:
         raise UserError("the HTML on standard input is empty")
     root = local_path(artifacts) or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "helios"
     page = root / "stdin" / hashlib.sha256(html).hexdigest()[:32] / "index.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
+    why = unwritable(page)
+    if why is not None:
+        raise UserError(
+            f"the HTML on standard input cannot be kept in {root}: {why}", remedy="choose a folder with --artifacts"
+        )
     partial = page.with_name(f".index.html.{os.getpid()}")
     partial.write_bytes(html)
     partial.replace(page)

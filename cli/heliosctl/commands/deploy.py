@@ -20,13 +20,15 @@ from helios_adapters import (
 )
 from helios_crds.base import API_VERSION
 from helios_worker.errors import UserError
+from heliosctl.arguments.command import Commands
 from heliosctl.arguments.options import ReportingOptions, takes
+from heliosctl.arguments.times import whole_waiting
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.report import print_json, print_labelled, stderr, stdout
 
 ConfigT = TypeVar("ConfigT")
 
-deploy = typer.Typer(no_args_is_help=True)
+deploy = Commands()
 FUNCTION = LambdaFunction("", "")
 SERVICE = CloudRunService("")
 
@@ -38,6 +40,9 @@ STORE = typer.Option(
     help="Store that workers may read and write with their own rights, such as s3://media/; repeatable.",
     metavar="URL",
     show_default="none, so that workers refuse every render",
+)
+TIMEOUT = typer.Option(
+    "--timeout", help="How long a chunk may take: 900 or 15m.", metavar="TIME", parser=whole_waiting("--timeout")
 )
 TAG = typer.Option("--tag", help="Tag of the function; repeatable.", metavar="NAME=VALUE")
 
@@ -61,7 +66,7 @@ def deploy_lambda(
         int, typer.Option("--memory", help="Memory in MiB; Lambda adds a processor for each 1769.")
     ] = FUNCTION.memory,
     storage: Annotated[int, typer.Option("--storage", help="Size of /tmp in MiB.")] = FUNCTION.storage,
-    timeout: Annotated[int, typer.Option("--timeout", help="Seconds a chunk may take.")] = FUNCTION.timeout,
+    timeout: Annotated[int, TIMEOUT] = FUNCTION.timeout,
     architecture: Annotated[
         str, typer.Option("--architecture", help="Architecture of the image: x86_64 or arm64.")
     ] = FUNCTION.architecture,
@@ -124,7 +129,7 @@ def deploy_cloud_run(
     memory: Annotated[
         str, typer.Option("--memory", help="Memory per instance, which includes files in /tmp.")
     ] = SERVICE.memory,
-    timeout: Annotated[int, typer.Option("--timeout", help="Seconds a chunk may take.")] = SERVICE.timeout,
+    timeout: Annotated[int, TIMEOUT] = SERVICE.timeout,
     concurrency: Annotated[
         int, typer.Option("--concurrency", help="Chunks at once per instance.", min=1)
     ] = SERVICE.concurrency,
@@ -156,6 +161,11 @@ def deploy_cloud_run(
         minimum=minimum,
         maximum=maximum,
     )
+    if is_job and (concurrency, minimum) != (SERVICE.concurrency, SERVICE.minimum):
+        raise UserError(
+            "--concurrency and --min-instances would be ignored: a job runs one execution per chunk, and keeps none",
+            remedy="leave them out, or deploy a service without --job",
+        )
     kind = "job" if is_job else "service"
     slots = maximum if is_job else maximum * concurrency
     line = f"Deploying the Cloud Run {kind} {name}; a new image takes a minute."

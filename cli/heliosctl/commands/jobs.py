@@ -14,7 +14,8 @@ from helios_worker.artifacts.urls import split_object
 from helios_worker.errors import UserError
 from helios_worker.jobs.layout import manifest_key
 from helios_worker.jobs.spec import Manifest
-from heliosctl.arguments.buckets import check_bucket, open_artifacts
+from heliosctl.arguments.buckets import check_bucket, existing_artifacts
+from heliosctl.arguments.command import Commands
 from heliosctl.arguments.headers import page_headers
 from heliosctl.arguments.options import (
     HeaderOptions,
@@ -25,12 +26,12 @@ from heliosctl.arguments.options import (
     takes,
 )
 from heliosctl.arguments.output import check_output
-from heliosctl.arguments.request import age
+from heliosctl.arguments.times import age
 from heliosctl.commands.render import drive, print_outcome
 from heliosctl.local.catalogue import StoredJob, find_job, list_jobs, remove_jobs, stale_jobs
 from heliosctl.terminal.report import local_name, print_json, size_text, stderr, stdout, time_text
 
-jobs = typer.Typer(no_args_is_help=True)
+jobs = Commands()
 ID = typer.Argument(help="Job ID, or its first characters.", show_default=False, metavar="ID")
 MAP_WIDTH = 100
 
@@ -44,7 +45,7 @@ def about() -> None:
 @takes(store=StoreOptions, reporting=ReportingOptions)
 def show_list(store: StoreOptions, reporting: ReportingOptions) -> None:
     """List jobs, most recently used first."""
-    found = list_jobs(open_artifacts(store.url))
+    found = list_jobs(existing_artifacts(store))
     if reporting.as_json:
         print_json({"jobs": [_as_json(job, store) for job in found]})
         return
@@ -74,7 +75,7 @@ def show_list(store: StoreOptions, reporting: ReportingOptions) -> None:
 @takes(store=StoreOptions, reporting=ReportingOptions)
 def show(job_id: Annotated[str, ID], store: StoreOptions, reporting: ReportingOptions) -> None:
     """Show one job: its film, which chunks are finished, and how long they took."""
-    artifacts = open_artifacts(store.url)
+    artifacts = existing_artifacts(store)
     job = find_job(artifacts, job_id)
     manifests = _manifests(artifacts, job)
     if reporting.as_json:
@@ -128,7 +129,7 @@ def resume(
 ) -> None:
     """Finish an interrupted job by its ID: render the missing chunks, then join the film."""
     started = time.monotonic()
-    artifacts = open_artifacts(store.url)
+    artifacts = existing_artifacts(store)
     job = find_job(artifacts, job_id)
     output = job.job.ours.output
     if output is None:
@@ -148,7 +149,7 @@ def remove(
     reporting: ReportingOptions,
 ) -> None:
     """Remove jobs, and the chunks and files that no other job needs. Finished films stay."""
-    artifacts = open_artifacts(store.url)
+    artifacts = existing_artifacts(store)
     found = [find_job(artifacts, job_id) for job_id in job_ids]
     for job in found:
         if job.driver is not None:
@@ -163,12 +164,12 @@ def prune(
     store: StoreOptions,
     reporting: ReportingOptions,
     older_than: Annotated[
-        str, typer.Option("--older-than", help="Remove jobs not used for this long: 12h, 7d or 4w.", metavar="AGE")
+        str, typer.Option("--older-than", help="Remove jobs not used for this long: 12h, 7d or 4w.", metavar="TIME")
     ] = "30d",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs, but remove nothing.")] = False,
 ) -> None:
     """Remove jobs that were not used for a while, and files that no job needs. Finished films stay."""
-    artifacts = open_artifacts(store.url)
+    artifacts = existing_artifacts(store)
     before = datetime.now(UTC) - age(older_than, option="--older-than")
     found = stale_jobs(artifacts, before)
     if dry_run:

@@ -14,7 +14,7 @@ from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.errors import UserError
 from heliosctl.arguments.buckets import FIRST_TOUCH, check_bucket
 from heliosctl.arguments.options import ReportingOptions, takes
-from heliosctl.arguments.request import age
+from heliosctl.arguments.times import age
 from heliosctl.terminal.report import print_json, print_labelled, stderr
 
 PASSING_CREDENTIALS = ("AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")

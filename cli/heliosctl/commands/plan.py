@@ -31,11 +31,13 @@ from heliosctl.local.driver import Driver, committed_chunks
 from heliosctl.local.workers import local_fleet
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.curve import bars
-from heliosctl.terminal.progress import progress_for
+from heliosctl.terminal.progress import print_slowness, progress_for
 from heliosctl.terminal.report import local_name, print_json, stderr, stdout, time_code, time_text
 
 CURVE_COLUMNS = 60
 SHOWN_CHUNKS = 24
+UNMEASURED_SHARE = 0.75
+"""A film that was measured up to less than this share of it may cost something else behind."""
 
 
 @takes(
@@ -96,6 +98,7 @@ def as_json(job: JobSpec, job_path: str, cached: set[int]) -> dict[str, Any]:
         "unitFrames": film.encoder.unit_frames,
         "estimatedSeconds": estimated(job),
         "costs": [point.model_dump() for point in job.ours.costs],
+        "costBasis": basis_of_curve(job),
         "chunks": [
             {
                 "id": chunk.id,
@@ -135,22 +138,35 @@ def show(console: Console, job: JobSpec, job_path: str, cached: set[int]) -> Non
     left = estimated(job, frozenset(cached))
     processors = cpu_count()
     spread = f", {time_text(left / processors)} on this machine's {processors} cores" if processors > 1 else ""
-    facts.add_row("Work", f"about {time_text(left)} on one core{spread}")
+    samples = measured_frames(job)
+    basis = f", estimated from {len(samples)} measured frames" if samples else ", a guess: no frame was measured"
+    facts.add_row("Work", f"about {time_text(left)} on one core{spread}{basis}")
     facts.add_row("Job", local_name(job_path))
     console.print(facts)
+    print_slowness(console, job)
     console.print()
     console.print(_curve(job, min(CURVE_COLUMNS, console.width - 16)))
     console.print()
     console.print(_chunks(job, cached))
 
 
+def measured_frames(job: JobSpec) -> list[int]:
+    """The frames within the render whose cost was measured; all else is estimated from them."""
+    film = job.ours.film
+    return [point.frame for point in job.ours.costs if film.first <= point.frame < film.end]
+
+
 def _curve(job: JobSpec, columns: int) -> Group:
-    """Milliseconds per frame, from the first frame to the last."""
+    """Milliseconds per frame, from the first frame to the last, and which of them were measured."""
     film = job.ours.film
     frames = film.end - film.first
     columns = max(1, min(columns, frames))
     curve = frame_costs(film, list(job.ours.costs))
-    values = [1000 * curve.at(film.first + (2 * k + 1) * frames // (2 * columns)) for k in range(columns)]
+    samples = measured_frames(job)
+    marked = {(frame - film.first) * columns // frames: frame for frame in samples}
+    # A column with a measured frame shows that one, so that no peak falls between two columns.
+    frame_of = [marked.get(k, film.first + (2 * k + 1) * frames // (2 * columns)) for k in range(columns)]
+    values = [1000 * curve.at(frame) for frame in frame_of]
     lines = bars(values)
     peak = f"{max(values):.0f} ms"
     text = Text()
@@ -158,9 +174,22 @@ def _curve(job: JobSpec, columns: int) -> Group:
         label = peak if row == 0 else ("0" if row == len(lines) - 1 else "")
         text.append(f"{label:>9} ", style="dim")
         text.append(f"{line}\n", style="cyan")
+    text.append(" " * 10 + "".join("▴" if k in marked else " " for k in range(columns)).rstrip() + "\n", style="cyan")
     start, end = f"{film.first}", f"frame {film.end - 1}"
     text.append(" " * 10 + start + end.rjust(max(len(end) + 1, columns - len(start))), style="dim")
-    return Group(Text("Cost per frame", style="bold"), text)
+    return Group(Text("Cost per frame", style="bold"), text, Text(basis_of_curve(job), style="dim"))
+
+
+def basis_of_curve(job: JobSpec) -> str:
+    """What of the cost curve was measured, and what is estimated."""
+    film, samples = job.ours.film, measured_frames(job)
+    if not samples:
+        return "Nothing was measured: every frame is taken to cost the same."
+    said = f"Measured at {len(samples)} frames (▴), estimated between them."
+    if samples[-1] - film.first >= UNMEASURED_SHARE * (film.end - film.first):
+        return said
+    why = " (a stateful page cannot jump there)" if film.stateful else ""
+    return f"{said} Nothing was measured after frame {samples[-1]}{why}: later frames may cost more or less."
 
 
 def _chunks(job: JobSpec, cached: set[int]) -> Table:

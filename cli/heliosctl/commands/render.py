@@ -23,6 +23,7 @@ from heliosctl.arguments.options import (
     StoreOptions,
     TargetOptions,
     WorkerOptions,
+    refuse_options,
     takes,
 )
 from heliosctl.arguments.output import check_output
@@ -35,7 +36,7 @@ from heliosctl.local.catalogue import KEEP, tidy
 from heliosctl.local.driver import Driver, Outcome, committed_chunks
 from heliosctl.local.workers import fleet, local_fleet
 from heliosctl.terminal import interrupt
-from heliosctl.terminal.progress import progress_for
+from heliosctl.terminal.progress import print_slowness, progress_for
 from heliosctl.terminal.report import print_json, print_labelled, size_text, stderr, time_text
 
 SOURCE = typer.Argument(
@@ -88,6 +89,8 @@ def render(
     """
     started = time.monotonic()
     if is_job_file(source):
+        why = f"cannot be used with {source}: the job's own commands render it"
+        refuse_options(why, f"leave it out, or render the page instead of {source}", film, encode, page, targets)
         run_job_file(source, output, workers, store, reporting)
         return
     if output is None:
@@ -188,3 +191,5 @@ def print_outcome(outcome: Outcome, elapsed: float, shown: str, reporting: Repor
         f"at {encoder.fps} fps, {size_text(stitched['bytes'])}, took {time_text(elapsed)}{speed}"
     )
     console.print(line, markup=False, soft_wrap=True)
+    if rendered:
+        print_slowness(console, job)

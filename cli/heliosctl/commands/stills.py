@@ -1,20 +1,28 @@
 """`heliosctl still` and `heliosctl contact-sheet`: frames as PNG files."""
 
 from fractions import Fraction
-from pathlib import Path
+from io import BytesIO
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.status import Status
 
-from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
 from heliosctl.arguments.buckets import open_artifacts
 from heliosctl.arguments.headers import page_headers
-from heliosctl.arguments.options import FilmOptions, HeaderOptions, PageOptions, ReportingOptions, StoreOptions, takes
+from heliosctl.arguments.options import (
+    FilmOptions,
+    HeaderOptions,
+    PageOptions,
+    ReportingOptions,
+    StoreOptions,
+    refuse_options,
+    takes,
+)
 from heliosctl.arguments.output import STILL_SUFFIXES, check_output
-from heliosctl.arguments.request import build_request, frame_at
-from heliosctl.arguments.source import resolve_source
+from heliosctl.arguments.request import build_request
+from heliosctl.arguments.source import check_film, resolve_source
+from heliosctl.arguments.times import frame_at
 from heliosctl.commands.render import SOURCE
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.progress import new_warnings
@@ -48,12 +56,15 @@ def still(
     ] = "0",
 ) -> None:
     """Write one frame of a page as a lossless PNG."""
+    from heliosctl.local.stills import write_picture
+
     target = check_output(output, STILL_SUFFIXES)
+    frame_at(at, Fraction(1), option="--at")  # a misspelt one is said before anything is rendered
     job, pngs = _render_stills(
         source, film, page, headers, store, lambda frames, fps: [frame_at(at, fps, option="--at")]
     )
     ((number, png),) = pngs.items()
-    Path(target).write_bytes(png)
+    write_picture(target, png)
     encoder = job.ours.film.encoder
     if reporting.as_json:
         print_json(
@@ -100,7 +111,7 @@ def contact_sheet(
     ] = None,
 ) -> None:
     """Write frames spread over a page or an existing film as one PNG."""
-    from heliosctl.local.stills import decoded, from_film
+    from heliosctl.local.stills import decoded, from_film, write_picture
     from heliosctl.terminal.contact_sheet import draw_sheet, spread
 
     target = check_output(output, STILL_SUFFIXES)
@@ -110,15 +121,19 @@ def contact_sheet(
         return spread(count, frames)
 
     if source.lower().endswith(FILM_SUFFIXES):
-        if not Path(source).is_file():
-            raise UserError(f"film {source} not found", remedy="check its path")
-        fps, images = from_film(Path(source), choose)
+        film_path = check_film(source)
+        refuse_options(
+            f"cannot be used with {source}: the film is there already", "leave it out, or name the page", film, page
+        )
+        fps, images = from_film(film_path, choose)
     else:
         job, pngs = _render_stills(source, film, page, headers, store, choose)
         fps = job.ours.film.encoder.fps
         images = {number: decoded(png) for number, png in pngs.items()}
     sheet = draw_sheet(images, fps, columns)
-    sheet.save(target)
+    png = BytesIO()
+    sheet.save(png, "PNG")
+    write_picture(target, png.getvalue())
     if reporting.as_json:
         print_json({"output": target, "frames": sorted(images), "width": sheet.width, "height": sheet.height})
         return

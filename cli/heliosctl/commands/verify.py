@@ -13,12 +13,14 @@ from helios_crds.wire import ExitCode
 from helios_worker.artifacts.digests import file_digest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_url
-from helios_worker.errors import UserError
 from helios_worker.jobs.commits import read_job
+from helios_worker.jobs.layout import final_key
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.machine import cpu_count
+from heliosctl.arguments.buckets import existing_artifacts
 from heliosctl.arguments.options import ReportingOptions, StoreOptions, takes
-from heliosctl.local.catalogue import find_job
+from heliosctl.arguments.source import check_film
+from heliosctl.local.catalogue import find_job, read_model
 from heliosctl.terminal.report import print_json, sentence, size_text, stdout
 
 if TYPE_CHECKING:
@@ -50,10 +52,8 @@ def verify(
     """
     from helios_worker.encode.proof.verify import verify_video
 
-    path = Path(file)
-    if not path.is_file():
-        raise UserError(f"film {file} not found", remedy="check its path")
-    job = None if plan is None else _job(plan, store)
+    path = check_film(file)
+    artifacts, job = (None, None) if plan is None else _job(plan, store)
     film = None if job is None else job.ours.film
     report = verify_video(
         path,
@@ -64,36 +64,56 @@ def verify(
         decode=not no_decode,
         threads=cpu_count(),
     )
+    digest = file_digest(path)
+    recorded = recorded_digest(artifacts, job) if artifacts is not None and job is not None else None
+    if recorded not in (None, digest):
+        problem = f"SHA-256 {digest[:12]}…, not the {recorded[:12]}… of the film that the job made"
+        report = report.model_copy(update={"problems": (problem, *report.problems)})
     if reporting.as_json:
-        print_json(_as_json(file, path, report, job))
+        print_json(_as_json(file, path, report, job, digest, recorded))
     else:
-        _show(stdout(), file, path, report, planned=job is not None)
+        alone = "its plan alone: no finished film is on the job's record"
+        against = None if job is None else ("its plan and its SHA-256" if recorded else alone)
+        _show(stdout(), file, path, report, against)
     raise typer.Exit(ExitCode.DONE if report.ok else ExitCode.RETRYABLE)
 
 
-def _job(plan: str, store: StoreOptions) -> JobSpec:
-    """The job of an ID, a path or a URL."""
+def _job(plan: str, store: StoreOptions) -> tuple[ArtifactStore, JobSpec]:
+    """The job of an ID, a path or a URL, and the store it lies in."""
     path = local_path(plan) if "/" in plan or os.sep in plan else None
     if path is not None and path.is_file():
-        return read_job(path.as_uri())[1]
+        return read_job(path.as_uri())
     if "://" in plan:
         split_url(plan, "jobs/")
-        return read_job(plan)[1]
-    return find_job(ArtifactStore(store.url), plan).job
+        return read_job(plan)
+    artifacts = existing_artifacts(store)
+    return artifacts, find_job(artifacts, plan).job
 
 
-def _as_json(file: str, path: Path, report: "VideoReport", job: JobSpec | None) -> dict[str, Any]:
+def recorded_digest(store: ArtifactStore, job: JobSpec) -> str | None:
+    """The SHA-256 of the film that a job made; None if there is none on record."""
+    from helios_worker.stages.stitch import StitchResult
+
+    found = read_model(store, final_key(job.id), StitchResult)
+    return None if found is None else found.sha256
+
+
+def _as_json(
+    file: str, path: Path, report: "VideoReport", job: JobSpec | None, digest: str, recorded: str | None
+) -> dict[str, Any]:
     return {
         "file": file,
         "ok": report.ok,
-        **report.model_dump(mode="json"),
+        **report.model_dump(mode="json", by_alias=True),
         "bytes": path.stat().st_size,
-        "sha256": file_digest(path),
+        "sha256": digest,
         "jobId": None if job is None else job.id,
+        "jobSha256": recorded,
     }
 
 
-def _show(console: Console, file: str, path: Path, report: "VideoReport", *, planned: bool) -> None:
+def _show(console: Console, file: str, path: Path, report: "VideoReport", against: str | None) -> None:
+    """against: what the film was compared with; None if with nothing."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -114,8 +134,8 @@ def _show(console: Console, file: str, path: Path, report: "VideoReport", *, pla
         )
     else:
         grid.add_row("Sound", "none")
-    against = ", against its plan" if planned else ""
-    grid.add_row("Checked", ("every frame decoded" if report.decoded else "packets counted, not decoded") + against)
+    how = "every frame decoded" if report.decoded else "packets counted, not decoded"
+    grid.add_row("Checked", how if against is None else f"{how}, against {against}")
     verdict = Text(f"{file}: ", style="bold")
     if report.ok:
         verdict.append("no problems found", style="green")

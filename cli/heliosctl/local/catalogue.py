@@ -13,7 +13,7 @@ from helios_worker.artifacts.snapshot import Snapshot
 from helios_worker.artifacts.store import ArtifactStore, Entry
 from helios_worker.artifacts.urls import local_path
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.jobs.layout import PLANS, job_key, manifest_key, plan_key
+from helios_worker.jobs.layout import PLANS, final_key, job_key, manifest_key, plan_key
 from helios_worker.jobs.spec import JobSpec, Manifest
 from heliosctl.local.lock import held_by, sweeping
 
@@ -135,13 +135,13 @@ def keys_of(store: ArtifactStore, job: JobSpec) -> set[str]:
     keys = {plan_key(job.ours.plan)}
     for chunk in job.chunks:
         keys.add(manifest_key(chunk.key))
-        manifest = _read(store, manifest_key(chunk.key), Manifest)
+        manifest = read_model(store, manifest_key(chunk.key), Manifest)
         if manifest is not None:
             keys.add(manifest.segment)
     if job.ours.film.snapshot:
         key = f"snapshots/{job.ours.film.snapshot}.json"
         keys.add(key)
-        snapshot = _read(store, key, Snapshot)
+        snapshot = read_model(store, key, Snapshot)
         if snapshot is not None:
             keys.update(blob_key(digest) for digest in snapshot.files.values())
     if job.ours.film.recording:
@@ -152,7 +152,7 @@ def keys_of(store: ArtifactStore, job: JobSpec) -> set[str]:
 def _stored(store: ArtifactStore, job_id: str, entries: list[Entry], manifests: set[str]) -> StoredJob | None:
     from helios_worker.stages.stitch import StitchResult
 
-    job = _read(store, job_key(job_id), JobSpec)
+    job = read_model(store, job_key(job_id), JobSpec)
     if job is None or job.id != job_id:  # moved or altered: what is done to the one would hit the other
         return None
     names = {entry.key.rpartition("/")[2] for entry in entries}
@@ -160,13 +160,14 @@ def _stored(store: ArtifactStore, job_id: str, entries: list[Entry], manifests: 
         job=job,
         used=max(entry.modified for entry in entries),
         done=frozenset(chunk.id for chunk in job.chunks if manifest_key(chunk.key) in manifests),
-        final=_read(store, f"jobs/{job_id}/final.json", StitchResult) if "final.json" in names else None,
+        final=read_model(store, final_key(job_id), StitchResult) if "final.json" in names else None,
         kept=KEEP in names,
         driver=held_by(store, job_id),
     )
 
 
-def _read(store: ArtifactStore, key: str, model: Any) -> Any:
+def read_model(store: ArtifactStore, key: str, model: Any) -> Any:
+    """An object of the store as a pydantic model; None if there is none, or it is not one."""
     try:
         found = store.get_json(key)
         return None if found is None else model.model_validate(found)

@@ -1,6 +1,6 @@
 """Stills: single frames of a page or of an existing film, also for contact sheets."""
 
-import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,14 +14,13 @@ from PIL import Image
 
 from helios_crds.request import RenderRequest
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.artifacts.urls import local_path
+from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.errors import CorruptArtifact
-from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
-from helios_worker.stages.plan import plan
+from helios_worker.stages.plan import plan_without_job
 from helios_worker.stages.still import stills
 from helios_worker.workspace import Workspace
 from heliosctl.local.lock import planning
@@ -55,11 +54,10 @@ async def from_page(
     on_still: called with the plan and the number of stills so far, first with 0.
     headers: what the page's server is sent in addition.
     """
-    async with browsers_here(headers) as browsers:
-        root = local_path(store.url)
-        async with planning(store):
-            found = await plan(request, store, browsers, exclude=[root] if root is not None else [])
-        _, job = await asyncio.to_thread(read_job, found.jobPath)
+    root = local_path(store.url)
+    # No job names the plan's files, so the clean-up waits until the stills are there.
+    async with browsers_here(headers) as browsers, planning(store):
+        job = await plan_without_job(request, store, browsers, exclude=[root] if root is not None else [])
         on_still(job, 0)
         taken: dict[int, bytes] = {}
         film = job.ours.film
@@ -100,6 +98,25 @@ def from_film(path: Path, choose: Choose) -> tuple[Fraction, dict[int, Image.Ima
     except av.FFmpegError as error:
         raise CorruptArtifact(f"{path} is not a readable video ({error.strerror})") from error
     return fps, taken
+
+
+def write_picture(target: str, png: bytes) -> None:
+    """Writes a picture whole, or not at all. target: a path or an object's URL.
+
+    Raises:
+        HeliosError, OSError: it cannot be written.
+    """
+    folder, name = split_object(target)
+    path = local_path(target)
+    if path is None:
+        ArtifactStore(folder).put(name, png, kind="image/png")
+        return
+    partial = path.with_name(f".{path.name[:100]}.partial-{os.getpid()}")
+    try:
+        partial.write_bytes(png)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def decoded(png: bytes) -> Image.Image:

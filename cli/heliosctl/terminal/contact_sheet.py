@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import ceil, sqrt
+from math import ceil, log
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -26,8 +26,18 @@ def spread(count: int, frames: int) -> list[int]:
 
 
 def default_columns(count: int, aspect: float) -> int:
-    """The number of columns that makes the sheet about 16:9."""
-    return max(1, min(count, ceil(sqrt(count * 16 / 9 / aspect) - 1e-9)))
+    """The number of columns that makes the sheet about 16:9 and leaves few places empty.
+
+    >>> default_columns(20, 16 / 9), default_columns(4, 1)
+    (5, 2)
+    """
+
+    def flaw(columns: int) -> float:
+        """The share of places that stay empty, and how far the sheet is from 16:9."""
+        rows = ceil(count / columns)
+        return 1 - count / (rows * columns) + abs(log(columns * aspect / rows * 9 / 16)) / 2
+
+    return min(range(1, count + 1), key=flaw)
 
 
 def draw_sheet(stills: Mapping[int, Image.Image], fps: Fraction, columns: int | None = None) -> Image.Image:

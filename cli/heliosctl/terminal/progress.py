@@ -12,6 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from helios_crds.remedies import in_flags
+from helios_crds.text import SLOW_MARK
 from helios_crds.wire import Stage
 from helios_worker.jobs.spec import JobSpec
 from heliosctl.terminal.report import print_labelled, sentence, time_text
@@ -280,14 +281,25 @@ class _Numbers(ProgressColumn):
         return Text(self._bar.numbers(task), no_wrap=True)
 
 
+def print_slowness(console: Console, job: JobSpec) -> None:
+    """Prints what makes the page slow, if the plan found that out."""
+    for warning in job.helios.warnings if job.helios is not None else ():
+        if warning.startswith(SLOW_MARK):
+            print_labelled(console, "Note", warning.removeprefix(SLOW_MARK))
+
+
 def progress_for(console: Console) -> BarProgress | LineProgress:
     """The bar on a terminal, lines elsewhere."""
     return BarProgress(console) if console.is_terminal else LineProgress(console)
 
 
 def new_warnings(job: JobSpec, known: set[str]) -> list[str]:
-    """The plan's warnings that were not shown yet."""
+    """The plan's warnings that were not shown yet; without what makes the page slow, which is said at the end."""
     warnings = job.helios.warnings if job.helios is not None else ()
-    new = [sentence(in_flags(warning)) for warning in warnings if warning not in known]
+    new = [
+        sentence(in_flags(warning))
+        for warning in warnings
+        if warning not in known and not warning.startswith(SLOW_MARK)
+    ]
     known.update(warnings)
     return new

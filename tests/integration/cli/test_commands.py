@@ -1,6 +1,7 @@
 """The commands beside render: plan, still, contact-sheet, verify, jobs, doctor, and command jobs."""
 
 import json
+import re
 import signal
 import sys
 from pathlib import Path
@@ -50,6 +51,14 @@ def test_a_contact_sheet_of_a_page_and_of_its_film(shared: Cli):
         assert difference < 40, (x, y)
 
 
+def test_a_still_leaves_no_job_to_be_finished(cli: Cli):
+    cli.page()
+    assert cli.run("still", "page", "-o", "still.png").code == 0
+    assert cli.run("contact-sheet", "page", "-n", "4", "-o", "sheet.png").code == 0
+    assert cli.run("jobs", "list", "--json").report["jobs"] == []
+    assert len(list(cli.artifacts.glob("plans/*.json"))) == 1  # both used one plan, which a render finds too
+
+
 # -- plan and verify ---------------------------------------------------------------------------------------
 
 
@@ -65,21 +74,72 @@ def test_a_plan_says_what_a_render_would_do(shared: Cli):
     assert plan["costs"]
 
     told = shared.run("plan", "page", *options).out
+    assert "estimated between them. Nothing was measured after frame 41" in told
     assert "160×90, 30 fps" in told
     assert "seekable" in told
     assert "█" in told
     assert told.count("already rendered") == 4
 
 
+def test_a_plan_shows_that_a_page_gets_heavy_late_and_why(cli: Cli):
+    """The page is light for five seconds; then four panes blur what moves behind them."""
+    cli.page(
+        html(
+            """<style>body { margin: 0 } i { position: absolute; inset: 0; backdrop-filter: blur(30px);
+              visibility: hidden; animation: come 0.1s 5s forwards } @keyframes come { to { visibility: visible } }
+              b { position: absolute; width: 200px; height: 720px; background: #fa0; animation: move 6s linear }
+              @keyframes move { to { transform: translateX(500px) } }</style><b></b><i></i><i></i><i></i><i></i>""",
+            width=1280,
+            height=720,
+            frames=180,
+        )
+    )
+    told = cli.run("plan", "page")
+    assert told.code == 0, told.err
+    assert "estimated between them" in told.out
+    assert "Nothing was measured after" not in told.out
+    assert "CSS backdrop-filter on 4 elements costs" in told.out
+    costs = {cost["frame"]: cost["seconds"] for cost in cli.run("plan", "page", "--json").report["costs"]}
+    assert max(costs) > 135
+    assert costs[max(costs)] > 2 * max(seconds for frame, seconds in costs.items() if frame < 42)
+
+
 def test_a_film_is_verified_against_its_plan(shared: Cli):
     job = shared.run("jobs", "list", "--json").report["jobs"]
-    job_id = next(found["jobId"] for found in job if found["state"] == "finished")
+    job_id = next(found["jobId"] for found in job if found["final"] and found["output"].endswith("/out.mp4"))
     path = shared.artifacts / "jobs" / job_id / "job.json"
     for plan in (job_id[:8], str(path), path.as_uri()):
         done = shared.run("verify", "out.mp4", "--plan", plan)
         assert done.code == 0, done.err
         assert "no problems found" in done.out
         assert "against its plan" in done.out
+
+
+def test_a_film_of_another_job_is_not_taken_for_this_one(shared: Cli):
+    """Two films of one length, size and rate: only the SHA-256 on the job's record tells them apart."""
+    shared.page(html("<body style='background: #0a0'>"), "other")
+    other = shared.render("other", output="other.mp4")
+    right = shared.run("verify", "other.mp4", "--plan", other["jobId"], "--json")
+    assert right.code == 0
+    assert right.report["sha256"] == right.report["jobSha256"] == other["sha256"]
+    mixed_up = shared.run("verify", "out.mp4", "--plan", other["jobId"])
+    assert mixed_up.code == 1
+    assert f"SHA-256 {right.report['sha256'][:12]}" not in mixed_up.out
+    assert f"not the {other['sha256'][:12]}… of the film that the job made" in mixed_up.out
+
+
+def test_a_plan_without_a_film_on_record_says_so(shared: Cli):
+    planned = shared.run("plan", "page", "--unit-frames", "15", "--json").report["jobId"]
+    done = shared.run("verify", "out.mp4", "--plan", planned)
+    assert done.code == 0
+    assert "no finished film is on the job's record" in done.out
+
+
+def test_a_picture_is_no_film(shared: Cli):
+    shared.run("contact-sheet", "out.mp4", "-n", "2", "-o", "sheet.png")
+    done = shared.run("verify", "sheet.png")
+    assert done.code == 64
+    assert "sheet.png is not a film: it is a picture (png)" in done.err
 
 
 def test_what_is_wrong_with_a_film_is_told(shared: Cli):
@@ -248,3 +308,30 @@ def test_a_json_that_is_no_job(cli: Cli):
     done = cli.run("render", "job.json")
     assert done.code == 64
     assert "is not a valid Helios job" in done.err
+
+
+# -- JSON --------------------------------------------------------------------------------------------------
+
+
+def names(value: object) -> set[str]:
+    """Every key in a JSON value."""
+    if isinstance(value, dict):
+        return set(value) | {name for inner in value.values() for name in names(inner)}
+    return {name for inner in value for name in names(inner)} if isinstance(value, list) else set()
+
+
+def test_names_in_json_are_in_camel_case(shared: Cli):
+    job = shared.run("jobs", "list", "--json").report["jobs"][0]["jobId"]
+    for command in (
+        ["plan", "page"],
+        ["still", "page", "-o", "still.png"],
+        ["contact-sheet", "out.mp4", "-o", "sheet.png"],
+        ["verify", "out.mp4", "--plan", job],
+        ["verify", "gone.mp4"],
+        ["jobs", "list"],
+        ["jobs", "show", job],
+        ["jobs", "prune", "--dry-run"],
+    ):
+        report = dict(shared.run(*command, "--json").report)
+        wrong = [name for name in names(report) if not re.fullmatch("[a-z][a-zA-Z0-9]*", name)]
+        assert [name for name in wrong if not name.isdigit()] == [], command  # chunks go by their numbers

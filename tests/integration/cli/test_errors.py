@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from helios_worker.capture.devtools.process import find_browser
 from tests.integration.cli.conftest import BODY, Cli, html, slow, wait_for
 
 THROWS_AT_40 = """<script>(function draw(time) {
@@ -102,6 +103,11 @@ def test_a_page_may_be_rendered_with_its_errors(cli: Cli):
     [
         pytest.param(["--fps", "29.97"], ["--fps 29.97 is not exact", "30000/1001"], id="inexact fps"),
         pytest.param(["--fps", "0"], ["--fps 0 is out of range"], id="fps 0"),
+        pytest.param(["--duration", "10"], ["--duration 10 has no unit", "10s", "--frames 10"], id="no unit"),
+        pytest.param(["--frames=0-60"], ["--frames 0-60 is not a number", "--range 0:60"], id="frames as a range"),
+        pytest.param(["--width=0-60"], ["0-60 is not a whole number"], id="number with a dash"),
+        pytest.param(["--range", "30-60"], ["--range 30-60 is not", "--range 30:60"], id="range with a dash"),
+        pytest.param(["--artifacts", "/proc/x"], ["cannot be kept in /proc/x", "--artifacts"], id="no such folder"),
         pytest.param(["--frames", "0"], ["--frames 0 must be at least 1"], id="no frames"),
         pytest.param(["--frames", "1000000000"], ["must be at most 10000000"], id="10^9 frames"),
         pytest.param(["--frames", "many"], ["--frames"], id="frames that are no number"),
@@ -134,6 +140,14 @@ def test_an_option_that_cannot_be(cli: Cli, options: list[str], said: list[str])
         pytest.param(["render", "http://127.0.0.1:1/", "-o", "out.mp4"], ["cannot be opened"], id="address"),
         pytest.param(["rendr"], ["No such command", "render"], id="misspelt command"),
         pytest.param(["still", "page", "--at", "60", "-o", "a.png"], ["no frame 60", "0 to 59"], id="no such frame"),
+        pytest.param(
+            ["render", "page/index.html", "-o", "a.mp4", "--entry", "other.html"],
+            ["--entry other.html would be ignored", "eave out --entry"],
+            id="entry of a file",
+        ),
+        pytest.param(
+            ["jobs", "list", "--artifacts", "mistyped"], ["no folder", "mistyped", "--artifacts"], id="no artifacts"
+        ),
         pytest.param(["verify", "gone.mp4"], ["Film gone.mp4 not found"], id="film missing"),
         pytest.param(["jobs", "show", "zz"], ["There is no job zz", "heliosctl jobs list"], id="no such job"),
     ],
@@ -149,7 +163,8 @@ def test_what_is_not_there(cli: Cli, arguments: list[str], said: list[str]):
     ("options", "error", "said"),
     [
         (["--fps", "x"], "UserError", "--fps x"),
-        (["--frames", "x"], "UsageError", "--frames"),
+        (["--frames", "x"], "UserError", "--frames"),
+        (["--width", "x"], "UsageError", "--width"),
         (["--props", "@gone.json"], "UserError", "gone.json"),
     ],
 )
@@ -177,6 +192,55 @@ def test_no_browser(cli: Cli, chromium: str):
     done = cli.run("render", "page", "-o", "out.mp4", "--retries", "0", HELIOS_CHROMIUM=chromium)
     assert done.code == (64 if "nowhere" in chromium else 1)
     told_once(done.err, chromium)
+
+
+def unsteady_browser(cli: Cli, failures: int) -> str:
+    """A browser that ends at once the first times that it is started, as one does whose machine is too slow."""
+    real = find_browser()
+    script = cli.folder / "browser"
+    script.write_text(
+        f"""#!/bin/sh
+echo start >> {cli.folder}/starts
+if [ $(wc -l < {cli.folder}/starts) -le {failures} ]; then
+  echo "[1:ERROR:dbus/bus.cc(408)] Failed to connect to the bus: no /run" >&2
+  echo "the display is away" >&2
+  exit 3
+fi
+exec {real} "$@"
+"""
+    )
+    script.chmod(0o755)
+    return str(script)
+
+
+def starts(cli: Cli) -> int:
+    return len((cli.folder / "starts").read_text().splitlines())
+
+
+def test_a_browser_that_does_not_start_is_started_again(cli: Cli):
+    cli.page()
+    done = cli.run("still", "page", "-o", "a.png", HELIOS_CHROMIUM=unsteady_browser(cli, 2))
+    assert done.code == 0, done.err
+    assert starts(cli) == 3
+
+
+def test_a_browser_that_never_starts_is_given_up_with_the_cause(cli: Cli):
+    cli.page()
+    done = cli.run("still", "page", "-o", "a.png", HELIOS_CHROMIUM=unsteady_browser(cli, 9))
+    assert done.code == 1
+    assert starts(cli) == 3
+    told_once(done.err, "did not start: it ended with exit code 3: the display is away (after 3 attempts)")
+    assert "dbus" not in done.err  # which never is the reason
+
+
+def test_a_browser_that_cannot_start_here_is_not_tried_again(cli: Cli):
+    cli.page()
+    script = Path(unsteady_browser(cli, 9))
+    script.write_text(script.read_text().replace("the display is away", "error while loading shared libraries: libx"))
+    done = cli.run("render", "page", "-o", "a.mp4", HELIOS_CHROMIUM=str(script))
+    assert done.code == 64
+    assert starts(cli) == 1
+    told_once(done.err, "cannot start on this machine", "shared libraries: libx", "nstall")
 
 
 @pytest.mark.parametrize(

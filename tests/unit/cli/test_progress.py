@@ -6,8 +6,9 @@ import re
 import pytest
 from rich.console import Console
 
+from helios_crds.text import SLOW_MARK
 from helios_crds.wire import Stage
-from heliosctl.terminal.progress import LINE_SECONDS, BarProgress, LineProgress, Tally
+from heliosctl.terminal.progress import LINE_SECONDS, BarProgress, LineProgress, Tally, print_slowness
 from tests.unit.cli.builders import job
 
 
@@ -83,6 +84,16 @@ def test_a_warning_is_shown_once(clock):
     for _ in range(2):
         progress.planned(job(frames=60, per_chunk=60, warnings=("mind the gap",)), set())
     assert out.getvalue().count("gap") == 1
+
+
+def test_what_makes_a_page_slow_is_said_at_the_end(clock):
+    out = io.StringIO()
+    console = Console(file=out, width=200)
+    slow = job(frames=60, per_chunk=60, warnings=("mind the gap", f"{SLOW_MARK}frame 9 takes 2.00 s"))
+    LineProgress(console, clock=clock).planned(slow, set())
+    assert "frame 9" not in out.getvalue()
+    print_slowness(console, slow)
+    assert out.getvalue().splitlines()[-1] == "Note: Frame 9 takes 2.00 s."
 
 
 @pytest.mark.parametrize(("width", "shown"), [(120, True), (80, False)])

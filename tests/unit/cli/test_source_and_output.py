@@ -120,6 +120,21 @@ def test_a_source_that_cannot_be_is_refused(source, message, remedy, tmp_path, m
     assert remedy in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    "source", ["page.html", "https://host/page.html", "s3://media/page.html"], ids=["file", "web", "bucket"]
+)
+def test_an_entry_of_a_single_page_is_refused(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "page.html").write_text("<p>")
+    with pytest.raises(UserError, match=r"--entry other\.html would be ignored"):
+        resolve_source(source, tmp_path.as_uri(), "other.html")
+
+
+def test_an_entry_within_an_archive_or_a_folder_of_a_bucket_is_taken(tmp_path):
+    for source in ("https://host/teaser.zip", "s3://media/teaser/", "s3://media/teaser.tar.gz"):
+        assert resolve_source(source, tmp_path.as_uri(), "other.html") == source
+
+
 def test_the_same_html_on_standard_input_is_the_same_source(tmp_path, monkeypatch):
     def resolve(html: bytes) -> str:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(html)))

@@ -3,7 +3,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from av.stream import Disposition
+from PIL import Image
 
 from helios_worker.encode.film.concat import concatenate
 from helios_worker.encode.proof.tracks import MAX_PROBLEMS
@@ -171,3 +174,27 @@ def test_what_is_no_film_is_an_error(tmp_path):
     clicks(tmp_path / "a.m4a", Fraction(1), [9])
     with pytest.raises(CorruptArtifact, match="holds no video"):
         verify_video(tmp_path / "a.m4a")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "bmp", "tiff"])
+def test_a_picture_is_no_film_whatever_it_is_called(tmp_path, kind):
+    picture = tmp_path / "film.mp4"
+    Image.new("RGB", (32, 32)).save(picture, kind)
+    with pytest.raises(UserError, match=rf"film\.mp4 is not a film: it is a picture \({kind}\)"):
+        verify_video(picture)
+
+
+def test_a_song_with_a_cover_is_no_film(tmp_path):
+    song = tmp_path / "song.m4a"
+    with av.open(str(song), "w", format="mp4") as container:
+        sound, cover = container.add_stream("aac", 48000), container.add_stream("mjpeg")
+        cover.width = cover.height = 32
+        cover.pix_fmt = "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 48000
+        container.mux(sound.encode(silence))
+        picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8)).reformat(format="yuvj420p")
+        container.mux([*cover.encode(picture), *cover.encode(), *sound.encode()])
+    with pytest.raises(UserError, match="sound with a cover picture"):
+        verify_video(song)

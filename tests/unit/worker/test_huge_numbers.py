@@ -22,8 +22,9 @@ from helios_worker.errors import HeliosError, UserError
 from helios_worker.jobs.spec import Chunk
 from helios_worker.planning.chunking import chunk_bounds, cut_chunks
 from helios_worker.planning.film import exact_fps, resolve_film
-from heliosctl.arguments.request import frame_at, read_props, read_range, seconds
+from heliosctl.arguments.request import read_props
 from heliosctl.arguments.targets import read_targets
+from heliosctl.arguments.times import frame_at, read_range, seconds
 from tests.unit.worker.builders import ENGINE, film
 from tests.unit.worker.test_chunking import asked, points
 

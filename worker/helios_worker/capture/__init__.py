@@ -15,7 +15,8 @@ them the composition's snapshot and the recorded network.
 """
 
 from helios_worker.capture.devtools.cdp import BrowserGone
-from helios_worker.capture.devtools.process import Browser, BrowserMissing, find_browser
+from helios_worker.capture.devtools.process import Browser, find_browser
+from helios_worker.capture.devtools.start_failures import BrowserMissing
 from helios_worker.capture.faults import FrameNeverReady, PageError
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import Declared, PageSettings

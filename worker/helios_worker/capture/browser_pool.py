@@ -1,16 +1,19 @@
 """The browsers that a worker keeps warm between stages, one for each lane."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from helios_worker.capture.content.composition import Compositions, OpenComposition
 from helios_worker.capture.content.site import Site
 from helios_worker.capture.devtools.cdp import BrowserGone
-from helios_worker.capture.devtools.process import START_SECONDS, Browser, Launch, launch
+from helios_worker.capture.devtools.process import START_PAUSES, START_SECONDS, STARTS, Browser, Launch, launch
 from helios_worker.capture.devtools.session import SILENT
+from helios_worker.capture.devtools.start_failures import BrowserNotStarted
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.errors import HeliosError
@@ -18,6 +21,8 @@ from helios_worker.network.addresses import AddressRule
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.network.proxy import Proxy
 from helios_worker.trace import mark
+
+log = logging.getLogger(__name__)
 
 
 class BrowserPool:
@@ -62,8 +67,11 @@ class BrowserPool:
     async def stop(self) -> None:
         """Ends the browsers and their sites."""
         for lane in tuple(self._launches):
-            with suppress(HeliosError):  # one that never came up has ended already
-                await self.browser(lane)
+            async with self._starting[lane]:
+                launched = self._launches.pop(lane, None)
+                with suppress(HeliosError):  # one that never came up has ended already
+                    if launched is not None:
+                        (await Browser.connect(launched)).stop()
         for browser in self._browsers.values():
             browser.stop()
         self._browsers.clear()
@@ -88,10 +96,30 @@ class BrowserPool:
             if browser is None:
                 self.launch(lane)
                 await self._proxy.start()
-                browser = await Browser.connect(self._launches.pop(lane))
+                browser = await self._start(lane)
                 self._browsers[lane] = browser
                 mark("browser connected")
             return browser
+
+    async def _start(self, lane: int) -> Browser:
+        """A browser that answers. One that does not start is started again, since most causes of that pass.
+
+        Raises:
+            BrowserNotStarted: none of the attempts succeeded.
+            BrowserMissing: there is none that can start here.
+        """
+        for attempt in count(1):
+            self.launch(lane)
+            try:
+                return await Browser.connect(self._launches.pop(lane))
+            except BrowserNotStarted as failure:
+                if attempt + failure.is_silent >= STARTS:
+                    raise BrowserNotStarted(
+                        f"{failure.message} (after {attempt} attempts)", is_silent=failure.is_silent
+                    ) from failure
+                log.warning("%s; starting it again", failure.message)
+                await asyncio.sleep(START_PAUSES[attempt - 1])
+        raise AssertionError("unreachable")
 
     async def version(self) -> str:
         """The browser's version, such as HeadlessChrome/156.0.8078.79."""
@@ -104,6 +132,8 @@ class BrowserPool:
         """
         try:
             return await self._blank(lane, settings, composition)
+        except BrowserNotStarted:
+            raise
         except BrowserGone:
             return await self._blank(lane, settings, composition)
 

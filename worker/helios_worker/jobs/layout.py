@@ -16,6 +16,11 @@ def job_key(job_id: str) -> str:
     return f"jobs/{job_id}/job.json"
 
 
+def final_key(job_id: str) -> str:
+    """The key of the record of a job's finished film."""
+    return f"jobs/{job_id}/final.json"
+
+
 def manifest_key(key: str) -> str:
     """The key of a chunk's manifest."""
     return f"chunks/{key}.json"

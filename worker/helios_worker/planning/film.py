@@ -7,6 +7,7 @@ from fractions import Fraction
 from helios_crds.numbers import exact_number, shown
 from helios_crds.remedies import setting
 from helios_crds.request import MAX_FPS, MAX_FRAMES, SLOWEST, RenderRequest, VideoRequest
+from helios_crds.times import broadcast_rate
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
@@ -121,8 +122,7 @@ def exact_fps(text: str) -> Fraction:
             f"the page declares a frame rate of {shown(text)!r}", remedy='write data-fps="30" or "30000/1001"'
         )
     if "/" not in text:
-        rates = (Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120) if fps != whole)
-        fps = next((rate for rate in rates if abs(fps - rate) < Fraction(1, 200)), fps.limit_denominator(1001))
+        fps = broadcast_rate(fps) or fps.limit_denominator(1001)
     if not Fraction(1, SLOWEST) <= fps <= MAX_FPS:
         raise UserError(
             f"{shown(text)} frames per second cannot be rendered",

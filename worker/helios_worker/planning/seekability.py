@@ -3,7 +3,7 @@
 import hashlib
 import time
 from dataclasses import dataclass, replace
-from statistics import fmean
+from statistics import fmean, median
 
 from helios_crds.request import ChunkingRequest
 from helios_worker.capture.browser_pool import BrowserPool
@@ -12,15 +12,21 @@ from helios_worker.capture.page.glyphs import MissingGlyph
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.seek_path import pictures, walk
 from helios_worker.capture.page.settings import PageSettings
-from helios_worker.errors import UserError
+from helios_worker.errors import HeliosError, UserError
 from helios_worker.jobs.spec import CostPoint, FilmSpec
 from helios_worker.planning.chunking import DEFAULT_TARGET_SECONDS
+from helios_worker.planning.slowness import FrameTime, causes, in_one_line, is_worth_a_look, measured
 from helios_worker.rendering.page_settings import page_settings
 
 # Frames compared between jumping and playing: early ones, where pages start up, and one after a second.
 COMPARED = (1, 9, 24, 41)
+# Where costs decide how the film is cut, they are worth this much time; elsewhere, this share of the film's work.
 COST_SAMPLES = 8
 COST_SECONDS = 1.5
+COST_SHARE = 0.05
+LEAST_SAMPLES = 2
+# A frame that takes longer than this is not waited for here: the chunk that renders it waits, and says what for.
+SAMPLE_SECONDS = 10.0
 
 
 @dataclass
@@ -35,7 +41,8 @@ class SeekabilityProbe:
     def __post_init__(self) -> None:
         self.warnings: list[str] = []
         self.missing_glyphs: list[MissingGlyph] = []
-        self._costs: list[CostPoint] = []
+        self._times: list[FrameTime] = []
+        self._causes: list[str] | None = None
 
     async def history(self, seeking: str, page: Page) -> tuple[bool, bool]:
         """Whether frames depend on the frames before them, and whether these must have been drawn, too.
@@ -85,44 +92,71 @@ class SeekabilityProbe:
         digests = {}
         for frame in frames:
             await walk(page, frame, stateful=stateful, drawn=drawn)
-            started = time.perf_counter()
-            await page.show(frame)
-            picture = await page.capture()
-            self._costs.append(CostPoint(frame=frame, seconds=time.perf_counter() - started))
+            taken, picture = await measured(page, frame)
+            self._times.append(taken)
             digests[frame] = hashlib.sha256(picture).hexdigest()
         return digests
 
     async def costs(self, stateful: bool, chunking: ChunkingRequest) -> list[CostPoint]:
-        """Seconds per frame, at frames spread over the film if the costs decide where chunks are cut.
+        """Seconds per frame, at frames spread over the film where they can be reached by jumping.
 
         The first picture of a page is left out, since it takes longer than the rest.
         """
-        measured = {point.frame: point for point in self._costs[1:]}
-        if not stateful and self._is_worth_sampling(chunking, list(measured.values())):
-            settings = replace(page_settings(self.film, self.frame_timeout), page_errors="warn")
-            deadline = time.perf_counter() + COST_SECONDS
-            async with self.browsers.page(0, self.composition, settings) as page:
-                for frame in spread(self.film.first, self.film.end, COST_SAMPLES):
-                    if time.perf_counter() > deadline:
-                        break
+        self._times = self._times[1:]
+        count = 0 if stateful else self._samples(chunking)
+        if count:
+            await self._sample(count)
+        points = {taken.frame: CostPoint(frame=taken.frame, seconds=taken.total) for taken in self._times}
+        return sorted(points.values(), key=lambda point: point.frame)
+
+    async def slowness(self, page: Page) -> list[str]:
+        """A warning about a slow page, in one line. page: at one of the frames measured, and of no further use."""
+        if self._causes is None and is_worth_a_look(self._times):
+            self._causes = await causes(page, self.film.frames, self._times, self.composition)
+        line = in_one_line(self._times, self._causes or [])
+        return [] if line is None else [line]
+
+    async def _sample(self, count: int) -> None:
+        """Measures `count` frames spread over the film, or at least the last of them if that takes too long.
+
+        What the page does wrong on the way is for the chunk to say that renders these frames.
+        """
+        settings = page_settings(self.film, min(self.frame_timeout, SAMPLE_SECONDS))
+        frames = spread(self.film.first, self.film.end, count)
+        deadline = time.perf_counter() + COST_SECONDS
+        try:
+            async with self.browsers.page(0, self.composition, replace(settings, page_errors="warn")) as page:
+                for frame in frames:
+                    if time.perf_counter() > deadline and frame != frames[-1]:
+                        continue
                     async for _ in pictures(page, range(frame - 1, frame), stateful=False, drawn=False):
                         pass
-                    started = time.perf_counter()
-                    await page.show(frame)
-                    await page.capture()
-                    measured[frame] = CostPoint(frame=frame, seconds=time.perf_counter() - started)
+                    taken, _ = await measured(page, frame)
+                    self._times.append(taken)
                     self.missing_glyphs += await page.missing_glyphs()
-        return sorted(measured.values(), key=lambda point: point.frame)
+                if is_worth_a_look(self._times):
+                    self._causes = await causes(page, self.film.frames, self._times, self.composition)
+        except HeliosError:
+            return
 
-    def _is_worth_sampling(self, chunking: ChunkingRequest, known: list[CostPoint]) -> bool:
+    def _samples(self, chunking: ChunkingRequest) -> int:
+        """The number of frames to measure besides the compared ones."""
         frames = self.film.end - self.film.first
-        if chunking.frames is not None or frames <= 4 * COMPARED[-1]:
-            return False
-        if chunking.count is not None:
-            return chunking.count > 1
-        target = chunking.targetSeconds or DEFAULT_TARGET_SECONDS
-        # For a film of one or two chunks the compared frames suffice; sampling would add a tenth to its work.
-        return not known or frames * fmean(point.seconds for point in known) > 2 * target
+        if frames <= 3 * COMPARED[-1]:
+            return 0
+        if not self._times:
+            return COST_SAMPLES
+        work = frames * fmean(taken.total for taken in self._times)
+        is_cut_by_work = chunking.frames is None and (
+            chunking.count > 1
+            if chunking.count is not None
+            else work > 2 * (chunking.targetSeconds or DEFAULT_TARGET_SECONDS)
+        )
+        if is_cut_by_work:
+            return COST_SAMPLES
+        # Each sample takes two frames, and the frames on the way to them.
+        affordable = int(COST_SHARE * work / (2 * median(taken.total for taken in self._times)))
+        return min(COST_SAMPLES, max(LEAST_SAMPLES, affordable))
 
 
 def spread(first: int, end: int, count: int) -> list[int]:

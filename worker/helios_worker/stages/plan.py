@@ -75,15 +75,7 @@ async def plan(
     Raises:
         UserError: the request or the page is wrong; the message says what to change.
     """
-    engine = await current_engine(browsers)
-    snapshot, entry, url = await resolve(request, store, browsers.scratch, browsers.rule, exclude, browsers.headers)
-    # A page on the network may have changed since its plan, which only opening it shows.
-    asked = AskedFilm(request, engine, snapshot, entry, url)
-    key = plan_key(asked.plan_id(recording=""))
-    planned = None if url else await asyncio.to_thread(_existing, store, key, asked.is_planned_by)
-    if planned is None:
-        planned = await make_plan(asked, store, browsers)
-        planned = await asyncio.to_thread(_commit, store, plan_key(planned.id), planned, asked.is_planned_by)
+    planned = await plan_without_job(request, store, browsers, exclude=exclude)
     job = job_of(planned, request.output)
     job = await asyncio.to_thread(_commit, store, job_key(job.id), job, job.__eq__)
     cached = await asyncio.to_thread(stored_chunks, store, job.chunks)
@@ -97,6 +89,25 @@ async def plan(
         stateful=film.stateful,
         warnings=job.ours.warnings,
     )
+
+
+async def plan_without_job(
+    request: RenderRequest, store: ArtifactStore, browsers: BrowserPool, *, exclude: Iterable[Path] = ()
+) -> JobSpec:
+    """The plan of a film, made or found in the store. There is no job yet, so nobody sees one to be finished.
+
+    exclude, Raises: as plan.
+    """
+    engine = await current_engine(browsers)
+    snapshot, entry, url = await resolve(request, store, browsers.scratch, browsers.rule, exclude, browsers.headers)
+    # A page on the network may have changed since its plan, which only opening it shows.
+    asked = AskedFilm(request, engine, snapshot, entry, url)
+    key = plan_key(asked.plan_id(recording=""))
+    planned = None if url else await asyncio.to_thread(_existing, store, key, asked.is_planned_by)
+    if planned is None:
+        planned = await make_plan(asked, store, browsers)
+        planned = await asyncio.to_thread(_commit, store, plan_key(planned.id), planned, asked.is_planned_by)
+    return planned
 
 
 async def resolve(
@@ -223,7 +234,7 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
                 film = film.model_copy(update={"stateful": stateful, "drawn": drawn, "recording": recording})
                 costs = await probe.costs(stateful, request.chunking)
         warnings += [*probe.warnings, *filter(None, [glyph_warning(probe.missing_glyphs)])]
-        warnings += sorted(page.console.warnings)
+        warnings += [*sorted(page.console.warnings), *await probe.slowness(page)]
     finally:
         await page.close()
     warnings += live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())])

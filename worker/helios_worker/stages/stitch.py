@@ -30,7 +30,7 @@ from helios_worker.errors import (
 )
 from helios_worker.jobs.commits import committed
 from helios_worker.jobs.identity import check_keys
-from helios_worker.jobs.layout import manifest_key
+from helios_worker.jobs.layout import final_key, manifest_key
 from helios_worker.jobs.spec import JobSpec, Manifest
 from helios_worker.rendering.seams import check_seams
 
@@ -111,7 +111,7 @@ def _stitch(job: JobSpec, store: ArtifactStore, output: str, scratch: Path) -> S
         duration=report.duration,
         warnings=warnings,
     )
-    store.put(f"jobs/{job.id}/final.json", orjson.dumps(result.model_dump(), option=orjson.OPT_INDENT_2))
+    store.put(final_key(job.id), orjson.dumps(result.model_dump(), option=orjson.OPT_INDENT_2))
     return result
 
 

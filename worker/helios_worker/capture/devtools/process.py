@@ -1,7 +1,11 @@
-"""Starts and ends a Chrome headless shell under begin-frame control."""
+"""Starts and ends a Chrome headless shell under begin-frame control.
+
+Long, because each of the browser's flags stands with its purpose.
+"""
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -12,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from helios_crds.text import one_line
 from helios_worker.artifacts.credentials import without_credentials
 from helios_worker.capture.devtools.cdp import BrowserGone, Connection
-from helios_worker.errors import HeliosError
+from helios_worker.capture.devtools.start_failures import BrowserMissing, start_failure
+from helios_worker.errors import HeliosError, ResourceError
 from helios_worker.network.proxy import Proxy
 
 # Under begin-frame control the compositor draws only on command. The purpose of each group:
@@ -96,14 +100,11 @@ CANDIDATES = (
 )
 FONTS = Path(__file__).with_name("fonts.conf")
 START_SECONDS = 30.0
+STARTS = 3
+"""How often a browser is started that ends at once; one that does not answer for START_SECONDS, once less."""
+START_PAUSES = (0.2, 1.0)
+"""Seconds before the second and the third start: what kept the first from starting may pass."""
 DEATH_SECONDS = 2.0
-LOG_CHARACTERS = 1000
-
-
-class BrowserMissing(HeliosError):
-    """There is no Chrome headless shell on this machine."""
-
-    exit_code = 64
 
 
 def find_browser() -> Path:
@@ -157,7 +158,8 @@ def launch(*, site_port: int, proxy: Proxy, raster_threads: int = 1, scratch: Pa
     scratch: folder for its profile and log; by default the system's.
 
     Raises:
-        BrowserMissing: no headless shell is installed.
+        BrowserMissing: no headless shell is installed, or it is none for this machine.
+        ResourceError: there is no room for another process.
     """
     executable = find_browser()
     folder = TemporaryDirectory(prefix="helios-browser-", dir=scratch, ignore_cleanup_errors=True)
@@ -173,7 +175,18 @@ def launch(*, site_port: int, proxy: Proxy, raster_threads: int = 1, scratch: Pa
         arguments.append("--no-sandbox")
     to_browser, our_write = os.pipe()
     our_read, from_browser = os.pipe()
-    pid = _spawn(arguments, to_browser, from_browser, Path(folder.name, "stderr.log"), folder.name)
+    try:
+        pid = _spawn(arguments, to_browser, from_browser, Path(folder.name, "stderr.log"), folder.name)
+    except OSError as error:
+        os.close(our_write)
+        os.close(our_read)
+        folder.cleanup()
+        if error.errno in (errno.EAGAIN, errno.ENOMEM):
+            raise ResourceError(f"{executable} did not start: {error.strerror}") from error
+        raise BrowserMissing(
+            f"{executable} cannot start on this machine: {error.strerror}",
+            remedy="install Debian's chromium-headless-shell, or set HELIOS_CHROMIUM",
+        ) from error
     return Launch(executable, pid, our_read, our_write, folder, proxy)
 
 
@@ -205,21 +218,27 @@ class Browser:
         """A launched browser, once it is ready to open pages.
 
         Raises:
-            BrowserGone: it ended at once; the message quotes the end of its log.
+            BrowserNotStarted: it ended at once, or does not answer; the message quotes the end of its log.
+            BrowserMissing: it can never start on this machine.
         """
         connection, version = Connection(launched.reads, launched.writes), None
+        failure: HeliosError | None = None
         try:
             async with asyncio.timeout(START_SECONDS):
                 version = await connection.send("Browser.getVersion")
         except (BrowserGone, TimeoutError) as error:
-            last_lines = launched.log.read_text(errors="replace").strip().splitlines()[-5:]
-            said = one_line(" | ".join(last_lines), LOG_CHARACTERS)
-            raise BrowserGone(f"{launched.executable} did not start: {said or error}") from error
+            silent = isinstance(error, TimeoutError)
+            failure = start_failure(
+                launched.executable, launched.pid, launched.log, silent_for=START_SECONDS if silent else None
+            )
         finally:
             if version is None:  # also when whoever waits for it is cancelled
                 connection.close("the browser did not start")
                 _end(launched.pid)
                 launched.folder.cleanup()
+        if version is None:
+            assert failure is not None
+            raise failure
         return cls(launched, connection, version["product"])
 
     @property

@@ -10,7 +10,9 @@ from typing import cast
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
 
 from helios_worker.encode.mp4.boxes import read_layout
 from helios_worker.encode.mp4.parameters import ColorTags
@@ -19,10 +21,14 @@ from helios_worker.encode.proof.tracks import AudioProof, Problems, VideoProof, 
 from helios_worker.errors import CorruptArtifact, UserError
 
 
-class AudioReport(BaseModel):
-    """An audio track. sample_rate in Hz; start and end in seconds of the film."""
+class _Report(BaseModel):
+    """In JSON for others the names are in camelCase (model_dump with by_alias)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+
+
+class AudioReport(_Report):
+    """An audio track. sample_rate in Hz; start and end in seconds of the film."""
 
     codec: str
     sample_rate: int
@@ -31,15 +37,13 @@ class AudioReport(BaseModel):
     end: float
 
 
-class VideoReport(BaseModel):
+class VideoReport(_Report):
     """The contents of a video file, and its problems.
 
     frames: decoded frames, or packets if it was not decoded. duration: seconds of video. faststart: whether the index
     comes first, so that the film plays while it loads; None for containers other than MP4.
     problems: one sentence each; empty for a correct file.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     codec: str
     width: int
@@ -78,7 +82,7 @@ def verify_video(
     threads: of the decoder.
 
     Raises:
-        UserError: there is no such file.
+        UserError: there is no such file, or it is something else than a film.
         CorruptArtifact: the file holds no readable video.
     """
     if not path.is_file():
@@ -87,10 +91,24 @@ def verify_video(
         with open_input(path) as container:
             if not container.streams.video or container.streams.video[0].codec_context is None:
                 raise CorruptArtifact(f"{path} holds no video of a known codec")
+            other = other_than_film(container)
+            if other is not None:
+                raise UserError(f"{path} is not a film: it is {other}", remedy="name a video file")
             check = _Check(container, path, fps, threads if decode else None)
             return check.run(frames, {"width": width, "height": height, "fps": fps})
     except av.FFmpegError as error:
         raise CorruptArtifact(f"{path} is not a readable video ({error.strerror})") from error
+
+
+def other_than_film(container: InputContainer) -> str | None:
+    """What a file is that FFmpeg reads as video although nobody plays it as a film; None for a film."""
+    names = container.format.name.split(",")
+    pictures = [name for name in names if name.endswith("_pipe") or name in ("image2", "ico")]
+    if pictures:
+        return f"a picture ({pictures[0].removesuffix('_pipe')})"
+    if all(stream.disposition & Disposition.attached_pic for stream in container.streams.video):
+        return "sound with a cover picture"
+    return None
 
 
 class _Check:
