@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -135,7 +136,7 @@ def fresh(web: Guarded) -> None:
     web.page = PAGE
 
 
-def try_plan(project: Project, url: str, runtime: WorkerRuntime | None = None, **changes: object) -> Reply:
+def try_plan(project: Project, url: str, runtime: WorkerRuntime | None = None, **changes: Any) -> Reply:
     request = project.ask("", composition={"url": url, "seeking": "Seekable"}, **changes)
     reply = (runtime or project.runtime).process(Payload(jobPath=request, stage=Stage.PLAN))
     if reply.result is not None:
@@ -152,7 +153,9 @@ def spellings(secret: str) -> list[bytes]:
 
 def assert_nowhere(folder: Path, *texts: str) -> None:
     """Neither secret is in any file of a folder, in its name, or in a text."""
-    seen = {str(file): str(file).encode() + (file.read_bytes() if file.is_file() else b"") for file in folder.rglob("*")}
+    seen = {
+        str(file): str(file).encode() + (file.read_bytes() if file.is_file() else b"") for file in folder.rglob("*")
+    }
     seen |= {f"text {place}": text.encode() for place, text in enumerate(texts)}
     assert len(seen) > len(texts)
     found = {

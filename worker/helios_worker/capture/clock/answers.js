@@ -151,7 +151,7 @@ function ownerOf(name) {
   }
 
   /** @type {FlightOptions} */
-  const briefly = { __proto__: null, patience: PATIENCE };
+  const briefly = { __proto__: null, patience: WORK_PATIENCE };
   /** @type {FlightOptions} */
   const inFrame = { __proto__: null, frames: true };
 

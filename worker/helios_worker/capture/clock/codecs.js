@@ -83,7 +83,7 @@
   const { value: Images } = descriptorOf(globals, "ImageDecoder");
   // Its bytes may come from a stream that a script feeds.
   /** @type {FlightOptions} */
-  const briefly = { __proto__: null, patience: PATIENCE };
+  const briefly = { __proto__: null, patience: WORK_PATIENCE };
   countPromise(Images?.prototype, "decode", "ImageDecoder.decode", briefly);
   countProperty(Images?.prototype, "completed", "ImageDecoder.completed", briefly);
   countProperty(globals.ImageTrackList?.prototype, "ready", "ImageDecoder.tracks.ready", briefly);

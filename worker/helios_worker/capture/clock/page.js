@@ -45,7 +45,7 @@ if (isWindow) {
   }
 
   realm.notReady = () => {
-    if (elementAwaited && first(document, awaited) !== null) elementAwaited = false;
+    if (awaited !== undefined && elementAwaited && first(document, awaited) !== null) elementAwaited = false;
     if (readyWatched === null) callPage(watchReady, undefined, []);
     return elementAwaited || (readyWatched !== null && !readySettled);
   };

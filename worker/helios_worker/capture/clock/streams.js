@@ -8,7 +8,7 @@ if (globalThis.ReadableStream) {
    */
   const scripted = new SafeWeakMap();
   /** @type {FlightOptions} */
-  const briefly = { __proto__: null, patience: PATIENCE };
+  const briefly = { __proto__: null, patience: WORK_PATIENCE };
 
   /** How long to wait for what a stream brings; null for not at all. @param {any} stream */
   function optionsFor(stream) {

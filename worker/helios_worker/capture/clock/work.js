@@ -27,7 +27,7 @@
  * Turns of waiting, of 4 ms or more each. What may depend on the page's next step, or on the clock, is waited for this
  * long without progress; then time goes on without it.
  */
-const PATIENCE = 500;
+const WORK_PATIENCE = 500;
 const SHORT_PATIENCE = 75;
 const TURN_MS = 4;
 

@@ -14,8 +14,8 @@ from helios_worker.artifacts.recording import RecordedResponse, request_name
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.messages import plain
-from helios_worker.network.origin_headers import NO_HEADERS, HeadersMissing, OriginHeaders
 from helios_worker.capture.moving_images import HEAD, animated_type
+from helios_worker.network.origin_headers import NO_HEADERS, HeadersMissing, OriginHeaders
 
 # A body passes through in pieces of this size; base64 fills the last place of each, since three divides it.
 PIECE = 3 << 17

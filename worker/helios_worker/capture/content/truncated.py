@@ -22,7 +22,7 @@ def is_truncated(file: Path) -> bool:
         if start.startswith(JPEG):
             return data.find(b"\xff\xd9", _first_scan(data)) < 0
         if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
-            return struct.unpack("<I", start[4:8])[0] + 8 > len(data)
+            return int.from_bytes(start[4:8], "little") + 8 > len(data)
     return False
 
 

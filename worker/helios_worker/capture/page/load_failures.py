@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import plain
+from helios_worker.capture.messages import is_foreign, plain
 from helios_worker.errors import HeliosError, NetworkTrouble, UserError
 from helios_worker.network.passing import CHROME_ERRORS, REMEDY, STATUSES, status_text
 
@@ -39,7 +39,8 @@ def status_failure(url: str, status: int, missing: tuple[str, str] = ("", "")) -
         return NetworkTrouble(f"{plain(url)} could not be loaded: {status_text(status)}", remedy=REMEDY)
     if status == HTTPStatus.NOT_IMPLEMENTED and not is_foreign(url):
         return PageError(
-            f"{plain(url)} could not be loaded: the page's folder is only read, so nothing there answers a request like POST",
+            f"{plain(url)} could not be loaded: the page's folder is only read, so nothing there answers a request like "
+            "POST",
             remedy="send such requests to a server, or put their answers beside the page",
         )
     if status != HTTPStatus.NOT_FOUND:

@@ -9,6 +9,8 @@ A page only goes forward; an earlier frame needs a fresh page. An error of the p
 ends the frame with a PageError that names frame, cause and console lines.
 """
 
+import asyncio
+
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.process import Browser
@@ -25,7 +27,7 @@ from helios_worker.capture.page.images import Images, refusal
 from helios_worker.capture.page.load_failures import in_words
 from helios_worker.capture.page.navigation import Navigation
 from helios_worker.capture.page.network import Network
-from helios_worker.capture.page.notes import clock_note
+from helios_worker.capture.page.notes import ClockNote, clock_note
 from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.page.served_files import ServedFiles
 from helios_worker.capture.page.settings import Declared, PageSettings
@@ -191,6 +193,7 @@ class Page:
                     break
                 await self._clocks.rest()
         self.console.raise_fault()
+
     async def _refuse_moving_svgs(self) -> None:
         await self._images.looked_at()
         if self._images.moving_svgs:
@@ -270,14 +273,29 @@ class Page:
         if params["name"] != WARN or not self._handles.opens(secret):
             return
         note = clock_note(payload)
+        self._note_faults(note)
+        self._note_loads(note)
+        if note.leaving is not None:
+            self._navigation.note_leaving(is_refresh=note.leaving)
+        if note.traverses:
+            # The browser answers once it has begun what a script asked of the history before.
+            answer = self._session.briefly(self._session.command("Page.getNavigationHistory"))
+            self._traversals.add(task := asyncio.create_task(self._network.hold_until(answer)))
+            task.add_done_callback(self._traversals.discard)
+
+    def _note_faults(self, note: ClockNote) -> None:
+        """What the page does that its author should know."""
         if note.text:
             self.console.warnings.add(note.text)
         if note.fault:
             self.console.complain(note.fault)
-        if note.drawn:
-            self._network.has_animated_images = True
         if note.refused:
             self.console.blame(PageError(f"frame {max(self.frame, 0)}: {note.refused}", remedy=note.remedy))
+
+    def _note_loads(self, note: ClockNote) -> None:
+        """What the page has loaded, or is about to."""
+        if note.drawn:
+            self._network.has_animated_images = True
         if note.ignore:
             self._network.ignore(note.ignore)
         if note.undecodable:
@@ -286,13 +304,6 @@ class Page:
             self._network.note_abortable(note.abortable)
         if note.unplayable:
             self._network.media.note(note.unplayable)
-        if note.leaving is not None:
-            self._navigation.note_leaving(is_refresh=note.leaving)
-        if note.traverses:
-            # The browser answers once it has begun what a script asked of the history before.
-            answer = self._session.briefly(self._session.command("Page.getNavigationHistory"))
-            self._traversals.add(task := asyncio.create_task(self._network.hold_until(answer)))
-            task.add_done_callback(self._traversals.discard)
 
     def _on_crashed(self, params: Message) -> None:
         self._session.crashed = "the page's process crashed (out of memory?)"
