@@ -291,7 +291,7 @@ PAGES = (
     Page("ready-promise", {0: exact, 1: exact, 2: always(10)}),
     # What the browser answers later
     Page("work-pictures", {0: exact, 1: exact, 2: exact}),
-    Page("work-answers", {0: count(20), 1: count(30), 2: count(40)}),
+    Page("work-answers", {0: count(100), 1: count(150), 2: count(200)}),
     Page("work-waits", {0: count(100), 1: steps({475: 7, 775: 9}), 2: exact}),
     # Workers
     Page("worker-interval", {0: count(20), 1: count(35)}, everywhere=True),

@@ -144,6 +144,30 @@ def test_the_answer_to_a_post_that_nobody_reads(project: Project):
             id="1,500 levels deep",
         ),
         pytest.param("for (let i = 0; i < 2e3; i++) setTimeout(() => 0, 40)", id="2,000 timers in one frame"),
+        pytest.param(
+            "const t = Date.now(); while (Date.now() - t < 50);", id="waiting for the time without giving way"
+        ),
+        pytest.param(
+            "setTimeout(() => { for (const _ of 'ab') document.startViewTransition(() => 0) }, 90)",
+            id="breaking off its own view transition",
+        ),
+        pytest.param(
+            "const there = ['serviceWorker', 'gpu'].filter(name => name in navigator);"
+            "if (there.length) throw new Error(there + ' is there and cannot be used')",
+            id="asking for what is not there",
+        ),
+        pytest.param(
+            "const opaque = document.createElement('iframe'); opaque.sandbox = 'allow-scripts';"
+            'opaque.srcdoc = \'<script>if ("serviceWorker" in navigator) throw new Error("it is there")<\\/script>\';'
+            "document.body.append(opaque)",
+            id="asking in a frame of an opaque origin",
+        ),
+        pytest.param(
+            "const fed = new ReadableStream({start(to) {"
+            "setTimeout(() => { to.enqueue(new Uint8Array(9)); to.close() }, 90) }});"
+            "new Response(fed).text()",
+            id="reading what a timer will write",
+        ),
         pytest.param("for (let i = 0; i < 200; i++) alert(i)", id="200 dialogs"),
         pytest.param("for (let i = 0; i < 2e3; i++) console.warn('line ' + i)", id="2,000 lines"),
         pytest.param("console.log('x'.repeat(1e7)); alert('y'.repeat(2e6))", id="a line of 10 MB"),
@@ -180,6 +204,28 @@ def test_a_page_that_leaves_its_document_in_mid_film(project: Project, code: str
     message = refused(render(project, script(f"setTimeout(() => {{ {code} }}, 90)")))
     assert "the page left its document for" in message
     assert said in message
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        pytest.param(
+            "const c = new AudioContext(), a = c.createAnalyser(); a.getByteFrequencyData(new Uint8Array(9))",
+            "what a live AudioContext plays (AnalyserNode.getByteFrequencyData)",
+            id="live sound",
+        ),
+        pytest.param(
+            "fetch('api', {method: 'POST', body: 'x'})", "the page's folder is only read", id="a POST to a folder"
+        ),
+        pytest.param(
+            "(async () => { for (;;) await crypto.subtle.digest('SHA-1', new Uint8Array(9)) })()",
+            "SubtleCrypto.digest, begun while loading",
+            id="work without an end",
+        ),
+    ],
+)
+def test_what_a_film_cannot_show_is_refused_by_its_name(project: Project, code: str, said: str):
+    assert said in refused(render(project, script(code)))
 
 
 def test_a_page_that_goes_on_for_ever_while_it_loads(project: Project):

@@ -15,5 +15,5 @@ setTimeout(async function next() {
   await stream.write(bytes);
   await stream.close();
   postMessage((rounds += (await file.getFile()).size / 1e6));
-  setTimeout(next, 30);
-}, 30);
+  setTimeout(next, 150);
+}, 150);
