@@ -40,7 +40,7 @@ const rules = {
 const OURS = [
   ...["kernel", "realm", "queue", "driver", "steps", "native", "browser", "playback", "elements", "pictures", "state"],
   ...["frames", "idle", "anchors", "closedRoots", "svgs", "detached", "origins", "players", "known", "byId", "waiting"],
-  ...["events", "sources", "faults", "listeners", "guarded", "types", "byAddress", "sought", "found", "promise"],
+  ...["events", "sources", "roster", "loading", "faults", "listeners", "guarded", "types", "byAddress", "sought", "found", "promise"],
   ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "timer", "collection"],
   ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
   ...["drawn", "hidden", "placed"],

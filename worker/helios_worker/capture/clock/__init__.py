@@ -33,7 +33,8 @@ PARTS = (
         "needs",
         "limits",
     ),
-    *("media_events", "media_sources", "playback", "media_api", "media_elements", "media_faults", "pictures", "media"),
+    *("media_events", "media_sources", "players", "media_loading", "playback"),
+    *("media_api", "media_elements", "media_faults", "pictures", "media"),
     *("page", "moving_images", "carets"),
 )
 # 2026-01-01T00:00:00Z: what Date.now() says at frame 0.

@@ -1,18 +1,20 @@
 // <video> and <audio>: their time is the page's virtual time. The element itself stays paused and is sought.
 //
-// This file makes the parts and gives them to the kernel: playback.js holds what the page has the elements do,
-// media_api.js is what it calls, media_elements.js finds the elements, pictures.js shows videos at their position,
+// This file makes the parts and gives them to the kernel: players.js holds where the elements stand, playback.js what the
+// page has them do, media_api.js is what it calls, media_elements.js finds the elements, media_loading.js asks for their data, pictures.js shows videos at their position,
 // media_events.js tells the page, and media_faults.js the driver, of what cannot be shown.
 
 if (isWindow) {
   const browser = nativeMediaApi();
   const events = createMediaEvents(browser);
   const sources = createMediaSources(browser);
-  const playback = createPlayback(browser, events, sources);
-  replaceMediaApi(playback, browser, events);
-  const elements = watchMediaElements(playback, browser, events);
+  const roster = createPlayers(browser, events, sources);
+  const loading = createLoading(browser, sources, roster);
+  const playback = createPlayback(browser, events, roster, loading);
+  replaceMediaApi(roster, playback, browser, events);
+  const elements = watchMediaElements(roster, playback, browser, events);
   const faults = createMediaFaults(playback, browser);
-  const pictures = createPictures(playback, browser, events, sources, faults);
+  const pictures = createPictures(roster, loading, playback, browser, events, sources, faults);
 
   realm.watchMedia = elements.watch;
   realm.findOpenRoots = (tree = document) => elements.findOpenRoots(tree);

@@ -1,14 +1,15 @@
 // What a page calls and reads of its videos and sounds: the API of HTMLMediaElement, answered by playback.js.
 
 /**
+ * @param {Players} roster
  * @param {Playback} playback
  * @param {NativeMedia} browser
  * @param {MediaEvents} events
  */
-function replaceMediaApi(playback, browser, events) {
+function replaceMediaApi(roster, playback, browser, events) {
   const media = HTMLMediaElement.prototype;
   const video = HTMLVideoElement.prototype;
-  const { position, of } = playback;
+  const { position, of, hasEnded } = roster;
   const { isLive, isMedia } = browser;
 
   patch(media, "play", function () {
@@ -29,7 +30,7 @@ function replaceMediaApi(playback, browser, events) {
   patch(media, "ended", {
     __proto__: null,
     get() {
-      return playback.hasEnded(this, of(this));
+      return hasEnded(this, of(this));
     },
   });
   patch(media, "currentTime", {
@@ -53,13 +54,13 @@ function replaceMediaApi(playback, browser, events) {
   patch(media, "readyState", {
     __proto__: null,
     get() {
-      return playback.stateOf(this);
+      return roster.stateOf(this);
     },
   });
   patch(media, "playbackRate", {
     __proto__: null,
     set(value) {
-      playback.anchor(this, of(this));
+      roster.anchor(this, of(this));
       browser.setRate(this, value);
       void events.expect();
     },

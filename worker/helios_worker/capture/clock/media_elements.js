@@ -2,12 +2,13 @@
 // forgets those that no longer matter.
 
 /**
+ * @param {Players} roster
  * @param {Playback} playback
  * @param {NativeMedia} browser
  * @param {MediaEvents} events
  */
-function watchMediaElements(playback, browser, events) {
-  const { players, of } = playback;
+function watchMediaElements(roster, playback, browser, events) {
+  const { players, of } = roster;
   const { isConnected, isLive, isMedia } = browser;
   const allInDocument = methodOf(Document.prototype, "querySelectorAll");
   const allInFragment = methodOf(DocumentFragment.prototype, "querySelectorAll");
@@ -102,7 +103,7 @@ function watchMediaElements(playback, browser, events) {
     if (player.connected || player.playing || player.seeking || player.callbacks.size > 0) return false;
     if (browser.error(element)) return player.failed;
     if (!player.isVideo) return player.ready && !(player.autoplay && !player.started);
-    return player.shown !== null && abs(playback.position(element, player) - player.shown) <= SAME;
+    return player.shown !== null && abs(roster.position(element, player) - player.shown) <= SAME;
   }
 
   /** @param {Event} event before the element has data, so that it cannot begin on its own */
@@ -111,7 +112,7 @@ function watchMediaElements(playback, browser, events) {
     if (!isMedia(target)) return;
     const player = of(target);
     takeOver(target, player);
-    if (player.ready || player.failed) playback.startLoading(player);
+    if (player.ready || player.failed) roster.startLoading(player);
     player.loads = max(1, player.loads);
   }
 

@@ -11,14 +11,16 @@
 const PATIENCE = 200;
 
 /**
+ * @param {Players} roster
+ * @param {Loading} loading
  * @param {Playback} playback
  * @param {NativeMedia} browser
  * @param {MediaEvents} events
  * @param {MediaSources} sources
  * @param {MediaFaults} faults
  */
-function createPictures(playback, browser, events, sources, faults) {
-  const { players, position } = playback;
+function createPictures(roster, loading, playback, browser, events, sources, faults) {
+  const { players, position } = roster;
   const { isLive } = browser;
   const { HAVE_CURRENT_DATA, HAVE_ENOUGH_DATA, NETWORK_IDLE, NETWORK_LOADING } = HTMLMediaElement;
 
@@ -45,13 +47,13 @@ function createPictures(playback, browser, events, sources, faults) {
    */
   async function load(element, player) {
     // Between setting an address and its first look at it, the browser says that there is none.
-    for (let wait = 0; wait < PATIENCE && playback.isUndecided(element); wait += 1) await own(moment(0));
-    if (!playback.isLoading(element, player)) return;
+    for (let wait = 0; wait < PATIENCE && loading.isUndecided(element); wait += 1) await own(moment(0));
+    if (!loading.isLoading(element, player)) return;
     awaited.set(element, "loads");
-    for (let waits = 0; playback.isLoading(element, player); waits += 1) {
+    for (let waits = 0; loading.isLoading(element, player); waits += 1) {
       if (waits === PATIENCE) player.givenUp = sources.endOfData(element, position(element, player));
       const rests = browser.networkState(element) === NETWORK_IDLE && browser.preload(element) !== "auto";
-      if (rests && playback.isWanted(element, player)) browser.setPreload(element, "auto");
+      if (rests && loading.isWanted(element, player)) browser.setPreload(element, "auto");
       await own(moment(2));
     }
     // It says that it can play to its end in the same breath, if it has data for that.
@@ -101,7 +103,7 @@ function createPictures(playback, browser, events, sources, faults) {
     // A cross-origin frame that cannot be seen runs no animation callbacks and presents no pictures.
     native.requestAnimationFrame?.(() => (visible = true));
     awaited.set(element, "seeks");
-    player.state = playback.stateOf(element);
+    player.state = roster.stateOf(element);
     browser.setTime(element, seconds);
     /** @param {number} frames */
     return (frames) => {
@@ -166,12 +168,12 @@ function createPictures(playback, browser, events, sources, faults) {
     const sought = new SafeMap();
     for (let index = 0; index < elements.length; index += 1) {
       const element = elements[index];
-      const player = playback.of(element);
+      const player = roster.of(element);
       if (isLive(element)) continue;
       await own(load(element, player));
       faults.check(element, player);
       playback.proceed(element, player);
-      if (player.seeking && playback.hasData(element, player)) sought.set(element, player);
+      if (player.seeking && loading.hasData(element, player)) sought.set(element, player);
     }
     if (sought.size > 0) {
       await own(events.told()); // `seeking`, before it is over
@@ -198,7 +200,7 @@ function createPictures(playback, browser, events, sources, faults) {
     /** @type {SafeMap<HTMLMediaElement, Player>} */
     const moved = new SafeMap();
     players.forEach((player, element) => {
-      if (isLive(element) || !playback.isWanted(element, player) || player.seeking || !hasPicture(element)) return;
+      if (isLive(element) || !loading.isWanted(element, player) || player.seeking || !hasPicture(element)) return;
       if (player.shown !== null && abs(position(element, player) - player.shown) <= SAME) return;
       moved.set(element, player);
     });
@@ -206,7 +208,7 @@ function createPictures(playback, browser, events, sources, faults) {
     players.forEach((player, element) => {
       if (player.isVideo && player.fresh) present(/** @type {HTMLVideoElement} */ (element), player);
     });
-    playback.tellPositions();
+    tellPositions();
     await own(events.told());
   }
 
@@ -233,6 +235,17 @@ function createPictures(playback, browser, events, sources, faults) {
       processingDuration: 0,
     };
     callbacks.forEach((callback) => callPage(callback, element, [now(), metadata]));
+  }
+
+  /** Tells of the position of what plays, if it has moved. */
+  function tellPositions() {
+    players.forEach((player, element) => {
+      if (!player.playing || player.blocked || player.seeking) return;
+      const reached = position(element, player);
+      if (player.told === reached) return;
+      player.told = reached;
+      events.tell(element, "timeupdate");
+    });
   }
 
   /** Has the videos hand over the picture they present, in case they held it back. Returns whether there are videos. */
