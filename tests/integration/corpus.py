@@ -309,6 +309,8 @@ PAGES = (
     Page("resize-observer", {0: exact}),
     Page("mutation-observer", {0: exact}),
     Page("scroll-raf", {0: exact}),
+    Page("scroll-smooth", {2: exact}, random={0: True}),
+    Page("layer-history", {0: exact}),
     Page("view-transition", {0: always(0)}, bars={2: bar(475, Fraction(8, 25))}),
     # Video and sound
     Page("video-play", _video(lambda t: t), everywhere=True),
