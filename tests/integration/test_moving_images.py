@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from heliosctl.errors import StageFailed
+from tests.barcode import decoded
 from tests.rendering import WarmRenderer
 
 HEAD = '<!doctype html><html data-width="64" data-height="64" data-fps="30" data-duration="0.1"><body>'
@@ -65,6 +66,23 @@ def test_what_moves_in_real_time_is_refused_by_name(body: str, why: str, rendere
     with pytest.raises(StageFailed) as failure:
         renderer.render(page_of(tmp_path, body), tmp_path / "film.mp4", artifacts=tmp_path / "artifacts")
     assert why in str(failure.value)
+
+
+def test_a_caret_blinks_on_the_film_s_time(renderer: WarmRenderer, tmp_path: Path):
+    """By the browser's own timer it would blink in real time."""
+    page = page_of(tmp_path, "<input autofocus style='font: 40px serif; width: 60px; border: 0; outline: 0'>")
+    renderer.render(page, tmp_path / "film.mp4", artifacts=tmp_path / "artifacts", fps="10", duration=1.6)
+    shown = [bool((luma < 128).any()) for luma in decoded(tmp_path / "film.mp4")]
+    assert shown == [n % 10 < 5 for n in range(16)]
+
+
+def test_an_image_on_a_canvas_is_on_show(renderer: WarmRenderer, tmp_path: Path):
+    draw = (
+        "requestAnimationFrame(function draw() { c.getContext('2d').drawImage(i, 0, 0); requestAnimationFrame(draw) })"
+    )
+    page = page_of(tmp_path, f"<img id=i src='smil.svg' hidden><canvas id=c></canvas><script>{draw}</script>")
+    with pytest.raises(StageFailed, match=r"smil\.svg is an animated SVG"):
+        renderer.render(page, tmp_path / "film.mp4", artifacts=tmp_path / "artifacts")
 
 
 def test_what_stands_still_or_is_not_on_show_is_rendered(renderer: WarmRenderer, tmp_path: Path):
