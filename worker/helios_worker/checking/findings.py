@@ -28,7 +28,9 @@ class Rule:
 
     def found(self, file: str, line: int, what: str = "", more: int = 0) -> "Finding":
         """A finding by this rule at a place. what: it is here, if that can be said better than by the rule."""
-        return Finding(self.name, self.severity, file, line, what or self.what, self.then, self.remedy, self.section, more)
+        return Finding(
+            self.name, self.severity, file, line, what or self.what, self.then, self.remedy, self.section, more
+        )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ def _rule(
     return Rule(name, severity, what, then, remedy, section, None if source is None else re.compile(source))
 
 
-_EVENTS = r"(?:mouse|pointer|touch|key|wheel|click|dblclick|drag|drop|contextmenu|gamepad|deviceorientation|devicemotion)"
+_EVENTS = (
+    r"(?:mouse|pointer|touch|key|wheel|click|dblclick|drag|drop|contextmenu|gamepad|deviceorientation|devicemotion)"
+)
 
 RULES: Mapping[str, Rule] = MappingProxyType(
     {

@@ -16,7 +16,9 @@ MOST_FILES = 500
 LONG_LINE = 2000
 _COMMENT = re.compile(r"/\*.*?\*/|<!--.*?-->|(?m:(?<![:\"'\\\w])//[^\n]*$)", re.DOTALL)
 _NAME = re.compile(r"[^\s\"'`()<>=,;?#/\\]+\.\w+")
-_REFERENCE = re.compile(r"""(?:\b(?:src|href|poster)\s*=\s*["']?|\burl\(\s*["']?|\bfrom\s+["']|\bimport\s+["'])([^\s"')>]+)""")
+_REFERENCE = re.compile(
+    r"""(?:\b(?:src|href|poster)\s*=\s*["']?|\burl\(\s*["']?|\bfrom\s+["']|\bimport\s+["'])([^\s"')>]+)"""
+)
 
 
 def read_sources(store: ArtifactStore, snapshot: Snapshot) -> dict[str, str]:

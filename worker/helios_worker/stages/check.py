@@ -87,9 +87,7 @@ async def _use(usage: Usage, job: JobSpec, store: ArtifactStore, browsers: Brows
 def _observed(usage: Usage, texts: dict[str, str]) -> list[Finding]:
     """What the page was seen to use."""
     entry = next(iter(texts), "")
-    found = [
-        RULES[name].found(file or entry, line) for name, (file, line) in usage.places.items() if name in RULES
-    ]
+    found = [RULES[name].found(file or entry, line) for name, (file, line) in usage.places.items() if name in RULES]
     for host, address in usage.hosts.items():
         found.append(RULES["host"].found(*place_of(texts, host), f"the page loads from another host: {address}"))
     return found
@@ -124,9 +122,7 @@ async def _videos(snapshot: Snapshot, texts: dict[str, str], store: ArtifactStor
     return found
 
 
-def _in_sources(
-    texts: dict[str, str], known: Iterable[Finding], usage: Usage, *, is_loaded: bool
-) -> list[Finding]:
+def _in_sources(texts: dict[str, str], known: Iterable[Finding], usage: Usage, *, is_loaded: bool) -> list[Finding]:
     """What the page's files name that was not seen in use."""
     names = {finding.rule for finding in known}
     found = [finding for finding in search(texts) if finding.rule not in names]
