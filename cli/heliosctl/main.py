@@ -12,6 +12,7 @@ import typer
 
 from helios_crds.wire import ExitCode
 from heliosctl.arguments.command import Commands
+from heliosctl.commands.check import check
 from heliosctl.commands.deploy import deploy
 from heliosctl.commands.doctor import doctor
 from heliosctl.commands.jobs import jobs
@@ -78,6 +79,7 @@ app.command(rich_help_panel="Films")(render)
 app.command(rich_help_panel="Stills")(still)
 app.command("contact-sheet", rich_help_panel="Stills")(contact_sheet)
 app.command(rich_help_panel="Films")(plan)
+app.command(rich_help_panel="Films")(check)
 app.command(rich_help_panel="Films")(verify)
 app.command(rich_help_panel="Films")(link)
 app.add_typer(jobs, name="jobs", rich_help_panel="This machine")

@@ -1,0 +1,48 @@
+"""Whether the videos and sounds beside a page can be played, and how far apart their key frames are."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+import av
+
+from helios_worker.checking.findings import Finding
+from helios_worker.checking.rules import RULES
+
+SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv", ".ogv", ".avi"})
+PLAYED = frozenset({"h264", "vp8", "vp9", "av1", "libdav1d", "libvpx", "libvpx-vp9", "theora"})
+FAR_APART = 60
+PACKETS_READ = 600
+
+
+def probe(path: str, file: Path) -> Iterator[Finding]:
+    """What there is to say about one video. path: as its author names it. file: on this machine."""
+    try:
+        with av.open(str(file)) as container:
+            if not container.streams.video:
+                return
+            stream = container.streams.video[0]
+            codec = stream.codec_context.name
+            if codec not in PLAYED:
+                yield RULES["codec"].found(path, 0, f"a video that Chromium cannot play: its codec is {codec}")
+                return
+            furthest = longest = 0
+            for count, packet in enumerate(container.demux(stream)):
+                longest = 0 if packet.is_keyframe else longest + 1
+                furthest = max(furthest, longest)
+                if count >= PACKETS_READ:
+                    break
+    except av.FFmpegError:
+        yield RULES["codec"].found(path, 0, "a video that cannot be read")
+        return
+    if furthest >= FAR_APART:
+        yield RULES["key-frames"].found(path, 0, f"a video with {furthest} pictures after a key frame")
+
+
+def is_video(path: str) -> bool:
+    """Whether a file is a video by its name."""
+    return PurePosixPath(path).suffix.lower() in SUFFIXES
+
+
+def videos(paths: Iterable[str]) -> list[str]:
+    """The videos among some files, in order."""
+    return sorted(filter(is_video, paths))
