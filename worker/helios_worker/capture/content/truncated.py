@@ -4,7 +4,6 @@ Only for formats in which a whole file has an end that can be found for certain.
 """
 
 import mmap
-import struct
 from pathlib import Path
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -32,5 +31,5 @@ def _first_scan(data: mmap.mmap) -> int:
     while at + 4 <= len(data) and data[at] == 0xFF:
         if data[at + 1] == _START_OF_SCAN:
             return at
-        at += 1 if data[at + 1] == 0xFF else 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
+        at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return len(data)

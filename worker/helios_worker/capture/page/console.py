@@ -47,7 +47,7 @@ class Console:
         if isinstance(failure, NetworkTrouble) and self._page_errors == "fail":
             self.blame(failure)
         else:
-            self.complain(failure.message, failure.remedy)
+            self.complain(failure.message, failure.remedy if isinstance(failure, PageError) else "")
 
     def blame(self, fault: HeliosError) -> None:
         """Notes an error that the page did not cause. It is raised in place of the page errors that follow from it."""

@@ -66,7 +66,9 @@ class Unshown:
                 self._console.complain(f"{short(address)} cannot be shown whole: the file ends before its picture does")
 
     def note_undecodable(self, address: str) -> None:
-        """Notes an image that the browser cannot decode."""
+        """Notes an image that the browser cannot decode, unless a policy of the page kept it from it."""
+        if any(f"'{short(address)}' violates" in line for line in self._console.errors):
+            return
         self._console.complain(
             f"{short(address)} cannot be shown: it is no picture that browsers can decode, or it is damaged"
         )
