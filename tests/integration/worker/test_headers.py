@@ -152,7 +152,9 @@ def spellings(secret: str) -> list[bytes]:
 
 def assert_nowhere(folder: Path, *texts: str) -> None:
     """Neither secret is in any file of a folder, in its name, or in a text."""
-    seen = {str(file): str(file).encode() + (file.read_bytes() if file.is_file() else b"") for file in folder.rglob("*")}
+    seen = {
+        str(file): str(file).encode() + (file.read_bytes() if file.is_file() else b"") for file in folder.rglob("*")
+    }
     seen |= {f"text {place}": text.encode() for place, text in enumerate(texts)}
     assert len(seen) > len(texts)
     found = {
