@@ -1,6 +1,8 @@
 """What a user can get wrong, rule by rule: what is refused, in which words, and the neighbour that is taken.
 
 A row stands for one rule at one or several fields. The words are what the reader of a failed `kubectl apply` sees.
+
+Long, because it is one table of all rules.
 """
 
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from helios_crds.paths import PATH_TEXT
 from tests.integration.operator.schemas import JOB, TARGET
 
 Object = dict[str, Any]
+HEADERS = {"headersFrom": {"secretRef": {"name": "preview"}}}
 JOB_SPEC = {"url": "s3://media/jobs/a/job.json", "sha256": "0" * 64}
 
 
@@ -44,6 +47,7 @@ def _usual_job(path: str) -> Object:
         "composition.jobSpec.sha256": {"jobSpec": JOB_SPEC},
         "composition.configMap": {"configMap": {"name": "teaser"}},
         "composition.configMap.name": {"configMap": {"name": "teaser"}},
+        "composition.headersFrom.secretRef.name": {"url": "https://films.example/a", **HEADERS},
     }
     inline = {"inline": "<p>", "propsFrom": [{"configMapKeyRef": {"name": "brand", "key": "props.json"}}]}
     return {
@@ -115,6 +119,17 @@ ROWS = [
         bad=[{"jobSpec": JOB_SPEC, "props": {"title": "Autumn"}},
              {"jobSpec": JOB_SPEC, "propsFrom": [{"configMapKeyRef": {"name": "a", "key": "b"}}]}],
         good=[{"jobSpec": JOB_SPEC}, {"url": "s3://media/a", "props": {"title": "Autumn"}}]),
+    job("composition", says="a jobSpec has its own timeZone, locale, colorScheme and waitFor: leave them out",
+        bad=[{"jobSpec": JOB_SPEC, "timeZone": "Europe/Berlin"}, {"jobSpec": JOB_SPEC, "waitFor": "#a"}],
+        good=[{"jobSpec": JOB_SPEC}, {"url": "s3://media/a", "timeZone": "UTC", "locale": "de-DE", "waitFor": "#a"}]),
+    job("composition",
+        says="headersFrom needs a url that begins with http:// or https://: its server alone is sent the headers",
+        bad=[{"url": "s3://media/a", **HEADERS}, {"inline": "<p>", **HEADERS}, {"jobSpec": JOB_SPEC, **HEADERS}],
+        good=[{"url": "https://films.example/a", **HEADERS}, {"url": "http://films/a", **HEADERS}]),
+    job("composition.timeZone", says="must be the name of a time zone, such as Europe/Berlin, America/New_York or UTC",
+        bad=["", "+02:00", "Europe/", "a b", "UTC\n"], good=["UTC", "Etc/GMT+5", "America/Argentina/Salta"]),
+    job("composition.locale", says="must be a language with its region, such as de-DE, pt-BR or zh-Hant-TW",
+        bad=["", "german", "de_DE", "de-", "de-DE\n"], good=["de", "de-DE", "zh-Hant-TW", "es-419"]),
     job("composition.url", "composition.jobSpec.url", "audio.tracks[0].url", says=URL, bad=BAD_URLS, good=GOOD_URLS),
     job("composition.jobSpec.sha256", says="must be a SHA-256 in 64 lower-case hexadecimal digits",
         bad=["", "0" * 63, "A" * 64, "g" * 64], good=["0123456789abcdef" * 4]),
@@ -126,7 +141,7 @@ ROWS = [
         bad=["/index.html", "..", "../index.html", "a/../../b.html", "a/..", "./a", "a//b", "a\\b", "%2e%2e/a", "a\n"],
         good=["index.html", "a/b..html", "a b.html", "100%.html", "ü.html"]),
     job("composition.configMap.name", "composition.propsFrom[0].configMapKeyRef.name", "execution.targets[0].name",
-        "artifacts.credentialsRef.name", says=NAME, bad=BAD_NAMES, good=GOOD_NAMES),
+        "artifacts.credentialsRef.name", "composition.headersFrom.secretRef.name", says=NAME, bad=BAD_NAMES, good=GOOD_NAMES),
     job("composition.propsFrom[0].configMapKeyRef.key", says=KEY, bad=["", "a/b", "a b", "ä"],
         good=["a.json", "A_b-c"]),
     job("video", says="give frames or duration, not both: frames = duration × fps, rounded",

@@ -1,5 +1,6 @@
 """Children as data: names, labels, privileges, arguments."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -128,6 +129,23 @@ def test_a_bucket_needs_no_claim():
     container = pod["spec"]["template"]["spec"]["containers"][0]
     assert container["envFrom"] == [{"prefix": "HELIOS_SECRET_", "secretRef": {"name": "writer"}}]
     assert "artifacts" not in {mount["name"] for mount in container["volumeMounts"]}
+
+
+@pytest.mark.parametrize(("work", "is_given"), [(PLAN, True), (CHUNK, True), (STITCH, False)])
+def test_headers_are_files_in_pods_that_open_the_page(work, is_given):
+    """A variable would be inherited by every program of the pod, and be in its description."""
+    composition = {"url": "https://films.example/a/", "headersFrom": {"secretRef": {"name": "preview"}}}
+    job = made(render_job("." * 43, spec={"composition": composition}), StartAttempt(work, 1, "kubernetes"), KUBERNETES)
+    pod = job["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    given = ["--headers-from", "/helios/headers", "--headers-to", "https://films.example/a/"]
+    assert (" ".join(given) in " ".join(container["args"])) is is_given
+    volumes = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    assert volumes == ([{"secretName": "preview", "defaultMode": 0o440}] if is_given else [])
+    assert ("/helios/headers" in {mount["mountPath"] for mount in container["volumeMounts"]}) is is_given
+    assert "envFrom" not in container
+    request = json.loads(job["spec"]["template"]["metadata"]["annotations"].get(REQUEST, "{}"))
+    assert "headersFrom" not in request.get("composition", {})
 
 
 def test_the_claim_belongs_to_nobody():

@@ -1,0 +1,215 @@
+"""Headers for a page's own server: what may be one, whose they are, and that nothing shows a value."""
+
+import pytest
+
+from helios_worker.capture.content.header_sender import HeaderSender
+from helios_worker.errors import UserError
+from helios_worker.network.origin_headers import (
+    OriginHeaders,
+    cookie_in,
+    cookies_in,
+    header_in,
+    origin_of,
+    read_headers,
+)
+
+SECRET = "planted-7Zq"
+URL = "https://films.example/a"
+HEADERS = OriginHeaders.to(URL, [("X-Key", SECRET)], [("session", SECRET)], key=b"k" * 32)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://Films.Example/a?b#c", ("https", "films.example", 443)),
+        ("http://films.example:443/", ("http", "films.example", 443)),
+        ("http://[::1]:3000/", ("http", "::1", 3000)),
+        ("https://bücher.example/", ("https", "xn--bcher-kva.example", 443)),
+        ("https://user:password@films.example/", ("https", "films.example", 443)),
+        ("file:///page.html", None),
+        ("/page.html", None),
+        ("http://films.example:x/", None),
+        ("null", None),
+        ("://", None),
+    ],
+)
+def test_origins(url, origin):
+    assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize(
+    ("url", "is_theirs"),
+    [
+        ("https://films.example/other", True),
+        ("https://films.example:443/", True),
+        ("http://films.example/", False),
+        ("https://films.example:8443/", False),
+        ("https://a.films.example/", False),
+        ("https://films.example.evil.example/", False),
+        ("https://films.example@evil.example/", False),
+        ("data:text/html,", False),
+    ],
+)
+def test_whose_they_are(url, is_theirs):
+    assert HEADERS.belong_to(url) is is_theirs
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"{SECRET}", "there is no colon in it"),
+        (f": {SECRET}", "has no name"),
+        (f"X Key: {SECRET}", "has no name"),
+        ("Authorization:", "the header Authorization has no value"),
+        (f"X-Key: {SECRET}\r\nHost: evil", "has a character that headers cannot carry"),
+        (f"X-Key: {SECRET}ä", "has a character that headers cannot carry"),
+        (f"Accept-Language: {SECRET}", "the page's language"),
+        *(
+            (f"{name}: {SECRET}", f"the browser itself writes the header {name}")
+            for name in (
+                "Host",
+                "content-length",
+                "Connection",
+                "Transfer-Encoding",
+                "Origin",
+                "Referer",
+                "Sec-Fetch-Site",
+            )
+        ),
+    ],
+)
+def test_what_is_no_header(text, says):
+    with pytest.raises(UserError, match=says) as refused:
+        header_in(text, "--header")
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", [SECRET, f"={SECRET}", f"a b={SECRET}", f"a={SECRET};b", f"a={SECRET} x", f"a={SECRET}\n"]
+)
+def test_what_is_no_cookie(text):
+    with pytest.raises(UserError, match="cookie") as refused:
+        cookie_in(text, "--cookie")
+    assert SECRET not in str(refused.value)
+
+
+def test_values_stay_as_they_are():
+    assert header_in("Authorization:  Bearer a:b==\t", "") == ("Authorization", "Bearer a:b==")
+    assert cookies_in('a=1; b="2=x"; c=', "") == [("a", "1"), ("b", '"2=x"'), ("c", "")]
+
+
+def test_a_file_and_a_secret(tmp_path):
+    file = tmp_path / "headers.txt"
+    file.write_text("\ufeff# of the preview\n\nAuthorization: Bearer 1\n  Cookie: a=1; b=2\n", encoding="utf-8")
+    assert read_headers(file) == ([("Authorization", "Bearer 1")], [("a", "1"), ("b", "2")])
+    folder = tmp_path / "secret"
+    (folder / "..data").mkdir(parents=True)
+    (folder / "..data" / "Authorization").write_text("Bearer 1\n")
+    (folder / "Authorization").symlink_to("..data/Authorization")
+    (folder / "Cookie").write_text("a=1; b=2")
+    assert read_headers(folder) == read_headers(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (SECRET, "line 1 of .* is not a header"),
+        (f"\nHost: {SECRET}", "line 2 of .*: the browser itself writes the header Host"),
+        ("# nothing", "holds no headers"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_what_is_no_file_of_headers(tmp_path, text, says):
+    file = tmp_path / "headers.txt"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UserError, match=says) as refused:
+        read_headers(file)
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "cookies", "says"),
+    [
+        ([("X-Key", SECRET), ("x-key", SECRET)], [], "the header x-key is given twice"),
+        ([], [("a", SECRET), ("a", "2")], "the cookie a is given twice"),
+        ([("X-Key", SECRET * 2000)], [], "too many"),
+    ],
+)
+def test_what_is_too_much(headers, cookies, says):
+    with pytest.raises(UserError, match=says) as refused:
+        OriginHeaders.to(URL, headers, cookies)
+    assert SECRET not in str(refused.value)
+
+
+def test_a_page_that_is_a_file_has_no_server():
+    with pytest.raises(UserError, match="the page is not on one"):
+        OriginHeaders.to("/page.html", [("X-Key", SECRET)])
+    assert not OriginHeaders.to("/page.html", [])
+
+
+def test_nothing_shows_a_value():
+    assert SECRET not in f"{HEADERS!r} {HEADERS}"
+
+
+def test_identities():
+    """They depend on each value and on the key, which nobody guesses; without a key they are new each time."""
+
+    def identity(value: str = SECRET, key: bytes | None = b"k" * 32, url: str = URL) -> str:
+        return OriginHeaders.to(url, [("X-Key", value)], key=key).identity
+
+    assert identity() == identity()
+    assert len({identity(), identity("other"), identity(key=b"j" * 32), identity(url="https://b.example")}) == 4
+    assert identity(key=None) != identity(key=None)
+    two = [("A", "1"), ("B", "2")]
+    assert OriginHeaders.to(URL, two, key=b"k").identity == OriginHeaders.to(URL, two[::-1], key=b"k").identity
+
+
+def test_from_one_process_to_another():
+    environment = {"PATH": "/bin", **HEADERS.in_variable()}
+    assert OriginHeaders.taken_from(environment) == HEADERS
+    assert environment == {"PATH": "/bin"}
+    assert OriginHeaders.taken_from(environment) == OriginHeaders()
+    assert OriginHeaders().in_variable() == {}
+
+
+def test_what_the_page_and_its_server_say_comes_first():
+    assert dict(HEADERS.added_to({"accept": "*/*"})) == {
+        "accept": "*/*",
+        "X-Key": SECRET,
+        "cookie": f"session={SECRET}",
+    }
+    assert HEADERS.added_to({"x-key": "own", "cookie": "a=1; session=newer"}) == [
+        ("x-key", "own"),
+        ("cookie", "a=1; session=newer"),
+    ]
+
+
+def paused(
+    url: str, frame: str = "main", kind: str = "Fetch", number: str = "1.0", before: str = ""
+) -> dict[str, object]:
+    redirected = {"redirectedRequestId": before} if before else {}
+    return {"request": {"url": url}, "frameId": frame, "resourceType": kind, "requestId": number, **redirected}
+
+
+def test_who_gets_them():
+    sender = HeaderSender(HEADERS)
+    assert sender.is_for(paused(URL, kind="Document"))
+    assert not sender.is_for(paused("https://evil.example/"))
+    assert not sender.is_for(paused("https://evil.example/", number="2.1", before="2.0"))
+    assert not sender.is_for(paused(URL, number="2.2", before="2.1")), "a redirect there and back"
+    assert sender.is_for(paused(URL, number="3.1", before="3.0")), "a redirect at home"
+    sender.events["Page.frameAttached"]({"frameId": "child", "parentFrameId": "main"})
+    sender.events["Page.frameAttached"]({"frameId": "grandchild", "parentFrameId": "child"})
+    assert sender.is_for(paused(URL, frame="grandchild"))
+    sender.is_for(paused("https://evil.example/", frame="child", kind="Document"))
+    assert not sender.is_for(paused(URL, frame="child")), "known before the document can ask"
+    assert not sender.is_for(paused(URL, frame="grandchild"))
+    sender.events["Page.frameNavigated"]({"frame": {"id": "child", "url": URL}})
+    assert sender.is_for(paused(URL, frame="grandchild"))
+    context = {"origin": "://", "auxData": {"isDefault": True, "frameId": "child"}}
+    sender.events["Runtime.executionContextCreated"]({"context": context})
+    assert not sender.is_for(paused(URL, frame="child")), "in a sandbox"
+    assert sender.stray_page == ""
+    sender.is_for(paused("https://login.example/", kind="Document", number="4.1", before="4.0"))
+    assert sender.stray_page == "https://login.example/"
