@@ -15,7 +15,23 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from helios_crds.numbers import shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+# pydantic's messages, as a user of a command line would say them.
+PLAIN = {
+    "Value error, ": "",
+    "Input should be greater than or equal to": "must be at least",
+    "Input should be less than or equal to": "must be at most",
+    "Input should be greater than": "must be above",
+    "Input should be less than": "must be below",
+    "Input should be": "must be",
+}
 WHOLE, DECIMAL = re.compile(r"-?[0-9]{1,18}"), re.compile(r"-?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
+
+
+def in_plain_words(message: str) -> str:
+    """A message of pydantic's without its jargon."""
+    for jargon, plain in PLAIN.items():
+        message = message.replace(jargon, plain)
+    return message
 
 
 class _Plain:
@@ -65,20 +81,25 @@ def _tidy(command: Any) -> None:
         annotation = parameter.type_descriptor.annotation
         if parameter.metavar is None and annotation in (int, float, str):
             parameter.metavar = parameter.name.upper() if annotation is str else "N"
-        if annotation in (int, float):
-            _check_number(parameter)
+        _check(parameter)
 
 
-def _check_number(parameter: Any) -> None:
-    """Has a parameter refuse what is not a plain number."""
-    process = parameter.process_value
-    is_whole = parameter.type_descriptor.annotation is int
-    pattern, kind = (WHOLE, "a whole number") if is_whole else (DECIMAL, "a number")
+def _check(parameter: Any) -> None:
+    """Has a parameter refuse empty texts and what is not a plain number, and say in plain words what it refuses."""
+    process, annotation = parameter.process_value, parameter.type_descriptor.annotation
+    has_reader = parameter.type_descriptor.parameter_info.parser is not None
+    pattern, kind = (WHOLE, "a whole number") if annotation is int else (DECIMAL, "a number")
 
     def checked(ctx: Any, value: Any) -> Any:
-        has_reader = parameter.type_descriptor.parameter_info.parser is not None
-        if isinstance(value, str) and not has_reader and pattern.fullmatch(value.strip()) is None:
-            raise typer.BadParameter(f"{shown(value)} is not {kind}.", ctx=ctx, param=parameter)
-        return process(ctx, value)
+        if isinstance(value, str) and value != parameter.default:
+            if not value.strip():
+                raise typer.BadParameter("it is empty.", ctx=ctx, param=parameter)
+            if annotation in (int, float) and not has_reader and pattern.fullmatch(value.strip()) is None:
+                raise typer.BadParameter(f"{shown(value)} is not {kind}.", ctx=ctx, param=parameter)
+        try:
+            return process(ctx, value)
+        except typer.BadParameter as error:
+            error.message = in_plain_words(error.message)
+            raise
 
     parameter.process_value = checked

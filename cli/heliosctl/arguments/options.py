@@ -89,7 +89,9 @@ class EncodeOptions:
     ] = VIDEO.preset
     capture: Annotated[
         Literal["jpeg", "png"],
-        _quality("--capture", "Image format of captured frames: jpeg is faster, png is lossless."),
+        _quality(
+            "--capture", "Image format of captured frames: jpeg is faster, png is lossless.", case_sensitive=False
+        ),
     ] = VIDEO.capture
     quality: Annotated[int, _quality("--quality", "JPEG quality of captured frames, 1 to 100.", "N")] = VIDEO.quality
     chunks: Annotated[int | None, _work("--chunks", "Divide the film into at most this many chunks.", "N")] = None
@@ -140,6 +142,7 @@ class PageOptions:
         _page(
             "--seeking",
             "Whether the page can jump to any frame (Seekable) or needs those before it (Stateful). Auto tests it.",
+            case_sensitive=False,
         ),
     ] = "Auto"
     page_errors: Annotated[
@@ -147,6 +150,7 @@ class PageOptions:
         _page(
             "--page-errors",
             "Whether an uncaught error or a missing file ends the render (fail) or is only reported (warn).",
+            case_sensitive=False,
         ),
     ] = "fail"
     timezone: Annotated[

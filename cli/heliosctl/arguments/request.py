@@ -12,6 +12,7 @@ from helios_crds.request import RenderRequest
 from helios_crds.times import exact_rate
 from helios_worker.errors import UserError
 from helios_worker.planning.encoder import check_encoder
+from heliosctl.arguments.command import in_plain_words
 from heliosctl.arguments.options import INDEX, TARGET_SECONDS, EncodeOptions, FilmOptions, PageOptions
 from heliosctl.arguments.source import split_source
 from heliosctl.arguments.times import read_range, seconds
@@ -39,12 +40,6 @@ OPTIONS = {
 }
 # Messages of the request's models, in the words of the command line.
 PLAIN = {
-    "Value error, ": "",
-    "Input should be greater than or equal to": "must be at least",
-    "Input should be less than or equal to": "must be at most",
-    "Input should be greater than": "must be above",
-    "Input should be less than": "must be below",
-    "Input should be": "must be",
     "frames, count and targetSeconds": "--frames-per-chunk, --chunks and --target-seconds",
     "give duration or frames": "give --duration or --frames",
 }
@@ -74,7 +69,7 @@ def build_request(
         "composition": {
             "url": source,
             "query": query,
-            "entry": page.entry or INDEX,
+            "entry": INDEX if page.entry is None else page.entry,
             "props": None if page.props is None else read_props(page.props),
             "seed": page.seed,
             "seeking": page.seeking,
@@ -143,7 +138,7 @@ def one_line(error: ValidationError) -> str:
     """The first error, with the option that caused it."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][:2])
-    problem = first["msg"]
+    problem = in_plain_words(first["msg"])
     for models_words, plain in PLAIN.items():
         problem = problem.replace(models_words, plain)
     option = OPTIONS.get(field)

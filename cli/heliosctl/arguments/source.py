@@ -102,7 +102,7 @@ def check_film(source: str) -> Path:
     if path is None:
         raise UserError(f"{source} is not on this machine", remedy="copy the film here and name the copy")
     if path.is_dir():
-        raise UserError(f"{source} is a folder, not a film", remedy="name the film in it")
+        raise UserError(f"the film {source} is a folder", remedy="name the film in it")
     if not path.is_file():
         raise UserError(f"film {source} not found", remedy="check its path")
     return path

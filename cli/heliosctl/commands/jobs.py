@@ -34,6 +34,9 @@ from heliosctl.terminal.report import local_name, print_json, size_text, stderr,
 jobs = Commands()
 ID = typer.Argument(help="Job ID, or its first characters.", show_default=False, metavar="ID")
 MAP_WIDTH = 100
+WIDE_COLUMNS = 90
+MIN_WIDTHS = {"job": 10, "state": 8}
+"""On a narrow terminal the rest goes first: a job is told by its ID and its state."""
 
 
 @jobs.callback()
@@ -54,18 +57,19 @@ def show_list(store: StoreOptions, reporting: ReportingOptions) -> None:
         console.print(f"There are no jobs in {local_name(store.url)}.", markup=False, soft_wrap=True)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("job", "used", "state", "chunks", "film", "size"):
-        table.add_column(name, no_wrap=True)
+    is_wide = not console.is_terminal or console.width >= WIDE_COLUMNS
+    for name in ("job", "used", "state", "chunks", *(("film", "size") if is_wide else ())):
+        table.add_column(name, no_wrap=True, min_width=MIN_WIDTHS.get(name))
     table.add_column("output", overflow="fold")
     now = datetime.now(UTC)
     for job in found:
+        film = (_film_text(job), size_text(job.final.bytes) if job.final else "")
         table.add_row(
             job.job.id[:10],
             age_text(now - job.used),
             job.state + (", kept" if job.kept else ""),
             f"{len(job.done)}/{len(job.job.chunks)}",
-            _film_text(job),
-            size_text(job.final.bytes) if job.final else "",
+            *(film if is_wide else ()),
             local_name((job.job.helios.output if job.job.helios else None) or ""),
         )
     console.print(table, soft_wrap=not console.is_terminal)

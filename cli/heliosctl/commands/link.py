@@ -2,7 +2,7 @@
 
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from heliosctl.arguments.options import ReportingOptions, takes
 from heliosctl.arguments.times import age
 from heliosctl.terminal.report import print_json, print_labelled, stderr
 
+LONGEST = timedelta(days=7)
 PASSING_CREDENTIALS = ("AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
@@ -36,6 +37,8 @@ def link(
     Anyone with the link can fetch the film until it expires. The link is printed here and stored nowhere.
     """
     lasts = age(expires, option="--expires")
+    if not timedelta(0) < lasts <= LONGEST:
+        raise UserError(f"--expires {expires} is out of range", remedy="write at most 7d, which is the longest")
     place, name = split_object(url)
     if local_path(url) is not None or not name or not urlsplit(url).path.strip("/"):
         raise UserError(f"{url} is not a file in a bucket", remedy="name one, such as s3://media/out/film.mp4")

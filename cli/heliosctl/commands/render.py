@@ -37,7 +37,7 @@ from heliosctl.local.driver import Driver, Outcome, committed_chunks
 from heliosctl.local.workers import fleet, local_fleet
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.progress import print_slowness, progress_for
-from heliosctl.terminal.report import print_json, print_labelled, size_text, stderr, time_text
+from heliosctl.terminal.report import counted, print_json, print_labelled, size_text, stderr, time_text
 
 SOURCE = typer.Argument(
     help="An HTML file, a folder with an index.html, an archive of such a folder (.tar.gz, .zip), an http(s) address, "
@@ -187,8 +187,9 @@ def print_outcome(outcome: Outcome, elapsed: float, shown: str, reporting: Repor
     reused = f", {len(outcome.cached)} of {len(job.chunks)} chunks were already rendered" if outcome.cached else ""
     speed = f" ({rendered / elapsed:.1f} fps{reused})" if rendered else f" ({reused.removeprefix(', ')})"
     line = (
-        f"{shown}: {time_text(stitched['duration'])}, {stitched['frames']} frames of {encoder.width}×{encoder.height} "
-        f"at {encoder.fps} fps, {size_text(stitched['bytes'])}, took {time_text(elapsed)}{speed}"
+        f"{shown}: {time_text(stitched['duration'])}, {counted(stitched['frames'], 'frame')} of "
+        f"{encoder.width}×{encoder.height} at {encoder.fps} fps, {size_text(stitched['bytes'])}, "
+        f"took {time_text(elapsed)}{speed}"
     )
     console.print(line, markup=False, soft_wrap=True)
     if rendered:

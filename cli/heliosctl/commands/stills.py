@@ -26,7 +26,7 @@ from heliosctl.arguments.times import frame_at
 from heliosctl.commands.render import SOURCE
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.progress import new_warnings
-from heliosctl.terminal.report import print_json, print_labelled, stderr, time_code
+from heliosctl.terminal.report import counted, print_json, print_labelled, stderr, time_code
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -137,7 +137,7 @@ def contact_sheet(
     if reporting.as_json:
         print_json({"output": target, "frames": sorted(images), "width": sheet.width, "height": sheet.height})
         return
-    _print_line(f"{output}: {len(images)} frames, {sheet.width}×{sheet.height}")
+    _print_line(f"{output}: {counted(len(images), 'frame')}, {sheet.width}×{sheet.height}")
 
 
 def _render_stills(

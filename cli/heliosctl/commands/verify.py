@@ -1,6 +1,5 @@
 """`heliosctl verify`: checks that a film is complete, and that it is the film its plan describes."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,7 @@ from rich.text import Text
 from helios_crds.wire import ExitCode
 from helios_worker.artifacts.digests import file_digest
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.artifacts.urls import local_path, split_url
+from helios_worker.artifacts.urls import absolute, split_url
 from helios_worker.jobs.commits import read_job
 from helios_worker.jobs.layout import final_key
 from helios_worker.jobs.spec import JobSpec
@@ -80,9 +79,8 @@ def verify(
 
 def _job(plan: str, store: StoreOptions) -> tuple[ArtifactStore, JobSpec]:
     """The job of an ID, a path or a URL, and the store it lies in."""
-    path = local_path(plan) if "/" in plan or os.sep in plan else None
-    if path is not None and path.is_file():
-        return read_job(path.as_uri())
+    if Path(plan).is_file():
+        return read_job(absolute(Path(plan)).as_uri())
     if "://" in plan:
         split_url(plan, "jobs/")
         return read_job(plan)

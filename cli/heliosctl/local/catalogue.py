@@ -45,6 +45,8 @@ class StoredJob:
         """In a word or two."""
         if self.driver is not None:
             return f"rendering (pid {self.driver})"
+        if self.job.helios is not None and self.job.helios.output is None:
+            return "planned"  # a plan without an output is not there to be finished
         if self.final is not None and len(self.done) == len(self.job.chunks):
             return "finished"
         return "planned" if not self.done else "unfinished"
@@ -72,7 +74,8 @@ def find_job(store: ArtifactStore, text: str) -> StoredJob:
     """
     found = [job for job in list_jobs(store) if text and job.job.id.startswith(text)]
     if not found:
-        raise UserError(f"there is no job {text} in {store.url}", remedy="heliosctl jobs list shows all jobs")
+        place = store.url.removeprefix("file://")
+        raise UserError(f"there is no job {text} in {place}", remedy="heliosctl jobs list shows all jobs")
     if len(found) > 1:
         several = ", ".join(job.job.id for job in found[:5])
         raise UserError(f"{text} matches {len(found)} jobs: {several}", remedy="give more characters of the ID")

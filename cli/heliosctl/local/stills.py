@@ -16,7 +16,8 @@ from helios_crds.request import RenderRequest
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_object
 from helios_worker.capture.browser_pool import BrowserPool
-from helios_worker.errors import CorruptArtifact
+from helios_worker.encode.proof.verify import other_than_film
+from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
@@ -71,13 +72,17 @@ def from_film(path: Path, choose: Choose) -> tuple[Fraction, dict[int, Image.Ima
     """The rate of a film, and its chosen frames, by number.
 
     Raises:
-        CorruptArtifact: it is not a film, or a frame of it cannot be decoded.
+        UserError: it is something else than a film.
+        CorruptArtifact: it is not a readable one, or a frame of it cannot be decoded.
     """
     taken: dict[int, Image.Image] = {}
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise CorruptArtifact(f"{path} contains no video")
+            other = other_than_film(container)
+            if other is not None:
+                raise UserError(f"{path} is not a film: it is {other}", remedy="name a video file, or a page")
             stream = container.streams.video[0]
             fps = stream.guessed_rate or stream.average_rate or Fraction(25)
             start = stream.start_time or 0
@@ -115,6 +120,8 @@ def write_picture(target: str, png: bytes) -> None:
     try:
         partial.write_bytes(png)
         partial.replace(path)
+    except OSError as error:  # a full disk has no name in it
+        raise OSError(error.errno, error.strerror, target) from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -100,6 +100,15 @@ def local_name(url: str) -> str:
     return url.removeprefix("file://")
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "frame"), counted(30, "frame")
+    ('1 frame', '30 frames')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def size_text(count: int) -> str:
     """A size in bytes for people.
 

@@ -323,14 +323,10 @@ def names(value: object) -> set[str]:
 def test_names_in_json_are_in_camel_case(shared: Cli):
     job = shared.run("jobs", "list", "--json").report["jobs"][0]["jobId"]
     for command in (
-        ["plan", "page"],
-        ["still", "page", "-o", "still.png"],
-        ["contact-sheet", "out.mp4", "-o", "sheet.png"],
+        ["plan", "page", "--unit-frames", "15", "--frames-per-chunk", "15"],
         ["verify", "out.mp4", "--plan", job],
         ["verify", "gone.mp4"],
-        ["jobs", "list"],
         ["jobs", "show", job],
-        ["jobs", "prune", "--dry-run"],
     ):
         report = dict(shared.run(*command, "--json").report)
         wrong = [name for name in names(report) if not re.fullmatch("[a-z][a-zA-Z0-9]*", name)]

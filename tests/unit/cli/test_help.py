@@ -76,10 +76,27 @@ def test_what_looks_like_markup_is_shown_as_it_is():
     assert shown.output.count("__PROPS__, a [bold] *word*, _this_, `code`, [/] and <b>.") >= 1
 
 
-@pytest.mark.parametrize("given", ["0-60", "1_0", "10.0", "1e3", "٣", "many", ""])
+@pytest.mark.parametrize("given", ["0-60", "1_0", "10.0", "1e3", "٣", "many"])
 @pytest.mark.parametrize("option", ["--width", "--chunks", "--seed", "--workers", "--crf", "--retries"])
 def test_a_number_is_what_was_written_or_none(given, option):
     """pydantic would read 0-60 as −60, and 1_0 as 10."""
     done = CliRunner().invoke(app, ["render", "x.html", "-o", "x.mp4", f"{option}={given}"])
     assert done.exit_code != 0
     assert "is not a whole number" in done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--artifacts", ""], "it is empty."),
+        (["--entry", " "], "it is empty."),
+        (["--workers", "0"], "must be at least 1"),
+        (["--seeking", "quick"], "'quick' is not one of"),
+    ],
+)
+def test_a_refusal_is_in_plain_words(options, said):
+    done = CliRunner().invoke(app, ["render", "x.html", "-o", "x.mp4", *options], env={"COLUMNS": "200"})
+    assert done.exit_code != 0
+    assert said in done.output
+    assert "Value error" not in done.output
+    assert "Input should" not in done.output

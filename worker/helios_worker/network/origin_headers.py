@@ -68,7 +68,7 @@ class OriginHeaders:
 
     headers, cookies: names and values.
     identity: tells recordings apart that were made with other values. Without the key that it was made with, nobody
-        can find out from it whether a guessed value is right (docs/decisions/0025).
+        can find out from it whether a guessed value is right (docs/decisions/0027).
     """
 
     origin: Origin | None = None
