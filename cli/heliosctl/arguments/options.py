@@ -312,9 +312,9 @@ def options_given(*groups: Any) -> list[str]:
     given = []
     for group in groups:
         hints = get_type_hints(type(group), include_extras=True)
-        for field in fields(group):
-            if getattr(group, field.name) != field.default:
-                option = hints[field.name].__metadata__[0]
+        for each in fields(group):
+            if getattr(group, each.name) != each.default:
+                option = hints[each.name].__metadata__[0]
                 names = (option.default, *option.param_decls)  # typer keeps the first name in the one or the other
                 given.append(next(name for name in names if isinstance(name, str) and name.startswith("--")))
     return given

@@ -1,4 +1,7 @@
-"""The commands beside render: plan, still, contact-sheet, verify, jobs, doctor, and command jobs."""
+"""The commands beside render: plan, still, contact-sheet, verify, jobs, doctor, and command jobs.
+
+Long, because each command has its cases.
+"""
 
 import json
 import re

@@ -1,6 +1,8 @@
 """What a page may do to a worker: ordinary code renders, the rest ends in one sentence, and the next film is fine.
 
 All films share one worker. After each, another page renders in it.
+
+Long, because faults are rows.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def test_what_is_not_chosen_is_nowhere():
     plan = plan_id(REQUEST, builders.ENGINE, SNAPSHOT)
     assert plan == "72ccbd2c4d1b18921d710cbda36d3e341e5475e668a29d2257b49dc6458d97d4"
     chunk = chunk_key(builders.ENGINE, builders.film(300), 60, 60)
-    assert chunk == "643879cddb4850eead46125cf6010052cb3b973b"
+    assert chunk == "552f9913692a341d894298784aa7a90659d361d9"
 
 
 def test_each_is_written_in_one_way():

@@ -123,7 +123,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "random",
                 "note",
                 "the page uses random numbers",
-                "they are the same in every run; another --seed gives others",
+                "they are the same in every run; another seed gives others",
                 "",
                 "The clock",
                 r"\bMath\s*\.\s*random\b|\bgetRandomValues\b|\brandomUUID\b",

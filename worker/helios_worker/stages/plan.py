@@ -3,6 +3,8 @@
 The plan opens the page and tests that jumping to a frame shows what playing up to it shows. It measures how long frames
 take, cuts the film into chunks on the encoder's unit grid, and writes job.json. The same request finds its job
 again, so a film is planned once.
+
+Long, because the way from a request to job.json is told in one place.
 """
 
 import asyncio

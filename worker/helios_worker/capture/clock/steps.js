@@ -4,7 +4,7 @@
 // Virtual time moves only in moveTo(). A step stops in the middle, in driver.ask(), for what only the driver can do: a
 // frame of the browser's own (for an animation that ends with a listener, or a view transition), for files that a timer
 // began to load, and for the other kernels, which move along. What the steps do to one realm is its own part: realm.js
-// lists these hooks.
+// lists these hooks. Long, because the steps call each other.
 
 /** How often a page may go on from one picture of a video to the next in one step: one may do so without end. */
 const MOST_ROUNDS = 100;

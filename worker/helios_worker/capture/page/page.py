@@ -7,6 +7,8 @@
 
 A page only goes forward; an earlier frame needs a fresh page. An error of the page itself (uncaught, or a missing file)
 ends the frame with a PageError that names frame, cause and console lines.
+
+Long, because all parts of a page meet here.
 """
 
 import asyncio
