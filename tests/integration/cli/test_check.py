@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,10 +23,14 @@ PAGE = f"""{FILM}<style>
   setTimeout(() => location.reload(), 1e6);
 </script>
 """
-SCRIPT = "const picture = document.querySelector('canvas').getContext('2d');\n\npicture.getImageData(0, 0, 1, 1);\nMath.random();\n"
+SCRIPT = """const picture = document.querySelector("canvas").getContext("2d");
+
+picture.getImageData(0, 0, 1, 1);
+Math.random();
+"""
 
 
-def check(page: Path, *more: str) -> tuple[int, dict]:
+def check(page: Path, *more: str) -> tuple[int, dict[str, Any]]:
     command = [sys.executable, "-c", "from heliosctl.main import app; app()", "check", str(page), "--json", *more]
     done = subprocess.run(
         [*command, "--artifacts", str(page.parent.parent / "store")], capture_output=True, text=True, check=False

@@ -197,7 +197,7 @@ def test_a_refresh_runs_on_the_clock_of_the_film(project: Project):
     project.plan(REFRESH + MOVING, frames=45, chunking={"count": 1})
     message = refused(project.chunk())
     assert "frame 30: the page left its document for index.html?next: its <meta http-equiv=" in message
-    slow = script("requestAnimationFrame(function busy() { for (let i = 0; i < 3e8; i++); requestAnimationFrame(busy) })")
+    slow = script("requestAnimationFrame(function f() { for (let i = 0; i < 3e8; i++); requestAnimationFrame(f) })")
     reply = render(project, REFRESH + slow)
     assert reply.exitCode == ExitCode.DONE, reply.stderr
 
