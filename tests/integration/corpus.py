@@ -258,6 +258,7 @@ PAGES = (
     Page("iframe-nested", {0: count(10), 1: exact, 2: exact}),
     Page("iframe-cross-origin", {0: exact, 1: exact, 2: exact}),
     Page("iframe-cross-origin-worker", {0: exact, 1: count(20), 2: count(35)}),
+    Page("iframe-navigation", {0: since(775), 1: since(775), 2: since(1000)}),
     Page("iframe-late", {0: lambda at: exact(at) if at.ms >= 775 else 0}),
     # The environment
     Page("charset", {0: always(ord("ш")), 1: always(ord("ж")), 2: always(ord("ю"))}),

@@ -36,8 +36,8 @@ def check(
 ) -> None:
     """Check a page before rendering it: what in it will be slow, stateful, refused, or unlike in a browser.
 
-    Each finding names the line of the page, what happens in a film and what to do. The exit code is 64 if a render would
-    be refused, and 0 otherwise.
+    Each finding names the line of the page, what happens in a film and what to do. The exit code is 64 if a render
+    would be refused, and 0 otherwise.
     """
     from heliosctl.local.checking import check_page
 

@@ -200,6 +200,13 @@ def test_what_an_odd_page_does(project: Project, code: str):
         pytest.param(
             "document.head.innerHTML = '<meta http-equiv=refresh content=0>'", 'http-equiv="refresh"', id="refresh"
         ),
+        pytest.param("history.go(0)", "it reloads itself", id="go"),
+        pytest.param("location = `javascript:'<p>other</p>'`", "a javascript: address returned it", id="javascript"),
+        pytest.param(
+            "document.body.innerHTML = '<iframe srcdoc=\"<script>parent.location = `?x`<\\/script>\"></iframe>'",
+            "a script changed its address",
+            id="by a frame",
+        ),
     ],
 )
 def test_a_page_that_leaves_its_document_in_mid_film(project: Project, code: str, said: str):
@@ -228,6 +235,34 @@ def test_a_page_that_leaves_its_document_in_mid_film(project: Project, code: str
 )
 def test_what_a_film_cannot_show_is_refused_by_its_name(project: Project, code: str, said: str):
     assert said in refused(render(project, script(code)))
+
+
+REFRESH = "<meta http-equiv=refresh content='1; url=?next'>"
+
+
+def test_a_refresh_runs_on_the_clock_of_the_film(project: Project):
+    """It is due at frame 30. A film that ends before, however long that takes, is not concerned."""
+    project.plan(REFRESH + MOVING, frames=45, chunking={"count": 1})
+    message = refused(project.chunk())
+    assert "frame 30: the page left its document for index.html?next: its <meta http-equiv=" in message
+    slow = script("requestAnimationFrame(function f() { for (let i = 0; i < 3e8; i++); requestAnimationFrame(f) })")
+    reply = render(project, REFRESH + slow)
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("addEventListener('load', () => location.replace('?film'))", id="load event"),
+        pytest.param("setTimeout(() => location.assign('?film'))", id="timer"),
+        pytest.param("fetch('').then(() => { location = '?film' })", id="request"),
+        pytest.param("document.write('<meta http-equiv=refresh content=\"0; url=?film\">')", id="refresh"),
+    ],
+)
+def test_a_redirect_is_followed_before_frame_0(project: Project, code: str):
+    film = "document.documentElement.dataset.frames = 8"
+    project.plan(f"<script>if (location.search) {film}; else {code}</script>")
+    assert project.job.ours.film.frames == 8
 
 
 def test_a_page_that_goes_on_for_ever_while_it_loads(project: Project):

@@ -42,8 +42,8 @@ class LeftDocument(PageError):
         why = f": {cause}" if cause else ""
         super().__init__(
             f"frame {frame}: the page left its document for {address}{why}",
-            remedy="a film is one document: change it in place, show other pages in an <iframe>, or go to #fragments or "
-            "by history.pushState",
+            remedy="a film is one document: change it in place, show other pages in an <iframe>, or go to "
+            "#fragments or by history.pushState",
         )
         self.frame = frame
         self.jumped = jumped

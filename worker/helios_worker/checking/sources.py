@@ -50,7 +50,7 @@ def mentioned(texts: Mapping[str, str], snapshot: Snapshot) -> set[str]:
 
 
 def search(texts: Mapping[str, str]) -> list[Finding]:
-    """What the rules find in a page's own files: one finding a rule, at its first place. Minified files are left out."""
+    """What the rules find in a page's own files: one finding a rule, at its first place. No minified files."""
     places: dict[str, list[tuple[str, int]]] = {}
     for path, text in texts.items():
         if path.endswith(".json") or is_minified(text):

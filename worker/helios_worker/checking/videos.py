@@ -1,6 +1,6 @@
 """Whether the videos and sounds beside a page can be played, and how far apart their key frames are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import av
@@ -14,17 +14,16 @@ FAR_APART = 60
 PACKETS_READ = 600
 
 
-def probe(path: str, file: Path) -> Iterator[Finding]:
+def probe(path: str, file: Path) -> list[Finding]:
     """What there is to say about one video. path: as its author names it. file: on this machine."""
     try:
         with av.open(str(file)) as container:
             if not container.streams.video:
-                return
+                return []
             stream = container.streams.video[0]
             codec = stream.codec_context.name
             if codec not in PLAYED:
-                yield RULES["codec"].found(path, 0, f"a video that Chromium cannot play: its codec is {codec}")
-                return
+                return [RULES["codec"].found(path, 0, f"a video that Chromium cannot play: its codec is {codec}")]
             furthest = longest = 0
             for count, packet in enumerate(container.demux(stream)):
                 longest = 0 if packet.is_keyframe else longest + 1
@@ -32,10 +31,10 @@ def probe(path: str, file: Path) -> Iterator[Finding]:
                 if count >= PACKETS_READ:
                     break
     except av.FFmpegError:
-        yield RULES["codec"].found(path, 0, "a video that cannot be read")
-        return
-    if furthest >= FAR_APART:
-        yield RULES["key-frames"].found(path, 0, f"a video with {furthest} pictures after a key frame")
+        return [RULES["codec"].found(path, 0, "a video that cannot be read")]
+    if furthest < FAR_APART:
+        return []
+    return [RULES["key-frames"].found(path, 0, f"a video with {furthest} pictures after a key frame")]
 
 
 def is_video(path: str) -> bool:

@@ -118,7 +118,7 @@ async def _videos(snapshot: Snapshot, texts: dict[str, str], store: ArtifactStor
     blobs = Blobs(scratch)
     for path in videos(mentioned(texts, snapshot)):
         file = await blobs.file(store, snapshot.files[path], path)
-        found += await asyncio.to_thread(lambda name=path, at=file: list(probe(name, at)))
+        found += await asyncio.to_thread(probe, path, file)
     return found
 
 

@@ -17,9 +17,10 @@ if (isWindow && globalThis.navigation && globalThis.NavigateEvent) {
   const setHash = setterOf(URL.prototype, "hash");
   const documentAddress = getterOf(Document.prototype, "URL");
   const Address = URL;
-  const reload = methodOf(location, "reload");
-  const replace = methodOf(location, "replace");
-  const assign = methodOf(location, "assign");
+  const here = window.location;
+  const reload = methodOf(here, "reload");
+  const replace = methodOf(here, "replace");
+  const assign = methodOf(here, "assign");
   const isTop = window.parent === window;
   const listening = { __proto__: null, capture: true };
 
@@ -78,9 +79,9 @@ if (isWindow && globalThis.navigation && globalThis.NavigateEvent) {
         if (!realm.alive()) return;
         refreshing = true;
         // As the browser does it: a refresh within a second leaves nothing to go back to.
-        if (withoutFragment(url) === withoutFragment(documentAddress(document))) reload(location);
-        else if (due - birth <= 1000) replace(location, url);
-        else assign(location, url);
+        if (withoutFragment(url) === withoutFragment(documentAddress(document))) reload(here);
+        else if (due - birth <= 1000) replace(here, url);
+        else assign(here, url);
         refreshing = false;
       },
     });
