@@ -18,6 +18,7 @@ from heliosctl.arguments.source import split_source
 
 OPTIONS = {
     "composition.entry": "--entry",
+    "composition.query": "the page's query",
     "composition.seed": "--seed",
     "video.width": "--width",
     "video.height": "--height",
