@@ -19,6 +19,7 @@ from heliosctl.arguments.times import read_range, seconds
 
 OPTIONS = {
     "composition.entry": "--entry",
+    "composition.query": "the page's query",
     "composition.seed": "--seed",
     "composition.timeZone": "--timezone",
     "composition.locale": "--locale",

@@ -142,8 +142,8 @@ class Unshown:
         elif text.startswith(_FONT_REASON) and self._fonts:
             self._refuse_font(text.removeprefix(_FONT_REASON).strip())
         elif entry["level"] == "error" and _REFUSED.fullmatch(text):
-            line = f" ({entry['url']}:{entry['lineNumber'] + 1})" if entry.get("url") and "lineNumber" in entry else ""
-            self._console.complain(f"{text.strip()}{line}")
+            # Its line is the parser's, which may be further on by then.
+            self._console.complain(text.strip())
         else:
             self._console.note_log(entry)
 
