@@ -24,7 +24,8 @@ FILES = {
     "/nested.js": 'importScripts("/facts.js"); asked(new Worker("/worker.js")).then(postMessage);',
     "/frame.html": """<script src="/facts.js"></script><script>
       const scheme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-      asked(new Worker("/worker.js")).then((found) => parent.postMessage([facts, found, scheme], "*"));
+      const inWorker = location.search ? Promise.resolve(facts) : asked(new Worker("/worker.js"));
+      inWorker.then((found) => parent.postMessage([facts, found, scheme], "*"));
     </script>""",
     "/film/": html(
         """<script src="/facts.js"></script><script>
@@ -35,7 +36,7 @@ FILES = {
     document.documentElement.append(frame);
   });
   window.__HELIOS_READY__ = (async () => {
-    const told = [facts, ...(await framed("/frame.html")), ...(await framed("OTHER/frame.html"))];
+    const told = [facts, ...(await framed("/frame.html")), ...(await framed("OTHER/frame.html?alone"))];
     told.push(await asked(new Worker("/nested.js")));
     await fetch(`/told?${encodeURIComponent(JSON.stringify(told))}`);
   })();
@@ -56,9 +57,11 @@ class Asked(WebHost):
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.languages[request.path] = request.headers.get("Accept-Language")
-        body = FILES.get(request.path, "").replace("OTHER", self.other).encode()
+        body = FILES.get(request.path.removesuffix("?alone"), "").replace("OTHER", self.other).encode()
         request.send_response(200)
-        request.send_header("Content-Type", "text/javascript" if request.path.endswith(".js") else "text/html")
+        request.send_header(
+            "Content-Type", "text/javascript" if request.path.endswith(".js") else "text/html; charset=utf-8"
+        )
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         request.wfile.write(body)

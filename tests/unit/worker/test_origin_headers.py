@@ -3,6 +3,7 @@
 import pytest
 
 from helios_worker.capture.content.header_sender import HeaderSender
+from helios_worker.capture.devtools.cdp import Message
 from helios_worker.errors import UserError
 from helios_worker.network.origin_headers import (
     OriginHeaders,
@@ -84,12 +85,10 @@ def test_what_is_no_header(text, says):
     assert SECRET not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "text", [SECRET, f"={SECRET}", f"a b={SECRET}", f"a={SECRET};b", f"a={SECRET} x", f"a={SECRET}\n"]
-)
+@pytest.mark.parametrize("text", ["{}", "={}", "a b={}", "a={};b", "a={} x", "a={}\n"])
 def test_what_is_no_cookie(text):
     with pytest.raises(UserError, match="cookie") as refused:
-        cookie_in(text, "--cookie")
+        cookie_in(text.format(SECRET), "--cookie")
     assert SECRET not in str(refused.value)
 
 
@@ -185,9 +184,7 @@ def test_what_the_page_and_its_server_say_comes_first():
     ]
 
 
-def paused(
-    url: str, frame: str = "main", kind: str = "Fetch", number: str = "1.0", before: str = ""
-) -> dict[str, object]:
+def paused(url: str, frame: str = "main", kind: str = "Fetch", number: str = "1.0", before: str = "") -> Message:
     redirected = {"redirectedRequestId": before} if before else {}
     return {"request": {"url": url}, "frameId": frame, "resourceType": kind, "requestId": number, **redirected}
 

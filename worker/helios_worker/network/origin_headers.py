@@ -125,7 +125,7 @@ class OriginHeaders:
         if self and not self.belong_to(url):
             raise UserError(
                 "headers and cookies are given for the page's own server, and the page is not on it",
-                remedy=f"leave {setting('composition.headersFrom')} out, or give the page's http:// or https:// address",
+                remedy=f"leave {setting('composition.headersFrom')} out, or give the page's address on the web",
             )
 
     def added_to(self, given: Mapping[str, str]) -> list[Pair]:
