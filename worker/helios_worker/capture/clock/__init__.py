@@ -35,7 +35,9 @@ PARTS = (
 EPOCH_MS = 1_767_225_600_000
 
 
-def clock_script(*, secret: str, seed: int = 0, props: Any = None, start_ms: float = START_MS, realm_name: str = "") -> str:
+def clock_script(
+    *, secret: str, seed: int = 0, props: Any = None, start_ms: float = START_MS, realm_name: str = ""
+) -> str:
     """The script for one realm. Its value is what the driver may call, for a worker; a window has a gate for that.
 
     secret: opens the gate of each window's clock to the clocks of its frames and to the driver. No page may learn it.
