@@ -28,6 +28,7 @@ interface Window {
   __HELIOS_VIRTUAL_TIME__?: number;
   __timelines?: Record<string, { seek?: unknown } | undefined>;
   gsap?: { ticker?: { lagSmoothing?: (threshold: number) => void } };
+  p5?: { instance?: any };
   helios?: { fps?: unknown; duration?: unknown; waitUntilStable?: () => Promise<void> };
 }
 

@@ -59,7 +59,8 @@ def check_runs(runs: Iterable[Run], film: FilmSpec) -> None:
     """
     for before, after in pairwise(runs):
         if before.following != after.picture:
-            raise SeamMismatch(after.first, film, (before.following, after.picture) if before.following else None)
+            pictures = (before.following, after.picture) if before.following is not None else None
+            raise SeamMismatch(after.first, film, pictures)
 
 
 def check_seams(chunks: tuple[Chunk, ...], manifests: list[Manifest], film: FilmSpec) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 // What a page declares and expects: the contracts of plain pages, GSAP, Helios and HyperFrames.
 //
 // A page needs no change to be rendered. Plain pages need only the clock. GSAP smooths over lags, and a jump must not
-// count as one. Helios reads __HELIOS_VIRTUAL_TIME__ (milliseconds). HyperFrames has paused timelines in
+// count as one. A sketch of p5 draws in its first animation frame. Helios reads __HELIOS_VIRTUAL_TIME__ (milliseconds). HyperFrames has paused timelines in
 // window.__timelines, which are sought in seconds, and clips that data-start and data-duration show and hide.
 
 if (isWindow) {
@@ -92,6 +92,8 @@ if (isWindow) {
 
   /** @type {SafeWeakSet<object>} */
   const smoothed = new SafeWeakSet();
+  /** @type {SafeWeakSet<object>} the sketches of p5 that have drawn their first frame */
+  const begun = new SafeWeakSet();
 
   /** @param {Element} element */
   function styleOf(element) {
@@ -127,6 +129,12 @@ if (isWindow) {
     if (ticker && ticker.lagSmoothing && !smoothed.has(ticker)) {
       ReflectApply(ticker.lagSmoothing, ticker, [0]);
       smoothed.add(ticker);
+    }
+    const sketch = window.p5 && window.p5.instance;
+    if (sketch && sketch._setupDone && !begun.has(sketch)) {
+      // p5 draws once a sixtieth of a second has passed since its setup, which takes no time here.
+      sketch._lastTargetFrameTime = time - 1000;
+      begun.add(sketch);
     }
     const seconds = time / 1000;
     const timelines = window.__timelines;
