@@ -74,7 +74,7 @@ def test_a_page_with_nothing_to_say_has_no_findings(folder: Path):
     assert check(folder / "index.html") == (0, {"source": str(folder / "index.html"), "findings": []})
 
 
-@pytest.mark.parametrize("name", ["canvas-raf", "iframe-nested", "video-canvas", "worker-module"])
+@pytest.mark.parametrize("name", ["iframe-nested", "video-canvas"])
 def test_pages_that_render_exactly_are_not_refused(name: str, tmp_path: Path):
     compose(name, tmp_path / name, cache=tmp_path / "videos")
     code, said = check(tmp_path / name)
