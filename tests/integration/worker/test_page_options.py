@@ -1,107 +1,11 @@
-"""Time zone, locale and colour scheme of a page, its frames and its workers; and the element that it waits for."""
+"""What a page waits for before its film begins, and options that only a browser can check."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
-from typing import Any
-from urllib.parse import unquote
-
 import pytest
 
-from helios_crds.wire import ExitCode, Payload, Reply, Stage
-from tests.integration.worker.project import Project, html
-from tests.integration.worker.web_host import WebHost
-
-FACTS = """self.facts = [navigator.language, navigator.languages, Intl.DateTimeFormat().resolvedOptions().timeZone,
-  Intl.NumberFormat().resolvedOptions().locale, new Date(2026, 6, 1).getTimezoneOffset(), (1234.5).toLocaleString(),
-  new Date(0).toLocaleString()].join(" ");
-self.asked = (worker) => new Promise((done) => (worker.onmessage = (event) => done(event.data)));"""
-FILES = {
-    "/facts.js": FACTS,
-    "/worker.js": 'importScripts("/facts.js"); postMessage(facts);',
-    "/nested.js": 'importScripts("/facts.js"); asked(new Worker("/worker.js")).then(postMessage);',
-    "/frame.html": """<script src="/facts.js"></script><script>
-      const scheme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-      const inWorker = location.search ? Promise.resolve(facts) : asked(new Worker("/worker.js"));
-      inWorker.then((found) => parent.postMessage([facts, found, scheme], "*"));
-    </script>""",
-    "/film/": html(
-        """<script src="/facts.js"></script><script>
-  const framed = (source) => new Promise((done) => {
-    const frame = document.createElement("iframe");
-    frame.src = source;
-    addEventListener("message", (event) => event.source === frame.contentWindow && done(event.data));
-    document.documentElement.append(frame);
-  });
-  window.__HELIOS_READY__ = (async () => {
-    const told = [facts, ...(await framed("/frame.html")), ...(await framed("OTHER/frame.html?alone"))];
-    told.push(await asked(new Worker("/nested.js")));
-    await fetch(`/told?${encodeURIComponent(JSON.stringify(told))}`);
-  })();
-</script>""",
-        frames=2,
-    ),
-}
-GERMAN = "de-DE de-DE,de Europe/Berlin de-DE -120 1.234,5 1.1.1970, 01:00:00"
-USUAL = "en-US en-US UTC en-US 0 1,234.5 1/1/1970, 12:00:00 AM"
-
-
-class Asked(WebHost):
-    """languages: what it was told of them, by the file that was asked for."""
-
-    def __init__(self) -> None:
-        self.languages: dict[str, str | None] = {}
-        super().__init__()
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        self.languages[request.path] = request.headers.get("Accept-Language")
-        body = FILES.get(request.path.removesuffix("?alone"), "").replace("OTHER", self.other).encode()
-        request.send_response(200)
-        request.send_header(
-            "Content-Type", "text/javascript" if request.path.endswith(".js") else "text/html; charset=utf-8"
-        )
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body)
-
-
-@pytest.fixture
-def web() -> Iterator[Asked]:
-    server = Asked()
-    yield server
-    server.stop()
-
-
-def try_plan(project: Project, url: str, **composition: Any) -> Reply:
-    request = project.ask("", composition={"url": url, "seeking": "Seekable", **composition})
-    return project.runtime.process(Payload(jobPath=request, stage=Stage.PLAN))
-
-
-@pytest.mark.parametrize(
-    ("options", "facts", "scheme", "languages"),
-    [
-        pytest.param({}, USUAL, "light", None, id="usual"),
-        pytest.param(
-            {"timeZone": "Europe/Berlin", "locale": "de-DE", "colorScheme": "dark"},
-            GERMAN,
-            "dark",
-            "de-DE,de;q=0.9",
-            id="given",
-        ),
-    ],
-)
-def test_the_page_its_frames_and_workers_have_one_environment(
-    project: Project, web: Asked, options: dict[str, str], facts: str, scheme: str, languages: str | None
-):
-    reply = try_plan(project, f"{web.url}/film/", **options)
-    assert reply.exitCode == ExitCode.DONE, reply.stderr
-    (told,) = (path for path in web.languages if path.startswith("/told"))
-    page, *rest = json.loads(unquote(told.partition("?")[2]).replace("\u202f", " "))
-    assert [page, *rest] == [facts, facts, facts, scheme, facts, facts, scheme, facts]
-    assert {web.languages[path] for path in ("/film/", "/frame.html", "/worker.js", told)} == {languages}
-
+from helios_crds.wire import ExitCode
+from tests.integration.worker.project import Project
 
 LATE = """<script>
   let shown = 0;
