@@ -1,6 +1,8 @@
 """The options that commands share, each described once.
 
 `@takes(film=FilmOptions, page=PageOptions)` gives a command the fields of these dataclasses as options.
+
+Long, because each option stands here with its text.
 """
 
 import inspect

@@ -1,4 +1,7 @@
-"""Progress of a render: a bar on a terminal, a plain line every few seconds elsewhere."""
+"""Progress of a render: a bar on a terminal, a plain line every few seconds elsewhere.
+
+Long, because the bar, the lines and silence answer the same events.
+"""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""The commands beside render: plan, still, contact-sheet, verify, jobs, doctor, and command jobs."""
+"""The commands beside render: plan, still, contact-sheet, verify, jobs, doctor, and command jobs.
+
+Long, because all of them look at one rendered film.
+"""
 
 import json
 import re
