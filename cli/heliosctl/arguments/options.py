@@ -2,7 +2,7 @@
 
 `@takes(film=FilmOptions, page=PageOptions)` gives a command the fields of these dataclasses as options.
 
-Long, because every shared option is described here, and nowhere else.
+Long, because each option stands here with its text.
 """
 
 import inspect

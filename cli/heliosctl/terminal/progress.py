@@ -1,6 +1,6 @@
 """Progress of a render: a bar on a terminal, a plain line every few seconds elsewhere.
 
-Long, because both show the same events.
+Long, because the bar, the lines and silence answer the same events.
 """
 
 import time

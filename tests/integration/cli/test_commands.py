@@ -1,6 +1,6 @@
 """The commands beside render: plan, still, contact-sheet, verify, jobs, doctor, and command jobs.
 
-Long, because each command has its cases.
+Long, because all of them look at one rendered film.
 """
 
 import json

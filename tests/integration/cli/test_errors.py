@@ -1,7 +1,7 @@
 """Everything that can be wrong with a page, an option or a machine: one message with cause and remedy, the right
 exit code, and nothing lost.
 
-Long, because faults are rows.
+Long, because it is one list of what can be wrong.
 """
 
 import os

@@ -160,7 +160,7 @@ def test_a_stuck_browser_does_not_hold_the_answer_up(function, film):
     ("environment", "kind", "said"),
     [
         ({"HELIOS_CHROMIUM": "/nowhere/chrome"}, "BrowserMissing", "HELIOS_CHROMIUM is /nowhere/chrome"),
-        ({"HELIOS_CHROMIUM": "/bin/false"}, "BrowserGone", "/bin/false did not start"),
+        ({"HELIOS_CHROMIUM": "/bin/false"}, "BrowserNotStarted", "/bin/false did not start"),
     ],
     ids=["no browser", "broken browser"],
 )

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import av
-
 from helios_crds.text import SLOW_MARK, one_line
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
@@ -169,6 +167,8 @@ async def _slow_videos(addresses: Any, composition: OpenComposition) -> list[str
 
 def key_frames_apart(path: Path) -> Fraction | None:
     """The longest time from one key frame of a video to the next, or to its end; None if it cannot be read."""
+    import av  # late: a plan needs it for slow pages alone
+
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
