@@ -39,7 +39,7 @@ def status_failure(url: str, status: int, missing: tuple[str, str] = ("", "")) -
         return NetworkTrouble(f"{plain(url)} could not be loaded: {status_text(status)}", remedy=REMEDY)
     if status == HTTPStatus.NOT_IMPLEMENTED and not is_foreign(url):
         return PageError(
-            f"{plain(url)} could not be loaded: the page's folder is only read: nothing there answers POST or PUT",
+            f"{plain(url)} could not be loaded: the page's folder is only read, and nothing there answers a POST",
             remedy="send such requests to a server, or put their answers beside the page",
         )
     if status != HTTPStatus.NOT_FOUND:
