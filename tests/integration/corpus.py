@@ -227,7 +227,7 @@ PAGES = (
     ),
     Page("waapi-ready", {0: exact, 1: since(775), 2: since_frame_from(1500)}),
     Page("waapi-finished", {0: exact, 1: exact, 2: elapsed(lambda t: min(t, Fraction(475)))}),
-    Page("waapi-timelines", {0: since(200), 1: since(675), 2: lambda at: max(0, min(7, ceil(at.ms / 250) - 1))}),
+    Page("waapi-timelines", {0: since(200), 1: since(675), 2: lambda at: min(7, floor(at.ms / 250))}),
     Page(
         "inside-elements",
         {0: since(475)},

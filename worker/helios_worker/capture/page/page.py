@@ -128,10 +128,10 @@ class Page:
 
     async def _ready(self) -> None:
         await self._compositor.start()
+        await self._roots.hand_over()  # before anything is waited for: a video in one would play meanwhile
         await self._network.quiet()
 
     async def _begin(self) -> None:
-        await self._roots.hand_over()
         await self._clocks.begin()
 
     @property
