@@ -40,7 +40,7 @@ const rules = {
 const OURS = [
   ...["kernel", "realm", "queue", "driver", "steps", "native", "browser", "playback", "elements", "pictures", "state"],
   ...["frames", "idle", "anchors", "closedRoots", "svgs", "detached", "origins", "players", "known", "byId", "waiting"],
-  ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "timer", "collection"],
+  ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "begun", "timer", "collection"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';
 const outOfReach = [

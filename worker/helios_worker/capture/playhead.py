@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-
 STEPS_PER_MS = 1 << 20
 # What a page reads while it loads. No clock of a browser's ever says 0, and pages take 0 for "not yet set".
 START_MS = 1 / STEPS_PER_MS
