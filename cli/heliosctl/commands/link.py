@@ -38,7 +38,7 @@ def link(
     """
     lasts = age(expires, option="--expires")
     if not timedelta(0) < lasts <= LONGEST:
-        raise UserError(f"--expires {expires} is out of range", remedy="write at most 7d, which is the longest")
+        raise UserError(f"--expires {expires} is out of range", remedy="write a time above 0 and at most 7d")
     place, name = split_object(url)
     if local_path(url) is not None or not name or not urlsplit(url).path.strip("/"):
         raise UserError(f"{url} is not a file in a bucket", remedy="name one, such as s3://media/out/film.mp4")

@@ -77,8 +77,8 @@ def test_a_link_ends(cli: Cli, place: ArtifactStore):
     ("arguments", "said"),
     [
         (["{place}out/gone.mp4"], "{place}out/gone.mp4 not found. Check the address, or render the film first."),
-        (["{place}out/film.mp4", "--expires", "8d"], "at most 7 days"),
-        (["{place}out/film.mp4", "--expires", "0s"], "above 0 and at most 7 days"),
+        (["{place}out/film.mp4", "--expires", "8d"], "at most 7d"),
+        (["{place}out/film.mp4", "--expires", "0s"], "above 0 and at most 7d"),
         (["{place}out/film.mp4", "--expires", "soon"], "--expires soon is not a valid duration"),
         (["film.mp4"], "film.mp4 is not a file in a bucket. Name one, such as s3://media/out/film.mp4."),
         (["s3://films"], "s3://films is not a file in a bucket"),

@@ -140,8 +140,8 @@ def test_a_browser_that_does_not_start(tmp_path):
     broken.write_text("#!/bin/sh\necho 'error while loading shared libraries: libnss3.so' >&2\nexit 127\n")
     broken.chmod(0o755)
     done = helios_worker("plan", ask(tmp_path, MOVING), folder=tmp_path, HELIOS_CHROMIUM=str(broken))
-    assert done.returncode == 1
-    assert "did not start: error while loading shared libraries: libnss3.so" in done.stderr
+    assert done.returncode == 64
+    assert "cannot start on this machine: error while loading shared libraries: libnss3.so" in done.stderr
     assert "Traceback" not in done.stderr
 
 
