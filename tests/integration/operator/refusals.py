@@ -47,6 +47,7 @@ def _usual_job(path: str) -> Object:
         "composition.jobSpec.sha256": {"jobSpec": JOB_SPEC},
         "composition.configMap": {"configMap": {"name": "teaser"}},
         "composition.configMap.name": {"configMap": {"name": "teaser"}},
+        "composition.headersFrom.secretRef": {"url": "https://films.example/a", **HEADERS},
         "composition.headersFrom.secretRef.name": {"url": "https://films.example/a", **HEADERS},
     }
     inline = {"inline": "<p>", "propsFrom": [{"configMapKeyRef": {"name": "brand", "key": "props.json"}}]}
@@ -130,6 +131,14 @@ ROWS = [
         bad=["", "+02:00", "Europe/", "a b", "UTC\n"], good=["UTC", "Etc/GMT+5", "America/Argentina/Salta"]),
     job("composition.locale", says="must be a language with its region, such as de-DE, pt-BR or zh-Hant-TW",
         bad=["", "german", "de_DE", "de-", "de-DE\n"], good=["de", "de-DE", "zh-Hant-TW", "es-419"]),
+    job("composition.waitFor", says="must be one line without control characters",
+        bad=["#a\n", "#a\t.b", "\x7f"], good=["#a .b", "[data-ready='yes']"]),
+    job("composition.waitFor", says="must be a CSS selector, such as #ready or body.loaded",
+        bad=[" ", "   "], good=["p", "#ready", "body.loaded > :not([hidden])"]),
+    job("composition.query", says="must be without spaces and control characters: write %20 for a space",
+        bad=["?a b", "#a\n", "?\x7f"], good=["?a%20b", "#ä"]),
+    job("composition.query", says="must be a query, a fragment or both, such as ?lang=de#intro",
+        bad=["a", "lang=de", "a?b", "&a"], good=["", "?", "#", "?lang=de", "#intro", "?a=b#c?d#e"]),
     job("composition.url", "composition.jobSpec.url", "audio.tracks[0].url", says=URL, bad=BAD_URLS, good=GOOD_URLS),
     job("composition.jobSpec.sha256", says="must be a SHA-256 in 64 lower-case hexadecimal digits",
         bad=["", "0" * 63, "A" * 64, "g" * 64], good=["0123456789abcdef" * 4]),

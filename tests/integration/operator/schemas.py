@@ -122,6 +122,8 @@ _LONGEST = {
     "allowedSources[0]": _URL,
     "allowedAddresses[0]": "".ljust(255, "a") + ":65535",
     "sha256": "".ljust(64, "a"),
+    "query": "?",
+    "locale": "zho-Hant-419",
     "duration": "99999h9999999m999999999s",
     "fps": "999999999/999999999",
     "bitrate": "9999k",
