@@ -22,6 +22,7 @@ FLAGS: Mapping[str, str] = {
     "composition.pageErrors": "--page-errors",
     "composition.timeZone": "--timezone",
     "composition.locale": "--locale",
+    "composition.colorScheme": "--color-scheme",
     "composition.waitFor": "--wait-for",
     "composition.headersFrom": "--headers-from",
     "video.width": "--width",

@@ -168,7 +168,7 @@ class PageOptions:
     ] = None
     color_scheme: Annotated[
         Literal["light", "dark"],
-        _page("--color-scheme", "What the page finds in prefers-color-scheme."),
+        _page("--color-scheme", "What the page finds in prefers-color-scheme.", case_sensitive=False),
     ] = USUAL_COLOR_SCHEME
     wait_for: Annotated[
         str | None,

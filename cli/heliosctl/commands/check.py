@@ -10,7 +10,8 @@ from rich.text import Text
 from helios_crds.remedies import in_flags
 from helios_crds.wire import ExitCode
 from heliosctl.arguments.buckets import open_artifacts
-from heliosctl.arguments.options import FilmOptions, PageOptions, ReportingOptions, StoreOptions, takes
+from heliosctl.arguments.headers import page_headers
+from heliosctl.arguments.options import FilmOptions, HeaderOptions, PageOptions, ReportingOptions, StoreOptions, takes
 from heliosctl.arguments.request import build_request
 from heliosctl.arguments.source import resolve_source
 from heliosctl.commands.render import SOURCE
@@ -26,11 +27,12 @@ GUIDE = "docs/pages.md"
 COLOURS = {"refused": "red", "stateful": "yellow", "slow": "yellow", "unlike": "yellow", "note": "cyan"}
 
 
-@takes(film=FilmOptions, page=PageOptions, store=StoreOptions, reporting=ReportingOptions)
+@takes(film=FilmOptions, page=PageOptions, headers=HeaderOptions, store=StoreOptions, reporting=ReportingOptions)
 def check(
     source: Annotated[str, SOURCE],
     film: FilmOptions,
     page: PageOptions,
+    headers: HeaderOptions,
     store: StoreOptions,
     reporting: ReportingOptions,
 ) -> None:
@@ -42,8 +44,9 @@ def check(
     from heliosctl.local.checking import check_page
 
     request = build_request(resolve_source(source, store.url, page.entry), film, page)
+    sent = page_headers(headers, request.composition.url)
     with Status("Checking", console=stderr()):
-        result = interrupt.run(check_page(request, open_artifacts(store.url)))
+        result = interrupt.run(check_page(request, open_artifacts(store.url), sent))
     if reporting.as_json:
         print_json(_as_json(source, result))
         if result.refusal is not None:

@@ -90,7 +90,9 @@ def render(
     started = time.monotonic()
     if is_job_file(source):
         why = f"cannot be used with {source}: the job's own commands render it"
-        refuse_options(why, f"leave it out, or render the page instead of {source}", film, encode, page, targets)
+        refuse_options(
+            why, f"leave it out, or render the page instead of {source}", film, encode, page, headers, targets
+        )
         run_job_file(source, output, workers, store, reporting)
         return
     if output is None:

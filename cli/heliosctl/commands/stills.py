@@ -123,7 +123,11 @@ def contact_sheet(
     if source.lower().endswith(FILM_SUFFIXES):
         film_path = check_film(source)
         refuse_options(
-            f"cannot be used with {source}: the film is there already", "leave it out, or name the page", film, page
+            f"cannot be used with {source}: the film is there already",
+            "leave it out, or name the page",
+            film,
+            page,
+            headers,
         )
         fps, images = from_film(film_path, choose)
     else:

@@ -70,6 +70,7 @@ async def _use(usage: Usage, job: JobSpec, store: ArtifactStore, browsers: Brows
     film = job.ours.film
     settings = page_settings(film, job.ours.frameTimeout)
     frames = {0, 1, film.frames // 2, film.frames - 1} if not film.stateful else {0, 1}
+    frames &= set(range(film.frames))
     async with (
         open_composition(browsers.compositions, store, film) as composition,
         naming_departures(browsers, composition, settings),
