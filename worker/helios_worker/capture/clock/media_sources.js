@@ -91,14 +91,16 @@ function createMediaSources(browser) {
 const indexInText = methodOf(String.prototype, "indexOf");
 
 /**
- * The end of the part of a file that an address asks for (Media Fragments: `#t=10,20`), in seconds; null where it asks for
- * none. The browser itself goes to its start.
+ * The part of a file that an address asks for (Media Fragments: `#t=10,20`), in seconds; null where it asks for none. The
+ * browser itself goes to its start.
  * @param {string} address
- * @returns {number | null}
+ * @returns {{ __proto__: null, start: number | null, end: number | null }}
  */
-function endOfFragment(address) {
+function fragmentOf(address) {
   const hash = indexInText(address, "#");
   let rest = hash < 0 ? "" : `&${stringSlice(address, hash + 1)}`;
+  /** @type {number | null} */
+  let start = null;
   /** @type {number | null} */
   let end = null;
   for (let at = indexInText(rest, "&t="); at >= 0; at = indexInText(rest, "&t=")) {
@@ -106,9 +108,10 @@ function endOfFragment(address) {
     const stop = indexInText(rest, "&");
     const part = stop < 0 ? rest : stringSlice(rest, 0, stop);
     const comma = indexInText(part, ",");
+    start = secondsOf(comma < 0 ? part : stringSlice(part, 0, comma));
     end = comma < 0 ? null : secondsOf(stringSlice(part, comma + 1));
   }
-  return end;
+  return { __proto__: null, start, end };
 }
 
 /** Seconds of 90, 1:30 or 0:01:30.5; null for what is no time. @param {string} text */

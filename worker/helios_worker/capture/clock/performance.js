@@ -97,7 +97,8 @@
           __proto__: null,
           get() {
             const native = ReflectApply(get, this, []);
-            return typeof native === "number" && native > 0 ? time() : native;
+            // While the document still arrives, chance says whether its end is there yet.
+            return typeof native === "number" && (native > 0 || key === "responseEnd") ? time() : native;
           },
         });
       }
@@ -121,6 +122,24 @@
     });
   }
 
+  /**
+   * Has a size of the document itself be 0: how much of it has arrived is chance.
+   * @param {"transferSize" | "encodedBodySize" | "decodedBodySize"} key
+   */
+  function hideSize(key) {
+    const sizeOf = getterOf(PerformanceResourceTiming.prototype, key);
+    patch(PerformanceResourceTiming.prototype, key, {
+      __proto__: null,
+      get() {
+        const size = sizeOf(this);
+        return typeOf(this) === "navigation" ? 0 : size;
+      },
+    });
+  }
+
+  hideSize("transferSize");
+  hideSize("encodedBodySize");
+  hideSize("decodedBodySize");
   flatten("PerformanceTiming", () => config.epochMs + kernel.startedAt + birth);
   flatten("PerformanceResourceTiming", () => 0);
   flatten("PerformanceNavigationTiming", () => 0);

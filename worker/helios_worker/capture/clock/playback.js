@@ -191,8 +191,10 @@ function createPlayback(browser, events, roster, loading) {
     }
     if (!player.ready) {
       player.ready = true;
-      player.until = endOfFragment(browser.address(element));
-      if (!player.placed) player.value = browser.time(element);
+      const fragment = fragmentOf(browser.address(element));
+      player.until = fragment.end;
+      // One in a closed root may have played until the clock was given the root: the clock has not seen it load.
+      if (!player.placed) player.value = player.loads > 0 ? browser.time(element) : (fragment.start ?? 0);
       else if (player.value > 0) beginSeek(element, player);
     }
     if (player.autoplay && !player.started) begin(element, player);

@@ -19,7 +19,8 @@ class HeaderSender:
         self.stray_page = ""
         """Where a redirect has led the page itself, if that is another origin."""
         self._parents: dict[str, str] = {}
-        self._foreign: set[str] = set()  # frames whose document is of another origin
+        self._foreign: set[str] = set()
+        self._shown: set[str] = set()  # frames whose document is of another origin
         self._strayed: set[str] = set()  # requests, by their redirects, that have been elsewhere and may be led back
 
     @property
@@ -47,7 +48,13 @@ class HeaderSender:
             if len(self._strayed) < STRAYED_KEPT:
                 self._strayed.add(paused["requestId"])
             return False
-        return not self._is_foreign(frame)
+        return not self._may_be_foreign(frame)
+
+    def _may_be_foreign(self, frame: str) -> bool:
+        """Whether a request may come from a document of another origin. Of a worker's, the browser names no frame."""
+        if frame in self._parents or frame in self._shown:
+            return self._is_foreign(frame)
+        return bool(self._foreign)
 
     def _is_foreign(self, frame: str) -> bool:
         """Whether a frame, or one that it is in, shows a document of another origin."""
@@ -64,6 +71,7 @@ class HeaderSender:
 
     def _on_navigated(self, params: Message) -> None:
         frame = params["frame"]
+        self._shown.add(frame["id"])
         # What has no address of its own, srcdoc for one, is its parent's; in a sandbox its context says otherwise.
         self._note(frame["id"], frame["url"].startswith("about:") or self.headers.belong_to(frame["url"]))
 
@@ -83,3 +91,4 @@ class HeaderSender:
         if params.get("reason") != "swap":
             self._parents.pop(params["frameId"], None)
             self._foreign.discard(params["frameId"])
+            self._shown.discard(params["frameId"])

@@ -215,6 +215,7 @@ class Page:
         async with self._watchdog.over(f"drawing frame {self.frame}"), self._navigation.staying():
             self._undrawn = False
             picture = await self._capture()
+            await self._refuse_moving_svgs()  # drawing may have made the page ask for one
             await self._unshown.check()
         self.console.raise_errors(self._playhead)
         return picture
