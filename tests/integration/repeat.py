@@ -29,6 +29,8 @@ from tests.integration.origin import origin
 from tests.rendering import WarmRenderer
 
 CHUNKS, LANES, FRAMES, FPS = 3, 2, 48, 30
+ORIGINS = {"server": "127.0.0.1", "other": "localhost"}
+"""Hosts of the two servers of other origins that the exact pages use, by prop."""
 WAITS = re.compile(
     r"await\b|\.then\(|\bfetch\(|\bonload|\.onmessage|new Image|createImageBitmap|import\(|Worker\(|FileReader"
     r"|indexedDB|Decoder|toBlob|<(?:video|audio|img|image|iframe|object|embed|link)\b|@font-face|url\("
@@ -114,8 +116,6 @@ def main() -> int:
     print(f"\n{len(waiting)} pages that wait and {len(drawn)} of {len(others)} others: {differing} with two outcomes")
     return 1 if differing else 0
 
-
-ORIGINS = {"server": "127.0.0.1", "other": "localhost"}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,6 +12,8 @@ LONGEST = 500
 LOOKED_AT = 10_000
 """Characters of a text from the page that are looked at: it may have hundreds of millions."""
 STACK_LOOKED_AT = 2_000
+URL_KEPT = 2000
+"""Characters of an address that are kept of it."""
 _OURS = re.compile(rf"https?://[\w-]+{re.escape(HOST_SUFFIX)}(?::\d+)?(?:/([^\s\"')]*))?")
 _PLACE = re.compile(r"(?:https?|file|blob):[^\s()]+:\d+:\d+")
 

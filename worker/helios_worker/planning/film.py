@@ -18,6 +18,8 @@ from helios_worker.planning.encoder import encoder_settings
 from helios_worker.rendering.page_settings import page_settings
 
 FALLBACK_SIZE = (1920, 1080)
+NO_RATE, NO_SIZE = "no frame rate set", "no size set"
+"""How the warnings of a page begin that does not declare these."""
 
 
 async def open_film(
@@ -63,13 +65,13 @@ def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) ->
     fps_text = video.fps or declared.fps
     if fps_text is None:
         fps_text = "30"
-        warnings.append(f"no frame rate set; using 30. Set data-fps or {setting('video.fps')}.")
+        warnings.append(f"{NO_RATE}; using 30. Set data-fps or {setting('video.fps')}.")
     fps = exact_fps(fps_text)
     width, height = video.width or declared.width, video.height or declared.height
     if width is None or height is None:
         width, height = width or FALLBACK_SIZE[0], height or FALLBACK_SIZE[1]
         warnings.append(
-            f"no size set; using {width}x{height}. Set data-width and data-height, or {setting('video.width')} and "
+            f"{NO_SIZE}; using {width}x{height}. Set data-width and data-height, or {setting('video.width')} and "
             f"{setting('video.height')}."
         )
     lengths = (video.frames, _frames(video.duration, fps), declared.frames, _frames(declared.duration, fps))

@@ -17,6 +17,7 @@ from helios_worker.jobs.spec import CostPoint, FilmSpec
 from helios_worker.planning.chunking import DEFAULT_TARGET_SECONDS
 from helios_worker.planning.slowness import FrameTime, causes, in_one_line, is_worth_a_look, measured
 from helios_worker.rendering.page_settings import page_settings
+from helios_worker.rendering.seams import STATEFUL, UNREPEATABLE
 
 # Frames compared between jumping and playing: early ones, where pages start up, and one after a second.
 COMPARED = (1, 9, 24, 41)
@@ -65,16 +66,14 @@ class SeekabilityProbe:
             return False, False
         drawn = await self._fresh_digests(compared, page.settings, stateful=True, drawn=True)
         if drawn == played:
-            self.warnings.append(
-                "the page keeps state from frame to frame, so each chunk plays through all the frames before it"
-            )
+            self.warnings.append(f"{STATEFUL}, so each chunk plays through all the frames before it")
             return True, False
         again = await self._fresh_digests(compared, page.settings, stateful=True, drawn=True)
         differing = [frame for frame in compared if drawn[frame] != again[frame]]
         if differing:
             raise UserError(
                 f"the page is not repeatable: frames {', '.join(map(str, differing))} differ between two equal runs",
-                remedy="look for what the virtual clock cannot control: network answers, a SharedWorker, live media",
+                remedy=UNREPEATABLE,
             )
         self.warnings.append(
             "the page depends on what was drawn before, so each chunk draws all the frames before it, which takes "

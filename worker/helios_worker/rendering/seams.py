@@ -14,6 +14,9 @@ from helios_worker.capture.faults import PageError
 from helios_worker.jobs.spec import Chunk, FilmSpec, Manifest
 from helios_worker.rendering.run import Run
 
+STATEFUL = "the page keeps state from frame to frame"
+UNREPEATABLE = "look for what the virtual clock cannot control: network answers, a SharedWorker, live media"
+
 
 class SeamMismatch(PageError):
     """Two renderers captured different pictures of the same frame.
@@ -29,13 +32,13 @@ class SeamMismatch(PageError):
         remedy = f"render with {setting('composition.seeking', 'Stateful')}"
         if film.drawn:
             what = f"is different in two runs that both drew every frame up to it{far}: the page is not repeatable"
-            remedy = "look for what the virtual clock cannot control: network answers, a SharedWorker, live media"
+            remedy = UNREPEATABLE
         elif film.stateful:
             what = f"looks different after frames that were drawn than after frames that were not{far}"
             remedy += ", which draws all frames"
         else:
             what = f"looks different when the page jumps to it than when it plays up to it{far}"
-            what += ": the page keeps state from frame to frame"
+            what += f": {STATEFUL}"
         super().__init__(f"frame {frame} {what}", remedy=remedy)
         if pictures:
             self.pictures = {"before": pictures[0], "after": pictures[1]}

@@ -18,12 +18,12 @@ from helios_worker.checking.videos import probe, videos
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.planning.asked_film import AskedFilm
+from helios_worker.planning.film import NO_RATE, NO_SIZE
 from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.engine import current_engine
 from helios_worker.rendering.page_settings import open_composition, page_settings
+from helios_worker.rendering.seams import STATEFUL
 from helios_worker.stages.plan import make_plan, resolve
-
-STATEFUL = "the page keeps state from frame to frame"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ async def check(
         HeliosError: the page could not be checked now; another attempt may succeed.
     """
     engine = await current_engine(browsers)
-    digest, entry, url = await resolve(request, store, browsers.scratch, browsers.rule, exclude)
+    digest, entry, url = await resolve(request, store, browsers, exclude)
     snapshot = await asyncio.to_thread(load_snapshot, store, digest) if digest else None
     texts = await asyncio.to_thread(read_sources, store, snapshot) if snapshot else {}
     usage, job, refusal = Usage(), None, None
@@ -104,7 +104,7 @@ def _planned(job: JobSpec | None, texts: dict[str, str]) -> list[Finding]:
         found.append(RULES["stateful"].found(at[0], 0))
     undeclared = False
     for warning in job.ours.warnings:
-        if warning.startswith(("no size set", "no frame rate set")):
+        if warning.startswith((NO_SIZE, NO_RATE)):
             undeclared = True
         elif not warning.startswith(STATEFUL):
             found.append(RULES["warning"].found(at[0], 0, warning))

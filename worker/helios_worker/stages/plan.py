@@ -32,8 +32,6 @@ from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
 from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata
-from helios_worker.network.addresses import AddressRule
-from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
@@ -101,7 +99,7 @@ async def plan_without_job(
     exclude, Raises: as plan.
     """
     engine = await current_engine(browsers)
-    snapshot, entry, url = await resolve(request, store, browsers.scratch, browsers.rule, exclude, browsers.headers)
+    snapshot, entry, url = await resolve(request, store, browsers, exclude)
     # A page on the network may have changed since its plan, which only opening it shows.
     asked = AskedFilm(request, engine, snapshot, entry, url)
     key = plan_key(asked.plan_id(recording=""))
@@ -113,24 +111,19 @@ async def plan_without_job(
 
 
 async def resolve(
-    request: RenderRequest,
-    store: ArtifactStore,
-    scratch: Path,
-    rule: AddressRule,
-    exclude: Iterable[Path],
-    headers: OriginHeaders = NO_HEADERS,
+    request: RenderRequest, store: ArtifactStore, browsers: BrowserPool, exclude: Iterable[Path]
 ) -> tuple[str, str, str]:
     """The digest of the composition's snapshot, its page, and the address of a page on the network.
 
-    What there is not is "". headers: what its server is sent in addition.
+    What there is not is "".
 
     Raises:
-        UserError: its URL has an unknown scheme, or the headers are for another server.
+        UserError: its URL has an unknown scheme, or the headers for its server are for another one.
     """
     url = request.composition.url
-    headers.check(url)
+    browsers.headers.check(url)
     if needs_fetching(url) or local_path(url) is not None:
-        snapshot = await asyncio.to_thread(_snapshot, request, store, scratch, rule, frozenset(exclude), headers)
+        snapshot = await asyncio.to_thread(_snapshot, request, store, browsers, frozenset(exclude))
         return snapshot.digest, snapshot.entry, ""
     if is_web(url) and request.composition.query:
         raise UserError(
@@ -146,12 +139,7 @@ async def resolve(
 
 
 def _snapshot(
-    request: RenderRequest,
-    store: ArtifactStore,
-    scratch: Path,
-    rule: AddressRule,
-    exclude: frozenset[Path],
-    headers: OriginHeaders,
+    request: RenderRequest, store: ArtifactStore, browsers: BrowserPool, exclude: frozenset[Path]
 ) -> Snapshot:
     """The snapshot of a composition that is a local file or can be fetched."""
     url, entry = request.composition.url, request.composition.entry
@@ -159,9 +147,11 @@ def _snapshot(
     if path is not None and not is_archive(url):
         page, folder = (path / entry, path) if path.is_dir() else (path, None)
         return take_snapshot(store, page, folder=folder, exclude=exclude)
-    with TemporaryDirectory(prefix="helios-source-", dir=scratch) as place:
+    with TemporaryDirectory(prefix="helios-source-", dir=browsers.scratch) as place:
         elsewhere = [store.url, request.output or store.url]
-        page, folder = fetch_composition(url, entry, Path(place), rule, exclude=elsewhere, headers=headers)
+        page, folder = fetch_composition(
+            url, entry, Path(place), browsers.rule, exclude=elsewhere, headers=browsers.headers
+        )
         return take_snapshot(store, page, folder=folder)
 
 

@@ -213,7 +213,6 @@ function ownerOf(name) {
   count("USB getDevices", briefly);
   count("HID getDevices", briefly);
   count("Serial getPorts", briefly);
-  count("GPU requestAdapter", briefly);
   count("XRSystem isSessionSupported", briefly);
   count("WakeLock request", briefly);
   count("Clipboard read readText write writeText", briefly);

@@ -71,9 +71,8 @@ if (isWindow) {
       }
     }
     const scheme = stringSlice(address, 0, 5);
-    if ((scheme === "data:" || scheme === "blob:") && !watched.has(image) && !handled.has(address) && warnDriver) {
-      const note = { __proto__: null, undecodable: stringSlice(address, 0, 2000) };
-      warnDriver(`${config.secret} ${JSONStringify(note)}`);
+    if ((scheme === "data:" || scheme === "blob:") && !watched.has(image) && !handled.has(address)) {
+      tellDriver({ __proto__: null, undecodable: stringSlice(address, 0, 2000) });
     }
   };
   listen(window, "error", onError, true);

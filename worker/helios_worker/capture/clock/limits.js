@@ -12,9 +12,9 @@ if (isWindow) {
    * @param {string} [ignore] the address of a request that no frame waits for
    */
   const warn = (text, ignore) => {
-    if (warned.has(text) || !warnDriver) return;
+    if (warned.has(text)) return;
     warned.add(text);
-    warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, text, ignore })}`);
+    tellDriver({ __proto__: null, text, ignore });
   };
 
   /**
@@ -22,9 +22,9 @@ if (isWindow) {
    * @param {string} fault
    */
   const refuse = (fault) => {
-    if (warned.has(fault) || !warnDriver) return;
+    if (warned.has(fault)) return;
     warned.add(fault);
-    warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, fault })}`);
+    tellDriver({ __proto__: null, fault });
   };
 
   /** @param {any[]} args of a constructor whose first argument is an address */
@@ -108,9 +108,7 @@ if (isWindow) {
     );
 
   realm.mediaFails = (addresses, reason, isHandled) => {
-    if (!warnDriver) return;
-    const unplayable = { __proto__: null, addresses, reason, isHandled };
-    warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, unplayable })}`);
+    tellDriver({ __proto__: null, unplayable: { __proto__: null, addresses, reason, isHandled } });
   };
 
   realm.sounds = (element) => {

@@ -35,11 +35,11 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
      * @param {any} options
      */
     const noteAbortable = (input, options) => {
-      if (!warnDriver || !options || !options.signal) return;
+      if (!options || !options.signal) return;
       try {
         const base = isWindow ? baseOf(document) : undefined;
         const abortable = hrefOf(new Address(typeof input === "string" ? input : hrefOf(input), base));
-        warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, abortable })}`);
+        tellDriver({ __proto__: null, abortable });
       } catch {
         // a Request, or no address at all
       }

@@ -1,11 +1,6 @@
 // Images that move by themselves, so far as the driver cannot know of them by itself (images.py): which addresses are on
 // show, blobs of a wrong type, and the browser's own drawings that move in real time.
 
-/** @param {object} note for clock_note() in notes.py */
-function tellDriver(note) {
-  if (warnDriver) warnDriver(`${config.secret} ${JSONStringify(note)}`);
-}
-
 /**
  * Of the images at these addresses, those that are on show. One that no <img> shows is a background or the like, which
  * the browser loads only to show it.

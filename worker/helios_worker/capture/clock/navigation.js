@@ -58,8 +58,7 @@ if (isWindow && globalThis.navigation && globalThis.NavigateEvent) {
   let refreshing = false;
   /** Tells the driver that the page itself, not one of its frames, is about to leave its document, and why. */
   const noteLeaving = () => {
-    if (!isTop || !warnDriver) return;
-    warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, leaving: refreshing })}`);
+    if (isTop) tellDriver({ __proto__: null, leaving: refreshing });
   };
 
   /** @param {string} url */
@@ -92,7 +91,7 @@ if (isWindow && globalThis.navigation && globalThis.NavigateEvent) {
   const noteTraversal = (name) =>
     after(History.prototype, name, () => {
       kernel.loads += 1;
-      if (warnDriver) warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, traverses: true })}`);
+      tellDriver({ __proto__: null, traverses: true });
     });
   noteTraversal("back");
   noteTraversal("forward");
@@ -105,8 +104,7 @@ if (isWindow && globalThis.navigation && globalThis.NavigateEvent) {
 if (isWindow) {
   // A window that a user opened may close itself. A film goes on to its end.
   patch(globalThis, "close", () => {
-    if (!warnDriver) return;
     const text = "the page closes its window, which does nothing: a film goes on to its end";
-    warnDriver(`${config.secret} ${JSONStringify({ __proto__: null, text })}`);
+    tellDriver({ __proto__: null, text });
   });
 }

@@ -1,7 +1,8 @@
 // What a page has its videos and sounds do, and what it is told of that.
 //
-// Loading takes no virtual time (pictures.js waits), nor does seeking. media_api.js notes what the page calls, media_elements.js what comes and goes, and pictures.js seeks the
-// elements to their positions. The steps and their events are those of the HTML standard, "media elements".
+// Loading takes no virtual time (pictures.js waits), nor does seeking. media_api.js notes what the page calls,
+// media_elements.js what comes and goes, and pictures.js seeks the elements to their positions. The steps and their events
+// are those of the HTML standard, "media elements".
 
 /**
  * @param {NativeMedia} browser

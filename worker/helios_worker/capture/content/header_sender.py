@@ -19,8 +19,8 @@ class HeaderSender:
         self.stray_page = ""
         """Where a redirect has led the page itself, if that is another origin."""
         self._parents: dict[str, str] = {}
-        self._foreign: set[str] = set()
-        self._shown: set[str] = set()  # frames whose document is of another origin
+        self._foreign: set[str] = set()  # frames whose document is of another origin
+        self._shown: set[str] = set()  # frames that have shown a document
         self._strayed: set[str] = set()  # requests, by their redirects, that have been elsewhere and may be led back
 
     @property

@@ -12,13 +12,12 @@ from urllib.parse import unquote_to_bytes
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, EventTable, Message
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import plain
+from helios_worker.capture.messages import URL_KEPT, plain
 from helios_worker.capture.moving_images import HEAD, animated_type, svg_moves
 from helios_worker.capture.page.network import Network
 
 ANIMATED_TYPES = frozenset({"image/gif", "image/webp", "image/apng", "image/avif"})
 SVG = "image/svg+xml"
-ADDRESS_KEPT = 2000
 LOOKED_AT = 4 << 20
 MOST = 500
 
@@ -69,7 +68,7 @@ class Images:
         url = params["response"]["url"]
         is_file = params.get("type") == "Image" and not url.startswith("data:")
         if kind == SVG and is_file and len(self._awaited) < MOST:
-            self._awaited[params["requestId"]] = url[:ADDRESS_KEPT]
+            self._awaited[params["requestId"]] = url[:URL_KEPT]
 
     def _on_finished(self, params: Message) -> None:
         url = self._awaited.pop(params["requestId"], None)
@@ -89,7 +88,7 @@ class Images:
 
     def _consider(self, url: str, svg: str) -> None:
         if svg_moves(svg) and len(self.moving_svgs) < MOST:
-            self.moving_svgs[url[:ADDRESS_KEPT]] = None
+            self.moving_svgs[url[:URL_KEPT]] = None
         if "data:image/" in svg:  # which may be one of several pictures
             self._network.has_animated_images = True
 

@@ -5,13 +5,12 @@ from types import MappingProxyType
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import plain
+from helios_worker.capture.messages import URL_KEPT, plain
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.load_failures import Unreachable, load_failure
 from helios_worker.capture.page.notes import Unplayable
 from helios_worker.errors import HeliosError, NetworkTrouble
 
-URL_KEPT = 2000
 FILES_KEPT = 1000
 
 CONVERT = "to convert it: ffmpeg -i FILE -c:v libx264 -pix_fmt yuv420p -c:a aac NEW.mp4"

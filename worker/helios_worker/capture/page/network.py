@@ -7,7 +7,7 @@ from http import HTTPStatus
 from itertools import islice
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
-from helios_worker.capture.messages import BoundedLines, composition_path, plain
+from helios_worker.capture.messages import URL_KEPT, BoundedLines, composition_path, plain
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.load_failures import Unreachable, failed_reason, load_failure, status_failure
 from helios_worker.capture.page.media_files import MediaFiles
@@ -17,7 +17,6 @@ from helios_worker.capture.run_timeout import run_timeout
 from helios_worker.errors import HeliosError, NetworkTrouble
 
 # A page may request data: URLs of hundreds of megabytes, and anything a million times.
-URL_KEPT = 2000
 IGNORED_KEPT = 1000
 REPORTED = 50
 DEFAULT_PATIENCE = 7.5

@@ -9,10 +9,10 @@ from helios_worker.capture.devtools.cdp import BrowserGone, EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.session import SILENT, Session
 from helios_worker.capture.faults import FrameNeverReady, PageHangs
-from helios_worker.capture.messages import plain
+from helios_worker.capture.messages import URL_KEPT, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
-from helios_worker.capture.page.network import REPORTED, URL_KEPT, Network, listed
+from helios_worker.capture.page.network import REPORTED, Network, listed
 from helios_worker.capture.page.starvation import overloaded_share, waiting_share
 from helios_worker.capture.playhead import Playhead
 from helios_worker.capture.run_timeout import run_timeout
