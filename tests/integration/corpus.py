@@ -233,13 +233,21 @@ PAGES = (
         {0: since(475)},
         bars={
             1: lambda at: 320.0 if at.ms >= 1632 else float(at.ms % 816) * 320 / 816,
-            2: bar(0, Fraction(1, 6)),
+            2: bar(75, Fraction(1, 6)),
         },
     ),
     # SVG
     Page("svg-smil", {0: exact}, bars={2: bar(0, Fraction(3, 20), end=270)}, everywhere=True),
     Page("svg-smil-late", {0: since(775)}, bars={2: bar(475, Fraction(3, 20))}),
     Page("svg-smil-within", {0: exact, 1: exact, 2: since(475)}),
+    Page(
+        "svg-smil-scripted",
+        {0: steps({475: 114, 875: 210})},
+        bars={
+            1: lambda at: float(paused(at.ms) * Fraction(3, 20)),
+            2: lambda at: float(at.ms * Fraction(3, 20)) if at.ms >= 775 else 0.0,
+        },
+    ),
     # Libraries
     Page(
         "gsap-timeline",
@@ -258,7 +266,7 @@ PAGES = (
     Page("iframe-nested", {0: count(10), 1: exact, 2: exact}),
     Page("iframe-cross-origin", {0: exact, 1: exact, 2: exact}),
     Page("iframe-cross-origin-worker", {0: exact, 1: count(20), 2: count(35)}),
-    Page("iframe-navigation", {0: since(775), 1: since(775), 2: since(1000)}),
+    Page("iframe-navigation", {0: since(775), 1: since(775), 2: since(1475)}),
     Page("iframe-late", {0: lambda at: exact(at) if at.ms >= 775 else 0}),
     # The environment
     Page("charset", {0: always(ord("ш")), 1: always(ord("ж")), 2: always(ord("ю"))}),
@@ -278,7 +286,13 @@ PAGES = (
             2: steps({975: 3333}),
         },
     ),
-    Page("image-animated", {line: lambda at: count(100)(at) % 12 for line in (0, 1, 2)}),
+    Page(
+        "image-animated",
+        {
+            **{line: lambda at: count(100)(at) % 12 for line in (0, 1)},
+            2: lambda at: floor((at.ms + Fraction("16.6")) / 70) % 12,
+        },
+    ),
     Page(
         "image-animated-late",
         {0: lambda at: count(100, start=400)(at) % 12, 1: lambda at: count(100, start=700)(at) % 12},
@@ -311,6 +325,7 @@ PAGES = (
     Page("mutation-observer", {0: exact}),
     Page("scroll-raf", {0: exact}),
     Page("scroll-smooth", {2: exact}, random={0: True}),
+    Page("scroll-still", {0: steps({775: 2748}, before=5)}),
     Page("layer-history", {0: exact}),
     Page("view-transition", {0: always(0)}, bars={2: bar(475, Fraction(8, 25))}),
     # Video and sound

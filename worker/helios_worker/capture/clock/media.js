@@ -17,6 +17,7 @@ if (isWindow) {
   const pictures = createPictures(roster, loading, playback, browser, events, sources, faults);
 
   realm.watchMedia = elements.watch;
+  realm.watchInsertions = elements.watchInsertions;
   realm.findOpenRoots = (tree = document) => elements.findOpenRoots(tree);
   after(Element.prototype, "setHTMLUnsafe", elements.findOpenRoots);
   after(ShadowRoot.prototype, "setHTMLUnsafe", elements.findOpenRoots);

@@ -58,7 +58,7 @@ function watchMediaElements(roster, playback, browser, events) {
     notice(document);
     changedRoots.forEach((root) => {
       notice(root);
-      realm.findDrawings(root);
+      realm.lookInto(root);
     });
     changedRoots.clear();
     players.forEach((player, element) => {
@@ -125,7 +125,11 @@ function watchMediaElements(roster, playback, browser, events) {
     browser.listen(root, "loadstart", onLoadStart, true);
     events.guard(root);
     if (root === window) return;
-    const tree = /** @type {ShadowRoot} */ (root);
+    watchInsertions(/** @type {ShadowRoot} */ (root));
+  }
+
+  /** @param {Document | ShadowRoot} tree */
+  function watchInsertions(tree) {
     observeTree(insertions, tree, { __proto__: null, childList: true, subtree: true });
     changedRoots.add(tree);
   }
@@ -144,5 +148,5 @@ function watchMediaElements(roster, playback, browser, events) {
     }
   }
 
-  return { __proto__: null, observe, watch, findOpenRoots };
+  return { __proto__: null, observe, watch, watchInsertions, findOpenRoots };
 }

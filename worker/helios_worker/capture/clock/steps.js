@@ -52,6 +52,7 @@ function createSteps(kernel, queue, driver, work) {
 
   /** @param {number} time */
   function moveTo(time) {
+    if (time !== kernel.now && !kernel.needs.events) each((realm) => realm.observeRoots());
     kernel.now = time;
     each((realm) => realm.moveTo(time));
   }
@@ -62,8 +63,9 @@ function createSteps(kernel, queue, driver, work) {
 
   /** Shows new animations to the browser, which sends an animation's events only if the frame before has seen it. */
   async function showFresh() {
-    if (any((realm) => realm.madeInnerRoots())) {
-      await own(ask("roots"));
+    // In a root that is handed over, there may be others.
+    for (let round = 0; round < MOST_ROUNDS && any((realm) => realm.madeInnerRoots()); round += 1) {
+      await own(ask("roots", kernel.parts ? 1 : 0));
       observe();
     }
     // A pending animation takes two frames: the first makes it ready, the second is the first to see it.

@@ -57,10 +57,11 @@ FLAGS = (
     "--enable-features=NetworkServiceInProcess2",
     # no compositor process of its own: if it died, its frame would be lost and the page reported as unchanged
     "--in-process-gpu",
-    # (a replayed response has no address, so LocalNetworkAccessChecks would keep its page from its own network)
+    # (a replayed response has no address, so LocalNetworkAccessChecks would keep its page from its own network;
+    # with RasterInducingScroll what a script scrolls in an element shows a frame late if nothing else changes)
     (
         "--disable-features=IsolateOrigins,site-per-process,LocalNetworkAccessChecks,Translate,MediaRouter,"
-        "OptimizationHints"
+        "OptimizationHints,RasterInducingScroll"
     ),
     "--allow-pre-commit-input",
     # or a video plays in real time until the clock controls it

@@ -145,7 +145,7 @@ class Clocks:
         if kind == "walk":
             return await self._earliest("walk", float(wish["until"]))
         if kind == "roots":
-            await self._roots.hand_over()
+            await self._roots.hand_over(parts=bool(wish["until"]))
             return None
         return await self._compositor.update(display=kind != "update")
 

@@ -58,7 +58,9 @@ class Page:
         self._images = Images(session, self._network)
         workers_speak = language_commands(settings.locale)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
-        self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
+        self._compositor = Compositor(
+            session, playhead, settings.picture, settings.quality, lambda: self._network.has_animated_images
+        )
         self._roots = ClosedRoots(session, self._handles.secret)
         self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor, self._roots)
         self._network.patience = settings.frame_timeout * PATIENCE
@@ -66,6 +68,7 @@ class Page:
             session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
         )
         self._navigation = Navigation(session, playhead, self.console, self._handles.secret)
+        self._network.lay_out = self._navigation.lay_out
         self._traversals: set[asyncio.Task[None]] = set()
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
@@ -122,7 +125,8 @@ class Page:
                     raise failure
                 why = in_words(reply["errorText"])
                 raise PageError(f"{plain(url)} cannot be opened: {why}", remedy="check the address and the file")
-            await self._navigation.arrive(self._ready, self._begin)
+            async with self._network.laying_out():
+                await self._navigation.arrive(self._ready, self._begin)
             await self._unshown.check()
         self.console.raise_errors(self._playhead)
 
