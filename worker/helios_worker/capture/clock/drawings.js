@@ -24,6 +24,7 @@ if (isWindow) {
 
   const isConnected = getterOf(Node.prototype, "isConnected");
   const nodeType = getterOf(Node.prototype, "nodeType");
+  const { DOCUMENT_FRAGMENT_NODE } = Node;
   const elementsNamed = methodOf(Document.prototype, "getElementsByTagNameNS");
   const elementCount = getterOf(HTMLCollection.prototype, "length");
   const firstIn = methodOf(Element.prototype, "querySelector");
@@ -119,7 +120,7 @@ if (isWindow) {
 
   realm.lookInto = (tree) => {
     lookInto(tree);
-    if (nodeType(tree) !== Node.DOCUMENT_FRAGMENT_NODE) return;
+    if (nodeType(tree) !== DOCUMENT_FRAGMENT_NODE) return;
     const all = /** @type {NodeListOf<SVGSVGElement>} */ (allIn(/** @type {ShadowRoot} */ (tree), "svg"));
     for (let index = 0; index < countOf(all); index += 1) hold(all[index]);
   };

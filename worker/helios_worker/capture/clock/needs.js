@@ -92,6 +92,8 @@ if (isWindow) {
   const nodeType = getterOf(Node.prototype, "nodeType");
   const nameOf = getterOf(Element.prototype, "localName");
   const stateOf = getterOf(Document.prototype, "readyState");
+  const { DOCUMENT_NODE, DOCUMENT_FRAGMENT_NODE } = Node;
+  const isFrame = window.parent !== window;
   const names = list("marquee", "details", "select", "input", "textarea", "progress", "meter", "video", "audio");
   const SELECTOR = "marquee,details,select,input,textarea,progress,meter,video,audio";
   /** @type {SafeWeakSet<Element>} */
@@ -118,8 +120,8 @@ if (isWindow) {
   realm.lookInto = (tree) => {
     lookInto(tree);
     const type = nodeType(tree);
-    if (type !== Node.DOCUMENT_NODE && type !== Node.DOCUMENT_FRAGMENT_NODE) return;
-    const isDocument = type === Node.DOCUMENT_NODE;
+    if (type !== DOCUMENT_NODE && type !== DOCUMENT_FRAGMENT_NODE) return;
+    const isDocument = type === DOCUMENT_NODE;
     const elements = isDocument
       ? allInDocument(/** @type {Document} */ (tree), SELECTOR)
       : allInFragment(/** @type {ShadowRoot} */ (tree), SELECTOR);
@@ -144,7 +146,7 @@ if (isWindow) {
     const before = state;
     state = stateOf(document);
     // The driver looks at the page's first document by itself.
-    if (state === "complete" && before !== state && (before !== "" || window.parent !== window)) needRoots();
+    if (state === "complete" && before !== state && (before !== "" || isFrame)) needRoots();
     if (!isWatched && hasAny()) {
       isWatched = true;
       realm.watchInsertions(document);
