@@ -240,6 +240,7 @@ PAGES = (
     Page("svg-smil", {0: exact}, bars={2: bar(0, Fraction(3, 20), end=270)}, everywhere=True),
     Page("svg-smil-late", {0: since(775)}, bars={2: bar(475, Fraction(3, 20))}),
     Page("svg-smil-within", {0: exact, 1: exact, 2: since(475)}),
+    Page("svg-use", {}, bars={2: bar(0, Fraction(3, 20))}),
     Page(
         "svg-smil-scripted",
         {0: steps({475: 114, 875: 210})},

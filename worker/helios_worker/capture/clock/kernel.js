@@ -30,8 +30,9 @@ function createKernelState() {
     needs: { __proto__: null, events: false, iterations: false, drawings: false, observers: false, draw: false, rounds: false },
     /** The timelines of the documents, on which animations of other documents may be. @type {SafeWeakSet<AnimationTimeline>} */
     timelines: new SafeWeakSet(),
-    /** Whether the insides of form controls are asked for their animations (needs.js). */
+    /** Whether the insides of form controls, and those of <use>, are asked for their animations (needs.js). */
     parts: false,
+    copies: false,
     /** How many view transitions are about to take their pictures. */
     transitions: 0,
     /** How many animations began that no frame of the browser's has seen yet. */

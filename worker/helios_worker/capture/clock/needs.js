@@ -94,13 +94,15 @@ if (isWindow) {
   const stateOf = getterOf(Document.prototype, "readyState");
   const { DOCUMENT_NODE, DOCUMENT_FRAGMENT_NODE } = Node;
   const isFrame = window.parent !== window;
-  const names = list("marquee", "details", "select", "input", "textarea", "progress", "meter", "video", "audio");
-  const SELECTOR = "marquee,details,select,input,textarea,progress,meter,video,audio";
+  const names = list("marquee", "details", "select", "input", "textarea", "progress", "meter", "video", "audio", "use");
+  const SELECTOR = "marquee,details,select,input,textarea,progress,meter,video,audio,use";
   /** @type {SafeWeakSet<Element>} */
   const known = new SafeWeakSet();
   let anyMade = false;
   let isWatched = false;
-  let hasControls = false; // whose insides the driver has not been asked for
+  // Elements whose insides the driver has not been asked for.
+  let hasControls = false;
+  let hasCopies = false;
   let state = "";
   const needRoots = () => {
     anyMade = true;
@@ -108,6 +110,10 @@ if (isWindow) {
   };
   const needParts = () => {
     kernel.parts = true;
+    needRoots();
+  };
+  const needCopies = () => {
+    kernel.copies = true;
     needRoots();
   };
   realm.madeInnerRoots = () => {
@@ -132,8 +138,9 @@ if (isWindow) {
       const name = nameOf(element);
       if (name === "marquee") needRound();
       if (name === "marquee" || name === "details" || name === "video" || name === "audio") needRoots();
-      else if (isDocument) hasControls = true;
-      else needParts(); // the root has style sheets of its own
+      else if (!isDocument) (name === "use" ? needCopies : needParts)(); // the root has style sheets of its own
+      else if (name === "use") hasCopies = true;
+      else hasControls = true;
     }
   };
   const hasAny = () => {
@@ -152,9 +159,14 @@ if (isWindow) {
       realm.watchInsertions(document);
     }
     observe();
-    if (!hasControls || !realm.animatesParts()) return;
-    hasControls = false;
-    needParts();
+    if (hasControls && realm.animatesParts()) {
+      hasControls = false;
+      needParts();
+    }
+    if (hasCopies && realm.animatesCopies()) {
+      hasCopies = false;
+      needCopies();
+    }
   };
   after(Element.prototype, "setHTMLUnsafe", needRoots);
   after(ShadowRoot.prototype, "setHTMLUnsafe", needRoots);

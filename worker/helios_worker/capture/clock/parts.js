@@ -1,6 +1,6 @@
 // Whether the page's style sheets may animate what the browser makes inside of form controls (::placeholder,
-// ::-webkit-slider-thumb). Only then needs.js has those insides handed over, and animations.js asks each of them, again
-// and again. Nothing else moves them: no script reaches them.
+// ::-webkit-slider-thumb) or of <use>, which holds copies. Only then needs.js has those insides handed over, and
+// animations.js asks each of them, again and again. Nothing else moves them: no script reaches them.
 
 if (isWindow) {
   const sheetsOf = getterOf(Document.prototype, "styleSheets");
@@ -21,6 +21,7 @@ if (isWindow) {
   /** @type {SafeWeakMap<CSSStyleSheet, number>} how many rules a sheet had when it was read */
   let readSheets = new SafeWeakMap();
   let may = false;
+  let mayCopies = false;
 
   /** @param {string} text of a rule */
   function namesPart(text) {
@@ -43,6 +44,7 @@ if (isWindow) {
         continue;
       }
       const text = textOf(rule);
+      mayCopies ||= find(text, "animation") >= 0;
       const moves = find(text, "animation") >= 0 || find(text, "transition") >= 0 || find(text, "all:") >= 0;
       if (moves && namesPart(text)) return true;
     }
@@ -50,6 +52,10 @@ if (isWindow) {
     return false;
   }
 
+  realm.animatesCopies = () => {
+    if (!mayCopies) mayCopies = realm.animatesParts() || mayCopies;
+    return mayCopies;
+  };
   realm.animatesParts = () => {
     if (may) return true;
     try {

@@ -110,6 +110,8 @@ const realm = {
   madeInnerRoots: () => false,
   /** Whether style sheets may animate what the browser makes inside of form controls (parts.js). */
   animatesParts: () => false,
+  /** The same of what <use> shows (parts.js). */
+  animatesCopies: () => false,
   /** There is a closed shadow root that is copied with its host, for animations.js (needs.js). */
   copiesRoots() {},
   /** Watches a shadow root for media elements, for animations.js. @type {(root: Window | ShadowRoot) => void} */

@@ -65,7 +65,7 @@ function createSteps(kernel, queue, driver, work) {
   async function showFresh() {
     // In a root that is handed over, there may be others.
     for (let round = 0; round < MOST_ROUNDS && any((realm) => realm.madeInnerRoots()); round += 1) {
-      await own(ask("roots", kernel.parts ? 1 : 0));
+      await own(ask("roots", (kernel.parts ? 1 : 0) + (kernel.copies ? 2 : 0)));
       observe();
     }
     // A pending animation takes two frames: the first makes it ready, the second is the first to see it.

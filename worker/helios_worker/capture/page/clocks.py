@@ -145,7 +145,8 @@ class Clocks:
         if kind == "walk":
             return await self._earliest("walk", float(wish["until"]))
         if kind == "roots":
-            await self._roots.hand_over(parts=bool(wish["until"]))
+            wanted = int(wish["until"])
+            await self._roots.hand_over(parts=bool(wanted & 1), copies=bool(wanted & 2))
             return None
         return await self._compositor.update(display=kind != "update")
 

@@ -18,6 +18,7 @@ AT_ONCE = 500
 MOVING = frozenset({"MARQUEE", "DETAILS", "VIDEO", "AUDIO"})
 # What is inside of them moves only where a style sheet says so (clock/parts.js).
 CONTROLS = frozenset({"SELECT", "INPUT", "TEXTAREA", "PROGRESS", "METER"})
+COPIES = frozenset({"USE"})
 
 
 class ClosedRoots:
@@ -28,15 +29,15 @@ class ClosedRoots:
         self._secret = secret
         self._given: set[int] = set()
 
-    async def hand_over(self, *, parts: bool = False) -> None:
+    async def hand_over(self, *, parts: bool = False, copies: bool = False) -> None:
         """Passes on each root that there is by now and that the clock does not have yet.
 
-        parts: the insides of form controls too.
+        parts: the insides of form controls too. copies: those of <use>.
         """
         # A flat list: DOM.getDocument nests its answer as the page does, and fails beyond 143 levels.
         self._session.post("DOM.enable")
         nodes = (await self._session.command("DOM.getFlattenedDocument", {"depth": -1, "pierce": True}))["nodes"]
-        elements = MOVING | CONTROLS if parts else MOVING
+        elements = MOVING | (CONTROLS if parts else frozenset()) | (COPIES if copies else frozenset())
         new = [(number, is_of) for number, is_of in _closed_roots(nodes, elements).items() if number not in self._given]
         for start in range(0, len(new), AT_ONCE):
             batch = new[start : start + AT_ONCE]
