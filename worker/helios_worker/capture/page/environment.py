@@ -44,6 +44,8 @@ def opening_commands(settings: PageSettings, secret: str) -> list[tuple[str, Mes
         ("Emulation.setLocaleOverride", {"locale": settings.locale}),
         *language_commands(settings.locale),
         ("Emulation.setHardwareConcurrencyOverride", {"hardwareConcurrency": 4}),
+        # On a busy machine a page's first scripts otherwise run before the browser has told it that it has the focus.
+        ("Emulation.setFocusEmulationEnabled", {"enabled": True}),
         ("Target.setAutoAttach", AUTO_ATTACH),
     ]
 
