@@ -19,8 +19,6 @@ RESULT_BYTES = 4096
 
 SECRET_PREFIX = "HELIOS_SECRET_"  # noqa: S105 - of names
 """Prefix of the variables that carry the keys of a RenderJob's credentialsRef to the worker, which picks whole sets."""
-HEADERS_VARIABLE = "HELIOS_PAGE_HEADERS"
-"""The variable by which the command line hands headers for the page's server to the workers that it starts."""
 
 
 class ExitCode(IntEnum):
@@ -36,6 +34,8 @@ class ExitCode(IntEnum):
 
 OTHER_ENGINE = "OtherEngine"
 """The `error` in the result of a worker whose software or fonts are not those that the job was planned with."""
+HEADERS_MISSING = "HeadersMissing"
+"""The same of a worker that was not given the headers of the plan, and is asked for more than the plan recorded."""
 
 
 class Stage(StrEnum):

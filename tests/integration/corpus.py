@@ -271,7 +271,7 @@ PAGES = (
     Page("iframe-late", {0: lambda at: exact(at) if at.ms >= 775 else 0}),
     # The environment
     Page("charset", {0: always(ord("ш")), 1: always(ord("ж")), 2: always(ord("ю"))}),
-    Page("screen", {0: always(320), 1: always(180), 2: always(3)}),
+    Page("screen", {0: always(320), 1: always(180), 2: always(7)}),
     Page("caret", {0: exact}),
     Page("paint-worklet", {0: exact}),
     # What has to load

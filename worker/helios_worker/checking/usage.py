@@ -11,6 +11,7 @@ import orjson
 from helios_worker.capture.devtools.cdp import Message
 from helios_worker.capture.messages import is_foreign, plain
 from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.seek_path import walk
 
 BINDING = "__heliosUsed"
 _PLACE = re.compile(r"(https?://[^\s()]+?):(\d+):\d+")
@@ -45,14 +46,16 @@ class Usage:
         await page.session.command("Runtime.addBinding", {"name": BINDING})
         await page.session.command("Page.addScriptToEvaluateOnNewDocument", {"source": script})
 
-    async def look(self, page: Page, frames: Iterable[int]) -> None:
-        """Shows frames of a loaded page, in ascending order.
+    async def look(self, page: Page, frames: Iterable[int], *, stateful: bool = False) -> None:
+        """Shows frames of a loaded page, in ascending order. stateful: whether it has to go through those between.
 
         Raises:
             PageError: the page failed.
         """
         for frame in frames:
             if frame > page.frame:
+                if stateful:
+                    await walk(page, frame, stateful=True, drawn=False)
                 await page.show(frame)
                 await page.capture()
         found = await page.session.command("Runtime.evaluate", {"expression": _LARGE_FILTERS, "returnByValue": True})

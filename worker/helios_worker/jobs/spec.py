@@ -108,7 +108,7 @@ class FilmSpec(_Model):
     capture: Literal["jpeg", "png"]
     quality: int
     stateful: bool
-    drawn: bool = False
+    drawn: bool = Field(default=False, exclude_if=operator.not_)
     page_errors: Literal["fail", "warn"]
     timeZone: TimeZone = None
     locale: Locale = None

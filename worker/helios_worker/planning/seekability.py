@@ -16,6 +16,7 @@ from helios_worker.errors import HeliosError, UserError
 from helios_worker.jobs.spec import CostPoint, FilmSpec
 from helios_worker.planning.chunking import DEFAULT_TARGET_SECONDS
 from helios_worker.planning.slowness import FrameTime, causes, in_one_line, is_worth_a_look, measured
+from helios_worker.planning.warnings import PlanWarning
 from helios_worker.rendering.page_settings import page_settings
 from helios_worker.rendering.seams import STATEFUL, UNREPEATABLE
 
@@ -40,7 +41,7 @@ class SeekabilityProbe:
     frame_timeout: float
 
     def __post_init__(self) -> None:
-        self.warnings: list[str] = []
+        self.warnings: list[PlanWarning] = []
         self.missing_glyphs: list[MissingGlyph] = []
         self._times: list[FrameTime] = []
         self._causes: list[str] | None = None
@@ -66,7 +67,8 @@ class SeekabilityProbe:
             return False, False
         drawn = await self._fresh_digests(compared, page.settings, stateful=True, drawn=True)
         if drawn == played:
-            self.warnings.append(f"{STATEFUL}, so each chunk plays through all the frames before it")
+            text = f"{STATEFUL}, so each chunk plays through all the frames before it"
+            self.warnings.append(PlanWarning("stateful", text))
             return True, False
         again = await self._fresh_digests(compared, page.settings, stateful=True, drawn=True)
         differing = [frame for frame in compared if drawn[frame] != again[frame]]
@@ -75,10 +77,11 @@ class SeekabilityProbe:
                 f"the page is not repeatable: frames {', '.join(map(str, differing))} differ between two equal runs",
                 remedy=UNREPEATABLE,
             )
-        self.warnings.append(
+        text = (
             "the page depends on what was drawn before, so each chunk draws all the frames before it, which takes "
             "about half as long as rendering them"
         )
+        self.warnings.append(PlanWarning("drawn", text))
         return True, True
 
     async def _fresh_digests(

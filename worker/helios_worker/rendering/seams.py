@@ -7,8 +7,6 @@ import io
 from collections.abc import Iterable
 from itertools import pairwise
 
-import numpy as np
-
 from helios_crds.remedies import setting
 from helios_worker.capture.faults import PageError
 from helios_worker.jobs.spec import Chunk, FilmSpec, Manifest
@@ -46,7 +44,8 @@ class SeamMismatch(PageError):
 
 def difference(one: bytes, other: bytes) -> str:
     """How far two encoded pictures of one size differ, in words."""
-    from PIL import Image  # only where something is wrong
+    import numpy as np  # late, as it takes 0.2 s: only where something is wrong
+    from PIL import Image
 
     before, after = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.int16) for data in (one, other))
     apart = np.abs(before - after).max(axis=2)

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import shutil
 import signal
 import sys
@@ -99,6 +100,8 @@ CANDIDATES = (
     "chrome-headless-shell",
     "headless_shell",
 )
+OF_A_USER = re.compile("LC_.*|LANGUAGE|FC_LANG|ICU_.*|TZDIR")
+"""Variables that browsers are not given: by them fonts are chosen for characters, and time zones are read from."""
 FONTS = Path(__file__).with_name("fonts.conf")
 START_SECONDS = 30.0
 STARTS = 3
@@ -278,7 +281,10 @@ def _spawn(arguments: list[str], to_browser: int, from_browser: int, log: Path, 
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (to_browser, from_browser)]
     for fd in (to_browser, from_browser):
         os.close(fd)
-    environment = {"FONTCONFIG_FILE": str(FONTS), **without_credentials(os.environ)}
+    inherited = {
+        name: value for name, value in without_credentials(os.environ).items() if not OF_A_USER.fullmatch(name)
+    }
+    environment = {"FONTCONFIG_FILE": str(FONTS), **inherited}
     environment |= {"HOME": home, "TZ": "UTC", "LANG": "en_US.UTF-8"}
     try:
         return os.posix_spawn(
