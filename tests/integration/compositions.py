@@ -57,7 +57,6 @@ MADE: dict[str, Callable[[Path], None]] = {
     "counting.gif": partial(write_counting_image, frames=12, milliseconds=100),
     "counting.png": partial(write_counting_image, frames=12, milliseconds=100),
     "counting.webp": partial(write_counting_image, frames=12, milliseconds=100),
-    "counting-70.webp": partial(write_counting_image, frames=12, milliseconds=70),
 }
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import time
-from collections.abc import Callable
 from typing import Literal
 
 from helios_worker.capture.devtools.cdp import Message
@@ -15,12 +14,11 @@ SETTLE_TICK_MS = 0.001
 # An animated image starts at the tick that first drew it, while the page loads or a frame settles. Its picture that is
 # due with a frame is captured if the capture's tick is later after the frame's time than that start was.
 CAPTURE_TICK_MS = 0.05
-# The browser is given an interval between frames that is shorter than the film's by this much.
+# The browser is given an interval between frames that is shorter than the film's by this much. It shows a picture of an
+# animated image from the frame in whose interval the picture is due, and a picture that is due with a frame must not
+# fall into the interval before. Much shorter intervals would do, too, but with 2 ms a scroll-driven animation hung 1 of
+# 25 times.
 INTERVAL_LESS_MS = 0.1
-# It shows a picture of an animated image from the frame in whose interval the picture is due. So pages with such images
-# get the interval of a screen of 60 Hz, where a film's is longer. Much shorter ones hang: drawing with 1 ms never ended
-# in 1 of 3 runs of a page that shows a second GIF late, and with 2 ms in 1 of 25 of a scroll-driven animation.
-MOVING_INTERVAL_MS = 16.6
 PNG: Message = {"format": "png", "optimizeForSpeed": True}
 
 
@@ -29,19 +27,10 @@ class Compositor:
 
     is_still: whether the page is known to have stood still since its last picture. Whoever takes pictures sets it; a
     frame in between that draws something resets it.
-    has_moving_images: whether the page has animated images by now, whose pictures change when they are due.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        playhead: Playhead,
-        picture: Literal["jpeg", "png"],
-        quality: int,
-        has_moving_images: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def __init__(self, session: Session, playhead: Playhead, picture: Literal["jpeg", "png"], quality: int) -> None:
         self.is_still = False
-        self._has_moving_images = has_moving_images
         self._session = session
         self._playhead = playhead
         self._format = PNG if picture == "png" else {"format": "jpeg", "quality": quality, "optimizeForSpeed": True}
@@ -92,7 +81,6 @@ class Compositor:
         """One browser frame, `past_ms` after the time of the film's frame."""
         tick = max(self._last_tick + SETTLE_TICK_MS, self._origin_tick + self._playhead.frame_ms + past_ms)
         self._last_tick = tick
-        interval = min(self._interval_ms, MOVING_INTERVAL_MS) if self._has_moving_images() else self._interval_ms
         return await self._session.command(
-            "HeadlessExperimental.beginFrame", {"frameTimeTicks": tick, "interval": interval, **options}
+            "HeadlessExperimental.beginFrame", {"frameTimeTicks": tick, "interval": self._interval_ms, **options}
         )

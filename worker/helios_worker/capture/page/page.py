@@ -58,9 +58,7 @@ class Page:
         self._images = Images(session, self._network)
         workers_speak = language_commands(settings.locale)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
-        self._compositor = Compositor(
-            session, playhead, settings.picture, settings.quality, lambda: self._network.has_animated_images
-        )
+        self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
         self._roots = ClosedRoots(session, self._handles.secret)
         self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor, self._roots)
         self._network.patience = settings.frame_timeout * PATIENCE
