@@ -96,7 +96,13 @@ if (isWindow) {
   after(globalThis.RTCPeerConnection, "generateCertificate", () => realm.byChance("makes a certificate"));
 
   realm.showsLive = () =>
-    warn("the page shows a live stream in a video, whose time is real: it differs from render to render");
+    refuse(
+      "the page shows a live stream in a video (captureStream(), a camera or a call), which runs in real time: show the " +
+        "canvas or the file itself",
+    );
+  onConstruct("MediaRecorder", () =>
+    warn("the page records with a MediaRecorder, which runs in real time: what it records differs from render to render"),
+  );
 
   const addressOfMedia = getterOf(HTMLMediaElement.prototype, "currentSrc");
   const isMuted = getterOf(HTMLMediaElement.prototype, "muted");

@@ -62,7 +62,7 @@ class Network:
         self.patience = DEFAULT_PATIENCE
         self.has_animated_images = False
         self.page_failure: HeliosError | None = None
-        self.media = MediaFiles(console, unreachable)
+        self.media = MediaFiles(console, unreachable, self._explain_missing)
         self._console = console
         self._given: set[str] = set()
         self._unreachable = unreachable
@@ -216,6 +216,8 @@ class Network:
         self._end(f"frame {params['frameId']}")
 
     def _on_response(self, params: Message) -> None:
+        if params.get("type") == "Media":
+            return  # a video may have another file
         status = params["response"]["status"]
         url = params["response"]["url"]
         if status >= 400 and not url.endswith("/favicon.ico"):
