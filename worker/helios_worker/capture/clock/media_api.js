@@ -31,7 +31,8 @@ function replaceMediaApi(roster, playback, browser, events) {
   patch(media, "ended", {
     __proto__: null,
     get() {
-      return hasEnded(this, of(this));
+      const player = of(this);
+      return !player.seeking && hasEnded(this, player);
     },
   });
   patch(media, "currentTime", {

@@ -311,7 +311,7 @@ function createPlayback(browser, events, roster, loading) {
   }
 
   /**
-   * Tells that an element which loops has begun anew, which is a seek to its start.
+   * Tells that an element which loops has begun anew, which is a seek to its start, with what browsers say of one.
    * @param {HTMLMediaElement} element
    * @param {Player} player
    */
@@ -324,8 +324,12 @@ function createPlayback(browser, events, roster, loading) {
     player.at = min(kernel.now, player.at + ((length * rounds - player.value) / rate) * 1000);
     player.value = 0;
     tell(element, "seeking");
+    tell(element, "waiting");
     tell(element, "timeupdate");
     tell(element, "seeked");
+    tell(element, "canplay");
+    tell(element, "playing");
+    tell(element, "canplaythrough");
   }
 
   /** The virtual time at which the next element ends or begins anew, Infinity if none does. */
