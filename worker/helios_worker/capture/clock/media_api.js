@@ -86,21 +86,6 @@ function replaceMediaApi(roster, playback, browser, events) {
     of(this).callbacks.delete(id);
   });
 
-  // How many pictures the browser has decoded depends on its seeks.
-  /** @type {SafeWeakMap<object, number>} */
-  const counts = new SafeWeakMap();
-  const quality = globalThis.VideoPlaybackQuality?.prototype;
-  after(video, "getVideoPlaybackQuality", (element, _args, result) => {
-    counts.set(result, of(element).presented);
-  });
-  patch(quality, "totalVideoFrames", {
-    __proto__: null,
-    get() {
-      return counts.get(this) ?? 0;
-    },
-  });
-  patch(quality, "droppedVideoFrames", { __proto__: null, get: () => 0 });
-
   // Ours has to be there before the page's. On their way to an element, its events pass listeners that capture them.
   const { value: addListener } = descriptorOf(EventTarget.prototype, "addEventListener");
   patch(EventTarget.prototype, "addEventListener", function (...args) {

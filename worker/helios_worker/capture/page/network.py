@@ -218,6 +218,8 @@ class Network:
     def _on_response(self, params: Message) -> None:
         if params.get("type") == "Media":
             return  # a video may have another file
+        if params.get("type") == "Document" and params["response"]["mimeType"].startswith(("video/", "audio/")):
+            self._end(params["requestId"])  # a frame that shows a video asks for as much of it as it needs
         status = params["response"]["status"]
         url = params["response"]["url"]
         if status >= 400 and not url.endswith("/favicon.ico"):
