@@ -5,7 +5,7 @@
 // picture counts once its seek has ended and the browser has presented one since. And a video is a surface of its own,
 // which hands over its picture some time later, or not at all while the picture before has not been drawn. Therefore a
 // page with videos is drawn until nothing changes any more, and before each drawing they are asked for their pictures
-// (docs/decisions/0020).
+// (docs/decisions/0020). Long, because a seek and its picture are one matter.
 
 /** How often to look for the picture of data that a script has brought. Half a picture would be waited for without end. */
 const PATIENCE = 200;
