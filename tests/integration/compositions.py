@@ -53,6 +53,7 @@ MADE: dict[str, Callable[[Path], None]] = {
         muxer={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
     ),
     "video-short.mp4": partial(write_counting_video, frames=24, fps=30, codec="libx264"),
+    "video-twenty.mp4": partial(write_counting_video, frames=20, fps=30, codec="libx264"),
     "sound.wav": partial(write_sound, milliseconds=1175),
     "counting.gif": partial(write_counting_image, frames=12, milliseconds=100),
     "counting.png": partial(write_counting_image, frames=12, milliseconds=100),

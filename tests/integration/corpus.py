@@ -368,6 +368,14 @@ PAGES = (
         {0: lambda at: at.frame - at.frame % 2, 1: frame_number, 2: steps({775: 900})},
     ),
     Page(
+        "video-moved",
+        {
+            0: _picture(lambda t: max(Fraction(0), t - 475) if t < 975 else t - 975),
+            1: lambda at: 3 * floor(at.ms / 100),
+            2: lambda at: at.frame % 20,
+        },
+    ),
+    Page(
         "media-events",
         {
             0: elapsed(lambda t: min(t, Fraction(1175))),

@@ -51,6 +51,8 @@ function createKernelState() {
     handled: new SafeSet(),
     /** @type {((addresses: string[]) => Promise<string[]>) | undefined} (images.js) */
     undecodable: undefined,
+    /** @type {SafeWeakMap<HTMLMediaElement, Player>} what the videos and sounds do, which may go from one realm to another (players.js) */
+    media: new SafeWeakMap(),
   };
 }
 

@@ -13,7 +13,7 @@ if (isWindow) {
   const playback = createPlayback(browser, events, roster, loading);
   replaceMediaApi(roster, playback, browser, events);
   const elements = watchMediaElements(roster, playback, browser, events);
-  const faults = createMediaFaults(playback, browser);
+  const faults = createMediaFaults(playback, browser, events);
   const pictures = createPictures(roster, loading, playback, browser, events, sources, faults);
 
   realm.watchMedia = elements.watch;
@@ -33,6 +33,8 @@ if (isWindow) {
   realm.nextBoundary = () => min(animationBoundary(), playback.nextEnd());
 
   realm.endMedia = playback.end;
+  realm.hidesVideos = pictures.hidesVideos;
+  realm.showHiddenVideos = pictures.showHidden;
   realm.handOverPictures = pictures.handOver;
   realm.pendingMedia = pictures.pending;
   realm.mediaPends = () => events.isBusy() || playback.anyPends();

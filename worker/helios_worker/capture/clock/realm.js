@@ -85,6 +85,10 @@ const realm = {
   mediaPends: () => false,
   /** Waits for it. */
   async finishMedia() {},
+  /** Whether videos play that are not on show, so that a script may draw them. */
+  hidesVideos: () => false,
+  /** Seeks those to the present moment. */
+  async showHiddenVideos() {},
   /** Has the browser hand over the videos' pictures. Returns whether there are videos. */
   handOverPictures: () => false,
   /** Ends the videos and sounds whose end is reached. */
@@ -148,7 +152,7 @@ const realm = {
   pending: () => list(),
 
   // Warnings of the plan, for media elements (limits.js)
-  /** The page shows a live stream. */
+  /** The page plays a live stream in a video. */
   showsLive() {},
   /** The server of a video does not take Range requests. @type {(element: HTMLMediaElement) => void} */
   cannotSeek() {},

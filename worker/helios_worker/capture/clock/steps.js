@@ -139,6 +139,16 @@ function createSteps(kernel, queue, driver, work) {
   }
 
   /**
+   * Whether what a timer draws may be seen: the frame at `until` is the next one, and the timer fires before it for the last time.
+   * @param {Timer} timer
+   * @param {number} until
+   */
+  function isLastBefore({ due, interval, nesting }, until) {
+    if (kernel.frame > 0 && (until - due) * kernel.frame > until * 1.01) return false;
+    return interval === undefined || due + atLeastFour(interval, nesting + 1) > until;
+  }
+
+  /**
    * Fires everything that is due by `until`, in order. The clock shows each timer its own time.
    * @param {number} until
    */
@@ -160,6 +170,10 @@ function createSteps(kernel, queue, driver, work) {
         each((realm) => realm.endMedia());
         await own(nativeFrame("update"));
       } else {
+        if (isLastBefore(timer, until) && any((realm) => realm.hidesVideos())) {
+          await own(eachInTurn((realm) => realm.showHiddenVideos()));
+          if (queue.first() !== timer) continue;
+        }
         queue.take(timer);
         fire(timer);
       }

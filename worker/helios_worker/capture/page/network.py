@@ -66,7 +66,7 @@ class Network:
         self.patience = DEFAULT_PATIENCE
         self.has_animated_images = False
         self.page_failure: HeliosError | None = None
-        self.media = MediaFiles(console, unreachable)
+        self.media = MediaFiles(console, unreachable, self._explain_missing)
         self._console = console
         self._given: set[str] = set()
         self._unreachable = unreachable
@@ -241,6 +241,10 @@ class Network:
         self._end(f"frame {params['frameId']}")
 
     def _on_response(self, params: Message) -> None:
+        if params.get("type") == "Media":
+            return  # a video may have another file
+        if params.get("type") == "Document" and params["response"]["mimeType"].startswith(("video/", "audio/")):
+            self._end(params["requestId"])  # a frame that shows a video asks for as much of it as it needs
         status = params["response"]["status"]
         url = params["response"]["url"]
         if status >= 400 and not url.endswith("/favicon.ico"):

@@ -27,6 +27,7 @@ from helios_worker.capture.page.environment import JOIN, WARN, language_commands
 from helios_worker.capture.page.glyphs import MissingGlyph, missing_glyphs
 from helios_worker.capture.page.images import Images, refusal
 from helios_worker.capture.page.load_failures import in_words
+from helios_worker.capture.page.media_tracks import MediaTracks
 from helios_worker.capture.page.navigation import Navigation
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.notes import ClockNote, clock_note
@@ -56,6 +57,7 @@ class Page:
         self._unshown = Unshown(self.console, self._handles, files)
         self._network = Network(self.console, session.unreachable, files, self._unshown.is_own)
         self._images = Images(session, self._network)
+        self._media_tracks = MediaTracks(session, self._network.media)
         workers_speak = language_commands(settings.locale)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
@@ -79,7 +81,7 @@ class Page:
         }
         network = self._network
         parts = (
-            *(self.console, network, network.media, self._images, self._unshown),
+            *(self.console, network, network.media, self._media_tracks, self._images, self._unshown),
             *(self._realms, self._watchdog, self._navigation),
         )
         self._events: tuple[EventTable, ...] = (*(part.events for part in parts), own)  # several may handle one event
@@ -125,7 +127,7 @@ class Page:
                 raise PageError(f"{plain(url)} cannot be opened: {why}", remedy="check the address and the file")
             async with self._network.laying_out():
                 await self._navigation.arrive(self._ready, self._begin)
-            await self._unshown.check()
+            await self._check_shown()
         self.console.raise_errors(self._playhead)
 
     async def _ready(self) -> None:
@@ -183,7 +185,7 @@ class Page:
             self._playhead.move(frame)
             await self._clocks.advance()
             await self._refuse_moving_svgs()
-            await self._unshown.check()
+            await self._check_shown()
         self.console.raise_errors(self._playhead)
 
     async def draw(self) -> None:
@@ -197,6 +199,10 @@ class Page:
                     break
                 await self._clocks.rest()
         self.console.raise_fault()
+
+    async def _check_shown(self) -> None:
+        await self._unshown.check()
+        await self._media_tracks.check()
 
     async def _refuse_moving_svgs(self) -> None:
         await self._images.looked_at()
