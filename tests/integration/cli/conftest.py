@@ -1,4 +1,8 @@
-"""heliosctl as its users run it: a process, with an artifact store of the test's own."""
+"""heliosctl as its users run it: a process, with an artifact store of the test's own.
+
+What is run to its end is mostly a fork (tests/forks.py), which need not import the libraries; what is started, and
+looked at while it runs, is the installed program.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from tests import forks
 from tests.processes import browsers_among, send_signal, workers_among
 
 HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
@@ -91,8 +96,12 @@ class Cli:
             text=True,
         )
 
-    def run(self, *arguments: str, stdin: str | None = None, **environment: str) -> Done:
-        """Runs a command to its end."""
+    def run(self, *arguments: str, stdin: str | None = None, fresh: bool = False, **environment: str) -> Done:
+        """Runs a command to its end. fresh: as the installed program, which `stdin` needs, too."""
+        if stdin is None and not fresh:
+            env = self._environment(environment)
+            forked = forks.run("heliosctl", arguments, cwd=self.folder, env=env, seconds=TIMEOUT)
+            return Done(forked.returncode, forked.stdout.decode(), forked.stderr.decode())
         done = subprocess.run(
             [HELIOSCTL, *arguments],
             cwd=self.folder,
