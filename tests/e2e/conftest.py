@@ -62,7 +62,7 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The cluster of this session; it is removed at its end, unless --keep-cluster."""
     options = request.config.option
     own = options.kind_bin in (None, OWN_KIND)
@@ -82,7 +82,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
             if not options.keep_cluster:  # what a session that was killed has left would be taken for this one's
                 node.delete(options.cluster_name, None)
         kind = request.getfixturevalue("kind_cluster")
-        yield Cluster(kind)
+        yield Cluster(kind, tmp_path_factory.mktemp("api"))
         if own and not options.keep_cluster:
             kind.delete()  # while the lock is held; what pytest-kind does later finds nothing left
 

@@ -176,7 +176,7 @@ def is_under_way(cluster: Cluster, namespace: str, name: str) -> Callable[[], bo
     """Whether some chunks are done, and others are not."""
 
     def look() -> bool:
-        status = cluster.get(f"renderjob/{name}", "-n", namespace).get("status") or {}
+        status = cluster.get("renderjobs", namespace, name).get("status") or {}
         done: int = (status.get("chunks") or {}).get("done", 0)
         return 3 <= done < CHUNKS
 

@@ -28,5 +28,5 @@ def test_a_render_job_becomes_a_film(
     cluster.apply(render_job(namespace, "again", frames=FRAMES, unit=UNIT))
     status = completed(cluster, namespace, "again")
     assert status["chunkMap"] == "=" * CHUNKS
-    jobs = cluster.get("jobs", "-n", namespace, "-l", "helios.video/stage=chunk")["items"]
+    jobs = cluster.get("jobs", namespace, labelSelector="helios.video/stage=chunk")["items"]
     assert len(jobs) == CHUNKS, json.dumps([job["metadata"]["name"] for job in jobs])
