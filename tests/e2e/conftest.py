@@ -103,8 +103,8 @@ def worker_image(cluster: Cluster, engine: Engine, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="session")
-def operator(cluster: Cluster, worker_image: str) -> None:
-    """The operator, installed with helm from this checkout's chart and image."""
+def operator(cluster: Cluster, worker_image: str, rendered_by_hand: str) -> None:
+    """The operator, installed with helm from this checkout. Meanwhile the film by hand is rendered."""
     images.build("operator")
     cluster.load(images.tag("operator"))
     release.install(cluster)
@@ -130,8 +130,8 @@ def a_namespace(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def film_by_hand(cluster: Cluster, worker_image: str) -> str:
-    """Digest of the film that `heliosctl render` makes in a pod of the worker's image."""
+def rendered_by_hand(cluster: Cluster, worker_image: str) -> Iterator[str]:
+    """A namespace where a pod of the worker's image has begun with the film of `heliosctl render`."""
     page = {"index.html": one_file("canvas-raf.html")}
     render = f"""
     cp /input/index.html /tmp/page.html
@@ -143,10 +143,16 @@ def film_by_hand(cluster: Cluster, worker_image: str) -> str:
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "page", "namespace": name}, "data": page},
             shell_job(name, "by-hand", worker_image, render, files="page"),
         )
-        pod = cluster.finished_pod(name, "by-hand")
-        said = cluster.kubectl("logs", "-n", name, "job/by-hand")
-        assert pod["status"]["phase"] == "Succeeded", said
-        return said.split()[-2]
+        yield name
+
+
+@pytest.fixture(scope="session")
+def film_by_hand(cluster: Cluster, rendered_by_hand: str) -> str:
+    """Digest of that film."""
+    pod = cluster.finished_pod(rendered_by_hand, "by-hand")
+    said = cluster.kubectl("logs", "-n", rendered_by_hand, "job/by-hand")
+    assert pod["status"]["phase"] == "Succeeded", said
+    return said.split()[-2]
 
 
 @pytest.fixture

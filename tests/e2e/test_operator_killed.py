@@ -20,14 +20,14 @@ from tests.integration.operator.operator_process import OperatorProcess
 from tests.integration.operator.proxy import proxy
 from tests.integration.operator.test_killed_operator import Death, arm
 
-CHUNKS = FRAMES // UNIT
+CHUNKS = 6
 DEATHS = [
     Death(2, has_reached=False),
-    Death(5, has_reached=True),
-    Death(8, has_reached=False),
-    Death(11, has_reached=True),
-    Death(14, has_reached=False),
-    Death(17, has_reached=True),
+    Death(4, has_reached=True),
+    Death(6, has_reached=False),
+    Death(8, has_reached=True),
+    Death(10, has_reached=False),
+    Death(12, has_reached=True),
 ]
 OPTIONS = (
     f"--image={images.tag('worker')}",
@@ -51,7 +51,8 @@ async def test_the_film_survives_its_operators(cluster: Cluster, namespace: str,
     with release.asleep(cluster):
         async with proxy(cluster.api) as way:
             operator = OperatorProcess(tmp_path / "operator", way.url, namespace, *OPTIONS)
-            cluster.apply(render_job(namespace, "teaser", frames=FRAMES, unit=UNIT))
+            cut = {"frames": FRAMES // CHUNKS}
+            cluster.apply(render_job(namespace, "teaser", frames=FRAMES, unit=UNIT, chunking=cut))
             for death in DEATHS:
                 way.calm()
                 died = arm(way, operator, death)
