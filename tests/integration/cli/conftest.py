@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from typing import Any
 import pytest
 
 from tests import forks
+from tests.cluster.cache import locked
 from tests.processes import browsers_among, send_signal, workers_among
 
 HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
@@ -174,12 +176,19 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    """heliosctl in a folder with one rendered film, for tests that only look: page, out.mp4."""
-    made = Cli(tmp_path_factory.mktemp("shared"))
-    made.page()
-    made.render("page", "--unit-frames", "15", "--frames-per-chunk", "15")
-    return made
+def shared(tmp_path_factory: pytest.TempPathFactory, session_folder: Path) -> Cli:
+    """heliosctl in a folder with one rendered film, for tests that only look: page, out.mp4.
+
+    A copy of what was rendered once for all processes of the session.
+    """
+    rendered = session_folder / "rendered-once"
+    with locked(session_folder / "rendered-once.lock"):
+        if not rendered.exists():
+            first = Cli(tmp_path_factory.mktemp("first"))
+            first.page()
+            first.render("page", "--unit-frames", "15", "--frames-per-chunk", "15")
+            first.folder.rename(rendered)
+    return Cli(shutil.copytree(rendered, tmp_path_factory.mktemp("shared"), dirs_exist_ok=True))
 
 
 @contextmanager
