@@ -98,12 +98,14 @@ class Cli:
             text=True,
         )
 
-    def run(self, *arguments: str, stdin: str | None = None, fresh: bool = False, **environment: str) -> Done:
-        """Runs a command to its end. fresh: as the installed program, which `stdin` needs, too."""
-        if stdin is None and not fresh:
-            env = self._environment(environment)
-            forked = forks.run("heliosctl", arguments, cwd=self.folder, env=env, seconds=TIMEOUT)
-            return Done(forked.returncode, forked.stdout.decode(), forked.stderr.decode())
+    def run(self, *arguments: str, **environment: str) -> Done:
+        """Runs a command to its end, as a fork."""
+        env = self._environment(environment)
+        done = forks.run("heliosctl", arguments, cwd=self.folder, env=env, seconds=TIMEOUT)
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def run_program(self, *arguments: str, stdin: str | None = None, **environment: str) -> Done:
+        """Runs a command to its end, as the installed program."""
         done = subprocess.run(
             [HELIOSCTL, *arguments],
             cwd=self.folder,
