@@ -1,14 +1,14 @@
 """`heliosctl check`: what it finds in a page, where, and what its exit code says."""
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.cli.conftest import serve
+from tests import forks
+from tests.integration.cli.conftest import TIMEOUT, serve
 from tests.integration.compositions import compose
 
 FILM = '<!doctype html><html data-width="64" data-height="48" data-fps="10" data-frames="6">\n<body>\n'
@@ -32,11 +32,11 @@ Math.random();
 
 
 def check(page: Path | str, *more: str) -> tuple[int, dict[str, Any]]:
-    command = [sys.executable, "-c", "from heliosctl.main import app; app()", "check", str(page), "--json", *more]
+    command = ["check", str(page), "--json", *more]
     if isinstance(page, Path):
         command += ["--artifacts", str(page.parent.parent / "store")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
+    done = forks.run("heliosctl", command, cwd=Path.cwd(), env=os.environ, seconds=TIMEOUT)
+    assert done.stdout, done.stderr.decode()
     return done.returncode, json.loads(done.stdout)
 
 
