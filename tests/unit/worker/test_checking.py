@@ -31,6 +31,7 @@ def test_every_rule_names_a_section_of_the_guide(rule):
         ("<img src=../../logo.svg>", "outside"),
         ("<img src='file:///home/me/logo.svg'>", "outside"),
         ("crypto.randomUUID()", "random"),
+        ("<input accept=image/*> <script>Math.random()</script>", "random"),
     ],
 )
 def test_what_is_found(text: str, rule: str):
@@ -46,6 +47,7 @@ def test_what_is_found(text: str, rule: str):
         "<!-- <audio src=a.mp3> -->",
         "const url = 'https://example.org/Math.js'; myLocation.reloaded()",
         "let x = '" + "Math.random();" * 200 + "'",
+        "/* one\n Math.random() */ a() /* two Math.random() */ // three Math.random() /* in it",
     ],
 )
 def test_what_is_not_found(text: str):

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from helios_worker.artifacts.blobs import blob_key
 from helios_worker.artifacts.snapshot import Snapshot
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.comments import without_comments
 from helios_worker.checking.findings import Finding
 from helios_worker.checking.rules import RULES
 
@@ -14,8 +15,11 @@ TEXTS = frozenset({".html", ".htm", ".xhtml", ".svg", ".css", ".js", ".mjs", ".c
 LONGEST = 2 << 20
 MOST_FILES = 500
 LONG_LINE = 2000
-_COMMENT = re.compile(r"/\*.*?\*/|<!--.*?-->|(?m:(?<![:\"'\\\w])//[^\n]*$)", re.DOTALL)
-_NAME = re.compile(r"[^\s\"'`()<>=,;?#/\\]+\.\w+")
+# No pattern looks twice at what it has passed: a text of 2 MiB would take hours.
+_COMMENT = re.compile(r"/\*|<!--|(?<![:\"'\\\w])//[^\n]*")
+_COMMENT_ENDS = {"/*": "*/", "<!--": "-->"}
+_WORD = re.compile(r"[^\s\"'`()<>=,;?#/\\]+")
+_NAME = re.compile(r".+\.\w+", re.DOTALL)
 _REFERENCE = re.compile(
     r"""(?:\b(?:src|href|poster)\s*=\s*["']?|\burl\(\s*["']?|\bfrom\s+["']|\bimport\s+["'])([^\s"')>]+)"""
 )
@@ -35,7 +39,7 @@ def read_sources(store: ArtifactStore, snapshot: Snapshot) -> dict[str, str]:
         if len(data) > LONGEST:
             continue
         texts[path] = data.decode(errors="replace")
-        for name in set(_NAME.findall(texts[path])):
+        for name in _names(texts[path]):
             for other in named.get(name, ()):
                 if other not in seen and PurePosixPath(other).suffix.lower() in TEXTS:
                     seen.add(other)
@@ -45,8 +49,14 @@ def read_sources(store: ArtifactStore, snapshot: Snapshot) -> dict[str, str]:
 
 def mentioned(texts: Mapping[str, str], snapshot: Snapshot) -> set[str]:
     """The files of a composition whose names its texts contain."""
-    names = {name for text in texts.values() for name in _NAME.findall(text)}
+    names = {name for text in texts.values() for name in _names(text)}
     return {path for path in snapshot.files if PurePosixPath(path).name in names}
+
+
+def _names(text: str) -> set[str]:
+    """What may be a file's name in a text."""
+    matches = (_NAME.match(word) for word in set(_WORD.findall(text)) if "." in word)
+    return {match[0] for match in matches if match is not None}
 
 
 def search(texts: Mapping[str, str]) -> list[Finding]:
@@ -55,7 +65,7 @@ def search(texts: Mapping[str, str]) -> list[Finding]:
     for path, text in texts.items():
         if path.endswith(".json") or is_minified(text):
             continue
-        plain = _COMMENT.sub(lambda comment: "\n" * comment.group().count("\n"), text)
+        plain = without_comments(text, _COMMENT, _COMMENT_ENDS)
         for name, offset in _matches(plain, path):
             places.setdefault(name, []).append((path, plain.count("\n", 0, offset) + 1))
     return [RULES[name].found(*found[0], more=len(set(found)) - 1) for name, found in places.items()]

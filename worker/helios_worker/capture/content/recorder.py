@@ -32,7 +32,7 @@ from helios_worker.capture.content.paused import PausedRequest, is_answered
 from helios_worker.capture.content.recorded_page import RecordedPage
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import is_foreign, plain
+from helios_worker.capture.messages import URL_KEPT, is_foreign, plain
 from helios_worker.errors import CorruptBlob, HeliosError, NetworkTrouble
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.network.passing import REMEDY
@@ -285,7 +285,7 @@ def ignored(params: Message) -> None:
 
 def _note(requests: dict[str, None], request: str) -> None:
     if len(requests) < MAX_NOTED:
-        requests[request] = None
+        requests[request[:URL_KEPT]] = None
 
 
 def _check_length(paused: PausedRequest, size: int) -> None:
