@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
 
 from helios_worker.artifacts.snapshot import Snapshot
@@ -13,6 +14,8 @@ from helios_worker.capture.content.truncated import is_truncated
 from helios_worker.capture.moving_images import animated_type, svg_moves
 from helios_worker.checking.sources import mentioned, search
 from helios_worker.checking.usage import Usage
+from helios_worker.checking.videos import probe
+from helios_worker.planning.slowness import key_frames_apart
 
 SHORT, LONG = 1 << 15, 1 << 18
 TIMES_LONGER = 40
@@ -83,6 +86,17 @@ def test_a_jpeg_without_an_end_of_its_headers_is_not_read_for_ever(tmp_path: Pat
     started = time.process_time()
     assert is_truncated(file)
     assert time.process_time() - started < 0.5
+
+
+def test_a_list_of_files_that_calls_itself_a_video_is_not_followed(tmp_path: Path):
+    with av.open(str(tmp_path / "secret.mp4"), "w") as film:
+        stream = film.add_stream("libx264", rate=10)
+        stream.width = stream.height = 64
+        film.mux([*stream.encode(av.VideoFrame(64, 64, "yuv420p")), *stream.encode()])
+    (tmp_path / "film.mp4").write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    assert [found.what for found in probe("film.mp4", tmp_path / "film.mp4")] == ["a video that cannot be read"]
+    assert key_frames_apart(tmp_path / "film.mp4") is None
+    assert key_frames_apart(tmp_path / "secret.mp4") is not None
 
 
 @pytest.mark.parametrize(

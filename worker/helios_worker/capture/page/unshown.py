@@ -13,8 +13,8 @@ from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.load_failures import local_file_failure, short
 from helios_worker.capture.page.served_files import ServedFiles
 
-# The fragment of the requests by which the clock checks images (clock/images.js).
-IMAGE_CHECK = "#helios-image-check"
+# How the fragment of the requests begins by which the clock checks images (clock/images.js).
+IMAGE_CHECK = "#helios-image-check-"
 # Images that are not asked about: a page with more of them, or longer data: URLs, is slow enough.
 MOST_IMAGES = 10_000
 LONGEST_ADDRESS = 1 << 18
@@ -44,6 +44,7 @@ class Unshown:
         self._files = files
         self._console = console
         self._handles = handles
+        self._own = f"{IMAGE_CHECK}{handles.secret[:8]}"
         self._main_frame = ""
         self._images: dict[str, str] = {}  # addresses by the number of their unanswered request
         self._arrived: list[str] = []
@@ -106,7 +107,7 @@ class Unshown:
 
     def is_own(self, params: Message) -> bool:
         """Whether a request is one of those by which images are checked."""
-        return str(params["request"].get("urlFragment", "")).endswith(IMAGE_CHECK)
+        return str(params["request"].get("urlFragment", "")).endswith(self._own)
 
     def _can_be_checked(self, address: str, params: Message) -> bool:
         """Whether the page's own document can ask for an image again and be answered the same, without the network."""
