@@ -199,7 +199,7 @@ async def test_a_secret_of_headers_is_nowhere_and_what_it_lacks_is_said(plane: C
         )
         await heard(api, where, "unfit", "TargetUnfit")
         paths = (f"{RENDER}/namespaces/{where}/renderjobs", *(f"/api/v1/namespaces/{where}/{kind}" for kind in KINDS))
-        kept = json.dumps([*(await api.items(path) for path in paths), await api.jobs(where)])
+        kept = json.dumps([*[await api.items(path) for path in paths], await api.jobs(where)])
         assert '"secretName": "preview"' in kept, "the pod mounts it"
         assert not found_in(kept.encode() + operator.log.read_bytes())
 

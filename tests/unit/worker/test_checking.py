@@ -36,6 +36,7 @@ def test_every_rule_names_a_section_of_the_guide(rule):
         ("scrollTo({ top: 900, behavior: 'smooth' })", "smooth-scroll"),
         ("html { scroll-behavior: smooth }", "smooth-scroll"),
         ("const live = context.createAnalyser();", "analyser"),
+        ("<input accept=image/*> <script>Math.random()</script>", "random"),
     ],
 )
 def test_what_is_found(text: str, rule: str):
@@ -53,6 +54,7 @@ def test_what_is_found(text: str, rule: str):
         "let x = '" + "Math.random();" * 200 + "'",
         "new Date(2026, 1, 1)",
         "frame.contentWindow.location = 'next.html'; frame.contentWindow.history.back()",
+        "/* one\n Math.random() */ a() /* two Math.random() */ // three Math.random() /* in it",
     ],
 )
 def test_what_is_not_found(text: str):

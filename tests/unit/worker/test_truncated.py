@@ -23,7 +23,8 @@ FORMATS = {
 def image(name: str) -> bytes:
     picture = Image.effect_noise((64, 64), 90).convert("P" if name == "gif" else "RGB")
     data = io.BytesIO()
-    picture.save(data, **{"format": name, **FORMATS[name]})
+    options = {"format": name, **FORMATS[name]}
+    picture.save(data, str(options.pop("format")), **options)
     return data.getvalue()
 
 

@@ -11,6 +11,11 @@ from urllib.parse import unquote_to_bytes
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _START_OF_SCAN = 0xDA
+# What the files of AVIF and HEIC are called in them. Others are videos.
+_PICTURES = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"hevc", b"hevx", b"miaf")
+# Segments of a JPEG, boxes of an AVIF and blocks of a GIF that are looked at. A GIF with more of them counts as whole.
+PARTS_READ = 100_000
+BLOCKS_READ = 1_000_000
 _GIF_TRAILER, _GIF_EXTENSION, _GIF_PICTURE = 0x3B, 0x21, 0x2C
 # Characters of the base64 of a PNG or JPEG in which its end is looked for first.
 _END = 64
@@ -67,7 +72,7 @@ def ends_early(data: Bytes) -> bool:
         return int.from_bytes(start[4:8], "little") + 8 > len(data)
     if start[:6] in (b"GIF87a", b"GIF89a"):
         return _gif_ends_early(data)
-    if start[4:8] == b"ftyp" or start[4:12] == b"JXL \r\n\x87\n":
+    if (start[4:8] == b"ftyp" and start[8:12] in _PICTURES) or start[4:12] == b"JXL \r\n\x87\n":
         return any(end > len(data) for end in _box_ends(data))
     if start[:2] == b"BM":
         return _bitmap_ends_early(data)
@@ -79,7 +84,9 @@ def ends_early(data: Bytes) -> bool:
 def _first_scan(data: Bytes) -> int:
     """Where a JPEG's picture begins, after its segments, which may hold another JPEG; the end where it has none."""
     at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
+    for _ in range(PARTS_READ):
+        if at + 4 > len(data) or data[at] != 0xFF:
+            break
         if data[at + 1] == _START_OF_SCAN:
             return at
         at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
@@ -91,6 +98,7 @@ def _gif_ends_early(data: Bytes) -> bool:
     if len(data) < 13:
         return True
     at = 13 + _color_table(data[10])
+    blocks = 0
     while at < len(data):
         kind = data[at]
         if kind == _GIF_PICTURE and at + 10 < len(data):
@@ -101,7 +109,11 @@ def _gif_ends_early(data: Bytes) -> bool:
             return kind == _GIF_PICTURE  # or the end, or what browsers take for it
         while at < len(data) and data[at]:
             at += 1 + data[at]
+            blocks += 1
+            if blocks > BLOCKS_READ:
+                return False
         at += 1
+        blocks += 1
     return at > len(data)
 
 
@@ -112,7 +124,9 @@ def _color_table(flags: int) -> int:
 def _box_ends(data: Bytes) -> Iterator[int]:
     """Where the boxes of an AVIF, HEIC or JPEG XL end, as their sizes say."""
     at = 0
-    while at + 8 <= len(data):
+    for _ in range(PARTS_READ):
+        if at + 8 > len(data):
+            return
         size = int.from_bytes(data[at : at + 4])
         if size == 1:
             size = int.from_bytes(data[at + 8 : at + 16])

@@ -154,7 +154,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "the processor computes it for every frame in which something below it moves",
                 "blur an image in advance, or make the element smaller",
                 "What is slow",
-                r"(?:backdrop-filter|(?<![-\w])filter)\s*:\s*[^;}\"']*(?:blur|drop-shadow|url)\s*\(",
+                r"(?:backdrop-filter|(?<![-\w])filter)\s*:\s*[^;}\"']{0,300}(?:blur|drop-shadow|url)\s*\(",
             ),
             _rule(
                 "key-frames",

@@ -11,6 +11,7 @@ from helios_worker.artifacts.blobs import blob_key
 from helios_worker.artifacts.recording import RecordedResponse, load_recording
 from helios_worker.artifacts.snapshot import Snapshot
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.comments import without_comments
 from helios_worker.checking.findings import Finding
 from helios_worker.checking.rules import RULES
 from helios_worker.checking.videos import is_video
@@ -23,8 +24,11 @@ MOST_FILES = 500
 MOST_REDIRECTS = 10
 LONG_LINE = 2000
 _DATA = re.compile(r"data:[\w/+.-]*[;,][^\s\"'`)<>]{100,}")
-_COMMENT = re.compile(r"/\*.*?\*/|<!--.*?-->|(?m:(?<![:\"'\\\w])//[^\n]*$)", re.DOTALL)
-_NAME = re.compile(r"[^\s\"'`()<>=,;?#/\\]+\.\w+")
+# No pattern looks twice at what it has passed: a text of 2 MiB would take hours.
+_COMMENT = re.compile(r"/\*|<!--|(?<![:\"'\\\w])//[^\n]*")
+_COMMENT_ENDS = {"/*": "*/", "<!--": "-->"}
+_WORD = re.compile(r"[^\s\"'`()<>=,;?#/\\]+")
+_NAME = re.compile(r".+\.\w+", re.DOTALL)
 _REFERENCE = re.compile(
     r"""(?:\b(?:src|href|poster)\s*=\s*["']?|\burl\(\s*["']?|\bfrom\s+["']|\bimport\s+["'])([^\s"')>]+)"""
 )
@@ -44,7 +48,7 @@ def _texts_of_folder(store: ArtifactStore, snapshot: Snapshot) -> dict[str, str]
         if len(data) > LONGEST:
             continue
         texts[path] = data.decode(errors="replace")
-        for name in set(_NAME.findall(texts[path])):
+        for name in _names(texts[path]):
             for other in named.get(name, ()):
                 if other not in seen and PurePosixPath(other).suffix.lower() in TEXTS:
                     seen.add(other)
@@ -66,9 +70,13 @@ class Sources:
 def sources_of_folder(store: ArtifactStore, snapshot: Snapshot) -> Sources:
     """The sources of a page in a folder."""
     texts = _texts_of_folder(store, snapshot)
-    names = {name for text in texts.values() for name in _NAME.findall(text)}
-    named = (path for path in snapshot.files if PurePosixPath(path).name in names)
-    return Sources(texts, {path: snapshot.files[path] for path in named if is_video(path)})
+    return Sources(texts, {path: snapshot.files[path] for path in mentioned(texts, snapshot) if is_video(path)})
+
+
+def mentioned(texts: Mapping[str, str], snapshot: Snapshot) -> list[str]:
+    """The files of a composition whose names its texts contain."""
+    names = {name for text in texts.values() for name in _names(text)}
+    return [path for path in snapshot.files if PurePosixPath(path).name in names]
 
 
 def sources_of_recording(store: ArtifactStore, digest: str, url: str) -> Sources:
@@ -79,17 +87,18 @@ def sources_of_recording(store: ArtifactStore, digest: str, url: str) -> Sources
     page = urldefrag(url).url
     page = page if page in answers else f"{page}/"  # as browsers write https://films.example
     for _ in range(MOST_REDIRECTS):
-        place = dict(answers[page].headers).get("location") if page in answers else None
-        if place is None or not 300 <= answers[page].status < 400:
+        answered = answers.get(page)
+        place = dict(answered.headers).get("location") if answered is not None else None
+        if answered is None or place is None or not 300 <= answered.status < 400:
             break
         page = urldefrag(urljoin(page, place)).url
     own = [each for each in answers if each != page and origin_of(each) == origin_of(page)]
     texts: dict[str, str] = {}
     for address in [page, *own][:MOST_FILES]:
-        answer = answers.get(address)
-        if answer is None or not _is_text(answer) or not answer.body:
+        sent = answers.get(address)
+        if sent is None or not _is_text(sent) or not sent.body:
             continue
-        data = store.get(blob_key(answer.body)) or b""
+        data = store.get(blob_key(sent.body)) or b""
         if len(data) <= LONGEST:
             texts[address] = data.decode(errors="replace")
     videos = {address: answers[address].body for address in own if is_video(urlsplit(address).path)}
@@ -100,6 +109,12 @@ def _is_text(answer: RecordedResponse) -> bool:
     """Whether an answer is a document, a script or a style sheet."""
     kind = next((value for name, value in answer.headers if name.lower() == "content-type"), "text/html")
     return re.match(r"text/(?!plain)|image/svg|application/(?:json|(?:x-)?javascript|xhtml)", kind.lower()) is not None
+
+
+def _names(text: str) -> set[str]:
+    """What may be a file's name in a text."""
+    matches = (_NAME.match(word) for word in set(_WORD.findall(text)) if "." in word)
+    return {match[0] for match in matches if match is not None}
 
 
 def search(texts: Mapping[str, str]) -> list[Finding]:
@@ -141,7 +156,7 @@ def _leads_out(folder: PurePosixPath | None, reference: str) -> bool:
 
 def _readable(text: str) -> str:
     """A text without comments, data: addresses and lines that nobody writes by hand; with as many lines."""
-    plain = _COMMENT.sub(lambda comment: "\n" * comment.group().count("\n"), _DATA.sub("", text))
+    plain = without_comments(_DATA.sub("", text), _COMMENT, _COMMENT_ENDS)
     return "\n".join(line if len(line) <= LONG_LINE else "" for line in plain.split("\n"))
 
 

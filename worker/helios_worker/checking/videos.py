@@ -6,6 +6,7 @@ import av
 
 from helios_worker.checking.findings import Finding
 from helios_worker.checking.rules import RULES
+from helios_worker.encode.video_file import open_video
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv", ".ogv", ".avi"})
 PLAYED = frozenset({"h264", "vp8", "vp9", "av1", "libdav1d", "libvpx", "libvpx-vp9", "theora"})
@@ -16,7 +17,7 @@ PACKETS_READ = 600
 def probe(path: str, file: Path, place: tuple[str, int]) -> list[Finding]:
     """What there is to say about one video. path: as its author names it. file: its bytes. place: that names it."""
     try:
-        with av.open(str(file)) as container:
+        with open_video(file) as container:
             if not container.streams.video:
                 return []
             stream = container.streams.video[0]

@@ -6,8 +6,8 @@
 // page has a listener of its own for it. The files after this one patch what loads images; this one takes the browser's own.
 // Long, because the same elements tell what has loaded, what has failed, and whether that matters.
 
-/** The fragment of these requests, which tells them from the page's, here and in unshown.py. */
-const IMAGE_CHECK = "#helios-image-check";
+/** The fragment of these requests, which tells them from the page's, here and in unshown.py. No page knows it. */
+const IMAGE_CHECK = `#helios-image-check-${stringSlice(config.secret, 0, 8)}`;
 /** Whether a file matters, the least to the most. suspects.py has the same numbers. */
 const UNKNOWN = 0;
 const UNUSED = 1;

@@ -114,7 +114,10 @@ if (isWindow) {
   };
 
   // A window that a user opened may close itself. A film goes on to its end.
+  let isTold = false;
   patch(globalThis, "close", () => {
+    if (isTold) return;
+    isTold = true;
     const text = "the page closes its window, which does nothing: a film goes on to its end";
     tellDriver({ __proto__: null, text });
   });

@@ -27,7 +27,7 @@ UNTOLD = re.compile(
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
-_WHOLE = re.compile(r"bytes 0-(\d+)/(\d+)")
+_WHOLE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})")
 
 
 def is_answered(params: Message) -> bool:

@@ -126,6 +126,11 @@ class Connection:
         """Drops the handlers of a session that has ended."""
         self._handlers.pop(session, None)
 
+    def unlisten(self, session: str | None, handler: Handler) -> None:
+        """Drops one handler."""
+        if handler in self._handlers.get(session, ()):
+            self._handlers[session].remove(handler)
+
     @property
     def is_open(self) -> bool:
         """Whether commands can still be sent."""

@@ -214,6 +214,7 @@ class Browser:
         self.connection = connection
         self.version = version
         self.proxy = launched.proxy
+        self.log = launched.log
         self._folder = launched.folder
         self._exited = False
 
@@ -243,6 +244,8 @@ class Browser:
         if version is None:
             assert failure is not None
             raise failure
+        # Then it says how a page's process has ended, which the page's own session does not.
+        connection.post("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
         return cls(launched, connection, version["product"])
 
     @property

@@ -8,6 +8,7 @@ with a character that does not exist.
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
@@ -123,9 +124,26 @@ def _runs(document: Message, strings: list[str]) -> Iterator[TextRun]:
             node = parents[node]
         return strings[names[node]] if node >= 0 else ""
 
-    attributes = nodes["attributes"]
-    for node in layout["nodeIndex"]:
-        # What fields show is in no text of the document's.
+    yield from _field_runs(document, strings)
+    shown = set(layout["nodeIndex"])
+    for node, text, styles in zip(layout["nodeIndex"], layout["text"], layout["styles"], strict=False):
+        if text >= 0 and strings[text].strip():
+            family = strings[styles[0]] if styles and styles[0] >= 0 else ""
+            yield TextRun(strings[text].strip(), element_of(node).lower(), family)
+    for node, value in enumerate(values):
+        if node not in shown and strings[names[node]] == "#text" and value >= 0 and strings[value].strip():
+            element = element_of(node)
+            if element not in NO_TEXT:
+                yield TextRun(strings[value].strip(), element.lower(), "")
+
+
+def _field_runs(document: Message, strings: list[str]) -> Iterator[TextRun]:
+    """What fields and lists show, which is in no text of the document's."""
+    nodes = document["nodes"]
+    names, parents, values, attributes = (
+        nodes[name] for name in ("nodeName", "parentIndex", "nodeValue", "attributes")
+    )
+    for node in document["layout"]["nodeIndex"]:
         pairs = attributes[node] if strings[names[node]] == "INPUT" else ()
         for name, value in zip(pairs[::2], pairs[1::2], strict=False):
             if strings[name] in ("placeholder", "value") and strings[value].strip():
@@ -138,16 +156,6 @@ def _runs(document: Message, strings: list[str]) -> Iterator[TextRun]:
     for node, value in enumerate(values):
         if parents[node] in selected and value >= 0 and strings[value].strip():
             yield TextRun(strings[value].strip(), "option", "")
-    shown = set(layout["nodeIndex"])
-    for node, text, styles in zip(layout["nodeIndex"], layout["text"], layout["styles"], strict=False):
-        if text >= 0 and strings[text].strip():
-            family = strings[styles[0]] if styles and styles[0] >= 0 else ""
-            yield TextRun(strings[text].strip(), element_of(node).lower(), family)
-    for node, value in enumerate(values):
-        if node not in shown and strings[names[node]] == "#text" and value >= 0 and strings[value].strip():
-            element = element_of(node)
-            if element not in NO_TEXT:
-                yield TextRun(strings[value].strip(), element.lower(), "")
 
 
 def _drawn_runs(texts: object) -> Iterator[TextRun]:
@@ -165,7 +173,8 @@ def _to_check(runs: Iterable[TextRun]) -> list[tuple[str, TextRun]]:
     for run in runs:
         seen = known.setdefault(run.family, set())
         new = dict.fromkeys(each for each in run.text if each not in seen and _may_be_missing(each))
-        if not new or count > MOST_CHECKED:
+        new = dict.fromkeys(islice(new, MOST_CHECKED - count))
+        if not new:
             continue
         seen.update(new)
         count += len(new)

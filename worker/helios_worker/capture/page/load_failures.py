@@ -33,13 +33,13 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "origin": "the page's origin may not load it",
         "content-type": "its type is not what the page uses it as",
         "corp-not-same-origin": _CORP,
-    "corp-not-same-site": _CORP,
-    "corp-not-same-origin-after-defaulted-to-same-origin-by-coep": _CORP,
-    "corp-not-same-origin-after-defaulted-to-same-origin-by-dip": _CORP,
-    "coep-frame-resource-needs-coep-header": "the page's Cross-Origin-Embedder-Policy needs the frame to have one, too",
-    "net::ERR_TOO_MANY_REDIRECTS": "its server redirects it in a circle",
-    "frame": "its server does not let pages of other origins show it in a frame (X-Frame-Options or frame-ancestors)",
-    "other": "browsers do not load it here",
+        "corp-not-same-site": _CORP,
+        "corp-not-same-origin-after-defaulted-to-same-origin-by-coep": _CORP,
+        "corp-not-same-origin-after-defaulted-to-same-origin-by-dip": _CORP,
+        "coep-frame-resource-needs-coep-header": "the page's Cross-Origin-Embedder-Policy needs the frame to have one, too",
+        "net::ERR_TOO_MANY_REDIRECTS": "its server redirects it in a circle",
+        "frame": "its server does not let pages of other origins show it in a frame (X-Frame-Options or frame-ancestors)",
+        "other": "browsers do not load it here",
     }
 )
 

@@ -182,8 +182,9 @@ class Navigation:
             return
         if params["frameId"] == self._frame:
             self._refresh = CAUSES[params["reason"]]
-        arguments = orjson.dumps([params["url"], 1000 * params["delay"]]).decode()
-        expression = f"'use strict';{GATE}('{self._secret}').refresh(...{arguments})"
+        arguments = orjson.dumps([params["url"], 1000 * params["delay"]]).decode()[1:-1]
+        # No spread: it asks the page's arrays how.
+        expression = f"'use strict';{GATE}('{self._secret}').refresh({arguments})"
         self._session.post("Runtime.evaluate", {"expression": expression, "contextId": context})
 
     def _on_requested(self, params: Message) -> None:

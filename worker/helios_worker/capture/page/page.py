@@ -15,6 +15,7 @@ import asyncio
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
+from helios_worker.capture.devtools.crashes import WAIT_SECONDS, own_end
 from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import PageError
@@ -36,10 +37,11 @@ from helios_worker.capture.page.served_files import ServedFiles
 from helios_worker.capture.page.settings import Declared, PageSettings
 from helios_worker.capture.page.suspects import Suspects
 from helios_worker.capture.page.unshown import Unshown
-from helios_worker.capture.page.watchdog import Watchdog
+from helios_worker.capture.page.watchdog import Watchdog, own_crash
 from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
 
+CRASHED = "the page's process crashed (out of memory?)"
 # The share of a frame's time limit for the answer to a request that the page may abort.
 PATIENCE = 0.25
 
@@ -71,7 +73,8 @@ class Page:
         )
         self._navigation = Navigation(session, playhead, self.console, self._handles.secret)
         self._network.lay_out = self._navigation.lay_out
-        self._traversals: set[asyncio.Task[None]] = set()
+        self._traversal: asyncio.Task[None] | None = None
+        self._traverses = False  # whether a script has gone through the history since the browser was asked
         self._svgs_sought = -1  # how many requests there were when moving SVGs were last sought in the picture
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
@@ -108,6 +111,7 @@ class Page:
         except HeliosError:
             await session.close()
             raise
+        session.connection.listen(None, page._on_ended)
         return page
 
     async def load(self, url: str) -> None:
@@ -169,6 +173,7 @@ class Page:
 
     async def close(self) -> None:
         """Closes the page. A browser that has already ended is not an error."""
+        self._session.connection.unlisten(None, self._on_ended)
         await self._session.close()
 
     # -- frames --------------------------------------------------------------------------------------------
@@ -298,10 +303,18 @@ class Page:
         if note.leaving is not None:
             self._navigation.note_leaving(is_refresh=note.leaving)
         if note.traverses:
-            # The browser answers once it has begun what a script asked of the history before.
-            answer = self._session.briefly(self._session.command("Page.getNavigationHistory"))
-            self._traversals.add(task := asyncio.create_task(self._network.hold_until(answer)))
-            task.add_done_callback(self._traversals.discard)
+            self._traverses = True
+            if self._traversal is None or self._traversal.done():
+                self._traversal = asyncio.create_task(self._network.hold_until(self._traversed()))
+
+    async def _traversed(self) -> None:
+        """Waits until the browser has begun what scripts have asked of the history, which it says by any answer.
+
+        One question at a time, however often they ask.
+        """
+        while self._traverses:
+            self._traverses = False
+            await self._session.briefly(self._session.command("Page.getNavigationHistory"))
 
     def _note_faults(self, note: ClockNote) -> None:
         """What the page does that its author should know."""
@@ -326,8 +339,19 @@ class Page:
             self._network.media.note(note.unplayable)
 
     def _on_crashed(self, params: Message) -> None:
-        self._session.crashed = "the page's process crashed (out of memory?)"
-        self._session.connection.close(self._session.crashed)
+        self._session.crashed = CRASHED
+        # The browser's next event says how the process ended.
+        asyncio.get_running_loop().call_later(WAIT_SECONDS, self._session.connection.close, CRASHED)
+
+    def _on_ended(self, method: str, params: Message) -> None:
+        """How a page's process has ended: a signal."""
+        if method != "Target.targetCrashed" or params["targetId"] != self._session.target:
+            return
+        cause = own_end(params["errorCode"], self._session.log)
+        if cause:
+            self.console.blame(own_crash(cause, self._playhead))
+        self._session.crashed = CRASHED
+        self._session.connection.close(CRASHED)
 
     def _on_gone(self, params: Message) -> None:
         """The browser has ended. Nothing may wait for the page any more."""

@@ -4,12 +4,13 @@ A file that does not arrive is the network's matter (`network`). Here is what ar
 what the browser refuses to ask for or to use: by the page's own policy, for its type, or since it lies on the machine.
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import composition_path, plain
+from helios_worker.capture.messages import LOOKED_AT, composition_path, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.load_failures import local_file_failure, short
@@ -17,10 +18,12 @@ from helios_worker.capture.page.served_files import ServedFiles
 from helios_worker.capture.page.suspects import Suspect, Suspects, file_key, undecodable
 from helios_worker.capture.truncated import data_is_truncated
 
-# The fragment of the requests by which the clock checks images (clock/images.js).
-IMAGE_CHECK = "#helios-image-check"
+# How the fragment of the requests begins by which the clock checks images (clock/images.js).
+IMAGE_CHECK = "#helios-image-check-"
 # How many images are remembered as looked at.
 MOST_IMAGES = 10_000
+# Longer data: URLs are not decoded once more.
+LONGEST_ADDRESS = 1 << 18
 LONGEST_NAME = 200
 # What is drawn as the mouse pointer, which no film shows, and has formats of its own.
 POINTERS = (".cur", ".ani")
@@ -52,6 +55,7 @@ class Unshown:
         self._console = console
         self._handles = handles
         self._suspects = suspects
+        self._fragment = f"{IMAGE_CHECK}{handles.secret[:8]}"
         self._main_frame = ""
         self._own: set[str] = set()  # numbers of the requests by which images are checked
         self._images: dict[str, str] = {}  # addresses by the number of their unanswered request
@@ -89,6 +93,7 @@ class Unshown:
         answers = await self._handles.call_all("imageStates", list(arrived))
         states = [_state(answers, number) for number in range(len(arrived))]
         untold = [address for address, state in zip(arrived.values(), states, strict=True) if not state]
+        untold = [address for address in untold if len(address) <= LONGEST_ADDRESS]
         failed = await self._handles.call("undecodable", untold) if untold else []
         failed = {str(each) for each in failed} if isinstance(failed, list) else set()
         for address, state in zip(arrived.values(), states, strict=True):
@@ -106,7 +111,7 @@ class Unshown:
         """Notes an image whose end is missing."""
         path = composition_path(address)
         if address.startswith("data:"):
-            is_cut = data_is_truncated(address)
+            is_cut = await asyncio.to_thread(data_is_truncated, address)
         else:
             is_cut = self._files is not None and path is not None and await self._files.ends_early(path)
         if is_cut:
@@ -130,9 +135,8 @@ class Unshown:
         if not method.startswith("Network."):
             return False
         number = params.get("requestId", "")
-        if method == "Network.requestWillBeSent":
-            if str(params["request"].get("urlFragment", "")).endswith(IMAGE_CHECK):
-                self._own.add(number)
+        if method == "Network.requestWillBeSent" and params["request"].get("urlFragment", "").endswith(self._fragment):
+            self._own.add(number)
         if number not in self._own:
             return False
         if method in ("Network.loadingFinished", "Network.loadingFailed"):
@@ -193,7 +197,7 @@ class Unshown:
 
     def _on_log(self, params: Message) -> None:
         entry = params["entry"]
-        text = str(entry["text"])
+        text = _shortened(str(entry["text"]))
         if text.startswith(_LOCAL):
             self._console.complain(local_file_failure(text.removeprefix(_LOCAL).strip()).message)
         elif text.startswith(_FONT):
@@ -221,3 +225,8 @@ def _state(answers: Sequence[object], number: int) -> str:
     """What the clocks' answers say of an image: its place in each answer is `number`."""
     told = [answer[number] for answer in answers if isinstance(answer, list) and number < len(answer)]
     return next((state for state in ("failed", "loaded") if state in told), "")
+
+
+def _shortened(text: str) -> str:
+    """A line of the browser's log, which may hold a text of the page of any length; begin and end say what it is."""
+    return text if len(text) <= LOOKED_AT else f"{text[: LOOKED_AT // 2]}…{text[-LOOKED_AT // 2 :]}"
