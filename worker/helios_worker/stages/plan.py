@@ -31,7 +31,7 @@ from helios_worker.capture.page.glyphs import glyph_warning
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
-from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata
+from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata, TrialPicture
 from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
@@ -225,6 +225,8 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
                 recording = "" if recorder.passive else await recorder.seal()
                 film = film.model_copy(update={"stateful": stateful, "drawn": drawn, "recording": recording})
                 costs = await probe.costs(stateful, request.chunking)
+                if probe.scrolls_smoothly and request.composition.seeking == "Auto":
+                    film = film.model_copy(update={"stateful": True, "drawn": True})
         warnings += [*probe.warnings, *filter(None, [glyph_warning(probe.missing_glyphs)])]
         warnings += [*sorted(page.console.warnings), *await probe.slowness(page)]
     finally:
@@ -252,6 +254,7 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
             frameTimeout=request.frameTimeout,
             warnings=bounded_warnings(warnings),
             costs=tuple(costs),
+            pictures=tuple(TrialPicture(frame=frame, sha256=sha) for frame, sha in sorted(probe.pictures.items())),
         ),
     )
 

@@ -31,6 +31,7 @@ PARTS = (
         "animations",
         "timelines",
         "needs",
+        "scrolls",
         "limits",
     ),
     *("media_events", "media_sources", "players", "media_loading", "playback"),

@@ -100,6 +100,8 @@ const realm = {
   watchMedia() {},
   /** Watches a shadow root for images that fail, for animations.js (images.js). @type {(root: ShadowRoot) => void} */
   watchImages() {},
+  /** Watches a window or a shadow root for smooth scrolls, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
+  watchScrolls() {},
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */
   pendingMedia: () => list(),
 
