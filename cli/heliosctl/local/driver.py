@@ -91,7 +91,8 @@ class Driver:
         seeking = other_seeking(failure.reply.result, request.composition.seeking)
         if seeking is None:
             raise failure
-        self._listener.say(f"the page turned out to depend on the frames before; planning again with --seeking {seeking}")
+        shown = "the page turned out to depend on the frames before"
+        self._listener.say(f"{shown}; planning again with --seeking {seeking}")
         composition = request.composition.model_copy(update={"seeking": seeking})
         return request.model_copy(update={"composition": composition})
 

@@ -144,7 +144,8 @@ class _Fold:
         record = self.record
         assert record.plan is not None
         record.last_failure = what_happened(seam.message, seam.exit_code)[:MAX_LAST_FAILURE]
-        self._drop(record.plan, f"{seam.work} shows more of the page than the plan saw: {record.last_failure}", drawn=True)
+        why = f"{seam.work} shows more of the page than the plan saw: {record.last_failure}"
+        self._drop(record.plan, why, drawn=True)
 
     def _drop(self, plan: PlanStatus, why: str, other: Attempt | None = None, *, drawn: bool = False) -> None:
         """Has the render planned again; no attempt until now counts.

@@ -20,6 +20,8 @@ REMEDY = "render with {composition.seeking: Stateful}"
 WHAT = "frame 60 looks different when the page jumps to it than when it plays up to it"
 FAILED = {"error": "SeamMismatch", "remedy": REMEDY, "message": f"{WHAT}; render with composition.seeking: Stateful"}
 SEAM = {**FAILED, "seeking": "Stateful"}
+OTHER = {"error": OTHER_ENGINE, "message": "fonts 650b there, ce7c here"}
+JOB_SPEC = {"url": "s3://a/job.json", "sha256": "ab" * 32}
 
 
 def failed(work: Any = 1, message: Any = SEAM, **fields: Any) -> Attempt:
@@ -74,9 +76,7 @@ def test_it_is_planned_again_with_all_frames_drawn(chunk_map, work):
         pytest.param({"spec": {"composition": {"inline": "<p>", "seeking": "Seekable"}}}, SEAM, id="asked for"),
         pytest.param({"replans": ReplanStatus(count=1, drawn=True)}, SEAM, id="it was planned again already"),
         pytest.param({"replans": ReplanStatus(count=5)}, SEAM, id="an old definition of RenderJobs keeps no record"),
-        pytest.param(
-            {"spec": {"composition": {"jobSpec": {"url": "s3://a/job.json", "sha256": "ab" * 32}}}}, SEAM, id="a job.json"
-        ),
+        pytest.param({"spec": {"composition": {"jobSpec": JOB_SPEC}}}, SEAM, id="a job.json"),
     ],
 )
 def test_it_ends_where_another_plan_would_not_help_or_is_not_wanted(fields, message):
@@ -87,8 +87,7 @@ def test_it_ends_where_another_plan_would_not_help_or_is_not_wanted(fields, mess
 
 def test_another_engine_later_does_not_forget_it():
     job = render_job("#a.a", replans=ReplanStatus(count=1, drawn=True))
-    other = failed(message={"error": OTHER_ENGINE, "message": "fonts 650b there, ce7c here"}, image="sha256:" + "b" * 64)
-    decision = reconcile(observe(job, other), CONFIG)
+    decision = reconcile(observe(job, failed(message=OTHER, image="sha256:" + "b" * 64)), CONFIG)
     assert decision.status.replans is not None
     assert (decision.status.replans.count, decision.status.replans.drawn) == (2, True)
     assert seeking(after(job, decision)) == "Stateful"

@@ -34,8 +34,7 @@ SAMPLE_SECONDS = 10.0
 class SeekabilityProbe:
     """Plays a page through a few of its frames, jumps to the same frames, and compares the pictures.
 
-    pictures: SHA-256 of each picture that was taken, by frame; none of a page that scrolls smoothly, whose frames have
-    to be drawn, and were not.
+    pictures: SHA-256 of each picture that was taken, by frame. scrolls_smoothly: whether that was seen in any frame.
     """
 
     film: FilmSpec
@@ -150,8 +149,6 @@ class SeekabilityProbe:
         if page.scrolls_smoothly and not self.scrolls_smoothly:
             self.scrolls_smoothly = True
             self.warnings.append(f"{SMOOTH}, {DRAWN}")
-        if self.scrolls_smoothly:
-            self.pictures.clear()
 
     def _samples(self, chunking: ChunkingRequest) -> int:
         """The number of frames to measure besides the compared ones."""

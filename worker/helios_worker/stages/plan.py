@@ -254,9 +254,14 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
             frameTimeout=request.frameTimeout,
             warnings=bounded_warnings(warnings),
             costs=tuple(costs),
-            pictures=tuple(TrialPicture(frame=frame, sha256=sha) for frame, sha in sorted(probe.pictures.items())),
+            pictures=() if film.drawn else trial_pictures(probe),
         ),
     )
+
+
+def trial_pictures(probe: SeekabilityProbe) -> tuple[TrialPicture, ...]:
+    """What the probe has taken of a page that is not drawn throughout, for chunks to compare."""
+    return tuple(TrialPicture(frame=frame, sha256=digest) for frame, digest in sorted(probe.pictures.items()))
 
 
 def stored_chunks(store: ArtifactStore, chunks: tuple[Chunk, ...]) -> list[int]:
