@@ -32,6 +32,7 @@ PARTS = (
         "timelines",
         "needs",
         "scrolls",
+        "webgl",
         "limits",
     ),
     *("media_events", "media_sources", "players", "media_loading", "playback"),

@@ -108,6 +108,8 @@ const realm = {
   // Callbacks of the page's (frames.js)
   runAnimationFrames() {},
   runIdleCallbacks() {},
+  /** Whether the page shows a canvas for WebGL and has drawn on none so far (webgl.js). */
+  isBlank: () => false,
 
   // Loading (loads.js)
   /** Whether there are new images, scripts, style sheets or frames since the last time. */
