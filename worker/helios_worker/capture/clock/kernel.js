@@ -102,6 +102,9 @@ function createKernel() {
     undecodable: (addresses) => state.undecodable?.(addresses),
     /** Of the images at these addresses, those that are on show. @param {string[]} addresses */
     shownImages: (addresses) => shownOf(liveRealms(state), addresses),
+    isBlank: () => steps.any((realm) => realm.isBlank()),
+    /** @param {number} request */
+    again: (request) => driver.run(request, steps.again),
     /**
      * @param {number} request
      * @param {number} [startedAt] when this kernel's time began, for the kernel of a foreign frame

@@ -20,11 +20,12 @@ if (isWindow) {
   /**
    * Has the frame fail, or warns of it with --page-errors warn.
    * @param {string} fault
+   * @param {string} remedy
    */
-  const refuse = (fault) => {
+  const refuse = (fault, remedy) => {
     if (warned.has(fault)) return;
     warned.add(fault);
-    tellDriver({ __proto__: null, fault });
+    tellDriver({ __proto__: null, fault, remedy });
   };
 
   /** @param {any[]} args of a constructor whose first argument is an address */
@@ -73,8 +74,8 @@ if (isWindow) {
       after(Analyser.prototype, method, (node) => {
         latencyOf(/** @type {any} */ (contextOf(/** @type {any} */ (node)))); // throws for an OfflineAudioContext
         refuse(
-          `the page shows what a live AudioContext plays (AnalyserNode.${method}), which runs in real time: analyse ` +
-            "the sound with an OfflineAudioContext, or put its numbers beside the page",
+          `the page shows what a live AudioContext plays (AnalyserNode.${method}), which runs in real time`,
+          "analyse the sound with an OfflineAudioContext, or put its numbers beside the page",
         );
       });
     hears("getByteFrequencyData");

@@ -124,12 +124,16 @@ const realm = {
   watchInsertions() {},
   /** Watches a shadow root for images that fail, for animations.js (images.js). @type {(root: ShadowRoot) => void} */
   watchImages() {},
+  /** Watches a window or a shadow root for smooth scrolls, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
+  watchScrolls() {},
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */
   pendingMedia: () => list(),
 
   // Callbacks of the page's (frames.js)
   runAnimationFrames() {},
   runIdleCallbacks() {},
+  /** Whether the page shows a canvas for WebGL and has drawn on none so far (webgl.js). */
+  isBlank: () => false,
 
   // Loading (loads.js)
   /** Whether there are new images, scripts, style sheets or frames since the last time. */
