@@ -116,6 +116,7 @@ class Page:
     random: lines that show what nobody can foresee, but that must be the same in every render: whether the
             number changes from frame to frame
     everywhere: to be tested at every frame rate, not only at 30
+    cut: chunks and lanes of the second render, where the page needs certain ones, or is too slow for many
     """
 
     name: str
@@ -123,6 +124,7 @@ class Page:
     bars: Mapping[int, Position] = field(default_factory=dict)
     random: Mapping[int, bool] = field(default_factory=dict)
     everywhere: bool = False
+    cut: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -395,4 +397,8 @@ PAGES = (
             2: elapsed(_stalled),
         },
     ),
+    # Libraries whose first drawing takes more than one animation frame by itself
+    Page("p5", {0: frame_number, 1: frame_number, 2: exact}, cut=(3, 2)),
+    Page("pixi", {0: frame_number, 1: exact}, cut=(3, 2)),
+    Page("maplibre", {0: exact}, cut=(2, 1)),
 )

@@ -178,7 +178,7 @@ def test_every_frame_shows_its_own_time(page: Page, rate: str, render_page: Rend
             id="{} in {} chunks on {} lanes".format(page.name, *cut),
         )
         for i, page in enumerate(PAGES)
-        for cut in [CUTS[i % len(CUTS)] if i else FINEST]
+        for cut in [page.cut or (CUTS[i % len(CUTS)] if i else FINEST)]
     ],
 )
 def test_no_cut_changes_a_byte(page: Page, chunks: int, lanes: int, render_page: Render):

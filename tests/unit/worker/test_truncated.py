@@ -2,13 +2,14 @@
 
 import base64
 import io
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from helios_worker.capture.truncated import data_is_truncated, ends_early
 
-FORMATS = {
+FORMATS: dict[str, dict[str, Any]] = {
     "png": {},
     "jpeg": {},
     "progressive": {"format": "jpeg", "progressive": True},

@@ -32,7 +32,7 @@ from helios_worker.capture.page.glyphs import glyph_warning
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
-from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata
+from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata, TrialPicture
 from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
@@ -235,6 +235,8 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
                 recording = "" if recorder.passive else await recorder.seal()
                 film = film.model_copy(update={"stateful": stateful, "drawn": drawn, "recording": recording})
                 costs = await probe.costs(stateful, request.chunking)
+                if probe.scrolls_smoothly and request.composition.seeking == "Auto":
+                    film = film.model_copy(update={"stateful": True, "drawn": True})
         warnings += probe.warnings
         warnings += _of_kind("glyphs", filter(None, [glyph_warning(probe.missing_glyphs)]))
         warnings += _of_kind("page", sorted(page.console.warnings))
@@ -263,6 +265,7 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
             frameTimeout=request.frameTimeout,
             warnings=bounded_warnings(warning.text for warning in warnings),
             costs=tuple(costs),
+            pictures=() if film.drawn else trial_pictures(probe),
         ),
     )
     return MadePlan(job, tuple(warnings))
@@ -270,6 +273,11 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
 
 def _of_kind(kind: Kind, texts: Iterable[str]) -> list[PlanWarning]:
     return [PlanWarning(kind, text) for text in texts]
+
+
+def trial_pictures(probe: SeekabilityProbe) -> tuple[TrialPicture, ...]:
+    """What the probe has taken of a page that is not drawn throughout, for chunks to compare."""
+    return tuple(TrialPicture(frame=frame, sha256=digest) for frame, digest in sorted(probe.pictures.items()))
 
 
 def stored_chunks(store: ArtifactStore, chunks: tuple[Chunk, ...]) -> list[int]:

@@ -35,6 +35,8 @@ PARTS = (
         "timelines",
         "parts",
         "needs",
+        "scrolls",
+        "webgl",
         "limits",
     ),
     *("media_events", "media_sources", "players", "media_loading", "playback"),

@@ -238,6 +238,7 @@ if (isWindow) {
     }
     realm.watchMedia(root);
     realm.watchImages(root);
+    realm.watchScrolls(root);
   }
   after(Element.prototype, "attachShadow", (_host, _args, root) => addShadowRoot(root));
   // For the driver (closed_roots.py), which finds the closed roots that were written in the markup, and those of the

@@ -103,6 +103,9 @@ function createKernel() {
     imageStates: (keys) => imageStates(liveRealms(state), keys),
     /** Whether files that failed matter. @param {[string, string, boolean][]} files for verdicts() in images.js */
     verdicts: (files) => verdicts(liveRealms(state), files),
+    isBlank: () => steps.any((realm) => realm.isBlank()),
+    /** @param {number} request */
+    again: (request) => driver.run(request, steps.again),
     /**
      * @param {number} request
      * @param {number} [startedAt] when this kernel's time began, for the kernel of a foreign frame

@@ -20,11 +20,12 @@ if (isWindow) {
   /**
    * Has the frame fail, or warns of it with --page-errors warn.
    * @param {string} fault
+   * @param {string} remedy
    */
-  const refuse = (fault) => {
+  const refuse = (fault, remedy) => {
     if (warned.has(fault)) return;
     warned.add(fault);
-    tellDriver({ __proto__: null, fault });
+    tellDriver({ __proto__: null, fault, remedy });
   };
 
   /** @param {any[]} args of a constructor whose first argument is an address */
@@ -73,8 +74,8 @@ if (isWindow) {
       after(Analyser.prototype, method, (node) => {
         latencyOf(/** @type {any} */ (contextOf(/** @type {any} */ (node)))); // throws for an OfflineAudioContext
         refuse(
-          `the page shows what a live AudioContext plays (AnalyserNode.${method}), which runs in real time: analyse ` +
-            "the sound with an OfflineAudioContext, or put its numbers beside the page",
+          `the page shows what a live AudioContext plays (AnalyserNode.${method}), which runs in real time`,
+          "analyse the sound with an OfflineAudioContext, or put its numbers beside the page",
         );
       });
     hears("getByteFrequencyData");
@@ -156,8 +157,8 @@ if (isWindow) {
 
   realm.showsLive = () =>
     refuse(
-      "the page shows a live stream in a video (captureStream(), a camera or a call), which runs in real time: show the " +
-        "canvas or the file itself",
+      "the page shows a live stream in a video (captureStream(), a camera or a call), which runs in real time",
+      "show the canvas or the file itself",
     );
   onConstruct("MediaRecorder", () =>
     warn("the page records with a MediaRecorder, which runs in real time: what it records differs from render to render"),

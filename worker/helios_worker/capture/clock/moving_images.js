@@ -148,8 +148,9 @@ if (isWindow) {
       if (positionOf(bar) >= 0 || !isVisible(bar, AT_ALL) || !isNative(bar)) continue;
       tellDriver({
         __proto__: null,
-        refused: "the page shows a <progress> without a value, which the browser moves by a clock of its own in real time",
+        fault: "the page shows a <progress> without a value, which the browser moves by a clock of its own in real time",
         remedy: "give it a value, or style it (appearance: none) and move it with CSS",
+        isFinal: true,
       });
     }
   };

@@ -153,12 +153,16 @@ const realm = {
    * @type {(key: string, kind: string, verdictOf: (element: Element) => number) => number}
    */
   showsFile: () => UNKNOWN,
+  /** Watches a window or a shadow root for smooth scrolls, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
+  watchScrolls() {},
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */
   pendingMedia: () => list(),
 
   // Callbacks of the page's (frames.js)
   runAnimationFrames() {},
   runIdleCallbacks() {},
+  /** Whether the page shows a canvas for WebGL and has drawn on none so far (webgl.js). */
+  isBlank: () => false,
 
   // Loading (loads.js)
   /** Whether there are new images, scripts, style sheets or frames since the last time. */

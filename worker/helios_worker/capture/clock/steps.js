@@ -257,6 +257,15 @@ function createSteps(kernel, queue, driver, work) {
     each((realm) => realm.refuse());
   }
 
+  /** One more animation frame at the time of the last one. */
+  async function again() {
+    each((realm) => realm.runAnimationFrames());
+    await own(macrotask());
+    if (work.isOpen()) await own(rest());
+    await own(runTimers(kernel.now));
+    await own(settle());
+  }
+
   /** Waits for what the frame has started: tasks, fonts, media, observers, the page's own promise. */
   async function settle() {
     await own(peek());
@@ -324,5 +333,5 @@ function createSteps(kernel, queue, driver, work) {
     await own(settle());
   }
 
-  return { __proto__: null, begin, advance, settle, peek, walk };
+  return { __proto__: null, begin, advance, again, settle, peek, walk, any };
 }

@@ -20,6 +20,7 @@ from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
 
 SETTLE_ROUNDS = 50
+FIRST_ROUNDS = 10
 
 
 class Clocks:
@@ -40,7 +41,7 @@ class Clocks:
         self._realms = realms
         self._compositor = compositor
         self._roots = roots
-        self._begun: set[Realm] = set()
+        self._posted = 0  # messages that the page has sent to other realms
         self._starts: dict[Realm, float] = {}  # when the time of each other realm began, by the page's clock
 
     async def begin(self) -> None:
@@ -52,6 +53,7 @@ class Clocks:
     async def advance(self) -> None:
         """Moves all clocks to the playhead. The page's clock goes first and moves the others while its timers fire."""
         target = (self._playhead.frame_ms, self._playhead.frame)
+        before = self._begun
         await self._begin_others()
         await self._drive("advance", *target, bool(self._realms.others()))
         if self._playhead.clock_ms != self._playhead.frame_ms:
@@ -59,6 +61,31 @@ class Clocks:
         await self._begin_others()
         for other in self._realms.others():
             await self._drive("advance", target[0] - self._starts[other], target[1], False, realm=other)
+        await self._arrive()
+        if self._playhead.frame == 0:
+            await self._draw_first(before)
+
+    async def _draw_first(self, before: tuple[int, int]) -> None:
+        """More animation frames at frame 0's time, for a page whose first one only begins to load what it will draw.
+
+        Such are maps and 3D engines: they ask for styles, tiles and shaders in one animation frame after the other.
+        before: what the page had begun to load before its first animation frame.
+        """
+        if self._begun == before or not await self._handles.call("isBlank"):
+            return
+        for _ in range(FIRST_ROUNDS):
+            before = self._begun
+            await self._drive("again")
+            await self._arrive()
+            if self._begun == before:
+                return
+
+    @property
+    def _begun(self) -> tuple[int, int]:
+        """How many requests, and messages to other realms, the page has sent so far."""
+        return self._network.seen, self._posted
+
+    async def _arrive(self) -> None:
         await self._exchange()
         if self._network.is_pending or self._realms.is_arriving:
             await self.rest()
@@ -111,6 +138,7 @@ class Clocks:
             self._realms.note_made(realm, reply["workers"])
             if realm is PAGE:
                 self._playhead.clock_ms = reply["now"]
+                self._posted = reply.get("posted", self._posted)
             if reply["state"] == "ready":
                 return reply
             step, args = "resume", (await self._grant(reply),)

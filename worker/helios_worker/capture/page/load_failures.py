@@ -36,9 +36,9 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "corp-not-same-site": _CORP,
         "corp-not-same-origin-after-defaulted-to-same-origin-by-coep": _CORP,
         "corp-not-same-origin-after-defaulted-to-same-origin-by-dip": _CORP,
-        "coep-frame-resource-needs-coep-header": "the page's Cross-Origin-Embedder-Policy needs the frame to have one, too",
+        "coep-frame-resource-needs-coep-header": "the page's Cross-Origin-Embedder-Policy wants one of the frame, too",
         "net::ERR_TOO_MANY_REDIRECTS": "its server redirects it in a circle",
-        "frame": "its server does not let pages of other origins show it in a frame (X-Frame-Options or frame-ancestors)",
+        "frame": "its server keeps it from the frames of other origins (X-Frame-Options or frame-ancestors)",
         "other": "browsers do not load it here",
     }
 )

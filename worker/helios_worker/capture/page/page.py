@@ -47,7 +47,10 @@ PATIENCE = 0.25
 
 
 class Page:
-    """See the module's docstring. One page belongs to one task at a time."""
+    """See the module's docstring. One page belongs to one task at a time.
+
+    scrolls_smoothly: whether the page has begun a smooth scroll, so that its frames depend on what was drawn.
+    """
 
     def __init__(
         self, session: Session, playhead: Playhead, settings: PageSettings, files: ServedFiles | None = None
@@ -78,6 +81,7 @@ class Page:
         self._svgs_sought = -1  # how many requests there were when moving SVGs were last sought in the picture
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
+        self.scrolls_smoothly = False
         own: EventTable = {
             "Page.javascriptDialogOpening": self._on_dialog,
             "Page.windowOpen": self._on_window,
@@ -320,13 +324,14 @@ class Page:
         """What the page does that its author should know."""
         if note.text:
             self.console.warnings.add(note.text)
-        if note.fault:
-            self.console.complain(note.fault)
-        if note.refused:
-            self.console.blame(PageError(f"frame {max(self.frame, 0)}: {note.refused}", remedy=note.remedy))
+        if note.fault and note.is_final:
+            self.console.blame(PageError(f"frame {max(self.frame, 0)}: {note.fault}", remedy=note.remedy))
+        elif note.fault:
+            self.console.complain(note.fault, note.remedy)
 
     def _note_loads(self, note: ClockNote) -> None:
         """What the page has loaded, or is about to."""
+        self.scrolls_smoothly = self.scrolls_smoothly or note.smooth
         if note.drawn:
             self._network.has_animated_images = True
         if note.ignore:
