@@ -131,7 +131,7 @@ if (isWindow) {
     };
     const made = list("createBufferSource", "createConstantSource", "createOscillator");
     for (let index = 0; index < made.length; index += 1)
-      {after(/** @type {any} */ (BaseAudioContext.prototype), made[index], (context, args, node) => hush(node));}
+      {after(/** @type {any} */ (BaseAudioContext.prototype), made[index], (_context, _args, node) => hush(node));}
     const classes = list("AudioBufferSourceNode", "ConstantSourceNode", "OscillatorNode");
     for (let index = 0; index < classes.length; index += 1) {
       replaceClass(classes[index], (args, make) => {
