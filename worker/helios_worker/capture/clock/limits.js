@@ -122,9 +122,28 @@ if (isWindow) {
     const begin = (node, begins, ends) => {
       latencyOf(/** @type {any} */ (contextOf(node))); // throws for an OfflineAudioContext
       known.set(node, { __proto__: null, begins, ends });
-      listen(node, "ended", (event) => event.isTrusted && stopHere(event), true);
       expectEnd(node, ends);
     };
+    /** Before anybody else can listen: such objects call their listeners in the order in which they came. @param {AudioNode} node */
+    const hush = (node) => {
+      latencyOf(/** @type {any} */ (contextOf(node))); // as above
+      listen(node, "ended", (event) => event.isTrusted && stopHere(event));
+    };
+    const made = list("createBufferSource", "createConstantSource", "createOscillator");
+    for (let index = 0; index < made.length; index += 1)
+      {after(/** @type {any} */ (BaseAudioContext.prototype), made[index], (_context, _args, node) => hush(node));}
+    const classes = list("AudioBufferSourceNode", "ConstantSourceNode", "OscillatorNode");
+    for (let index = 0; index < classes.length; index += 1) {
+      replaceClass(classes[index], (args, make) => {
+        const node = make(args);
+        try {
+          hush(node);
+        } catch {
+          // of an OfflineAudioContext
+        }
+        return node;
+      });
+    }
     /** @param {any[]} args */
     const startOf = (args) => max(now() / 1000, numberAt(args, 0, 0));
     after(Scheduled.prototype, "start", (node, args) => begin(node, startOf(args), Infinity));
