@@ -250,7 +250,9 @@ def test_characters_that_no_font_has_are_named(project: Project):
         "<canvas id=c></canvas><script>requestAnimationFrame(() => c.getContext('2d').fillText('a\U0003fff4', 9, 9))"
         "</script>"
     )
-    plan = project.plan(f"<meta charset=utf-8><p>abc \U0003fff0 d</p>{elsewhere}{MOVING}", composition={"seeking": "Auto"})
+    plan = project.plan(
+        f"<meta charset=utf-8><p>abc \U0003fff0 d</p>{elsewhere}{MOVING}", composition={"seeking": "Auto"}
+    )
     [warning] = [each for each in plan["warnings"] if "they are drawn as boxes" in each]
     named = warning.partition("no font has ")[2].partition(": ")[0].split(", ")
     assert sorted(named) == ["U+3FFF0", "U+3FFF1", "U+3FFF2", "U+3FFF3", "U+3FFF4"]
