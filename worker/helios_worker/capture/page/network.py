@@ -321,7 +321,8 @@ class Network:
         is_secret = kind == "Fetch" and not self.is_readable(number)
         if kind in UNSHOWN or is_secret or (request is not None and request.method == "HEAD"):
             return self._console.remark(f"{failure.message}; nothing in the picture needs it")
-        if self._suspects is not None and request is not None and kind in KINDS and number != self._document:
+        may_not_matter = kind in KINDS and number != self._document and not isinstance(failure, NetworkTrouble)
+        if self._suspects is not None and request is not None and may_not_matter:
             return self._suspects.add(Suspect(request.first_url, kind, failure, request.preloaded))
         if number == self._document:
             self.page_failure = self.page_failure or failure
