@@ -137,6 +137,16 @@ function createKernel() {
     __proto__: null,
     commands,
     schedule: queue.add,
+    /**
+     * Schedules work of the clock's own among the page's timers.
+     * @param {number} due virtual time in milliseconds
+     * @param {string} name for reports
+     * @param {() => void} run
+     */
+    scheduleOwn(due, name, run) {
+      const { loading } = state;
+      queue.add({ __proto__: null, id: 0, due, loading, interval: undefined, nesting: 0, callback: name, cancelled: false, run });
+    },
     cancel: queue.cancel,
     nativeFrame: driver.nativeFrame,
     work,

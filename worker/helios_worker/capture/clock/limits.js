@@ -109,13 +109,8 @@ if (isWindow) {
     /** Tells at its end that a source has ended, unless it is to end at another time by then. @param {AudioNode} node @param {number} ends */
     const expectEnd = (node, ends) => {
       if (!(ends < Infinity)) return;
-      kernel.schedule({
-        __proto__: null,
-        ...{ id: (kernel.lastTimer += 1), due: birth + ends * 1000, loading: kernel.loading, interval: undefined, nesting: 0 },
-        ...{ callback: "the end of a sound", cancelled: false },
-        run() {
-          if (realm.alive() && known.get(node)?.ends === ends) dispatch(node, new NativeEvent("ended"));
-        },
+      kernel.scheduleOwn(birth + ends * 1000, "the end of a sound", () => {
+        if (realm.alive() && known.get(node)?.ends === ends) dispatch(node, new NativeEvent("ended"));
       });
     };
     /** @param {AudioNode} node @param {number} begins @param {number} ends */
@@ -133,17 +128,7 @@ if (isWindow) {
     for (let index = 0; index < made.length; index += 1)
       {after(/** @type {any} */ (BaseAudioContext.prototype), made[index], (_context, _args, node) => hush(node));}
     const classes = list("AudioBufferSourceNode", "ConstantSourceNode", "OscillatorNode");
-    for (let index = 0; index < classes.length; index += 1) {
-      replaceClass(classes[index], (args, make) => {
-        const node = make(args);
-        try {
-          hush(node);
-        } catch {
-          // of an OfflineAudioContext
-        }
-        return node;
-      });
-    }
+    for (let index = 0; index < classes.length; index += 1) afterConstruct(classes[index], hush);
     /** @param {any[]} args */
     const startOf = (args) => max(now() / 1000, numberAt(args, 0, 0));
     after(Scheduled.prototype, "start", (node, args) => begin(node, startOf(args), Infinity));
