@@ -45,7 +45,7 @@ const OURS = [
   ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
   ...["drawn", "hidden", "placed", "begun", "atOnce"],
   ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],
-  ...["errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],
+  ...["clips", "starts", "inWork", "begun", "mounted", "errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';
 const outOfReach = [
