@@ -18,6 +18,7 @@ import pytest
 
 from helios_crds.wire import ExitCode, Reply
 from helios_worker.capture.devtools import process
+from helios_worker.capture.page import page
 from helios_worker.network.addresses import AddressRule
 from helios_worker.runtime import WorkerRuntime
 from tests.integration.worker.project import MOVING, Project
@@ -123,6 +124,10 @@ def refused(reply: Reply) -> str:
             "const a = new AbortController(); fetch('ORIGIN/hang', {signal: a.signal}).catch(() => 0);"
             "setTimeout(() => a.abort(), 50)",
             id="aborted after a time of the page's own",
+        ),
+        pytest.param(
+            "let asked = 0; fetch('ORIGIN/x', {get signal() { if (asked++) throw 1; return undefined }})",
+            id="with options that may be read once",
         ),
     ],
 )
@@ -333,8 +338,13 @@ IN_A_WORKER = f"new Worker(URL.createObjectURL(new Blob([`{GROW} grow()`])))"
     "code", ["grow()", "setTimeout(grow, 90)", IN_A_WORKER], ids=["while loading", "in a timer", "in a worker"]
 )
 def test_a_page_that_takes_all_memory_is_at_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str):
-    """The browser has gigabytes for a page; less of it shows the same in no time. Then the next film renders."""
+    """The browser has gigabytes for a page; less of it shows the same in no time. Then the next film renders.
+
+    Of a page's own scripts the browser says so before it gives them more memory, and before their process ends.
+    """
     monkeypatch.setattr(process, "FLAGS", (*process.FLAGS, "--js-flags=--max-old-space-size=64"))
+    if code != IN_A_WORKER:
+        monkeypatch.setattr(page, "own_end", lambda code, log: "")
     worker = WorkerRuntime(tmp_path, lanes=1, addresses=AddressRule(loopback=True))
     project = Project(tmp_path, worker)
     try:

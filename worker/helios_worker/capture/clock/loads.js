@@ -29,19 +29,31 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
     const hrefOf = getterOf(URL.prototype, "href");
     const Address = URL;
     /**
+     * Whether options name a signal. A getter of the page's is not asked: it may throw, or count how often it is.
+     * @param {any} options
+     */
+    const hasSignal = (options) => {
+      for (let owner = options; owner; owner = ReflectGetPrototypeOf(owner)) {
+        const { value, get } = descriptorOf(owner, "signal");
+        if (value || get) return Boolean(value);
+      }
+      return false;
+    };
+
+    /**
      * Tells the driver of a request that the page may abort, for example after a time of its own. Time stands still for
      * an answer, and would for one that never comes.
      * @param {any} input
      * @param {any} options
      */
     const noteAbortable = (input, options) => {
-      if (!options || !options.signal) return;
       try {
+        if (!hasSignal(options)) return;
         const base = isWindow ? baseOf(document) : undefined;
         const abortable = hrefOf(new Address(typeof input === "string" ? input : hrefOf(input), base));
         tellDriver({ __proto__: null, abortable });
       } catch {
-        // a Request, or no address at all
+        // a Request, no address at all, or options that the browser refuses
       }
     };
 
@@ -51,8 +63,8 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
     while (owner && !descriptorOf(owner, "fetch").value) owner = ReflectGetPrototypeOf(owner) || undefined;
     after(owner, "fetch", (_scope, args, response) => {
       kernel.loads += 1;
-      noteAbortable(args[0], args[1]);
       whenSettled(response, readToEnd, ignore);
+      noteAbortable(args[0], args[1]);
     });
   }
   note(globalThis.XMLHttpRequest && XMLHttpRequest.prototype, "send");

@@ -104,6 +104,11 @@ class Network:
         return bool(self._pending)
 
     @property
+    def unanswered_count(self) -> int:
+        """How many requests are unanswered."""
+        return len(self._pending)
+
+    @property
     def is_quiet(self) -> bool:
         """Whether there is nothing to wait for: no request is unanswered, or the browser has ended."""
         return self._quiet.is_set()

@@ -21,6 +21,8 @@ from helios_worker.capture.run_timeout import run_timeout
 STACK_LINES = 8
 SCRIPTS_KEPT = 10_000
 EXAMPLES_NAMED = 3
+# Unanswered requests at once that keep a page from answering, and that no attempt would take on faster.
+MANY_REQUESTS = 1_000
 
 
 class Watchdog:
@@ -74,9 +76,7 @@ class Watchdog:
             if share >= overloaded_share():
                 said += f"; the machine is overloaded: the browser waits for a processor {share:.0%} of the time"
                 raise FrameNeverReady(said, report) from None
-            # A missing response may come at another attempt.
-            kind = FrameNeverReady if report["requests"] and not report.get("script") else PageHangs
-            raise kind(said, report) from None
+            raise (FrameNeverReady if may_pass(report) else PageHangs)(said, report) from None
 
     async def _waiting_share(self) -> float:
         """Which share of its time the browser waits for a processor."""
@@ -90,6 +90,7 @@ class Watchdog:
             "while": step,
             "frame": self._playhead.frame,
             "requests": self._network.unanswered(self.address),
+            "unanswered": self._network.unanswered_count,
             "console": list(self._console.lines),
             "errors": list(self._console.errors),
         }
@@ -166,11 +167,18 @@ def _timers(value: Any) -> list[dict[str, Any]]:
     ]
 
 
+def may_pass(report: Mapping[str, Any]) -> bool:
+    """Whether another attempt may do better: an answer that is missing may come then, unless a script never ends."""
+    return bool(report["requests"]) and "pending" in report and not report.get("script")
+
+
 def summary(report: Mapping[str, Any]) -> str:
     """What a stuck page waits for, in one line."""
     if report.get("script"):
         return plain(f"a script does not return: {report['script'][0]}")
     if "pending" not in report:
+        if report["unanswered"] >= MANY_REQUESTS:
+            return f"the page asks for {report['unanswered']:,} files at once, and does not answer meanwhile"
         return "the page does not answer: one of its scripts does not return"
     waits = [f"request {url}" for url in report["requests"][:EXAMPLES_NAMED]] + list(report["pending"])[:EXAMPLES_NAMED]
     if not waits:
