@@ -67,8 +67,9 @@ function createKernel() {
   /** What the page still waits for, in words, for the report of a frame that never became ready. */
   function waiting() {
     const timers = list();
-    for (let index = 0; index < queue.timers.length && index < 10; index += 1) {
-      const { interval, due, callback } = queue.timers[index];
+    const soonest = queue.soonest(10);
+    for (let index = 0; index < soonest.length; index += 1) {
+      const { interval, due, callback } = soonest[index];
       const kind = interval === undefined ? "setTimeout" : "setInterval";
       append(timers, { __proto__: null, kind, due, callback: callbackText(callback) });
     }
@@ -145,7 +146,8 @@ function createKernel() {
      */
     scheduleOwn(due, name, run) {
       const { loading } = state;
-      queue.add({ __proto__: null, id: 0, due, loading, interval: undefined, nesting: 0, callback: name, cancelled: false, run });
+      const once = { __proto__: null, interval: undefined, nesting: 0, cancelled: false };
+      queue.add(ObjectAssign(once, { __proto__: null, id: 0, due, loading, callback: name, order: 0, place: 0, run }));
     },
     cancel: queue.cancel,
     nativeFrame: driver.nativeFrame,

@@ -291,7 +291,9 @@ function createSteps(kernel, queue, driver, work) {
     const { timers } = queue;
     let first = queue.first();
     for (let index = 1; index < timers.length; index += 1) {
-      if (first && loadingDue(timers[index]) < loadingDue(first)) first = timers[index];
+      const timer = timers[index];
+      const later = first ? loadingDue(timer) - loadingDue(first) : 0;
+      if (first && (later < 0 || (later === 0 && firesBefore(timer, first)))) first = timer;
     }
     return first;
   }

@@ -36,6 +36,8 @@
       nesting,
       callback,
       cancelled: false,
+      order: 0,
+      place: 0,
       run() {
         if (!realm.alive()) return;
         if (typeof callback === "function") callPage(callback, globalThis, args);
