@@ -299,8 +299,9 @@ READS = {
     " s.onmessage = e => r(e.data); s.onerror = () => { s.close(); r('') } })",
     "by a style sheet": "return new Promise(r => { const l = document.createElement('link'); l.rel = 'stylesheet';"
     " l.href = 'http://HOST/secret.json'; l.onload = () => r('secret sheet'); l.onerror = () => r(''); document.head.append(l) })",
-    "by an object": "return new Promise(r => { const o = document.createElement('object'); o.data = 'http://HOST/secret.svg';"
-    " o.onload = () => r(o.contentDocument?.querySelector('svg') ? 'secret object' : ''); o.onerror = () => r(''); document.body.append(o) })",
+    "by an object": "const o = document.createElement('object'); o.data = 'http://HOST/secret.svg'; document.body.append(o);"
+    " await Promise.race([new Promise(r => { o.onload = o.onerror = r }), later()]);"
+    " return o.contentDocument?.querySelector('svg') ? 'secret object' : ''",
     "by a base": "const b = document.createElement('base'); b.href = 'http://HOST/'; document.head.append(b);"
     " try { return await text('secret.json') } finally { b.remove() }",
     "by a preload": "return new Promise(r => { const l = document.createElement('link'); l.rel = 'preload'; l.as = 'fetch';"
