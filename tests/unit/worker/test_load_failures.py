@@ -31,7 +31,7 @@ def test_more_files_at_once_than_a_browser_takes_on():
     [
         ({"pending": []}, True, "waiting for request a.png"),
         ({"pending": [], "script": ["a script in a worker"]}, False, "a script does not return: a script in a worker"),
-        ({"script": None}, False, "the page does not answer: one of its scripts does not return"),
+        ({"script": None}, False, "the page does not answer: a script does not return"),
         ({"script": None, "unanswered": 30_000}, False, "the page asks for 30,000 files at once, and does not answer"),
     ],
     ids=["a missing answer", "a script", "no answer from the page", "a flood of requests"],
