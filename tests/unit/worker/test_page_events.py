@@ -7,7 +7,7 @@ from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.capture.playhead import Playhead
 
-SESSION = SimpleNamespace(unreachable=lambda host, port: None, connection=None)
+SESSION = SimpleNamespace(unreachable=lambda host, port: None, connection=None, process=0)
 
 
 def test_a_frame_that_navigates_is_waited_for():

@@ -26,6 +26,7 @@ PARTS = (
         "frames",
         "images",
         "loads",
+        "requests",
         "navigation",
         "random",
         "animations",

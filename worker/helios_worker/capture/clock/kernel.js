@@ -27,7 +27,7 @@ function createKernelState() {
     realms: list(),
     timersFired: 0,
     /** What the page listens to, and therefore needs of the browser: animations.js and needs.js say when. */
-    needs: { __proto__: null, events: false, iterations: false, observers: false, draw: false, rounds: false },
+    needs: { __proto__: null, events: false, iterations: false, observers: false, draw: false, rounds: false, storage: false },
     /** How many view transitions are about to take their pictures. */
     transitions: 0,
     /** How many animations began that no frame of the browser's has seen yet. */
@@ -69,6 +69,8 @@ function createKernel() {
     }
     /** @type {string[]} */
     const pending = work.words();
+    const endless = steps.words();
+    for (let index = 0; index < endless.length; index += 1) append(pending, endless[index]);
     const realms = liveRealms(state);
     for (let index = 0; index < realms.length; index += 1) {
       const words = realms[index].pending();
@@ -113,6 +115,11 @@ function createKernel() {
       state.others = others;
       return driver.run(request, () => steps.advance(target, frame));
     },
+    /**
+     * @param {number} request
+     * @param {boolean} fires whether the next timer is due on the loading time
+     */
+    load: (request, fires) => driver.run(request, () => steps.load(fires), steps.nextWhileLoading),
     /** @param {number} request */
     settle: (request) => driver.run(request, steps.settle),
     /** @param {number} request */

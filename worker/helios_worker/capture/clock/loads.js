@@ -28,17 +28,10 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
 
     const hrefOf = getterOf(URL.prototype, "href");
     const Address = URL;
-    /**
-     * Tells the driver of a request that the page may abort, for example after a time of its own. Time stands still for
-     * an answer, and would for one that never comes.
-     * @param {any} input
-     * @param {any} options
-     */
-    const noteAbortable = (input, options) => {
-      if (!options || !options.signal) return;
+    realm.noteAbortable = (input) => {
       try {
         const base = isWindow ? baseOf(document) : undefined;
-        const abortable = hrefOf(new Address(typeof input === "string" ? input : hrefOf(input), base));
+        const abortable = hrefOf(new Address(typeof input === "string" ? input : hrefOf(/** @type {any} */ (input)), base));
         tellDriver({ __proto__: null, abortable });
       } catch {
         // a Request, or no address at all
@@ -51,7 +44,7 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
     while (owner && !descriptorOf(owner, "fetch").value) owner = ReflectGetPrototypeOf(owner) || undefined;
     after(owner, "fetch", (_scope, args, response) => {
       kernel.loads += 1;
-      noteAbortable(args[0], args[1]);
+      if (args.length > 1 && args[1] && args[1].signal) realm.noteAbortable(args[0]);
       whenSettled(response, readToEnd, ignore);
     });
   }
@@ -96,4 +89,5 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
   count(globalThis.Worker && Worker.prototype);
   count(globalThis.MessagePort && MessagePort.prototype);
   count(globalThis);
+  after(globalThis.Atomics, "notify", () => (kernel.posted += 1));
 }

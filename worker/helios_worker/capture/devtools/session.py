@@ -37,12 +37,14 @@ class Session:
     """One page's session. After its process has crashed, every command fails.
 
     playhead: names the frame in messages.
+    process: of the browser, which leads the group of all its processes.
     unreachable: why no connection to a host and port could be made lately; None where one could.
     """
 
     def __init__(self, browser: Browser, context: str, number: str, playhead: Playhead) -> None:
         self.connection = browser.connection
         self.crashed: str | None = None
+        self.process = browser.pid
         self.unreachable = browser.proxy.failure
         self._context = context
         self._number = number

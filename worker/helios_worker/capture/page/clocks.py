@@ -9,6 +9,7 @@ import secrets
 
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
 from helios_worker.capture.devtools.compositor import Compositor
+from helios_worker.capture.devtools.idleness import is_at_rest
 from helios_worker.capture.devtools.session import PAGE, Realm
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import plain
@@ -23,7 +24,7 @@ SETTLE_ROUNDS = 50
 
 
 class Clocks:
-    """The clocks of one page, of its workers and of its frames of other origins."""
+    """The clocks of one page, of its workers and of its frames of other origins. process: the browser's."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Clocks:
         realms: Realms,
         compositor: Compositor,
         roots: ClosedRoots,
+        process: int,
     ) -> None:
         self._handles = handles
         self._playhead = playhead
@@ -40,6 +42,8 @@ class Clocks:
         self._realms = realms
         self._compositor = compositor
         self._roots = roots
+        self._process = process
+        self._seen = 0  # number of requests whose answers the page has processed
         self._begun: set[Realm] = set()
         self._starts: dict[Realm, float] = {}  # when the time of each other realm began, by the page's clock
 
@@ -60,17 +64,19 @@ class Clocks:
         for other in self._realms.others():
             await self._drive("advance", target[0] - self._starts[other], target[1], False, realm=other)
         await self._exchange()
-        if self._network.is_pending or self._realms.is_arriving:
+        # A request that no clock has noticed (a background, import()) may have been answered meanwhile.
+        if self._network.is_pending or self._realms.is_arriving or self._network.seen != self._seen:
             await self.rest()
 
     async def rest(self) -> None:
         """Waits until no request is unanswered and the page has processed all answers."""
-        for _ in range(SETTLE_ROUNDS):
+        while True:
             await self._arrivals()
             await self._begin_others()
             seen = self._network.seen
             await self._drive("settle")
             await self._exchange()
+            self._seen = seen
             if self._network.is_quiet and not self._realms.awaited and seen == self._network.seen:
                 return
 
@@ -84,7 +90,7 @@ class Clocks:
     async def _exchange(self) -> None:
         """Waits until no message is in transit between the page, its workers and its frames of other origins."""
         posted = -1
-        for _ in range(SETTLE_ROUNDS):
+        while True:
             others = self._realms.others()
             if not others:
                 return
@@ -136,6 +142,7 @@ class Clocks:
         kind = wish["kind"]
         if kind == "rest":
             await self._arrivals()
+            self._seen = self._network.seen
             await self._begin_others()
             return bool(self._realms.others())
         if kind == "others":
@@ -144,10 +151,36 @@ class Clocks:
             return until if due is None else min(until, due)
         if kind == "walk":
             return await self._earliest("walk", float(wish["until"]))
+        if kind == "load":
+            return await self._load(wish["until"])
+        if kind == "idle":
+            return await self._is_at_rest()
         if kind == "roots":
             await self._roots.hand_over()
             return None
         return await self._compositor.update(display=kind != "update")
+
+    async def _load(self, until: float | None) -> bool:
+        """Has the other realms go on while the page waits for its own ready promise.
+
+        until: when the page's next timer is due on its loading time. Whether a timer elsewhere was due before, and fired.
+        """
+        await self._begin_others()
+        first, due = None, math.inf if until is None else float(until)
+        for other in self._realms.others():
+            reply = await self._drive("load", False, realm=other)
+            if reply and reply["due"] is not None and float(reply["due"]) < due:
+                first, due = other, float(reply["due"])
+        if first is not None:
+            await self._drive("load", True, realm=first)
+        return first is not None
+
+    async def _is_at_rest(self) -> bool:
+        """Whether nothing that a page waits for can still come while its clocks stand still."""
+        if not self._network.is_quiet:
+            await self._arrivals()
+            return False
+        return await is_at_rest(self._process)
 
     async def _earliest(self, step: str, until: float | None = None) -> float | None:
         """Runs a step in all other realms, up to a time. When their first timer is due then; None where there is none.

@@ -60,7 +60,9 @@ class Page:
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
         self._roots = ClosedRoots(session, self._handles.secret)
-        self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor, self._roots)
+        self._clocks = Clocks(
+            self._handles, playhead, self._network, self._realms, self._compositor, self._roots, session.process
+        )
         self._network.patience = settings.frame_timeout * PATIENCE
         self._watchdog = Watchdog(
             session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
@@ -194,6 +196,8 @@ class Page:
                 if self._network.seen == seen:
                     break
                 await self._clocks.rest()
+            else:
+                raise _requests_on(self.frame)
         self.console.raise_fault()
 
     async def _refuse_moving_svgs(self) -> None:
@@ -245,10 +249,7 @@ class Page:
             compositor.is_still = False
             self._last_picture = picture
             return picture
-        raise PageError(
-            f"frame {self.frame}: the page requests new files each time it is drawn",
-            remedy="load them before frame 0, or declare window.__HELIOS_READY__",
-        )
+        raise _requests_on(self.frame)
 
     # -- events --------------------------------------------------------------------------------------------
 
@@ -317,3 +318,10 @@ class Page:
         self._session.crashed = self._session.crashed or params["reason"]
         self._network.abandon()
         self._navigation.abandon()
+
+
+def _requests_on(frame: int) -> PageError:
+    return PageError(
+        f"frame {frame}: the page requests new files each time it is drawn",
+        remedy="load them before frame 0, or declare window.__HELIOS_READY__",
+    )

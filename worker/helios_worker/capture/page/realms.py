@@ -12,14 +12,17 @@ from functools import partial
 
 from helios_worker.capture.clock import clock_script
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, EventTable, Handler, Message
+from helios_worker.capture.devtools.idleness import is_at_rest
 from helios_worker.capture.devtools.session import Realm, Session
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.playhead import Playhead
 
 # The browser announces workers, and holds them before their first script.
 AUTO_ATTACH: Message = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
-# How long the browser may take to announce a worker that a script has made.
-WORKER_SECONDS = 2.0
+# How often the browser must be seen at rest, and how long is waited before each look, until a worker that a script has
+# made counts as one that will not be announced.
+WORKER_LOOKS = 40
+LOOK_SECONDS = 0.05
 
 
 class Realms:
@@ -86,10 +89,13 @@ class Realms:
             await asyncio.wait(self._starts)
         elif awaited := self.awaited:
             self._came.clear()
-            try:
-                async with asyncio.timeout(WORKER_SECONDS):
-                    await self._came.wait()
-            except TimeoutError:
+            looks = 0
+            while not self._came.is_set() and looks < WORKER_LOOKS:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._came.wait()
+                looks += await is_at_rest(self._session.process)
+            if not self._came.is_set():
                 self._attached += awaited  # never announced; for example, a policy of the page refused it
         else:
             return False
