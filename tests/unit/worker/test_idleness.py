@@ -12,7 +12,9 @@ import pytest
 
 from helios_worker.capture.devtools.idleness import is_at_rest
 
-THREAD_AT_WORK = "import threading, time; threading.Thread(target=lambda: [0 for _ in iter(int, 1)], daemon=True).start(); "
+THREAD_AT_WORK = (
+    "import threading, time; threading.Thread(target=lambda: [0 for _ in iter(int, 1)], daemon=True).start(); "
+)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +24,8 @@ THREAD_AT_WORK = "import threading, time; threading.Thread(target=lambda: [0 for
         pytest.param("print(flush=True)\nwhile True: pass", False, id="computes"),
         pytest.param(THREAD_AT_WORK + "print(flush=True); time.sleep(60)", False, id="one thread computes"),
         pytest.param(
-            "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'print(flush=True)\\nwhile True: pass']).wait()",
+            "import subprocess, sys\n"
+            "subprocess.Popen([sys.executable, '-c', 'print(flush=True)\\nwhile True: pass']).wait()",
             False,
             id="a process that it has started computes",
         ),

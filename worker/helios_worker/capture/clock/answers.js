@@ -305,7 +305,7 @@ function ownerOf(name) {
     const isSync = methodOf(prototype, "isSync");
     const isQuery = methodOf(prototype, "isQuery");
     const { SYNC_STATUS, SIGNALED, QUERY_RESULT_AVAILABLE, CURRENT_QUERY } = Context;
-    /** @type {Record<number, true | null>} */
+    /** @type {any} */
     const targets = {
       __proto__: null,
       [Context.ANY_SAMPLES_PASSED]: true,
@@ -313,7 +313,7 @@ function ownerOf(name) {
       [Context.TRANSFORM_FEEDBACK_PRIMITIVES_WRITTEN]: true,
     };
     /** The work of each query that has ended. @type {SafeWeakMap<object, Flight>} */
-    const ended = new SafeWeakMap();
+    const queries = new SafeWeakMap();
 
     // Only what is there is asked, since an error would be the page's to find. What is deleted or lost is no longer there.
     after(prototype, "fenceSync", (context, _args, fence) => {
@@ -332,12 +332,12 @@ function ownerOf(name) {
       }
       ReflectApply(endQuery, this, args);
       if (!query) return;
-      const isOver = () => !isQuery(this, query) || queryOf(this, query, QUERY_RESULT_AVAILABLE);
-      ended.set(query, work.begin("WebGL endQuery", realm, { __proto__: null, ended: isOver }));
+      const isOver = () => !isQuery(this, query) || queryOf(this, query, QUERY_RESULT_AVAILABLE) === true;
+      queries.set(query, work.begin("WebGL endQuery", realm, { __proto__: null, ended: isOver }));
     });
     // One that begins anew has no answer until it has ended again.
     after(prototype, "beginQuery", (_context, args) => {
-      const flight = args.length > 1 ? ended.get(args[1]) : undefined;
+      const flight = args.length > 1 ? queries.get(args[1]) : undefined;
       if (flight) work.end(flight);
     });
   }

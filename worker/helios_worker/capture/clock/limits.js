@@ -32,7 +32,7 @@ if (isWindow) {
   if (globalThis.SharedWorker) {
     // It has no clock of ours. What it answers at once belongs to this moment.
     /** @type {SafeWeakSet<object>} */
-    const ports = new SafeWeakSet();
+    const sharedPorts = new SafeWeakSet();
     const portOf = getterOf(SharedWorker.prototype, "port");
     /** @type {Flight | undefined} */
     let answer;
@@ -51,12 +51,12 @@ if (isWindow) {
       __proto__: null,
       get() {
         const port = portOf(/** @type {any} */ (this));
-        ports.add(port);
+        sharedPorts.add(port);
         return port;
       },
     });
     after(MessagePort.prototype, "postMessage", (port) => {
-      if (ports.has(port)) awaitAnswer();
+      if (sharedPorts.has(port)) awaitAnswer();
     });
   }
   const listen = methodOf(EventTarget.prototype, "addEventListener");

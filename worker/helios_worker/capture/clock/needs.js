@@ -77,7 +77,8 @@ if (isWindow) {
     /** @param {any} update */
     const watched = (update) => {
       if (typeof update !== "function") return update;
-      return function (/** @type {any[]} */ ...given) {
+      /** @this {any} @param {any[]} given */
+      return function (...given) {
         pause();
         return ReflectApply(update, this, given);
       };

@@ -1,8 +1,8 @@
 """Whether a browser has nothing left to do, by the states of its threads: /proc/PID/task/TID/stat.
 
 What a page waits for may depend on its own next step, on the clock, or on the browser. If all threads of the browser's
-processes sleep and the network is quiet, nothing will come of the browser. A thread that is ready to run but waits for a
-processor does not count as asleep, so a busy machine changes nothing.
+processes sleep and the network is quiet, nothing will come of the browser. A thread that is ready to run but waits for
+a processor does not count as asleep, so a busy machine changes nothing.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ async def is_at_rest(group: int, proc: Path = Path("/proc")) -> bool:
     True, after a while, where nobody can tell. group: the number of the process that leads it.
     """
     for _ in range(GLANCES):
-        states = [_state(thread) for pid in _members(group, proc) for thread in proc.glob(f"{pid}/task/*/stat")]
+        states = _states(group, proc)
         if not states:
             await asyncio.sleep(UNKNOWN_SECONDS)
         if all(state in SLEEPS for state in states):
@@ -30,13 +30,10 @@ async def is_at_rest(group: int, proc: Path = Path("/proc")) -> bool:
     return False
 
 
-def _members(group: int, proc: Path) -> list[str]:
-    return [stat.parent.name for stat in proc.glob("[0-9]*/stat") if _fields(stat)[2:3] == [str(group)]]
-
-
-def _state(thread: Path) -> str:
-    """One letter, as in proc(5); X of a thread that has ended."""
-    return next(iter(_fields(thread)), "X")
+def _states(group: int, proc: Path) -> list[str]:
+    """The states of all threads, one letter each as in proc(5); X of a thread that has ended."""
+    members = [stat.parent for stat in proc.glob("[0-9]*/stat") if _fields(stat)[2:3] == [str(group)]]
+    return [next(iter(_fields(thread)), "X") for member in members for thread in member.glob("task/*/stat")]
 
 
 def _fields(stat: Path) -> list[str]:

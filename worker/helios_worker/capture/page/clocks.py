@@ -163,17 +163,22 @@ class Clocks:
     async def _load(self, until: float | None) -> bool:
         """Has the other realms go on while the page waits for its own ready promise.
 
-        until: when the page's next timer is due on its loading time. Whether a timer elsewhere was due before, and fired.
+        until: when the page's next timer is due on its loading time. Returns whether a timer elsewhere was due before
+        that, and fired.
         """
         await self._begin_others()
-        first, due = None, math.inf if until is None else float(until)
-        for other in self._realms.others():
-            reply = await self._drive("load", False, realm=other)
-            if reply and reply["due"] is not None and float(reply["due"]) < due:
-                first, due = other, float(reply["due"])
-        if first is not None:
-            await self._drive("load", True, realm=first)
-        return first is not None
+        limit, fired = math.inf if until is None else float(until), False
+        replies = {other: await self._drive("load", False, realm=other) for other in self._realms.others()}
+        while True:
+            dues = [(float(each["due"]), other) for other, each in replies.items() if each and each["due"] is not None]
+            due, first = min(dues, key=lambda found: found[0], default=(math.inf, PAGE))
+            if due >= limit:
+                return fired
+            before, reply = replies[first], await self._drive("load", True, realm=first)
+            replies[first], fired = reply, True
+            # The page hears a message before anything else happens.
+            if until is None or reply is None or before is None or reply["posted"] != before["posted"]:
+                return True
 
     async def _is_at_rest(self) -> bool:
         """Whether nothing that a page waits for can still come while its clocks stand still."""
