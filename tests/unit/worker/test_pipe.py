@@ -1,4 +1,4 @@
-"""A pipe to the browser takes the size it gets."""
+"""A pipe to the browser takes the size it gets, and a session that has ended leaves no command waiting."""
 
 import errno
 import fcntl
@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from helios_worker.capture.devtools.cdp import PIPE_BYTES, widen_pipe
+from helios_worker.capture.devtools.cdp import PIPE_BYTES, CommandRefused, Connection, widen_pipe
 
 
 @pytest.fixture
@@ -33,3 +33,18 @@ def test_a_pipe_beyond_the_kernels_quota_keeps_its_size(pipe: int, monkeypatch: 
 
     monkeypatch.setattr(fcntl, "fcntl", refuse)
     assert widen_pipe(pipe) == before
+
+
+async def test_a_session_that_has_ended_answers_nothing(pipe: int):
+    """As that of a worker which a script ends while the clock in it takes a step."""
+    commands, write = os.pipe()
+    connection = Connection(pipe, write)
+    ended = [connection.post("Runtime.callFunctionOn", session="worker") for _ in range(2)]
+    other = connection.post("Runtime.callFunctionOn", session="page")
+    connection.forget("worker")
+    for answer in ended:
+        with pytest.raises(CommandRefused, match=r"Runtime\.callFunctionOn: its session ended"):
+            await answer
+    assert not other.done()
+    connection.close("the test is over")
+    os.close(commands)

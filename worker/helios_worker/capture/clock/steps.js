@@ -104,12 +104,14 @@ function createSteps(kernel, queue, driver, work) {
   }
 
   let rounds = 0;
+  let passes = 0;
   let postedBefore = 0;
   /** What seems to have no end, in words, for the report of a frame that never became ready. */
   function words() {
     /** @type {string[]} */
     const endless = list();
     if (rounds > MANY_ROUNDS) append(endless, `an end of what the page begins whenever something has come (${rounds} times)`);
+    if (passes > MANY_ROUNDS) append(endless, `an end of what each look at the settled page sets off (${passes} times)`);
     const sent = kernel.posted - postedBefore;
     if (sent > MANY_MESSAGES) append(endless, `an end of the messages that scripts send each other (${sent} so far)`);
     return endless;
@@ -262,7 +264,9 @@ function createSteps(kernel, queue, driver, work) {
 
   /** Waits for what the frame has started: tasks, fonts, media, observers, the page's own promise, and what each sets off. */
   async function settle() {
+    passes = 0;
     do {
+      passes += 1;
       await own(peek());
       observe();
       await own(eachInTurn((realm) => realm.settle()));
@@ -278,6 +282,7 @@ function createSteps(kernel, queue, driver, work) {
       await own(drawVideos());
       await own(macrotask());
     } while (isRestless() || kernel.transitions > 0 || (queue.first()?.due ?? Infinity) <= kernel.now);
+    passes = 0;
   }
 
   /** @param {Timer} timer */

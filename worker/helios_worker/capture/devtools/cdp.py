@@ -12,6 +12,7 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -41,6 +42,21 @@ class CommandRefused(HeliosError):
     """The browser answered a command with an error."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Unanswered:
+    """A command that the browser has not answered yet. session: None for the browser itself."""
+
+    method: str
+    session: str | None
+    answer: asyncio.Future[Message]
+
+    def fail(self, error: HeliosError) -> None:
+        """Ends it without an answer."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+            self.answer.exception()  # nobody may be waiting any more
+
+
 def widen_pipe(fd: int) -> int:
     """Asks for a pipe of PIPE_BYTES, and takes what it gets. Returns its size in bytes.
 
@@ -65,7 +81,7 @@ class Connection:
         self._read_fd = read_fd
         self._write_fd = write_fd
         self._last_id = 0
-        self._waiting: dict[int, tuple[str, asyncio.Future[Message]]] = {}
+        self._waiting: dict[int, _Unanswered] = {}
         self._partial: list[bytes] = []
         self._partial_bytes = 0
         self._handlers: dict[str | None, list[Handler]] = defaultdict(list)
@@ -81,7 +97,7 @@ class Connection:
 
         Raises:
             BrowserGone: the browser ended before it answered.
-            CommandRefused: the browser answered with an error.
+            CommandRefused: the browser answered with an error, or the session ended before it answered.
         """
         return await self.post(method, params, session)
 
@@ -106,7 +122,7 @@ class Connection:
         if session is not None:
             message["sessionId"] = session
         message["params"] = params or {}
-        self._waiting[self._last_id] = (method, future)
+        self._waiting[self._last_id] = _Unanswered(method, session, future)
         try:
             if body is None:
                 self._write(orjson.dumps(message) + b"\0")
@@ -123,8 +139,12 @@ class Connection:
         self._handlers[session].append(handler)
 
     def forget(self, session: str) -> None:
-        """Drops the handlers of a session that has ended."""
+        """Drops the handlers of a session that has ended, and refuses its commands: the browser may answer none of them."""
         self._handlers.pop(session, None)
+        for number, command in list(self._waiting.items()):
+            if command.session == session:
+                del self._waiting[number]
+                command.fail(CommandRefused(f"{command.method}: its session ended"))
 
     @property
     def is_open(self) -> bool:
@@ -139,10 +159,8 @@ class Connection:
         self._loop.remove_reader(self._read_fd)
         os.close(self._read_fd)
         os.close(self._write_fd)
-        for method, future in self._waiting.values():
-            if not future.done():
-                future.set_exception(BrowserGone(f"{method}: {because}"))
-                future.exception()  # nobody may be waiting any more
+        for command in self._waiting.values():
+            command.fail(BrowserGone(f"{command.method}: {because}"))
         self._waiting.clear()
         for handler in [handler for handlers in self._handlers.values() for handler in handlers]:
             handler("Inspector.detached", {"reason": because})
@@ -199,13 +217,14 @@ class Connection:
                 except Exception:  # the messages behind it must be read all the same
                     log.exception("an event of the browser could not be handled: %s", message["method"])
             return
-        method, future = self._waiting.pop(message["id"], ("", None))
-        if future is None or future.done():  # None: an event before it in the same read has closed the connection
+        command = self._waiting.pop(message["id"], None)
+        if command is None or command.answer.done():  # None: the session or the connection has ended meanwhile
             return
         if "error" in message:
-            future.set_exception(CommandRefused(f"{method}: {message['error'].get('message', message['error'])}"))
+            error = message["error"]
+            command.answer.set_exception(CommandRefused(f"{command.method}: {error.get('message', error)}"))
         else:
-            future.set_result(message["result"])
+            command.answer.set_result(message["result"])
 
 
 def _read(data: bytes) -> Message:
