@@ -45,7 +45,8 @@ demo: setup ## Render the example to out/demo.mp4
 	@$(BIN)/heliosctl render $(DEMO) -o out/demo.mp4
 	@echo "The film is in $(CURDIR)/out/demo.mp4"
 
-test: setup-dev lint types ## Run every check and every test (PYTEST_ARGS="-k seek -x" narrows the tests)
+test: setup-dev ## Run every check and every test (PYTEST_ARGS="-k seek -x" narrows the tests)
+	@$(MAKE) --jobs --output-sync lint types
 	@scripts/test.sh $(BIN)/python "$(CLUSTER_ARGS)" $(PYTEST_ARGS)
 
 unit: setup-dev ## Run the unit tests, in seconds

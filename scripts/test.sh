@@ -16,6 +16,8 @@ cd "$(dirname "$0")/.."
 python=$1 cluster_arguments=$2
 shift 2
 arguments=("$@")
+# Or each of the processes would compile all tests again.
+unset PYTHONDONTWRITEBYTECODE
 processors=$(nproc)
 operator=tests/integration/operator
 mkdir -p .cache

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from helios_adapters import CloudAdapter, Deployment
 from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
@@ -78,10 +78,11 @@ def request_for(
     unit_frames: int | None = None,
     width: int | None = None,
     height: int | None = None,
+    seeking: Literal["Auto", "Seekable", "Stateful"] = "Auto",
 ) -> RenderRequest:
     """The request that `heliosctl render` would make. What is None is left to the page and the defaults."""
     return RenderRequest(
-        composition=CompositionRequest(url=str(source), props=props),
+        composition=CompositionRequest(url=str(source), props=props, seeking=seeking),
         video=VideoRequest(width=width, height=height, fps=fps, duration=duration, unitFrames=unit_frames),
         chunking=ChunkingRequest(frames=frames_per_chunk, count=chunks),
         output=str(out.absolute()),

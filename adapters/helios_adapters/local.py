@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,8 @@ OnFrames = Callable[[int, int], None]
 class LocalConfig:
     """workers: number of processes. lanes: browsers in each; None: one for each processor.
 
-    variables: added to the environment of the workers; the object does not show them.
+    headers: for the server of their pages, as JSON in the form of the worker's OriginHeaders; "" for none. Workers read
+    them from their standard input, since the process list shows arguments and environments. The object shows none.
     on_frames: called with a chunk and the number of frames encoded since the last call.
     on_line: called with each line of a worker's log.
     """
@@ -34,7 +35,7 @@ class LocalConfig:
     workers: int = 1
     lanes: int | None = None
     workspace: Path | None = None
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: str = field(default="", repr=False)
     on_frames: OnFrames = lambda chunk, count: None
     on_line: Callable[[str], None] = lambda line: None
 
@@ -115,15 +116,19 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
             arguments += ["--lanes", str(self._config.lanes)]
         if self._config.workspace is not None:
             arguments += ["--workspace", str(self._config.workspace)]
+        if self._config.headers:
+            arguments.append("--headers-first")
         process = await asyncio.create_subprocess_exec(
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=LINE_BYTES,
-            env={**os.environ, **self._config.variables},
             start_new_session=True,
         )
+        if self._config.headers:
+            assert process.stdin is not None
+            process.stdin.write(self._config.headers.encode() + b"\n")  # a worker that has died is found when asked
         worker = _Worker(process)
         worker.listener = asyncio.create_task(_listen(worker, self._config.on_line))
         self._workers.add(worker)

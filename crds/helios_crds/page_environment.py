@@ -5,16 +5,12 @@ chosen. What is chosen as it is anyway (UTC) counts as not chosen. So one film h
 that it had before these fields existed.
 """
 
-import difflib
 import re
-import zoneinfo
-from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from helios_crds.base import Shape, Without
-from helios_crds.numbers import shown
 
 USUAL_TIME_ZONE, USUAL_LOCALE = "UTC", "en-US"
 USUAL_COLOR_SCHEME: Literal["light", "dark"] = "light"
@@ -32,28 +28,16 @@ LOCALE_SHAPE = Shape(
 )
 ONE_LINE = Without(r"[\x00-\x1f\x7f]", "must be one line without control characters")
 WRITTEN = Shape(r"\S", "must be a CSS selector, such as #ready or body.loaded")
-ZONES_ARE_UTC = frozenset({"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"})
-
-
-@cache
-def _zones() -> dict[str, str]:
-    """The zones of this machine's database by their names in lower case; none where it has no database."""
-    return {name.lower(): name for name in zoneinfo.available_timezones()}
+ZONES_ARE_UTC = frozenset({"utc", "etc/utc", "uct", "etc/uct", "zulu", "etc/zulu", "universal", "etc/universal"})
 
 
 def check_time_zone(name: str) -> str | None:
-    """A time zone as the database writes it; None for UTC.
+    """A time zone; None for UTC. Whether there is such a zone the browser says, since its own data shape the page.
 
-    >>> check_time_zone("europe/berlin"), check_time_zone("Etc/UTC")
+    >>> check_time_zone("Europe/Berlin"), check_time_zone("Etc/UTC")
     ('Europe/Berlin', None)
     """
-    zones = _zones()
-    if zones and name.lower() not in zones:
-        near = difflib.get_close_matches(name.lower(), zones, n=1)
-        instead = f"did you mean {zones[near[0]]}?" if near else "write it like Europe/Berlin or America/New_York"
-        raise ValueError(f"{shown(name)!r} is no time zone: {instead}")
-    found = zones.get(name.lower(), name)
-    return None if found in ZONES_ARE_UTC else found
+    return None if name.lower() in ZONES_ARE_UTC else name
 
 
 def check_locale(tag: str) -> str | None:

@@ -79,15 +79,16 @@ class HeadersSecret(ApiModel):
     """A Secret in the RenderJob's namespace."""
 
     name: Name = Field(
-        description="Name of the Secret. Its keys are names of headers, such as Authorization; the key Cookie holds "
-        "cookies as a=1; b=2."
+        description="Name of the Secret. Its key origin names the server that may be sent the headers, such as "
+        "https://films.example; several have commas between them. All other keys are names of headers, such as "
+        "Authorization; the key Cookie holds cookies as a=1; b=2."
     )
 
 
 class HeadersSource(ApiModel):
     """A source of headers."""
 
-    secretRef: HeadersSecret = Field(description="A Secret whose keys are the headers.")
+    secretRef: HeadersSecret = Field(description="A Secret whose keys are the headers, and the origin they may go to.")
 
 
 class JobSpecSource(ApiModel):
@@ -100,6 +101,15 @@ class JobSpecSource(ApiModel):
         max_length=64, description="SHA-256 of that file: another file is refused."
     )
 
+
+_IS_ARCHIVE = r"self.url.matches(r'(?i)^[^?#]*\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz|zip)([?#]|$)')"
+_IS_PAGE = r"self.url.matches(r'(?i)^[^?#]*\.(html|htm|xhtml|svg)([?#]|$)')"
+_IS_WEB_PAGE = f"(self.url.matches('^https?://') && !{_IS_ARCHIVE})"
+"""As the worker tells sources apart by their addresses: helios_worker.sources has the same suffixes."""
+_ENTRY_IS_OPENED = (
+    "self.entry == 'index.html' || has(self.configMap) || "
+    f"(has(self.url) && !{_IS_WEB_PAGE} && ({_IS_ARCHIVE} || !{_IS_PAGE}))"
+)
 
 SOURCES = ("url", "inline", "configMap", "jobSpec")
 
@@ -119,9 +129,17 @@ class CompositionSpec(ApiModel):
             ),
             (
                 "!has(self.jobSpec) || !["
-                + ", ".join(f"has(self.{name})" for name in ENVIRONMENT)
+                + ", ".join(f"has(self.{name})" for name in ("query", *ENVIRONMENT))
                 + "].exists(given, given)",
-                "a jobSpec has its own timeZone, locale, colorScheme and waitFor: leave them out",
+                "a jobSpec has its own query, timeZone, locale, colorScheme and waitFor: leave them out",
+            ),
+            (
+                f"!has(self.query) || !has(self.url) || !{_IS_WEB_PAGE}",
+                "the url of a page on the web has its own query: write it at the end of url, and leave query out",
+            ),
+            (
+                _ENTRY_IS_OPENED,
+                "entry is a page in a folder, an archive or a ConfigMap: leave it out where the page itself is given",
             ),
             (
                 "!has(self.headersFrom) || (has(self.url) && self.url.matches('^https?://'))",
@@ -191,7 +209,7 @@ class CompositionSpec(ApiModel):
     headersFrom: HeadersSource | None = Field(
         default=None,
         description="Headers and cookies that the server of url is sent with the page and its files, and no other "
-        "server. They are kept in no artifact, log or status.",
+        "server. They are kept in no artifact, log or status. Pods alone are given them.",
     )
 
 

@@ -43,7 +43,11 @@ class PlanStatus(StatusModel):
 
 
 class ReplanStatus(StatusModel):
-    """How often the render was planned again because workers had other software than the plan, as after an upgrade."""
+    """How often the render was planned again, and why.
+
+    Workers had other software than the plan, as after an upgrade; or the page depends on what was drawn before, which
+    the plan had missed.
+    """
 
     count: int = Field(default=0, ge=0, description="How often the render was planned again.")
     at: datetime | None = Field(default=None, description="When that was decided last; older attempts do not count.")
@@ -55,6 +59,11 @@ class ReplanStatus(StatusModel):
         max_length=MAX_IMAGES,
         description="The last images that workers ran.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    drawn: bool = Field(
+        default=False,
+        description="Whether a chunk showed that the page depends on the frames before it, which the plan had missed: "
+        "it was then planned as with seeking: Stateful.",
     )
 
 
@@ -150,7 +159,7 @@ class RenderJobStatus(StatusModel):
     )
     output: FilmStatus | None = Field(default=None, description="The film.")
     replans: ReplanStatus | None = Field(
-        default=None, description="Plans in addition to the first, because workers had other software."
+        default=None, description="Plans in addition to the first, and why they were made."
     )
     operator: str = Field(
         default="", max_length=320, description="Lease of the operator that looks after this RenderJob."

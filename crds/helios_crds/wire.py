@@ -5,9 +5,9 @@ event, an HTTP body, a pod's arguments and termination message, or lines between
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum, StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -19,8 +19,6 @@ RESULT_BYTES = 4096
 
 SECRET_PREFIX = "HELIOS_SECRET_"  # noqa: S105 - of names
 """Prefix of the variables that carry the keys of a RenderJob's credentialsRef to the worker, which picks whole sets."""
-HEADERS_VARIABLE = "HELIOS_PAGE_HEADERS"
-"""The variable by which the command line hands headers for the page's server to the workers that it starts."""
 
 
 class ExitCode(IntEnum):
@@ -36,6 +34,12 @@ class ExitCode(IntEnum):
 
 OTHER_ENGINE = "OtherEngine"
 """The `error` in the result of a worker whose software or fonts are not those that the job was planned with."""
+HEADERS_MISSING = "HeadersMissing"
+"""The same of a worker that was not given the headers of the plan, and is asked for more than the plan recorded."""
+
+
+SEEKING = "seeking"
+"""In the result of a worker that found what the plan's test of the page had missed: how to plan the render again."""
 
 
 class Stage(StrEnum):
@@ -93,6 +97,18 @@ class Reply(BaseModel):
 def is_other_engine(reply: Reply) -> bool:
     """Whether a worker refused a job because its software or fonts are not those of the plan."""
     return reply.exitCode != ExitCode.DONE and (reply.result or {}).get("error") == OTHER_ENGINE
+
+
+def other_seeking(result: Mapping[str, Any] | None, asked: str) -> Literal["Stateful"] | None:
+    """The composition.seeking with which a failed render is planned again by itself; None where that would not help.
+
+    The plan's test of a page looks at a few frames. Where a later one shows that it depends on the frames before, the
+    worker says so, unless they were drawn already. What the user has asked for is kept.
+
+    result: of the reply. asked: composition.seeking of the request.
+    """
+    named = (result or {}).get(SEEKING)
+    return "Stateful" if named == "Stateful" and asked == "Auto" else None
 
 
 def chunk_bitmap(chunks: Iterable[int]) -> str:

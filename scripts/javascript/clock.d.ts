@@ -27,8 +27,7 @@ interface Window {
   __HELIOS_READY__?: PromiseLike<unknown> | (() => PromiseLike<unknown> | undefined);
   __HELIOS_VIRTUAL_TIME__?: number;
   __timelines?: Record<string, { seek?: unknown } | undefined>;
-  gsap?: { ticker?: { lagSmoothing?: (threshold: number) => void } };
-  p5?: { instance?: any };
+  gsap?: { ticker?: { lagSmoothing?: (threshold: number) => void; frame?: number; tick?: () => void } };
   helios?: { fps?: unknown; duration?: unknown; waitUntilStable?: () => Promise<void> };
 }
 

@@ -45,7 +45,7 @@ const OURS = [
   ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
   ...["dormant", "queries", "sharedPorts"],
   ...["drawn", "hidden", "placed", "begun"],
-  ...["watched", "handled"],
+  ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';
 const outOfReach = [

@@ -1,11 +1,14 @@
-"""What the tests ask of a cluster, by kubectl, as a person would."""
+"""What the tests ask of a cluster: by kubectl, as a person would, and where they look time and again by HTTPS."""
 
 import json
 import subprocess
 import time
+import urllib.error
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.e2e.api_server import ApiServer
 from tests.progress import Standstill
 
 FINISHED = {"Succeeded", "Failed"}
@@ -28,11 +31,12 @@ class KindCluster(Protocol):
 
 
 class Cluster:
-    """A cluster that tests share; they keep apart by namespace."""
+    """A cluster that tests share; they keep apart by namespace. folder: for the certificates of its kubeconfig."""
 
-    def __init__(self, kind: KindCluster) -> None:
+    def __init__(self, kind: KindCluster, folder: Path) -> None:
         self._kind = kind
         self.kubeconfig = kind.kubeconfig_path
+        self.api = ApiServer.of(self.kubeconfig, folder)
 
     def kubectl(self, *arguments: str, **options: Any) -> str:
         """Standard output of a kubectl command. Raises CalledProcessError when it fails."""
@@ -47,15 +51,17 @@ class Cluster:
         document = {"apiVersion": "v1", "kind": "List", "items": objects}
         self._kind.kubectl("apply", "-f", "-", input=json.dumps(document))
 
-    def get(self, *arguments: str) -> Any:
-        """What `kubectl get` says, as data."""
-        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+    def get(self, kind: str, namespace: str, name: str = "", **query: str) -> Any:
+        """What `kubectl get` says of an object, or of those of a kind, as data; as ApiServer.get."""
+        return self.api.get(kind, namespace, name, **query)
 
     def newest(self, namespace: str) -> str:
-        """How many objects a namespace has, RenderJobs, Jobs and pods among them, and the newest one's version."""
-        versions = "jsonpath={.items[*].metadata.resourceVersion}"
-        found = self.kubectl("get", "all", "-n", namespace, "-o", versions).split()
-        return f"{len(found)}, newest version {max(map(int, found), default=0)}"
+        """How many RenderJobs, Jobs and pods a namespace has, and the newest one's version."""
+        found = []
+        for kind in ("renderjobs", "jobs", "pods"):
+            with suppress(urllib.error.HTTPError):  # RenderJobs are not known to every cluster
+                found += [int(each["metadata"]["resourceVersion"]) for each in self.get(kind, namespace)["items"]]
+        return f"{len(found)}, newest version {max(found, default=0)}"
 
     def finished_pod(self, namespace: str, job: str) -> dict[str, Any]:
         """The one pod of a Job, once it has finished.
@@ -65,7 +71,7 @@ class Cluster:
         """
         progress = Standstill(f"a finished pod of the Job {job}", RENDERING)
         while True:
-            pods = self.get("pods", "-n", namespace, "-l", f"batch.kubernetes.io/job-name={job}")["items"]
+            pods = self.get("pods", namespace, labelSelector=f"batch.kubernetes.io/job-name={job}")["items"]
             if pods and pods[0]["status"]["phase"] in FINISHED:
                 pod: dict[str, Any] = pods[0]
                 return pod
@@ -76,4 +82,4 @@ class Cluster:
                 events = self.kubectl("get", "events", "-n", namespace, "--sort-by=.lastTimestamp")
                 state = json.dumps([pod["status"] for pod in pods], indent=1)
                 raise AssertionError(f"{error}\n{state}\n{events}") from None
-            time.sleep(0.5)
+            time.sleep(0.3)

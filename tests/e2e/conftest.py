@@ -62,7 +62,7 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The cluster of this session; it is removed at its end, unless --keep-cluster."""
     options = request.config.option
     own = options.kind_bin in (None, OWN_KIND)
@@ -82,7 +82,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
             if not options.keep_cluster:  # what a session that was killed has left would be taken for this one's
                 node.delete(options.cluster_name, None)
         kind = request.getfixturevalue("kind_cluster")
-        yield Cluster(kind)
+        yield Cluster(kind, tmp_path_factory.mktemp("api"))
         if own and not options.keep_cluster:
             kind.delete()  # while the lock is held; what pytest-kind does later finds nothing left
 
@@ -103,8 +103,8 @@ def worker_image(cluster: Cluster, engine: Engine, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="session")
-def operator(cluster: Cluster, worker_image: str) -> None:
-    """The operator, installed with helm from this checkout's chart and image."""
+def operator(cluster: Cluster, worker_image: str, rendered_by_hand: str) -> None:
+    """The operator, installed with helm from this checkout. Meanwhile the film by hand is rendered."""
     images.build("operator")
     cluster.load(images.tag("operator"))
     release.install(cluster)
@@ -130,8 +130,8 @@ def a_namespace(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def film_by_hand(cluster: Cluster, worker_image: str) -> str:
-    """Digest of the film that `heliosctl render` makes in a pod of the worker's image."""
+def rendered_by_hand(cluster: Cluster, worker_image: str) -> Iterator[str]:
+    """A namespace where a pod of the worker's image has begun with the film of `heliosctl render`."""
     page = {"index.html": one_file("canvas-raf.html")}
     render = f"""
     cp /input/index.html /tmp/page.html
@@ -143,10 +143,16 @@ def film_by_hand(cluster: Cluster, worker_image: str) -> str:
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "page", "namespace": name}, "data": page},
             shell_job(name, "by-hand", worker_image, render, files="page"),
         )
-        pod = cluster.finished_pod(name, "by-hand")
-        said = cluster.kubectl("logs", "-n", name, "job/by-hand")
-        assert pod["status"]["phase"] == "Succeeded", said
-        return said.split()[-2]
+        yield name
+
+
+@pytest.fixture(scope="session")
+def film_by_hand(cluster: Cluster, rendered_by_hand: str) -> str:
+    """Digest of that film."""
+    pod = cluster.finished_pod(rendered_by_hand, "by-hand")
+    said = cluster.kubectl("logs", "-n", rendered_by_hand, "job/by-hand")
+    assert pod["status"]["phase"] == "Succeeded", said
+    return said.split()[-2]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.progress import Standstill
 
 Found = TypeVar("Found")
 PAUSE = 0.3
-"""Seconds between two looks: a look by kubectl takes a processor for a tenth of one."""
+"""Seconds between two looks."""
 
 
 def eventually(find: Callable[[], Found | None], what: str, **signs: Callable[[], object]) -> Found:
@@ -32,8 +32,8 @@ def eventually(find: Callable[[], Found | None], what: str, **signs: Callable[[]
 
 def chunk_pods(cluster: Cluster, namespace: str, name: str) -> dict[int, dict[str, Any]]:
     """The youngest pod of each chunk of a RenderJob."""
-    selector = "helios.video/stage=chunk"
-    items = cluster.get("pods", "-n", namespace, "-l", selector, "--sort-by=.metadata.creationTimestamp")["items"]
+    items = cluster.get("pods", namespace, labelSelector="helios.video/stage=chunk")["items"]
+    items.sort(key=lambda pod: pod["metadata"]["creationTimestamp"])
     ours = [pod for pod in items if pod["metadata"]["labels"]["job-name"].startswith(f"{name}-")]
     return {int(pod["metadata"]["labels"]["helios.video/chunk"]): pod for pod in ours}
 

@@ -72,7 +72,7 @@ def _ended(cluster: Cluster, namespace: str, name: str, phase: str) -> dict[str,
     try:
         while not _has(cluster, namespace, render, "--for=jsonpath={.status.completionTime}"):
             progress.look(moving=cluster.newest(namespace))
-        status: dict[str, Any] = cluster.get(render, "-n", namespace)["status"]
+        status: dict[str, Any] = cluster.get("renderjobs", namespace, name)["status"]
         cluster.kubectl("wait", "-n", namespace, f"--for=condition={phase}", render, "--timeout=30s")
     except Exception as error:
         told = cluster.kubectl("describe", "-n", namespace, render)
@@ -102,7 +102,7 @@ def says(cluster: Cluster, namespace: str, name: str, words: str) -> str:
     """What a RenderJob says of itself while it is under way, once it has these words."""
 
     def found() -> str:
-        status = cluster.get(f"renderjob/{name}", "-n", namespace).get("status") or {}
+        status = cluster.get("renderjobs", namespace, name).get("status") or {}
         told = [item["message"] for item in status.get("conditions", ()) if item["type"] == "Reconciling"]
         return next((message for message in told if words in message), "")
 
@@ -119,7 +119,7 @@ def condition(status: dict[str, Any], kind: str) -> tuple[str, str]:
 def events(cluster: Cluster, namespace: str, name: str) -> dict[str, str]:
     """What the Events of a RenderJob say, by reason; of several the last."""
     about = f"involvedObject.kind=RenderJob,involvedObject.name={name}"
-    found = cluster.get("events", "-n", namespace, f"--field-selector={about}")["items"]
+    found = cluster.get("events", namespace, fieldSelector=about)["items"]
     found.sort(key=lambda event: event["lastTimestamp"])
     return {event["reason"]: event["message"] for event in found}
 

@@ -27,12 +27,11 @@ from tests.cluster.settings import NODE_ADDRESS
 from tests.e2e import release
 from tests.e2e.cluster import Cluster
 from tests.e2e.containers import eventually
-from tests.e2e.films import completed, render_job
+from tests.e2e.films import FRAMES, UNIT, completed, render_job
 from tests.e2e.functions.container import Container, container
 from tests.integration.operator.operator_process import OperatorProcess
 from tests.ports import free_port
 
-FRAMES, UNIT = 72, 3
 CHUNKS = FRAMES // UNIT
 FUNCTION, SERVICE, PODS = "mixed-lambda", "mixed-service", "mixed-pods"
 MEMORY = ["--memory=1g", "--memory-swap=1g", "--tmpfs=/tmp:size=256m,mode=1777"]
@@ -123,19 +122,6 @@ def _targets() -> Iterator[dict[str, Any]]:
         }
 
 
-@pytest.fixture(scope="module")
-def by_hand(engine: Engine, worker_image: str) -> str:
-    """Digest of the film that `heliosctl render` makes in a container of the same image."""
-    page = render_job("", "", unit=UNIT)["spec"]["composition"]["inline"]
-    script = f"""
-    cat > /tmp/page.html
-    heliosctl render /tmp/page.html -o /tmp/film.mp4 --frames {FRAMES} --unit-frames {UNIT} --artifacts /tmp/store >&2
-    sha256sum < /tmp/film.mp4
-    """
-    run = ("run", "--rm", "--interactive", "--network=host", "--entrypoint=sh", worker_image, "-c", script)
-    return engine(*run, data=page).split()[0]
-
-
 @asynccontextmanager
 async def operated(cluster: Cluster, clouds: Clouds, namespace: str, folder: Path) -> AsyncIterator[OperatorProcess]:
     """An operator beside the cluster, from where the clouds can be reached."""
@@ -176,7 +162,7 @@ def is_under_way(cluster: Cluster, namespace: str, name: str) -> Callable[[], bo
     """Whether some chunks are done, and others are not."""
 
     def look() -> bool:
-        status = cluster.get(f"renderjob/{name}", "-n", namespace).get("status") or {}
+        status = cluster.get("renderjobs", namespace, name).get("status") or {}
         done: int = (status.get("chunks") or {}).get("done", 0)
         return 3 <= done < CHUNKS
 
@@ -185,27 +171,27 @@ def is_under_way(cluster: Cluster, namespace: str, name: str) -> Callable[[], bo
 
 @pytest.mark.usefixtures("operator")
 async def test_one_film_from_three_kinds_of_target(
-    cluster: Cluster, clouds: Clouds, namespace: str, by_hand: str, tmp_path: Path
+    cluster: Cluster, clouds: Clouds, namespace: str, film_by_hand: str, tmp_path: Path
 ):
     with release.asleep(cluster):
         async with operated(cluster, clouds, namespace, tmp_path / "operator") as operator:
-            await undisturbed(cluster, clouds, namespace, by_hand)
-            await everything_at_once(cluster, clouds, namespace, by_hand, operator)
+            await undisturbed(cluster, clouds, namespace, film_by_hand)
+            await everything_at_once(cluster, clouds, namespace, film_by_hand, operator)
         assert "Traceback" not in operator.log.read_text(), operator.log.read_text()[-3000:]
 
 
-async def undisturbed(cluster: Cluster, clouds: Clouds, namespace: str, by_hand: str) -> None:
+async def undisturbed(cluster: Cluster, clouds: Clouds, namespace: str, film_by_hand: str) -> None:
     """Every target does a part."""
     cluster.apply(secret(namespace, clouds), film(namespace, "plain"))
     status = await asyncio.to_thread(completed, cluster, namespace, "plain")
     assert status["chunkMap"] == "#" * CHUNKS
-    assert status["output"]["sha256"] == by_hand
+    assert status["output"]["sha256"] == film_by_hand
     assert all(parts(status).values()), parts(status)
     assert sum(parts(status).values()) == CHUNKS
 
 
 async def everything_at_once(
-    cluster: Cluster, clouds: Clouds, namespace: str, by_hand: str, operator: OperatorProcess
+    cluster: Cluster, clouds: Clouds, namespace: str, film_by_hand: str, operator: OperatorProcess
 ) -> None:
     """Lambda throttles every other call, Cloud Run is dead, the operator is killed, and then the function freezes."""
     clouds.aws.fault = lambda number: Fault(instead=throttled()) if number % 2 else None
@@ -227,6 +213,6 @@ async def everything_at_once(
         status = await asyncio.to_thread(completed, cluster, namespace, "rough")
     clouds.calm()
     assert status["chunkMap"] == "#" * CHUNKS
-    assert status["output"]["sha256"] == by_hand
+    assert status["output"]["sha256"] == film_by_hand
     assert parts(status)[SERVICE] == 0
     assert parts(status)[FUNCTION] > 0

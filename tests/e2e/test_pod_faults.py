@@ -211,7 +211,7 @@ def test_a_node_that_is_away(cluster, namespace, kubelet, worker_image, tmp_path
     chunks[1].release()
     status = completed(cluster, namespace, "patient")
     assert status["failures"] == 0
-    jobs = cluster.get("jobs", "-n", namespace, "-l", "helios.video/stage=chunk")["items"]
+    jobs = cluster.get("jobs", namespace, labelSelector="helios.video/stage=chunk")["items"]
     assert len(jobs) == 2, "no chunk was given to another attempt beside"
     film = film_of(cluster, namespace, worker_image, f"/artifacts/out/{namespace}/patient.mp4", tmp_path)
     assert numbers(film) == list(range(12))

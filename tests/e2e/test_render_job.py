@@ -2,20 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.cluster import Cluster
 from tests.e2e.films import FRAMES, UNIT, completed, film_of, numbers, render_job
 
-CHUNKS = FRAMES // UNIT
+CHUNKS = 6
+FILM: dict[str, Any] = {"frames": FRAMES, "unit": UNIT, "chunking": {"frames": FRAMES // CHUNKS}}
 
 
 @pytest.mark.usefixtures("operator")
 def test_a_render_job_becomes_a_film(
     cluster: Cluster, namespace: str, worker_image: str, film_by_hand: str, tmp_path: Path
 ):
-    cluster.apply(render_job(namespace, "teaser", frames=FRAMES, unit=UNIT))
+    cluster.apply(render_job(namespace, "teaser", **FILM))
     status = completed(cluster, namespace, "teaser")
     assert (status["phase"], status["progress"], status["chunkMap"]) == ("Complete", "100%", "#" * CHUNKS)
     assert status["output"]["url"] == f"file:///artifacts/out/{namespace}/teaser.mp4"
@@ -25,8 +27,8 @@ def test_a_render_job_becomes_a_film(
     assert status["output"]["sha256"] == film_by_hand
 
     # The same spec under another name renders no chunk again.
-    cluster.apply(render_job(namespace, "again", frames=FRAMES, unit=UNIT))
+    cluster.apply(render_job(namespace, "again", **FILM))
     status = completed(cluster, namespace, "again")
     assert status["chunkMap"] == "=" * CHUNKS
-    jobs = cluster.get("jobs", "-n", namespace, "-l", "helios.video/stage=chunk")["items"]
+    jobs = cluster.get("jobs", namespace, labelSelector="helios.video/stage=chunk")["items"]
     assert len(jobs) == CHUNKS, json.dumps([job["metadata"]["name"] for job in jobs])

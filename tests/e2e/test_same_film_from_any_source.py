@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.e2e.pods import shell_job
 
 FILES = flat_files("canvas-raf.html")
 FOLDER = "/artifacts/pages/barcode"
+ONE_CHUNK: dict[str, Any] = {"chunking": {"frames": 12}}
 LAY_OUT = f"mkdir -p {FOLDER} && cp -L /input/* {FOLDER}/"
 
 
@@ -51,15 +53,15 @@ def test_the_film_is_the_same_from_any_source(cluster: Cluster, namespace: str, 
         cluster.apply(
             files,
             lay_out,
-            render_job(namespace, "inline"),
-            render_job(namespace, "config-map", composition={"configMap": {"name": "barcode"}}),
-            render_job(namespace, "web", composition={"url": f"{address}/index.html"}),
+            render_job(namespace, "inline", **ONE_CHUNK),
+            render_job(namespace, "config-map", composition={"configMap": {"name": "barcode"}}, **ONE_CHUNK),
+            render_job(namespace, "web", composition={"url": f"{address}/index.html"}, **ONE_CHUNK),
         )
         planned = "--for=condition=Planned"
         cluster.kubectl("wait", "-n", namespace, planned, "renderjob/web", "--timeout=120s")
     # The web page is gone now: the chunks show what the plan saw.
     assert cluster.finished_pod(namespace, "lay-out")["status"]["phase"] == "Succeeded"
-    cluster.apply(render_job(namespace, "folder", composition={"url": f"file://{FOLDER}"}))
+    cluster.apply(render_job(namespace, "folder", composition={"url": f"file://{FOLDER}"}, **ONE_CHUNK))
     films = {
         name: completed(cluster, namespace, name)["output"]["sha256"]
         for name in ("inline", "config-map", "web", "folder")

@@ -69,5 +69,5 @@ def an_image_that_is_not_there(cluster, namespace, upgrade):
     assert "the pod did not start within 1s: " in message
     assert MISSING_IMAGE in message
     assert "ErrImagePull" in message
-    eventually(lambda: cluster.get("renderjob/repaired", "-n", namespace)["status"]["retries"], "a retry")
+    eventually(lambda: cluster.get("renderjobs", namespace, "repaired")["status"]["retries"], "a retry")
     change_execution(cluster, namespace, "repaired", startTimeout="10m")

@@ -26,6 +26,11 @@ LIBRARIES = {
     "three/three.module.js": "three/build/three.module.js",
     "three/three.core.js": "three/build/three.core.js",
     "lottie/lottie_light.min.js": "lottie-web/build/player/lottie_light.min.js",
+    "p5/p5.min.js": "p5/lib/p5.min.js",
+    "pixi/pixi.min.js": "pixi.js/dist/pixi.min.js",
+    "maplibre/maplibre-gl.mjs": "maplibre-gl/dist/maplibre-gl.mjs",
+    "maplibre/maplibre-gl-shared.mjs": "maplibre-gl/dist/maplibre-gl-shared.mjs",
+    "maplibre/maplibre-gl-worker.mjs": "maplibre-gl/dist/maplibre-gl-worker.mjs",
 }
 """Path under the page's assets, and where npm put it."""
 
@@ -53,6 +58,7 @@ MADE: dict[str, Callable[[Path], None]] = {
         muxer={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
     ),
     "video-short.mp4": partial(write_counting_video, frames=24, fps=30, codec="libx264"),
+    "video-twenty.mp4": partial(write_counting_video, frames=20, fps=30, codec="libx264"),
     "sound.wav": partial(write_sound, milliseconds=1175),
     "counting.gif": partial(write_counting_image, frames=12, milliseconds=100),
     "counting.png": partial(write_counting_image, frames=12, milliseconds=100),

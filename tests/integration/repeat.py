@@ -33,7 +33,7 @@ ORIGINS = {"server": "127.0.0.1", "other": "localhost"}
 """Hosts of the two servers of other origins that the exact pages use, by prop."""
 WAITS = re.compile(
     r"await\b|\.then\(|\bfetch\(|\bonload|\.onmessage|new Image|createImageBitmap|import\(|Worker\(|FileReader"
-    r"|indexedDB|Decoder|toBlob|<(?:video|audio|img|image|iframe|object|embed|link)\b|@font-face|url\("
+    r"|indexedDB|Decoder|toBlob|<(?:video|audio|img|image|iframe|object|embed)\b|@font-face|url\("
 )
 
 

@@ -16,14 +16,17 @@ from pathlib import Path
 
 import pytest
 
+from tests import forks
+from tests.cluster.cache import locked
 from tests.integration.worker.project import wait_until
 from tests.processes import command_line, is_running, send_signal
 
 HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
 KILLS = int(os.environ.get("HELIOS_KILLS", "8"))
-PAGE = """<!doctype html><html data-width="320" data-height="180" data-fps="30" data-frames="180">
-<style>body{margin:0;background:#123}div{width:40px;height:40px;background:#fc0;animation:m 6s linear}
-@keyframes m{to{transform:translate(280px,140px) rotate(2turn)}}</style><div></div></html>"""
+FRAMES, UNIT = 60, 5
+PAGE = f"""<!doctype html><html data-width="320" data-height="180" data-fps="30" data-frames="{FRAMES}">
+<style>body{{margin:0;background:#123}}div{{width:40px;height:40px;background:#fc0;animation:m 2s linear}}
+@keyframes m{{to{{transform:translate(280px,140px) rotate(2turn)}}}}</style><div></div></html>"""
 
 
 @pytest.fixture(scope="module")
@@ -34,20 +37,46 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(page: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, float]:
-    """The digest of the film when nothing goes wrong, and how long that took."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    started = time.monotonic()
-    assert render(page, folder).wait(timeout=120) == 0
-    return digest(folder / "out.mp4"), time.monotonic() - started
+def reference(page: Path, session_folder: Path) -> tuple[Path, float]:
+    """The film when nothing goes wrong, and how long that took: rendered once for all processes of the session."""
+    folder = session_folder / "undisturbed"
+    seconds = folder / "seconds.txt"
+    with locked(session_folder / "undisturbed.lock"):
+        if not seconds.exists():
+            folder.mkdir()
+            started = time.monotonic()
+            render(page, folder)
+            seconds.write_text(str(time.monotonic() - started))
+    return folder / "out.mp4", float(seconds.read_text())
 
 
-def render(page: Path, folder: Path) -> subprocess.Popen[bytes]:
-    command = [HELIOSCTL, "render", str(page), "-o", str(folder / "out.mp4")]
-    options = ["--artifacts", str(folder / "artifacts"), "--unit-frames", "15", "--frames-per-chunk", "30"]
-    environment = {**os.environ, "TMPDIR": str(folder)}
+@pytest.fixture(scope="module")
+def undisturbed(reference: tuple[Path, float]) -> tuple[str, float]:
+    """The digest of that film, and how long it took."""
+    film, seconds = reference
+    return digest(film), seconds
+
+
+def arguments(page: Path, folder: Path) -> list[str]:
+    places = ["-o", str(folder / "out.mp4"), "--artifacts", str(folder / "artifacts")]
+    return ["render", str(page), *places, "--unit-frames", str(UNIT), "--frames-per-chunk", str(2 * UNIT)]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(folder)}
+
+
+def start(page: Path, folder: Path) -> subprocess.Popen[bytes]:
+    """A render that will be disturbed."""
+    command = [HELIOSCTL, *arguments(page, folder)]
     with (folder / "said.txt").open("ab") as said:
-        return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=said, env=environment)
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=environment(folder))
+
+
+def render(page: Path, folder: Path) -> None:
+    """A render that nothing happens to."""
+    done = forks.run("heliosctl", arguments(page, folder), cwd=folder, env=environment(folder), seconds=120)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def digest(path: Path) -> str:
@@ -89,7 +118,7 @@ def kind_of(pid: int) -> str:
 
 def finish(page: Path, folder: Path, kept: dict[str, bytes], film: str) -> None:
     """Runs the same command to its end; what was committed before must still be what is committed."""
-    assert render(page, folder).wait(timeout=120) == 0
+    render(page, folder)
     assert digest(folder / "out.mp4") == film
     now = committed(folder)
     assert {name: now.get(name) for name in kept} == kept, "a committed chunk was rendered again"
@@ -102,7 +131,7 @@ def test_random_kill(seed: int, page: Path, undisturbed: tuple[str, float], tmp_
     film, seconds = undisturbed
     chance = random.Random(seed)
     victim = ("driver", "worker", "browser")[seed % 3]
-    process = render(page, tmp_path)
+    process = start(page, tmp_path)
     time.sleep(chance.uniform(0.1, 0.95) * seconds)  # the moment is what is random here
     family = descendants(process.pid)
     chosen = chance.choice(family[victim] or family["driver"])
@@ -122,7 +151,7 @@ def test_random_kill(seed: int, page: Path, undisturbed: tuple[str, float], tmp_
 def test_kill_during_commit(appears: str, page: Path, undisturbed: tuple[str, float], tmp_path: Path) -> None:
     """The whole family is killed as soon as the first segment, or the first manifest, shows."""
     folder = tmp_path / "artifacts" / appears
-    process = render(page, tmp_path)
+    process = start(page, tmp_path)
     wait_until(lambda: folder.is_dir() and any(folder.iterdir()), f"something in {appears}")
     for pids in descendants(process.pid).values():
         for pid in pids:
@@ -141,10 +170,9 @@ def at_work(folder: Path) -> list[int]:
     return found
 
 
-def test_the_film_is_the_page(page: Path, undisturbed: tuple[str, float], tmp_path: Path) -> None:
+def test_the_film_is_the_page(reference: tuple[Path, float]) -> None:
     """The reference itself is a whole film of the asked length."""
-    process = render(page, tmp_path)
-    assert process.wait(timeout=120) == 0
-    verify = [HELIOSCTL, "verify", str(tmp_path / "out.mp4"), "--json"]
-    report = json.loads(subprocess.run(verify, capture_output=True, check=False).stdout or b"{}")
-    assert report.get("frames") == 180
+    verify = ["verify", str(reference[0]), "--json"]
+    done = forks.run("heliosctl", verify, cwd=reference[0].parent, env=os.environ, seconds=120)
+    report = json.loads(done.stdout or b"{}")
+    assert report.get("frames") == FRAMES

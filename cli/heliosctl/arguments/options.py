@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from helios_crds.page_environment import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL
 from helios_crds.request import RenderRequest, VideoRequest
 from helios_worker.artifacts.urls import absolute
 from helios_worker.errors import UserError
+from heliosctl.arguments.paths import expanded, own_folder
 from heliosctl.arguments.times import count_of_frames, waiting
 from heliosctl.switches import set_debug, set_json
 
@@ -247,9 +247,8 @@ class StoreOptions:
         if chosen and urlsplit(chosen).scheme:
             return chosen
         if chosen:
-            return absolute(Path(chosen).expanduser()).as_uri()
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return (Path(cache) / "helios" / "artifacts").as_uri()
+            return absolute(expanded(chosen)).as_uri()
+        return absolute(own_folder("XDG_CACHE_HOME", ".cache") / "helios" / "artifacts").as_uri()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from helios_worker.artifacts.urls import absolute, store_address
 from helios_worker.errors import UserError
+from heliosctl.arguments.paths import expanded
 
 FILM_SUFFIXES = (".mp4", ".m4v")
 STILL_SUFFIXES = (".png",)
@@ -30,7 +31,7 @@ def check_output(output: str, suffixes: tuple[str, ...] = FILM_SUFFIXES) -> str:
             return output
         path = Path(address.path)
     else:
-        path = absolute(Path(output).expanduser())
+        path = absolute(expanded(output))
     if path.is_dir():
         raise UserError(
             f"the output {output} is a folder",

@@ -15,6 +15,7 @@ from helios_worker.sources.archive import SUFFIXES, is_archive
 from helios_worker.sources.fetch import BUCKETS, PAGE_SUFFIXES
 from heliosctl.arguments.options import INDEX
 from heliosctl.arguments.output import unwritable
+from heliosctl.arguments.paths import expanded, own_folder
 
 NO_SOURCES = (".mp4", ".mov", ".webm", ".json", ".gz", ".7z", ".rar")
 MOST_PAGES = 3
@@ -53,7 +54,7 @@ def resolve_source(source: str, artifacts: str, entry: str | None = None) -> str
             "az://, http:// or https://",
             remedy="check the address",
         )
-    path = path.expanduser()
+    path = expanded(path)
     if path.is_dir():
         _check_folder(source, path, entry or INDEX)
     elif not path.is_file():
@@ -79,11 +80,11 @@ def split_source(source: str) -> tuple[str, str]:
         return source, ""
     if re.match("[A-Za-z][A-Za-z0-9+.-]*://", source):
         return split_query(source)
-    if Path(source).expanduser().exists():
+    if expanded(source).exists():
         return source, ""
     for mark in re.finditer("[?#]", source):
         path, query = source[: mark.start()], source[mark.start() :]
-        file = Path(path).expanduser()
+        file = expanded(path)
         # A folder's name may be the beginning of another's: "film" of "film #2/page.html".
         if path and (file.is_file() or (file.is_dir() and (path.endswith("/") or "/" not in query))):
             return path, query
@@ -96,7 +97,7 @@ def check_film(source: str) -> Path:
     Raises:
         UserError: it is not a file of this machine.
     """
-    path: Path | None = Path(source).expanduser()
+    path: Path | None = expanded(source)
     if "://" in source:
         path = local_path(source)
     if path is None:
@@ -143,7 +144,7 @@ def _keep_stdin(artifacts: str) -> Path:
     html = sys.stdin.buffer.read()
     if not html.strip():
         raise UserError("the HTML on standard input is empty")
-    root = local_path(artifacts) or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "helios"
+    root = local_path(artifacts) or own_folder("XDG_CACHE_HOME", ".cache") / "helios"
     page = root / "stdin" / hashlib.sha256(html).hexdigest()[:32] / "index.html"
     why = unwritable(page)
     if why is not None:

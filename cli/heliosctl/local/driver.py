@@ -15,7 +15,7 @@ from typing import Any
 
 from helios_crds.renderjob import Retries
 from helios_crds.request import RenderRequest
-from helios_crds.wire import OTHER_ENGINE, ExitCode, Payload, Reply, Stage
+from helios_crds.wire import OTHER_ENGINE, ExitCode, Payload, Reply, Stage, other_seeking
 from helios_operator.decide.policies.retry import given_up
 from helios_operator.model.state import Work
 from helios_worker.artifacts.store import ArtifactStore
@@ -88,11 +88,12 @@ class Driver:
         if failure.error == OTHER_ENGINE:  # an upgrade since the plan
             self._listener.say("the workers' software has changed since the plan; planning again")
             return request
-        is_drawn = self.job is not None and self.job.ours.film.drawn
-        if failure.error != "SeamMismatch" or request.composition.seeking != "Auto" or is_drawn:
+        seeking = other_seeking(failure.reply.result, request.composition.seeking)
+        if seeking is None:
             raise failure
-        self._listener.say("the page turned out to depend on the frames before; planning again with --seeking Stateful")
-        composition = request.composition.model_copy(update={"seeking": "Stateful"})
+        shown = "the page turned out to depend on the frames before"
+        self._listener.say(f"{shown}; planning again with --seeking {seeking}")
+        composition = request.composition.model_copy(update={"seeking": seeking})
         return request.model_copy(update={"composition": composition})
 
     async def plan(self, request: RenderRequest) -> tuple[str, JobSpec]:

@@ -22,7 +22,9 @@ from helios_adapters import (
     TargetHealth,
     Verdict,
 )
-from helios_crds.wire import ExitCode, Payload, Reply
+from helios_crds.remedies import in_flags, message_and_remedy
+from helios_crds.text import one_line
+from helios_crds.wire import HEADERS_MISSING, ExitCode, Payload, Reply
 from helios_operator.model.config import NO_LIMIT
 from helios_operator.model.observation import TargetCapacity
 from helios_worker.errors import UserError
@@ -30,6 +32,8 @@ from heliosctl.terminal.progress import Listener
 
 OWNER = "heliosctl"
 """Whose renders these are, to the targets' health: all are one user's."""
+MAX_WHY = 600
+"""Characters of a worker's reason that are shown."""
 REST_LIMIT = 5
 """With the last of which a target is left out: no chunk was done there for two and a half minutes at least."""
 
@@ -151,6 +155,10 @@ class Fleet:
             return Verdict("done" if answer.exitCode == ExitCode.DONE else "failed", answer)
         if isinstance(answer, Reply):
             result = answer.result or {}
+            if result.get("error") == HEADERS_MISSING:  # it is never given them; workers here are
+                what, remedy = message_and_remedy(result, answer.stderr)
+                self.leave_out(name, one_line(f"{what}; {in_flags(remedy)}", MAX_WHY))
+                return Verdict("headers missing")
             if answer.exitCode == ExitCode.DONE and isinstance(frames := result.get("frames"), int):
                 self._listener.frames(payload.chunkIndex, frames)  # workers of this machine tell of them by themselves
         if isinstance(answer, NoCapacity) and name not in self._full:

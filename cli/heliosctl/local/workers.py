@@ -83,7 +83,7 @@ async def _local_workers(
     config = LocalConfig(
         workers=options.workers,
         lanes=lanes,
-        variables=headers.in_variable(),
+        headers=headers.to_json() if headers else "",
         on_frames=listener.frames,
         on_line=_log,
     )

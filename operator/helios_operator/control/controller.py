@@ -48,11 +48,11 @@ class Controller:
         self._client = client
         self._config = config
         self._others = OtherOperators(client, config.operator)
-        self._renders = Renders(config, self.queue.add)
         self._invocations = Invocations(
             connections or Connections(), partial(getattr, client, "now"), self.queue.add, self._on_capacity
         )
         self._targets = RenderTargets(client, self._invocations.resting, config.built_in)
+        self._renders = Renders(config, self.queue.add, self._targets.usable)
         self._capacity = Capacity(self._targets, self.children, self.queue.add)
         self._executor = Executor(
             client, config, self.children, self._invocations, self.queue, self.put_render_job, self.drop_render_job

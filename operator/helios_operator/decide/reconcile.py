@@ -56,7 +56,7 @@ def reconcile(observation: Observation, config: Config) -> Decision:
     blocks = problem is not None and (blocked is not None or not goes_on)
     used_up = planned.budget is not None and planned.budget.is_used_up
     causes = [*retries(record, observation.now), *notes(observation, eligible, is_over_budget=used_up)]
-    held_up = delay(planned.holding, observation.now, causes)
+    held_up = delay(planned.holding, observation.now, [*causes, *filter(None, [planned.without_slot])])
     status = status_of(
         observation, record, planned.underway, problem, blocks=blocks, delay=held_up, operator=config.operator
     )

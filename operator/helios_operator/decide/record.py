@@ -4,7 +4,7 @@ Attempts that the record has already settled are skipped. So it changes nothing 
 an older one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from helios_crds.mapping import UnusableSpec, request_of
 from helios_crds.renderjob_status import MAX_LAST_FAILURE, MAX_RETRY_ENTRIES, PlanStatus
@@ -15,7 +15,8 @@ from helios_operator.decide.policies.engines import has_other_engine, replan_pau
 from helios_operator.decide.policies.failure_causes import Cause, cause_of, not_started
 from helios_operator.decide.policies.failure_events import Failure, failure_events
 from helios_operator.decide.policies.retry import given_up, retry_delay
-from helios_operator.decide.policies.worker_results import failure_text
+from helios_operator.decide.policies.seeking import depends_on_frames
+from helios_operator.decide.policies.worker_results import failure_text, what_happened
 from helios_operator.model import reasons
 from helios_operator.model.chunk_map import DONE, GIVEN_UP, WAITING
 from helios_operator.model.config import Config
@@ -48,8 +49,10 @@ class _Fold:
             )
         elif self.record.plan is None:
             self._fold_plan()
-        elif (other := self._other_engine()) is not None:
+        elif (other := self._first(has_other_engine)) is not None:
             self._plan_again(other)
+        elif (seam := self._first(depends_on_frames)) is not None:
+            self._plan_drawn(seam)
         elif not self.record.is_rendered:
             self._fold_chunks()
         if self.record.is_rendered:
@@ -117,15 +120,15 @@ class _Fold:
         if self.record.is_rendered:
             self._announce("Normal", reasons.CHUNKS_RENDERED, f"all {len(self.record.marks)} chunks are rendered")
 
-    def _other_engine(self) -> Attempt | None:
-        """An attempt at unfinished work that shows that workers have another engine than the plan."""
+    def _first(self, shows: Callable[[Attempt, PlanStatus, Observation], bool]) -> Attempt | None:
+        """A failed attempt at unfinished work that shows that the render needs another plan."""
         plan = self.record.plan
         assert plan is not None
         failed = (each for each in self._observation.attempts if each.phase is AttemptPhase.FAILED)
         for attempt in failed:
             if attempt.work.stage is Stage.CHUNK and not self.record.is_open(attempt.work.chunk):
                 continue
-            if has_other_engine(attempt, plan, self._observation) and attempt in self._unsettled(attempt.work):
+            if shows(attempt, plan, self._observation) and attempt in self._unsettled(attempt.work):
                 return attempt
         return None
 
@@ -136,10 +139,21 @@ class _Fold:
         record.last_failure = failure_text(other.message, other.exit_code)[:MAX_LAST_FAILURE]
         self._drop(record.plan, f"the worker of {other.work} differs: {record.last_failure}", other)
 
-    def _drop(self, plan: PlanStatus, why: str, other: Attempt | None = None) -> None:
-        """Has the render planned again; no attempt until now counts. other: one with another engine than the plan."""
+    def _plan_drawn(self, seam: Attempt) -> None:
+        """Drops a plan that took the page for one whose frames can be shown without those before them."""
+        record = self.record
+        assert record.plan is not None
+        record.last_failure = what_happened(seam.message, seam.exit_code)[:MAX_LAST_FAILURE]
+        why = f"{seam.work} shows more of the page than the plan saw: {record.last_failure}"
+        self._drop(record.plan, why, drawn=True)
+
+    def _drop(self, plan: PlanStatus, why: str, other: Attempt | None = None, *, drawn: bool = False) -> None:
+        """Has the render planned again; no attempt until now counts.
+
+        other: one with another engine than the plan. drawn: whether the next plan has all frames drawn.
+        """
         record, start = self.record, self._observation.now
-        record.replans = replanned(record.replans, plan, other.image if other else "", start)
+        record.replans = replanned(record.replans, plan, other.image if other else "", start, drawn=drawn)
         for work in list(record.ledger.entries):
             record.ledger.forget(work)
         last = max((attempt.number for attempt in self._observation.by_work.get(PLAN, ())), default=0)

@@ -32,8 +32,9 @@ class Schedule:
 
     holding: attempts that hold a slot. hindered: due work that cannot start. goes_on: whether any work runs or may
     start, whatever hinders the rest. budget: the rest of the budget, if there is one. is_over_budget: whether due work
-    cannot start for lack of budget. changes: when time alone may change the schedule. underway: attempts that run or
-    start now, without rejected starts: whether they succeed is not known before they are tried again.
+    cannot start for lack of budget. without_slot: why the plan or the stitch waits for a slot, or "". changes: when
+    time alone may change the schedule. underway: attempts that run or start now, without rejected starts: whether they
+    succeed is not known before they are tried again.
     """
 
     holding: tuple[Attempt, ...]
@@ -42,6 +43,7 @@ class Schedule:
     goes_on: bool
     budget: Budget | None
     is_over_budget: bool
+    without_slot: str
     demand: Demand
     changes: tuple[datetime, ...]
     underway: tuple[Attempt | StartAttempt, ...]
@@ -68,6 +70,7 @@ def schedule(
         goes_on=bool(scheduler.holding) or (not over_budget and scheduler.readiness.has_other_work(hindered)),
         budget=scheduler.budget,
         is_over_budget=over_budget,
+        without_slot=scheduler.without_slot,
         demand=scheduler.demand(is_blocked=blocker is not None),
         changes=tuple(scheduler.changes()),
         underway=(*scheduler.holding, *(start for start in starts if start.work not in rejected)),
@@ -75,7 +78,10 @@ def schedule(
 
 
 class _Scheduler:
-    """Makes one schedule. duplicates: slots that second attempts hold or need; known after `starts`."""
+    """Makes one schedule. duplicates: slots that second attempts hold or need.
+
+    without_slot: why the plan or the stitch waits for a slot; both are known after `starts`.
+    """
 
     def __init__(
         self,
@@ -91,6 +97,7 @@ class _Scheduler:
         self.readiness = Readiness(observation, record, self.holding, config)
         self.budget = budget_left(observation, record.usage, self.holding) if self._execution.budget else None
         self.duplicates = 0
+        self.without_slot = ""
         self._waits: list[datetime] = []
 
     def starts(self) -> list[StartAttempt]:
@@ -148,14 +155,27 @@ class _Scheduler:
         (work,) = ready
         budget = self.budget
         excluded = budget.priced if budget is not None and budget.affordable == 0 else frozenset[str]()
-        able = [name for name in self._eligible.targets[work.stage] if name not in excluded and self._has_slot(name)]
+        affordable = [name for name in self._eligible.targets[work.stage] if name not in excluded]
+        able = [name for name in affordable if self._has_slot(name)]
+        if affordable and not able:
+            self._note_wait(work, affordable)
         times = self.readiness.tried(work).times
         return [self.readiness.start(work, min(able, key=lambda name: times.get(name, 0)))] if able else []
 
+    def _note_wait(self, work: Work, targets: Sequence[str]) -> None:
+        """Says what the plan or the stitch waits for, once that takes longer than slots usually do."""
+        ends = [each.finished for each in self._observation.attempts if each.finished is not None]
+        since = max([*ends, *filter(None, [self._job.created])], default=None)
+        if since is not None and self._now - since < DELAY_SHOWN_AFTER:
+            self._waits.append(since + DELAY_SHOWN_AFTER)
+            return
+        slots = ", ".join(f"{name} ({self._observation.targets[name].maxConcurrent})" for name in targets)
+        self.without_slot = f"{work} waits for a slot, since other work has those of {slots}"
+
     def _has_slot(self, target: str) -> bool:
-        """Whether the plan or the stitch may start on a target now."""
+        """Whether the plan or the stitch may start on a target now. Attempts that are being deleted are past."""
         capacity = self._observation.capacity_of(target)
-        held = sum(attempt.target == target for attempt in self.holding)
+        held = sum(attempt.target == target and not attempt.stopping for attempt in self.holding)
         share = NO_LIMIT if self._observation.is_offload(target) else capacity.granted - held
         return min(capacity.free, share) > 0
 

@@ -11,13 +11,19 @@ from helios_operator.model.observation import ObservedJob, Places
 Manifest = dict[str, Any]
 
 
+def seeking_of(job: ObservedJob) -> str:
+    """composition.seeking of the plan's request: what the spec says, unless a chunk has shown that frames depend."""
+    return "Stateful" if job.status.replans is not None and job.status.replans.drawn else job.spec.composition.seeking
+
+
 def request_text(job: ObservedJob, places: Places) -> str:
     """The plan's request as JSON.
 
     Raises:
         UnusableSpec: the spec cannot be rendered.
     """
-    return request_of(job.spec, places.output).model_dump_json()
+    composition = job.spec.composition.model_copy(update={"seeking": seeking_of(job)})
+    return request_of(job.spec.model_copy(update={"composition": composition}), places.output).model_dump_json()
 
 
 def request_url(job: ObservedJob, places: Places) -> str:

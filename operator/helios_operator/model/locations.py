@@ -46,11 +46,11 @@ def places_of(job: ObservedJob, targets: Mapping[str, RenderTargetSpec], config:
     return _checked(store, output)
 
 
-def planned_output(job: ObservedJob, config: Config) -> str:
-    """URL of the film, so far as it is known without the RenderTargets: an output of the spec always is."""
+def planned_output(job: ObservedJob, targets: Mapping[str, RenderTargetSpec], config: Config) -> str:
+    """URL of the film, also where the render may not write it."""
     if job.spec.output is not None:
         return job.spec.output.url
-    return places_of(job, {}, config).output or _default_output(_written_url(job, config), job)
+    return places_of(job, targets, config).output or _default_output(_written_url(job, config), job)
 
 
 def foreign_source(url: str, job: ObservedJob, areas: Areas) -> str:

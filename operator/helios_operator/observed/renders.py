@@ -75,13 +75,20 @@ class Renders:
     """All RenderJobs, by UID.
 
     on_output: called with the UID of a RenderJob whose output another one may have given up.
+    targets: the usable RenderTargets; they say in which folder a namespace's films are.
     """
 
-    def __init__(self, config: Config, on_output: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        on_output: Callable[[str], None] = lambda _: None,
+        targets: Callable[[], Mapping[str, RenderTargetSpec]] = dict,
+    ) -> None:
         self._of: dict[str, Render] = {}
         self._config = config
         self._outputs = Outputs()
         self._on_output = on_output
+        self._targets = targets
         self._gone = Tombstones()
 
     def __iter__(self) -> Iterator[str]:
@@ -101,13 +108,18 @@ class Renders:
         if render is None:
             render = self._of[uid] = Render(job, at, RejectedStarts(uid))
         render.job, render.version = job, at
-        planned = planned_output(job, self._config) if isinstance(job, ObservedJob) else ""
-        self._wake(self._outputs.put(job, film_of(job, planned)))
+        self._claim_output(job)
         return render
 
     def output_owner(self, uid: str) -> str:
-        """Name of the older RenderJob that writes the same film; "" if there is none."""
+        """Name of the older RenderJob that writes the same film by the RenderTargets of now; "" if there is none."""
+        if uid in self._of:
+            self._claim_output(self._of[uid].job)
         return self._outputs.owner(uid)
+
+    def _claim_output(self, job: ObservedJob | InvalidJob) -> None:
+        planned = planned_output(job, self._targets(), self._config) if isinstance(job, ObservedJob) else ""
+        self._wake(self._outputs.put(job, film_of(job, planned)))
 
     def drop(self, uid: str) -> None:
         """Drops a deleted RenderJob. Later events about it are ignored."""

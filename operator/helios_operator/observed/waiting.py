@@ -81,10 +81,12 @@ def _what_is_missing(pod: Object) -> str:
 
 
 def _volumes(volumes: Iterable[Object]) -> Iterator[str]:
-    """The claims and ConfigMaps among a pod's volumes: a user or an admin has to provide them."""
+    """The claims, ConfigMaps and Secrets among a pod's volumes: a user or an admin has to provide them."""
     for volume in volumes:
         if claim := volume.get("persistentVolumeClaim"):
             yield f"claim {claim.get('claimName')}"
+        if secret := volume.get("secret"):
+            yield f"Secret {secret.get('secretName')}"
         for source in (volume, *((volume.get("projected") or {}).get("sources") or ())):
             if config_map := source.get("configMap"):
                 yield f"ConfigMap {config_map.get('name')}"

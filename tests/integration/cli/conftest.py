@@ -1,9 +1,14 @@
-"""heliosctl as its users run it: a process, with an artifact store of the test's own."""
+"""heliosctl as its users run it: a process, with an artifact store of the test's own.
+
+What is run to its end is mostly a fork (tests/forks.py), which need not import the libraries; what is started, and
+looked at while it runs, is the installed program.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +24,8 @@ from typing import Any
 
 import pytest
 
+from tests import forks
+from tests.cluster.cache import locked
 from tests.processes import browsers_among, send_signal, workers_among
 
 HELIOSCTL = str(Path(sys.executable).with_name("heliosctl"))
@@ -91,8 +98,14 @@ class Cli:
             text=True,
         )
 
-    def run(self, *arguments: str, stdin: str | None = None, **environment: str) -> Done:
-        """Runs a command to its end."""
+    def run(self, *arguments: str, **environment: str) -> Done:
+        """Runs a command to its end, as a fork."""
+        env = self._environment(environment)
+        done = forks.run("heliosctl", arguments, cwd=self.folder, env=env, seconds=TIMEOUT)
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def run_program(self, *arguments: str, stdin: str | None = None, **environment: str) -> Done:
+        """Runs a command to its end, as the installed program."""
         done = subprocess.run(
             [HELIOSCTL, *arguments],
             cwd=self.folder,
@@ -165,12 +178,19 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    """heliosctl in a folder with one rendered film, for tests that only look: page, out.mp4."""
-    made = Cli(tmp_path_factory.mktemp("shared"))
-    made.page()
-    made.render("page", "--unit-frames", "15", "--frames-per-chunk", "15")
-    return made
+def shared(tmp_path_factory: pytest.TempPathFactory, session_folder: Path) -> Cli:
+    """heliosctl in a folder with one rendered film, for tests that only look: page, out.mp4.
+
+    A copy of what was rendered once for all processes of the session.
+    """
+    rendered = session_folder / "rendered-once"
+    with locked(session_folder / "rendered-once.lock"):
+        if not rendered.exists():
+            first = Cli(tmp_path_factory.mktemp("first"))
+            first.page()
+            first.render("page", "--unit-frames", "15", "--frames-per-chunk", "15")
+            first.folder.rename(rendered)
+    return Cli(shutil.copytree(rendered, tmp_path_factory.mktemp("shared"), dirs_exist_ok=True))
 
 
 @contextmanager

@@ -235,8 +235,8 @@ def test_a_machine_without_a_browser_is_told_what_to_do(cli: Cli):
 
 
 def test_help_and_version(cli: Cli):
-    assert cli.run("--version").out.startswith("heliosctl 0.")
-    told = cli.run("--help")
+    assert cli.run_program("--version").out.startswith("heliosctl 0.")
+    told = cli.run_program("--help")
     assert told.code == 0
     for command in ("render", "plan", "still", "contact-sheet", "verify", "jobs", "doctor"):
         assert command in told.out

@@ -11,9 +11,9 @@ import pytest
 from helios_worker.encode.proof.verify import verify_video
 from tests.integration.cli.conftest import BODY, Cli, html, serve, slow, wait_for
 
-CUT = ("--unit-frames", "10", "--frames-per-chunk", "10")
+CUT = ("--unit-frames", "10", "--frames-per-chunk", "10", "--lanes", "1")
 """Six chunks of a page of 60 frames."""
-SLOW = ("--seeking", "Seekable", "--lanes", "1", *CUT)
+SLOW = ("--seeking", "Seekable", *CUT)
 """For pages that take their time: without the plan's trial."""
 
 
@@ -23,7 +23,7 @@ def sha256(path) -> str:
 
 def test_a_page_becomes_the_film_that_the_report_tells_of(cli: Cli):
     cli.page()
-    done = cli.run("render", "page/index.html", "-o", "films/out.mp4", "--json", *CUT)
+    done = cli.run_program("render", "page/index.html", "-o", "films/out.mp4", "--json", *CUT)
     assert done.code == 0, done.err
     film = cli.folder / "films/out.mp4"
     report = done.report
@@ -70,7 +70,7 @@ def test_an_artifact_folder_beside_the_page_is_no_part_of_it(cli: Cli):
 
 def test_html_on_standard_input(cli: Cli):
     for cached in (0, 1):
-        done = cli.run("render", "-", "-o", "out.mp4", "--json", stdin=html(frames=6))
+        done = cli.run_program("render", "-", "-o", "out.mp4", "--json", stdin=html(frames=6))
         assert done.code == 0, done.err
         assert (done.report["frames"], done.report["cachedChunks"]) == (6, cached)
 

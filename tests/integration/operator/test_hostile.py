@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from helios_crds.mapping import COMPOSITION_URL
+from helios_crds.remedies import in_request, setting
 from helios_crds.wire import chunk_bitmap
 from helios_operator.__main__ import NESTING
 from helios_operator.manifests.names import ATTEMPT, CHUNK, MANAGED_BY, MANAGER, STAGE, UID
@@ -22,9 +23,11 @@ from tests.integration.operator.api import RENDER, Api, Refused, connected, even
 from tests.integration.operator.operator_process import OperatorProcess
 from tests.integration.operator.proxy import proxy
 from tests.integration.operator.renders import film_message, plan_message, render_job, target
+from tests.integration.planted import SECRET, found_in
 
 Object = dict[str, Any]
 MAX_STATUS = 64 * 1024
+KINDS = ("pods", "events", "configmaps")
 INLINE = 128 * 1024
 
 
@@ -160,6 +163,45 @@ async def test_props_that_nest_deeper_than_python_calls(plane: ControlPlane, api
         assert condition(failed["status"], "Failed").startswith("True PropsTooDeep: spec.composition.props")
         await api.until(where, "film", is_complete, "another's film")
         await api.delete(f"{RENDER}/namespaces/{where}/renderjobs/deep")
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_secret_of_headers_is_nowhere_and_what_it_lacks_is_said(plane: ControlPlane, api: Api, tmp_path: Path):
+    """The plan's pod finds that the Secret allows no server. Targets without pods are named before anything starts."""
+    where = await api.namespace("hostile-headers")
+    await api.create(
+        f"/api/v1/namespaces/{where}/secrets",
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "preview"}, "stringData": {"X-Key": SECRET}},
+    )
+    remedy = f"add the key origin to {setting('composition.headersFrom')}"
+    refused = {"error": "UserError", "message": f"no server is named; {in_request(remedy)}", "remedy": remedy}
+    pods = target("headers", 1, {"plan-0-a1": "64", "plan-0-a1.message": json.dumps(refused)})
+    function = target("headers-function", 1)
+    function["spec"] = {"lambda": {"functionName": "f", "region": "eu-west-1"}, "allowedStores": ["s3://fake/"]}
+    films = [render_job("film", "headers"), render_job("unfit", "headers-function")]
+    for film in films:
+        film["spec"]["composition"] = {
+            "url": "https://films.example/a/",
+            "headersFrom": {"secretRef": {"name": "preview"}},
+        }
+    await made(api, where, pods, function, *films)
+    async with operated(plane, tmp_path, where) as operator:
+        failed = await api.until(where, "film", lambda status: status.get("phase") == "Failed", "the refusal")
+        said = condition(failed["status"], "Failed")
+        assert said.startswith(
+            "True InputInvalid: the plan: no server is named; add the key origin to spec.composition.h"
+        )
+        unfit = await api.until(where, "unfit", lambda status: bool(status.get("conditions")), "what is unfit")
+        assert condition(unfit["status"], "Stalled").startswith(
+            "True TargetUnfit: none of the targets can run a chunk of this composition: headers-function (the Secret"
+        )
+        await heard(api, where, "unfit", "TargetUnfit")
+        paths = (f"{RENDER}/namespaces/{where}/renderjobs", *(f"/api/v1/namespaces/{where}/{kind}" for kind in KINDS))
+        kept = json.dumps([*[await api.items(path) for path in paths], await api.jobs(where)])
+        assert '"secretName": "preview"' in kept, "the pod mounts it"
+        assert not found_in(kept.encode() + operator.log.read_bytes())
 
 
 # --- owners ---------------------------------------------------------------------------------------------------------

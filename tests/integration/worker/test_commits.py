@@ -56,9 +56,9 @@ def test_the_same_plan_is_made_once(project: Project):
 def test_another_output_of_the_same_film_renders_no_chunk_again(project: Project):
     """Not even where cuts follow from measured costs, which are never the same twice."""
     tiny_chunks = {"targetSeconds": 0.001}
-    first = project.plan(MOVING, frames=240, chunking=tiny_chunks, output=str(project.folder / "one.mp4"))
+    first = project.plan(MOVING, frames=126, chunking=tiny_chunks, output=str(project.folder / "one.mp4"))
     project.chunks()
-    again = project.plan(MOVING, frames=240, chunking=tiny_chunks, output=str(project.folder / "two.mp4"))
+    again = project.plan(MOVING, frames=126, chunking=tiny_chunks, output=str(project.folder / "two.mp4"))
     assert again["jobId"] != first["jobId"]
     assert again["chunks"] == first["chunks"] > 1
     assert chunks_in(again["cached"]) == list(range(again["chunks"]))
@@ -190,6 +190,7 @@ def test_chunks_that_disagree_at_their_seam_are_refused_by_the_stitch(project: P
     assert reply.exitCode == ExitCode.USER_ERROR
     assert "frame 18 looks different when the page jumps to it than when it plays up to it" in reply.stderr
     assert "composition.seeking: Stateful" in reply.stderr
+    assert (reply.result or {})["seeking"] == "Stateful", "by which the render is planned again"
     assert not project.output.exists()
 
 
@@ -216,6 +217,33 @@ def test_the_trial_finds_state_and_chunks_walk(project: Project):
     assert any("keeps state from frame to frame" in warning for warning in plan["warnings"])
     project.chunks()
     assert project.stitch().exitCode == ExitCode.DONE
+
+
+@pytest.mark.parametrize(
+    ("scrolls", "style"),
+    [
+        pytest.param("box.scrollTo({top: 300, behavior: 'smooth'})", "auto", id="asked for"),
+        pytest.param("box.scrollTop = 300", "smooth", id="by its style, in a shadow root"),
+    ],
+)
+def test_a_smooth_scroll_is_seen_by_the_plan_or_by_the_chunk_that_has_it(project: Project, scrolls: str, style: str):
+    """A seam tells of it only if the two sides differ just there."""
+    body = """<div id=host></div><script>
+    host.attachShadow({mode: "open"}).innerHTML = "<div style='height:90px;overflow:auto;scroll-behavior:STYLE'>" +
+      "<div style='height:600px;background:linear-gradient(red,blue)'></div></div>";
+    const box = host.shadowRoot.firstChild;
+    setTimeout(() => SCROLLS, WHEN);</script>"""
+    body = body.replace("STYLE", style).replace("SCROLLS", scrolls)
+    plan = project.plan(body.replace("WHEN", "400"), frames=30, chunk=18, composition={"seeking": "Auto"})
+    assert (plan["stateful"], project.job.ours.film.drawn) == (True, True)
+    assert "the page scrolls smoothly" in " ".join(plan["warnings"])
+
+    project.plan(body.replace("WHEN", "1500"), frames=60, chunk=30, composition={"seeking": "Auto"})
+    assert not project.job.ours.film.drawn, "the plan looks at earlier frames"
+    assert project.chunk(0).exitCode == ExitCode.DONE
+    reply = project.chunk(1)
+    assert (reply.exitCode, (reply.result or {})["error"]) == (ExitCode.USER_ERROR, "ScrollsSmoothly")
+    assert (reply.result or {})["seeking"] == "Stateful"
 
 
 def test_a_page_that_is_never_the_same_is_refused(project: Project):

@@ -5,26 +5,25 @@ Long, because one server and one page try all ways by which a secret could leave
 
 from __future__ import annotations
 
-import base64
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.entrypoints.process import _parser, answer
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.origin_headers import OriginHeaders
 from helios_worker.runtime import WorkerRuntime
+from tests.integration.planted import BAKED, SECRET, assert_nowhere
 from tests.integration.worker.project import MOVING, Project, html
 from tests.integration.worker.web_host import WebHost
 
-SECRET, BAKED = "planted/secret+7Zq", "baked/secret+9Xw"
 SECRETS = [("Authorization", f"Bearer {SECRET}"), ("X-Api-Key", SECRET)]
 COOKIES = [("session", BAKED)]
 SQUARE = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9" fill="green"/></svg>'
@@ -43,6 +42,15 @@ PAGE = (
   window.__HELIOS_READY__ = (async () => {
     await (await fetch("data.js", { headers: { "X-Api-Key": "the page's own" } })).text();
     await fetch("OTHER/cors.js");
+    await fetch("OTHER/asked-before.js", { headers: { "X-Own": "1" } });
+    await import("/module.js");
+    await new Promise((done) => {
+      const asked = new XMLHttpRequest();
+      asked.onloadend = done;
+      asked.open("GET", "/part.js");
+      asked.setRequestHeader("Range", "bytes=0-1");
+      asked.send();
+    });
     await fetch("/away/fetch.js");
     await fetch("PORT/with.js", { credentials: "include", mode: "no-cors" });
     await worked(new Worker("worker.js"));
@@ -66,10 +74,10 @@ EVIL = """<img src="OWN/stolen.svg"><script>
 </script>"""
 HOME = {"/film/", "/film/style.css", "/own.svg", "/inner.html", "/of-inner.svg", "/srcdoc.svg", "/film/data.js"}
 HOME |= {"/film/worker.js", "/from-worker.js", "/away/once.svg", "/away/back.svg", "/away/fetch.js", "/away/worker.js"}
-HOME |= {"/late.js"}
+HOME |= {"/late.js", "/module.js", "/part.js"}
 ABROAD = {"/cross.svg", "/port.svg", "/evil.html", "/cors.js", "/with.js", "/stolen.svg", "/stolen.js", "/by-worker.js"}
 ABROAD |= {"/landed/once.svg", "/landed/back.svg", "/landed/fetch.js", "/landed/worker.js", "/returned/back.svg"}
-ABROAD |= {"/sandbox.svg"}
+ABROAD |= {"/sandbox.svg", "/asked-before.js"}
 
 
 class Guarded(WebHost):
@@ -145,29 +153,6 @@ def try_plan(project: Project, url: str, runtime: WorkerRuntime | None = None, *
     return reply
 
 
-def spellings(secret: str) -> list[bytes]:
-    """A secret as it may be written: as it is, in an address, in JSON, in base64 at each of the three places."""
-    whole = [secret, quote(secret, safe=""), secret.replace("/", "\\/"), secret.encode().hex()]
-    coded = [base64.b64encode(b"x" * at + secret.encode())[4 if at else 0 : -4].decode() for at in range(3)]
-    return [text.encode() for text in (*whole, *coded)]
-
-
-def assert_nowhere(folder: Path, *texts: str) -> None:
-    """Neither secret is in any file of a folder, in its name, or in a text."""
-    seen = {
-        str(file): str(file).encode() + (file.read_bytes() if file.is_file() else b"") for file in folder.rglob("*")
-    }
-    seen |= {f"text {place}": text.encode() for place, text in enumerate(texts)}
-    assert len(seen) > len(texts)
-    found = {
-        (name, spelling)
-        for name, data in seen.items()
-        for spelling in spellings(SECRET) + spellings(BAKED)
-        if spelling in data
-    }
-    assert not found
-
-
 def test_the_pages_own_server_is_sent_them_and_no_other(
     project: Project, web: Guarded, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ):
@@ -238,7 +223,7 @@ def test_a_worker_without_them_replays_and_says_what_it_lacks(project: Project, 
     finally:
         bare.close()
     assert early.exitCode == ExitCode.DONE, early.stderr
-    assert late.exitCode == ExitCode.RETRYABLE
+    assert late.exitCode == ExitCode.USER_ERROR, "this worker is never given them"
     assert late.result is not None
     assert late.result["error"] == "HeadersMissing"
     assert "/late.js is asked for by this frame first, and needs the headers" in late.stderr
@@ -251,3 +236,29 @@ def test_headers_for_another_server_are_refused(project: Project, web: Guarded):
     assert "the page is not on it" in reply.stderr
     assert not web.got
     assert not list(ArtifactStore(project.store.url).keys("jobs/"))
+
+
+def test_a_pod_sends_a_secret_only_where_it_says(
+    project: Project, web: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever writes the RenderJob chooses Secret and page, and must not choose where the Secret goes."""
+    monkeypatch.setenv("HELIOS_ALLOWED_ADDRESSES", "127.0.0.1,localhost")
+    web.page = "<p>"
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    for name, value in (*SECRETS, ("Cookie", f"session={BAKED}"), ("origin", web.other)):
+        (secret / name).write_text(value)
+    url = f"{web.url}/film/"
+    request = project.ask("", composition={"url": url, "seeking": "Seekable"})
+    options = ["plan", request, "--workspace", str(tmp_path), "--headers-from", str(secret), "--headers-to", url]
+    refused = answer(_parser().parse_args(options))
+    assert refused.exitCode == ExitCode.USER_ERROR
+    assert f"may not be sent to {web.url}: its origin names other servers" in refused.stderr
+    assert web.other not in refused.stderr
+    assert not web.got
+
+    (secret / "origin").write_text(f"{web.other}\n{web.url}\n")
+    taken = answer(_parser().parse_args(options))
+    assert taken.exitCode == ExitCode.DONE, taken.stderr
+    assert SECRET in web.got["/film/"][0]["authorization"]
+    assert_nowhere(project.folder, refused.model_dump_json(), taken.model_dump_json())

@@ -11,11 +11,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import orjson
 import pytest
 
 from helios_crds.wire import ExitCode, Reply
+from helios_worker.capture.devtools import process
+from helios_worker.network.addresses import AddressRule
+from helios_worker.runtime import WorkerRuntime
 from tests.integration.worker.project import MOVING, Project
 
 BODY = b"x" * 300_000
@@ -165,6 +169,10 @@ def test_the_answer_to_a_post_that_nobody_reads(project: Project):
             id="asking in a frame of an opaque origin",
         ),
         pytest.param(
+            "setTimeout(() => { for (let i = 0; i < 2e5; i++) history.forward() }, 90)",
+            id="200,000 steps through the history",
+        ),
+        pytest.param(
             "const fed = new ReadableStream({start(to) {"
             "setTimeout(() => { to.enqueue(new Uint8Array(9)); to.close() }, 90) }});"
             "new Response(fed).text()",
@@ -232,6 +240,11 @@ def test_what_a_film_cannot_show_is_refused_by_its_name(project: Project, code: 
     assert said in refused(render(project, script(code)))
 
 
+def test_no_page_hides_an_image_among_the_checks_of_images(project: Project):
+    hidden = '<img src="no.png#helios-image-check"><img src="no.png#helios-image-check-0123abcd">'
+    assert "no.png not found (404)" in refused(render(project, hidden + MOVING))
+
+
 def test_work_without_an_end_is_named(project: Project):
     code = "(async () => { for (;;) await new Blob(['x']).text() })()"
     reply = project.try_plan(script(code), frames=6, frameTimeout=2.0)
@@ -239,11 +252,12 @@ def test_work_without_an_end_is_named(project: Project):
 
 
 REFRESH = "<meta http-equiv=refresh content='1; url=?next'>"
+NOT_ITERABLE = "<script>Array.prototype[Symbol.iterator] = function* () {}</script>"
 
 
 def test_a_refresh_runs_on_the_clock_of_the_film(project: Project):
     """It is due at frame 30. A film that ends before, however long that takes, is not concerned."""
-    project.plan(REFRESH + MOVING, frames=45, chunking={"count": 1})
+    project.plan(REFRESH + NOT_ITERABLE + MOVING, frames=45, chunking={"count": 1})
     message = refused(project.chunk())
     assert "frame 30: the page left its document for index.html?next: its <meta http-equiv=" in message
     slow = script("requestAnimationFrame(function f() { for (let i = 0; i < 3e8; i++); requestAnimationFrame(f) })")
@@ -301,6 +315,34 @@ def test_a_script_that_does_not_return(project: Project, code: str, said: str):
     assert said in message
     after = render(project, MOVING)
     assert after.exitCode == ExitCode.DONE, after.stderr
+
+
+GROW = "function grow() { const kept = []; for (;;) kept.push(Array(1e4).fill(Math.random())) }"
+IN_A_WORKER = f"new Worker(URL.createObjectURL(new Blob([`{GROW} grow()`])))"
+
+
+@pytest.mark.parametrize(
+    "code", ["grow()", "setTimeout(grow, 90)", IN_A_WORKER], ids=["while loading", "in a timer", "in a worker"]
+)
+def test_a_page_that_takes_all_memory_is_at_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str):
+    """The browser has gigabytes for a page; less of it shows the same in no time. Then the next film renders."""
+    monkeypatch.setattr(process, "FLAGS", (*process.FLAGS, "--js-flags=--max-old-space-size=64"))
+    worker = WorkerRuntime(tmp_path, lanes=1, addresses=AddressRule(loopback=True))
+    project = Project(tmp_path, worker)
+    try:
+        assert "its scripts take more memory than the browser has" in refused(render(project, script(GROW + code)))
+        assert render(project, MOVING).exitCode == ExitCode.DONE
+    finally:
+        worker.close()
+
+
+def test_elements_that_are_nested_too_deep_are_the_pages_fault(project: Project):
+    code = (
+        "setTimeout(() => { let e = document.body; for (let i = 0; i < 6000; i++) "
+        "{ const c = document.createElement('div'); e.append(c); e = c } }, 90)"
+    )
+    assert "its elements are nested too deep for the browser" in refused(render(project, script(code)))
+    assert render(project, MOVING).exitCode == ExitCode.DONE
 
 
 def test_a_machine_that_is_overloaded_is_at_fault(project: Project, monkeypatch: pytest.MonkeyPatch):

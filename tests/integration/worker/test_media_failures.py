@@ -41,6 +41,18 @@ def write_clip(path: Path, codec: str, *, sound: bool = False, pictures: int = 6
             container.mux(track.encode())
 
 
+def write_sound(path: Path, codec: str) -> None:
+    """A fifth of a second of silence."""
+    with av.open(str(path), "w") as container:
+        track = container.add_stream(codec, rate=48_000)
+        assert isinstance(track, av.AudioStream)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 9600), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 48_000
+        for frame in av.AudioResampler(track.format, track.layout, track.rate).resample(silence):
+            container.mux(track.encode(frame))
+        container.mux(track.encode())
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Files by name."""
@@ -51,6 +63,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     write_clip(folder / "old.mp4", "mpeg4")
     write_clip(folder / "prores.mov", "prores_ks")
     write_clip(folder / "long.mp4", "libx264", pictures=120, faststart=True)
+    write_sound(folder / "sound.mp4", "aac")
+    write_sound(folder / "sound.webm", "libopus")
     made = {file.name: file.read_bytes() for file in folder.iterdir()}
     made["cut.mp4"] = made[GOOD][:-200]
     made["short.mp4"] = made["long.mp4"][: len(made["long.mp4"]) // 2]
@@ -123,6 +137,12 @@ def test_no_source_can_be_played(project: Project, clips: dict[str, bytes]):
     "body",
     [
         pytest.param('<video muted autoplay><source src="hevc.mp4"><source src="good.mp4"></video>', id="source"),
+        pytest.param('<video muted autoplay><source src="missing.webm"><source src="good.mp4"></video>', id="missing"),
+        pytest.param(
+            """<video muted></video><script>const v = document.querySelector("video"); v.src = "hevc.mp4";
+            v.play().catch(() => { v.src = "good.mp4"; v.play(); });</script>""",
+            id="promise",
+        ),
         pytest.param('<video muted src="hevc.mp4" onerror="this.src = \'good.mp4\'"></video>', id="attribute"),
         pytest.param(
             """<video muted></video><script>const v = document.querySelector("video");
@@ -136,6 +156,29 @@ def test_a_page_that_deals_with_it(project: Project, clips: dict[str, bytes], bo
     warnings = project.plan(body + MOVING)["warnings"]
     assert not any("cannot be played" in warning for warning in warnings)
     project.chunks()
+
+
+def test_a_page_that_only_listens(project: Project, clips: dict[str, bytes]):
+    """Libraries listen to the errors of all elements, so that a listener alone shows nothing in place of the video."""
+    write(project, clips, "hevc.mp4")
+    warnings = project.plan(f'<video muted src="hevc.mp4" onerror="log = 1"></video>{MOVING}')["warnings"]
+    assert any("hevc.mp4 cannot be played" in warning and "the page goes on" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("name", ["sound.mp4", "sound.webm"])
+def test_a_video_that_is_sound_alone(project: Project, clips: dict[str, bytes], name: str):
+    write(project, clips, name)
+    project.plan(f'<video muted autoplay src="{name}"></video>{MOVING}')
+
+
+def test_a_live_stream(project: Project):
+    """Its pictures come in real time. It kept the document from loading, too, whose drawing it waits for."""
+    reply = project.try_plan(
+        "<canvas></canvas><video muted autoplay></video><script>const canvas = document.querySelector('canvas');"
+        "canvas.getContext('2d'); document.querySelector('video').srcObject = canvas.captureStream();</script>" + MOVING
+    )
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "the page shows a live stream in a video (captureStream(), a camera or a call)" in reply.stderr
 
 
 def test_what_is_only_warned_of(project: Project, clips: dict[str, bytes]):

@@ -7,14 +7,17 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from helios_crds.wire import ExitCode, Reply
 from tests.integration.worker.project import MOVING, Project, html
 
 LINGER = struct.pack("ii", 1, 0)
-IMAGE = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
+DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
+KINDS = {"html": "text/html", "svg": "image/svg+xml", "png": "image/png"}
 
 
 class Server:
@@ -37,8 +40,8 @@ class Server:
         with connection, suppress(OSError):
             request = connection.recv(65536)
             path = request.split(b" ")[1].decode() if request.startswith(b"GET ") else ""
-            body = self.well.get(path, IMAGE)
-            kind = "text/html" if path.endswith("html") else "image/svg+xml"
+            body = self.well.get(path, DRAWING)
+            kind = KINDS.get(path.rpartition(".")[2], "image/svg+xml")
             fault = "" if path in self.well and self.fault != "all" else self.fault
             head = f"Content-Type: {kind}\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n"
             length = f"Content-Length: {len(body)}\r\n"
@@ -46,6 +49,10 @@ class Server:
                 connection.sendall(f"HTTP/1.1 {fault} X\r\n{head}Content-Length: 0\r\n\r\n".encode())
             elif fault == "half":
                 connection.sendall(f"HTTP/1.1 200 OK\r\n{head}{length}\r\n".encode() + body[:20])
+            elif fault == "half a picture in a chunk":
+                half = noise_png()[:2000]
+                sent = f"HTTP/1.1 200 OK\r\n{head}Transfer-Encoding: chunked\r\n\r\n{len(half):x}\r\n".encode()
+                connection.sendall(sent + half + b"\r\n")
             elif fault == "half a chunk":
                 connection.sendall(f"HTTP/1.1 200 OK\r\n{head}Transfer-Encoding: chunked\r\n\r\nff\r\nabc".encode())
             elif fault == "reset in the middle":
@@ -60,6 +67,12 @@ class Server:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+def noise_png() -> bytes:
+    data = BytesIO()
+    Image.effect_noise((64, 64), 90).save(data, "PNG")
+    return data.getvalue()
 
 
 @pytest.fixture
@@ -122,6 +135,15 @@ def test_the_page_itself_in_passing_trouble(project: Project, server: Server, fa
     assert f"/page.html could not be loaded: {says}" in reply.stderr
     assert "another attempt may succeed" in reply.stderr
     assert "pageErrors" not in reply.stderr
+
+
+def test_a_picture_without_a_length_that_was_cut(project: Project, server: Server):
+    """The page is recorded, so that the browser does not say it; the picture itself has no end."""
+    server.fault = "half a picture in a chunk"
+    server.well["/page.html"] = html(f"<img src=/a.png>{MOVING}", frames=6).encode()
+    reply = plan(project, f"{server.url}/page.html")
+    assert (reply.exitCode, (reply.result or {})["error"]) == (ExitCode.RETRYABLE, "NetworkTrouble"), reply.stderr
+    assert "/a.png could not be loaded: the connection was cut after 2000 bytes" in reply.stderr
 
 
 @pytest.mark.parametrize(("fault", "says"), PAGES)

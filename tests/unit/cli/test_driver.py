@@ -23,7 +23,8 @@ DIED = Reply(exitCode=1, stderr="the worker died")
 WRONG = Reply(exitCode=64, stderr="the page is wrong; mend it", result={"error": "PageError", "remedy": "mend it"})
 FULL = Reply(exitCode=75, stderr="the disk is full", result={"error": "ResourceError"})
 STUCK = Reply(exitCode=1, stderr="frame 3 was not ready", result={"error": "FrameNeverReady"})
-SEAM = Reply(exitCode=64, stderr="frame 60 looks different", result={"error": "SeamMismatch"})
+SEAM = Reply(exitCode=64, stderr="frame 60 looks different", result={"error": "SeamMismatch", "seeking": "Stateful"})
+DRAWN = Reply(exitCode=64, stderr="frame 60 is different in two runs", result={"error": "SeamMismatch"})
 REQUEST = RenderRequest(composition=CompositionRequest(url="/page.html"), output="/out.mp4")
 
 
@@ -188,6 +189,13 @@ async def test_a_page_that_proves_stateful_is_planned_again_as_such(make, where)
     assert seeking == ["Auto", "Stateful"]
     assert target.asked[-1] == "stitch"
     assert "--seeking Stateful" in heard.said[-1]
+
+
+async def test_a_page_that_differs_though_all_was_drawn_is_not_planned_again(make):
+    driver, target, _ = make(c1=[SEAM, DRAWN])
+    with pytest.raises(StageFailed, match="two runs"):
+        await driver.render(REQUEST)
+    assert target.asked.count("plan") == 2
 
 
 async def test_a_user_who_says_seekable_is_believed(make):

@@ -18,6 +18,7 @@ from helios_adapters.errors import (
 )
 from helios_adapters.health import ENOUGH
 from helios_crds.wire import Reply
+from helios_worker.network.origin_headers import HeadersMissing
 from heliosctl.errors import StageFailed
 from heliosctl.local.chunks import SAMPLE, ChunkRun
 from heliosctl.local.fleet import Fleet, NoTargetLeft, Target
@@ -91,6 +92,20 @@ async def test_a_target_of_no_use_is_left_out_and_the_chunk_goes_on():
     assert sorted(second.asked)[0] == "c0"
     assert sorted(heard.done) == [0, 1, 2]
     assert heard.said == ["a is not used any more: function f: no such function; deploy it"]
+
+
+async def test_a_function_that_lacks_the_headers_is_left_out_and_no_attempt_is_counted():
+    """It is never given them; workers on this machine are."""
+    said = HeadersMissing("/late.js needs the headers", remedy="give {composition.headersFrom} again")
+    reply = Reply(exitCode=64, stderr=str(said), result={"error": "HeadersMissing", "remedy": said.remedy})
+    first, second = Script(reply), Script()
+    made, heard = fleet(Target("a", first, 1), Target("local", second, 1, is_local=True))
+    await chunks(made, 0, 1, heard=heard, retries=0)
+    assert sorted(heard.done) == [0, 1]
+    assert heard.said == ["a is not used any more: /late.js needs the headers; give --headers-from again"]
+    alone, _ = fleet(Target("a", Script(reply), 1))
+    with pytest.raises(NoTargetLeft, match="needs the headers"):
+        await chunks(alone, 0)
 
 
 async def test_without_a_target_it_ends_with_all_reasons():

@@ -13,8 +13,8 @@ from helios_worker.planning.asked_film import plan_id
 from tests.unit.worker import builders
 from tests.unit.worker.test_asked_film import REQUEST, SNAPSHOT
 
-USUAL = {"timeZone": "UTC", "locale": "en-us", "colorScheme": "light"}
-GIVEN = {"timeZone": "europe/berlin", "locale": "de-de", "colorScheme": "dark", "waitFor": "#ready"}
+USUAL = {"timeZone": "etc/utc", "locale": "en-us", "colorScheme": "light"}
+GIVEN = {"timeZone": "Europe/Berlin", "locale": "de-de", "colorScheme": "dark", "waitFor": "#ready"}
 
 
 def page(**fields: str) -> CompositionRequest:
@@ -30,7 +30,7 @@ def test_what_is_not_chosen_is_nowhere():
     plan = plan_id(REQUEST, builders.ENGINE, SNAPSHOT)
     assert plan == "72ccbd2c4d1b18921d710cbda36d3e341e5475e668a29d2257b49dc6458d97d4"
     chunk = chunk_key(builders.ENGINE, builders.film(300), 60, 60)
-    assert chunk == "552f9913692a341d894298784aa7a90659d361d9"
+    assert chunk == "643879cddb4850eead46125cf6010052cb3b973b"
 
 
 def test_each_is_written_in_one_way():
@@ -59,7 +59,6 @@ def test_each_is_another_film(field):
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("timeZone", "Europe/Berln", "'Europe/Berln' is no time zone: did you mean Europe/Berlin?"),
         ("timeZone", "+02:00", "must be the name of a time zone, such as"),
         ("locale", "de_DE", "write de-DE"),
         ("locale", "german", "must be a language with its region, such as"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from helios_crds.renderjob_status import FilmStatus
+from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator.app import health
 from helios_operator.control import controller, other_operators
@@ -259,6 +260,18 @@ def test_an_output_is_one_however_it_is_written():
     renders = Renders(CONFIG)
     renders.put(body("first", "u1", output="file:///artifacts/out/film.mp4"))
     renders.put(body("second", "u2", made=LATER, output="file:///artifacts/out/%66ilm.mp4"))
+    assert renders.output_owner("u2") == "first"
+
+
+def test_where_a_film_goes_by_default_is_said_by_the_render_targets():
+    """The folder of the namespace is where the target puts it, and a target may come or change later."""
+    known: dict[str, RenderTargetSpec] = {}
+    renders = Renders(CONFIG, targets=lambda: known)
+    store = {"artifacts": {"url": "s3://media/"}}
+    renders.put(body("first", "u1", output="s3://media/films/out/films/second.mp4", spec=store))
+    renders.put(body("second", "u2", made=LATER, spec=store))
+    assert renders.output_owner("u2") == ""
+    known["bucket"] = RenderTargetSpec(kubernetes=KubernetesTarget(), allowedStores=["s3://media/"])
     assert renders.output_owner("u2") == "first"
 
 

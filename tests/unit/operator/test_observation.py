@@ -127,6 +127,11 @@ def test_a_replacement_waits_from_its_own_creation():
             id="no volume",
         ),
         pytest.param(
+            [pod(CREATING, conditions=[SCHEDULED], spec={"volumes": [{"secret": {"secretName": "preview"}}]})],
+            "a volume is missing or not ready (Secret preview)",
+            id="no Secret",
+        ),
+        pytest.param(
             [pod(CREATING, conditions=[{**SCHEDULED, "status": "True"}])],
             "ContainerCreating: its image is being pulled",
             id="pulling",

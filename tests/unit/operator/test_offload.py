@@ -13,6 +13,7 @@ from helios_operator.decide.policies.eligibility import eligibility
 from helios_operator.decide.policies.placement import Slots, within_budget
 from helios_operator.decide.reconcile import reconcile
 from helios_operator.model.config import Config, Store, built_in_targets
+from helios_operator.model.decision import Decision
 from helios_operator.model.target_usage import TargetUsage
 from tests.unit.operator.builders import JOB_ID, attempt, observe, plan_status, render_job
 
@@ -129,3 +130,24 @@ def test_a_volume_cannot_be_reached_from_outside():
     job = render_job(spec={"execution": {"targets": [{"name": "lambda"}, {"name": "kubernetes"}]}})
     found = eligibility(observe(job, targets=TARGETS))
     assert (found.targets[Stage.CHUNK], found.without_store) == (["kubernetes"], ["lambda"])
+
+
+LOGIN = {"url": "https://films.example/a/", "headersFrom": {"secretRef": {"name": "preview"}}}
+
+
+def test_targets_that_are_given_no_secrets_are_named_before_anything_starts():
+    def decide(*targets: str) -> Decision:
+        spec = {"composition": LOGIN, "execution": {"targets": [{"name": name} for name in targets]}}
+        return reconcile(observe(render_job(spec=spec), config=config, targets=TARGETS), config)
+
+    config = Config(store=BUCKET)
+    stalled = next(each for each in decide("lambda", "job").status.conditions if each.type == "Stalled")
+    assert (stalled.status, stalled.reason) == ("True", "TargetUnfit")
+    why = "the Secret of spec.composition.headersFrom is given to pods alone"
+    assert stalled.message == (
+        f"none of the targets can run a chunk of this composition: lambda ({why}), job ({why}); add a Kubernetes target"
+    )
+    decision = decide("lambda", "kubernetes", "service")
+    ready = next(each for each in decision.status.conditions if each.type == "Ready")
+    assert [start.target for start in decision.starts] == ["kubernetes"]
+    assert ready.message.endswith(f"not used: lambda, service, since {why}")

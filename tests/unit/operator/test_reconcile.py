@@ -502,3 +502,18 @@ def test_plans_and_stitches_need_slots_too(chunk_map: str, capacity: TargetCapac
     decision = decide(render_job(chunk_map), capacity={"kubernetes": capacity})
     assert started(decision) == expected
     assert decision.status.phase in ("Pending", "Planning", "Stitching")
+    waits = f"{'the stitch' if chunk_map else 'the plan'} waits for a slot, since other work has those of kubernetes ("
+    assert (waits in decision.status.conditions[0].message) == (not expected)
+
+
+def test_a_stitch_does_not_wait_for_a_second_attempt_that_is_being_deleted():
+    leftover = attempt("running", 1, 2, stopping=True)
+    slots = {"kubernetes": TargetCapacity(granted=1, free=1)}
+    assert started(decide(render_job("##"), leftover, capacity=slots)) == ["stitch-a1"]
+
+
+def test_a_slot_that_comes_at_once_is_not_called_a_wait():
+    new = replace(render_job(), created=NOW - seconds(2))
+    decision = decide(new, capacity={"kubernetes": TargetCapacity(granted=0, free=0)})
+    assert "waits for a slot" not in decision.status.conditions[0].message
+    assert decision.requeue_after == 8

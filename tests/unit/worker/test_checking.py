@@ -31,6 +31,12 @@ def test_every_rule_names_a_section_of_the_guide(rule):
         ("<img src=../../logo.svg>", "outside"),
         ("<img src='file:///home/me/logo.svg'>", "outside"),
         ("crypto.randomUUID()", "random"),
+        (f"<img src='data:image/png;base64,{'A' * 5000}'><script>Math.random()</script>", "random"),
+        ("now = new Date;", "date"),
+        ("scrollTo({ top: 900, behavior: 'smooth' })", "smooth-scroll"),
+        ("html { scroll-behavior: smooth }", "smooth-scroll"),
+        ("const live = context.createAnalyser();", "analyser"),
+        ("<input accept=image/*> <script>Math.random()</script>", "random"),
     ],
 )
 def test_what_is_found(text: str, rule: str):
@@ -46,10 +52,26 @@ def test_what_is_found(text: str, rule: str):
         "<!-- <audio src=a.mp3> -->",
         "const url = 'https://example.org/Math.js'; myLocation.reloaded()",
         "let x = '" + "Math.random();" * 200 + "'",
+        "new Date(2026, 1, 1)",
+        "frame.contentWindow.location = 'next.html'; frame.contentWindow.history.back()",
+        "/* one\n Math.random() */ a() /* two Math.random() */ // three Math.random() /* in it",
     ],
 )
 def test_what_is_not_found(text: str):
     assert search({"film/page.html": text}) == []
+
+
+def test_a_frame_may_go_anywhere_and_a_library_is_passed_over():
+    frame = "<meta http-equiv=refresh content='1; url=next.html'>"
+    library = "let x;" * 400 + "Math.random()"
+    assert search({"page.html": "<iframe src=frame.html>", "frame.html": frame, "lib.js": f"/*!*/\n{library}"}) == []
+    assert [found.file for found in search({"page.html": "", "film.js": "location = 'a'"})] == ["film.js"]
+
+
+def test_a_page_on_the_web_may_refer_to_folders_above():
+    """Its server may well have them."""
+    assert search({"https://films.example/a/page.html": "<img src=../../logo.svg>"}) == []
+    assert [found.rule for found in search({"https://films.example/a": "<img src=file:///logo.svg>"})] == ["outside"]
 
 
 def test_no_page_of_the_exact_corpus_is_said_to_be_refused():

@@ -390,6 +390,23 @@ def test_a_manifest_whose_segment_is_another_file(tmp_path, sha256):
     assert not store.exists(manifest_key(chunk.key))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"segment": f"segments/{'cd' * 32}.mp4"}, id="another file"),
+        pytest.param({"startFrame": 60}, id="other frames"),
+        pytest.param({"frameCount": 59}, id="another number of frames"),
+        pytest.param({"key": SHA}, id="another chunk"),
+    ],
+)
+def test_a_manifest_of_something_else_under_a_chunks_key(tmp_path, changes):
+    store = ArtifactStore(tmp_path.as_uri())
+    chunk = builders.chunks(0, 60)[0]
+    store.put(manifest_key(chunk.key), orjson.dumps({**builders.manifest(chunk).model_dump(), **changes}))
+    assert committed(store, chunk) is None
+    assert not store.exists(manifest_key(chunk.key))
+
+
 # -- names of the server -------------------------------------------------------------------------------------
 
 

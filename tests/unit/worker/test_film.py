@@ -56,8 +56,8 @@ def test_request_over_page(video, declared, expected):
 def test_what_nobody_says_is_assumed_aloud():
     found, warnings = settled(asked(frames=10), Declared())
     assert found == (1920, 1080, 30, 10, 0, 10)
-    assert any("no frame rate set; using 30. Set data-fps" in warning for warning in warnings)
-    assert any("no size set; using 1920x1080. Set data-width" in warning for warning in warnings)
+    assert any("no frame rate set; using 30. Set data-fps" in warning.text for warning in warnings)
+    assert any("no size set; using 1920x1080. Set data-width" in warning.text for warning in warnings)
 
 
 def test_what_is_said_needs_no_warning():

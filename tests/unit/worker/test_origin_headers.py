@@ -1,18 +1,11 @@
-"""Headers for a page's own server: what may be one, whose they are, and that nothing shows a value."""
+"""Headers for a page's own server: whose they are, and that nothing shows a value."""
 
 import pytest
 
 from helios_worker.capture.content.header_sender import HeaderSender
 from helios_worker.capture.devtools.cdp import Message
 from helios_worker.errors import UserError
-from helios_worker.network.origin_headers import (
-    OriginHeaders,
-    cookie_in,
-    cookies_in,
-    header_in,
-    origin_of,
-    read_headers,
-)
+from helios_worker.network.origin_headers import OriginHeaders, origin_of
 
 SECRET = "planted-7Zq"
 URL = "https://films.example/a"
@@ -56,78 +49,6 @@ def test_whose_they_are(url, is_theirs):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        (f"{SECRET}", "there is no colon in it"),
-        (f": {SECRET}", "has no name"),
-        (f"X Key: {SECRET}", "has no name"),
-        ("Authorization:", "the header Authorization has no value"),
-        (f"X-Key: {SECRET}\r\nHost: evil", "has a character that headers cannot carry"),
-        (f"X-Key: {SECRET}ä", "has a character that headers cannot carry"),
-        (f"Accept-Language: {SECRET}", "the page's language"),
-        *(
-            (f"{name}: {SECRET}", f"the browser itself writes the header {name}")
-            for name in (
-                "Host",
-                "content-length",
-                "Connection",
-                "Transfer-Encoding",
-                "Origin",
-                "Referer",
-                "Sec-Fetch-Site",
-            )
-        ),
-    ],
-)
-def test_what_is_no_header(text, says):
-    with pytest.raises(UserError, match=says) as refused:
-        header_in(text, "--header")
-    assert SECRET not in str(refused.value)
-
-
-@pytest.mark.parametrize("text", ["{}", "={}", "a b={}", "a={};b", "a={} x", "a={}\n"])
-def test_what_is_no_cookie(text):
-    with pytest.raises(UserError, match="cookie") as refused:
-        cookie_in(text.format(SECRET), "--cookie")
-    assert SECRET not in str(refused.value)
-
-
-def test_values_stay_as_they_are():
-    assert header_in("Authorization:  Bearer a:b==\t", "") == ("Authorization", "Bearer a:b==")
-    assert cookies_in('a=1; b="2=x"; c=', "") == [("a", "1"), ("b", '"2=x"'), ("c", "")]
-
-
-def test_a_file_and_a_secret(tmp_path):
-    file = tmp_path / "headers.txt"
-    file.write_text("\ufeff# of the preview\n\nAuthorization: Bearer 1\n  Cookie: a=1; b=2\n", encoding="utf-8")
-    assert read_headers(file) == ([("Authorization", "Bearer 1")], [("a", "1"), ("b", "2")])
-    folder = tmp_path / "secret"
-    (folder / "..data").mkdir(parents=True)
-    (folder / "..data" / "Authorization").write_text("Bearer 1\n")
-    (folder / "Authorization").symlink_to("..data/Authorization")
-    (folder / "Cookie").write_text("a=1; b=2")
-    assert read_headers(folder) == read_headers(file)
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        (SECRET, "line 1 of .* is not a header"),
-        (f"\nHost: {SECRET}", "line 2 of .*: the browser itself writes the header Host"),
-        ("# nothing", "holds no headers"),
-        (None, "cannot be read: No such file"),
-    ],
-)
-def test_what_is_no_file_of_headers(tmp_path, text, says):
-    file = tmp_path / "headers.txt"
-    if text is not None:
-        file.write_text(text)
-    with pytest.raises(UserError, match=says) as refused:
-        read_headers(file)
-    assert SECRET not in str(refused.value)
-
-
-@pytest.mark.parametrize(
     ("headers", "cookies", "says"),
     [
         ([("X-Key", SECRET), ("x-key", SECRET)], [], "the header x-key is given twice"),
@@ -165,11 +86,7 @@ def test_identities():
 
 
 def test_from_one_process_to_another():
-    environment = {"PATH": "/bin", **HEADERS.in_variable()}
-    assert OriginHeaders.taken_from(environment) == HEADERS
-    assert environment == {"PATH": "/bin"}
-    assert OriginHeaders.taken_from(environment) == OriginHeaders()
-    assert OriginHeaders().in_variable() == {}
+    assert OriginHeaders.from_json(HEADERS.to_json()) == HEADERS
 
 
 def test_what_the_page_and_its_server_say_comes_first():

@@ -35,10 +35,10 @@ def test_a_pipe_beyond_the_kernels_quota_keeps_its_size(pipe: int, monkeypatch: 
     assert widen_pipe(pipe) == before
 
 
-async def test_a_session_that_has_ended_answers_nothing(pipe: int):
+async def test_a_session_that_has_ended_answers_nothing():
     """As that of a worker which a script ends while the clock in it takes a step."""
-    commands, write = os.pipe()
-    connection = Connection(pipe, write)
+    (read, events), (commands, write) = os.pipe(), os.pipe()
+    connection = Connection(read, write)
     ended = [connection.post("Runtime.callFunctionOn", session="worker") for _ in range(2)]
     other = connection.post("Runtime.callFunctionOn", session="page")
     connection.forget("worker")
@@ -47,4 +47,5 @@ async def test_a_session_that_has_ended_answers_nothing(pipe: int):
             await answer
     assert not other.done()
     connection.close("the test is over")
-    os.close(commands)
+    for end in (events, commands):
+        os.close(end)

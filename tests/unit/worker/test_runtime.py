@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -78,3 +80,12 @@ def test_a_stage_is_stopped_from_another_thread_and_the_next_is_not(runtime, mon
     assert not runtime.stop(ExitCode.TERMINATED, "nothing is under way")
     with_stage(runtime, monkeypatch, short())
     assert runtime.process(CHUNK).result == {"chunk": 0}
+
+
+def test_libraries_of_rare_uses_are_imported_when_they_are_needed():
+    program = """
+import sys, helios_worker.runtime
+late = {"aiohttp", "av", "boto3", "numpy", "PIL"}
+print(sorted(late & set(sys.modules)))
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"

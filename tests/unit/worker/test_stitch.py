@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helios_crds.wire import chunks_in
+from helios_crds.wire import chunks_in, other_seeking
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.faults import PageError
 from helios_worker.jobs.layout import manifest_key
+from helios_worker.jobs.spec import HeliosJob, TrialPicture
 from helios_worker.rendering.run import Run
-from helios_worker.rendering.seams import SeamMismatch, check_runs, check_seams
+from helios_worker.rendering.seams import (
+    ScrollsSmoothly,
+    SeamMismatch,
+    TrialPictures,
+    check_runs,
+    check_seams,
+    digest_of,
+)
 from helios_worker.stages.chunk import first_cause
 from helios_worker.stages.stitch import BadChunks, discard, gather, output_error
 from tests.unit.worker.builders import ENGINE, SHA, chunks, film, job, manifest
@@ -74,6 +82,29 @@ def test_what_a_seam_says_depends_on_how_it_was_reached(history, text, remedy):
         check_runs(runs, film)
     assert remedy in mismatch.value.remedy or remedy in str(mismatch.value)
     assert set(mismatch.value.pictures) == {"before", "after"}
+
+
+@pytest.mark.parametrize(
+    ("history", "again"),
+    [({}, "Stateful"), ({"stateful": True}, "Stateful"), ({"stateful": True, "drawn": True}, None)],
+)
+def test_a_seam_says_how_to_plan_again_unless_that_was_done(history, again):
+    mismatch = SeamMismatch(30, FILM.model_copy(update=history))
+    assert other_seeking(mismatch.facts, "Auto") == again
+    assert other_seeking(mismatch.facts, "Seekable") is None, "asked for"
+
+
+def test_a_smooth_scroll_in_a_film_that_is_not_drawn_has_it_planned_again():
+    assert other_seeking(ScrollsSmoothly(12).facts, "Auto") == "Stateful"
+
+
+def test_chunks_take_the_pictures_that_the_plan_took():
+    taken = TrialPicture(frame=24, sha256=digest_of(b"as planned"))
+    trial = TrialPictures(HeliosJob(engine=ENGINE, film=FILM, pictures=(taken,)))
+    trial.check(24, b"as planned")
+    trial.check(25, b"another frame")
+    with pytest.raises(SeamMismatch, match="frame 24 looks different when the page jumps to it"):
+        trial.check(24, b"as played")
 
 
 def test_processors_of_other_classes_are_not_compared_but_named():

@@ -28,14 +28,15 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "the render is refused if that happens in the middle of the film; while the page loads, it is followed",
                 "change the page in place, or show other pages in an <iframe>",
                 "What cannot work",
-                r"\blocation\s*\.\s*(?:reload|assign|replace)\s*\(|\blocation(?:\.href)?\s*=(?!=)|\bhistory\s*\.\s*"
+                r"(?<!contentWindow\.)(?<!contentDocument\.)\blocation(?:\s*\.\s*(?:reload|assign|replace)\s*\("
+                r"|(?:\.href)?\s*=(?!=))|(?<!contentWindow\.)\bhistory\s*\.\s*"
                 r"(?:go|back|forward)\s*\(|(?i:http-equiv\s*=\s*[\"']?refresh)|\.submit\s*\(\s*\)",
             ),
             _rule(
                 "input",
                 "unlike",
                 "the page listens for a user's input",
-                "nobody moves a pointer, clicks, scrolls or types in a film, so these events never come",
+                "nobody points, clicks or types in a film: these events come only if the page sends them itself",
                 "start by time what a user would start",
                 "What is unlike a browser",
                 rf"addEventListener\s*\(\s*[\"'`]{_EVENTS}|\bon{_EVENTS}\w*\s*=\s*[\"'{{]|:hover\b",
@@ -135,7 +136,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "frame 0 is at 2026-01-01T00:00:00Z, whenever the film is rendered",
                 "pass the date as a prop if the film shows it",
                 "The clock",
-                r"\bnew\s+Date\s*\(\s*\)|\bDate\s*\.\s*now\b",
+                r"\bnew\s+Date\b(?!\s*\(\s*[^\s)])|\bDate\s*\.\s*now\b",
             ),
             _rule(
                 "readback",
@@ -153,7 +154,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "the processor computes it for every frame in which something below it moves",
                 "blur an image in advance, or make the element smaller",
                 "What is slow",
-                r"(?:backdrop-filter|(?<![-\w])filter)\s*:\s*[^;}\"']*(?:blur|drop-shadow|url)\s*\(",
+                r"(?:backdrop-filter|(?<![-\w])filter)\s*:\s*[^;}\"']{0,300}(?:blur|drop-shadow|url)\s*\(",
             ),
             _rule(
                 "key-frames",
@@ -178,6 +179,24 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "each chunk first runs through all frames before its own",
                 "draw from the time that requestAnimationFrame passes",
                 "Seekable and stateful pages",
+            ),
+            _rule(
+                "smooth-scroll",
+                "stateful",
+                "the page scrolls smoothly",
+                "how far that has come depends on what was drawn, so each chunk draws all frames before its own",
+                "render it with --seeking Stateful, or move an element by time instead",
+                "Seekable and stateful pages",
+                r"\bbehavior\s*:\s*[\"'`]smooth|\bscroll-behavior\s*:\s*smooth",
+            ),
+            _rule(
+                "analyser",
+                "unlike",
+                "the page analyses sound",
+                "an analyser of a live AudioContext runs in real time, and the render is refused",
+                "analyse the sound with an OfflineAudioContext, or put its numbers beside the page",
+                "What cannot work",
+                r"\bcreateAnalyser\s*\(|\bnew\s+AnalyserNode\b",
             ),
             _rule(
                 "undeclared",

@@ -9,10 +9,14 @@ from urllib.parse import urlsplit
 import orjson
 
 from helios_worker.capture.devtools.cdp import Message
-from helios_worker.capture.messages import is_foreign, plain
+from helios_worker.capture.messages import STACK_LOOKED_AT, URL_KEPT, is_foreign, plain
 from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.seek_path import walk
+from helios_worker.checking.rules import RULES
 
 BINDING = "__heliosUsed"
+WORLD = "helios-check"
+HOSTS_KEPT = 100
 _PLACE = re.compile(r"(https?://[^\s()]+?):(\d+):\d+")
 _LARGE_FILTERS = """(() => {
   const all = innerWidth * innerHeight;
@@ -45,23 +49,25 @@ class Usage:
         await page.session.command("Runtime.addBinding", {"name": BINDING})
         await page.session.command("Page.addScriptToEvaluateOnNewDocument", {"source": script})
 
-    async def look(self, page: Page, frames: Iterable[int]) -> None:
-        """Shows frames of a loaded page, in ascending order.
+    async def look(self, page: Page, frames: Iterable[int], *, stateful: bool = False) -> None:
+        """Shows frames of a loaded page, in ascending order. stateful: whether it has to go through those between.
 
         Raises:
             PageError: the page failed.
         """
         for frame in frames:
             if frame > page.frame:
+                if stateful:
+                    await walk(page, frame, stateful=True, drawn=False)
                 await page.show(frame)
                 await page.capture()
-        found = await page.session.command("Runtime.evaluate", {"expression": _LARGE_FILTERS, "returnByValue": True})
-        self.has_large_filter = found["result"].get("value") is True
+        self.has_large_filter = await page.session.briefly(_has_large_filter(page)) is True
 
     def _on_event(self, method: str, params: Message) -> None:
         if method == "Network.requestWillBeSent" and is_foreign(params["request"]["url"]):
-            url = params["request"]["url"]
-            self.hosts.setdefault(urlsplit(url).netloc, url)
+            url = params["request"]["url"][:URL_KEPT]
+            if len(self.hosts) < HOSTS_KEPT:
+                self.hosts.setdefault(urlsplit(url).netloc, url)
         if method == "Runtime.bindingCalled" and params["name"] == BINDING:
             self._note(params["payload"])
 
@@ -72,6 +78,18 @@ class Usage:
             rule, stack = str(told["rule"]), str(told["stack"])
         except (orjson.JSONDecodeError, TypeError, KeyError):
             return
-        place = _PLACE.search(stack)
+        if rule not in RULES:
+            return
+        place = _PLACE.search(stack[:STACK_LOOKED_AT])
         at = (plain(place[1]), int(place[2])) if place else ("", 0)
         self.places.setdefault(rule, at)
+
+
+async def _has_large_filter(page: Page) -> bool:
+    """Asked in a world of its own, where the page has redefined nothing."""
+    tree = await page.session.command("Page.getFrameTree")
+    world = {"frameId": tree["frameTree"]["frame"]["id"], "worldName": WORLD}
+    context = (await page.session.command("Page.createIsolatedWorld", world))["executionContextId"]
+    asked = {"expression": _LARGE_FILTERS, "contextId": context, "returnByValue": True}
+    found = await page.session.command("Runtime.evaluate", asked)
+    return found["result"].get("value") is True

@@ -35,7 +35,8 @@ from helios_worker.entrypoints.bounds import EXACT, bounded_facts
 from helios_worker.entrypoints.payloads import BadPayload, payload_in, payload_of
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.network.addresses import AddressRule
-from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders, read_headers
+from helios_worker.network.given_headers import read_headers
+from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.runtime import WorkerRuntime
 from helios_worker.trace import mark
 
@@ -95,7 +96,7 @@ def answer(options: argparse.Namespace) -> Reply:
         headers = headers_from(options)
         addresses = AddressRule.from_environment(loopback=False)
     except UserError as error:
-        return Reply(exitCode=error.exit_code, stderr=str(error))
+        return failure(error)
     try:
         payload = payload_of(
             {
@@ -112,7 +113,7 @@ def answer(options: argparse.Namespace) -> Reply:
         if payload.stage is Stage.PLAN and options.request is not None:
             keep_request(payload.jobPath, options.request, options.props, allowed)
     except HeliosError as error:
-        return Reply(exitCode=error.exit_code, stderr=str(error), result={"error": type(error).__name__})
+        return failure(error)
     runtime = WorkerRuntime(
         options.workspace,
         lanes=options.lanes,
@@ -127,16 +128,23 @@ def answer(options: argparse.Namespace) -> Reply:
         runtime.close()
 
 
+def failure(error: HeliosError) -> Reply:
+    """The reply to a call that failed before its stage began."""
+    named = {"error": type(error).__name__, "remedy": error.remedy}
+    return Reply(exitCode=error.exit_code, stderr=str(error), result=named)
+
+
 def headers_from(options: argparse.Namespace) -> OriginHeaders:
-    """What --headers-from holds for the server of --headers-to.
+    """What --headers-from holds for the server of --headers-to, which it has to allow.
 
     Raises:
-        UserError: it cannot be read, or may not be sent.
+        UserError: it cannot be read, or may not be sent there.
     """
     if options.headers_from is None:
         return NO_HEADERS
-    headers, cookies = read_headers(options.headers_from)
-    return OriginHeaders.to(options.headers_to or "", headers, cookies)
+    url = options.headers_to or ""
+    headers, cookies = read_headers(options.headers_from, url, must_allow=True)
+    return OriginHeaders.to(url, headers, cookies)
 
 
 def keep_request(url: str, file: Path, props: Sequence[Path], allowed: AllowedStores) -> None:
@@ -201,13 +209,19 @@ def serve_lines(options: argparse.Namespace) -> int:
     def send(message: dict[str, object]) -> None:
         out.write(orjson.dumps(message) + b"\n")
 
+    headers = NO_HEADERS
+    if options.headers_first:
+        line = sys.stdin.buffer.readline()
+        if not line:
+            return ExitCode.TERMINATED
+        headers = OriginHeaders.from_json(line)
     runtime = WorkerRuntime(
         options.workspace,
         lanes=options.lanes,
         allow_commands=options.allow_commands,
         on_frames=lambda count: send({"frames": count}),
         addresses=AddressRule.from_environment(loopback=True),  # authors render what their own server shows
-        headers=OriginHeaders.taken_from(os.environ),
+        headers=headers,
     )
     try:
         for line in lines_until_orphaned():
@@ -316,7 +330,12 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--attempt", type=_count, default=1, help="number of this attempt, from 1, for logs")
     for stage in Stage:
         sub = stages.add_parser(stage, parents=[common])
-        sub.add_argument("--headers-from", type=Path, default=None, help="file or folder with headers for the page")
+        sub.add_argument(
+            "--headers-from",
+            type=Path,
+            default=None,
+            help="file or folder with headers and their origin",
+        )
         sub.add_argument("--headers-to", default=None, help="URL of the page whose server gets them, and no other")
         sub.add_argument("job_path", help="URL of the request (plan) or of job.json")
         if stage is Stage.CHUNK:
@@ -326,7 +345,8 @@ def _parser() -> argparse.ArgumentParser:
         if stage is Stage.PLAN:
             sub.add_argument("--request", type=Path, default=None, help="file to store as the request first")
             sub.add_argument("--props", type=Path, action="append", default=[], help="JSON file with more props")
-    stages.add_parser("lines", parents=[common], help="one payload per line on standard input")
+    lines = stages.add_parser("lines", parents=[common], help="one payload per line on standard input")
+    lines.add_argument("--headers-first", action="store_true", help="the first line has headers for the page's server")
     stages.add_parser("lambda", parents=[machine], help="as a function of AWS Lambda")
     serve = stages.add_parser("serve", parents=[machine], help="payloads by HTTP, on the port of PORT or 8080")
     serve.add_argument("--concurrency", type=_count, default=1, help="renders at a time (default: 1)")

@@ -108,7 +108,7 @@ class FilmSpec(_Model):
     capture: Literal["jpeg", "png"]
     quality: int
     stateful: bool
-    drawn: bool = False
+    drawn: bool = Field(default=False, exclude_if=operator.not_)
     page_errors: Literal["fail", "warn"]
     timeZone: TimeZone = None
     locale: Locale = None
@@ -125,10 +125,18 @@ class CostPoint(_Model):
     seconds: float
 
 
+class TrialPicture(_Model):
+    """A picture that the plan has taken of a frame, on another way through the page than a chunk's."""
+
+    frame: int
+    sha256: Sha256
+
+
 class HeliosJob(_Model):
     """Our part of job.json.
 
     plan: digest of the plan, which has no output yet; "" in the plan itself.
+    pictures: what the plan has taken on its way through the page. Chunks must take the same.
     """
 
     format: int = JOB_FORMAT
@@ -139,6 +147,7 @@ class HeliosJob(_Model):
     output: str | None = None
     warnings: tuple[str, ...] = ()
     costs: tuple[CostPoint, ...] = ()
+    pictures: tuple[TrialPicture, ...] = Field(default=(), exclude_if=operator.not_)
 
 
 class JobSpec(BaseModel):

@@ -15,16 +15,15 @@ from helios_worker.capture.page.settings import Declared
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import FilmSpec
 from helios_worker.planning.encoder import encoder_settings
+from helios_worker.planning.warnings import PlanWarning
 from helios_worker.rendering.page_settings import page_settings
 
 FALLBACK_SIZE = (1920, 1080)
-NO_RATE, NO_SIZE = "no frame rate set", "no size set"
-"""How the warnings of a page begin that does not declare these."""
 
 
 async def open_film(
     request: RenderRequest, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool
-) -> tuple[FilmSpec, Page, list[str]]:
+) -> tuple[FilmSpec, Page, list[PlanWarning]]:
     """Opens the page, asks it for what the request leaves open, and keeps it open at the film's size.
 
     Returns:
@@ -46,7 +45,7 @@ async def open_film(
             raise
         wanted = page_settings(film, request.frameTimeout)
         if wanted == settings:
-            return film, page, [*warnings, *page.console.warnings]
+            return film, page, [*warnings, *(PlanWarning("page", text) for text in page.console.warnings)]
         await page.close()
         settings = wanted
     raise UserError(
@@ -55,23 +54,24 @@ async def open_film(
     )
 
 
-def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) -> tuple[FilmSpec, list[str]]:
+def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) -> tuple[FilmSpec, list[PlanWarning]]:
     """The film of a request and a page's declarations, and warnings. The request wins.
 
     Raises:
         UserError: neither says how long the film is, or the film cannot be rendered.
     """
-    video, warnings = request.video, []
+    video = request.video
+    undeclared: list[str] = []
     fps_text = video.fps or declared.fps
     if fps_text is None:
         fps_text = "30"
-        warnings.append(f"{NO_RATE}; using 30. Set data-fps or {setting('video.fps')}.")
+        undeclared.append(f"no frame rate set; using 30. Set data-fps or {setting('video.fps')}.")
     fps = exact_fps(fps_text)
     width, height = video.width or declared.width, video.height or declared.height
     if width is None or height is None:
         width, height = width or FALLBACK_SIZE[0], height or FALLBACK_SIZE[1]
-        warnings.append(
-            f"{NO_SIZE}; using {width}x{height}. Set data-width and data-height, or {setting('video.width')} and "
+        undeclared.append(
+            f"no size set; using {width}x{height}. Set data-width and data-height, or {setting('video.width')} and "
             f"{setting('video.height')}."
         )
     lengths = (video.frames, _frames(video.duration, fps), declared.frames, _frames(declared.duration, fps))
@@ -86,7 +86,8 @@ def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) ->
         raise UserError(f"a film of {shown(frames)} frames cannot be rendered: 1 to {MAX_FRAMES} can be")
     first, end = frame_range(video, fps, frames)
     encoder = encoder_settings(request, width, height, fps)
-    return draft.model_copy(update={"frames": frames, "first": first, "end": end, "encoder": encoder}), warnings
+    film = draft.model_copy(update={"frames": frames, "first": first, "end": end, "encoder": encoder})
+    return film, [PlanWarning("undeclared", text) for text in undeclared]
 
 
 def frame_range(video: VideoRequest, fps: Fraction, frames: int) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """Probes a page: whether jumping to a frame shows what playing up to it shows, and what frames cost."""
 
-import hashlib
 import time
 from dataclasses import dataclass, replace
 from statistics import fmean, median
@@ -16,8 +15,9 @@ from helios_worker.errors import HeliosError, UserError
 from helios_worker.jobs.spec import CostPoint, FilmSpec
 from helios_worker.planning.chunking import DEFAULT_TARGET_SECONDS
 from helios_worker.planning.slowness import FrameTime, causes, in_one_line, is_worth_a_look, measured
+from helios_worker.planning.warnings import PlanWarning
 from helios_worker.rendering.page_settings import page_settings
-from helios_worker.rendering.seams import STATEFUL, UNREPEATABLE
+from helios_worker.rendering.seams import SMOOTH, STATEFUL, UNREPEATABLE, digest_of
 
 # Frames compared between jumping and playing: early ones, where pages start up, and one after a second.
 COMPARED = (1, 9, 24, 41)
@@ -26,13 +26,17 @@ COST_SAMPLES = 8
 COST_SECONDS = 1.5
 COST_SHARE = 0.05
 LEAST_SAMPLES = 2
+DRAWN = "so each chunk draws all the frames before it, which takes about half as long as rendering them"
 # A frame that takes longer than this is not waited for here: the chunk that renders it waits, and says what for.
 SAMPLE_SECONDS = 10.0
 
 
 @dataclass
 class SeekabilityProbe:
-    """Plays a page through a few of its frames, jumps to the same frames, and compares the pictures."""
+    """Plays a page through a few of its frames, jumps to the same frames, and compares the pictures.
+
+    pictures: SHA-256 of each picture that was taken, by frame. scrolls_smoothly: whether that was seen in any frame.
+    """
 
     film: FilmSpec
     composition: OpenComposition
@@ -40,8 +44,10 @@ class SeekabilityProbe:
     frame_timeout: float
 
     def __post_init__(self) -> None:
-        self.warnings: list[str] = []
+        self.warnings: list[PlanWarning] = []
         self.missing_glyphs: list[MissingGlyph] = []
+        self.pictures: dict[int, str] = {}
+        self.scrolls_smoothly = False
         self._times: list[FrameTime] = []
         self._causes: list[str] | None = None
 
@@ -62,11 +68,14 @@ class SeekabilityProbe:
         if not compared:
             return False, False
         jumped = await self._fresh_digests(compared[-2:], page.settings)
+        if self.scrolls_smoothly:
+            return True, True
         if all(played[frame] == digest for frame, digest in jumped.items()):
             return False, False
         drawn = await self._fresh_digests(compared, page.settings, stateful=True, drawn=True)
         if drawn == played:
-            self.warnings.append(f"{STATEFUL}, so each chunk plays through all the frames before it")
+            text = f"{STATEFUL}, so each chunk plays through all the frames before it"
+            self.warnings.append(PlanWarning("stateful", text))
             return True, False
         again = await self._fresh_digests(compared, page.settings, stateful=True, drawn=True)
         differing = [frame for frame in compared if drawn[frame] != again[frame]]
@@ -75,10 +84,7 @@ class SeekabilityProbe:
                 f"the page is not repeatable: frames {', '.join(map(str, differing))} differ between two equal runs",
                 remedy=UNREPEATABLE,
             )
-        self.warnings.append(
-            "the page depends on what was drawn before, so each chunk draws all the frames before it, which takes "
-            "about half as long as rendering them"
-        )
+        self.warnings.append(PlanWarning("drawn", f"the page depends on what was drawn before, {DRAWN}"))
         return True, True
 
     async def _fresh_digests(
@@ -93,7 +99,8 @@ class SeekabilityProbe:
             await walk(page, frame, stateful=stateful, drawn=drawn)
             taken, picture = await measured(page, frame)
             self._times.append(taken)
-            digests[frame] = hashlib.sha256(picture).hexdigest()
+            digests[frame] = self.pictures[frame] = digest_of(picture)
+        self._note_scrolls(page)
         return digests
 
     async def costs(self, stateful: bool, chunking: ChunkingRequest) -> list[CostPoint]:
@@ -130,13 +137,20 @@ class SeekabilityProbe:
                         continue
                     async for _ in pictures(page, range(frame - 1, frame), stateful=False, drawn=False):
                         pass
-                    taken, _ = await measured(page, frame)
+                    taken, picture = await measured(page, frame)
                     self._times.append(taken)
+                    self.pictures[frame] = digest_of(picture)
                     self.missing_glyphs += await page.missing_glyphs()
+                    self._note_scrolls(page)
                 if is_worth_a_look(self._times):
                     self._causes = await causes(page, self.film.frames, self._times, self.composition)
         except HeliosError:
             return
+
+    def _note_scrolls(self, page: Page) -> None:
+        if page.scrolls_smoothly and not self.scrolls_smoothly:
+            self.scrolls_smoothly = True
+            self.warnings.append(PlanWarning("drawn", f"{SMOOTH}, {DRAWN}"))
 
     def _samples(self, chunking: ChunkingRequest) -> int:
         """The number of frames to measure besides the compared ones."""

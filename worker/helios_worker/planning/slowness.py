@@ -169,8 +169,10 @@ def key_frames_apart(path: Path) -> Fraction | None:
     """The longest time from one key frame of a video to the next, or to its end; None if it cannot be read."""
     import av  # late: a plan needs it for slow pages alone
 
+    from helios_worker.encode.video_file import open_video
+
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             stream = container.streams.video[0]
             times, last = [], 0
             for number, packet in enumerate(container.demux(stream)):

@@ -1,6 +1,5 @@
 """A lane: one browser that captures its share of a chunk's frames."""
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from helios_worker.capture.page.seek_path import pictures
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.jobs.spec import FilmSpec
 from helios_worker.rendering.run import Run
+from helios_worker.rendering.seams import ScrollsSmoothly
 from helios_worker.rendering.work_stealing import WorkStealingQueue
 from helios_worker.trace import mark
 
@@ -19,13 +19,17 @@ Put = Callable[[int, bytes], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Lane:
-    """The browser with this number in the pool, and the page that it opens."""
+    """The browser with this number in the pool, and the page that it opens.
+
+    is_alone: whether its page is captured from frame 0 to the film's end, so that no frame is passed over.
+    """
 
     number: int
     film: FilmSpec
     browsers: BrowserPool
     composition: OpenComposition
     settings: PageSettings
+    is_alone: bool = False
 
     @property
     def _history(self) -> dict[str, bool]:
@@ -57,6 +61,8 @@ class Lane:
                 if frame == first:
                     mark("first picture")
                     opening = picture
+                if page.scrolls_smoothly and not (self.film.drawn or self.is_alone):
+                    raise ScrollsSmoothly(frame)
                 await put(frame, picture)
             end = piece.stop
             piece = queue.take(self.number)
@@ -66,8 +72,3 @@ class Lane:
         seam = range(frame, min(frame + 1, self.film.end))
         captured = [picture async for _, picture in pictures(page, seam, **self._history)]
         return captured[0] if captured else None
-
-
-def digest_of(picture: bytes) -> str:
-    """SHA-256 of a picture, for comparing two captures of a frame."""
-    return hashlib.sha256(picture).hexdigest()

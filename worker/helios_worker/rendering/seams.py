@@ -3,18 +3,19 @@
 Pictures are equal or they are not: there is no tolerance, or the bytes of a film would depend on how it was cut.
 """
 
+import hashlib
 import io
 from collections.abc import Iterable
 from itertools import pairwise
 
-import numpy as np
-
 from helios_crds.remedies import setting
+from helios_crds.wire import SEEKING
 from helios_worker.capture.faults import PageError
-from helios_worker.jobs.spec import Chunk, FilmSpec, Manifest
+from helios_worker.jobs.spec import Chunk, FilmSpec, HeliosJob, Manifest
 from helios_worker.rendering.run import Run
 
 STATEFUL = "the page keeps state from frame to frame"
+SMOOTH = "the page scrolls smoothly, which the browser moves on only with the frames that it draws"
 UNREPEATABLE = "look for what the virtual clock cannot control: network answers, a SharedWorker, live media"
 
 
@@ -40,18 +41,60 @@ class SeamMismatch(PageError):
             what = f"looks different when the page jumps to it than when it plays up to it{far}"
             what += f": {STATEFUL}"
         super().__init__(f"frame {frame} {what}", remedy=remedy)
+        if not film.drawn:
+            self.facts[SEEKING] = "Stateful"
         if pictures:
             self.pictures = {"before": pictures[0], "after": pictures[1]}
 
 
+class ScrollsSmoothly(PageError):
+    """A page of a film that is not drawn throughout scrolls smoothly, which moves on only with the frames drawn.
+
+    frame: the first that is known to show it.
+    """
+
+    def __init__(self, frame: int) -> None:
+        self.frame = frame
+        remedy = f"render with {setting('composition.seeking', 'Stateful')}, which draws all frames"
+        super().__init__(f"frame {frame}: {SMOOTH}", remedy=remedy)
+        self.facts[SEEKING] = "Stateful"
+
+
+def digest_of(picture: bytes) -> str:
+    """SHA-256 of a picture, for comparing two captures of a frame."""
+    return hashlib.sha256(picture).hexdigest()
+
+
 def difference(one: bytes, other: bytes) -> str:
     """How far two encoded pictures of one size differ, in words."""
-    from PIL import Image  # only where something is wrong
+    import numpy as np  # late, as it takes 0.2 s: only where something is wrong
+    from PIL import Image
 
     before, after = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.int16) for data in (one, other))
     apart = np.abs(before - after).max(axis=2)
     count = int((apart > 0).sum())
     return f"{count} pixel{'s' * (count != 1)} of {apart.size} differ, by {int(apart.max())} of 255 levels at most"
+
+
+class TrialPictures:
+    """Compares the pictures of a chunk with those that the plan has taken of the same frames, on another way.
+
+    So a page that depends on the frames before is also found between two seams.
+    """
+
+    def __init__(self, job: HeliosJob) -> None:
+        self._film = job.film
+        self._expected = {taken.frame: taken.sha256 for taken in job.pictures}
+
+    def check(self, frame: int, picture: bytes) -> None:
+        """Compares a picture, if the plan has one of this frame.
+
+        Raises:
+            SeamMismatch: they differ.
+        """
+        expected = self._expected.get(frame)
+        if expected is not None and expected != digest_of(picture):
+            raise SeamMismatch(frame, self._film)
 
 
 def check_runs(runs: Iterable[Run], film: FilmSpec) -> None:

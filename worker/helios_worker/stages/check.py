@@ -1,29 +1,44 @@
 """Checks a page before any render: plans it, watches what it uses in a few frames, and reads its files."""
 
 import asyncio
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from helios_crds.request import RenderRequest
 from helios_worker.artifacts.blobs import Blobs
-from helios_worker.artifacts.snapshot import Snapshot, load_snapshot
+from helios_worker.artifacts.snapshot import load_snapshot
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.checking.findings import SEVERITIES, Finding
 from helios_worker.checking.rules import RULES
-from helios_worker.checking.sources import mentioned, place_of, read_sources, search
+from helios_worker.checking.sources import (
+    Sources,
+    is_minified,
+    place_of,
+    search,
+    sources_of_folder,
+    sources_of_recording,
+)
 from helios_worker.checking.usage import Usage
-from helios_worker.checking.videos import probe, videos
+from helios_worker.checking.videos import probe
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.planning.asked_film import AskedFilm
-from helios_worker.planning.film import NO_RATE, NO_SIZE
 from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.engine import current_engine
 from helios_worker.rendering.page_settings import open_composition, page_settings
-from helios_worker.rendering.seams import STATEFUL
-from helios_worker.stages.plan import make_plan, resolve
+from helios_worker.stages.plan import MadePlan, make_plan, resolve
+
+LOOKS, PLAYED = 9, 600
+"""How often a film is looked into, and in how many of its first frames where the page has to be played up to them."""
+SAID_OTHERWISE = frozenset({"undeclared", "stateful", "drawn"})
+"""Kinds of the plan's warnings that a rule of the check says with a place."""
+MAKES_FRAMES = ("requestAnimationFrame(", "setInterval(", "setTimeout(", "scrollTo(", "scroll-behavior", "transition")
+"""What a page that keeps state has most often, the likeliest first."""
+_FILE = re.compile(r"[^\s\"'()<>,;]+\.[A-Za-z0-9]{2,5}\b")
 
 
 @dataclass(frozen=True)
@@ -48,29 +63,33 @@ async def check(
     engine = await current_engine(browsers)
     digest, entry, url = await resolve(request, store, browsers, exclude)
     snapshot = await asyncio.to_thread(load_snapshot, store, digest) if digest else None
-    texts = await asyncio.to_thread(read_sources, store, snapshot) if snapshot else {}
-    usage, job, refusal = Usage(), None, None
+    sources = await asyncio.to_thread(sources_of_folder, store, snapshot) if snapshot else Sources({}, {})
+    usage, made, refusal = Usage(), None, None
     try:
-        job = await make_plan(AskedFilm(request, engine, digest, entry, url), store, browsers)
-        await _use(usage, job, store, browsers)
+        made = await make_plan(AskedFilm(request, engine, digest, entry, url), store, browsers)
+        if url and made.job.ours.film.recording:
+            sources = await asyncio.to_thread(sources_of_recording, store, made.job.ours.film.recording, url)
+        await _use(usage, made.job, store, browsers)
     except UserError as error:
         refusal = error
-    findings = [*_observed(usage, texts), *_planned(job, texts)]
-    if snapshot:
-        findings += await _videos(snapshot, texts, store, browsers.scratch)
-    findings += _in_sources(texts, findings, usage, is_loaded=job is not None)
+    texts = sources.texts
+    findings = [*_observed(usage, texts, url), *_planned(made, texts)]
+    findings += await _videos(sources, store, browsers.scratch)
+    findings += _in_sources(texts, findings, usage, is_loaded=made is not None)
     if refusal is not None:
-        findings.append(RULES["refused"].found(*_blamed(refusal, texts), refusal.message))
+        findings.append(RULES["refused"].found(*_named_place(refusal.message, texts), refusal.message))
     ordered = sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.file, finding.line))
     return CheckResult(tuple(ordered), refusal)
 
 
 async def _use(usage: Usage, job: JobSpec, store: ArtifactStore, browsers: BrowserPool) -> None:
-    """Opens the planned page once more, and watches what it uses at the beginning, in the middle and at the end."""
+    """Opens the planned page once more, and watches what it uses in frames all over the film.
+
+    A page that keeps state goes through all frames, as far as that takes seconds: it does not come elsewhere otherwise.
+    """
     film = job.ours.film
     settings = page_settings(film, job.ours.frameTimeout)
-    frames = {0, 1, film.frames // 2, film.frames - 1} if not film.stateful else {0, 1}
-    frames &= set(range(film.frames))
+    frames = frames_to_look_at(film.frames, stateful=film.stateful)
     async with (
         open_composition(browsers.compositions, store, film) as composition,
         naming_departures(browsers, composition, settings),
@@ -80,50 +99,68 @@ async def _use(usage: Usage, job: JobSpec, store: ArtifactStore, browsers: Brows
             await usage.watch(page)
             with composition.blaming():
                 await page.load(composition.address)
-                await usage.look(page, sorted(frames))
+                await usage.look(page, frames, stateful=film.stateful)
         finally:
             await page.close()
 
 
-def _observed(usage: Usage, texts: dict[str, str]) -> list[Finding]:
-    """What the page was seen to use."""
+def frames_to_look_at(frames: int, *, stateful: bool) -> list[int]:
+    """The frames of a film in which a check looks at its page, in order.
+
+    >>> frames_to_look_at(901, stateful=False)
+    [0, 1, 100, 200, 300, 400, 500, 600, 700, 800, 900]
+    """
+    last = (min(frames, PLAYED) if stateful else frames) - 1
+    return sorted({0, min(1, last), *(last * step // LOOKS for step in range(1, LOOKS + 1))})
+
+
+def _observed(usage: Usage, texts: Mapping[str, str], url: str) -> list[Finding]:
+    """What the page was seen to use. url: of a page on the web."""
     entry = next(iter(texts), "")
     found = [RULES[name].found(file or entry, line) for name, (file, line) in usage.places.items() if name in RULES]
-    for host, address in usage.hosts.items():
-        found.append(RULES["host"].found(*place_of(texts, host), f"the page loads from another host: {address}"))
-    return found
+    others = {host: address for host, address in usage.hosts.items() if host != urlsplit(url).netloc}
+    return [
+        *found,
+        *(
+            RULES["host"].found(*place_of(texts, host), f"the page loads from another host: {address}")
+            for host, address in others.items()
+        ),
+    ]
 
 
-def _planned(job: JobSpec | None, texts: dict[str, str]) -> list[Finding]:
+def _planned(made: MadePlan | None, texts: Mapping[str, str]) -> list[Finding]:
     """What the plan says about the page."""
-    if job is None:
+    if made is None:
         return []
-    at = place_of(texts, "<html")
     found: list[Finding] = []
-    if job.ours.film.stateful:
-        found.append(RULES["stateful"].found(at[0], 0))
-    undeclared = False
-    for warning in job.ours.warnings:
-        if warning.startswith((NO_SIZE, NO_RATE)):
-            undeclared = True
-        elif not warning.startswith(STATEFUL):
-            found.append(RULES["warning"].found(at[0], 0, warning))
-    if undeclared:
-        found.append(RULES["undeclared"].found(*at))
-    return found
+    if made.job.ours.film.stateful:
+        found.append(RULES["stateful"].found(*_first_place(texts, MAKES_FRAMES)))
+    kinds = {warning.kind for warning in made.warnings}
+    if "undeclared" in kinds:
+        found.append(RULES["undeclared"].found(*place_of(texts, "<html")))
+    others = dict.fromkeys(each.text for each in made.warnings if each.kind not in SAID_OTHERWISE)
+    return [*found, *(RULES["warning"].found(*_named_place(text, texts), text) for text in others)]
 
 
-async def _videos(snapshot: Snapshot, texts: dict[str, str], store: ArtifactStore, scratch: Path) -> list[Finding]:
-    """What there is to say about the videos whose names the page's files contain."""
+def _first_place(texts: Mapping[str, str], parts: Iterable[str]) -> tuple[str, int]:
+    """The place of the first of some texts that is in the page's own files; the page, without a line, if none is."""
+    own = {path: text for path, text in texts.items() if not is_minified(path, text)}
+    places = (place_of(own, part) for part in parts)
+    return next((place for place in places if place[1]), (next(iter(texts), ""), 0))
+
+
+async def _videos(sources: Sources, store: ArtifactStore, scratch: Path) -> list[Finding]:
+    """What there is to say about the page's videos."""
     found: list[Finding] = []
     blobs = Blobs(scratch)
-    for path in videos(mentioned(texts, snapshot)):
-        file = await blobs.file(store, snapshot.files[path], path)
-        found += await asyncio.to_thread(probe, path, file)
+    for path, digest in sorted(sources.videos.items()):
+        file = await blobs.file(store, digest, path)
+        place = place_of(sources.texts, _file_name(path))
+        found += await asyncio.to_thread(probe, path, file, place)
     return found
 
 
-def _in_sources(texts: dict[str, str], known: Iterable[Finding], usage: Usage, *, is_loaded: bool) -> list[Finding]:
+def _in_sources(texts: Mapping[str, str], known: Iterable[Finding], usage: Usage, *, is_loaded: bool) -> list[Finding]:
     """What the page's files name that was not seen in use."""
     names = {finding.rule for finding in known}
     found = [finding for finding in search(texts) if finding.rule not in names]
@@ -131,11 +168,15 @@ def _in_sources(texts: dict[str, str], known: Iterable[Finding], usage: Usage, *
     return [finding for finding in found if finding.rule != "filter" or usage.has_large_filter or not is_loaded]
 
 
-def _blamed(refusal: UserError, texts: dict[str, str]) -> tuple[str, int]:
-    """The first place of the page that a message names, such as film.js:12:5."""
+def _named_place(message: str, texts: Mapping[str, str]) -> tuple[str, int]:
+    """The place that a message is about: one that it names, such as film.js:12:5, else where a file in it is named."""
     for path in texts:
-        _, name, rest = refusal.message.partition(f"{path}:")
-        number = rest.partition(":")[0].partition(")")[0]
-        if name and number.isdigit():
-            return path, int(number)
-    return next(iter(texts), ""), 0
+        place = re.search(rf"(?<![^\s(\"'@]){re.escape(path)}:([0-9]+)", message)
+        if place is not None:
+            return path, int(place[1])
+    names = (PurePosixPath(urlsplit(name).path).name for name in _FILE.findall(message))
+    return _first_place(texts, [name for name in names if name and name not in map(_file_name, texts)])
+
+
+def _file_name(path: str) -> str:
+    return PurePosixPath(urlsplit(path).path).name

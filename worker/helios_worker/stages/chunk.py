@@ -28,10 +28,10 @@ from helios_worker.jobs.spec import Chunk, JobSpec, Manifest
 from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.encoder_pool import ChunkEncoder
 from helios_worker.rendering.engine import check_engine, current_engine
-from helios_worker.rendering.lane import Lane, digest_of
+from helios_worker.rendering.lane import Lane
 from helios_worker.rendering.page_settings import open_composition, page_settings
 from helios_worker.rendering.run import Run
-from helios_worker.rendering.seams import check_runs
+from helios_worker.rendering.seams import TrialPictures, check_runs, digest_of
 from helios_worker.rendering.work_stealing import WorkStealingQueue
 
 OnFrames = Callable[[int], None]
@@ -122,17 +122,25 @@ async def capture_chunk(
     """Captures a chunk's frames in its lanes, and encodes them into files of `folder`, one for each unit."""
     film = job.ours.film
     settings = page_settings(film, job.ours.frameTimeout)
-    lanes = [
-        Lane(number, film, browsers, composition, settings) for number in range(min(browsers.lanes, chunk.frameCount))
-    ]
+    count = min(browsers.lanes, chunk.frameCount)
+    # A single page that is played from frame 0 on is right, whatever the plan has found.
+    is_alone = count == len(job.chunks) == 1 and not chunk.startFrame
+    lanes = [Lane(number, film, browsers, composition, settings, is_alone) for number in range(count)]
     whole = range(chunk.startFrame, chunk.end)
     queue = WorkStealingQueue(whole, lanes=len(lanes), unit=film.encoder.unit_frames, stealing=not film.stateful)
     encoder = ChunkEncoder(film.encoder, whole, folder, slots=len(lanes), on_frames=on_frames)
+    trial = TrialPictures(job.ours)
+
+    async def put(frame: int, picture: bytes) -> None:
+        if not is_alone:
+            trial.check(frame, picture)
+        await encoder.put(frame, picture)
+
     async with naming_departures(browsers, composition, settings):
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(encoder.run())
-                captures = [group.create_task(lane.capture(queue, encoder.put)) for lane in lanes]
+                captures = [group.create_task(lane.capture(queue, put)) for lane in lanes]
         except BaseExceptionGroup as errors:
             raise first_cause(errors) from None
     return encoder, sorted((run for task in captures for run in task.result()), key=lambda run: run.first)

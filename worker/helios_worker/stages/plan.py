@@ -9,6 +9,7 @@ Long, because the way from a request to job.json is told in one place.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,12 +32,13 @@ from helios_worker.capture.page.glyphs import glyph_warning
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
-from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata
+from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata, TrialPicture
 from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.film import first_guess, open_film
 from helios_worker.planning.seekability import SeekabilityProbe
+from helios_worker.planning.warnings import Kind, PlanWarning
 from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.engine import current_engine
 from helios_worker.rendering.page_settings import open_composition
@@ -105,8 +107,8 @@ async def plan_without_job(
     key = plan_key(asked.plan_id(recording=""))
     planned = None if url else await asyncio.to_thread(_existing, store, key, asked.is_planned_by)
     if planned is None:
-        planned = await make_plan(asked, store, browsers)
-        planned = await asyncio.to_thread(_commit, store, plan_key(planned.id), planned, asked.is_planned_by)
+        made = (await make_plan(asked, store, browsers)).job
+        planned = await asyncio.to_thread(_commit, store, plan_key(made.id), made, asked.is_planned_by)
     return planned
 
 
@@ -173,7 +175,15 @@ def job_of(planned: JobSpec, output: str | None) -> JobSpec:
     return with_own_id(planned.model_copy(update={"helios": ours}))
 
 
-async def make_plan(asked: AskedFilm, store: ArtifactStore, browsers: BrowserPool) -> JobSpec:
+@dataclass(frozen=True)
+class MadePlan:
+    """A plan that was just made. job: has no output yet. warnings: all of them; the job has the texts of the first."""
+
+    job: JobSpec
+    warnings: tuple[PlanWarning, ...]
+
+
+async def make_plan(asked: AskedFilm, store: ArtifactStore, browsers: BrowserPool) -> MadePlan:
     """Opens the page, decides the film and cuts it into chunks. The job has no output yet."""
     request = asked.request
     draft = FilmSpec(
@@ -203,7 +213,7 @@ async def make_plan(asked: AskedFilm, store: ArtifactStore, browsers: BrowserPoo
         return await plan_film(asked, draft, composition, browsers)
 
 
-async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool) -> JobSpec:
+async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool) -> MadePlan:
     """The plan of an open composition. draft: what is known of its film beforehand."""
     request, engine = asked.request, asked.engine
     owner = plan_id(request, engine, asked.snapshot or asked.url)
@@ -225,18 +235,21 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
                 recording = "" if recorder.passive else await recorder.seal()
                 film = film.model_copy(update={"stateful": stateful, "drawn": drawn, "recording": recording})
                 costs = await probe.costs(stateful, request.chunking)
-        warnings += [*probe.warnings, *filter(None, [glyph_warning(probe.missing_glyphs)])]
-        warnings += [*sorted(page.console.warnings), *await probe.slowness(page)]
+                if probe.scrolls_smoothly and request.composition.seeking == "Auto":
+                    film = film.model_copy(update={"stateful": True, "drawn": True})
+        warnings += probe.warnings
+        warnings += _of_kind("glyphs", filter(None, [glyph_warning(probe.missing_glyphs)]))
+        warnings += _of_kind("page", sorted(page.console.warnings))
+        warnings += _of_kind("slow", await probe.slowness(page))
     finally:
         await page.close()
-    warnings += live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())])
+    warnings += _of_kind("live", live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())]))
     if recorder.stray_page:
-        warnings.append(
-            f"a redirect leads the page to {plain(recorder.stray_page)}, another origin, which is sent no headers"
-        )
+        text = f"a redirect leads the page to {plain(recorder.stray_page)}, another origin, which is sent no headers"
+        warnings.append(PlanWarning("redirect", text))
     chunks = await asyncio.to_thread(cut_chunks, film, costs, request, engine)
     encoder = film.encoder
-    return JobSpec(
+    job = JobSpec(
         id=asked.plan_id(film.recording),
         metadata=Metadata(
             totalFrames=film.frames,
@@ -250,10 +263,21 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
             engine=engine,
             film=film,
             frameTimeout=request.frameTimeout,
-            warnings=bounded_warnings(warnings),
+            warnings=bounded_warnings(warning.text for warning in warnings),
             costs=tuple(costs),
+            pictures=() if film.drawn else trial_pictures(probe),
         ),
     )
+    return MadePlan(job, tuple(warnings))
+
+
+def _of_kind(kind: Kind, texts: Iterable[str]) -> list[PlanWarning]:
+    return [PlanWarning(kind, text) for text in texts]
+
+
+def trial_pictures(probe: SeekabilityProbe) -> tuple[TrialPicture, ...]:
+    """What the probe has taken of a page that is not drawn throughout, for chunks to compare."""
+    return tuple(TrialPicture(frame=frame, sha256=digest) for frame, digest in sorted(probe.pictures.items()))
 
 
 def stored_chunks(store: ArtifactStore, chunks: tuple[Chunk, ...]) -> list[int]:

@@ -95,5 +95,6 @@ def _no_target(stage: Stage, named: list[str], observation: Observation, eligibl
             "set spec.artifacts.url to a bucket, or add a Kubernetes target"
         )
         return Problem(reasons.BUCKET_NEEDED, text)
-    text = f"{targets} cannot run the {stage} of this composition: add a Kubernetes target"
+    whys = ", ".join(f"{name} ({why})" for name, why in eligible.unfit[stage].items())
+    text = f"none of the targets can run a {stage} of this composition: {whys}; add a Kubernetes target"
     return Problem(reasons.TARGET_UNFIT, text)

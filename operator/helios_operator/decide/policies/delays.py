@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from helios_crds.wire import Stage
 from helios_operator.decide.policies.eligibility import Eligibility
 from helios_operator.model.observation import Observation
 from helios_operator.model.render_record import RenderRecord
@@ -47,6 +48,8 @@ def notes(observation: Observation, eligible: Eligibility, *, is_over_budget: bo
         causes.append(
             f"{names} cannot reach the artifacts on a volume of this cluster: set spec.artifacts.url to a bucket"
         )
+    if unfit := eligible.unfit.get(Stage.CHUNK):
+        causes.append(f"not used: {', '.join(unfit)}, since {next(iter(unfit.values()))}")
     if is_over_budget:
         causes.append(f"spec.execution.budget ({execution.budget}) is used up: no work starts on targets with a price")
     return [*causes, *(f"the Job {name} cannot be deleted: {why}" for name, why in observation.undeletable[:1])]

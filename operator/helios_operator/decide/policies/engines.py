@@ -40,13 +40,22 @@ def has_other_engine(attempt: Attempt, plan: PlanStatus, observation: Observatio
     return plan.target in ("", attempt.target) or (is_pod and is_of_pod)
 
 
-def replanned(before: ReplanStatus | None, plan: PlanStatus, other: str, now: datetime) -> ReplanStatus:
-    """The record of another plan. other: image of the worker with another engine; "" if it is not known."""
+def replanned(
+    before: ReplanStatus | None, plan: PlanStatus, other: str, now: datetime, *, drawn: bool = False
+) -> ReplanStatus:
+    """The record of another plan.
+
+    other: image of the worker with another engine; "" if it is not known. drawn: whether all frames are to be drawn.
+    """
     known = before or ReplanStatus()
     seen = [image for image in dict.fromkeys([*known.images, plan.image]) if image]
     images = [*(image for image in seen if image != other), *([other] if other else [])]
     return ReplanStatus(
-        count=known.count + 1, at=now, returns=known.returns + (other in known.images), images=images[-MAX_IMAGES:]
+        count=known.count + 1,
+        at=now,
+        returns=known.returns + (other in known.images),
+        images=images[-MAX_IMAGES:],
+        drawn=known.drawn or drawn,
     )
 
 

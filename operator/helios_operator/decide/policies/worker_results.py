@@ -99,10 +99,21 @@ def bad_chunks(message: str, chunks: int) -> list[int]:
 
 
 def failure_text(message: str, exit_code: int | None) -> str:
-    """The message of a failed worker, as one line for people."""
+    """The message of a failed worker with its remedy, as one line for people."""
+    what, remedy = _parts(message)
+    return _line(f"{what}; {in_spec(remedy)}" if remedy else what, exit_code)
+
+
+def what_happened(message: str, exit_code: int | None) -> str:
+    """The same without the remedy, where nobody has to do anything."""
+    return _line(_parts(message)[0], exit_code)
+
+
+def _parts(message: str) -> tuple[str, str]:
     facts_of = facts(message)
     value = facts_of.get("message")
-    text = value if isinstance(value, str) and value.strip() else message
-    what, remedy = message_and_remedy(facts_of, text)
-    text = f"{what}; {in_spec(remedy)}" if remedy else text
+    return message_and_remedy(facts_of, value if isinstance(value, str) and value.strip() else message)
+
+
+def _line(text: str, exit_code: int | None) -> str:
     return one_line(text, MAX_TEXT) or ("the pod was killed" if exit_code is None else f"exit code {exit_code}")

@@ -1,4 +1,4 @@
-// CSS animations and transitions, the Web Animations API and SMIL: each is set to its place on the virtual time.
+// CSS animations and transitions, and the Web Animations API: each is set to its place on the virtual time.
 //
 // The driver freezes document.timeline (CDP Animation.setPlaybackRate 0), so no animation moves on its own. The clock
 // sets the currentTime of each running animation to the exact virtual time. It does so while the animation runs: in a
@@ -8,7 +8,7 @@
 // script that changes an animation re-anchors it at that moment. The events of animations are left to needs.js.
 
 if (isWindow) {
-  const SVG = "http://www.w3.org/2000/svg";
+  const { timelines } = kernel;
 
   /**
    * @typedef {object} Anchor
@@ -25,8 +25,9 @@ if (isWindow) {
   const anchors = new SafeMap();
   /** @type {SafeSet<ShadowRoot>} closed ones, and those of the browser's own elements, such as <marquee> */
   const closedRoots = new SafeSet();
-  /** @type {SafeMap<SVGSVGElement, number>} each has a timeline, also nested ones; the time at which it was found */
-  const svgs = new SafeMap();
+  /** @type {SafeWeakMap<Element, ShadowRoot>} the closed root of an element */
+  const closedInside = new SafeWeakMap();
+  realm.closedRootOf = (host) => closedInside.get(host);
   /** @type {SafeSet<Animation>} of elements in no document, or played by a script: getAnimations() may not list them */
   const detached = new SafeSet();
 
@@ -39,6 +40,7 @@ if (isWindow) {
   const rateOf = getterOf(proto, "playbackRate");
   const setRate = setterOf(proto, "playbackRate");
   const effectOf = getterOf(proto, "effect");
+  const pseudoOf = /** @type {(effect: any) => string | null} */ (getterOf(KeyframeEffect.prototype, "pseudoElement"));
   const isPending = getterOf(proto, "pending");
   const play = methodOf(proto, "play");
   const computedTiming = methodOf(AnimationEffect.prototype, "getComputedTiming");
@@ -46,18 +48,15 @@ if (isWindow) {
   const pageAnimations = methodOf(Document.prototype, "getAnimations");
   const rootAnimations = methodOf(ShadowRoot.prototype, "getAnimations");
   const modeOf = getterOf(ShadowRoot.prototype, "mode");
+  const hostOf = getterOf(ShadowRoot.prototype, "host");
+  const isClonable = getterOf(ShadowRoot.prototype, "clonable");
   const isConnected = getterOf(Node.prototype, "isConnected");
-  const elementsNamed = methodOf(Document.prototype, "getElementsByTagNameNS");
-  const elementCount = getterOf(HTMLCollection.prototype, "length");
-  const firstIn = methodOf(Element.prototype, "querySelector");
-  const allIn = methodOf(DocumentFragment.prototype, "querySelectorAll");
-  const countOf = getterOf(NodeList.prototype, "length");
-  const nodeType = getterOf(Node.prototype, "nodeType");
-  const pauseSvg = methodOf(SVGSVGElement.prototype, "pauseAnimations");
-  const setSvgTime = methodOf(SVGSVGElement.prototype, "setCurrentTime");
 
   /** @param {Animation} animation */
-  const ours = (animation) => timelineOf(animation) === pageTimeline(document);
+  const ours = (animation) => {
+    const timeline = timelineOf(animation);
+    return timeline !== null && timelines.has(timeline);
+  };
   /** @param {Animation} animation */
   const isRunning = (animation) => playStateOf(animation) === "running";
 
@@ -88,11 +87,17 @@ if (isWindow) {
     for (let index = 0; index < animations.length; index += 1) look(animations[index]);
   }
 
+  realm.observeRoots = () => {
+    if (realm.alive()) closedRoots.forEach((root) => lookAtAll(rootAnimations(root)));
+  };
+
   /** Anchors the animations that started, and those that a script has moved, at the present moment. */
   realm.observe = () => {
     if (!realm.alive()) return;
+    timelines.add(pageTimeline(document));
     lookAtAll(pageAnimations(document));
-    closedRoots.forEach((root) => lookAtAll(rootAnimations(root)));
+    // An event needs a frame at once; otherwise it is enough to ask the roots before time moves on (moveTo).
+    if (kernel.needs.events) realm.observeRoots();
     detached.forEach(look);
     anchors.forEach((_known, animation) => {
       if (isRunning(animation)) return;
@@ -101,21 +106,6 @@ if (isWindow) {
       // The events of one that was cancelled come with a frame. A <marquee> goes on in a frame after its last round.
       if (playStateOf(animation) !== "finished" || kernel.needs.rounds) kernel.fresh += 1;
     });
-    const drawings = /** @type {HTMLCollectionOf<SVGSVGElement>} */ (elementsNamed(document, SVG, "svg"));
-    for (let index = 0; index < elementCount(drawings); index += 1) hold(drawings[index]);
-  };
-
-  /** Takes over a drawing's timeline, if it has anything on it. @param {SVGSVGElement} svg */
-  function hold(svg) {
-    if (svgs.has(svg) || !firstIn(svg, "animate,animateTransform,animateMotion,set")) return;
-    pauseSvg(svg);
-    svgs.set(svg, kernel.now);
-  }
-
-  realm.findDrawings = (tree) => {
-    if (nodeType(tree) !== Node.DOCUMENT_FRAGMENT_NODE) return;
-    const drawings = /** @type {NodeListOf<SVGSVGElement>} */ (allIn(/** @type {ShadowRoot} */ (tree), "svg"));
-    for (let index = 0; index < countOf(drawings); index += 1) hold(drawings[index]);
   };
 
   realm.moveTo = (time) => {
@@ -124,10 +114,6 @@ if (isWindow) {
       known.last = time === known.due ? known.point : known.value + (time - known.at) * known.rate;
       setTime(animation, known.last);
       known.last = getTime(animation);
-    });
-    svgs.forEach((since, svg) => {
-      if (isConnected(svg)) setSvgTime(svg, (time - since) / 1000);
-      else svgs.delete(svg);
     });
   };
 
@@ -158,7 +144,9 @@ if (isWindow) {
       consider(delay + activeDuration);
       consider(endTime);
       if (kernel.needs.iterations && duration > 0) {
-        const done = floor((ahead * (last - delay)) / duration + 1e-9) * ahead + ahead;
+        // The event of shorter rounds comes once a millisecond: a browser sends it once a frame.
+        const rounds = max(1, floor(1 / duration));
+        const done = floor((ahead * (last - delay)) / duration + 1e-9) * ahead + ahead * rounds;
         // Backwards, an iteration begins just after its end.
         if (done > 0 && done < iterations) consider(delay + done * duration - (ahead < 0 ? 0.001 : 0));
       }
@@ -209,7 +197,8 @@ if (isWindow) {
   after(proto, "currentTime", needFrame);
 
   after(Element.prototype, "animate", (element, _args, animation) => {
-    if (!isConnected(element)) detached.add(animation);
+    // A pseudo-element may be within the browser's own part of an element.
+    if (!isConnected(element) || pseudoOf(effectOf(animation)) !== null) detached.add(animation);
   });
 
   /** @type {SafeWeakSet<Animation>} */
@@ -242,9 +231,14 @@ if (isWindow) {
    * @param {ShadowRoot} root
    */
   function addShadowRoot(root) {
-    if (modeOf(root) === "closed") closedRoots.add(root);
+    if (modeOf(root) === "closed") {
+      closedInside.set(hostOf(root), root);
+      closedRoots.add(root);
+      if (isClonable(root)) realm.copiesRoots();
+    }
     realm.watchMedia(root);
     realm.watchImages(root);
+    realm.watchScrolls(root);
   }
   after(Element.prototype, "attachShadow", (_host, _args, root) => addShadowRoot(root));
   // For the driver (closed_roots.py), which finds the closed roots that were written in the markup, and those of the

@@ -30,10 +30,13 @@ if (isWindow && CSS.supports("caret-animation", "manual")) {
   /** @type {Animation | null} while the caret is off */
   let off = null;
 
+  /** @param {Element} element */
+  const rootOf = (element) => hostedRoot(element) ?? realm.closedRootOf(element);
+
   /** The field that has the focus, in shadow roots too. */
   function focusedField() {
     let element = activeIn(document);
-    for (let root = element && hostedRoot(element); root; root = element && hostedRoot(element)) {
+    for (let root = element && rootOf(element); root; root = element && rootOf(element)) {
       const inner = activeInRoot(root);
       if (!inner) break;
       element = inner;

@@ -5,8 +5,8 @@
 // decode it. No request tells of a data: or blob: URL, so of these the events count. The files after this one patch what
 // loads images; this one takes the browser's own.
 
-/** The fragment of these requests, which tells them from the page's, here and in unshown.py. */
-const IMAGE_CHECK = "#helios-image-check";
+/** The fragment of these requests, which tells them from the page's, here and in unshown.py. No page knows it. */
+const IMAGE_CHECK = `#helios-image-check-${stringSlice(config.secret, 0, 8)}`;
 
 if (isWindow) {
   const NativeImage = Image;

@@ -27,7 +27,16 @@ function createKernelState() {
     realms: list(),
     timersFired: 0,
     /** What the page listens to, and therefore needs of the browser: animations.js and needs.js say when. */
-    needs: { __proto__: null, events: false, iterations: false, observers: false, draw: false, rounds: false, storage: false },
+    needs: {
+      __proto__: null,
+      ...{ events: false, iterations: false, drawings: false, observers: false },
+      ...{ draw: false, rounds: false, storage: false },
+    },
+    /** The timelines of the documents, on which animations of other documents may be. @type {SafeWeakSet<AnimationTimeline>} */
+    timelines: new SafeWeakSet(),
+    /** Whether the insides of form controls, and those of <use>, are asked for their animations (needs.js). */
+    parts: false,
+    copies: false,
     /** How many view transitions are about to take their pictures. */
     transitions: 0,
     /** How many animations began that no frame of the browser's has seen yet. */
@@ -46,6 +55,8 @@ function createKernelState() {
     handled: new SafeSet(),
     /** @type {((addresses: string[]) => Promise<string[]>) | undefined} (images.js) */
     undecodable: undefined,
+    /** @type {SafeWeakMap<HTMLMediaElement, Player>} what the videos and sounds do, which may go from one realm to another (players.js) */
+    media: new SafeWeakMap(),
   };
 }
 
@@ -97,6 +108,9 @@ function createKernel() {
     undecodable: (addresses) => state.undecodable?.(addresses),
     /** Of the images at these addresses, those that are on show. @param {string[]} addresses */
     shownImages: (addresses) => shownOf(liveRealms(state), addresses),
+    isBlank: () => steps.any((realm) => realm.isBlank()),
+    /** @param {number} request */
+    again: (request) => driver.run(request, steps.again),
     /**
      * @param {number} request
      * @param {number} [startedAt] when this kernel's time began, for the kernel of a foreign frame

@@ -20,11 +20,12 @@ if (isWindow) {
   /**
    * Has the frame fail, or warns of it with --page-errors warn.
    * @param {string} fault
+   * @param {string} remedy
    */
-  const refuse = (fault) => {
+  const refuse = (fault, remedy) => {
     if (warned.has(fault)) return;
     warned.add(fault);
-    tellDriver({ __proto__: null, fault });
+    tellDriver({ __proto__: null, fault, remedy });
   };
 
   /** @param {any[]} args of a constructor whose first argument is an address */
@@ -120,14 +121,73 @@ if (isWindow) {
       after(Analyser.prototype, method, (node) => {
         latencyOf(/** @type {any} */ (contextOf(/** @type {any} */ (node)))); // throws for an OfflineAudioContext
         refuse(
-          `the page shows what a live AudioContext plays (AnalyserNode.${method}), which runs in real time: analyse ` +
-            "the sound with an OfflineAudioContext, or put its numbers beside the page",
+          `the page shows what a live AudioContext plays (AnalyserNode.${method}), which runs in real time`,
+          "analyse the sound with an OfflineAudioContext, or put its numbers beside the page",
         );
       });
     hears("getByteFrequencyData");
     hears("getByteTimeDomainData");
     hears("getFloatFrequencyData");
     hears("getFloatTimeDomainData");
+  }
+
+  // What plays in a live AudioContext ends in real time. The page hears of it on the film's clock.
+  /** @type {any} */
+  const { value: Scheduled } = descriptorOf(globalThis, "AudioScheduledSourceNode");
+  if (Scheduled && window.AudioContext) {
+    const contextOf = getterOf(AudioNode.prototype, "context");
+    const latencyOf = getterOf(AudioContext.prototype, "baseLatency");
+    const listen = methodOf(EventTarget.prototype, "addEventListener");
+    const dispatch = methodOf(EventTarget.prototype, "dispatchEvent");
+    const stopHere = methodOf(Event.prototype, "stopImmediatePropagation");
+    const NativeEvent = Event;
+    const clip = AudioBufferSourceNode.prototype;
+    const bufferOf = getterOf(clip, "buffer");
+    const loops = getterOf(clip, "loop");
+    const rateOf = getterOf(clip, "playbackRate");
+    const detuneOf = getterOf(clip, "detune");
+    const valueOf = getterOf(AudioParam.prototype, "value");
+    const lengthOf = getterOf(AudioBuffer.prototype, "duration");
+    /** @type {SafeWeakMap<object, { __proto__: null, begins: number, ends: number }>} in seconds of the realm's time */
+    const known = new SafeWeakMap();
+    /** @param {any[]} args @param {number} index @param {number} otherwise */
+    const numberAt = (args, index, otherwise) => (args.length > index && args[index] !== undefined ? NativeNumber(args[index]) : otherwise);
+
+    /** Tells at its end that a source has ended, unless it is to end at another time by then. @param {AudioNode} node @param {number} ends */
+    const expectEnd = (node, ends) => {
+      if (!(ends < Infinity)) return;
+      kernel.schedule({
+        __proto__: null,
+        ...{ id: (kernel.lastTimer += 1), due: birth + ends * 1000, loading: kernel.loading, interval: undefined, nesting: 0 },
+        ...{ callback: "the end of a sound", cancelled: false },
+        run() {
+          if (realm.alive() && known.get(node)?.ends === ends) dispatch(node, new NativeEvent("ended"));
+        },
+      });
+    };
+    /** @param {AudioNode} node @param {number} begins @param {number} ends */
+    const begin = (node, begins, ends) => {
+      latencyOf(/** @type {any} */ (contextOf(node))); // throws for an OfflineAudioContext
+      known.set(node, { __proto__: null, begins, ends });
+      listen(node, "ended", (event) => event.isTrusted && stopHere(event), true);
+      expectEnd(node, ends);
+    };
+    /** @param {any[]} args */
+    const startOf = (args) => max(now() / 1000, numberAt(args, 0, 0));
+    after(Scheduled.prototype, "start", (node, args) => begin(node, startOf(args), Infinity));
+    after(clip, "start", (node, args) => {
+      const begins = startOf(args);
+      const buffer = bufferOf(node);
+      const whole = !buffer || loops(node) ? Infinity : max(0, lengthOf(buffer) - numberAt(args, 1, 0));
+      const rate = valueOf(rateOf(node)) * 2 ** (valueOf(detuneOf(node)) / 1200);
+      begin(node, begins, begins + min(whole, numberAt(args, 2, Infinity)) / rate);
+    });
+    after(Scheduled.prototype, "stop", (node, args) => {
+      const source = known.get(node);
+      if (!source) return;
+      source.ends = min(source.ends, max(source.begins, startOf(args)));
+      expectEnd(node, source.ends);
+    });
   }
 
   if (window.AudioContext) {
@@ -143,7 +203,13 @@ if (isWindow) {
   after(globalThis.RTCPeerConnection, "generateCertificate", () => realm.byChance("makes a certificate"));
 
   realm.showsLive = () =>
-    warn("the page shows a live stream in a video, whose time is real: it differs from render to render");
+    refuse(
+      "the page shows a live stream in a video (captureStream(), a camera or a call), which runs in real time: show the " +
+        "canvas or the file itself",
+    );
+  onConstruct("MediaRecorder", () =>
+    warn("the page records with a MediaRecorder, which runs in real time: what it records differs from render to render"),
+  );
 
   const addressOfMedia = getterOf(HTMLMediaElement.prototype, "currentSrc");
   const isMuted = getterOf(HTMLMediaElement.prototype, "muted");

@@ -66,17 +66,21 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
     note(HTMLLinkElement.prototype, "href");
     note(HTMLEmbedElement.prototype, "src");
     note(HTMLObjectElement.prototype, "data");
+    note(HTMLMetaElement.prototype, "content");
+    note(HTMLMetaElement.prototype, "httpEquiv");
     const imagesOf = getterOf(Document.prototype, "images");
     const scriptsOf = getterOf(Document.prototype, "scripts");
     const sheetsOf = getterOf(Document.prototype, "styleSheets");
     const elementsIn = getterOf(HTMLCollection.prototype, "length");
     const sheetsIn = getterOf(StyleSheetList.prototype, "length");
     const framesIn = getterOf(window, "length");
+    const elementsNamed = methodOf(Document.prototype, "getElementsByTagName");
     let known = "";
     realm.beganLoading = () => {
       const images = elementsIn(imagesOf(document));
       const scripts = elementsIn(scriptsOf(document));
-      const present = `${images} ${scripts} ${sheetsIn(sheetsOf(document))} ${framesIn(window)}`;
+      const metas = elementsIn(elementsNamed(document, "meta")); // a refresh, of which the driver tells navigation.js
+      const present = `${images} ${scripts} ${sheetsIn(sheetsOf(document))} ${framesIn(window)} ${metas}`;
       const began = present !== known;
       known = present;
       return began;

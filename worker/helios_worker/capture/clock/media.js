@@ -13,10 +13,11 @@ if (isWindow) {
   const playback = createPlayback(browser, events, roster, loading);
   replaceMediaApi(roster, playback, browser, events);
   const elements = watchMediaElements(roster, playback, browser, events);
-  const faults = createMediaFaults(playback, browser);
+  const faults = createMediaFaults(playback, browser, events);
   const pictures = createPictures(roster, loading, playback, browser, events, sources, faults);
 
   realm.watchMedia = elements.watch;
+  realm.watchInsertions = elements.watchInsertions;
   realm.findOpenRoots = (tree = document) => elements.findOpenRoots(tree);
   after(Element.prototype, "setHTMLUnsafe", elements.findOpenRoots);
   after(ShadowRoot.prototype, "setHTMLUnsafe", elements.findOpenRoots);
@@ -32,6 +33,8 @@ if (isWindow) {
   realm.nextBoundary = () => min(animationBoundary(), playback.nextEnd());
 
   realm.endMedia = playback.end;
+  realm.hidesVideos = pictures.hidesVideos;
+  realm.showHiddenVideos = pictures.showHidden;
   realm.handOverPictures = pictures.handOver;
   realm.pendingMedia = pictures.pending;
   realm.mediaPends = () => events.isBusy() || playback.anyPends();

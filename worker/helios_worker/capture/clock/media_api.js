@@ -11,6 +11,7 @@ function replaceMediaApi(roster, playback, browser, events) {
   const video = HTMLVideoElement.prototype;
   const { position, of, hasEnded } = roster;
   const { isLive, isMedia } = browser;
+  const { NETWORK_EMPTY, HAVE_METADATA } = HTMLMediaElement;
 
   patch(media, "play", function () {
     if (isLive(this)) return browser.play(this);
@@ -30,7 +31,8 @@ function replaceMediaApi(roster, playback, browser, events) {
   patch(media, "ended", {
     __proto__: null,
     get() {
-      return hasEnded(this, of(this));
+      const player = of(this);
+      return !player.seeking && hasEnded(this, player);
     },
   });
   patch(media, "currentTime", {
@@ -57,6 +59,14 @@ function replaceMediaApi(roster, playback, browser, events) {
       return roster.stateOf(this);
     },
   });
+  patch(media, "buffered", {
+    __proto__: null,
+    get() {
+      const whole = browser.seekable(this);
+      const isKnown = browser.readyState(this) >= HAVE_METADATA && browser.rangeCount(whole) > 0 && browser.rangeEnd(whole, 0) > 0;
+      return isKnown && roster.isWhole(this) ? whole : browser.buffered(this);
+    },
+  });
   patch(media, "playbackRate", {
     __proto__: null,
     set(value) {
@@ -65,16 +75,7 @@ function replaceMediaApi(roster, playback, browser, events) {
       void events.expect();
     },
   });
-  patch(media, "autoplay", {
-    __proto__: null,
-    get() {
-      return of(this).autoplay || browser.autoplay(this);
-    },
-    set(value) {
-      of(this).autoplay = NativeBoolean(value);
-      browser.setAutoplay(this, false);
-    },
-  });
+  after(media, "autoplay", of);
 
   let lastCallback = 0;
   patch(video, "requestVideoFrameCallback", function (callback) {
@@ -102,13 +103,29 @@ function replaceMediaApi(roster, playback, browser, events) {
   after(media, "volume", expect);
   after(media, "muted", expect);
 
-  after(media, "src", playback.reload);
-  after(media, "srcObject", playback.reload);
-  after(media, "load", playback.reload);
-  after(Element.prototype, "setAttribute", (element, args) => {
-    if (args[0] === "src" && isMedia(element)) playback.reload(element);
+  /** @param {HTMLMediaElement} element */
+  const hasFile = (element) => isMedia(element) && browser.networkState(element) !== NETWORK_EMPTY;
+  const { value: load } = descriptorOf(media, "load");
+  patch(media, "load", function () {
+    const hadFile = hasFile(this);
+    ReflectApply(load, this, []);
+    playback.reload(this, hadFile);
   });
-  after(Element.prototype, "removeAttribute", (element, args) => {
-    if (args[0] === "autoplay" && isMedia(element)) of(element).autoplay = false;
+  /** @param {"src" | "srcObject"} name */
+  const watchFile = (name) => {
+    const { set } = descriptorOf(media, name);
+    patch(media, name, {
+      __proto__: null,
+      set(value) {
+        const hadFile = hasFile(this);
+        ReflectApply(/** @type {any} */ (set), this, [value]);
+        playback.reload(this, hadFile);
+      },
+    });
+  };
+  watchFile("src");
+  watchFile("srcObject");
+  after(Element.prototype, "setAttribute", (element, args) => {
+    if (args[0] === "src" && isMedia(element)) playback.reload(element, of(element).loads > 0 || browser.address(element) !== "");
   });
 }

@@ -58,7 +58,7 @@ function watchMediaElements(roster, playback, browser, events) {
     notice(document);
     changedRoots.forEach((root) => {
       notice(root);
-      realm.findDrawings(root);
+      realm.lookInto(root);
     });
     changedRoots.clear();
     players.forEach((player, element) => {
@@ -66,22 +66,19 @@ function watchMediaElements(roster, playback, browser, events) {
       // HTML standard: "when a media element is removed from a document"
       if (player.connected && !isConnected(element)) playback.pause(element);
       player.connected = isConnected(element);
-      if (player.autoplay && !player.started && isLive(element)) beginLive(element, player);
+      if (isLive(element) && roster.isToStart(element, player)) beginLive(element, player);
       if (isAtRest(element, player)) players.delete(element);
     });
   }
 
   /**
-   * Keeps the browser from playing an element, whatever its attributes say.
+   * Keeps the browser from playing an element.
    * @param {HTMLMediaElement} element
    * @param {Player} player
    */
   function takeOver(element, player) {
-    if (isLive(element)) return realm.showsLive();
-    if (!browser.isPaused(element)) browser.pause(element);
-    if (!browser.autoplay(element)) return;
-    browser.setAutoplay(element, false);
-    player.autoplay = true;
+    if (isLive(element)) playback.refuseLive(element, player);
+    else if (!browser.isPaused(element)) browser.pause(element);
   }
 
   /**
@@ -101,19 +98,9 @@ function watchMediaElements(roster, playback, browser, events) {
    */
   function isAtRest(element, player) {
     if (player.connected || player.playing || player.seeking || player.callbacks.size > 0) return false;
-    if (browser.error(element)) return player.failed;
-    if (!player.isVideo) return player.ready && !(player.autoplay && !player.started);
+    if (browser.error(element)) return player.reported;
+    if (!player.isVideo) return player.ready && !roster.isToStart(element, player);
     return player.shown !== null && abs(roster.position(element, player) - player.shown) <= SAME;
-  }
-
-  /** @param {Event} event before the element has data, so that it cannot begin on its own */
-  function onLoadStart(event) {
-    const target = browser.targetOf(event);
-    if (!isMedia(target)) return;
-    const player = of(target);
-    takeOver(target, player);
-    if (player.ready || player.failed) roster.startLoading(player);
-    player.loads = max(1, player.loads);
   }
 
   /**
@@ -122,10 +109,13 @@ function watchMediaElements(roster, playback, browser, events) {
    * @param {Window | ShadowRoot} root
    */
   function watch(root) {
-    browser.listen(root, "loadstart", onLoadStart, true);
     events.guard(root);
     if (root === window) return;
-    const tree = /** @type {ShadowRoot} */ (root);
+    watchInsertions(/** @type {ShadowRoot} */ (root));
+  }
+
+  /** @param {Document | ShadowRoot} tree */
+  function watchInsertions(tree) {
     observeTree(insertions, tree, { __proto__: null, childList: true, subtree: true });
     changedRoots.add(tree);
   }
@@ -144,5 +134,5 @@ function watchMediaElements(roster, playback, browser, events) {
     }
   }
 
-  return { __proto__: null, observe, watch, findOpenRoots };
+  return { __proto__: null, observe, watch, watchInsertions, findOpenRoots };
 }

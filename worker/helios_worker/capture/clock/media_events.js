@@ -5,13 +5,13 @@
 // the HTML standard, in a task for each event, so that a listener hears it that was added after the call. What the browser
 // says of loading is told again, so that it keeps its place among the others.
 
-/** Events of playing and seeking, which the clock makes. */
+/** Events of playing and seeking, which the clock makes. None is `stalled`: a film waits for a slow server. */
 const PLAYING_EVENTS = list(
-  "play", "playing", "pause", "waiting", "seeking", "seeked", "timeupdate", "ended", "canplay", "canplaythrough",
+  "play", "playing", "pause", "waiting", "stalled", "seeking", "seeked", "timeupdate", "ended", "canplay", "canplaythrough",
 );
 /** Events that the browser makes, and that are told again. */
 const LOADING_EVENTS = list(
-  "loadstart", "progress", "suspend", "abort", "error", "emptied", "stalled", "loadedmetadata", "loadeddata",
+  "loadstart", "progress", "suspend", "abort", "error", "emptied", "loadedmetadata", "loadeddata",
   "durationchange", "resize", "ratechange", "volumechange",
 );
 
@@ -64,7 +64,7 @@ function createMediaEvents(browser) {
     browser.stopHere(event);
     const type = browser.typeOf(event);
     if (types.get(type)) tell(element, type);
-    else hear(element, type);
+    hear(element, type);
   }
 
   /**
@@ -87,7 +87,7 @@ function createMediaEvents(browser) {
     isBusy: () => undone > 0,
     /** Whether the page hears events of a type from the clock. @param {unknown} type */
     isOurs: (type) => typeof type === "string" && types.has(type),
-    /** Hears what is kept from the page. @param {(element: HTMLMediaElement, type: string) => void} listener */
+    /** Hears what the browser says. @param {(element: HTMLMediaElement, type: string) => void} listener */
     hearWith: (listener) => (hear = listener),
   };
 }

@@ -6,7 +6,7 @@
  * @param {Players} roster
  */
 function createLoading(browser, sources, roster) {
-  const { position, hasEnded, stateOf } = roster;
+  const { position, hasEnded, isToStart, stateOf } = roster;
   const { HAVE_CURRENT_DATA, NETWORK_EMPTY, NETWORK_LOADING, NETWORK_NO_SOURCE } = HTMLMediaElement;
 
   /**
@@ -22,7 +22,7 @@ function createLoading(browser, sources, roster) {
   /** Whether the film shows something of an element, or needs its data. @param {HTMLMediaElement} element @param {Player} player */
   function isWanted(element, player) {
     if (player.playing || player.seeking || player.placed || player.started || player.shown !== null) return true;
-    if (player.autoplay) return true;
+    if (isToStart(element, player)) return true;
     // It shows its poster, or nothing while it may not load, because nothing has been done with it.
     return player.isVideo && browser.preload(element) !== "none" && !browser.poster(/** @type {any} */ (element));
   }

@@ -33,17 +33,21 @@ if (isWindow) {
   const heightOf = getterOf(HTMLImageElement.prototype, "height");
   const AT_ALL = ObjectFreeze({ __proto__: null, opacityProperty: true, visibilityProperty: true });
 
-  /** @type {SafeSet<string>} addresses of images that were drawn on a canvas since watchCanvases() */
+  /** @type {SafeSet<string>} addresses of images that were drawn on a canvas */
   const drawn = new SafeSet();
-  let watched = false;
+  const MOST = 1000;
+  /** @type {unknown} */
+  let last;
+  const canvas = HTMLCanvasElement.prototype;
 
-  /** Notes what is drawn on canvases from now on. Only a page with such images pays for that. */
-  function watchCanvases() {
-    watched = true;
-    /** @param {unknown} source */
+  /** Notes what is drawn on canvases, which stays there when the image has gone. */
+  {
+    /** @param {any} source */
     const note = (source) => {
+      if (source === last || drawn.size >= MOST || ReflectGetPrototypeOf(source) === canvas) return;
+      last = source;
       try {
-        drawn.add(stringSlice(addressOf(/** @type {any} */ (source)), 0, 2000));
+        drawn.add(stringSlice(addressOf(source), 0, 2000));
       } catch {
         // no <img>
       }
@@ -64,7 +68,6 @@ if (isWindow) {
   }
 
   realm.countImages = (address) => {
-    if (!watched) watchCanvases();
     const images = imagesOf(document);
     let all = 0;
     let visible = drawn.has(address) ? 1 : 0;
@@ -156,8 +159,9 @@ if (isWindow) {
       if (positionOf(bar) >= 0 || !isVisible(bar, AT_ALL) || !isNative(bar)) continue;
       tellDriver({
         __proto__: null,
-        refused: "the page shows a <progress> without a value, which the browser moves by a clock of its own in real time",
+        fault: "the page shows a <progress> without a value, which the browser moves by a clock of its own in real time",
         remedy: "give it a value, or style it (appearance: none) and move it with CSS",
+        isFinal: true,
       });
     }
   };

@@ -95,10 +95,14 @@ function nativeMediaApi() {
   const targetOf = getterOf(Event.prototype, "target");
   const srcObjectOf = getterOf(media, "srcObject");
   const isActive = globalThis.MediaStream ? getterOf(MediaStream.prototype, "active") : ignore;
+  const picturesOf = globalThis.MediaStream ? methodOf(MediaStream.prototype, "getVideoTracks") : list;
   const dispatch = methodOf(EventTarget.prototype, "dispatchEvent");
   const nodeType = getterOf(Node.prototype, "nodeType");
   const tracksOf = getterOf(media, "textTracks");
   const trackCount = getterOf(TextTrackList.prototype, "length");
+  const isConnected = getterOf(Node.prototype, "isConnected");
+  const rectsOf = methodOf(Element.prototype, "getClientRects");
+  const rectCount = getterOf(DOMRectList.prototype, "length");
   const NativeEvent = Event;
   const NativeException = DOMException;
   const attributeOf = methodOf(Element.prototype, "getAttribute");
@@ -123,7 +127,6 @@ function nativeMediaApi() {
     rate: getterOf(media, "playbackRate"),
     setRate: setterOf(media, "playbackRate"),
     autoplay: getterOf(media, "autoplay"),
-    setAutoplay: setterOf(media, "autoplay"),
     duration: getterOf(media, "duration"),
     loops: getterOf(media, "loop"),
     error: errorOf,
@@ -131,6 +134,7 @@ function nativeMediaApi() {
     networkState: getterOf(media, "networkState"),
     address: getterOf(media, "currentSrc"),
     srcObject: srcObjectOf,
+    setSrcObject: setterOf(media, "srcObject"),
     preload: getterOf(media, "preload"),
     setPreload: setterOf(media, "preload"),
     seekable: getterOf(media, "seekable"),
@@ -144,7 +148,7 @@ function nativeMediaApi() {
     requestVideoFrameCallback: methodOf(video, "requestVideoFrameCallback"),
     cancelVideoFrameCallback: methodOf(video, "cancelVideoFrameCallback"),
     localName: getterOf(Element.prototype, "localName"),
-    isConnected: getterOf(Node.prototype, "isConnected"),
+    isConnected,
     listen: methodOf(EventTarget.prototype, "addEventListener"),
     targetOf,
     typeOf: getterOf(Event.prototype, "type"),
@@ -157,6 +161,8 @@ function nativeMediaApi() {
     hasTracks: (element) => trackCount(tracksOf(element)) > 0,
     /** The address in an element's `src`, null where it has none. @param {HTMLMediaElement} element */
     given: (element) => attributeOf(element, "src"),
+    /** Whether an element takes a place in the picture. @param {Element} element */
+    isOnShow: (element) => isConnected(element) && rectCount(rectsOf(element)) > 0,
     /** @param {any} thing @returns {thing is Node} */
     isNode: (thing) => thing !== null && typeof thing === "object" && has(nodeType, thing),
     /** @param {string} message @param {string} name */
@@ -175,6 +181,8 @@ function nativeMediaApi() {
       const source = srcObjectOf(element);
       return source !== null && source !== undefined && has(isActive, source);
     },
+    /** Whether the live stream that an element shows has pictures. @param {HTMLMediaElement} element */
+    hasLivePictures: (element) => picturesOf(/** @type {MediaStream} */ (srcObjectOf(element))).length > 0,
     /** @param {HTMLMediaElement} element @param {string} type */
     tell: (element, type) => dispatch(element, new NativeEvent(type)),
   };

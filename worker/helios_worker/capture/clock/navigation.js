@@ -68,8 +68,9 @@ if (isWindow && globalThis.navigation && globalThis.NavigateEvent) {
     return hrefOf(address);
   };
 
-  realm.refresh = (url, due) => {
+  realm.refresh = (url, delay) => {
     awaited.add(url);
+    const due = kernel.now + delay;
     const callback = "the document's refresh";
     kernel.schedule({
       __proto__: null,
@@ -79,7 +80,7 @@ if (isWindow && globalThis.navigation && globalThis.NavigateEvent) {
         refreshing = true;
         // As the browser does it: a refresh within a second leaves nothing to go back to.
         if (withoutFragment(url) === withoutFragment(documentAddress(document))) reload(here);
-        else if (due - birth <= 1000) replace(here, url);
+        else if (delay <= 1000) replace(here, url);
         else assign(here, url);
         refreshing = false;
       },
@@ -102,8 +103,21 @@ if (isWindow && globalThis.navigation && globalThis.NavigateEvent) {
 }
 
 if (isWindow) {
+  const stateOf = getterOf(Document.prototype, "readyState");
+  const rootOf = getterOf(Document.prototype, "documentElement");
+  const boundsOf = methodOf(Element.prototype, "getBoundingClientRect");
+  let waits = false;
+  realm.layOut = () => {
+    const waited = waits;
+    waits = stateOf(document) === "interactive";
+    if (waited && waits) boundsOf(rootOf(document));
+  };
+
   // A window that a user opened may close itself. A film goes on to its end.
+  let isTold = false;
   patch(globalThis, "close", () => {
+    if (isTold) return;
+    isTold = true;
     const text = "the page closes its window, which does nothing: a film goes on to its end";
     tellDriver({ __proto__: null, text });
   });

@@ -23,7 +23,14 @@ if (isWindow) {
     if (eventful[type]) needs.events = true;
     if (type === "storage") needs.storage = true;
     if (type === "animationiteration") needs.events = needs.iterations = true;
+    if (type === "beginEvent" || type === "endEvent" || type === "repeatEvent") needDrawings();
   });
+  const needDrawings = () => {
+    needs.events = needs.drawings = true;
+  };
+  after(SVGAnimationElement.prototype, "onbegin", needDrawings);
+  after(SVGAnimationElement.prototype, "onend", needDrawings);
+  after(SVGAnimationElement.prototype, "onrepeat", needDrawings);
   const needIterations = () => {
     needs.events = needs.iterations = true;
   };
@@ -131,30 +138,106 @@ if (isWindow) {
   onConstruct("IntersectionObserver", needFrames);
   onConstruct("ResizeObserver", needFrames);
 
-  // Elements whose inside is the browser's own, which no script can see. The driver hands it over (closed_roots.py), so
-  // that the animations in there are found. A <marquee> begins each round in a frame.
+  // Elements whose inside is the browser's own, which no script can see, and closed roots of the markup's. The driver
+  // hands them over (closed_roots.py), so that the animations in there are found. A <marquee> begins each round in a frame.
   const elementsNamed = methodOf(Document.prototype, "getElementsByTagName");
   const lengthOf = getterOf(HTMLCollection.prototype, "length");
-  const itemOf = methodOf(HTMLCollection.prototype, "item");
-  const names = list("marquee", "details", "select", "input", "textarea", "progress", "meter", "video", "audio");
-  /** @type {(Element | null | undefined)[]} the last element of each name when last looked at */
-  const lasts = list();
-  /** @type {number[]} how many of each name there were */
-  const counts = list();
+  const allInDocument = methodOf(Document.prototype, "querySelectorAll");
+  const allInFragment = methodOf(DocumentFragment.prototype, "querySelectorAll");
+  const countOf = getterOf(NodeList.prototype, "length");
+  const nodeType = getterOf(Node.prototype, "nodeType");
+  const nameOf = getterOf(Element.prototype, "localName");
+  const stateOf = getterOf(Document.prototype, "readyState");
+  const { DOCUMENT_NODE, DOCUMENT_FRAGMENT_NODE } = Node;
+  const isFrame = window.parent !== window;
+  const names = list("marquee", "details", "select", "input", "textarea", "progress", "meter", "video", "audio", "use");
+  const SELECTOR = "marquee,details,select,input,textarea,progress,meter,video,audio,use";
+  /** @type {SafeWeakSet<Element>} */
+  const known = new SafeWeakSet();
+  let anyMade = false;
+  let isWatched = false;
+  // Elements whose insides the driver has not been asked for.
+  let hasControls = false;
+  let hasCopies = false;
+  let state = "";
+  const needRoots = () => {
+    anyMade = true;
+    kernel.fresh += 1;
+  };
+  const needParts = () => {
+    kernel.parts = true;
+    needRoots();
+  };
+  const needCopies = () => {
+    kernel.copies = true;
+    needRoots();
+  };
   realm.madeInnerRoots = () => {
-    let any = false;
-    for (let index = 0; index < names.length; index += 1) {
-      const elements = elementsNamed(document, names[index]);
-      const count = lengthOf(elements);
-      const last = count > 0 ? itemOf(elements, count - 1) : undefined;
-      const isNew = count > (counts[index] ?? 0) || (count > 0 && last !== lasts[index]);
-      counts[index] = count;
-      lasts[index] = last;
-      if (!isNew) continue;
-      any = true;
-      if (names[index] === "marquee") needRound();
-    }
+    const any = anyMade;
+    anyMade = false;
     return any;
+  };
+
+  const { lookInto, observe } = realm;
+  realm.lookInto = (tree) => {
+    lookInto(tree);
+    const type = nodeType(tree);
+    if (type !== DOCUMENT_NODE && type !== DOCUMENT_FRAGMENT_NODE) return;
+    const isDocument = type === DOCUMENT_NODE;
+    const elements = isDocument
+      ? allInDocument(/** @type {Document} */ (tree), SELECTOR)
+      : allInFragment(/** @type {ShadowRoot} */ (tree), SELECTOR);
+    for (let index = 0; index < countOf(elements); index += 1) {
+      const element = elements[index];
+      if (known.has(element)) continue;
+      known.add(element);
+      const name = nameOf(element);
+      if (name === "marquee") needRound();
+      if (name === "marquee" || name === "details" || name === "video" || name === "audio") needRoots();
+      else if (!isDocument) (name === "use" ? needCopies : needParts)(); // the root has style sheets of its own
+      else if (name === "use") hasCopies = true;
+      else hasControls = true;
+    }
+  };
+  const hasAny = () => {
+    for (let index = 0; index < names.length; index += 1) {
+      if (lengthOf(elementsNamed(document, names[index])) > 0) return true;
+    }
+    return false;
+  };
+  realm.observe = () => {
+    const before = state;
+    state = stateOf(document);
+    // The driver looks at the page's first document by itself.
+    if (state === "complete" && before !== state && (before !== "" || isFrame)) needRoots();
+    if (!isWatched && hasAny()) {
+      isWatched = true;
+      realm.watchInsertions(document);
+    }
+    observe();
+    if (hasControls && realm.animatesParts()) {
+      hasControls = false;
+      needParts();
+    }
+    if (hasCopies && realm.animatesCopies()) {
+      hasCopies = false;
+      needCopies();
+    }
+  };
+  after(Element.prototype, "setHTMLUnsafe", needRoots);
+  after(ShadowRoot.prototype, "setHTMLUnsafe", needRoots);
+  const afterLoading = () => {
+    if (state !== "") needRoots();
+  };
+  after(Document.prototype, "write", afterLoading);
+  after(Document.prototype, "writeln", afterLoading);
+  after(Document.prototype, "close", afterLoading);
+  let copies = false;
+  realm.copiesRoots = () => {
+    if (copies) return;
+    copies = true;
+    after(Node.prototype, "cloneNode", needRoots);
+    after(Document.prototype, "importNode", needRoots);
   };
   const needRound = () => {
     // It is a layer, which shows its text as it was drawn first.

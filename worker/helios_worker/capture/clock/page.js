@@ -1,8 +1,9 @@
 // What a page declares and expects: the contracts of plain pages, GSAP, Helios and HyperFrames.
 //
 // A page needs no change to be rendered. Plain pages need only the clock. GSAP smooths over lags, and a jump must not
-// count as one. A sketch of p5 draws in its first animation frame. Helios reads __HELIOS_VIRTUAL_TIME__ (milliseconds). HyperFrames has paused timelines in
-// window.__timelines, which are sought in seconds, and clips that data-start and data-duration show and hide.
+// count as one. A sketch of p5 draws in its first animation frame. Helios reads __HELIOS_VIRTUAL_TIME__ (milliseconds).
+// HyperFrames has paused timelines in window.__timelines, which are sought in seconds, and clips that data-start and
+// data-duration show and hide.
 
 if (isWindow) {
   if (config.props !== undefined && !("__HELIOS_PROPS__" in window)) window.__HELIOS_PROPS__ = config.props;
@@ -92,8 +93,23 @@ if (isWindow) {
 
   /** @type {SafeWeakSet<object>} */
   const smoothed = new SafeWeakSet();
-  /** @type {SafeWeakSet<object>} the sketches of p5 that have drawn their first frame */
-  const begun = new SafeWeakSet();
+  // A sketch of p5 draws once a sixtieth of a second has passed since its setup, which takes no time here. It is found by the
+  // property in which it notes when that was, since p5 gives the page no other way to the sketches of instance mode.
+  /** @type {{ __proto__: null, sketch: any, name: string }[]} those that have not drawn yet */
+  let sketches = list();
+  /** @param {string} name of that property, which older versions name otherwise */
+  const findSketches = (name) => {
+    /** @this {any} @param {unknown} value */
+    const set = function (value) {
+      if (typeof this !== "object" || this === null) return;
+      const plain = { __proto__: null, value, writable: true, enumerable: true, configurable: true };
+      const isDefined = ReflectDefineProperty(this, name, plain);
+      if (isDefined && sketches.length < 100) append(sketches, { __proto__: null, sketch: this, name });
+    };
+    ReflectDefineProperty(ObjectPrototype, name, { __proto__: null, configurable: true, set });
+  };
+  findSketches("_lastTargetFrameTime");
+  findSketches("_lastFrameTime");
 
   /** @param {Element} element */
   function styleOf(element) {
@@ -129,12 +145,15 @@ if (isWindow) {
     if (ticker && ticker.lagSmoothing && !smoothed.has(ticker)) {
       ReflectApply(ticker.lagSmoothing, ticker, [0]);
       smoothed.add(ticker);
+      // Its listeners would be called for the first time once 4 ms have passed, which the load takes none of.
+      if (ticker.frame === 0 && typeof ticker.tick === "function") callPage(ticker.tick, ticker, []);
     }
-    const sketch = window.p5 && window.p5.instance;
-    if (sketch && sketch._setupDone && !begun.has(sketch)) {
-      // p5 draws once a sixtieth of a second has passed since its setup, which takes no time here.
-      sketch._lastTargetFrameTime = time - 1000;
-      begun.add(sketch);
+    const found = sketches;
+    sketches = list();
+    for (let index = 0; index < found.length; index += 1) {
+      const { sketch, name } = found[index];
+      if (sketch._setupDone) sketch[name] = time - 1000;
+      else if (sketch._setupDone === false) append(sketches, found[index]);
     }
     const seconds = time / 1000;
     const timelines = window.__timelines;

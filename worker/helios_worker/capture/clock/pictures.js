@@ -5,7 +5,7 @@
 // picture counts once its seek has ended and the browser has presented one since. And a video is a surface of its own,
 // which hands over its picture some time later, or not at all while the picture before has not been drawn. Therefore a
 // page with videos is drawn until nothing changes any more, and before each drawing they are asked for their pictures
-// (docs/decisions/0020).
+// (docs/decisions/0020). Long, because a seek and its picture are one matter.
 
 /** How often to look for the picture of data that a script has brought. Half a picture would be waited for without end. */
 const PATIENCE = 200;
@@ -171,6 +171,11 @@ function createPictures(roster, loading, playback, browser, events, sources, fau
       const player = roster.of(element);
       if (isLive(element)) continue;
       await own(load(element, player));
+      if (!player.canPlayThrough && !player.scripted && loading.hasData(element, player)) {
+        await own(quiet()); // what the browser says before
+        await own(events.told());
+        playback.completeLoad(element);
+      }
       faults.check(element, player);
       playback.proceed(element, player);
       if (player.seeking && loading.hasData(element, player)) sought.set(element, player);
@@ -210,6 +215,40 @@ function createPictures(roster, loading, playback, browser, events, sources, fau
     });
     tellPositions();
     await own(events.told());
+  }
+
+  /**
+   * Whether a video plays that is not on show, and has moved on. Scripts may draw it at any time, not only in a frame.
+   * @param {HTMLMediaElement} element
+   * @param {Player} player
+   */
+  function isHidden(element, player) {
+    if (!player.isVideo || !player.playing || player.blocked || player.seeking || isLive(element)) return false;
+    if (!hasPicture(element) || player.shown === null || abs(position(element, player) - player.shown) <= SAME) return false;
+    if (player.lookedAt !== kernel.frame) {
+      player.lookedAt = kernel.frame;
+      player.hidden = !browser.isOnShow(element);
+    }
+    return player.hidden;
+  }
+
+  /** Whether there are such videos. */
+  function hidesVideos() {
+    let any = false;
+    players.forEach((player, element) => {
+      any ||= isHidden(element, player);
+    });
+    return any;
+  }
+
+  /** Brings them to their positions. */
+  async function showHidden() {
+    /** @type {SafeMap<HTMLMediaElement, Player>} */
+    const moved = new SafeMap();
+    players.forEach((player, element) => {
+      if (isHidden(element, player)) moved.set(element, player);
+    });
+    if (moved.size > 0) await own(bring(moved));
   }
 
   /**
@@ -260,5 +299,5 @@ function createPictures(roster, loading, playback, browser, events, sources, fau
     return any;
   }
 
-  return { __proto__: null, finish, show, handOver, pending };
+  return { __proto__: null, finish, show, hidesVideos, showHidden, handOver, pending };
 }

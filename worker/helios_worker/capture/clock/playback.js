@@ -2,7 +2,7 @@
 //
 // Loading takes no virtual time (pictures.js waits), nor does seeking. media_api.js notes what the page calls,
 // media_elements.js what comes and goes, and pictures.js seeks the elements to their positions. The steps and their events
-// are those of the HTML standard, "media elements".
+// are those of the HTML standard, "media elements". Long, because they call each other.
 
 /**
  * @param {NativeMedia} browser
@@ -12,23 +12,28 @@
  */
 function createPlayback(browser, events, roster, loading) {
   const { tell, queueTask } = events;
-  const { players, of, position, roundsOf, anchor, hasEnded, stateOf, startLoading } = roster;
+  const { players, of, position, roundsOf, anchor, isAtEnd, hasEnded, isToStart, stateOf, startLoading } = roster;
   const { hasData, isLoading } = loading;
   const { HAVE_NOTHING, NETWORK_NO_SOURCE } = HTMLMediaElement;
-  events.hearWith((element, type) => {
+  const documentState = getterOf(Document.prototype, "readyState");
+  /** Hears what the browser says of an element. @param {HTMLMediaElement} element @param {string} type of its event */
+  function hear(element, type) {
     const player = of(element);
+    if (type === "loadstart") noteLoad(element, player);
+    if (type === "loadedmetadata") noteLength(element, player);
     if (type === "seeked") player.arrivals += 1;
     // Later seeks of the clock's make the browser say so again.
     if (type === "canplay" && !player.canPlay) {
       player.canPlay = true;
-      tell(element, type);
+      if (!player.seeking) tell(element, type); // else at the end of the seek
       proceed(element, player);
     }
     if (type === "canplaythrough" && !player.canPlayThrough) {
       player.canPlayThrough = true;
-      tell(element, type);
+      if (!player.seeking) tell(element, type);
     }
-  });
+  }
+  events.hearWith(hear);
 
   // -- what the page calls
 
@@ -37,7 +42,7 @@ function createPlayback(browser, events, roster, loading) {
     const player = of(element);
     player.started = true;
     catchUp(element, player);
-    if (hasEnded(element, player)) seek(element, 0);
+    if (isAtEnd(element, player)) seek(element, 0);
     if (player.playing) {
       if (!player.blocked) settlePromises(player, false);
       return;
@@ -49,7 +54,6 @@ function createPlayback(browser, events, roster, loading) {
   function begin(element, player) {
     player.playing = player.started = true;
     player.at = kernel.now;
-    player.rounds = 0;
     player.blocked = player.seeking || !hasData(element, player);
     if (!player.isVideo) realm.sounds(element);
     tell(element, "play");
@@ -122,7 +126,6 @@ function createPlayback(browser, events, roster, loading) {
     const length = browser.duration(element);
     player.value = max(0, NumberIsFinite(length) ? min(seconds, length) : seconds);
     player.at = kernel.now;
-    player.rounds = 0;
     player.placed = true;
     if (stateOf(element) !== HAVE_NOTHING) beginSeek(element, player);
   }
@@ -158,22 +161,71 @@ function createPlayback(browser, events, roster, loading) {
   /**
    * Forgets what an element did: one that loads something new begins at its start.
    * @param {HTMLMediaElement} element
+   * @param {boolean} hadFile whether it had something to load before; else it goes on waiting for it, if it plays
    */
-  function reload(element) {
+  function reload(element, hadFile) {
     const player = of(element);
-    // One that had nothing to play goes on waiting for it.
-    if (player.loads > 0 || browser.address(element)) {
-      player.playing = player.started = false;
+    if (hadFile) {
+      player.playing = false;
       settlePromises(player, false, true);
     }
+    player.started = player.playing;
     player.value = 0;
     player.at = kernel.now;
     player.picture = undefined;
     startLoading(player);
+    if (browser.isLive(element)) refuseLive(element, player);
     void events.expect();
   }
 
+  /**
+   * Has a video refused that shows a live stream.
+   * @param {HTMLMediaElement} element
+   * @param {Player} player
+   */
+  function refuseLive(element, player) {
+    if (!player.isVideo || !browser.hasLivePictures(element)) return;
+    realm.showsLive();
+    // The document would not finish loading before the stream has a picture, which only drawing the document may make.
+    if (documentState(document) !== "complete") browser.setSrcObject(element, null);
+  }
+
   // -- loading
+
+  /**
+   * The browser begins to load a file. It must not play it by itself once it has data.
+   * @param {HTMLMediaElement} element
+   * @param {Player} player
+   */
+  function noteLoad(element, player) {
+    browser.pause(element);
+    if (player.ready || player.failed) startLoading(player);
+    player.loads = max(1, player.loads);
+  }
+
+  /**
+   * The browser knows a file's length. An element goes to the position that was set before, or for which its address asks.
+   * @param {HTMLMediaElement} element
+   * @param {Player} player
+   */
+  function noteLength(element, player) {
+    const fragment = fragmentOf(browser.address(element));
+    player.until = fragment.end;
+    if (!player.placed && fragment.start !== null) {
+      player.value = fragment.start;
+      player.placed = true;
+    }
+    if (player.placed && player.value > 0) beginSeek(element, player);
+  }
+
+  /**
+   * Tells that a file can be played to its end, which the browser says by the time that its data take, and a film takes none.
+   * @param {HTMLMediaElement} element
+   */
+  function completeLoad(element) {
+    hear(element, "canplay");
+    hear(element, "canplaythrough");
+  }
 
   /**
    * Takes the steps that wait for data, if they are there.
@@ -196,9 +248,9 @@ function createPlayback(browser, events, roster, loading) {
       player.until = fragment.end;
       // One in a closed root may have played until the clock was given the root: the clock has not seen it load.
       if (!player.placed) player.value = player.loads > 0 ? browser.time(element) : (fragment.start ?? 0);
-      else if (player.value > 0) beginSeek(element, player);
+      else if (player.value > 0 && !player.seeking && player.shown === null) beginSeek(element, player);
     }
-    if (player.autoplay && !player.started) begin(element, player);
+    if (isToStart(element, player) && !player.seeking) begin(element, player);
     else if (player.blocked && !player.seeking) {
       player.blocked = false;
       player.at = kernel.now;
@@ -221,10 +273,10 @@ function createPlayback(browser, events, roster, loading) {
    */
   function pends(element, player) {
     if (browser.isLive(element)) return false;
-    if (browser.error(element) || browser.networkState(element) === NETWORK_NO_SOURCE) return !player.failed;
+    if (browser.error(element) || browser.networkState(element) === NETWORK_NO_SOURCE) return !player.reported;
     if (isLoading(element, player)) return true;
     if (!hasData(element, player)) return runsDry(player);
-    return !player.ready || (player.isVideo && !player.examined) || player.seeking || player.blocked || (player.autoplay && !player.started);
+    return !player.ready || (player.isVideo && !player.examined) || player.seeking || player.blocked || isToStart(element, player);
   }
 
   /** Whether any of them does. */
@@ -259,20 +311,25 @@ function createPlayback(browser, events, roster, loading) {
   }
 
   /**
-   * Tells that an element which loops has begun anew, which is a seek to its start.
+   * Tells that an element which loops has begun anew, which is a seek to its start, with what browsers say of one.
    * @param {HTMLMediaElement} element
    * @param {Player} player
    */
   function beginAnew(element, player) {
     const length = browser.duration(element);
     if (!NumberIsFinite(length) || length <= 0) return;
-    const reached = player.value + ((kernel.now - player.at) / 1000) * browser.rate(element);
-    const rounds = roundsOf(reached, length);
-    if (rounds <= player.rounds) return;
-    player.rounds = rounds;
+    const rate = browser.rate(element);
+    const rounds = roundsOf(player.value + ((kernel.now - player.at) / 1000) * rate, length);
+    if (rounds < 1) return;
+    player.at = min(kernel.now, player.at + ((length * rounds - player.value) / rate) * 1000);
+    player.value = 0;
     tell(element, "seeking");
+    tell(element, "waiting");
     tell(element, "timeupdate");
     tell(element, "seeked");
+    tell(element, "canplay");
+    tell(element, "playing");
+    tell(element, "canplaythrough");
   }
 
   /** The virtual time at which the next element ends or begins anew, Infinity if none does. */
@@ -280,9 +337,7 @@ function createPlayback(browser, events, roster, loading) {
     let next = Infinity;
     players.forEach((player, element) => {
       if (!player.playing || player.blocked || player.seeking) return;
-      const length = browser.duration(element);
-      const goal = player.until ?? (browser.loops(element) ? length * (player.rounds + 1) : length);
-      const left = goal - player.value;
+      const left = (player.until ?? browser.duration(element)) - player.value;
       if (!(left > 0)) return;
       next = min(next, player.at + (left / browser.rate(element)) * 1000);
     });
@@ -291,8 +346,8 @@ function createPlayback(browser, events, roster, loading) {
 
   return {
     __proto__: null,
-    ...{ play, playWithPromise, pause, seek, endSeek, reload },
-    ...{ proceed, anyPends, settlePromises, end, nextEnd },
+    ...{ play, playWithPromise, pause, seek, endSeek, reload, refuseLive },
+    ...{ completeLoad, proceed, anyPends, settlePromises, end, nextEnd },
   };
 }
 

@@ -30,8 +30,14 @@ ReflectDeleteProperty(globalThis, "__heliosWarn");
 
 /** Tells the driver something. @param {object} note for clock_note() in notes.py */
 function tellDriver(note) {
-  if (warnDriver) warnDriver(`${config.secret} ${JSONStringify(note)}`);
+  if (warnDriver) warnDriver(`${config.secret} ${JSONStringify(note, shortenedText)}`);
 }
+
+/**
+ * A value in a note, of which the driver keeps so much: an address may be a data: URL of many megabytes.
+ * @param {string} _name @param {unknown} value
+ */
+const shortenedText = (_name, value) => (typeof value === "string" ? stringSlice(value, 0, 2000) : value);
 
 /**
  * The one thing that the page can see of the clock: for frames of the same origin and for the driver, who know the
@@ -45,8 +51,10 @@ const keys = ObjectFreeze({
   commands: kernel.commands,
   /** For closed_roots.py. @param {ShadowRoot} root @param {boolean} isOfElement */
   addShadowRoot: (root, isOfElement) => realm.addShadowRoot(root, isOfElement),
-  /** For navigation.py. @param {string} url @param {number} due */
-  refresh: (url, due) => realm.refresh(url, due),
+  /** For navigation.py. */
+  layOut: () => realm.layOut(),
+  /** For navigation.py. @param {string} url @param {number} delay */
+  refresh: (url, delay) => realm.refresh(url, delay),
 });
 if (isWindow) ReflectDefineProperty(globalThis, "__heliosClock", { __proto__: null, value: gate });
 if (!inherited && joinDriver && window.parent !== window) joinDriver(config.secret);
@@ -63,6 +71,8 @@ const realm = {
   moveTo() {},
   /** Notes what scripts have started, changed or inserted since the last time. */
   observe() {},
+  /** The same of animations in shadow roots that the document does not list: each root is asked, which is dear. */
+  observeRoots() {},
   /** When the next event of an animation or media element is due. */
   nextBoundary: () => Infinity,
   /** Whether the browser has not yet begun an animation that a script has started. */
@@ -75,6 +85,10 @@ const realm = {
   mediaPends: () => false,
   /** Waits for it. */
   async finishMedia() {},
+  /** Whether videos play that are not on show, so that a script may draw them. */
+  hidesVideos: () => false,
+  /** Seeks those to the present moment. */
+  async showHiddenVideos() {},
   /** Has the browser hand over the videos' pictures. Returns whether there are videos. */
   handOverPictures: () => false,
   /** Ends the videos and sounds whose end is reached. */
@@ -86,26 +100,40 @@ const realm = {
    * @type {(root: ShadowRoot, isOfElement: boolean) => void}
    */
   addShadowRoot() {},
+  /** The closed root of an element (animations.js). @type {(host: Element) => ShadowRoot | undefined} */
+  closedRootOf: () => undefined,
   /** Keeps an animation of the clock's own from the page's eyes (animations.js). @type {(animation: Animation) => void} */
   hideAnimation() {},
-  /** Finds the drawings with a timeline in a shadow root that has changed (animations.js). @type {(tree: ParentNode) => void} */
-  findDrawings() {},
+  /** Finds what moves in a document or shadow root that has changed (animations.js, needs.js). @type {(tree: ParentNode) => void} */
+  lookInto() {},
   /** Of an address, how many <img> show it, and how many of them are on show (moving_images.js). @type {(address: string) => number[]} */
   countImages: () => list(0, 0),
   /** Tells the driver of what the page shows and nobody can move in time (moving_images.js). */
   refuse() {},
-  /** Whether there are new elements whose inside the browser itself may move (needs.js). */
+  /** Whether there may be new shadow roots that no script sees (needs.js). */
   madeInnerRoots: () => false,
+  /** Whether style sheets may animate what the browser makes inside of form controls (parts.js). */
+  animatesParts: () => false,
+  /** The same of what <use> shows (parts.js). */
+  animatesCopies: () => false,
+  /** There is a closed shadow root that is copied with its host, for animations.js (needs.js). */
+  copiesRoots() {},
   /** Watches a shadow root for media elements, for animations.js. @type {(root: Window | ShadowRoot) => void} */
   watchMedia() {},
+  /** Has lookInto() called whenever something is inserted in a tree, for needs.js. @type {(tree: Document | ShadowRoot) => void} */
+  watchInsertions() {},
   /** Watches a shadow root for images that fail, for animations.js (images.js). @type {(root: ShadowRoot) => void} */
   watchImages() {},
+  /** Watches a window or a shadow root for smooth scrolls, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
+  watchScrolls() {},
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */
   pendingMedia: () => list(),
 
   // Callbacks of the page's (frames.js)
   runAnimationFrames() {},
   runIdleCallbacks() {},
+  /** Whether the page shows a canvas for WebGL and has drawn on none so far (webgl.js). */
+  isBlank: () => false,
 
   // Loading (loads.js)
   /** Whether there are new images, scripts, style sheets or frames since the last time. */
@@ -118,7 +146,9 @@ const realm = {
   noteAbortable() {},
 
   // Navigation (navigation.js)
-  /** Goes on to another document at a virtual time, because the document's markup or header says so. @type {(url: string, due: number) => void} */
+  /** Lays the document out, if it has waited for that since the last time. */
+  layOut() {},
+  /** Goes on to another document after some milliseconds, because the document's markup or header says so. @type {(url: string, delay: number) => void} */
   refresh() {},
 
   // What the page declares (page.js)
@@ -132,7 +162,7 @@ const realm = {
   pending: () => list(),
 
   // Warnings of the plan, for media elements (limits.js)
-  /** The page shows a live stream. */
+  /** The page plays a live stream in a video. */
   showsLive() {},
   /** The server of a video does not take Range requests. @type {(element: HTMLMediaElement) => void} */
   cannotSeek() {},

@@ -55,6 +55,7 @@ function createSteps(kernel, queue, driver, work) {
 
   /** @param {number} time */
   function moveTo(time) {
+    if (time !== kernel.now && !kernel.needs.events) each((realm) => realm.observeRoots());
     kernel.now = time;
     work.resume();
     each((realm) => realm.moveTo(time));
@@ -66,8 +67,9 @@ function createSteps(kernel, queue, driver, work) {
 
   /** Shows new animations to the browser, which sends an animation's events only if the frame before has seen it. */
   async function showFresh() {
-    if (any((realm) => realm.madeInnerRoots())) {
-      await own(ask("roots"));
+    // In a root that is handed over, there may be others.
+    for (let round = 0; round < MOST_ROUNDS && any((realm) => realm.madeInnerRoots()); round += 1) {
+      await own(ask("roots", (kernel.parts ? 1 : 0) + (kernel.copies ? 2 : 0)));
       observe();
     }
     // A pending animation takes two frames: the first makes it ready, the second is the first to see it.
@@ -155,6 +157,16 @@ function createSteps(kernel, queue, driver, work) {
   }
 
   /**
+   * Whether what a timer draws may be seen: the frame at `until` is the next one, and the timer fires before it for the last time.
+   * @param {Timer} timer
+   * @param {number} until
+   */
+  function isLastBefore({ due, interval, nesting }, until) {
+    if (kernel.frame > 0 && (until - due) * kernel.frame > until * 1.01) return false;
+    return interval === undefined || due + atLeastFour(interval, nesting + 1) > until;
+  }
+
+  /**
    * Fires everything that is due by `until`, in order. The clock shows each timer its own time.
    * @param {number} until
    */
@@ -176,6 +188,10 @@ function createSteps(kernel, queue, driver, work) {
         each((realm) => realm.endMedia());
         await own(nativeFrame("update"));
       } else {
+        if (isLastBefore(timer, until) && any((realm) => realm.hidesVideos())) {
+          await own(eachInTurn((realm) => realm.showHiddenVideos()));
+          if (queue.first() !== timer) continue;
+        }
         queue.take(timer);
         fire(timer);
       }
@@ -260,6 +276,15 @@ function createSteps(kernel, queue, driver, work) {
     each((realm) => realm.runIdleCallbacks());
     await own(settle());
     each((realm) => realm.refuse());
+  }
+
+  /** One more animation frame at the time of the last one. */
+  async function again() {
+    each((realm) => realm.runAnimationFrames());
+    await own(macrotask());
+    if (work.isOpen()) await own(rest());
+    await own(runTimers(kernel.now));
+    await own(settle());
   }
 
   /** Waits for what the frame has started: tasks, fonts, media, observers, the page's own promise, and what each sets off. */
@@ -357,5 +382,5 @@ function createSteps(kernel, queue, driver, work) {
     await own(settle());
   }
 
-  return { __proto__: null, begin, load, nextWhileLoading, advance, settle, peek, walk, words };
+  return { __proto__: null, begin, load, nextWhileLoading, advance, again, settle, peek, walk, any, words };
 }

@@ -73,6 +73,17 @@ if (isWindow) {
       setStart(this, value === null ? null : value + shift);
     },
   });
+  // The event of an animation tells the time of its timeline.
+  const timeOfEvent = getterOf(AnimationPlaybackEvent.prototype, "timelineTime");
+  const targetOf = getterOf(Event.prototype, "target");
+  patch(AnimationPlaybackEvent.prototype, "timelineTime", {
+    __proto__: null,
+    get() {
+      const time = timeOfEvent(this);
+      const animation = /** @type {Animation | null} */ (targetOf(this));
+      return time === null || !this.isTrusted || !animation || !isOnPage(animation) ? time : seenTime(animation);
+    },
+  });
   const animate = methodOf(Element.prototype, "animate");
   patch(Element.prototype, "animate", function (keyframes, options) {
     const timeline = options !== null && typeof options === "object" ? options.timeline : undefined;

@@ -48,7 +48,7 @@ class OpenComposition:
     async def ends_early(self, path: str) -> bool:
         """Whether the file at a path is a picture whose end is missing."""
         file = await self.mount.locate(path) if self.mount is not None else None
-        return file is not None and is_truncated(file)
+        return file is not None and await asyncio.to_thread(is_truncated, file)
 
     def explain_missing(self, path: str) -> tuple[str, str]:
         """Why there is no file at a path, and what to do about it; "" where nothing is known."""

@@ -27,7 +27,7 @@ UNTOLD = re.compile(
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
-_WHOLE = re.compile(r"bytes 0-(\d+)/(\d+)")
+_WHOLE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})")
 
 
 def is_answered(params: Message) -> bool:
@@ -96,7 +96,8 @@ class PausedRequest:
         if self._added.origin is not None and not self._added:
             raise HeadersMissing(
                 f"{plain(self.url)} is asked for by this frame first, and needs the headers that the plan was given",
-                remedy=f"render where {setting('composition.headersFrom')} is given: in pods, or on this machine",
+                remedy=f"give {setting('composition.headersFrom')} again, and render in pods or on this machine: "
+                "functions and services are sent no secrets",
             )
         options: Message = {"interceptResponse": True} if intercept_response else {}
         if self._added and not self.has_response:  # for this request alone, not for one that a redirect makes of it

@@ -30,9 +30,10 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.content.header_sender import HeaderSender
 from helios_worker.capture.content.paused import PausedRequest, is_answered
 from helios_worker.capture.content.recorded_page import RecordedPage
+from helios_worker.capture.content.truncated import is_truncated
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import is_foreign, plain
+from helios_worker.capture.messages import URL_KEPT, is_foreign, plain
 from helios_worker.errors import CorruptBlob, HeliosError, NetworkTrouble
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.network.passing import REMEDY
@@ -264,7 +265,7 @@ class Recorder:
                     digest.update(piece)
                     file.write(piece)
                 file.flush()
-                _check_length(paused, size)
+                _check_length(paused, size, await asyncio.to_thread(is_truncated, Path(file.name)))
                 return await asyncio.to_thread(store_body, self._store, Path(file.name), digest.hexdigest())
 
     async def _body(self, paused: PausedRequest, name: str, answer: RecordedResponse) -> Path | None:
@@ -285,19 +286,24 @@ def ignored(params: Message) -> None:
 
 def _note(requests: dict[str, None], request: str) -> None:
     if len(requests) < MAX_NOTED:
-        requests[request] = None
+        requests[request[:URL_KEPT]] = None
 
 
-def _check_length(paused: PausedRequest, size: int) -> None:
-    """DevTools gives what came of a body that was cut, and no error. Of a body without a length nobody can tell.
+def _check_length(paused: PausedRequest, size: int, is_truncated: bool) -> None:
+    """DevTools gives what came of a body that was cut, and no error.
+
+    Of a body without a length only a picture shows that it was cut: its own end is missing.
 
     Raises:
-        NetworkTrouble: the response announced another length.
+        NetworkTrouble: the response announced another length, or no length and brought a part of a picture.
     """
     headers = paused.response_headers
     announced = whole_number(headers.get("content-length", ""))
-    if paused.method == "GET" and not headers.get("content-encoding") and announced not in (None, size):
+    if paused.method != "GET":
+        return
+    has_length = announced is not None and not headers.get("content-encoding")
+    if (has_length and announced != size) or (not has_length and is_truncated):
+        of_all = f" of {announced}" if has_length else ""
         raise NetworkTrouble(
-            f"{plain(paused.url)} could not be loaded: the connection was cut after {size} of {announced} bytes",
-            remedy=REMEDY,
+            f"{plain(paused.url)} could not be loaded: the connection was cut after {size}{of_all} bytes", remedy=REMEDY
         )

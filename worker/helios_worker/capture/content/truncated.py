@@ -8,6 +8,7 @@ from pathlib import Path
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _START_OF_SCAN = 0xDA
+SEGMENTS_READ = 100_000
 
 
 def is_truncated(file: Path) -> bool:
@@ -28,7 +29,9 @@ def is_truncated(file: Path) -> bool:
 def _first_scan(data: mmap.mmap) -> int:
     """Where a JPEG's picture begins, after its segments, which may hold another JPEG; the end where it has none."""
     at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
+    for _ in range(SEGMENTS_READ):
+        if at + 4 > len(data) or data[at] != 0xFF:
+            break
         if data[at + 1] == _START_OF_SCAN:
             return at
         at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")

@@ -139,12 +139,17 @@ class Connection:
         self._handlers[session].append(handler)
 
     def forget(self, session: str) -> None:
-        """Drops the handlers of a session that has ended, and refuses its commands: the browser may answer none of them."""
+        """Drops the handlers of a session that has ended, and refuses its commands, which the browser may not answer."""
         self._handlers.pop(session, None)
         for number, command in list(self._waiting.items()):
             if command.session == session:
                 del self._waiting[number]
                 command.fail(CommandRefused(f"{command.method}: its session ended"))
+
+    def unlisten(self, session: str | None, handler: Handler) -> None:
+        """Drops one handler."""
+        if handler in self._handlers.get(session, ()):
+            self._handlers[session].remove(handler)
 
     @property
     def is_open(self) -> bool:

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import shutil
 import signal
 import sys
@@ -57,10 +58,11 @@ FLAGS = (
     "--enable-features=NetworkServiceInProcess2",
     # no compositor process of its own: if it died, its frame would be lost and the page reported as unchanged
     "--in-process-gpu",
-    # (a replayed response has no address, so LocalNetworkAccessChecks would keep its page from its own network)
+    # (a replayed response has no address, so LocalNetworkAccessChecks would keep its page from its own network;
+    # with RasterInducingScroll what a script scrolls in an element shows a frame late if nothing else changes)
     (
         "--disable-features=IsolateOrigins,site-per-process,LocalNetworkAccessChecks,Translate,MediaRouter,"
-        "OptimizationHints"
+        "OptimizationHints,RasterInducingScroll"
     ),
     "--allow-pre-commit-input",
     # or a video plays in real time until the clock controls it
@@ -98,6 +100,8 @@ CANDIDATES = (
     "chrome-headless-shell",
     "headless_shell",
 )
+OF_A_USER = re.compile("LC_.*|LANGUAGE|FC_LANG|ICU_.*|TZDIR")
+"""Variables that browsers are not given: by them fonts are chosen for characters, and time zones are read from."""
 FONTS = Path(__file__).with_name("fonts.conf")
 START_SECONDS = 30.0
 STARTS = 3
@@ -210,6 +214,7 @@ class Browser:
         self.connection = connection
         self.version = version
         self.proxy = launched.proxy
+        self.log = launched.log
         self._folder = launched.folder
         self._exited = False
 
@@ -239,6 +244,8 @@ class Browser:
         if version is None:
             assert failure is not None
             raise failure
+        # Then it says how a page's process has ended, which the page's own session does not.
+        connection.post("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
         return cls(launched, connection, version["product"])
 
     @property
@@ -277,7 +284,10 @@ def _spawn(arguments: list[str], to_browser: int, from_browser: int, log: Path, 
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (to_browser, from_browser)]
     for fd in (to_browser, from_browser):
         os.close(fd)
-    environment = {"FONTCONFIG_FILE": str(FONTS), **without_credentials(os.environ)}
+    inherited = {
+        name: value for name, value in without_credentials(os.environ).items() if not OF_A_USER.fullmatch(name)
+    }
+    environment = {"FONTCONFIG_FILE": str(FONTS), **inherited}
     environment |= {"HOME": home, "TZ": "UTC", "LANG": "en_US.UTF-8"}
     try:
         return os.posix_spawn(

@@ -39,13 +39,17 @@ class Session:
     playhead: names the frame in messages.
     process: of the browser, which leads the group of all its processes.
     unreachable: why no connection to a host and port could be made lately; None where one could.
+    log: the browser's.
+    target: the page, as events of the browser name it.
     """
 
-    def __init__(self, browser: Browser, context: str, number: str, playhead: Playhead) -> None:
+    def __init__(self, browser: Browser, context: str, number: str, target: str, playhead: Playhead) -> None:
         self.connection = browser.connection
+        self.target = target
         self.crashed: str | None = None
         self.process = browser.pid
         self.unreachable = browser.proxy.failure
+        self.log = browser.log
         self._context = context
         self._number = number
         self._playhead = playhead
@@ -68,7 +72,7 @@ class Session:
         except BaseException:
             browser.connection.post("Target.disposeBrowserContext", {"browserContextId": context})
             raise
-        return cls(browser, context, attached["sessionId"], playhead)
+        return cls(browser, context, attached["sessionId"], target, playhead)
 
     def listen(self, handler: Handler) -> None:
         """Calls `handler(method, params)` on each event of the page."""

@@ -20,7 +20,7 @@ from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
 
-SETTLE_ROUNDS = 50
+FIRST_ROUNDS = 10
 
 
 class Clocks:
@@ -44,7 +44,7 @@ class Clocks:
         self._roots = roots
         self._process = process
         self._seen = 0  # number of requests whose answers the page has processed
-        self._begun: set[Realm] = set()
+        self._posted = 0  # messages that the page has sent to other realms
         self._starts: dict[Realm, float] = {}  # when the time of each other realm began, by the page's clock
 
     async def begin(self) -> None:
@@ -56,6 +56,7 @@ class Clocks:
     async def advance(self) -> None:
         """Moves all clocks to the playhead. The page's clock goes first and moves the others while its timers fire."""
         target = (self._playhead.frame_ms, self._playhead.frame)
+        before = self._begun
         await self._begin_others()
         await self._drive("advance", *target, bool(self._realms.others()))
         if self._playhead.clock_ms != self._playhead.frame_ms:
@@ -63,6 +64,31 @@ class Clocks:
         await self._begin_others()
         for other in self._realms.others():
             await self._drive("advance", target[0] - self._starts[other], target[1], False, realm=other)
+        await self._arrive()
+        if self._playhead.frame == 0:
+            await self._draw_first(before)
+
+    async def _draw_first(self, before: tuple[int, int]) -> None:
+        """More animation frames at frame 0's time, for a page whose first one only begins to load what it will draw.
+
+        Such are maps and 3D engines: they ask for styles, tiles and shaders in one animation frame after the other.
+        before: what the page had begun to load before its first animation frame.
+        """
+        if self._begun == before or not await self._handles.call("isBlank"):
+            return
+        for _ in range(FIRST_ROUNDS):
+            before = self._begun
+            await self._drive("again")
+            await self._arrive()
+            if self._begun == before:
+                return
+
+    @property
+    def _begun(self) -> tuple[int, int]:
+        """How many requests, and messages to other realms, the page has sent so far."""
+        return self._network.seen, self._posted
+
+    async def _arrive(self) -> None:
         await self._exchange()
         # A request that no clock has noticed (a background, import()) may have been answered meanwhile.
         if self._network.is_pending or self._realms.is_arriving or self._network.seen != self._seen:
@@ -117,6 +143,7 @@ class Clocks:
             self._realms.note_made(realm, reply["workers"])
             if realm is PAGE:
                 self._playhead.clock_ms = reply["now"]
+                self._posted = reply.get("posted", self._posted)
             if reply["state"] == "ready":
                 return reply
             step, args = "resume", (await self._grant(reply),)
@@ -156,7 +183,8 @@ class Clocks:
         if kind == "idle":
             return await self._is_at_rest()
         if kind == "roots":
-            await self._roots.hand_over()
+            wanted = int(wish["until"])
+            await self._roots.hand_over(parts=bool(wanted & 1), copies=bool(wanted & 2))
             return None
         return await self._compositor.update(display=kind != "update")
 

@@ -6,7 +6,7 @@ the text of a <marquee>, the content of a <details>, the parts of a form control
 
 import asyncio
 import contextlib
-from itertools import islice
+from collections.abc import Collection
 
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
 from helios_worker.capture.devtools.session import Session
@@ -14,9 +14,11 @@ from helios_worker.capture.page.clock_handles import GATE
 
 # Runs in the root's own realm, whose gate this is.
 HAND_OVER = f"function (secret, isOfElement) {{ 'use strict'; {GATE}(secret).addShadowRoot(this, isOfElement) }}"
-# The clock asks each root for its animations, again and again.
-MOST_OF_ELEMENTS = 200
-ELEMENTS = frozenset({"MARQUEE", "DETAILS", "SELECT", "INPUT", "TEXTAREA", "PROGRESS", "METER", "VIDEO", "AUDIO"})
+AT_ONCE = 500
+MOVING = frozenset({"MARQUEE", "DETAILS", "VIDEO", "AUDIO"})
+# What is inside of them moves only where a style sheet says so (clock/parts.js).
+CONTROLS = frozenset({"SELECT", "INPUT", "TEXTAREA", "PROGRESS", "METER"})
+COPIES = frozenset({"USE"})
 
 
 class ClosedRoots:
@@ -27,19 +29,20 @@ class ClosedRoots:
         self._secret = secret
         self._given: set[int] = set()
 
-    async def hand_over(self) -> None:
-        """Passes on each root that there is by now and that the clock does not have yet."""
+    async def hand_over(self, *, parts: bool = False, copies: bool = False) -> None:
+        """Passes on each root that there is by now and that the clock does not have yet.
+
+        parts: the insides of form controls too. copies: those of <use>.
+        """
         # A flat list: DOM.getDocument nests its answer as the page does, and fails beyond 143 levels.
         self._session.post("DOM.enable")
         nodes = (await self._session.command("DOM.getFlattenedDocument", {"depth": -1, "pierce": True}))["nodes"]
-        new = {number: is_of for number, is_of in _closed_roots(nodes).items() if number not in self._given}
-        self._given.update(new)
-        of_elements = islice((number for number, is_of in new.items() if is_of), MOST_OF_ELEMENTS)
-        written = (number for number, is_of in new.items() if not is_of)
-        await asyncio.gather(
-            *(self._pass_on(number, is_of_element=True) for number in of_elements),
-            *(self._pass_on(number, is_of_element=False) for number in written),
-        )
+        elements = MOVING | (CONTROLS if parts else frozenset()) | (COPIES if copies else frozenset())
+        new = [(number, is_of) for number, is_of in _closed_roots(nodes, elements).items() if number not in self._given]
+        for start in range(0, len(new), AT_ONCE):
+            batch = new[start : start + AT_ONCE]
+            await asyncio.gather(*(self._pass_on(number, is_of_element=is_of) for number, is_of in batch))
+            self._given.update(number for number, _ in batch)
         await self._session.command("DOM.disable")
 
     async def _pass_on(self, number: int, *, is_of_element: bool) -> None:
@@ -54,13 +57,13 @@ class ClosedRoots:
             await self._session.command("Runtime.callFunctionOn", call)
 
 
-def _closed_roots(nodes: list[Message]) -> dict[int, bool]:
-    """The roots by their numbers, and whether the browser has made them."""
+def _closed_roots(nodes: list[Message], elements: Collection[str]) -> dict[int, bool]:
+    """The roots by their numbers, and whether the browser has made them, which counts for these elements only."""
     found: dict[int, bool] = {}
     for node in nodes:
         for root in (node, *node.get("shadowRoots", ())):
             if root.get("shadowRootType") == "closed":
                 found[root["backendNodeId"]] = False
-            elif root.get("shadowRootType") == "user-agent" and node["nodeName"].upper() in ELEMENTS:
+            elif root.get("shadowRootType") == "user-agent" and node["nodeName"].upper() in elements:
                 found[root["backendNodeId"]] = True
     return found

@@ -1,6 +1,7 @@
 """The environment that every page sees, wherever it renders: the same screen, locale and machine."""
 
 import asyncio
+import difflib
 import json
 
 from helios_crds.numbers import shown
@@ -44,6 +45,8 @@ def opening_commands(settings: PageSettings, secret: str) -> list[tuple[str, Mes
         ("Emulation.setLocaleOverride", {"locale": settings.locale}),
         *language_commands(settings.locale),
         ("Emulation.setHardwareConcurrencyOverride", {"hardwareConcurrency": 4}),
+        # On a busy machine a page's first scripts otherwise run before the browser has told it that it has the focus.
+        ("Emulation.setFocusEmulationEnabled", {"enabled": True}),
         ("Target.setAutoAttach", AUTO_ATTACH),
     ]
 
@@ -86,10 +89,20 @@ async def _send(session: Session, method: str, params: Message, settings: PageSe
     except CommandRefused:
         if method != TIME_ZONE:
             raise
+        near = await _zones_near(session, settings.time_zone)
+        instead = f"did you mean {near[0]}?" if near else "write it like Europe/Berlin or America/New_York"
         raise UserError(
             f"the browser knows no time zone {settings.time_zone}",
-            remedy=f"give {setting('composition.timeZone')} a name such as Europe/Berlin",
+            remedy=f"{setting('composition.timeZone')}: {instead}",
         ) from None
+
+
+async def _zones_near(session: Session, name: str) -> list[str]:
+    """The browser's own zone whose name is most like another one."""
+    asked = {"expression": "Intl.supportedValuesOf('timeZone')", "returnByValue": True}
+    known = (await session.command("Runtime.evaluate", asked))["result"].get("value", [])
+    zones = {zone.lower(): zone for zone in known}
+    return [zones[near] for near in difflib.get_close_matches(name.lower(), zones, n=1)]
 
 
 async def _check_locale(session: Session, settings: PageSettings) -> None:

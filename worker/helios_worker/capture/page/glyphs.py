@@ -7,6 +7,7 @@ beyond Latin is drawn once on a canvas that nobody sees, and compared with a cha
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
@@ -136,7 +137,8 @@ def _to_check(runs: Iterable[TextRun]) -> list[tuple[str, TextRun]]:
     for run in runs:
         seen = known.setdefault(run.family, set())
         new = dict.fromkeys(each for each in run.text if each not in seen and _may_be_missing(each))
-        if not new or count > MOST_CHECKED:
+        new = dict.fromkeys(islice(new, MOST_CHECKED - count))
+        if not new:
             continue
         seen.update(new)
         count += len(new)

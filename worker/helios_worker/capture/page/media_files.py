@@ -1,13 +1,13 @@
 """The videos and sounds of a page: which did not come, and which came and cannot be played."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import URL_KEPT, plain
 from helios_worker.capture.page.console import Console
-from helios_worker.capture.page.load_failures import Unreachable, load_failure
+from helios_worker.capture.page.load_failures import Unreachable, failed_reason, load_failure, status_failure
 from helios_worker.capture.page.notes import Unplayable
 from helios_worker.errors import HeliosError, NetworkTrouble
 
@@ -39,18 +39,24 @@ _VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
 class MediaFiles:
     """The requests for videos and sounds. No frame waits for them as a whole: the browser asks for the parts it needs.
 
-    It also asks again where a connection broke, so that one failed request is no error yet. An element that cannot be
-    played is one, and then the last request says why.
+    It also asks again where a connection broke, and for another file where one is missing, so that one failed request
+    is no error yet. An element that cannot be played is one, and then the last request says why.
+
+    explain_missing: why a file that was answered with an error status is not there, and the remedy.
+    pictureless: what came from files of which the browser plays the sound alone; `media_tracks` finds out why.
     """
 
-    def __init__(self, console: Console, unreachable: Unreachable) -> None:
+    def __init__(
+        self, console: Console, unreachable: Unreachable, explain_missing: Callable[[str, int], tuple[str, str]]
+    ) -> None:
+        self.pictureless: list[Unplayable] = []
         self._console = console
         self._unreachable = unreachable
+        self._explain_missing = explain_missing
         self._under_way: dict[str, str] = {}  # URLs by the request's number
         self._answered: set[str] = set()  # numbers of those under way that an answer has begun for
         self._failures: dict[str, HeliosError] = {}  # of the last request for each URL, if it failed
         self._sounds: set[str] = set()  # URLs of files that are sounds by their type
-        self._refused: set[str] = set()  # URLs that were answered with an error, which `Network` has noted
 
     @property
     def unanswered(self) -> list[str]:
@@ -58,16 +64,25 @@ class MediaFiles:
         return [url for number, url in self._under_way.items() if number not in self._answered]
 
     def note(self, fault: Unplayable) -> None:
-        """Notes an element that cannot be played, unless the page deals with that itself."""
+        """Notes an element that cannot be played. It is no error where the page listens to those of the element."""
         addresses = [_file(url) for url in fault.addresses]
-        if fault.reason == NO_PICTURES and not self._should_have_pictures(addresses[0]):
-            return
-        if any(url in self._refused for url in addresses):
+        if fault.reason == NO_PICTURES:
+            if self._should_have_pictures(addresses[0]) and len(self.pictureless) < FILES_KEPT:
+                self.pictureless.append(fault)
             return
         broken = next((self._failures[url] for url in addresses if url in self._failures), None)
+        self._complain(fault, broken or unplayable(addresses, fault.reason))
+
+    def note_undecodable(self, fault: Unplayable) -> None:
+        """Notes one of `pictureless` that has pictures, which the browser cannot decode."""
+        self._complain(fault, unplayable([_file(url) for url in fault.addresses], fault.reason))
+
+    def _complain(self, fault: Unplayable, failure: HeliosError) -> None:
         # What the network failed to bring may come another time, and no page makes up for that.
-        if not fault.is_handled or isinstance(broken, NetworkTrouble):
-            self._console.note_failure(broken or unplayable(addresses, fault.reason))
+        if not fault.is_handled or isinstance(failure, NetworkTrouble):
+            self._console.note_failure(failure)
+        else:
+            self._console.warnings.add(f"{failure.message}; the page goes on, since it listens to such errors itself")
 
     def _should_have_pictures(self, url: str) -> bool:
         return url not in self._sounds and url.partition("?")[0].lower().endswith(_VIDEO_SUFFIXES)
@@ -83,7 +98,8 @@ class MediaFiles:
         }
 
     def _on_request(self, params: Message) -> None:
-        if params.get("type") == "Media" and len(self._under_way) < FILES_KEPT:
+        is_new = "redirectResponse" not in params  # after a redirect, the element still names the first address
+        if params.get("type") == "Media" and is_new and len(self._under_way) < FILES_KEPT:
             self._under_way[params["requestId"]] = _file(params["request"]["url"])
 
     def _on_response(self, params: Message) -> None:
@@ -94,8 +110,9 @@ class MediaFiles:
         self._failures.pop(url, None)
         if params["response"].get("mimeType", "").startswith("audio/") and len(self._sounds) < FILES_KEPT:
             self._sounds.add(url)
-        if params["response"]["status"] >= 400 and len(self._refused) < FILES_KEPT:
-            self._refused.add(url)
+        status = params["response"]["status"]
+        if status >= 400 and len(self._failures) < FILES_KEPT:
+            self._failures[url] = status_failure(url, status, self._explain_missing(url, status))
 
     def _on_finished(self, params: Message) -> None:
         self._under_way.pop(params["requestId"], None)
@@ -104,7 +121,7 @@ class MediaFiles:
     def _on_failed(self, params: Message) -> None:
         url = self._under_way.get(params["requestId"])
         self._on_finished(params)
-        error = params.get("blockedReason") or params.get("errorText")
+        error = failed_reason(params)
         if url is not None and error and not params.get("canceled") and len(self._failures) < FILES_KEPT:
             self._failures[url] = load_failure(url, error, self._unreachable)
 

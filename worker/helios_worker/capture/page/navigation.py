@@ -69,6 +69,7 @@ class Navigation:
         self._before = -1  # the frame before the step
         self._has_arrived = False
         self._contexts: dict[str, int] = {}  # of each frame's scripts
+        self._layouts: set[asyncio.Task[Message | None]] = set()
 
     async def arrive(self, ready: Callable[[], Awaitable[None]], begin: Callable[[], Awaitable[None]]) -> None:
         """Waits until the page has loaded, and begins it; again where it goes on to another page meanwhile.
@@ -118,6 +119,15 @@ class Navigation:
     def note_leaving(self, *, is_refresh: bool) -> None:
         """The page is about to leave its document. is_refresh: because a refresh is due on the virtual clock."""
         self._is_refreshing = is_refresh
+
+    def lay_out(self) -> None:
+        """Has the documents laid out that wait for nothing else."""
+        for context in self._contexts.values():
+            expression = f"'use strict';{GATE}('{self._secret}').layOut()"
+            answer = self._session.command("Runtime.evaluate", {"expression": expression, "contextId": context})
+            task = asyncio.create_task(self._session.briefly(answer))  # it may have gone
+            self._layouts.add(task)
+            task.add_done_callback(self._layouts.discard)
 
     def abandon(self) -> None:
         """The browser has ended. Nothing may wait for a document any more."""
@@ -172,9 +182,9 @@ class Navigation:
             return
         if params["frameId"] == self._frame:
             self._refresh = CAUSES[params["reason"]]
-        due = max(0.0, self._playhead.frame_ms) + 1000 * params["delay"]
-        arguments = orjson.dumps([params["url"], due]).decode()
-        expression = f"'use strict';{GATE}('{self._secret}').refresh(...{arguments})"
+        arguments = orjson.dumps([params["url"], 1000 * params["delay"]]).decode()[1:-1]
+        # No spread: it asks the page's arrays how.
+        expression = f"'use strict';{GATE}('{self._secret}').refresh({arguments})"
         self._session.post("Runtime.evaluate", {"expression": expression, "contextId": context})
 
     def _on_requested(self, params: Message) -> None:

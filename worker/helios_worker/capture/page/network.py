@@ -1,7 +1,8 @@
 """Which of a page's requests are unanswered, and which failed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
@@ -20,6 +21,8 @@ from helios_worker.errors import HeliosError, NetworkTrouble
 IGNORED_KEPT = 1000
 REPORTED = 50
 DEFAULT_PATIENCE = 7.5
+# Real time after which a document that waits for none of its files any more is looked after.
+LAYOUT_SECONDS = 0.2
 # Requests that never end, or that nothing on the picture waits for.
 UNENDING = frozenset({"WebSocket", "EventSource", "Media", "Ping", "Preflight", "CSPViolationReport"})
 
@@ -49,6 +52,7 @@ class Network:
     unreachable: why no connection to a host could be made.
     files: of the page's composition; None where the page is on the network.
     is_ours: whether an event tells of a request of ours, not of the page's.
+    lay_out: has documents that wait for their own layout laid out (`navigation`).
     """
 
     def __init__(
@@ -62,7 +66,7 @@ class Network:
         self.patience = DEFAULT_PATIENCE
         self.has_animated_images = False
         self.page_failure: HeliosError | None = None
-        self.media = MediaFiles(console, unreachable)
+        self.media = MediaFiles(console, unreachable, self._explain_missing)
         self._console = console
         self._given: set[str] = set()
         self._unreachable = unreachable
@@ -76,6 +80,7 @@ class Network:
         self._holds = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self.lay_out: Callable[[], None] = lambda: None
 
     @property
     def is_pending(self) -> bool:
@@ -100,14 +105,34 @@ class Network:
         """Waits until every request is answered, or only those are not that the page may abort."""
         if self._quiet.is_set():
             return
-        try:
-            async with run_timeout(self.patience):
+        async with self.laying_out():
+            try:
+                async with run_timeout(self.patience):
+                    await self._quiet.wait()
+            except TimeoutError:
+                for number, request in tuple(self._pending.items()):
+                    if request.url in self._abortable:
+                        self._end(number)
                 await self._quiet.wait()
-        except TimeoutError:
-            for number, request in tuple(self._pending.items()):
-                if request.url in self._abortable:
-                    self._end(number)
-            await self._quiet.wait()
+
+    @asynccontextmanager
+    async def laying_out(self) -> AsyncIterator[None]:
+        """Around a wait for documents. One with `<use href="icons.svg#a">` loads to its end only when it is laid out.
+
+        A browser does that for each frame that it draws, and ours draws none before a document has loaded.
+        """
+
+        async def look_after() -> None:
+            while True:
+                await asyncio.sleep(LAYOUT_SECONDS)
+                if self._pending and not any(request.is_file for request in self._pending.values()):
+                    self.lay_out()
+
+        task = asyncio.create_task(look_after())
+        try:
+            yield
+        finally:
+            task.cancel()
 
     def note_abortable(self, url: str) -> None:
         """Frames do not wait for this file beyond `patience`, since the page may give it up after a time of its own."""
@@ -216,6 +241,10 @@ class Network:
         self._end(f"frame {params['frameId']}")
 
     def _on_response(self, params: Message) -> None:
+        if params.get("type") == "Media":
+            return  # a video may have another file
+        if params.get("type") == "Document" and params["response"]["mimeType"].startswith(("video/", "audio/")):
+            self._end(params["requestId"])  # a frame that shows a video asks for as much of it as it needs
         status = params["response"]["status"]
         url = params["response"]["url"]
         if status >= 400 and not url.endswith("/favicon.ico"):

@@ -30,27 +30,29 @@ class ClockNote:
 
     text: a warning for the plan. ignore: address of a request that no frame waits for.
     abortable: address of a request that the page may give up by itself.
-    fault: what the page does that a film cannot show, which counts as an error of the page.
+    fault, remedy: what the page does that a film cannot show, and what its author can do. It counts as an error of the
+    page, or refuses the page for good if is_final.
     unplayable: a video or sound.
-    refused, remedy: why the page cannot be rendered, and what its author can do.
     drawn: whether every frame of the page is to be drawn, captured or not: it has made an image of several pictures, or
     something else whose look depends on when it was drawn first.
     leaving: whether a refresh is the reason for which the page is about to leave its document; None where it stays.
     traverses: whether a script goes through the history.
     undecodable: address of an image that failed, of which no request tells: a data: or blob: URL.
+    smooth: whether the page scrolls smoothly, which moves on only with the frames that are drawn.
     """
 
     text: str = ""
     ignore: str = ""
     abortable: str = ""
     fault: str = ""
-    unplayable: Unplayable | None = None
-    refused: str = ""
     remedy: str = ""
+    is_final: bool = False
+    unplayable: Unplayable | None = None
     drawn: bool = False
     leaving: bool | None = None
     traverses: bool = False
     undecodable: str = ""
+    smooth: bool = False
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -72,13 +74,14 @@ def clock_note(payload: str) -> ClockNote:
         ignore=_text(told, "ignore"),
         abortable=_text(told, "abortable"),
         fault=plain(_text(told, "fault")),
-        unplayable=_unplayable(told.get("unplayable")),
-        refused=plain(_text(told, "refused")),
         remedy=plain(_text(told, "remedy")),
+        is_final=told.get("isFinal") is True,
+        unplayable=_unplayable(told.get("unplayable")),
         drawn=told.get("drawn") is True,
         leaving=told["leaving"] if isinstance(told.get("leaving"), bool) else None,
         traverses=told.get("traverses") is True,
         undecodable=_text(told, "undecodable"),
+        smooth=told.get("smooth") is True,
     )
 
 

@@ -15,18 +15,20 @@ import asyncio
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
+from helios_worker.capture.devtools.crashes import WAIT_SECONDS, own_end
 from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import LOOKED_AT, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
-from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
+from helios_worker.capture.page.clocks import Clocks
 from helios_worker.capture.page.closed_roots import ClosedRoots
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.environment import JOIN, WARN, language_commands, open_environment
 from helios_worker.capture.page.glyphs import MissingGlyph, missing_glyphs
 from helios_worker.capture.page.images import Images, refusal
 from helios_worker.capture.page.load_failures import in_words
+from helios_worker.capture.page.media_tracks import MediaTracks
 from helios_worker.capture.page.navigation import Navigation
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.notes import ClockNote, clock_note
@@ -34,16 +36,22 @@ from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.page.served_files import ServedFiles
 from helios_worker.capture.page.settings import Declared, PageSettings
 from helios_worker.capture.page.unshown import Unshown
-from helios_worker.capture.page.watchdog import Watchdog
+from helios_worker.capture.page.watchdog import Watchdog, own_crash
 from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
 
+CRASHED = "the page's process crashed (out of memory?)"
 # The share of a frame's time limit for the answer to a request that the page may abort.
 PATIENCE = 0.25
+# How often drawing a page may make it request new files, each of which belongs on the frame.
+DRAWINGS = 50
 
 
 class Page:
-    """See the module's docstring. One page belongs to one task at a time."""
+    """See the module's docstring. One page belongs to one task at a time.
+
+    scrolls_smoothly: whether the page has begun a smooth scroll, so that its frames depend on what was drawn.
+    """
 
     def __init__(
         self, session: Session, playhead: Playhead, settings: PageSettings, files: ServedFiles | None = None
@@ -56,6 +64,7 @@ class Page:
         self._unshown = Unshown(self.console, self._handles, files)
         self._network = Network(self.console, session.unreachable, files, self._unshown.is_own)
         self._images = Images(session, self._network)
+        self._media_tracks = MediaTracks(session, self._network.media)
         workers_speak = language_commands(settings.locale)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
         self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
@@ -68,9 +77,12 @@ class Page:
             session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
         )
         self._navigation = Navigation(session, playhead, self.console, self._handles.secret)
-        self._traversals: set[asyncio.Task[None]] = set()
+        self._network.lay_out = self._navigation.lay_out
+        self._traversal: asyncio.Task[None] | None = None
+        self._traverses = False  # whether a script has gone through the history since the browser was asked
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
+        self.scrolls_smoothly = False
         own: EventTable = {
             "Page.javascriptDialogOpening": self._on_dialog,
             "Page.windowOpen": self._on_window,
@@ -80,7 +92,7 @@ class Page:
         }
         network = self._network
         parts = (
-            *(self.console, network, network.media, self._images, self._unshown),
+            *(self.console, network, network.media, self._media_tracks, self._images, self._unshown),
             *(self._realms, self._watchdog, self._navigation),
         )
         self._events: tuple[EventTable, ...] = (*(part.events for part in parts), own)  # several may handle one event
@@ -104,6 +116,7 @@ class Page:
         except HeliosError:
             await session.close()
             raise
+        session.connection.listen(None, page._on_ended)
         return page
 
     async def load(self, url: str) -> None:
@@ -124,8 +137,9 @@ class Page:
                     raise failure
                 why = in_words(reply["errorText"])
                 raise PageError(f"{plain(url)} cannot be opened: {why}", remedy="check the address and the file")
-            await self._navigation.arrive(self._ready, self._begin)
-            await self._unshown.check()
+            async with self._network.laying_out():
+                await self._navigation.arrive(self._ready, self._begin)
+            await self._check_shown()
         self.console.raise_errors(self._playhead)
 
     async def _ready(self) -> None:
@@ -163,6 +177,7 @@ class Page:
 
     async def close(self) -> None:
         """Closes the page. A browser that has already ended is not an error."""
+        self._session.connection.unlisten(None, self._on_ended)
         await self._session.close()
 
     # -- frames --------------------------------------------------------------------------------------------
@@ -183,14 +198,14 @@ class Page:
             self._playhead.move(frame)
             await self._clocks.advance()
             await self._refuse_moving_svgs()
-            await self._unshown.check()
+            await self._check_shown()
         self.console.raise_errors(self._playhead)
 
     async def draw(self) -> None:
         """Draws the frame that the page shows, as capture() would, for a page that depends on what was drawn."""
         async with self._watchdog.over(f"drawing frame {self.frame}"), self._navigation.staying():
             self._undrawn = False
-            for _ in range(SETTLE_ROUNDS):
+            for _ in range(DRAWINGS):
                 seen = self._network.seen
                 await self._compositor.draw_unseen()
                 if self._network.seen == seen:
@@ -199,6 +214,10 @@ class Page:
             else:
                 raise _requests_on(self.frame)
         self.console.raise_fault()
+
+    async def _check_shown(self) -> None:
+        await self._unshown.check()
+        await self._media_tracks.check()
 
     async def _refuse_moving_svgs(self) -> None:
         await self._images.looked_at()
@@ -231,7 +250,7 @@ class Page:
             changed = await compositor.draw_at_capture()
             if not changed and seen == network.seen:
                 return self._last_picture
-        for _ in range(SETTLE_ROUNDS):
+        for _ in range(DRAWINGS):
             seen = network.seen
             picture = await compositor.picture()
             if network.seen != seen:
@@ -282,22 +301,31 @@ class Page:
         if note.leaving is not None:
             self._navigation.note_leaving(is_refresh=note.leaving)
         if note.traverses:
-            # The browser answers once it has begun what a script asked of the history before.
-            answer = self._session.briefly(self._session.command("Page.getNavigationHistory"))
-            self._traversals.add(task := asyncio.create_task(self._network.hold_until(answer)))
-            task.add_done_callback(self._traversals.discard)
+            self._traverses = True
+            if self._traversal is None or self._traversal.done():
+                self._traversal = asyncio.create_task(self._network.hold_until(self._traversed()))
+
+    async def _traversed(self) -> None:
+        """Waits until the browser has begun what scripts have asked of the history, which it says by any answer.
+
+        One question at a time, however often they ask.
+        """
+        while self._traverses:
+            self._traverses = False
+            await self._session.briefly(self._session.command("Page.getNavigationHistory"))
 
     def _note_faults(self, note: ClockNote) -> None:
         """What the page does that its author should know."""
         if note.text:
             self.console.warnings.add(note.text)
-        if note.fault:
-            self.console.complain(note.fault)
-        if note.refused:
-            self.console.blame(PageError(f"frame {max(self.frame, 0)}: {note.refused}", remedy=note.remedy))
+        if note.fault and note.is_final:
+            self.console.blame(PageError(f"frame {max(self.frame, 0)}: {note.fault}", remedy=note.remedy))
+        elif note.fault:
+            self.console.complain(note.fault, note.remedy)
 
     def _note_loads(self, note: ClockNote) -> None:
         """What the page has loaded, or is about to."""
+        self.scrolls_smoothly = self.scrolls_smoothly or note.smooth
         if note.drawn:
             self._network.has_animated_images = True
         if note.ignore:
@@ -310,8 +338,19 @@ class Page:
             self._network.media.note(note.unplayable)
 
     def _on_crashed(self, params: Message) -> None:
-        self._session.crashed = "the page's process crashed (out of memory?)"
-        self._session.connection.close(self._session.crashed)
+        self._session.crashed = CRASHED
+        # The browser's next event says how the process ended.
+        asyncio.get_running_loop().call_later(WAIT_SECONDS, self._session.connection.close, CRASHED)
+
+    def _on_ended(self, method: str, params: Message) -> None:
+        """How a page's process has ended: a signal."""
+        if method != "Target.targetCrashed" or params["targetId"] != self._session.target:
+            return
+        cause = own_end(params["errorCode"], self._session.log)
+        if cause:
+            self.console.blame(own_crash(cause, self._playhead))
+        self._session.crashed = CRASHED
+        self._session.connection.close(CRASHED)
 
     def _on_gone(self, params: Message) -> None:
         """The browser has ended. Nothing may wait for the page any more."""

@@ -7,14 +7,14 @@ what the browser refuses to ask for or to use: by the page's own policy, for its
 import re
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
-from helios_worker.capture.messages import composition_path
+from helios_worker.capture.messages import LOOKED_AT, composition_path
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.load_failures import local_file_failure, short
 from helios_worker.capture.page.served_files import ServedFiles
 
-# The fragment of the requests by which the clock checks images (clock/images.js).
-IMAGE_CHECK = "#helios-image-check"
+# How the fragment of the requests begins by which the clock checks images (clock/images.js).
+IMAGE_CHECK = "#helios-image-check-"
 # Images that are not asked about: a page with more of them, or longer data: URLs, is slow enough.
 MOST_IMAGES = 10_000
 LONGEST_ADDRESS = 1 << 18
@@ -44,10 +44,11 @@ class Unshown:
         self._files = files
         self._console = console
         self._handles = handles
+        self._own = f"{IMAGE_CHECK}{handles.secret[:8]}"
         self._main_frame = ""
         self._images: dict[str, str] = {}  # addresses by the number of their unanswered request
         self._arrived: list[str] = []
-        self._known: set[str] = set()
+        self._known: set[int] = set()  # hashes of addresses, which may be long
         self._fonts: list[str] = []  # those that were refused and whose reason follows
 
     async def check(self) -> None:
@@ -57,12 +58,12 @@ class Unshown:
         if not self._arrived:
             return
         addresses, self._arrived = self._arrived, []
-        failed = await self._handles.call("undecodable", addresses)
-        for address in failed if isinstance(failed, list) else []:
-            self.note_undecodable(str(address))
-            addresses = [each for each in addresses if each != address]
+        found = await self._handles.call("undecodable", addresses)
+        failed = dict.fromkeys(map(str, found)) if isinstance(found, list) else {}
+        for address in failed:
+            self.note_undecodable(address)
         for address in addresses:
-            if await self._ends_early(address):
+            if address not in failed and await self._ends_early(address):
                 self._console.complain(f"{short(address)} cannot be shown whole: the file ends before its picture does")
 
     def note_undecodable(self, address: str) -> None:
@@ -99,14 +100,14 @@ class Unshown:
         if params.get("type") != "Image" or "redirectResponse" in params or self.is_own(params):
             return
         address = request["url"]
-        if len(address) > LONGEST_ADDRESS or address in self._known or len(self._known) >= MOST_IMAGES:
+        if len(address) > LONGEST_ADDRESS or hash(address) in self._known or len(self._known) >= MOST_IMAGES:
             return
         if self._can_be_checked(address, params):
             self._images[number] = address
 
     def is_own(self, params: Message) -> bool:
         """Whether a request is one of those by which images are checked."""
-        return str(params["request"].get("urlFragment", "")).endswith(IMAGE_CHECK)
+        return str(params["request"].get("urlFragment", "")).endswith(self._own)
 
     def _can_be_checked(self, address: str, params: Message) -> bool:
         """Whether the page's own document can ask for an image again and be answered the same, without the network."""
@@ -125,8 +126,8 @@ class Unshown:
 
     def _on_finished(self, params: Message) -> None:
         address = self._images.pop(params["requestId"], None)
-        if address is not None and address not in self._known:
-            self._known.add(address)
+        if address is not None and hash(address) not in self._known:
+            self._known.add(hash(address))
             self._arrived.append(address)
 
     def _on_failed(self, params: Message) -> None:
@@ -134,7 +135,7 @@ class Unshown:
 
     def _on_log(self, params: Message) -> None:
         entry = params["entry"]
-        text = str(entry["text"])
+        text = _shortened(str(entry["text"]))
         if text.startswith(_LOCAL):
             self._console.complain(local_file_failure(text.removeprefix(_LOCAL).strip()).message)
         elif text.startswith(_FONT):
@@ -152,3 +153,8 @@ class Unshown:
         self._console.complain(
             f"{short(self._fonts.pop(0))} cannot be used: it is no font that browsers can read, or it is damaged{why}"
         )
+
+
+def _shortened(text: str) -> str:
+    """A line of the browser's log, which may hold a text of the page of any length; begin and end say what it is."""
+    return text if len(text) <= LOOKED_AT else f"{text[: LOOKED_AT // 2]}…{text[-LOOKED_AT // 2 :]}"

@@ -7,8 +7,9 @@ from typing import Any
 
 from helios_worker.capture.devtools.cdp import BrowserGone, EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
+from helios_worker.capture.devtools.crashes import OUT_OF_MEMORY, TOO_DEEP
 from helios_worker.capture.devtools.session import SILENT, Session
-from helios_worker.capture.faults import FrameNeverReady, PageHangs
+from helios_worker.capture.faults import FrameNeverReady, PageError, PageHangs
 from helios_worker.capture.messages import URL_KEPT, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
@@ -59,6 +60,9 @@ class Watchdog:
         try:
             async with run_timeout(self._limit):
                 yield
+        except BrowserGone:
+            self._console.raise_fault()
+            raise
         except TimeoutError:
             share = await self._waiting_share()  # before the report, which pauses a script
             report = await self._report(step)
@@ -123,10 +127,27 @@ class Watchdog:
             self._scripts[params["scriptId"]] = params["url"][:URL_KEPT]
 
     def _on_paused(self, params: Message) -> None:
-        if self._stack is None:  # a `debugger` statement
+        if params.get("reason") == "OOM":  # the browser says so before it ends the page's process
+            self._console.blame(own_crash(OUT_OF_MEMORY, self._playhead))
+            self._session.crashed = OUT_OF_MEMORY
+            self._session.connection.close(OUT_OF_MEMORY)
+        elif self._stack is None:  # a `debugger` statement
             self._session.post("Debugger.resume")
         elif not self._stack.done():
             self._stack.set_result(params["callFrames"])
+
+
+def own_crash(cause: str, playhead: Playhead) -> PageError:
+    """The error of a page that ended its own process. cause: OUT_OF_MEMORY or TOO_DEEP."""
+    when = f"at frame {playhead.frame}" if playhead.frame >= 0 else "while loading"
+    remedy = _REMEDIES[cause]
+    return PageError(f"the page failed {when}: {cause}", remedy=remedy)
+
+
+_REMEDIES = {
+    OUT_OF_MEMORY: "let go of objects, images and arrays that no later frame needs",
+    TOO_DEEP: "nest fewer than 1,500 elements in each other",
+}
 
 
 def _texts(value: Any) -> list[str]:
