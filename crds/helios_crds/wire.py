@@ -55,7 +55,7 @@ class Payload(BaseModel):
 
     jobPath: URL of the request (stage plan) or of job.json (stages chunk and stitch).
     chunkIndex: which chunk, from 0; stage chunk needs it, and the other stages do not use it.
-    attempt: how often this has been asked for, from 1; for logs only.
+    attempt: how often this has been asked for, from 1: for logs, and to tell chance from what happens again.
     request: of a plan, to be put where jobPath says first; None: it is there.
     """
 

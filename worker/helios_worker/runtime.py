@@ -34,7 +34,7 @@ from helios_worker.artifacts.output import refuse_folder
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_url, store_address
 from helios_worker.capture.browser_pool import BrowserPool
-from helios_worker.capture.faults import FrameNeverReady, PageError
+from helios_worker.capture.faults import FrameNeverReady, PageError, StackOverflow
 from helios_worker.capture.page.starvation import overloaded_share
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.machine import cpu_count
@@ -317,7 +317,10 @@ class WorkerRuntime:
             result["report"] = self._keep_report(payload, error)
         if isinstance(error, PageError) and error.pictures:
             result["report"] = self._keep_pictures(payload, error.pictures)
-        return Reply(exitCode=error.exit_code, stderr=printable_lines(str(error)), result=result)
+        # A film does not end for what may have been a fault of the browser's own, and will not happen twice then.
+        is_doubtful = isinstance(error, StackOverflow) and payload.stage is Stage.CHUNK and payload.attempt == 1
+        code = ExitCode.RETRYABLE if is_doubtful else error.exit_code
+        return Reply(exitCode=code, stderr=printable_lines(str(error)), result=result)
 
     def _keep_report(self, payload: Payload, error: FrameNeverReady) -> str | None:
         """Stores the report of a stuck frame, and its picture, beside the job."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from helios_crds.wire import ExitCode, Payload
+from helios_worker.capture.faults import StackOverflow
 from helios_worker.errors import ResourceError
 from helios_worker.runtime import WorkerRuntime
 
@@ -80,6 +81,16 @@ def test_a_stage_is_stopped_from_another_thread_and_the_next_is_not(runtime, mon
     assert not runtime.stop(ExitCode.TERMINATED, "nothing is under way")
     with_stage(runtime, monkeypatch, short())
     assert runtime.process(CHUNK).result == {"chunk": 0}
+
+
+@pytest.mark.parametrize(("attempt", "code"), [(1, ExitCode.RETRYABLE), (2, ExitCode.USER_ERROR)])
+def test_a_chunk_ends_its_film_only_if_its_browser_overflows_twice(runtime, monkeypatch, attempt, code):
+    async def chunk():
+        raise StackOverflow("nested too deep", remedy="nest less")
+
+    with_stage(runtime, monkeypatch, chunk())
+    reply = runtime.process(CHUNK.model_copy(update={"attempt": attempt}))
+    assert (reply.exitCode, reply.stderr) == (code, "nested too deep; nest less")
 
 
 def test_libraries_of_rare_uses_are_imported_when_they_are_needed():

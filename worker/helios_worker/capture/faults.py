@@ -5,6 +5,7 @@
     UserError                    exit 64
     └── PageError                         the page itself is wrong
         ├── LeftDocument                  it went on to another page in the middle of the film
+        ├── StackOverflow                 its process ended as one does whose stack overflows
         └── PageHangs                     a FrameNeverReady, too: no other attempt makes the frame ready
     HeliosError                  exit 1
     ├── FrameNeverReady                   a frame took too long; another attempt may do better
@@ -47,6 +48,10 @@ class LeftDocument(PageError):
         )
         self.frame = frame
         self.jumped = jumped
+
+
+class StackOverflow(PageError):
+    """The page's process ended as one does whose stack overflows. Seldom a fault of the browser's own ends it so."""
 
 
 class FrameNeverReady(HeliosError):

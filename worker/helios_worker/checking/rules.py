@@ -185,7 +185,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "stateful",
                 "the page scrolls smoothly",
                 "how far that has come depends on what was drawn, so each chunk draws all frames before its own",
-                "render it with --seeking Stateful, or move an element by time instead",
+                "move an element by time instead",
                 "Seekable and stateful pages",
                 r"\bbehavior\s*:\s*[\"'`]smooth|\bscroll-behavior\s*:\s*smooth",
             ),

@@ -204,8 +204,8 @@ if (isWindow) {
 
   realm.showsLive = () =>
     refuse(
-      "the page shows a live stream in a video (captureStream(), a camera or a call), which runs in real time: show the " +
-        "canvas or the file itself",
+      "the page shows a live stream in a video (captureStream(), a camera or a call), which runs in real time",
+      "show the canvas or the file itself",
     );
   onConstruct("MediaRecorder", () =>
     warn("the page records with a MediaRecorder, which runs in real time: what it records differs from render to render"),

@@ -9,7 +9,7 @@ from helios_worker.capture.devtools.cdp import BrowserGone, EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
 from helios_worker.capture.devtools.crashes import OUT_OF_MEMORY, TOO_DEEP
 from helios_worker.capture.devtools.session import SILENT, Session
-from helios_worker.capture.faults import FrameNeverReady, PageError, PageHangs
+from helios_worker.capture.faults import FrameNeverReady, PageError, PageHangs, StackOverflow
 from helios_worker.capture.messages import URL_KEPT, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
@@ -140,8 +140,8 @@ class Watchdog:
 def own_crash(cause: str, playhead: Playhead) -> PageError:
     """The error of a page that ended its own process. cause: OUT_OF_MEMORY or TOO_DEEP."""
     when = f"at frame {playhead.frame}" if playhead.frame >= 0 else "while loading"
-    remedy = _REMEDIES[cause]
-    return PageError(f"the page failed {when}: {cause}", remedy=remedy)
+    error = StackOverflow if cause == TOO_DEEP else PageError
+    return error(f"the page failed {when}: {cause}", remedy=_REMEDIES[cause])
 
 
 _REMEDIES = {
