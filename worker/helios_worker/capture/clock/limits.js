@@ -137,7 +137,6 @@ if (isWindow) {
   if (Scheduled && window.AudioContext) {
     const contextOf = getterOf(AudioNode.prototype, "context");
     const latencyOf = getterOf(AudioContext.prototype, "baseLatency");
-    const listen = methodOf(EventTarget.prototype, "addEventListener");
     const dispatch = methodOf(EventTarget.prototype, "dispatchEvent");
     const stopHere = methodOf(Event.prototype, "stopImmediatePropagation");
     const NativeEvent = Event;

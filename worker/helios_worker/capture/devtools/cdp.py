@@ -139,7 +139,7 @@ class Connection:
         self._handlers[session].append(handler)
 
     def forget(self, session: str) -> None:
-        """Drops the handlers of a session that has ended, and refuses its commands, which the browser may not answer."""
+        """Drops the handlers of a session that has ended, and refuses its commands: the browser may not answer them."""
         self._handlers.pop(session, None)
         for number, command in list(self._waiting.items()):
             if command.session == session:
