@@ -203,6 +203,9 @@ function createSteps(kernel, queue, driver, work) {
     }
   }
 
+  /** Changes with what can bring something before the due times that are known: messages, timers and workers. */
+  const goneOn = () => kernel.posted + queue.added() + kernel.workers;
+
   /**
    * Moves this kernel and the others to `goal`, from one due time of the others to the next. This one moves first, so
    * that it is there when their messages arrive. Stops early where a message sets off something here.
@@ -212,12 +215,12 @@ function createSteps(kernel, queue, driver, work) {
   async function walkTogether(goal) {
     for (let reached = await own(ask("others", goal)); ; ) {
       moveTo(reached);
-      const before = kernel.posted + queue.added();
+      const before = goneOn();
       const next = await own(ask("walk", reached));
       await own(quiet());
       observe();
       if (isRestless()) await own(rest());
-      if (reached >= goal || kernel.posted + queue.added() !== before) return reached;
+      if (reached >= goal || goneOn() !== before) return reached;
       reached = next === null ? goal : min(goal, next);
     }
   }

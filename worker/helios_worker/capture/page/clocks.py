@@ -220,13 +220,17 @@ class Clocks:
 
         Times are the page's here, and in each realm that realm's own.
         """
-        await self._begin_others()
         first = math.inf
-        for other in self._realms.others():
-            start = self._starts.get(other, 0.0)
-            reply = await self._drive(step, *(() if until is None else (until - start,)), realm=other)
-            if reply and reply["due"] is not None:
-                first = min(first, start + float(reply["due"]))
+        done: set[Realm] = set()
+        await self._begin_others()
+        while others := [other for other in self._realms.others() if other not in done]:
+            for other in others:
+                done.add(other)
+                start = self._starts.get(other, 0.0)
+                reply = await self._drive(step, *(() if until is None else (until - start,)), realm=other)
+                if reply and reply["due"] is not None:
+                    first = min(first, start + float(reply["due"]))
+            await self._begin_others()  # workers that others have made meanwhile
         return None if first == math.inf else first
 
 
