@@ -115,13 +115,12 @@ class Clocks:
 
     async def _exchange(self) -> None:
         """Waits until no message is in transit between the page, its workers and its frames of other origins."""
-        posted = -1
-        while True:
-            others = self._realms.others()
-            if not others:
-                return
-            replies = [await self._drive("settle", realm=realm) for realm in (*others, PAGE)]
-            before, posted = posted, sum(reply["posted"] for reply in replies if reply)
+        posted: dict[Realm, int] = {}  # by each realm, so that one that ends hides no message of another
+        while others := self._realms.others():
+            before, posted = posted, {}
+            for realm in (*others, PAGE):
+                if reply := await self._drive("settle", realm=realm):
+                    posted[realm] = reply["posted"]
             if posted == before:
                 return
 
