@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.processes import browsers, send_signal
 
 TESTS = Path(__file__).parent
 LEVELS = {"unit", "integration", "e2e"}
+ENDING_SECONDS = 60
 
 # No test asserts a time, Hypothesis' 200 ms for an example included: the machine may be busy.
 settings.register_profile("helios", deadline=None)
@@ -46,10 +48,21 @@ def repository() -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def no_browser_left_behind() -> Iterator[None]:
-    """A module that leaves a browser behind fails, and not a later one that counts them."""
-    assert browsers(os.getpid()) == [], "left by tests of another module"
+    """A module that leaves a browser behind fails, and not a later one that counts them.
+
+    Workers whose driver was killed end their browsers by themselves, which takes a busy machine a while.
+    """
+    assert _left_behind() == [], "left by tests of another module"
     yield
-    left = browsers(os.getpid())
+    left = _left_behind()
     for pid in left:
         send_signal(pid, signal.SIGKILL)
     assert not left, f"browsers that this module's tests started and did not end: {left}"
+
+
+def _left_behind() -> list[int]:
+    """The browsers below this process that do not end."""
+    deadline = time.monotonic() + ENDING_SECONDS
+    while (left := browsers(os.getpid())) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left

@@ -46,6 +46,7 @@ const OURS = [
   ...["dormant", "queries", "sharedPorts"],
   ...["drawn", "hidden", "placed", "begun"],
   ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],
+  ...["errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';
 const outOfReach = [

@@ -43,6 +43,10 @@ REFUSED = [
 ]
 ALLOWED = (
     '<img src="still.svg"><img src="smil.svg" hidden><object data="css.svg"></object><progress value="0.5"></progress>'
+    '<link rel="preload" as="image" href="smil.svg"><script>new Image().src = "css.svg"</script>'
+    '<img src="css.svg" style="position: fixed; left: -99px"><img src="css.svg" onload="this.remove()">'
+    '<p style="position: fixed; top: 99px; width: 9px; height: 9px; background: url(smil.svg)"></p>'
+    '<div style="opacity: 0"><p style="background: url(css.svg)">x</p></div>'
     '<progress style="appearance: none"></progress><progress style="background: red; border: 0"></progress>'
 )
 

@@ -94,8 +94,8 @@ class Project:
         self.job_url = reply.result["jobPath"]
         return reply.result
 
-    def chunk(self, index: int = 0) -> Reply:
-        return self._process(Payload(jobPath=self.job_url, chunkIndex=index))
+    def chunk(self, index: int = 0, *, attempt: int = 1) -> Reply:
+        return self._process(Payload(jobPath=self.job_url, chunkIndex=index, attempt=attempt))
 
     def chunks(self) -> list[dict[str, Any]]:
         """Renders all; the results."""

@@ -239,13 +239,16 @@ def test_headers_for_another_server_are_refused(project: Project, web: Guarded):
 
 
 def test_a_pod_sends_a_secret_only_where_it_says(
-    project: Project, web: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    web: Guarded,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """Whoever writes the RenderJob chooses Secret and page, and must not choose where the Secret goes."""
     monkeypatch.setenv("HELIOS_ALLOWED_ADDRESSES", "127.0.0.1,localhost")
     web.page = "<p>"
-    secret = tmp_path / "secret"
-    secret.mkdir()
+    secret = tmp_path_factory.mktemp("secret")
     for name, value in (*SECRETS, ("Cookie", f"session={BAKED}"), ("origin", web.other)):
         (secret / name).write_text(value)
     url = f"{web.url}/film/"

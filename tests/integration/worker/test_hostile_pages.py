@@ -81,6 +81,11 @@ def render(project: Project, body: str, *, timeout: float = 20.0, page_errors: s
     return project.chunk()
 
 
+def settled(attempts: Iterator[Reply]) -> Reply:
+    """The first reply that no other attempt would better."""
+    return next(reply for reply in attempts if reply.exitCode != ExitCode.RETRYABLE)
+
+
 def refused(reply: Reply) -> str:
     assert reply.exitCode == ExitCode.USER_ERROR, reply.stderr
     assert reply.stderr.isprintable() or "\n    console" in reply.stderr
@@ -257,7 +262,8 @@ NOT_ITERABLE = "<script>Array.prototype[Symbol.iterator] = function* () {}</scri
 
 def test_a_refresh_runs_on_the_clock_of_the_film(project: Project):
     """It is due at frame 30. A film that ends before, however long that takes, is not concerned."""
-    project.plan(REFRESH + NOT_ITERABLE + MOVING, frames=45, chunking={"count": 1})
+    nothing_cancelled = script("setTimeout(() => clearTimeout(0), 500)")
+    project.plan(REFRESH + NOT_ITERABLE + nothing_cancelled + MOVING, frames=45, chunking={"count": 1})
     message = refused(project.chunk())
     assert "frame 30: the page left its document for index.html?next: its <meta http-equiv=" in message
     slow = script("requestAnimationFrame(function f() { for (let i = 0; i < 3e8; i++); requestAnimationFrame(f) })")
@@ -282,8 +288,10 @@ def test_a_redirect_is_followed_before_frame_0(project: Project, code: str):
 
 def test_a_page_that_goes_on_for_ever_while_it_loads(project: Project):
     code = "location.href = '?' + (Number(location.search.slice(1)) + 1)"
-    reply = render(project, script(f"addEventListener('load', () => setTimeout(() => {{ {code} }}))"))
-    assert "goes on to another page each time it has loaded" in refused(reply)
+    page = script(f"addEventListener('load', () => setTimeout(() => {{ {code} }}))")
+    # A busy browser now and then leaves a command unanswered that it got as a document ended: that attempt is repeated.
+    replies = (render(project, page) for _ in range(5))
+    assert "goes on to another page each time it has loaded" in refused(settled(replies))
 
 
 @pytest.mark.parametrize(
@@ -341,7 +349,9 @@ def test_elements_that_are_nested_too_deep_are_the_pages_fault(project: Project)
         "setTimeout(() => { let e = document.body; for (let i = 0; i < 6000; i++) "
         "{ const c = document.createElement('div'); e.append(c); e = c } }, 90)"
     )
-    assert "its elements are nested too deep for the browser" in refused(render(project, script(code)))
+    assert render(project, script(code)).exitCode == ExitCode.RETRYABLE, "as a fault of the browser's own would be"
+    replies = (project.chunk(attempt=attempt) for attempt in range(2, 6))  # a busy machine may hear nothing of the end
+    assert "its elements are nested too deep for the browser" in refused(settled(replies))
     assert render(project, MOVING).exitCode == ExitCode.DONE
 
 

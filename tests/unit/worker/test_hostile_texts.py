@@ -10,8 +10,8 @@ import av
 import pytest
 
 from helios_worker.artifacts.snapshot import Snapshot
-from helios_worker.capture.content.truncated import is_truncated
 from helios_worker.capture.moving_images import animated_type, svg_moves
+from helios_worker.capture.truncated import is_truncated
 from helios_worker.checking.sources import mentioned, search
 from helios_worker.checking.usage import Usage
 from helios_worker.checking.videos import probe

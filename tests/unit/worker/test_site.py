@@ -208,3 +208,12 @@ def test_utf_8_is_said_where_a_browser_would_not_find_it_out(ask, served, name, 
     (served.folder / name).write_bytes(data)
     response, _ = ask(f"/{name}")
     assert response.getheader("Content-Type") == kind
+
+
+def test_a_folder_is_its_index(served: Served, ask):
+    (served.folder / "a chart").mkdir()
+    (served.folder / "a chart/index.html").write_text("<p>chart")
+    assert ask("/a%20chart/")[1] == b"<p>chart"
+    response, _ = ask("/a%20chart?x=1")
+    assert (response.status, response.headers["Location"]) == (301, "/a%20chart/?x=1")
+    assert ask("/a%20chart/")[0].headers["Content-Type"] == "text/html"

@@ -36,11 +36,14 @@ class BoundedLines:
         self._lines: dict[str, None] = {}
         self._more = 0
 
-    def add(self, line: str) -> None:
-        """Adds a line unless it is there."""
+    def add(self, line: str, *, first: bool = False) -> None:
+        """Adds a line unless it is there, at the end or as the first."""
         if line in self._lines:
             return
         if len(self._lines) < self._most:
+            if first:
+                self._lines = {line: None, **self._lines}
+                return
             self._lines[line] = None
         else:
             self._more += 1

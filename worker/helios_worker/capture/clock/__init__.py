@@ -25,6 +25,8 @@ PARTS = (
         "timers",
         "frames",
         "images",
+        "shown",
+        "texts",
         "loads",
         "requests",
         "navigation",

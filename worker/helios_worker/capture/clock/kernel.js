@@ -51,8 +51,6 @@ function createKernelState() {
     others: false,
     /** @type {(() => object) | undefined} what the page declares about the film (page.js) */
     declared: undefined,
-    /** @type {SafeSet<string>} addresses of images whose failure the page handles by itself (images.js) */
-    handled: new SafeSet(),
     /** @type {((addresses: string[]) => Promise<string[]>) | undefined} (images.js) */
     undecodable: undefined,
     /** @type {SafeWeakMap<HTMLMediaElement, Player>} what the videos and sounds do, which may go from one realm to another (players.js) */
@@ -101,13 +99,16 @@ function createKernel() {
     __proto__: null,
     waiting,
     declared: () => state.declared?.(),
-    /**
-     * Those of some addresses that are no pictures to this browser, except for what the page handles by itself.
-     * @param {string[]} addresses
-     */
+    /** Those of some addresses that are no pictures to this browser. @param {string[]} addresses */
     undecodable: (addresses) => state.undecodable?.(addresses),
-    /** Of the images at these addresses, those that are on show. @param {string[]} addresses */
-    shownImages: (addresses) => shownOf(liveRealms(state), addresses),
+    /** Of the images with these keys, those that are in the picture. @param {string[]} keys */
+    shownImages: (keys) => shownOf(liveRealms(state), keys),
+    imagesInStyles: () => allOf(liveRealms(state), (realm) => realm.imagesInStyles()),
+    texts: () => allOf(liveRealms(state), (realm) => realm.texts()),
+    /** Whether elements have shown the images with these keys. @param {string[]} keys */
+    imageStates: (keys) => imageStates(liveRealms(state), keys),
+    /** Whether files that failed matter. @param {[string, string, boolean][]} files for verdicts() in images.js */
+    verdicts: (files) => verdicts(liveRealms(state), files),
     isBlank: () => steps.any((realm) => realm.isBlank()),
     /** @param {number} request */
     again: (request) => driver.run(request, steps.again),
@@ -147,6 +148,16 @@ function createKernel() {
     __proto__: null,
     commands,
     schedule: queue.add,
+    /**
+     * Schedules work of the clock's own among the page's timers.
+     * @param {number} due virtual time in milliseconds
+     * @param {string} name for reports
+     * @param {() => void} run
+     */
+    scheduleOwn(due, name, run) {
+      const { loading } = state;
+      queue.add({ __proto__: null, id: 0, due, loading, interval: undefined, nesting: 0, callback: name, cancelled: false, run });
+    },
     cancel: queue.cancel,
     nativeFrame: driver.nativeFrame,
     work,
@@ -158,6 +169,22 @@ function createKernel() {
 /** @typedef {ReturnType<typeof createKernel>} Kernel */
 
 const stringSlice = methodOf(String.prototype, "slice");
+
+/**
+ * What the realms have, in one list.
+ * @template T
+ * @param {Realm[]} realms
+ * @param {(realm: Realm) => T[]} ask
+ */
+function allOf(realms, ask) {
+  /** @type {T[]} */
+  const found = list();
+  for (let place = 0; place < realms.length; place += 1) {
+    const items = ask(realms[place]);
+    for (let index = 0; index < items.length; index += 1) append(found, items[index]);
+  }
+  return found;
+}
 
 /** @param {unknown} callback */
 function callbackText(callback) {

@@ -155,22 +155,26 @@ if (isWindow) {
     /** Tells at its end that a source has ended, unless it is to end at another time by then. @param {AudioNode} node @param {number} ends */
     const expectEnd = (node, ends) => {
       if (!(ends < Infinity)) return;
-      kernel.schedule({
-        __proto__: null,
-        ...{ id: (kernel.lastTimer += 1), due: birth + ends * 1000, loading: kernel.loading, interval: undefined, nesting: 0 },
-        ...{ callback: "the end of a sound", cancelled: false },
-        run() {
-          if (realm.alive() && known.get(node)?.ends === ends) dispatch(node, new NativeEvent("ended"));
-        },
+      kernel.scheduleOwn(birth + ends * 1000, "the end of a sound", () => {
+        if (realm.alive() && known.get(node)?.ends === ends) dispatch(node, new NativeEvent("ended"));
       });
     };
     /** @param {AudioNode} node @param {number} begins @param {number} ends */
     const begin = (node, begins, ends) => {
       latencyOf(/** @type {any} */ (contextOf(node))); // throws for an OfflineAudioContext
       known.set(node, { __proto__: null, begins, ends });
-      listen(node, "ended", (event) => event.isTrusted && stopHere(event), true);
       expectEnd(node, ends);
     };
+    /** Before anybody else can listen: such objects call their listeners in the order in which they came. @param {AudioNode} node */
+    const hush = (node) => {
+      latencyOf(/** @type {any} */ (contextOf(node))); // as above
+      listen(node, "ended", (event) => event.isTrusted && stopHere(event));
+    };
+    const made = list("createBufferSource", "createConstantSource", "createOscillator");
+    for (let index = 0; index < made.length; index += 1)
+      {after(/** @type {any} */ (BaseAudioContext.prototype), made[index], (_context, _args, node) => hush(node));}
+    const classes = list("AudioBufferSourceNode", "ConstantSourceNode", "OscillatorNode");
+    for (let index = 0; index < classes.length; index += 1) afterConstruct(classes[index], hush);
     /** @param {any[]} args */
     const startOf = (args) => max(now() / 1000, numberAt(args, 0, 0));
     after(Scheduled.prototype, "start", (node, args) => begin(node, startOf(args), Infinity));

@@ -51,11 +51,9 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
   note(globalThis.XMLHttpRequest && XMLHttpRequest.prototype, "send");
   note(globalThis.FontFace && FontFace.prototype, "load");
   note(globalThis.Worklet?.prototype, "addModule");
-  replaceClass("Worker", (args, make) => {
-    const worker = make(args);
+  afterConstruct("Worker", () => {
     kernel.loads += 1;
     kernel.workers += 1;
-    return worker;
   });
 
   if (isWindow) {

@@ -2,38 +2,33 @@
 // show, blobs of a wrong type, and the browser's own drawings that move in real time.
 
 /**
- * Of the images at these addresses, those that are on show. One that no <img> shows is a background or the like, which
- * the browser loads only to show it.
+ * Of the images with these keys, those that are in the picture.
  * @param {Realm[]} realms
- * @param {string[]} addresses
+ * @param {string[]} keys
  */
-function shownOf(realms, addresses) {
+function shownOf(realms, keys) {
   /** @type {string[]} */
   const shown = list();
-  for (let index = 0; index < addresses.length; index += 1) {
-    let all = 0;
-    let visible = 0;
-    for (let place = 0; place < realms.length; place += 1) {
-      const counts = realms[place].countImages(addresses[index]);
-      all += counts[0];
-      visible += counts[1];
+  for (let index = 0; index < keys.length; index += 1) {
+    let most = UNKNOWN;
+    for (let place = 0; place < realms.length && most < SHOWN; place += 1) {
+      most = max(most, realms[place].showsMoving(keys[index]));
     }
-    if (all === 0 || visible > 0) append(shown, addresses[index]);
+    if (most === SHOWN) append(shown, keys[index]);
   }
   return shown;
 }
 
 if (isWindow) {
-  const imagesOf = getterOf(Document.prototype, "images");
   const lengthOf = getterOf(HTMLCollection.prototype, "length");
   const itemOf = methodOf(HTMLCollection.prototype, "item");
   const addressOf = getterOf(HTMLImageElement.prototype, "currentSrc");
   const isVisible = methodOf(Element.prototype, "checkVisibility");
-  const widthOf = getterOf(HTMLImageElement.prototype, "width");
-  const heightOf = getterOf(HTMLImageElement.prototype, "height");
   const AT_ALL = ObjectFreeze({ __proto__: null, opacityProperty: true, visibilityProperty: true });
+  const styleOf = window.getComputedStyle.bind(window);
+  const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
 
-  /** @type {SafeSet<string>} addresses of images that were drawn on a canvas */
+  /** @type {SafeSet<string>} keys of images that were drawn on a canvas */
   const drawn = new SafeSet();
   const MOST = 1000;
   /** @type {unknown} */
@@ -47,7 +42,7 @@ if (isWindow) {
       if (source === last || drawn.size >= MOST || ReflectGetPrototypeOf(source) === canvas) return;
       last = source;
       try {
-        drawn.add(stringSlice(addressOf(source), 0, 2000));
+        drawn.add(fileKey(addressOf(source)));
       } catch {
         // no <img>
       }
@@ -67,18 +62,14 @@ if (isWindow) {
     noteLast(globalThis.WebGL2RenderingContext?.prototype, "texSubImage2D");
   }
 
-  realm.countImages = (address) => {
-    const images = imagesOf(document);
-    let all = 0;
-    let visible = drawn.has(address) ? 1 : 0;
-    for (let index = 0; index < lengthOf(images); index += 1) {
-      const image = /** @type {HTMLImageElement} */ (itemOf(images, index));
-      if (stringSlice(addressOf(image), 0, 2000) !== address) continue;
-      all += 1;
-      if (isVisible(image, AT_ALL) && widthOf(image) > 0 && heightOf(image) > 0) visible += 1;
-    }
-    return list(all, visible);
+  /** @param {Element} element that shows an image */
+  const verdictOf = (element) => {
+    const style = styleOf(element);
+    const isFlat = valueOf(style, "width") === "0px" || valueOf(style, "height") === "0px";
+    return realm.inPicture(element) && !realm.isTiny(element) && !isFlat ? SHOWN : HIDDEN;
   };
+
+  realm.showsMoving = (key) => (drawn.has(key) ? SHOWN : realm.showsFile(key, "Image", verdictOf));
 
   // The type of a blob is what a script says. Its content says whether it is an image of several pictures.
   const sizeOf = getterOf(Blob.prototype, "size");
@@ -137,8 +128,6 @@ if (isWindow) {
   // The browser moves a <progress> without a value by its own clock, in real time, unless a style draws it.
   const elementsNamed = methodOf(Document.prototype, "getElementsByTagName");
   const positionOf = globalThis.HTMLProgressElement && getterOf(HTMLProgressElement.prototype, "position");
-  const styleOf = window.getComputedStyle.bind(window);
-  const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
 
   /**
    * Whether the browser draws an element by itself. A background or a border of the page's own keep it from that.

@@ -70,20 +70,14 @@ if (isWindow && globalThis.navigation && globalThis.NavigateEvent) {
 
   realm.refresh = (url, delay) => {
     awaited.add(url);
-    const due = kernel.now + delay;
-    const callback = "the document's refresh";
-    kernel.schedule({
-      __proto__: null,
-      ...{ id: 0, due, loading: kernel.loading, interval: undefined, nesting: 0, callback, cancelled: false },
-      run() {
-        if (!realm.alive()) return;
-        refreshing = true;
-        // As the browser does it: a refresh within a second leaves nothing to go back to.
-        if (withoutFragment(url) === withoutFragment(documentAddress(document))) reload(here);
-        else if (delay <= 1000) replace(here, url);
-        else assign(here, url);
-        refreshing = false;
-      },
+    kernel.scheduleOwn(kernel.now + delay, "the document's refresh", () => {
+      if (!realm.alive()) return;
+      refreshing = true;
+      // As the browser does it: a refresh within a second leaves nothing to go back to.
+      if (withoutFragment(url) === withoutFragment(documentAddress(document))) reload(here);
+      else if (delay <= 1000) replace(here, url);
+      else assign(here, url);
+      refreshing = false;
     });
   };
 

@@ -71,6 +71,24 @@ function onConstruct(name, step) {
 }
 
 /**
+ * Runs a step with each object that a browser's class makes. Does nothing where the browser lacks it. What the step throws
+ * does not reach the page.
+ * @param {string} name
+ * @param {(object: any, args: any[]) => void} step
+ */
+function afterConstruct(name, step) {
+  replaceClass(name, (args, make) => {
+    const made = make(args);
+    try {
+      step(made, args);
+    } catch {
+      // as for after()
+    }
+    return made;
+  });
+}
+
+/**
  * Has a function make the objects of a browser's class. Does nothing where the browser lacks it.
  * @param {string} name
  * @param {(args: any[], make: (args: any[]) => any) => any} construct

@@ -5,7 +5,7 @@
 /**
  * @typedef {object} Timer
  * @property {null} [__proto__]
- * @property {number} id
+ * @property {number} id 0 for one of the clock's own, which no page can cancel
  * @property {number} due virtual time in milliseconds
  * @property {number} loading how late on the loading time it was set: see begin() in steps.js
  * @property {number | undefined} interval milliseconds between calls of a timer that repeats
@@ -59,7 +59,7 @@ function createTimerQueue() {
       }
       for (let index = timers.length; index > low; index -= 1) timers[index] = timers[index - 1];
       timers[low] = timer;
-      byId.set(timer.id, timer);
+      if (timer.id !== 0) byId.set(timer.id, timer);
     },
 
     /**

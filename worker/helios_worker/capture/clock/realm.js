@@ -106,8 +106,8 @@ const realm = {
   hideAnimation() {},
   /** Finds what moves in a document or shadow root that has changed (animations.js, needs.js). @type {(tree: ParentNode) => void} */
   lookInto() {},
-  /** Of an address, how many <img> show it, and how many of them are on show (moving_images.js). @type {(address: string) => number[]} */
-  countImages: () => list(0, 0),
+  /** Whether an image that moves is in the picture, by its key (moving_images.js). @type {(key: string) => number} */
+  showsMoving: () => UNKNOWN,
   /** Tells the driver of what the page shows and nobody can move in time (moving_images.js). */
   refuse() {},
   /** Whether there may be new shadow roots that no script sees (needs.js). */
@@ -124,6 +124,35 @@ const realm = {
   watchInsertions() {},
   /** Watches a shadow root for images that fail, for animations.js (images.js). @type {(root: ShadowRoot) => void} */
   watchImages() {},
+  /** @type {() => SafeSet<ShadowRoot>} (images.js) */
+  closedRoots: () => new SafeSet(),
+  /**
+   * Whether a file that failed matters, by its address and the kind of its request (images.js).
+   * @type {(address: string, kind: string, isNew: boolean) => number}
+   */
+  verdict: () => UNKNOWN,
+  /** Whether an element has shown an image: "loaded", "failed" or "" (images.js). @type {(key: string) => string} */
+  imageState: () => "",
+
+  /** The texts drawn on canvases, each with its font (texts.js). @type {() => string[][]} */
+  texts: () => list(),
+
+  // What is in the picture (shown.js)
+  /** The data: images that the page's styles name. @type {() => string[]} */
+  imagesInStyles: () => list(),
+  /** The address of the file that an element shows or names; "" for none. @type {(element: Element) => string} */
+  addressOf: () => "",
+  /** @type {(element: Element) => boolean} */
+  inPicture: () => false,
+  /** Whether an element is at most one pixel large. @type {(element: Element) => boolean} */
+  isTiny: () => false,
+  /** Whether an <object> has something to show in place of its file. @type {(element: Element) => boolean} */
+  hasFallback: () => false,
+  /**
+   * Whether a file is in the picture. verdictOf: for an element that shows it.
+   * @type {(key: string, kind: string, verdictOf: (element: Element) => number) => number}
+   */
+  showsFile: () => UNKNOWN,
   /** Watches a window or a shadow root for smooth scrolls, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
   watchScrolls() {},
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */

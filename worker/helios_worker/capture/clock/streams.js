@@ -16,11 +16,7 @@ if (globalThis.ReadableStream) {
   // Where a script's streams come from
   /** @type {any} */
   const globals = globalThis;
-  replaceClass("ReadableStream", (args, make) => {
-    const stream = make(args);
-    if (args.length > 0 && args[0]) scripted.set(stream, true);
-    return stream;
-  });
+  afterConstruct("ReadableStream", (stream, args) => args.length > 0 && args[0] && scripted.set(stream, true));
   const { prototype } = ReadableStream;
   after(/** @type {any} */ (ReadableStream), "from", (_class, _args, stream) => scripted.set(stream, true));
   const { get: readableOf } = descriptorOf(globals.TransformStream?.prototype, "readable");

@@ -16,7 +16,7 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.content.missing import MissingFiles
 from helios_worker.capture.content.recorder import Recorder
 from helios_worker.capture.content.site import Locate, Mount, path_in_url
-from helios_worker.capture.content.truncated import is_truncated
+from helios_worker.capture.truncated import is_truncated
 from helios_worker.errors import HeliosError
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders, origin_of
 

@@ -30,10 +30,10 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.content.header_sender import HeaderSender
 from helios_worker.capture.content.paused import PausedRequest, is_answered
 from helios_worker.capture.content.recorded_page import RecordedPage
-from helios_worker.capture.content.truncated import is_truncated
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Message
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import URL_KEPT, is_foreign, plain
+from helios_worker.capture.truncated import is_truncated
 from helios_worker.errors import CorruptBlob, HeliosError, NetworkTrouble
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.network.passing import REMEDY

@@ -116,21 +116,26 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*connection)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
-        """Answers with a file, or with the requested part of it."""
+        """Answers with a file, or with the requested part of it. A folder is its index.html, as on web servers."""
         # The name must be right too: a page of another browser on this machine may find the port, but not forge a host.
         host = self.headers["Host"] or ""
-        path = str(PurePosixPath("/", unquote(urlsplit(self.path).path).lstrip("/"))).lstrip("/")
+        asked = urlsplit(self.path)
+        path = str(PurePosixPath("/", unquote(asked.path).lstrip("/"))).lstrip("/")
+        index = str(PurePosixPath(path, "index.html"))
 
-        async def find() -> Path | None:
-            return await self._locate(host, path)
+        async def find() -> tuple[str, Path | None]:
+            file = await self._locate(host, path)
+            return (index, await self._locate(host, index)) if file is None and path else (path, file)
 
         try:
-            file = asyncio.run_coroutine_threadsafe(find(), self._loop).result()
+            found, file = asyncio.run_coroutine_threadsafe(find(), self._loop).result()
         except HeliosError as error:
             return self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.message)
         if file is None:
             return self._refuse(HTTPStatus.NOT_FOUND, f"the composition has no file {path}")
-        return self._send(file, with_charset(_content_type(path, file), file))
+        if found == index and not asked.path.endswith("/"):
+            return self._lead(f"{path_in_url(f'/{path}/')}{asked.query and f'?{asked.query}'}")
+        return self._send(file, with_charset(_content_type(found, file), file))
 
     do_HEAD = do_GET  # noqa: N815
 
@@ -147,6 +152,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET" and end > first:
             with file.open("rb") as data:
                 self.connection.sendfile(data, first, end - first)
+
+    def _lead(self, address: str) -> None:
+        """Sends the browser to another address, so that what the page there names is found."""
+        self.send_response(HTTPStatus.MOVED_PERMANENTLY)
+        for name, value in {"Location": address, "Content-Length": "0", **HEADERS}.items():
+            self.send_header(name, value)
+        self.end_headers()
 
     def _refuse(self, status: HTTPStatus, text: str) -> None:
         body = text.encode()
@@ -214,6 +226,7 @@ CONTENT_TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
     ".mjs": "text/javascript",
+    ".cjs": "text/javascript",
     ".json": "application/json",
     ".map": "application/json",
     ".svg": "image/svg+xml",
@@ -221,6 +234,9 @@ CONTENT_TYPES = {
     ".apng": "image/apng",
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
+    ".jfif": "image/jpeg",
+    ".jxl": "image/jxl",
+    ".bmp": "image/bmp",
     ".gif": "image/gif",
     ".webp": "image/webp",
     ".avif": "image/avif",
@@ -241,6 +257,10 @@ CONTENT_TYPES = {
     ".wav": "audio/wav",
     ".flac": "audio/flac",
     ".wasm": "application/wasm",
+    ".pdf": "application/pdf",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".mpd": "application/dash+xml",
+    ".webmanifest": "application/manifest+json",
     ".txt": "text/plain",
     ".csv": "text/csv",
     ".xml": "application/xml",

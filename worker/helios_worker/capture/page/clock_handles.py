@@ -6,9 +6,11 @@ frames. A worker's clock returns its commands when it is installed and shows the
 """
 
 import asyncio
+import contextlib
 import secrets
 from typing import Any
 
+from helios_worker.capture.devtools.cdp import CommandRefused
 from helios_worker.capture.devtools.session import ANSWER_SECONDS, PAGE, Realm, Session
 from helios_worker.errors import HeliosError
 
@@ -45,6 +47,17 @@ class ClockHandles:
                 f"'use strict';{GATE}('{self.secret}').commands", realm
             )
         return await self._session.call(handle, command, *args, realm=realm)
+
+    async def call_all(self, command: str, *args: object, workers: bool = False) -> list[Any]:
+        """What a command returns in the page, and in its frames with a clock of their own unless they have ended.
+
+        workers: whether they are asked, too.
+        """
+        answers = [await self.call(command, *args)]
+        for realm in [realm for realm in self._handles if realm != PAGE and (workers or realm.session is None)]:
+            with contextlib.suppress(CommandRefused):
+                answers.append(await self.call(command, *args, realm=realm))
+        return answers
 
     async def waiting_elsewhere(self) -> tuple[list[str], bool]:
         """What the first few workers and frames of other origins wait for; whether one of them does not answer."""

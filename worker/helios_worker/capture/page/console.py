@@ -31,23 +31,35 @@ class Console:
         self._fault: HeliosError | None = None
         self._page_errors = page_errors
 
-    def complain(self, text: str, remedy: str = "") -> None:
-        """Notes an error of the page. remedy: what to do about it, where more is known than to fix the page."""
+    def complain(self, text: str, remedy: str = "", *, is_cause: bool = False) -> None:
+        """Notes an error of the page. remedy: what to do about it, where more is known than to fix the page.
+
+        is_cause: whether the errors noted so far may follow from it.
+        """
         line = plain(text)
         if remedy and len(self._remedies) < ERRORS_KEPT:
             self._remedies.setdefault(line, remedy)
         self.lines.append(line)
         if self._page_errors == "fail":
-            self.errors.add(line)
+            self.errors.add(line, first=is_cause)
         else:
             self.warnings.add(line)
 
-    def note_failure(self, failure: HeliosError) -> None:
-        """Notes a file that did not load. Where that is the network's fault, it is no error of the page."""
+    def remark(self, text: str) -> None:
+        """Notes something that the author may want to know of and that is no error."""
+        line = plain(text)
+        self.lines.append(line)
+        self.warnings.add(line)
+
+    def note_failure(self, failure: HeliosError, *, is_cause: bool = False) -> None:
+        """Notes a file that did not load. Where that is the network's fault, it is no error of the page.
+
+        is_cause: whether the errors noted so far may follow from it.
+        """
         if isinstance(failure, NetworkTrouble) and self._page_errors == "fail":
             self.blame(failure)
         else:
-            self.complain(failure.message, failure.remedy if isinstance(failure, PageError) else "")
+            self.complain(failure.message, failure.remedy if isinstance(failure, PageError) else "", is_cause=is_cause)
 
     def blame(self, fault: HeliosError) -> None:
         """Notes an error that the page did not cause. It is raised in place of the page errors that follow from it."""

@@ -1,11 +1,12 @@
 """Which characters of a page no font has a glyph for. The browser draws them as boxes and says nothing.
 
-The page's text is read as it is laid out, with the text of generated content, form controls and frames. Each character
-beyond Latin is drawn once on a canvas that nobody sees, and compared with a character that does not exist.
+The page's text is read as it is laid out, with the text of generated content, form controls and frames, and so is what
+scripts have drawn on canvases. Each character beyond Latin is drawn once on a canvas that nobody sees, and compared
+with a character that does not exist.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -72,13 +73,18 @@ class MissingGlyph:
     run: TextRun
 
 
-async def missing_glyphs(session: Session) -> list[MissingGlyph]:
-    """The characters of the page, as it is now, that are drawn as boxes, in the order of the page."""
+async def missing_glyphs(session: Session, drawn: Sequence[object]) -> list[MissingGlyph]:
+    """The characters of the page, as it is now, that are drawn as boxes, in the order of the page.
+
+    drawn: what the clocks tell of texts on canvases: of each clock a list of texts with their fonts.
+    """
+    on_canvases = [run for texts in drawn for run in _drawn_runs(texts)]
     snapshot = await session.command("DOMSnapshot.captureSnapshot", {"computedStyles": ["font-family"]})
     missing: dict[str, MissingGlyph] = {}
     for document in snapshot["documents"]:
         strings = snapshot["strings"]
-        runs = _to_check(_runs(document, strings))
+        runs = _to_check([*_runs(document, strings), *on_canvases])
+        on_canvases = []
         if not runs:
             continue
         try:
@@ -118,6 +124,7 @@ def _runs(document: Message, strings: list[str]) -> Iterator[TextRun]:
             node = parents[node]
         return strings[names[node]] if node >= 0 else ""
 
+    yield from _field_runs(document, strings)
     shown = set(layout["nodeIndex"])
     for node, text, styles in zip(layout["nodeIndex"], layout["text"], layout["styles"], strict=False):
         if text >= 0 and strings[text].strip():
@@ -128,6 +135,35 @@ def _runs(document: Message, strings: list[str]) -> Iterator[TextRun]:
             element = element_of(node)
             if element not in NO_TEXT:
                 yield TextRun(strings[value].strip(), element.lower(), "")
+
+
+def _field_runs(document: Message, strings: list[str]) -> Iterator[TextRun]:
+    """What fields and lists show, which is in no text of the document's."""
+    nodes = document["nodes"]
+    names, parents, values, attributes = (
+        nodes[name] for name in ("nodeName", "parentIndex", "nodeValue", "attributes")
+    )
+    for node in document["layout"]["nodeIndex"]:
+        pairs = attributes[node] if strings[names[node]] == "INPUT" else ()
+        for name, value in zip(pairs[::2], pairs[1::2], strict=False):
+            if strings[name] in ("placeholder", "value") and strings[value].strip():
+                yield TextRun(strings[value].strip(), "input", "")
+    values_shown = nodes.get("inputValue", {})
+    for value in values_shown.get("value", ()):
+        if value >= 0 and strings[value].strip():
+            yield TextRun(strings[value].strip(), "input", "")
+    selected = set(nodes.get("optionSelected", {}).get("index", ()))
+    for node, value in enumerate(values):
+        if parents[node] in selected and value >= 0 and strings[value].strip():
+            yield TextRun(strings[value].strip(), "option", "")
+
+
+def _drawn_runs(texts: object) -> Iterator[TextRun]:
+    """Texts on canvases, so far as a clock tells them as it should."""
+    for text in texts if isinstance(texts, list) else ():
+        match text:
+            case [str(characters), str(font)] if characters.strip():
+                yield TextRun(characters.strip(), "canvas", font.partition("px ")[2])
 
 
 def _to_check(runs: Iterable[TextRun]) -> list[tuple[str, TextRun]]:

@@ -12,9 +12,10 @@ from urllib.parse import unquote_to_bytes
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, EventTable, Message
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import URL_KEPT, plain
+from helios_worker.capture.messages import plain
 from helios_worker.capture.moving_images import HEAD, animated_type, svg_moves
 from helios_worker.capture.page.network import Network
+from helios_worker.capture.page.suspects import file_key
 
 ANIMATED_TYPES = frozenset({"image/gif", "image/webp", "image/apng", "image/avif"})
 SVG = "image/svg+xml"
@@ -27,7 +28,7 @@ class Images:
 
     network: is told of images that may have several pictures. Their page is drawn at every frame, captured or not,
     since such an image begins with the first drawing that it is in.
-    moving_svgs: addresses of the SVG documents among them that move.
+    moving_svgs: keys of the addresses of the SVG documents among them that move.
     """
 
     def __init__(self, session: Session, network: Network) -> None:
@@ -68,7 +69,7 @@ class Images:
         url = params["response"]["url"]
         is_file = params.get("type") == "Image" and not url.startswith("data:")
         if kind == SVG and is_file and len(self._awaited) < MOST:
-            self._awaited[params["requestId"]] = url[:URL_KEPT]
+            self._awaited[params["requestId"]] = file_key(url)
 
     def _on_finished(self, params: Message) -> None:
         url = self._awaited.pop(params["requestId"], None)
@@ -88,7 +89,7 @@ class Images:
 
     def _consider(self, url: str, svg: str) -> None:
         if svg_moves(svg) and len(self.moving_svgs) < MOST:
-            self.moving_svgs[url[:URL_KEPT]] = None
+            self.moving_svgs[file_key(url)] = None
         if "data:image/" in svg:  # which may be one of several pictures
             self._network.has_animated_images = True
 

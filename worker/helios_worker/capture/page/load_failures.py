@@ -12,9 +12,13 @@ from helios_worker.errors import HeliosError, NetworkTrouble, UserError
 from helios_worker.network.passing import CHROME_ERRORS, REMEDY, STATUSES, status_text
 
 DATA_QUOTED = 60
+# Media types of documents that browsers show by themselves.
+_SHOWN_PREFIXES = ("text/", "image/", "video/", "audio/", "multipart/")
+_SHOWN_SUFFIXES = ("xml", "json", "javascript")
 Unreachable = Callable[[str, int], HeliosError | None]
 """From a host and port to the reason for which no connection could be made there lately."""
 
+_CORP = "its server does not let pages of other origins show it (Cross-Origin-Resource-Policy)"
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
         "net::ERR_UNSAFE_PORT": "browsers open nothing at this port",
@@ -28,6 +32,13 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "integrity": "its content is not what the page's integrity attribute says",
         "origin": "the page's origin may not load it",
         "content-type": "its type is not what the page uses it as",
+        "corp-not-same-origin": _CORP,
+        "corp-not-same-site": _CORP,
+        "corp-not-same-origin-after-defaulted-to-same-origin-by-coep": _CORP,
+        "corp-not-same-origin-after-defaulted-to-same-origin-by-dip": _CORP,
+        "coep-frame-resource-needs-coep-header": "the page's Cross-Origin-Embedder-Policy wants one of the frame, too",
+        "net::ERR_TOO_MANY_REDIRECTS": "its server redirects it in a circle",
+        "frame": "its server keeps it from the frames of other origins (X-Frame-Options or frame-ancestors)",
         "other": "browsers do not load it here",
     }
 )
@@ -62,6 +73,21 @@ def load_failure(url: str, error: str, unreachable: Unreachable) -> HeliosError:
         return PageError(f"{short(url)} could not be loaded: {in_words(error)}")
     why = reason.message if reason is not None else CHROME_ERRORS[error]
     return NetworkTrouble(f"{plain(url)} could not be loaded: {why}", remedy=REMEDY)
+
+
+def is_document(response: Mapping[str, Any]) -> bool:
+    """Whether browsers show an answer in a frame, and do not save or forget it."""
+    kind = response.get("mimeType", "")
+    is_empty = response["status"] in (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT)
+    return is_empty or not kind or kind.endswith(_SHOWN_SUFFIXES) or kind.startswith(_SHOWN_PREFIXES)
+
+
+def undisplayed(url: str, kind: str) -> PageError:
+    """A file that a frame was to show, and that a film cannot show there. kind: its media type."""
+    return PageError(
+        f"{plain(url)} cannot be shown in a frame: a film has no viewer for files of the type {plain(kind)}",
+        remedy="show it as pictures, or as a page",
+    )
 
 
 def local_file_failure(url: str) -> PageError:

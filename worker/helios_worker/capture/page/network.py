@@ -1,4 +1,7 @@
-"""Which of a page's requests are unanswered, and which failed."""
+"""Which of a page's requests are unanswered, and which failed.
+
+Long, because how a request begins decides what its end means.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -10,10 +13,18 @@ from itertools import islice
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.messages import URL_KEPT, BoundedLines, composition_path, plain
 from helios_worker.capture.page.console import Console
-from helios_worker.capture.page.load_failures import Unreachable, failed_reason, load_failure, status_failure
+from helios_worker.capture.page.load_failures import (
+    Unreachable,
+    failed_reason,
+    is_document,
+    load_failure,
+    status_failure,
+    undisplayed,
+)
 from helios_worker.capture.page.media_files import MediaFiles
 from helios_worker.capture.page.navigation import SAME_DOCUMENT
 from helios_worker.capture.page.served_files import ServedFiles
+from helios_worker.capture.page.suspects import KINDS, UNSHOWN, Suspect, Suspects
 from helios_worker.capture.run_timeout import run_timeout
 from helios_worker.errors import HeliosError, NetworkTrouble
 
@@ -32,6 +43,7 @@ class Request:
     """An unanswered request.
 
     is_file: False for a frame as a whole, which loads until its last file has come.
+    first_url: before redirects. method: as in HTTP. preloaded: whether a <link rel=preload> asked for it.
     frame, document: IDs of the frame whose document asked, and of that document; "" where the browser does not say.
     """
 
@@ -39,6 +51,9 @@ class Request:
     is_file: bool
     frame: str = ""
     document: str = ""
+    first_url: str = ""
+    method: str = "GET"
+    preloaded: bool = False
 
 
 class Network:
@@ -51,8 +66,8 @@ class Network:
     page_failure: why the page itself, its first document, did not load.
     unreachable: why no connection to a host could be made.
     files: of the page's composition; None where the page is on the network.
-    is_ours: whether an event tells of a request of ours, not of the page's.
     lay_out: has documents that wait for their own layout laid out (`navigation`).
+    suspects: takes the files that failed and may not matter; None where all matter.
     """
 
     def __init__(
@@ -60,7 +75,7 @@ class Network:
         console: Console,
         unreachable: Unreachable,
         files: ServedFiles | None = None,
-        is_ours: Callable[[Message], bool] = lambda params: False,
+        suspects: Suspects | None = None,
     ) -> None:
         self.seen = 0
         self.patience = DEFAULT_PATIENCE
@@ -71,12 +86,13 @@ class Network:
         self._given: set[str] = set()
         self._unreachable = unreachable
         self._files = files
-        self._is_ours = is_ours
+        self._suspects = suspects
         self._document: str | None = None  # number of the request for the page itself
         self._pending: dict[str, Request] = {}
         self._unawaited: set[str] = set()
         self._abortable: set[str] = set()
         self._opaque: dict[str, None] = {}  # numbers of the last requests whose answers no script can read
+        self._statuses: dict[str, int] = {}  # of unanswered requests that a server has answered with an error
         self._holds = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -203,13 +219,20 @@ class Network:
 
     def _on_request(self, params: Message) -> None:
         url = params["request"]["url"][:URL_KEPT]
-        if self._is_ours(params):
-            return
         if self._document is None and params.get("type") == "Document":
             self._document = params["requestId"]
         if params.get("type") not in UNENDING and url not in self._unawaited:
-            asked_by = params.get("frameId", ""), params.get("loaderId", "")
-            self._begin(params["requestId"], Request(url, True, *asked_by))
+            before = self._pending.get(params["requestId"]) if "redirectResponse" in params else None
+            request = Request(
+                url,
+                is_file=True,
+                frame=params.get("frameId", ""),
+                document=params.get("loaderId", ""),
+                first_url=before.first_url if before is not None else params["request"]["url"],
+                method=params["request"].get("method", "GET"),
+                preloaded=params["request"].get("isLinkPreload", False),
+            )
+            self._begin(params["requestId"], request)
 
     def _on_frame_refreshing(self, params: Message) -> None:
         """A frame refreshes itself; at once, or else on the virtual clock (`navigation`)."""
@@ -247,8 +270,15 @@ class Network:
             self._end(params["requestId"])  # a frame that shows a video asks for as much of it as it needs
         status = params["response"]["status"]
         url = params["response"]["url"]
+        self._statuses.pop(params["requestId"], None)
         if status >= 400 and not url.endswith("/favicon.ico"):
-            self._note_failure(params["requestId"], status_failure(url, status, self._explain_missing(url, status)))
+            failure = status_failure(url, status, self._explain_missing(url, status))
+            self._note_failure(params["requestId"], params.get("type", ""), failure)
+        elif params.get("type") == "Stylesheet" and params["response"]["mimeType"] != "text/css":
+            kind = plain(params["response"]["mimeType"])
+            self._console.remark(f"{plain(url)} is of the type {kind}: browsers apply it in quirks mode at most")
+        elif params.get("type") == "Document" and not is_document(params["response"]):
+            self._note_failure(params["requestId"], "Document", undisplayed(url, params["response"]["mimeType"]))
 
     def _explain_missing(self, url: str, status: int) -> tuple[str, str]:
         path = composition_path(url) if status == HTTPStatus.NOT_FOUND else None
@@ -262,6 +292,8 @@ class Network:
                 del self._opaque[next(iter(self._opaque))]
 
     def _on_raw_response(self, params: Message) -> None:
+        if params.get("statusCode", 0) >= 400 and len(self._statuses) < IGNORED_KEPT:
+            self._statuses[params["requestId"]] = params["statusCode"]
         for name, value in params["headers"].items():
             if name.lower() == "set-cookie":
                 names = (line.partition("=")[0].strip()[:URL_KEPT] for line in value.split("\n"))
@@ -273,16 +305,30 @@ class Network:
     def _on_failed(self, params: Message) -> None:
         request = self._end(params["requestId"])
         reason = failed_reason(params)
+        if reason == "other" and params.get("type") == "Document":
+            reason = "frame"
         # The browser's log says which policy of the page blocks a file, and where it is written (`unshown`).
         if request is not None and reason not in ("", "csp") and not params.get("canceled"):
-            self._note_failure(params["requestId"], load_failure(request.url, reason, self._unreachable))
+            status = self._statuses.pop(params["requestId"], 0)
+            if status:  # which the browser keeps from the page
+                failure = status_failure(request.url, status, self._explain_missing(request.url, status))
+            else:
+                failure = load_failure(request.url, reason, self._unreachable)
+            self._note_failure(params["requestId"], params.get("type", ""), failure, request)
 
-    def _note_failure(self, number: str, failure: HeliosError) -> None:
+    def _note_failure(self, number: str, kind: str, failure: HeliosError, request: Request | None = None) -> None:
+        request = request or self._pending.get(number)
+        is_secret = kind == "Fetch" and not self.is_readable(number)
+        if kind in UNSHOWN or is_secret or (request is not None and request.method == "HEAD"):
+            return self._console.remark(f"{failure.message}; nothing in the picture needs it")
+        may_not_matter = kind in KINDS and number != self._document and not isinstance(failure, NetworkTrouble)
+        if self._suspects is not None and request is not None and may_not_matter:
+            return self._suspects.add(Suspect(request.first_url, kind, failure, request.preloaded))
         if number == self._document:
             self.page_failure = self.page_failure or failure
             if isinstance(failure, NetworkTrouble):  # then there is no page, whatever its errors may become
                 self._console.blame(failure)
-        self._console.note_failure(failure)
+        return self._console.note_failure(failure)
 
 
 def listed(texts: Iterable[str]) -> list[str]:

@@ -37,7 +37,7 @@ class ClockNote:
     something else whose look depends on when it was drawn first.
     leaving: whether a refresh is the reason for which the page is about to leave its document; None where it stays.
     traverses: whether a script goes through the history.
-    undecodable: address of an image that failed, of which no request tells: a data: or blob: URL.
+    undecodable: key of an image that failed, of which no request may tell: a data: or blob: URL.
     smooth: whether the page scrolls smoothly, which moves on only with the frames that are drawn.
     """
 

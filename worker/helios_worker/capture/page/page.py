@@ -35,6 +35,7 @@ from helios_worker.capture.page.notes import ClockNote, clock_note
 from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.page.served_files import ServedFiles
 from helios_worker.capture.page.settings import Declared, PageSettings
+from helios_worker.capture.page.suspects import Suspects
 from helios_worker.capture.page.unshown import Unshown
 from helios_worker.capture.page.watchdog import Watchdog, own_crash
 from helios_worker.capture.playhead import Playhead
@@ -61,8 +62,9 @@ class Page:
         self._session = session
         self._playhead = playhead
         self._handles = ClockHandles(session)
-        self._unshown = Unshown(self.console, self._handles, files)
-        self._network = Network(self.console, session.unreachable, files, self._unshown.is_own)
+        suspects = Suspects(self.console, self._handles)
+        self._unshown = Unshown(self.console, self._handles, suspects, files)
+        self._network = Network(self.console, session.unreachable, files, suspects)
         self._images = Images(session, self._network)
         self._media_tracks = MediaTracks(session, self._network.media)
         workers_speak = language_commands(settings.locale)
@@ -80,6 +82,7 @@ class Page:
         self._network.lay_out = self._navigation.lay_out
         self._traversal: asyncio.Task[None] | None = None
         self._traverses = False  # whether a script has gone through the history since the browser was asked
+        self._svgs_sought = -1  # how many requests there were when moving SVGs were last sought in the picture
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
         self.scrolls_smoothly = False
@@ -139,6 +142,7 @@ class Page:
                 raise PageError(f"{plain(url)} cannot be opened: {why}", remedy="check the address and the file")
             async with self._network.laying_out():
                 await self._navigation.arrive(self._ready, self._begin)
+            await self._unshown.check_styles()
             await self._check_shown()
         self.console.raise_errors(self._playhead)
 
@@ -173,7 +177,7 @@ class Page:
     async def missing_glyphs(self) -> list[MissingGlyph]:
         """The characters that the page, as it is now, shows as boxes."""
         async with self._watchdog.over("reading the page's text"):
-            return await missing_glyphs(self._session)
+            return await missing_glyphs(self._session, await self._handles.call_all("texts", workers=True))
 
     async def close(self) -> None:
         """Closes the page. A browser that has already ended is not an error."""
@@ -220,9 +224,11 @@ class Page:
         await self._media_tracks.check()
 
     async def _refuse_moving_svgs(self) -> None:
+        self._svgs_sought = self._network.seen
         await self._images.looked_at()
         if self._images.moving_svgs:
-            shown = await self._handles.call("shownImages", list(self._images.moving_svgs))
+            answers = await self._handles.call_all("shownImages", list(self._images.moving_svgs))
+            shown = [str(each) for answer in answers if isinstance(answer, list) for each in answer]
             if shown:
                 self.console.blame(refusal(self.frame, shown))
 
@@ -238,8 +244,9 @@ class Page:
         async with self._watchdog.over(f"drawing frame {self.frame}"), self._navigation.staying():
             self._undrawn = False
             picture = await self._capture()
-            await self._refuse_moving_svgs()  # drawing may have made the page ask for one
-            await self._unshown.check()
+            if self._network.seen != self._svgs_sought:  # drawing made the page ask for something
+                await self._refuse_moving_svgs()
+            await self._unshown.check(again=False)
         self.console.raise_errors(self._playhead)
         return picture
 
@@ -273,6 +280,8 @@ class Page:
     # -- events --------------------------------------------------------------------------------------------
 
     def _on_event(self, method: str, params: Message) -> None:
+        if self._unshown.is_own(method, params):
+            return
         for table in self._events:
             handler = table.get(method)
             if handler is not None:

@@ -4,20 +4,27 @@ A file that does not arrive is the network's matter (`network`). Here is what ar
 what the browser refuses to ask for or to use: by the page's own policy, for its type, or since it lies on the machine.
 """
 
+import asyncio
 import re
+from collections.abc import Sequence
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
-from helios_worker.capture.messages import LOOKED_AT, composition_path
+from helios_worker.capture.faults import PageError
+from helios_worker.capture.messages import LOOKED_AT, composition_path, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.load_failures import local_file_failure, short
 from helios_worker.capture.page.served_files import ServedFiles
+from helios_worker.capture.page.suspects import Suspect, Suspects, file_key, undecodable
+from helios_worker.capture.truncated import data_is_truncated
 
 # How the fragment of the requests begins by which the clock checks images (clock/images.js).
 IMAGE_CHECK = "#helios-image-check-"
-# Images that are not asked about: a page with more of them, or longer data: URLs, is slow enough.
+# How many images are remembered as looked at.
 MOST_IMAGES = 10_000
+# Longer data: URLs are not decoded once more.
 LONGEST_ADDRESS = 1 << 18
+LONGEST_NAME = 200
 # What is drawn as the mouse pointer, which no film shows, and has formats of its own.
 POINTERS = (".cur", ".ani")
 _LOCAL = "Not allowed to load local resource: "
@@ -33,50 +40,83 @@ _REFUSED = re.compile(
     re.DOTALL,
 )
 
+_BLOCKED = re.compile(r"Loading the (image|script|stylesheet|font) '([^']*)' violates")
+_KINDS = {"image": "Image", "script": "Script", "stylesheet": "Stylesheet", "font": "Font"}
+
 
 class Unshown:
-    """Notes for one page what it cannot show. The console has the notes.
+    """Notes for one page what it cannot show.
 
     files: of its composition; None where it is on the network.
     """
 
-    def __init__(self, console: Console, handles: ClockHandles, files: ServedFiles | None) -> None:
+    def __init__(self, console: Console, handles: ClockHandles, suspects: Suspects, files: ServedFiles | None) -> None:
         self._files = files
         self._console = console
         self._handles = handles
-        self._own = f"{IMAGE_CHECK}{handles.secret[:8]}"
+        self._suspects = suspects
+        self._fragment = f"{IMAGE_CHECK}{handles.secret[:8]}"
         self._main_frame = ""
+        self._own: set[str] = set()  # numbers of the requests by which images are checked
         self._images: dict[str, str] = {}  # addresses by the number of their unanswered request
-        self._arrived: list[str] = []
-        self._known: set[int] = set()  # hashes of addresses, which may be long
+        self._fetched: set[str] = set()  # numbers of those among them that scripts asked for
+        self._arrived: dict[str, str] = {}  # addresses by their keys
+        self._named: set[str] = set()  # addresses of those that styles name
+        self._taken: set[str] = set()  # addresses of images that scripts have got
+        self._known: set[str] = set()  # keys of the images that have been looked at
         self._fonts: list[str] = []  # those that were refused and whose reason follows
 
-    async def check(self) -> None:
-        """Notes what has come since the last time and cannot be shown. Costs nothing where nothing has come."""
+    async def check_styles(self) -> None:
+        """Notes the data: images of the page's styles that are none: of those the browser reports no request."""
+        for answer in await self._handles.call_all("imagesInStyles"):
+            for address in answer if isinstance(answer, list) else ():
+                if isinstance(address, str) and file_key(address) not in self._known:
+                    self._known.add(file_key(address))
+                    self._arrived[file_key(address)] = address
+                    self._named.add(address)
+
+    async def check(self, *, again: bool = True) -> None:
+        """Notes what has come since the last time and cannot be shown. Costs nothing where nothing has come.
+
+        again: whether to ask once more for what failed and was hidden.
+        """
         while self._fonts:
             self._refuse_font("")
-        if not self._arrived:
-            return
-        addresses, self._arrived = self._arrived, []
-        found = await self._handles.call("undecodable", addresses)
-        failed = dict.fromkeys(map(str, found)) if isinstance(found, list) else {}
-        for address in failed:
-            self.note_undecodable(address)
-        for address in addresses:
-            if address not in failed and await self._ends_early(address):
-                self._console.complain(f"{short(address)} cannot be shown whole: the file ends before its picture does")
+        if self._arrived:
+            arrived, self._arrived = self._arrived, {}
+            await self._check_images(arrived)
+        while self._taken:
+            await self._note_cut(self._taken.pop())
+        await self._suspects.check(again=again)
+
+    async def _check_images(self, arrived: dict[str, str]) -> None:
+        answers = await self._handles.call_all("imageStates", list(arrived))
+        states = [_state(answers, number) for number in range(len(arrived))]
+        untold = [address for address, state in zip(arrived.values(), states, strict=True) if not state]
+        untold = [address for address in untold if len(address) <= LONGEST_ADDRESS]
+        failed = await self._handles.call("undecodable", untold) if untold else []
+        failed = {str(each) for each in failed} if isinstance(failed, list) else set()
+        for address, state in zip(arrived.values(), states, strict=True):
+            if state == "failed" or address in failed:
+                self.note_undecodable(address)
+            else:
+                await self._note_cut(address)
+        self._named.clear()
 
     def note_undecodable(self, address: str) -> None:
-        """Notes an image that the browser cannot decode, unless a policy of the page kept it from it."""
-        if any(f"'{short(address)}' violates" in line for line in self._console.errors):
-            return
-        self._console.complain(
-            f"{short(address)} cannot be shown: it is no picture that browsers can decode, or it is damaged"
-        )
+        """Notes an image that the browser cannot decode. What kept it from that was noted before."""
+        self._suspects.add(undecodable(address, short(address), is_spare=address in self._named))
 
-    async def _ends_early(self, address: str) -> bool:
+    async def _note_cut(self, address: str) -> None:
+        """Notes an image whose end is missing."""
         path = composition_path(address)
-        return self._files is not None and path is not None and await self._files.ends_early(path)
+        if address.startswith("data:"):
+            is_cut = await asyncio.to_thread(data_is_truncated, address)
+        else:
+            is_cut = self._files is not None and path is not None and await self._files.ends_early(path)
+        if is_cut:
+            said = f"{short(address)} cannot be shown whole: the file ends before its picture does"
+            self._suspects.add(Suspect(address, "Cut", PageError(said), is_spare=address in self._named))
 
     @property
     def events(self) -> EventTable:
@@ -90,29 +130,36 @@ class Unshown:
             "Log.entryAdded": self._on_log,
         }
 
+    def is_own(self, method: str, params: Message) -> bool:
+        """Whether an event tells of one of the requests by which images are checked, which are not the page's."""
+        if not method.startswith("Network."):
+            return False
+        number = params.get("requestId", "")
+        if method == "Network.requestWillBeSent" and params["request"].get("urlFragment", "").endswith(self._fragment):
+            self._own.add(number)
+        if number not in self._own:
+            return False
+        if method in ("Network.loadingFinished", "Network.loadingFailed"):
+            self._own.discard(number)
+        return True
+
     def _on_navigated(self, params: Message) -> None:
         if not params["frame"].get("parentId"):
             self._main_frame = params["frame"]["id"]
             self._arrived.clear()
+            self._suspects.forget()
 
     def _on_request(self, params: Message) -> None:
         request, number = params["request"], params["requestId"]
-        if params.get("type") != "Image" or "redirectResponse" in params or self.is_own(params):
+        if params.get("type") != "Image" or "redirectResponse" in params:
             return
-        address = request["url"]
-        if len(address) > LONGEST_ADDRESS or hash(address) in self._known or len(self._known) >= MOST_IMAGES:
-            return
-        if self._can_be_checked(address, params):
-            self._images[number] = address
-
-    def is_own(self, params: Message) -> bool:
-        """Whether a request is one of those by which images are checked."""
-        return str(params["request"].get("urlFragment", "")).endswith(self._own)
+        if self._can_be_checked(request["url"], params):
+            self._images[number] = request["url"]
 
     def _can_be_checked(self, address: str, params: Message) -> bool:
         """Whether the page's own document can ask for an image again and be answered the same, without the network."""
         scheme, _, rest = address.partition(":")
-        if rest.split("?")[0].lower().endswith(POINTERS):
+        if rest[-LONGEST_NAME:].split("?")[0].lower().endswith(POINTERS):
             return False
         if scheme == "data" or composition_path(address) is not None:
             return True
@@ -121,14 +168,29 @@ class Unshown:
         return scheme in ("http", "https") and params.get("frameId") == self._main_frame and "origin" not in asked
 
     def _on_response(self, params: Message) -> None:
-        if params["response"]["status"] >= 400:
-            self._images.pop(params["requestId"], None)
+        number, response = params["requestId"], params["response"]
+        if response["status"] >= 400:
+            self._images.pop(number, None)
+        elif params.get("type") in ("Fetch", "XHR") and str(response.get("mimeType")).startswith("image/"):
+            self._images[number] = response["url"]
+            self._fetched.add(number)
 
     def _on_finished(self, params: Message) -> None:
-        address = self._images.pop(params["requestId"], None)
-        if address is not None and hash(address) not in self._known:
-            self._known.add(hash(address))
-            self._arrived.append(address)
+        number = params["requestId"]
+        address = self._images.pop(number, None)
+        if address is None:
+            return
+        if number in self._fetched:
+            self._fetched.discard(number)
+            self._taken.add(address)
+            return
+        key = file_key(address)
+        if key in self._known:
+            return
+        if len(self._known) >= MOST_IMAGES:
+            self._known.clear()
+        self._known.add(key)
+        self._arrived[key] = address
 
     def _on_failed(self, params: Message) -> None:
         self._images.pop(params["requestId"], None)
@@ -144,15 +206,25 @@ class Unshown:
             self._refuse_font(text.removeprefix(_FONT_REASON).strip())
         elif entry["level"] == "error" and _REFUSED.fullmatch(text):
             # Its line is the parser's, which may be further on by then.
-            self._console.complain(text.strip())
+            blocked = _BLOCKED.match(text)
+            if blocked is None:
+                self._console.complain(text.strip())
+            else:
+                self._suspects.add(Suspect(blocked[2], _KINDS[blocked[1]], PageError(plain(text.strip()))))
         else:
             self._console.note_log(entry)
 
     def _refuse_font(self, reason: str) -> None:
         why = f" ({reason})" if reason else ""
-        self._console.complain(
-            f"{short(self._fonts.pop(0))} cannot be used: it is no font that browsers can read, or it is damaged{why}"
-        )
+        address = self._fonts.pop(0)
+        said = f"{short(address)} cannot be used: it is no font that browsers can read, or it is damaged{why}"
+        self._suspects.add(Suspect(address, "Font", PageError(said)))
+
+
+def _state(answers: Sequence[object], number: int) -> str:
+    """What the clocks' answers say of an image: its place in each answer is `number`."""
+    told = [answer[number] for answer in answers if isinstance(answer, list) and number < len(answer)]
+    return next((state for state in ("failed", "loaded") if state in told), "")
 
 
 def _shortened(text: str) -> str:
