@@ -311,7 +311,7 @@ PAGES = (
     Page("worker-module", {0: count(20), 1: count(35)}),
     Page("worker-blob", {0: count(20), 1: count(35)}),
     Page("worker-late", {0: since(475), 1: count(20, start=775), 2: count(20, start=975)}),
-    Page("worker-relay", {0: count(150)}),
+    Page("worker-relay", {0: count(150), 1: count(250), 2: count(60)}),
     Page("worker-clock", {0: exact, 1: exact, 2: always(1)}),
     Page("offscreen-raf", {0: exact}, everywhere=True),
     Page("offscreen-message", {0: exact}),

@@ -27,3 +27,12 @@ def test_nothing_is_awaited_of_a_document_that_was_left():
         page._on_event("Network.requestWillBeSent", {**asked, "request": {"url": f"https://example.org/{document}"}})
     page._on_event("Page.frameNavigated", {"frame": {"id": "main", "loaderId": "second", "url": "https://example.org"}})
     assert page.network.unanswered("") == ["https://example.org/second"]
+
+
+def test_a_refresh_is_over_once_another_document_is_shown():
+    """The browser reports the end of the refresh in the old document, and no longer once that has been left."""
+    page = Page(SESSION, Playhead(Fraction(30)), PageSettings(320, 180, Fraction(30)))  # type: ignore[arg-type]
+    page._on_event("Page.frameScheduledNavigation", {"frameId": "main", "delay": 0, "reason": "reload", "url": "/?2"})
+    assert page.network.is_pending
+    page._on_event("Page.frameNavigated", {"frame": {"id": "main", "loaderId": "second", "url": "https://example.org"}})
+    assert not page.network.is_pending

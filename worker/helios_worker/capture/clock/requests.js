@@ -33,14 +33,9 @@ if (globalThis.XMLHttpRequest) {
     limited.round += 1;
     const { round, sentAt, limit } = limited;
     if (sentAt === undefined || limit === 0) return;
-    kernel.schedule({
-      __proto__: null,
-      ...{ id: 0, due: max(kernel.now, sentAt + limit), loading: kernel.loading, interval: undefined, nesting: 0 },
-      ...{ callback: "the timeout of an XMLHttpRequest", cancelled: false },
-      run() {
-        const state = stateOf(request);
-        if (limited.round === round && state !== DONE && state !== UNSENT && realm.alive()) setLimit(request, 1);
-      },
+    kernel.scheduleOwn(max(kernel.now, sentAt + limit), "the timeout of an XMLHttpRequest", () => {
+      const state = stateOf(request);
+      if (limited.round === round && state !== DONE && state !== UNSENT && realm.alive()) setLimit(request, 1);
     });
   };
 

@@ -208,12 +208,19 @@ function createSteps(kernel, queue, driver, work) {
 
   /**
    * Moves this kernel and the others to `goal`, from one due time of the others to the next. This one moves first, so
-   * that it is there when their messages arrive. Stops early where a message sets off something here.
+   * that it is there when their messages arrive. Stops early where a message sets off something here, and does not move
+   * at all while messages are on their way.
    * @param {number} goal
    * @returns {Promise<number>} the time reached
    */
   async function walkTogether(goal) {
-    for (let reached = await own(ask("others", goal)); ; ) {
+    let reached = await own(ask("others", goal));
+    if (reached === null) {
+      await own(peek());
+      observe();
+      return kernel.now;
+    }
+    for (;;) {
       moveTo(reached);
       const before = goneOn();
       const next = await own(ask("walk", reached));

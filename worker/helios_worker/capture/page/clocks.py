@@ -44,6 +44,9 @@ class Clocks:
         self._roots = roots
         self._process = process
         self._seen = 0  # number of requests whose answers the page has processed
+        self._sent: dict[Realm, int] = {}  # messages that each other realm has sent
+        self._letters = 0  # all of those together
+        self._heard = 0  # number of ended realms whose last messages have arrived
         self._posted = 0  # messages that the page has sent to other realms
         self._starts: dict[Realm, float] = {}  # when the time of each other realm began, by the page's clock
 
@@ -116,12 +119,14 @@ class Clocks:
     async def _exchange(self) -> None:
         """Waits until no message is in transit between the page, its workers and its frames of other origins."""
         posted: dict[Realm, int] = {}  # by each realm, so that one that ends hides no message of another
-        while others := self._realms.others():
+        while (others := self._realms.others()) or self._heard != self._realms.gone:
             before, posted = posted, {}
+            gone = self._realms.gone
             for realm in (*others, PAGE):
                 if reply := await self._drive("settle", realm=realm):
                     posted[realm] = reply["posted"]
-            if posted == before:
+            self._heard = gone
+            if posted == before and gone == self._realms.gone:
                 return
 
     async def _arrivals(self) -> None:
@@ -144,8 +149,11 @@ class Clocks:
                 self._playhead.clock_ms = reply["now"]
                 self._posted = reply.get("posted", self._posted)
             if reply["state"] == "ready":
+                if realm is not PAGE:
+                    self._letters += reply["posted"] - self._sent.get(realm, 0)
+                    self._sent[realm] = reply["posted"]
                 return reply
-            step, args = "resume", (await self._grant(reply),)
+            step, args = "resume", (await self._grant(reply, realm),)
 
     async def _request(self, step: str, args: tuple[object, ...], realm: Realm) -> Message | None:
         """The clock's reply to one request. It has to repeat the number that the request got by chance."""
@@ -163,16 +171,19 @@ class Clocks:
             raise _tampered(self._playhead)
         return reply
 
-    async def _grant(self, wish: Message) -> bool | float | None:
-        """Does what a clock asks for while it stands still; returns the answer."""
+    async def _grant(self, wish: Message, realm: Realm) -> bool | float | None:
+        """Does what a realm's clock asks for while it stands still; returns the answer."""
         kind = wish["kind"]
         if kind == "rest":
             await self._arrivals()
             self._seen = self._network.seen
             await self._begin_others()
-            return bool(self._realms.others())
+            return realm is PAGE and bool(self._realms.others())  # only the page's clock moves others
         if kind == "others":
+            before = self._correspondence
             due = await self._earliest("peek")
+            if self._correspondence != before:
+                return None  # the page hears of it before time moves on
             until = float(wish["until"])
             return until if due is None else min(until, due)
         if kind == "walk":
@@ -217,20 +228,32 @@ class Clocks:
     async def _earliest(self, step: str, until: float | None = None) -> float | None:
         """Runs a step in all other realms, up to a time. When their first timer is due then; None where there is none.
 
+        What they send each other on the way belongs to that time, too, and so do the workers that they make.
         Times are the page's here, and in each realm that realm's own.
         """
-        first = math.inf
-        done: set[Realm] = set()
+        dues: dict[Realm, float] = {}
         await self._begin_others()
-        while others := [other for other in self._realms.others() if other not in done]:
-            for other in others:
-                done.add(other)
+        turn = self._realms.others()
+        while turn:
+            letters, gone = self._correspondence
+            for other in turn:
                 start = self._starts.get(other, 0.0)
-                reply = await self._drive(step, *(() if until is None else (until - start,)), realm=other)
-                if reply and reply["due"] is not None:
-                    first = min(first, start + float(reply["due"]))
-            await self._begin_others()  # workers that others have made meanwhile
+                args = () if until is None else (until - start,)
+                again = other in dues
+                reply = await self._drive("peek" if again else step, *(() if again else args), realm=other)
+                dues[other] = start + float(reply["due"]) if reply and reply["due"] is not None else math.inf
+            await self._begin_others()
+            others = self._realms.others()
+            # The letters of a single one are for the page.
+            written = gone != self._realms.gone or (letters != self._letters and len(others) > 1)
+            turn = others if written else [other for other in others if other not in dues]
+        first = min(dues.values(), default=math.inf)
         return None if first == math.inf else first
+
+    @property
+    def _correspondence(self) -> tuple[int, int]:
+        """Changes whenever another realm sends a message, or ends, which may have sent one before."""
+        return self._letters, self._realms.gone
 
 
 def _tampered(playhead: Playhead) -> PageError:

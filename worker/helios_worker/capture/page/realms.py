@@ -30,6 +30,7 @@ class Realms:
 
     handles: of their clocks. seed: of the random numbers. on_event: called with the events of workers.
     for_workers: commands that each worker gets before its first script.
+    gone: how many workers and frames with a clock have ended. What they sent before may be about to arrive.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Realms:
         self._seed = seed
         self._on_event = on_event
         self._for_workers = for_workers
+        self.gone = 0
         self._frames: list[Realm] = []
         self._workers: dict[str, Realm] = {}  # workers whose clock is installed
         self._made: dict[Realm, int] = {}  # workers, as each realm's clock counts them
@@ -115,6 +117,7 @@ class Realms:
         self._handles.forget(gone)
         if gone in self._frames:
             self._frames.remove(gone)
+            self.gone += 1
 
     def _on_attached(self, params: Message) -> None:
         session = params["sessionId"]
@@ -128,6 +131,7 @@ class Realms:
     def _on_detached(self, params: Message) -> None:
         session = params["sessionId"]
         self._workers.pop(session, None)
+        self.gone += 1
         self._handles.forget(Realm(session=session))
         self._connection.forget(session)
         for request in self._requests.pop(session, ()):  # nobody reports their end any more
