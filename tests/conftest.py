@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.processes import browsers, send_signal
+from tests.processes import browsers, origin, send_signal
 
 TESTS = Path(__file__).parent
 LEVELS = {"unit", "integration", "e2e"}
@@ -54,10 +54,10 @@ def no_browser_left_behind() -> Iterator[None]:
     """
     assert _left_behind() == [], "left by tests of another module"
     yield
-    left = _left_behind()
+    left = {pid: origin(pid) for pid in _left_behind()}
     for pid in left:
         send_signal(pid, signal.SIGKILL)
-    assert not left, f"browsers that this module's tests started and did not end: {left}"
+    assert not left, f"browsers that did not end, and what started them: {left}"
 
 
 def _left_behind() -> list[int]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+TEST = "PYTEST_CURRENT_TEST"
+
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
@@ -52,6 +54,19 @@ def command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""
+
+
+def origin(pid: int) -> list[str]:
+    """The process and those above it, up to pytest: the test that each was started in, and its command line."""
+    parents = parents_of_all()
+    found = []
+    while pid in parents and pid != os.getpid():
+        with suppress(OSError):
+            environment = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
+            tests = [value.removeprefix(f"{TEST}=") for value in environment if value.startswith(f"{TEST}=")]
+            found.append(f"{pid} {' '.join(tests)}: {command_line(pid)[:120]}")
+        pid = parents[pid]
+    return found
 
 
 def command_lines(root: int) -> dict[int, str]:

@@ -34,6 +34,8 @@ class LineWorkers:
         self._environment = {**os.environ, **(environment or {}), "TMPDIR": str(folder)}
         self._idle: queue.SimpleQueue[subprocess.Popen[bytes] | None] = queue.SimpleQueue()
         self._all: list[subprocess.Popen[bytes]] = []
+        self._is_closed = False
+        self._lock = threading.Lock()
         for _ in range(count):
             self._idle.put(None)
 
@@ -61,6 +63,8 @@ class LineWorkers:
         return [worker.pid for worker in self._all if worker.poll() is None]
 
     def close(self) -> None:
+        with self._lock:  # or a call that waits for a worker would start another one
+            self._is_closed = True
         for worker in self._all:
             if worker.poll() is None:
                 os.killpg(worker.pid, signal.SIGKILL)
@@ -70,16 +74,19 @@ class LineWorkers:
                     stream.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        worker = subprocess.Popen(
-            [*WORKER, "lines", "--lanes", "1", "--workspace", str(self._folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=self._environment,
-            start_new_session=True,
-        )
-        self._all.append(worker)
-        return worker
+        with self._lock:
+            if self._is_closed:
+                raise WorkerDied("the pool is closed")
+            worker = subprocess.Popen(
+                [*WORKER, "lines", "--lanes", "1", "--workspace", str(self._folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environment,
+                start_new_session=True,
+            )
+            self._all.append(worker)
+            return worker
 
 
 class OneShot:
@@ -89,22 +96,27 @@ class OneShot:
         self._folder = folder
         self._environment = {**os.environ, **(environment or {}), "TMPDIR": str(folder)}
         self._running: set[subprocess.Popen[bytes]] = set()
+        self._is_closed = False
         self._lock = threading.Lock()
 
     def __call__(self, arguments: list[str]) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [*WORKER, *arguments, "--lanes", "1", "--workspace", str(self._folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=self._environment,
-            start_new_session=True,
-        )
         with self._lock:
+            if self._is_closed:
+                raise WorkerDied("no job starts any more")
+            process = subprocess.Popen(
+                [*WORKER, *arguments, "--lanes", "1", "--workspace", str(self._folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=self._environment,
+                start_new_session=True,
+            )
             self._running.add(process)
-        return process
+            return process
 
     def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
         for process in self._running:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
