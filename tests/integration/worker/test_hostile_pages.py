@@ -256,6 +256,16 @@ def test_work_without_an_end_is_named(project: Project):
     assert "Blob.text, begun while loading" in refused(reply)
 
 
+def test_pictures_of_canvases_that_nobody_sees_do_not_take_a_second_each(project: Project):
+    """The browser encodes them in the time that is left after a frame that it draws, or else after a second."""
+    code = (
+        "const canvas = document.createElement('canvas'); canvas.getContext('2d').fillRect(0, 0, 9, 9);"
+        "(function next(left) { if (left) canvas.toBlob(() => next(left - 1)) })(9)"
+    )
+    reply = project.try_plan(script(code), frames=6, frameTimeout=6.0)
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
 REFRESH = "<meta http-equiv=refresh content='1; url=?next'>"
 NOT_ITERABLE = "<script>Array.prototype[Symbol.iterator] = function* () {}</script>"
 

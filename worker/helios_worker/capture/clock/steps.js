@@ -95,7 +95,7 @@ function createSteps(kernel, queue, driver, work) {
       } else if (any((realm) => realm.mediaPends())) {
         await own(eachInTurn((realm) => realm.finishMedia()));
       } else if (work.isOpen()) {
-        await own(work.finish(() => nativeFrame("update"), () => ask("idle")));
+        await own(work.finish(() => nativeFrame("draw"), () => ask("idle")));
         await own(quiet());
       } else {
         rounds = 0;

@@ -15,7 +15,7 @@
  *   while time stands still. Such work is given up once the browser has nothing left to do.
  * @property {boolean} resumes Whether the browser goes on with it by itself once the page has taken that step. Then it is
  *   waited for again after each step of the clock's.
- * @property {boolean} frames whether the browser answers only in a frame of its own
+ * @property {boolean} frames whether the browser answers only after it has drawn: it encodes pictures in the time that is left then
  * @property {(() => unknown) | undefined} progress what changes while the browser gets on with it
  * @property {(() => boolean) | undefined} ended whether it has ended: asked where a page can keep its event from us
  * @property {(() => void) | undefined} giveUp called when it is given up
@@ -120,7 +120,7 @@ function createWork(kernel) {
       };
     });
 
-  /** Whether some of it is answered only in a frame of the browser's own. */
+  /** Whether some of it is answered only after the browser has drawn. */
   function needsFrame() {
     let needs = false;
     flights.forEach((flight) => {
@@ -131,7 +131,7 @@ function createWork(kernel) {
 
   /**
    * Waits until nothing is in flight. Call it only where something is.
-   * @param {() => Promise<unknown>} drawFrame asks for a frame of the browser's own
+   * @param {() => Promise<unknown>} drawFrame has the browser draw
    * @param {() => Promise<boolean>} isAtRest asks whether the browser has nothing left to do
    */
   async function finish(drawFrame, isAtRest) {
