@@ -183,6 +183,12 @@ def test_the_answer_to_a_post_that_nobody_reads(project: Project):
             "new Response(fed).text()",
             id="reading what a timer will write",
         ),
+        pytest.param(
+            "const code = URL.createObjectURL(new Blob(['setTimeout(() => postMessage(0), 150)']));"
+            "(function next() { const w = new Worker(code); w.onmessage = () => { w.terminate(); next() } })();"
+            "window.__HELIOS_READY__ = new Promise(done => setTimeout(done, 500))",
+            id="workers in turn without an end, until a timer of its own",
+        ),
         pytest.param("for (let i = 0; i < 200; i++) alert(i)", id="200 dialogs"),
         pytest.param("for (let i = 0; i < 2e3; i++) console.warn('line ' + i)", id="2,000 lines"),
         pytest.param("console.log('x'.repeat(1e7)); alert('y'.repeat(2e6))", id="a line of 10 MB"),

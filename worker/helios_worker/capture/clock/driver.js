@@ -56,7 +56,7 @@ function createDriver(kernel, queue) {
   function ask(kind, until = null) {
     return new NativePromise((resolve) => {
       wake = resolve;
-      answer({ __proto__: null, state: "asks", kind, until });
+      answer({ __proto__: null, state: "asks", kind, until, loading: kernel.loading });
     });
   }
 

@@ -21,6 +21,8 @@ from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
 
 FIRST_ROUNDS = 10
+# What a worker or a frame takes to begin, on the loading time: one that begins again and again must not stop that.
+BIRTH_MS = 1.0
 
 
 class Clocks:
@@ -48,6 +50,8 @@ class Clocks:
         self._letters = 0  # all of those together
         self._heard = 0  # number of ended realms whose last messages have arrived
         self._posted = 0  # messages that the page has sent to other realms
+        self._loading = 0.0  # how far the loading time has come
+        self._joined: dict[Realm, float] = {}  # where on it the time of each other realm began
         self._starts: dict[Realm, float] = {}  # when the time of each other realm began, by the page's clock
 
     async def begin(self) -> None:
@@ -189,7 +193,7 @@ class Clocks:
         if kind == "walk":
             return await self._earliest("walk", float(wish["until"]))
         if kind == "load":
-            return await self._load(wish["until"])
+            return await self._load(wish["until"], float(wish["loading"]))
         if kind == "idle":
             return await self._is_at_rest()
         if kind == "roots":
@@ -198,20 +202,28 @@ class Clocks:
             return None
         return await self._compositor.update(display=kind != "update")
 
-    async def _load(self, until: float | None) -> bool:
+    async def _load(self, until: float | None, loading: float) -> bool:
         """Has the other realms go on while the page waits for its own ready promise.
 
-        until: when the page's next timer is due on its loading time. Returns whether a timer elsewhere was due before
-        that, and fired.
+        until: when the page's next timer is due on its loading time. loading: how far that has come. Returns whether a
+        timer elsewhere was due before that, and fired.
         """
         await self._begin_others()
+        self._loading = max(self._loading, loading)
         limit, fired = math.inf if until is None else float(until), False
         replies = {other: await self._drive("load", False, realm=other) for other in self._realms.others()}
+        for other in replies:
+            self._joined.setdefault(other, self._loading + BIRTH_MS)
         while True:
-            dues = [(float(each["due"]), other) for other, each in replies.items() if each and each["due"] is not None]
+            dues = [
+                (self._joined[other] + float(each["due"]), other)
+                for other, each in replies.items()
+                if each and each["due"] is not None
+            ]
             due, first = min(dues, key=lambda found: found[0], default=(math.inf, PAGE))
             if due >= limit:
                 return fired
+            self._loading = max(self._loading, due)
             before, reply = replies[first], await self._drive("load", True, realm=first)
             replies[first], fired = reply, True
             # The page hears a message before anything else happens.
