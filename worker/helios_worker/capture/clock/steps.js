@@ -82,6 +82,12 @@ function createSteps(kernel, queue, driver, work) {
     }
   }
 
+  /** Has the browser draw, and expect no frame after that. */
+  function drawAfresh() {
+    native.requestAnimationFrame?.(ignore);
+    return nativeFrame("draw");
+  }
+
   /**
    * Keeps time still until what a script has begun has ended and been processed: what it loads, the pictures of the
    * videos that it has sought, and other work of the browser's.
@@ -95,7 +101,7 @@ function createSteps(kernel, queue, driver, work) {
       } else if (any((realm) => realm.mediaPends())) {
         await own(eachInTurn((realm) => realm.finishMedia()));
       } else if (work.isOpen()) {
-        await own(work.finish(() => nativeFrame("draw"), () => ask("idle")));
+        await own(work.finish(drawAfresh, () => ask("idle")));
         await own(quiet());
       } else {
         rounds = 0;
