@@ -43,6 +43,7 @@ const OURS = [
   ...["events", "sources", "roster", "loading", "faults", "listeners", "guarded", "types", "byAddress", "sought", "found", "promise"],
   ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "timer", "collection"],
   ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
+  ...["dormant", "queries", "sharedPorts"],
   ...["drawn", "hidden", "placed", "begun", "atOnce"],
   ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],
   ...["errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],

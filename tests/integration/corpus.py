@@ -304,12 +304,14 @@ PAGES = (
     # What the browser answers later
     Page("work-pictures", {0: exact, 1: exact, 2: exact}),
     Page("work-answers", {0: count(100), 1: count(150), 2: count(200)}),
+    Page("work-chains", {0: frame_number, 1: exact, 2: always(0o123)}),
     Page("work-waits", {0: count(100), 1: steps({475: 7, 775: 9}), 2: exact}),
     # Workers
     Page("worker-interval", {0: count(20), 1: count(35)}, everywhere=True),
     Page("worker-module", {0: count(20), 1: count(35)}),
     Page("worker-blob", {0: count(20), 1: count(35)}),
     Page("worker-late", {0: since(475), 1: count(20, start=775), 2: count(20, start=975)}),
+    Page("worker-relay", {0: count(150), 1: count(250), 2: count(60)}),
     Page("worker-clock", {0: exact, 1: exact, 2: always(1)}),
     Page("offscreen-raf", {0: exact}, everywhere=True),
     Page("offscreen-message", {0: exact}),

@@ -13,7 +13,7 @@ from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.capture.playhead import Playhead
 
-SESSION = SimpleNamespace(unreachable=lambda host, port: None, connection=None)
+SESSION = SimpleNamespace(unreachable=lambda host, port: None, connection=None, process=0)
 
 
 def test_a_frame_that_navigates_is_waited_for():
@@ -57,3 +57,12 @@ async def test_a_browser_that_is_busy_with_what_the_page_does_to_its_address(mov
 
     with pytest.raises(error, match=r"^frame 3: .*(1,000 times or more|does not answer)"):
         await step()
+
+
+def test_a_refresh_is_over_once_another_document_is_shown():
+    """The browser reports the end of the refresh in the old document, and no longer once that has been left."""
+    page = Page(SESSION, Playhead(Fraction(30)), PageSettings(320, 180, Fraction(30)))  # type: ignore[arg-type]
+    page._on_event("Page.frameScheduledNavigation", {"frameId": "main", "delay": 0, "reason": "reload", "url": "/?2"})
+    assert page.network.is_pending
+    page._on_event("Page.frameNavigated", {"frame": {"id": "main", "loaderId": "second", "url": "https://example.org"}})
+    assert not page.network.is_pending

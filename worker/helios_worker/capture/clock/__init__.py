@@ -28,6 +28,7 @@ PARTS = (
         "shown",
         "texts",
         "loads",
+        "requests",
         "navigation",
         "random",
         "animations",

@@ -27,7 +27,11 @@ function createKernelState() {
     realms: list(),
     timersFired: 0,
     /** What the page listens to, and therefore needs of the browser: animations.js and needs.js say when. */
-    needs: { __proto__: null, events: false, iterations: false, drawings: false, observers: false, draw: false, rounds: false },
+    needs: {
+      __proto__: null,
+      ...{ events: false, iterations: false, drawings: false, observers: false },
+      ...{ draw: false, rounds: false, storage: false },
+    },
     /** The timelines of the documents, on which animations of other documents may be. @type {SafeWeakSet<AnimationTimeline>} */
     timelines: new SafeWeakSet(),
     /** Whether the insides of form controls, and those of <use>, are asked for their animations (needs.js). */
@@ -75,6 +79,8 @@ function createKernel() {
     }
     /** @type {string[]} */
     const pending = work.words();
+    const endless = steps.words();
+    for (let index = 0; index < endless.length; index += 1) append(pending, endless[index]);
     const realms = liveRealms(state);
     for (let index = 0; index < realms.length; index += 1) {
       const words = realms[index].pending();
@@ -125,6 +131,11 @@ function createKernel() {
       state.others = others;
       return driver.run(request, () => steps.advance(target, frame));
     },
+    /**
+     * @param {number} request
+     * @param {boolean} fires whether the next timer is due on the loading time
+     */
+    load: (request, fires) => driver.run(request, () => steps.load(fires), steps.nextWhileLoading),
     /** @param {number} request */
     settle: (request) => driver.run(request, steps.settle),
     /** @param {number} request */

@@ -40,20 +40,13 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
       return false;
     };
 
-    /**
-     * Tells the driver of a request that the page may abort, for example after a time of its own. Time stands still for
-     * an answer, and would for one that never comes.
-     * @param {any} input
-     * @param {any} options
-     */
-    const noteAbortable = (input, options) => {
+    realm.noteAbortable = (input) => {
       try {
-        if (!hasSignal(options)) return;
         const base = isWindow ? baseOf(document) : undefined;
-        const abortable = hrefOf(new Address(typeof input === "string" ? input : hrefOf(input), base));
+        const abortable = hrefOf(new Address(typeof input === "string" ? input : hrefOf(/** @type {any} */ (input)), base));
         tellDriver({ __proto__: null, abortable });
       } catch {
-        // a Request, no address at all, or options that the browser refuses
+        // a Request, or no address at all
       }
     };
 
@@ -64,7 +57,7 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
     after(owner, "fetch", (_scope, args, response) => {
       kernel.loads += 1;
       whenSettled(response, readToEnd, ignore);
-      noteAbortable(args[0], args[1]);
+      if (hasSignal(args[1])) realm.noteAbortable(args[0]);
     });
   }
   note(globalThis.XMLHttpRequest && XMLHttpRequest.prototype, "send");
@@ -110,4 +103,5 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
   count(globalThis.Worker && Worker.prototype);
   count(globalThis.MessagePort && MessagePort.prototype);
   count(globalThis);
+  after(globalThis.Atomics, "notify", () => (kernel.posted += 1));
 }

@@ -167,6 +167,12 @@ const realm = {
   // Loading (loads.js)
   /** Whether there are new images, scripts, style sheets or frames since the last time. */
   beganLoading: () => false,
+  /**
+   * Tells the driver of a request that the page may give up, for example after a time of its own. Time stands still for an
+   * answer, and would for one that never comes. Takes its address, a text or a URL.
+   * @type {(input: unknown) => void}
+   */
+  noteAbortable() {},
 
   // Navigation (navigation.js)
   /** Lays the document out, if it has waited for that since the last time. */

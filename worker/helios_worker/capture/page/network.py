@@ -242,7 +242,8 @@ class Network:
     def _on_frame_refreshing(self, params: Message) -> None:
         """A frame refreshes itself; at once, or else on the virtual clock (`navigation`)."""
         if not params["delay"]:
-            self._begin(f"refresh of {params['frameId']}", Request(params["url"][:URL_KEPT], is_file=False))
+            request = Request(params["url"][:URL_KEPT], is_file=False, frame=params["frameId"])
+            self._begin(f"refresh of {params['frameId']}", request)
 
     def _on_frame_refreshed(self, params: Message) -> None:
         self._end(f"refresh of {params['frameId']}")
