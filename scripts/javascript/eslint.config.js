@@ -45,6 +45,7 @@ const OURS = [
   ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
   ...["drawn", "hidden", "placed", "begun"],
   ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],
+  ...["readings", "plainEffects", "holders", "chosen", "lately"],
   ...["errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';

@@ -34,6 +34,29 @@ REFUSED = [
         '<svg><image href="css.svg" width="9" height="9"/></svg>', "css.svg is an animated SVG", id="image in SVG"
     ),
     pytest.param(
+        "<style>:root { --i: url(smil.svg) } p { background: var(--i); height: 9px }</style><p>x",
+        "smil.svg is an animated SVG",
+        id="custom property",
+    ),
+    pytest.param(
+        "<style>@media all { b:hover, #a > ::before { content: url(smil.svg) } }</style><div id=a><p>x</div>",
+        "smil.svg is an animated SVG",
+        id="generated content",
+    ),
+    pytest.param(
+        "<p id=p>x</p><script>const image = { backgroundImage: 'url(smil.svg)' };"
+        "p.animate([image, image], 9000)</script>",
+        "smil.svg is an animated SVG",
+        id="keyframes",
+    ),
+    pytest.param(
+        "<p>x</p><script>const sheet = new CSSStyleSheet(); sheet.replaceSync('p { color: red }');"
+        "document.adoptedStyleSheets = [sheet];"
+        "requestAnimationFrame(() => sheet.insertRule('p { background: url(smil.svg) }'))</script>",
+        "smil.svg is an animated SVG",
+        id="sheet of a script",
+    ),
+    pytest.param(
         "<img id=i><script>fetch('smil.svg').then((r) => r.blob()).then((b) => (i.src = URL.createObjectURL(b)))"
         "</script>",
         "is an animated SVG used as an image",

@@ -25,6 +25,7 @@ PARTS = (
         "timers",
         "frames",
         "images",
+        "styled",
         "shown",
         "texts",
         "loads",
