@@ -323,7 +323,7 @@ PAGES = (
     Page("scroll-raf", {0: exact}),
     Page("scroll-smooth", {2: exact}, random={0: True}),
     Page("scroll-still", {0: steps({775: 2748}, before=5)}),
-    Page("layer-history", {0: exact}),
+    Page("layer-history", {0: exact}, cut=(3, 2)),
     Page("view-transition", {0: always(0)}, bars={2: bar(475, Fraction(8, 25))}),
     # Video and sound
     Page("video-play", _video(lambda t: t), everywhere=True),
