@@ -127,6 +127,21 @@ NO_PICTURE = "text.png cannot be shown: it is no picture"
         pytest.param(
             "<iframe src='file:///etc/hostname'></iframe>", "file:///etc/hostname could not be", id="file, frame"
         ),
+        pytest.param(
+            "<p id=p></p><script>fetch('no.txt').then(async (r) => { p.textContent = await r.text() })</script>",
+            "no.txt not found (404)",
+            id="the text of an answer that nobody questioned",
+        ),
+        pytest.param(
+            "<script>fetch('no.json').then((r) => r.json()).then(console.log)</script>",
+            "no.json not found (404)",
+            id="no JSON",
+        ),
+        pytest.param(
+            "<script>fetch('no.gltf').then((r) => { if (r.status !== 200) console.error('failed:', r.url) })</script>",
+            "no.gltf not found (404)",
+            id="an answer that the page calls an error",
+        ),
         pytest.param("<script type=module src=plain.txt></script>", "Failed to load module script", id="module"),
     ],
 )
@@ -195,6 +210,14 @@ def test_an_image_that_fails_counts_once_it_is_shown(project: Project):
             id="a test for a format",
         ),
         pytest.param("<p style='cursor:url(text.cur),auto'>x", id="a mouse pointer"),
+        pytest.param(
+            "<script>(async () => { const r = await fetch('no.json'); document.title = r.ok ? await r.text() : 'no' })();"
+            "(async () => { try { await (await fetch('none.json')).json() } catch { document.title = 'none' } })();"
+            "(async () => { const text = await (await fetch('a.txt').then((r) => r.clone())).text() })"
+            "</script><script>new Worker(URL.createObjectURL(new Blob([`fetch('${location.href}/../x.json')"
+            ".then((r) => r.ok || postMessage(1))`])))</script>",
+            id="answers that the page asks about",
+        ),
         pytest.param(
             f"{NO_EVAL}<script>try {{ new Function('1') }} catch {{}}</script>",
             id="a test whether strings may be run",

@@ -25,6 +25,7 @@ PARTS = (
         "timers",
         "frames",
         "images",
+        "responses",
         "styled",
         "shown",
         "texts",
