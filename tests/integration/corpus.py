@@ -401,4 +401,5 @@ PAGES = (
     Page("p5", {0: frame_number, 1: frame_number, 2: exact}, cut=(3, 2)),
     Page("pixi", {0: frame_number, 1: exact}, cut=(3, 2)),
     Page("maplibre", {0: exact}, cut=(2, 1)),
+    Page("webgl-programs", {0: exact}, cut=(3, 2)),
 )

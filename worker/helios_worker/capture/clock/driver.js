@@ -40,7 +40,7 @@ function createDriver(kernel, queue) {
   async function finish(step) {
     try {
       await own(step());
-      answer({ __proto__: null, state: "ready", posted: kernel.posted, due: queue.first()?.due ?? null });
+      answer({ __proto__: null, state: "ready", posted: kernel.posted, linked: kernel.linked, due: queue.first()?.due ?? null });
     } catch (error) {
       answer({ __proto__: null, state: "error", message: inWords(error) });
     }
