@@ -19,7 +19,7 @@ from helios_worker.capture.devtools.crashes import WAIT_SECONDS, own_end
 from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import LOOKED_AT, plain
+from helios_worker.capture.messages import ANOTHER_WINDOW, LOOKED_AT, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
 from helios_worker.capture.page.closed_roots import ClosedRoots
@@ -291,7 +291,7 @@ class Page:
         self._session.post("Page.handleJavaScriptDialog", {"accept": True})
 
     def _on_window(self, params: Message) -> None:
-        self.console.warnings.add("the page tried to open another window, which was refused: a film is one window")
+        self.console.warnings.add(ANOTHER_WINDOW)
 
     def _on_binding(self, params: Message) -> None:
         if params["name"] == JOIN:
