@@ -289,7 +289,7 @@ PAGES = (
             2: steps({975: 3333}),
         },
     ),
-    Page("image-animated", {line: lambda at: count(100)(at) % 12 for line in (0, 1, 2)}),
+    Page("image-animated", {line: lambda at: count(100)(at) % 12 for line in (0, 1, 2)}, everywhere=True),
     Page(
         "image-animated-late",
         {0: lambda at: count(100, start=400)(at) % 12, 1: lambda at: count(100, start=700)(at) % 12},

@@ -211,9 +211,9 @@ def test_an_image_that_fails_counts_once_it_is_shown(project: Project):
         ),
         pytest.param("<p style='cursor:url(text.cur),auto'>x", id="a mouse pointer"),
         pytest.param(
-            "<script>(async () => { const r = await fetch('no.json'); document.title = r.ok ? await r.text() : 'no' })();"
-            "(async () => { try { await (await fetch('none.json')).json() } catch { document.title = 'none' } })();"
-            "(async () => { const text = await (await fetch('a.txt').then((r) => r.clone())).text() })"
+            "<script>fetch('no.json').then(async (r) => { document.title = r.ok ? await r.text() : 'no' });"
+            "fetch('no.txt').then(async (r) => { const text = await r.clone().text(); r.ok && alert(text) });"
+            "(async () => { try { await (await fetch('none.json')).json() } catch { document.title = 'none' } })()"
             "</script><script>new Worker(URL.createObjectURL(new Blob([`fetch('${location.href}/../x.json')"
             ".then((r) => r.ok || postMessage(1))`])))</script>",
             id="answers that the page asks about",

@@ -67,7 +67,9 @@ class Page:
         self._media_tracks = MediaTracks(session, self._network.media)
         workers_speak = language_commands(settings.locale)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
-        self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
+        self._compositor = Compositor(
+            session, playhead, settings.picture, settings.quality, lambda: self._network.has_animated_images
+        )
         self._roots = ClosedRoots(session, self._handles.secret)
         self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor, self._roots)
         self._network.patience = settings.frame_timeout * PATIENCE
@@ -196,6 +198,8 @@ class Page:
                 await self._compositor.draw_unseen()
             self._undrawn = True
             self._playhead.move(frame)
+            if self._network.has_animated_images:
+                await self._compositor.move_images()
             await self._clocks.advance()
             await self._refuse_moving_svgs()
             await self._check_shown()

@@ -15,8 +15,8 @@ from helios_worker.capture.page.console import Console
 from helios_worker.errors import HeliosError, NetworkTrouble
 
 KINDS = frozenset({"Image", "Script", "Stylesheet", "Font", "Document", "Other", "Fetch"})
-"""Types of requests of which the clocks can tell whether they matter: by their elements, or by what a script made of the
-answer to its fetch()."""
+"""Types of requests of which the clocks can tell whether they matter: by their elements, or by what a script makes of
+the answer to its fetch()."""
 UNSHOWN = frozenset({"Ping", "CSPViolationReport", "Manifest", "Prefetch", "Preflight"})
 """Types of requests whose answers are in no picture."""
 MOST = 1000
