@@ -315,6 +315,7 @@ PAGES = (
     Page("offscreen-message", {0: exact}),
     # Shadow roots
     Page("shadow-closed", {0: exact, 1: since(775)}, everywhere=True),
+    Page("shadow-open", {0: exact, 1: since(775), 2: exact}, cut=(3, 2)),
     Page("shadow-declarative", {0: exact}),
     # Observers, scrolling, view transitions
     Page("intersection-observer", {0: frame_number}),
