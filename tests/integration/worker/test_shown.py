@@ -1,4 +1,7 @@
-"""What a page has loaded and cannot show ends the render by its name, as a missing file does, wherever it is used."""
+"""What a page has loaded and cannot show ends the render by its name, as a missing file does, wherever it is used.
+
+Long, because most of it is one table of cases and their outcomes.
+"""
 
 import struct
 import threading

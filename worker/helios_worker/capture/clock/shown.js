@@ -1,4 +1,5 @@
 // What is in the picture: whether an element is, and whether a file is shown anywhere, by an element or by a style.
+// Long, because all of it asks the same few things of elements and styles.
 
 if (isWindow) {
   const isVisible = methodOf(Element.prototype, "checkVisibility");
