@@ -289,7 +289,7 @@ PAGES = (
             2: steps({975: 3333}),
         },
     ),
-    Page("image-animated", {line: lambda at: count(100)(at) % 12 for line in (0, 1, 2)}),
+    Page("image-animated", {line: lambda at: count(100)(at) % 12 for line in (0, 1, 2)}, everywhere=True),
     Page(
         "image-animated-late",
         {0: lambda at: count(100, start=400)(at) % 12, 1: lambda at: count(100, start=700)(at) % 12},
@@ -317,6 +317,7 @@ PAGES = (
     Page("offscreen-message", {0: exact}),
     # Shadow roots
     Page("shadow-closed", {0: exact, 1: since(775)}, everywhere=True),
+    Page("shadow-open", {0: exact, 1: since(775), 2: exact}, cut=(3, 2)),
     Page("shadow-declarative", {0: exact}),
     # Observers, scrolling, view transitions
     Page("intersection-observer", {0: frame_number}),
@@ -325,7 +326,7 @@ PAGES = (
     Page("scroll-raf", {0: exact}),
     Page("scroll-smooth", {2: exact}, random={0: True}),
     Page("scroll-still", {0: steps({775: 2748}, before=5)}),
-    Page("layer-history", {0: exact}),
+    Page("layer-history", {0: exact}, cut=(3, 2)),
     Page("view-transition", {0: always(0)}, bars={2: bar(475, Fraction(8, 25))}),
     # Video and sound
     Page("video-play", _video(lambda t: t), everywhere=True),
@@ -403,4 +404,5 @@ PAGES = (
     Page("p5", {0: frame_number, 1: frame_number, 2: exact}, cut=(3, 2)),
     Page("pixi", {0: frame_number, 1: exact}, cut=(3, 2)),
     Page("maplibre", {0: exact}, cut=(2, 1)),
+    Page("webgl-programs", {0: exact}, cut=(3, 2)),
 )

@@ -25,6 +25,8 @@ PARTS = (
         "timers",
         "frames",
         "images",
+        "responses",
+        "styled",
         "shown",
         "texts",
         "loads",

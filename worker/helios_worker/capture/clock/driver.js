@@ -41,7 +41,7 @@ function createDriver(kernel, queue) {
   async function finish(step, nextDue) {
     try {
       await own(step());
-      answer({ __proto__: null, state: "ready", posted: kernel.posted, due: nextDue() });
+      answer({ __proto__: null, state: "ready", posted: kernel.posted, linked: kernel.linked, due: nextDue() });
     } catch (error) {
       answer({ __proto__: null, state: "error", message: inWords(error) });
     }

@@ -45,6 +45,8 @@ function createKernelState() {
     loads: 0,
     /** How many messages scripts sent to other realms (loads.js). */
     posted: 0,
+    /** How many programs for WebGL the page has made. */
+    linked: 0,
     /** How many workers were made here. The browser announces each a little later. */
     workers: 0,
     /** Whether there are other kernels to move along: those of workers and of frames of other origins. */

@@ -153,6 +153,14 @@ const realm = {
    * @type {(key: string, kind: string, verdictOf: (element: Element) => number) => number}
    */
   showsFile: () => UNKNOWN,
+  /** Forgets what showsFile() has found: it may have changed. */
+  lookAnew() {},
+  /**
+   * Visits the elements in a document or shadow root that a style may give an image (styled.js).
+   * Returns whether these are all.
+   * @type {(tree: Document | ShadowRoot, visit: (element: Element) => void) => boolean}
+   */
+  visitStyled: () => false,
   /** Watches a window or a shadow root for smooth scrolls, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
   watchScrolls() {},
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */

@@ -52,6 +52,7 @@ class Clocks:
         self._posted = 0  # messages that the page has sent to other realms
         self._loading = 0.0  # how far the loading time has come
         self._joined: dict[Realm, float] = {}  # where on it the time of each other realm began
+        self._linked = 0  # programs for WebGL that it has made
         self._starts: dict[Realm, float] = {}  # when the time of each other realm began, by the page's clock
 
     async def begin(self) -> None:
@@ -75,11 +76,12 @@ class Clocks:
         if self._playhead.frame == 0:
             await self._draw_first(before)
 
-    async def _draw_first(self, before: tuple[int, int]) -> None:
+    async def _draw_first(self, before: tuple[int, int, int]) -> None:
         """More animation frames at frame 0's time, for a page whose first one only begins to load what it will draw.
 
-        Such are maps and 3D engines: they ask for styles, tiles and shaders in one animation frame after the other.
-        before: what the page had begun to load before its first animation frame.
+        Such are maps and 3D engines: they ask for styles, tiles and shaders in one animation frame after the other, and
+        draw with a program in the frame after the one that made it.
+        before: what the page had begun before its first animation frame.
         """
         if self._begun == before or not await self._handles.call("isBlank"):
             return
@@ -91,9 +93,9 @@ class Clocks:
                 return
 
     @property
-    def _begun(self) -> tuple[int, int]:
-        """How many requests, and messages to other realms, the page has sent so far."""
-        return self._network.seen, self._posted
+    def _begun(self) -> tuple[int, int, int]:
+        """How many requests, messages to other realms and programs for WebGL the page has made so far."""
+        return self._network.seen, self._posted, self._linked
 
     async def _arrive(self) -> None:
         await self._exchange()
@@ -152,6 +154,7 @@ class Clocks:
             if realm is PAGE:
                 self._playhead.clock_ms = reply["now"]
                 self._posted = reply.get("posted", self._posted)
+                self._linked = reply.get("linked", self._linked)
             if reply["state"] == "ready":
                 if realm is not PAGE:
                     self._letters += reply["posted"] - self._sent.get(realm, 0)

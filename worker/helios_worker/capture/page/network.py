@@ -329,7 +329,8 @@ class Network:
             return self._console.remark(f"{failure.message}; nothing in the picture needs it")
         may_not_matter = kind in KINDS and number != self._document and not isinstance(failure, NetworkTrouble)
         if self._suspects is not None and request is not None and may_not_matter:
-            return self._suspects.add(Suspect(request.first_url, kind, failure, request.preloaded))
+            address = request.url if kind == "Fetch" else request.first_url
+            return self._suspects.add(Suspect(address, kind, failure, request.preloaded))
         if number == self._document:
             self.page_failure = self.page_failure or failure
             if isinstance(failure, NetworkTrouble):  # then there is no page, whatever its errors may become

@@ -19,7 +19,7 @@ from helios_worker.capture.devtools.crashes import WAIT_SECONDS, own_end
 from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import LOOKED_AT, plain
+from helios_worker.capture.messages import ANOTHER_WINDOW, LOOKED_AT, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.clocks import Clocks
 from helios_worker.capture.page.closed_roots import ClosedRoots
@@ -69,7 +69,9 @@ class Page:
         self._media_tracks = MediaTracks(session, self._network.media)
         workers_speak = language_commands(settings.locale)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
-        self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
+        self._compositor = Compositor(
+            session, playhead, settings.picture, settings.quality, lambda: self._network.has_animated_images
+        )
         self._roots = ClosedRoots(session, self._handles.secret)
         self._clocks = Clocks(
             self._handles, playhead, self._network, self._realms, self._compositor, self._roots, session.process
@@ -200,6 +202,8 @@ class Page:
                 await self._compositor.draw_unseen()
             self._undrawn = True
             self._playhead.move(frame)
+            if self._network.has_animated_images:
+                await self._compositor.move_images()
             await self._clocks.advance()
             await self._refuse_moving_svgs()
             await self._check_shown()
@@ -294,7 +298,7 @@ class Page:
         self._session.post("Page.handleJavaScriptDialog", {"accept": True})
 
     def _on_window(self, params: Message) -> None:
-        self.console.warnings.add("the page tried to open another window, which was refused: a film is one window")
+        self.console.warnings.add(ANOTHER_WINDOW)
 
     def _on_binding(self, params: Message) -> None:
         if params["name"] == JOIN:
