@@ -20,9 +20,9 @@ def test_a_frame_that_navigates_is_waited_for():
     """The navigation hears of it too, which looks after the page itself."""
     page = Page(SESSION, Playhead(Fraction(30)), PageSettings(320, 180, Fraction(30)))  # type: ignore[arg-type]
     page._on_event("Page.frameStartedNavigating", {"frameId": "inner", "url": "about:srcdoc"})
-    assert page.network.is_pending
+    assert page.network.unanswered_count
     page._on_event("Page.frameStoppedLoading", {"frameId": "inner"})
-    assert not page.network.is_pending
+    assert not page.network.unanswered_count
 
 
 def test_nothing_is_awaited_of_a_document_that_was_left():
@@ -63,6 +63,6 @@ def test_a_refresh_is_over_once_another_document_is_shown():
     """The browser reports the end of the refresh in the old document, and no longer once that has been left."""
     page = Page(SESSION, Playhead(Fraction(30)), PageSettings(320, 180, Fraction(30)))  # type: ignore[arg-type]
     page._on_event("Page.frameScheduledNavigation", {"frameId": "main", "delay": 0, "reason": "reload", "url": "/?2"})
-    assert page.network.is_pending
+    assert page.network.unanswered_count
     page._on_event("Page.frameNavigated", {"frame": {"id": "main", "loaderId": "second", "url": "https://example.org"}})
-    assert not page.network.is_pending
+    assert not page.network.unanswered_count

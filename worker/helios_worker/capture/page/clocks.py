@@ -100,7 +100,7 @@ class Clocks:
     async def _arrive(self) -> None:
         await self._exchange()
         # A request that no clock has noticed (a background, import()) may have been answered meanwhile.
-        if self._network.is_pending or self._realms.is_arriving or self._network.seen != self._seen:
+        if self._network.unanswered_count or self._realms.is_arriving or self._network.seen != self._seen:
             await self.rest()
 
     async def rest(self) -> None:

@@ -99,11 +99,6 @@ class Network:
         self.lay_out: Callable[[], None] = lambda: None
 
     @property
-    def is_pending(self) -> bool:
-        """Whether a request is unanswered."""
-        return bool(self._pending)
-
-    @property
     def unanswered_count(self) -> int:
         """How many requests are unanswered."""
         return len(self._pending)
