@@ -39,13 +39,16 @@ const rules = {
 // through what was taken while the realm was new.
 const OURS = [
   ...["kernel", "realm", "queue", "driver", "steps", "native", "browser", "playback", "elements", "pictures", "state"],
-  ...["frames", "idle", "anchors", "closedRoots", "svgs", "detached", "origins", "players", "known", "byId", "waiting"],
+  ...["frames", "idle", "anchors", "closedRoots", "shadowRoots", "svgs", "detached", "origins", "players", "known", "byId", "waiting"],
   ...["events", "sources", "roster", "loading", "faults", "listeners", "guarded", "types", "byAddress", "sought", "found", "promise"],
   ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "timer", "collection"],
   ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
+  ...["dormant", "queries", "sharedPorts"],
   ...["drawn", "hidden", "placed", "begun", "atOnce"],
   ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],
-  ...["clips", "starts", "inWork", "begun", "mounted", "errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],
+  ...["readings", "plainEffects", "holders", "chosen", "lately"],
+  ...["clips", "starts", "inWork", "mounted"],
+  ...["errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';
 const outOfReach = [

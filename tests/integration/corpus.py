@@ -289,7 +289,7 @@ PAGES = (
             2: steps({975: 3333}),
         },
     ),
-    Page("image-animated", {line: lambda at: count(100)(at) % 12 for line in (0, 1, 2)}),
+    Page("image-animated", {line: lambda at: count(100)(at) % 12 for line in (0, 1, 2)}, everywhere=True),
     Page(
         "image-animated-late",
         {0: lambda at: count(100, start=400)(at) % 12, 1: lambda at: count(100, start=700)(at) % 12},
@@ -304,17 +304,20 @@ PAGES = (
     # What the browser answers later
     Page("work-pictures", {0: exact, 1: exact, 2: exact}),
     Page("work-answers", {0: count(100), 1: count(150), 2: count(200)}),
+    Page("work-chains", {0: frame_number, 1: exact, 2: always(0o123)}),
     Page("work-waits", {0: count(100), 1: steps({475: 7, 775: 9}), 2: exact}),
     # Workers
     Page("worker-interval", {0: count(20), 1: count(35)}, everywhere=True),
     Page("worker-module", {0: count(20), 1: count(35)}),
     Page("worker-blob", {0: count(20), 1: count(35)}),
     Page("worker-late", {0: since(475), 1: count(20, start=775), 2: count(20, start=975)}),
+    Page("worker-relay", {0: count(150), 1: count(250), 2: count(60)}),
     Page("worker-clock", {0: exact, 1: exact, 2: always(1)}),
     Page("offscreen-raf", {0: exact}, everywhere=True),
     Page("offscreen-message", {0: exact}),
     # Shadow roots
     Page("shadow-closed", {0: exact, 1: since(775)}, everywhere=True),
+    Page("shadow-open", {0: exact, 1: since(775), 2: exact}, cut=(3, 2)),
     Page("shadow-declarative", {0: exact}),
     # Observers, scrolling, view transitions
     Page("intersection-observer", {0: frame_number}),
@@ -323,7 +326,7 @@ PAGES = (
     Page("scroll-raf", {0: exact}),
     Page("scroll-smooth", {2: exact}, random={0: True}),
     Page("scroll-still", {0: steps({775: 2748}, before=5)}),
-    Page("layer-history", {0: exact}),
+    Page("layer-history", {0: exact}, cut=(3, 2)),
     Page("view-transition", {0: always(0)}, bars={2: bar(475, Fraction(8, 25))}),
     # Video and sound
     Page("video-play", _video(lambda t: t), everywhere=True),
@@ -401,4 +404,5 @@ PAGES = (
     Page("p5", {0: frame_number, 1: frame_number, 2: exact}, cut=(3, 2)),
     Page("pixi", {0: frame_number, 1: exact}, cut=(3, 2)),
     Page("maplibre", {0: exact}, cut=(2, 1)),
+    Page("webgl-programs", {0: exact}, cut=(3, 2)),
 )

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from heliosctl.errors import StageFailed
-from tests.barcode import decoded
+from tests.barcode import decoded, read
+from tests.integration.compositions import compose
 from tests.rendering import WarmRenderer
 
 HEAD = '<!doctype html><html data-width="64" data-height="64" data-fps="30" data-duration="0.1"><body>'
@@ -32,6 +33,29 @@ REFUSED = [
     pytest.param(f'<p style="background: url({IN_DATA}); height: 9px">', "an SVG in a data: URL", id="background"),
     pytest.param(
         '<svg><image href="css.svg" width="9" height="9"/></svg>', "css.svg is an animated SVG", id="image in SVG"
+    ),
+    pytest.param(
+        "<style>:root { --i: url(smil.svg) } p { background: var(--i); height: 9px }</style><p>x",
+        "smil.svg is an animated SVG",
+        id="custom property",
+    ),
+    pytest.param(
+        "<style>@media all { b:hover, #a > ::before { content: url(smil.svg) } }</style><div id=a><p>x</div>",
+        "smil.svg is an animated SVG",
+        id="generated content",
+    ),
+    pytest.param(
+        "<p id=p>x</p><script>const image = { backgroundImage: 'url(smil.svg)' };"
+        "p.animate([image, image], 9000)</script>",
+        "smil.svg is an animated SVG",
+        id="keyframes",
+    ),
+    pytest.param(
+        "<p>x</p><script>const sheet = new CSSStyleSheet(); sheet.replaceSync('p { color: red }');"
+        "document.adoptedStyleSheets = [sheet];"
+        "requestAnimationFrame(() => sheet.insertRule('p { background: url(smil.svg) }'))</script>",
+        "smil.svg is an animated SVG",
+        id="sheet of a script",
     ),
     pytest.param(
         "<img id=i><script>fetch('smil.svg').then((r) => r.blob()).then((b) => (i.src = URL.createObjectURL(b)))"
@@ -78,6 +102,17 @@ def test_a_caret_blinks_on_the_film_s_time(renderer: WarmRenderer, tmp_path: Pat
     renderer.render(page, tmp_path / "film.mp4", artifacts=tmp_path / "artifacts", fps="10", duration=1.6)
     shown = [bool((luma < 128).any()) for luma in decoded(tmp_path / "film.mp4")]
     assert shown == [n % 10 < 5 for n in range(16)]
+
+
+def test_images_move_beside_an_animation_at_low_rates(renderer: WarmRenderer, tmp_path: Path):
+    """Where pictures are due at the first frame that an animation changes, the browser did not come to an end."""
+    compose("image-animated", tmp_path / "page", cache=tmp_path)
+    page = tmp_path / "page/index.html"
+    style = "<style>p { width: 9px; animation: move 2s } @keyframes move { to { margin-left: 300px } }</style><p>x"
+    page.write_text(page.read_text().replace("<body>", f"<body>{style}"))
+    renderer.render(tmp_path / "page", tmp_path / "film.mp4", artifacts=tmp_path / "artifacts", fps="10", duration=1.6)
+    for line in (0, 1, 2):
+        assert [read(luma, line) for luma in decoded(tmp_path / "film.mp4")] == [n % 12 for n in range(16)]
 
 
 def test_an_image_on_a_canvas_is_on_show(renderer: WarmRenderer, tmp_path: Path):

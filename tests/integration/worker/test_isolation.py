@@ -131,6 +131,67 @@ TRACES = {
         "await fetch('%WEB%/checked', {headers: {'X-A': '1'}}); return 1",
         "await fetch('%WEB%/checked', {headers: {'X-A': '1'}}); return false",
     ),
+    "a cookie of its partition": (
+        "document.cookie = 'p=1; Secure; SameSite=None; Path=/; Partitioned; max-age=9999'",
+        "return /p=1/.test(document.cookie)",
+    ),
+    "a cookie of a frame": (
+        "const f = document.createElement('iframe'); document.body.append(f);"
+        "f.contentDocument.cookie = 'f=1; max-age=9999'",
+        "return /f=1/.test(document.cookie)",
+    ),
+    "a database within a bucket": (
+        "const b = await navigator.storageBuckets?.open('deep'); if (b) await new Promise((r, e) => {"
+        " const o = b.indexedDB.open('d'); o.onsuccess = r; o.onerror = e })",
+        "const b = await navigator.storageBuckets?.open('deep'); return !!b && (await b.indexedDB.databases()).length > 0",
+    ),
+    "a private file that a worker holds open": (
+        "const w = window.holder = new Worker(URL.createObjectURL(new Blob([`(async () => { const d = await"
+        " navigator.storage.getDirectory(); const f = await d.getFileHandle('held', {create: true});"
+        " self.h = await f.createSyncAccessHandle(); postMessage(1) })().catch(e => postMessage(String(e)))`])));"
+        "return new Promise(r => { w.onmessage = e => r(e.data) })",
+        "return (await navigator.storage.getDirectory()).getFileHandle('held').then(() => true, () => false)",
+    ),
+    "shared storage": (
+        "await window.sharedStorage?.set('k', '1')",
+        "return !!window.sharedStorage && (await sharedStorage.length?.() ?? 0) > 0",
+    ),
+    "a lock that is stolen": (
+        "return new Promise(r => navigator.locks.request('s', {steal: true}, () => { r(1); return new Promise(() => {}) }))",
+        "return new Promise(r => navigator.locks.request('s', {ifAvailable: true}, l => r(!l)))",
+    ),
+    "a channel in a worker": (
+        "window.caller = new Worker(URL.createObjectURL(new Blob([`const c = new BroadcastChannel('w');"
+        " c.onmessage = () => c.postMessage('here'); postMessage(1)`])));"
+        "return new Promise(r => { window.caller.onmessage = () => r(1) })",
+        "const c = new BroadcastChannel('w'); const heard = new Promise(r => { c.onmessage = () => r(true) });"
+        "c.postMessage('who'); return Promise.race([heard, later().then(() => false)])",
+    ),
+    "a font": (
+        "document.fonts.add(new FontFace('mine', 'local(monospace)'))",
+        "return [...document.fonts].some(font => font.family === 'mine')",
+    ),
+    "an element of its own": (
+        "customElements.define('my-own', class extends HTMLElement {})",
+        "return !!customElements.get('my-own')",
+    ),
+    "a property of CSS": (
+        "CSS.registerProperty({name: '--mine', syntax: '<number>', inherits: false, initialValue: '7'})",
+        "return getComputedStyle(document.body).getPropertyValue('--mine') === '7'",
+    ),
+    "what it has asked for": (
+        "await fetch('shared.js?mine')",
+        "return performance.getEntriesByType('resource').some(entry => entry.name.includes('mine'))",
+    ),
+    "a place to scroll to": ("history.scrollRestoration = 'manual'", "return history.scrollRestoration === 'manual'"),
+    "what navigation remembers": (
+        "navigation.updateCurrentEntry({state: {mine: 1}})",
+        "return navigation.entries().some(entry => entry.getState()?.mine)",
+    ),
+    "the size of the cache of code": (
+        "await fetch('%WEB%/cached?script', {cache: 'force-cache'})",
+        "return fetch('%WEB%/cached?script', {cache: 'only-if-cached', mode: 'same-origin'}).then(() => true, () => false)",
+    ),
     # The last two are in the way of much that comes after.
     "all of local storage": (
         "let n = 1 << 20; for (let i = 0; n > 1000; i++)"
@@ -168,6 +229,20 @@ OUTSIDE = {
     " {type: 'speculationrules', text: JSON.stringify({prerender: [{urls: ['prepared.html'], eagerness: 'immediate'}]})}))",
     "the clipboard": "return navigator.clipboard.writeText('evil').then(() => true, () => false)",
     "a place": "return new Promise(r => navigator.geolocation.getCurrentPosition(() => r(true), () => r(false)))",
+    "a window from a worker's script": "return new Promise(r => { const w = new Worker(URL.createObjectURL(new Blob(["
+    "`postMessage(typeof clients + typeof open)`]))); w.onmessage = e => r(e.data !== 'undefinedundefined') })",
+    "a window beside the picture": "return !!window.documentPictureInPicture"
+    " && documentPictureInPicture.requestWindow().then(() => true, () => false)",
+    "a page that was prepared by a link": "document.head.append(Object.assign(document.createElement('link'),"
+    " {rel: 'prerender', href: '%WEB%/prepared-by-link'}))",
+    "a download in the background": "return navigator.serviceWorker?.ready ? true : false",
+    "a payment": "return !!window.PaymentRequest && new PaymentRequest([{supportedMethods: '%WEB%/pay'}],"
+    " {total: {label: 'x', amount: {currency: 'EUR', value: '1'}}}).show().then(() => true, () => false)",
+    "a device": "return !!navigator.usb && navigator.usb.requestDevice({filters: []}).then(() => true, () => false)",
+    "a program of the machine": "click({href: 'mailto:a@example.org'}); click({href: 'ms-settings:'}); return false",
+    "a folder of the user's": "return showDirectoryPicker().then(() => true, () => false)",
+    "a share": "return !!navigator.share && navigator.share({title: 'x'}).then(() => true, () => false)",
+    "a screen that stays on": "return navigator.keyboard?.lock().then(() => false, () => false) ?? false",
     "a camera": "return navigator.mediaDevices.getUserMedia({video: true}).then(() => true, () => false)",
 }
 
@@ -212,6 +287,32 @@ READS = {
     " s.onopen = () => r('secret socket'); s.onerror = () => r('') })",
     "by a redirect": "return text('%WEB%/to?http://HOST/secret.json')",
     "by a redirect to its port": "return text('%WEB%/to?http://HOST:PORT/secret.json')",
+    "by zero": "return text('http://0.0.0.0:PORT/secret.json', {headers: {Host: 'HOST'}})",
+    "by an octal number": "return text('http://0177.0.0.1:PORT/secret.json')",
+    "by a hexadecimal number": "return text('http://0x7f.1:PORT/secret.json')",
+    "by wide digits": "return text('http://\uff11\uff12\uff17.0.0.1:PORT/secret.json')",
+    "by IPv6 zero": "return text('http://[::]:PORT/secret.json')",
+    "by IPv4 in IPv6 for translation": "return text('http://[64:ff9b::7f00:1]:PORT/secret.json')",
+    "by a tab in the name": "return text('http://HO\tST:PORT/secret.json'.replace('HO\tST', 'HOST'.slice(0, 3) + '\t' + 'HOST'.slice(3)))",
+    "by an escaped name": "return text('http://' + 'HOST'.replace('c', '%63') + ':PORT/secret.json')",
+    "by an event stream": "return new Promise(r => { const s = new EventSource('http://HOST/secret.json');"
+    " s.onmessage = e => r(e.data); s.onerror = () => { s.close(); r('') } })",
+    "by a style sheet": "return new Promise(r => { const l = document.createElement('link'); l.rel = 'stylesheet';"
+    " l.href = 'http://HOST/secret.json'; l.onload = () => r('secret sheet'); l.onerror = () => r(''); document.head.append(l) })",
+    "by an object": "const o = document.createElement('object'); o.data = 'http://HOST/secret.svg'; document.body.append(o);"
+    " await Promise.race([new Promise(r => { o.onload = o.onerror = r }), later()]);"
+    " return o.contentDocument?.querySelector('svg') ? 'secret object' : ''",
+    "by a base": "const b = document.createElement('base'); b.href = 'http://HOST/'; document.head.append(b);"
+    " try { return await text('secret.json') } finally { b.remove() }",
+    "by a preload": "return new Promise(r => { const l = document.createElement('link'); l.rel = 'preload'; l.as = 'fetch';"
+    " l.crossOrigin = ''; l.href = 'http://HOST/secret.json'; l.onload = async () => r(await text(l.href)); l.onerror = () => r('');"
+    " document.head.append(l) })",
+    "by an image in an SVG": "return new Promise(r => { const i = new Image(); i.src = 'data:image/svg+xml,' + encodeURIComponent("
+    '\'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="http://HOST/secret.svg"'
+    ' width="9" height="9"/></svg>\'); i.onload = i.onerror = () => r(\'\'); })',
+    "by a worker of its origin": "return new Promise(r => { try { const w = new Worker('http://HOST/film.js'); w.onerror = e => {"
+    " e.preventDefault(); r('') }; w.onmessage = e => r('secret worker') } catch { r('') } })",
+    "by its own name and their port": "return text(`http://${location.hostname}:PORT/secret.json`)",
     "by a beacon's answer": "navigator.sendBeacon('http://HOST/secret.json'); return ''",
 }
 

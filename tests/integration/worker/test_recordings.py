@@ -311,26 +311,16 @@ def test_one_address_has_an_answer_for_each_way_to_ask(before: str, options: str
     assert halves(project) == [False, True]
 
 
-def late_folder(mode: str) -> str:
-    return f"""<style>body{{margin:0;background:navy}}</style><script>
-fetch("WEB/data.json").then(r => r.text());
-requestAnimationFrame(function step(t) {{
-  if (t < 300) return requestAnimationFrame(step);
-  fetch("WEB/late.txt").then(r => r.text()).then(c => {{ document.body.style.background = c; }});
-}});</script><!-- {mode} -->"""
-
-
 def test_what_a_later_frame_was_answered_is_not_told_to_another_film(project: Project, web: Web):
-    web.write()
-    web.files["/late.txt"] = ("application/octet-stream", b"navy")
-    project.plan(late_folder("the first film").replace("WEB", web.url))
+    web.write(LATE)
+    plan(project, f"{web.url}/film/")
     assert project.chunk(1).exitCode == ExitCode.DONE
     first = project.job.ours.film.recording
-    web.files["/late.txt"] = ("application/octet-stream", b"white")
-    project.plan(late_folder("the second film").replace("WEB", web.url))
+    web.files["/late.svg"] = ("image/svg+xml", SQUARE.format("orange").encode())
+    plan(project, f"{web.url}/film/", seed=2)
     assert project.job.ours.film.recording != first, "though both were answered the same while they were planned"
     assert project.chunk(1).exitCode == ExitCode.DONE
-    assert web.hits["GET /late.txt"] == 2
+    assert web.hits["GET /late.svg"] == 2
 
 
 @pytest.mark.parametrize("mode", ["cors", "no-cors"])

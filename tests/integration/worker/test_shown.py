@@ -1,7 +1,12 @@
-"""What a page has loaded and cannot show ends the render by its name, as a missing file does, wherever it is used."""
+"""What a page has loaded and cannot show ends the render by its name, as a missing file does, wherever it is used.
+
+Long, because most of it is one table of cases and their outcomes.
+"""
 
 import struct
+import threading
 import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,9 +15,12 @@ from helios_crds.wire import ExitCode, Reply
 from tests.integration.worker.project import MOVING, Project
 
 SVG_NS = "http://www.w3.org/2000/svg"
-NO_IMAGE, NO_STYLE, NO_SCRIPT, NO_EVAL = (
+NO_IMAGE, NO_STYLE, NO_SCRIPT, NO_EVAL, NO_FRAME = (
     f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    for policy in ("img-src data:", "style-src 'none'", "script-src 'none'", "script-src 'unsafe-inline'")
+    for policy in (
+        *("img-src data:", "style-src 'none'", "script-src 'none'", "script-src 'unsafe-inline'"),
+        "frame-src https:",
+    )
 )
 
 
@@ -116,6 +124,7 @@ NO_PICTURE = "text.png cannot be shown: it is no picture"
             id="policy, style",
         ),
         pytest.param(f"{NO_SCRIPT}<script>1</script>", "inline script violates", id="policy, script"),
+        pytest.param(f"{NO_FRAME}<iframe src=plain.txt></iframe>", "frame-src https:", id="policy, frame"),
         pytest.param(
             "<img src='file:///etc/hostname'>", "file:///etc/hostname could not be loaded: a page cannot", id="file"
         ),
@@ -126,6 +135,21 @@ NO_PICTURE = "text.png cannot be shown: it is no picture"
         ),
         pytest.param(
             "<iframe src='file:///etc/hostname'></iframe>", "file:///etc/hostname could not be", id="file, frame"
+        ),
+        pytest.param(
+            "<p id=p></p><script>fetch('no.txt').then(async (r) => { p.textContent = await r.text() })</script>",
+            "no.txt not found (404)",
+            id="the text of an answer that nobody questioned",
+        ),
+        pytest.param(
+            "<script>fetch('no.json').then((r) => r.json()).then(console.log)</script>",
+            "no.json not found (404)",
+            id="no JSON",
+        ),
+        pytest.param(
+            "<script>fetch('no.gltf').then((r) => { if (r.status !== 200) console.error('failed:', r.url) })</script>",
+            "no.gltf not found (404)",
+            id="an answer that the page calls an error",
         ),
         pytest.param("<script type=module src=plain.txt></script>", "Failed to load module script", id="module"),
     ],
@@ -196,6 +220,14 @@ def test_an_image_that_fails_counts_once_it_is_shown(project: Project):
         ),
         pytest.param("<p style='cursor:url(text.cur),auto'>x", id="a mouse pointer"),
         pytest.param(
+            "<script>fetch('no.json').then(async (r) => { document.title = r.ok ? await r.text() : 'no' });"
+            "fetch('no.txt').then(async (r) => { const text = await r.clone().text(); r.ok && alert(text) });"
+            "(async () => { try { await (await fetch('none.json')).json() } catch { document.title = 'none' } })()"
+            "</script><script>new Worker(URL.createObjectURL(new Blob([`fetch('${location.href}/../x.json')"
+            ".then((r) => r.ok || postMessage(1))`])))</script>",
+            id="answers that the page asks about",
+        ),
+        pytest.param(
             f"{NO_EVAL}<script>try {{ new Function('1') }} catch {{}}</script>",
             id="a test whether strings may be run",
         ),
@@ -212,6 +244,29 @@ def test_what_the_page_handles_ends_nothing(project: Project, body: str):
     (project.folder / "page/text.cur").write_bytes(b"\0\0\2\0")
     reply = outcome(project, f"{body}{MOVING}")
     assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """A server that keeps its pages from frames."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("X-Frame-Options", "DENY")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("hidden", ["hidden", ""])
+def test_a_frame_that_its_server_refuses_matters_where_it_is_shown(project: Project, hidden: str):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        reply = outcome(project, f"<iframe src=http://127.0.0.1:{server.server_port}/ {hidden}></iframe>{MOVING}")
+        server.shutdown()
+    assert reply.exitCode == (ExitCode.DONE if hidden else ExitCode.USER_ERROR), reply.stderr
+    assert hidden or "its server keeps it from the frames of other origins" in reply.stderr
 
 
 def test_only_warned_of_where_errors_are(project: Project):

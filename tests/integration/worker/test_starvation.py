@@ -40,6 +40,12 @@ async def test_of_twelve_on_one_processor_each_is_starved():
         assert await waiting_share(pids[:1]) >= OVERLOADED
 
 
+async def test_who_has_a_processor_to_itself_is_not_starved_however_much_it_wants():
+    """A page with hundreds of workers, for one."""
+    with processes(*[BUSY] * 12) as pids:
+        assert await waiting_share(pids) < OVERLOADED
+
+
 async def test_who_wants_nothing_is_not_starved_whatever_the_machine_does():
     with processes(IDLE, *[BUSY] * 4) as pids:
         assert await waiting_share(pids[:1]) == 0

@@ -12,7 +12,10 @@ import pytest
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.jobs.identity import job_bytes, with_own_id
+from helios_worker.jobs.spec import JobSpec
 from helios_worker.runtime import WorkerRuntime
+from tests.unit.worker import builders
 
 
 def commands(*given: str, **more: Any) -> dict[str, Any]:
@@ -105,6 +108,26 @@ def test_what_is_no_job(cluster: Cluster, data: bytes, says: str):
 def test_what_a_request_asks_in_vain(cluster: Cluster, request_: dict[str, Any], says: str):
     reply = cluster.plan(orjson.dumps(commands("true")), **request_)
     assert (reply.exitCode, says in reply.stderr) == (ExitCode.USER_ERROR, True), reply.stderr
+
+
+def forged() -> JobSpec:
+    """Its ID is right, and its first chunk would be found by a film that another plan made."""
+    job = builders.job(0, 60, 120)
+    stolen = job.chunks[0].model_copy(update={"key": "c" * 40})
+    return with_own_id(job.model_copy(update={"chunks": (stolen, *job.chunks[1:])}))
+
+
+@pytest.mark.parametrize(
+    ("job", "says"),
+    [
+        pytest.param(builders.job(0, 60, 120), "belongs to another store", id="of another store"),
+        pytest.param(forged(), "has the key of other frames", id="with the key of other frames"),
+    ],
+)
+def test_a_job_of_ours_that_is_not_taken_over(cluster: Cluster, job: JobSpec, says: str):
+    reply = cluster.plan(job_bytes(job))
+    assert (reply.exitCode, says in reply.stderr) == (ExitCode.USER_ERROR, True), reply.stderr
+    assert cluster.store.keys("jobs/") == []
 
 
 @pytest.mark.parametrize("cluster", [False], indirect=True)

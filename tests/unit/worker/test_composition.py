@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from helios_worker.artifacts.blobs import Blobs
+from helios_worker.artifacts.snapshot import take_snapshot
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.capture.content.composition import OpenComposition
+from helios_worker.capture.content.composition import Compositions, OpenComposition
 from helios_worker.capture.faults import PageError
 from helios_worker.errors import CorruptBlob
 
@@ -46,3 +47,16 @@ def test_the_last_recorder_is_the_one_for_new_pages(composition: OpenComposition
     second = composition.record(passive=False)
     assert composition.recorder is second
     assert second is not first
+
+
+async def test_its_files_are_served_no_more_when_its_stage_has_ended(tmp_path: Path):
+    page = tmp_path / "page" / "index.html"
+    page.parent.mkdir()
+    page.write_text("<p>film</p>")
+    store = ArtifactStore((tmp_path / "store").as_uri())
+    snapshot = take_snapshot(store, page)
+    opening = Compositions(tmp_path).open(store, snapshot=snapshot.digest, entry=snapshot.entry)
+    async with opening as opened:
+        assert opened.mount is not None
+        assert await opened.mount.locate("index.html") is not None
+    assert await opened.mount.locate("index.html") is None

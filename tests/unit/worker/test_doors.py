@@ -150,9 +150,10 @@ def test_a_link_in_an_allowed_folder_leads_nowhere_else(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/out").symlink_to(tmp_path / "others")
     (tmp_path / "mine/top").symlink_to("/")
+    (tmp_path / "mine/round").symlink_to("round")
     allowed = AllowedStores([(tmp_path / "mine").as_uri()])
     allowed.check(f"{tmp_path}/mine/page", "the source")
-    for place in ("out/page", "top/etc/passwd", "top"):
+    for place in ("out/page", "top/etc/passwd", "top", "round", "round/page"):
         with pytest.raises(StoreForbidden):
             allowed.check(f"{tmp_path}/mine/{place}", "the source")
 

@@ -83,6 +83,7 @@ def test_files_come_with_their_type_over_one_connection(ask):
         response, found = ask(path)
         assert (response.status, response.headers["Content-Type"], found) == (200, kind, body)
         assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Server"].strip() == "helios", "the same on every machine"
         assert response.headers["Access-Control-Allow-Origin"] == "*"
         assert not response.will_close
 

@@ -89,6 +89,14 @@ def test_links_that_go_round_end(store, page):
     assert names(store, page) == [*WHOLE, "other/img/a.png"]
 
 
+def test_what_leads_nowhere_or_has_no_name_in_an_address_stays_out(store, page):
+    page.with_name("round").symlink_to("round")
+    Path(os.fsdecode(os.fsencode(page.parent) + b"/\xff.png")).write_bytes(b"png")
+    assert names(store, page) == WHOLE
+    with pytest.raises(UserError, match="there is no page"):
+        take_snapshot(store, page.with_name("round"), folder=page.parent)
+
+
 def test_a_page_that_is_a_link_comes_with_the_folder_it_was_named_in(store, page, tmp_path):
     elsewhere = tmp_path / "elsewhere.html"
     elsewhere.write_text("page")

@@ -97,4 +97,7 @@ def _is_in(address: StoreAddress, folder: StoreAddress) -> bool:
         return False
     if address.path is None or folder.path is None:
         return True
-    return Path(address.path).resolve().is_relative_to(Path(folder.path).resolve())
+    try:
+        return Path(address.path).resolve().is_relative_to(Path(folder.path).resolve())
+    except (OSError, RuntimeError):  # a link that leads round to itself
+        return False

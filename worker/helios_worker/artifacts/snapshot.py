@@ -72,7 +72,8 @@ def take_snapshot(
     exclude: files and folders that do not belong to the composition, such as the output.
 
     Hidden files are left out, unless the page itself is one. Symbolic links are followed within the folder only; a page
-    that is named by itself, without a folder, may be a link to anywhere. Only regular files are read.
+    that is named by itself, without a folder, may be a link to anywhere. Only regular files are read, and only those
+    whose names are UTF-8, since addresses name no others.
 
     Raises:
         UserError: the page is missing or lies elsewhere, or its folder holds more than a composition should.
@@ -80,15 +81,16 @@ def take_snapshot(
     """
     top = folder or page.parent
     root, entry = top.resolve(), page.relative_to(top)
-    if folder is not None and not (stays_inside(str(entry)) and page.resolve().is_relative_to(root)):
+    target = _resolved(page)
+    if folder is not None and target is not None and not (stays_inside(str(entry)) and target.is_relative_to(root)):
         raise UserError(
             f"the page {entry} does not lie in the composition's folder {folder}",
             remedy="name a page within it, that is no link to another place",
         )
-    if not page.is_file() or _is_of_the_kernel(page.resolve()):
+    if target is None or not page.is_file() or _is_of_the_kernel(target):
         raise UserError(f"there is no page {page}", remedy="name an HTML file, or a folder with an index.html")
     excluded = {item.resolve() for item in exclude}
-    if page.resolve() in excluded:
+    if target in excluded:
         raise UserError(f"the output would overwrite the page {page}", remedy="choose another output")
     if root in excluded:
         raise UserError(
@@ -178,13 +180,31 @@ def _is_of_the_kernel(path: Path) -> bool:
     return any(path.is_relative_to(folder) for folder in KERNEL_FOLDERS)
 
 
+def _resolved(path: Path) -> Path | None:
+    """Where a path leads; None for a link that leads round to itself."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return None
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _walk(root: Path, exclude: set[Path]) -> Iterator[Path]:
     """The files of a folder, in order."""
 
     def is_wanted(path: Path) -> bool:
-        target = path.resolve()
+        target = _resolved(path)
         return (
-            not path.name.startswith(".")
+            target is not None
+            and not path.name.startswith(".")
+            and _is_text(path.name)
             and target not in exclude
             and target.is_relative_to(root)
             and not _is_of_the_kernel(target)

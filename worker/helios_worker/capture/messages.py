@@ -14,6 +14,7 @@ LOOKED_AT = 10_000
 STACK_LOOKED_AT = 2_000
 URL_KEPT = 2000
 """Characters of an address that are kept of it."""
+ANOTHER_WINDOW = "the page tried to open another window, which was refused: a film is one window"
 _OURS = re.compile(rf"https?://[\w-]+{re.escape(HOST_SUFFIX)}(?::\d+)?(?:/([^\s\"')]*))?")
 _PLACE = re.compile(r"(?:https?|file|blob):[^\s()]+:\d+:\d+")
 

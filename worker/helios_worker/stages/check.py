@@ -12,6 +12,7 @@ from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.snapshot import load_snapshot
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.browser_pool import BrowserPool
+from helios_worker.capture.messages import ANOTHER_WINDOW
 from helios_worker.checking.findings import SEVERITIES, Finding
 from helios_worker.checking.rules import RULES
 from helios_worker.checking.sources import (
@@ -36,6 +37,8 @@ LOOKS, PLAYED = 9, 600
 """How often a film is looked into, and in how many of its first frames where the page has to be played up to them."""
 SAID_OTHERWISE = frozenset({"undeclared", "stateful", "drawn"})
 """Kinds of the plan's warnings that a rule of the check says with a place."""
+OPENS = ("window.open(", "open(")
+"""What opens a window, the likeliest first."""
 MAKES_FRAMES = ("requestAnimationFrame(", "setInterval(", "setTimeout(", "scrollTo(", "scroll-behavior", "transition")
 """What a page that keeps state has most often, the likeliest first."""
 _FILE = re.compile(r"[^\s\"'()<>,;]+\.[A-Za-z0-9]{2,5}\b")
@@ -73,7 +76,7 @@ async def check(
     except UserError as error:
         refusal = error
     texts = sources.texts
-    findings = [*_observed(usage, texts, url), *_planned(made, texts)]
+    findings = [*_observed(usage, texts, url), *_planned(made, texts, usage)]
     findings += await _videos(sources, store, browsers.scratch)
     findings += _in_sources(texts, findings, usage, is_loaded=made is not None)
     if refusal is not None:
@@ -128,7 +131,7 @@ def _observed(usage: Usage, texts: Mapping[str, str], url: str) -> list[Finding]
     ]
 
 
-def _planned(made: MadePlan | None, texts: Mapping[str, str]) -> list[Finding]:
+def _planned(made: MadePlan | None, texts: Mapping[str, str], usage: Usage) -> list[Finding]:
     """What the plan says about the page."""
     if made is None:
         return []
@@ -139,6 +142,10 @@ def _planned(made: MadePlan | None, texts: Mapping[str, str]) -> list[Finding]:
     if "undeclared" in kinds:
         found.append(RULES["undeclared"].found(*place_of(texts, "<html")))
     others = dict.fromkeys(each.text for each in made.warnings if each.kind not in SAID_OTHERWISE)
+    if ANOTHER_WINDOW in others:
+        del others[ANOTHER_WINDOW]
+        if "window" not in usage.places:
+            found.append(RULES["window"].found(*_first_place(texts, OPENS)))
     return [*found, *(RULES["warning"].found(*_named_place(text, texts), text) for text in others)]
 
 

@@ -23,8 +23,8 @@ if (isWindow) {
 
   /** @type {SafeMap<Animation, Anchor>} */
   const anchors = new SafeMap();
-  /** @type {SafeSet<ShadowRoot>} closed ones, and those of the browser's own elements, such as <marquee> */
-  const closedRoots = new SafeSet();
+  /** @type {SafeSet<ShadowRoot>} with those of the browser's own elements, such as <marquee> */
+  const shadowRoots = new SafeSet();
   /** @type {SafeWeakMap<Element, ShadowRoot>} the closed root of an element */
   const closedInside = new SafeWeakMap();
   realm.closedRootOf = (host) => closedInside.get(host);
@@ -88,7 +88,7 @@ if (isWindow) {
   }
 
   realm.observeRoots = () => {
-    if (realm.alive()) closedRoots.forEach((root) => lookAtAll(rootAnimations(root)));
+    if (realm.alive()) shadowRoots.forEach((root) => lookAtAll(rootAnimations(root)));
   };
 
   /** Anchors the animations that started, and those that a script has moved, at the present moment. */
@@ -227,13 +227,14 @@ if (isWindow) {
   }
 
   /**
-   * Remembers a shadow root: document.getAnimations() leaves closed ones out, and no query enters any.
+   * Remembers a shadow root: document.getAnimations() leaves out what is in any, and no query enters one.
    * @param {ShadowRoot} root
    */
   function addShadowRoot(root) {
+    if (shadowRoots.has(root)) return;
+    shadowRoots.add(root);
     if (modeOf(root) === "closed") {
       closedInside.set(hostOf(root), root);
-      closedRoots.add(root);
       if (isClonable(root)) realm.copiesRoots();
     }
     realm.watchMedia(root);
@@ -244,7 +245,7 @@ if (isWindow) {
   // For the driver (closed_roots.py), which finds the closed roots that were written in the markup, and those of the
   // browser's own elements, which must not be asked for their mode.
   realm.addShadowRoot = (root, isOfElement) => {
-    if (isOfElement) closedRoots.add(root);
+    if (isOfElement) shadowRoots.add(root);
     else addShadowRoot(root);
   };
 }

@@ -151,7 +151,7 @@ function ownerOf(name) {
   }
 
   /** @type {FlightOptions} */
-  const briefly = { __proto__: null, patience: WORK_PATIENCE };
+  const doubtful = { __proto__: null, doubtful: true };
   /** @type {FlightOptions} */
   const inFrame = { __proto__: null, frames: true };
 
@@ -166,7 +166,7 @@ function ownerOf(name) {
   count("FontFaceSet load");
   count("Worklet addModule");
   count("AudioWorklet addModule");
-  count("ImageCapture takePhoto grabFrame getPhotoCapabilities getPhotoSettings", briefly);
+  count("ImageCapture takePhoto grabFrame getPhotoCapabilities getPhotoSettings", doubtful);
 
   {
     /** @type {SafeWeakSet<object>} */
@@ -175,7 +175,7 @@ function ownerOf(name) {
     // The page goes on with a suspended rendering when it likes.
     after(Context?.prototype, "suspend", (context) => suspended.add(context));
     countPromise(Context?.prototype, "startRendering", "OfflineAudioContext.startRendering", (context) =>
-      suspended.has(context) ? briefly : { __proto__: null },
+      suspended.has(context) ? { __proto__: null, doubtful: true, resumes: true } : { __proto__: null },
     );
   }
 
@@ -186,12 +186,12 @@ function ownerOf(name) {
       "unwrapKey encapsulateBits encapsulateKey decapsulateBits decapsulateKey",
   );
   count("WebAssembly compile instantiate");
-  count("WebAssembly compileStreaming instantiateStreaming", briefly);
+  count("WebAssembly compileStreaming instantiateStreaming", doubtful);
 
   // Storage
   count("CacheStorage open match has delete keys");
   count("Cache match matchAll delete keys");
-  count("Cache add addAll put", briefly);
+  count("Cache add addAll put", doubtful);
   count("StorageManager getDirectory persist persisted");
   count("StorageBucketManager open keys delete");
   count("StorageBucket getDirectory persist persisted estimate");
@@ -200,27 +200,35 @@ function ownerOf(name) {
   count("FileSystemDirectoryHandle getFileHandle getDirectoryHandle removeEntry resolve");
   count("FileSystemFileHandle getFile createSyncAccessHandle move");
   count("FileSystemWritableFileStream write seek truncate");
-  count("Document hasStorageAccess requestStorageAccess", briefly);
+  count("Document hasStorageAccess requestStorageAccess", doubtful);
 
   // What the browser and the machine can do
-  count("Permissions query request revoke", briefly);
-  count("MediaDevices enumerateDevices getUserMedia getDisplayMedia", briefly);
+  count("Permissions query request revoke", doubtful);
+  count("MediaDevices enumerateDevices getUserMedia getDisplayMedia", doubtful);
   count("MediaCapabilities decodingInfo encodingInfo");
-  count("Navigator getBattery requestMediaKeySystemAccess requestMIDIAccess", briefly);
-  count("Keyboard getLayoutMap", briefly);
-  count("NavigatorUAData getHighEntropyValues", briefly);
-  count("Bluetooth getAvailability getDevices", briefly);
-  count("USB getDevices", briefly);
-  count("HID getDevices", briefly);
-  count("Serial getPorts", briefly);
-  count("XRSystem isSessionSupported", briefly);
-  count("WakeLock request", briefly);
-  count("Clipboard read readText write writeText", briefly);
-  count("Element requestFullscreen", { __proto__: null, frames: true, patience: SHORT_PATIENCE });
-  count("Document exitFullscreen", { __proto__: null, frames: true, patience: SHORT_PATIENCE });
-  count("ScreenOrientation lock", briefly);
-  countPromise(globals.Notification, "requestPermission", "Notification.requestPermission", briefly);
-  countPromise(ownerOf("queryLocalFonts"), "queryLocalFonts", "queryLocalFonts", briefly);
+  count("Navigator getBattery requestMediaKeySystemAccess requestMIDIAccess", doubtful);
+  count("Keyboard getLayoutMap", doubtful);
+  count("NavigatorUAData getHighEntropyValues", doubtful);
+  count("Bluetooth getAvailability getDevices", doubtful);
+  count("USB getDevices", doubtful);
+  count("HID getDevices", doubtful);
+  count("Serial getPorts", doubtful);
+  count("XRSystem isSessionSupported", doubtful);
+  count("WakeLock request", doubtful);
+  count("Clipboard read readText write writeText", doubtful);
+  count("Element requestFullscreen", { __proto__: null, frames: true, doubtful: true });
+  count("Document exitFullscreen", { __proto__: null, frames: true, doubtful: true });
+  count("ScreenOrientation lock", doubtful);
+  count("Element requestPointerLock", doubtful);
+  count("HTMLVideoElement requestPictureInPicture", doubtful);
+  count("Navigator share getInstalledRelatedApps", doubtful);
+  count("CredentialsContainer get create store preventSilentAccess", doubtful);
+  count("AudioContext suspend close", doubtful);
+  count("RTCPeerConnection createOffer createAnswer setLocalDescription setRemoteDescription addIceCandidate getStats", doubtful);
+  count("EyeDropper open", doubtful);
+  count("CSSStyleSheet replace", doubtful);
+  countPromise(globals.Notification, "requestPermission", "Notification.requestPermission", doubtful);
+  countPromise(ownerOf("queryLocalFonts"), "queryLocalFonts", "queryLocalFonts", doubtful);
 
   // A lock that nobody holds is granted before the next question to the lock manager is answered, and so is the next in
   // the line when a script gives one back.
@@ -253,11 +261,12 @@ function ownerOf(name) {
     });
   }
 
-  // A message to other realms comes back to us when it has come to them.
+  // A message to other realms comes back to us when it has come to them. No other realm knows the channel's name.
   const { value: Channel } = descriptorOf(globals, "BroadcastChannel");
   if (Channel) {
     const post = methodOf(Channel.prototype, "postMessage");
     const setListener = setterOf(Channel.prototype, "onmessage");
+    const name = `helios ${config.secret} ${Math.random()}`;
     /** @type {Flight[]} */
     const sent = list();
     let first = 0;
@@ -265,9 +274,8 @@ function ownerOf(name) {
     let sender;
     const open = () => {
       if (sender) return;
-      sender = new Channel(`helios ${config.secret}`);
-      setListener(new Channel(`helios ${config.secret}`), () => {
-        if (first >= sent.length) return;
+      sender = new Channel(name);
+      setListener(new Channel(name), () => {
         work.end(sent[first]);
         first += 1;
         if (first === sent.length) sent.length = first = 0;
@@ -278,7 +286,7 @@ function ownerOf(name) {
       try {
         open();
         post(sender, 0);
-        append(sent, work.begin("BroadcastChannel.postMessage", realm, briefly));
+        append(sent, work.begin("BroadcastChannel.postMessage", realm));
       } catch {
         // a realm that has ended
       }
@@ -294,18 +302,43 @@ function ownerOf(name) {
     const syncOf = methodOf(prototype, "getSyncParameter");
     const queryOf = methodOf(prototype, "getQueryParameter");
     const currentQuery = methodOf(prototype, "getQuery");
+    const isSync = methodOf(prototype, "isSync");
+    const isQuery = methodOf(prototype, "isQuery");
     const { SYNC_STATUS, SIGNALED, QUERY_RESULT_AVAILABLE, CURRENT_QUERY } = Context;
-    /** @param {() => any} ended @returns {FlightOptions} */
-    const until = (ended) => ({ __proto__: null, patience: SHORT_PATIENCE, ended });
+    /** @type {any} */
+    const targets = {
+      __proto__: null,
+      [Context.ANY_SAMPLES_PASSED]: true,
+      [Context.ANY_SAMPLES_PASSED_CONSERVATIVE]: true,
+      [Context.TRANSFORM_FEEDBACK_PRIMITIVES_WRITTEN]: true,
+    };
+    /** The work of each query that has ended. @type {SafeWeakMap<object, Flight>} */
+    const queries = new SafeWeakMap();
+
+    // Only what is there is asked, since an error would be the page's to find. What is deleted or lost is no longer there.
     after(prototype, "fenceSync", (context, _args, fence) => {
-      if (fence) work.begin("WebGL fenceSync", realm, until(() => syncOf(context, fence, SYNC_STATUS) === SIGNALED));
+      if (!fence) return;
+      const isOver = () => !isSync(context, fence) || syncOf(context, fence, SYNC_STATUS) === SIGNALED;
+      work.begin("WebGL fenceSync", realm, { __proto__: null, ended: isOver });
     });
     const { value: endQuery } = descriptorOf(prototype, "endQuery");
-    patch(prototype, "endQuery", function (target) {
-      const query = currentQuery(this, target, CURRENT_QUERY);
-      ReflectApply(endQuery, this, [target]);
+    patch(prototype, "endQuery", function (...args) {
+      /** @type {any} */
+      let query;
+      try {
+        if (args.length > 0 && targets[args[0]]) query = currentQuery(this, args[0], CURRENT_QUERY);
+      } catch {
+        // called on what is no context, which the browser says itself
+      }
+      ReflectApply(endQuery, this, args);
       if (!query) return;
-      work.begin("WebGL endQuery", realm, until(() => queryOf(this, query, QUERY_RESULT_AVAILABLE)));
+      const isOver = () => !isQuery(this, query) || queryOf(this, query, QUERY_RESULT_AVAILABLE) === true;
+      queries.set(query, work.begin("WebGL endQuery", realm, { __proto__: null, ended: isOver }));
+    });
+    // One that begins anew has no answer until it has ended again.
+    after(prototype, "beginQuery", (_context, args) => {
+      const flight = args.length > 1 ? queries.get(args[1]) : undefined;
+      if (flight) work.end(flight);
     });
   }
 }

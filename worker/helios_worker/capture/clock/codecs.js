@@ -1,5 +1,5 @@
 // WebCodecs. A codec takes pieces and gives others back, each some time after it took one. It may keep a few until it
-// gets more, so what it has taken is waited for until it has given as much back, or gives nothing for a while.
+// gets more, so what it has taken is waited for until it has given as much back, or the browser has nothing left to do.
 
 {
   /** @type {any} */
@@ -60,10 +60,10 @@
       if (account.flight) return;
       account.flight = work.begin(`${name}.${method}`, realm, {
         __proto__: null,
-        patience: SHORT_PATIENCE,
+        doubtful: true,
         progress: () => account.given * 1e6 + queued(codec),
         ended: () => stateOf(codec) !== "configured",
-        giveUp: () => settle(account),
+        giveUp: () => (account.flight = null), // what it still owes may come with the next piece
       });
     });
     /** @param {string} action */
@@ -83,9 +83,9 @@
   const { value: Images } = descriptorOf(globals, "ImageDecoder");
   // Its bytes may come from a stream that a script feeds.
   /** @type {FlightOptions} */
-  const briefly = { __proto__: null, patience: WORK_PATIENCE };
-  countPromise(Images?.prototype, "decode", "ImageDecoder.decode", briefly);
-  countProperty(Images?.prototype, "completed", "ImageDecoder.completed", briefly);
-  countProperty(globals.ImageTrackList?.prototype, "ready", "ImageDecoder.tracks.ready", briefly);
+  const doubtful = { __proto__: null, doubtful: true, resumes: true };
+  countPromise(Images?.prototype, "decode", "ImageDecoder.decode", doubtful);
+  countProperty(Images?.prototype, "completed", "ImageDecoder.completed", doubtful);
+  countProperty(globals.ImageTrackList?.prototype, "ready", "ImageDecoder.tracks.ready", doubtful);
   countPromise(Images, "isTypeSupported", "ImageDecoder.isTypeSupported");
 }

@@ -84,7 +84,7 @@
     after(globals.IDBDatabase?.prototype, "close", () =>
       blocked.forEach((name, request) => {
         if (stateOf(request) === "done") return blocked.delete(request);
-        return countEvents(request, name, opens, { __proto__: null, ...untilDone(request), patience: SHORT_PATIENCE });
+        return countEvents(request, name, opens, { __proto__: null, ...untilDone(request), doubtful: true });
       }),
     );
     countOpen("open");

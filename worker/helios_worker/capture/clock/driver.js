@@ -24,23 +24,24 @@ function createDriver(kernel, queue) {
    * Starts a step.
    * @param {number} number of the driver's request
    * @param {() => Promise<void>} step
+   * @param {() => number | null} [nextDue] when the next timer is due
    * @returns {Promise<object>} the first reply
    */
-  function run(number, step) {
+  function run(number, step, nextDue = () => queue.first()?.due ?? null) {
     request = number;
     return forDriver(
       new NativePromise((resolve) => {
         reply = resolve;
-        void finish(step);
+        void finish(step, nextDue);
       }),
     );
   }
 
-  /** @param {() => Promise<void>} step */
-  async function finish(step) {
+  /** @param {() => Promise<void>} step @param {() => number | null} nextDue */
+  async function finish(step, nextDue) {
     try {
       await own(step());
-      answer({ __proto__: null, state: "ready", posted: kernel.posted, due: queue.first()?.due ?? null });
+      answer({ __proto__: null, state: "ready", posted: kernel.posted, linked: kernel.linked, due: nextDue() });
     } catch (error) {
       answer({ __proto__: null, state: "error", message: inWords(error) });
     }
@@ -55,7 +56,7 @@ function createDriver(kernel, queue) {
   function ask(kind, until = null) {
     return new NativePromise((resolve) => {
       wake = resolve;
-      answer({ __proto__: null, state: "asks", kind, until });
+      answer({ __proto__: null, state: "asks", kind, until, loading: kernel.loading });
     });
   }
 
@@ -88,7 +89,9 @@ function createDriver(kernel, queue) {
     let ran = kind !== "update" || !native.requestAnimationFrame;
     if (!ran) native.requestAnimationFrame?.(() => (ran = true));
     const changed = await own(ask(kind));
-    for (let round = 0; round < 20 && !ran; round += 1) {
+    for (let round = 0; !ran; round += 1) {
+      // A frame that is not drawn runs no callbacks.
+      if (round >= 20 && (await own(ask("idle")))) break;
       await own(moment(round < 10 ? 0 : 2));
       if (!ran) await own(ask(kind));
     }

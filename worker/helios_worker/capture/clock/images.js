@@ -297,6 +297,7 @@ if (isWindow) {
 function verdicts(realms, files) {
   /** @type {number[]} */
   const found = list();
+  for (let place = 0; place < realms.length; place += 1) realms[place].lookAnew();
   for (let index = 0; index < files.length; index += 1) {
     let most = UNKNOWN;
     for (let place = 0; place < realms.length; place += 1) {
@@ -304,6 +305,7 @@ function verdicts(realms, files) {
     }
     append(found, most);
   }
+  for (let place = 0; place < realms.length; place += 1) realms[place].lookAnew();
   return found;
 }
 

@@ -27,7 +27,11 @@ function createKernelState() {
     realms: list(),
     timersFired: 0,
     /** What the page listens to, and therefore needs of the browser: animations.js and needs.js say when. */
-    needs: { __proto__: null, events: false, iterations: false, drawings: false, observers: false, draw: false, rounds: false },
+    needs: {
+      __proto__: null,
+      ...{ events: false, iterations: false, drawings: false, observers: false },
+      ...{ draw: false, rounds: false, storage: false },
+    },
     /** The timelines of the documents, on which animations of other documents may be. @type {SafeWeakSet<AnimationTimeline>} */
     timelines: new SafeWeakSet(),
     /** Whether the insides of form controls, and those of <use>, are asked for their animations (needs.js). */
@@ -41,6 +45,8 @@ function createKernelState() {
     loads: 0,
     /** How many messages scripts sent to other realms (loads.js). */
     posted: 0,
+    /** How many programs for WebGL the page has made. */
+    linked: 0,
     /** How many workers were made here. The browser announces each a little later. */
     workers: 0,
     /** Whether there are other kernels to move along: those of workers and of frames of other origins. */
@@ -67,13 +73,16 @@ function createKernel() {
   /** What the page still waits for, in words, for the report of a frame that never became ready. */
   function waiting() {
     const timers = list();
-    for (let index = 0; index < queue.timers.length && index < 10; index += 1) {
-      const { interval, due, callback } = queue.timers[index];
+    const soonest = queue.soonest(10);
+    for (let index = 0; index < soonest.length; index += 1) {
+      const { interval, due, callback } = soonest[index];
       const kind = interval === undefined ? "setTimeout" : "setInterval";
       append(timers, { __proto__: null, kind, due, callback: callbackText(callback) });
     }
     /** @type {string[]} */
     const pending = work.words();
+    const endless = steps.words();
+    for (let index = 0; index < endless.length; index += 1) append(pending, endless[index]);
     const realms = liveRealms(state);
     for (let index = 0; index < realms.length; index += 1) {
       const words = realms[index].pending();
@@ -124,6 +133,11 @@ function createKernel() {
       state.others = others;
       return driver.run(request, () => steps.advance(target, frame));
     },
+    /**
+     * @param {number} request
+     * @param {boolean} fires whether the next timer is due on the loading time
+     */
+    load: (request, fires) => driver.run(request, () => steps.load(fires), steps.nextWhileLoading),
     /** @param {number} request */
     settle: (request) => driver.run(request, steps.settle),
     /** @param {number} request */
@@ -145,7 +159,8 @@ function createKernel() {
      */
     scheduleOwn(due, name, run) {
       const { loading } = state;
-      queue.add({ __proto__: null, id: 0, due, loading, interval: undefined, nesting: 0, callback: name, cancelled: false, run });
+      const once = { __proto__: null, interval: undefined, nesting: 0, cancelled: false };
+      queue.add(ObjectAssign(once, { __proto__: null, id: 0, due, loading, callback: name, order: 0, place: 0, run }));
     },
     cancel: queue.cancel,
     nativeFrame: driver.nativeFrame,

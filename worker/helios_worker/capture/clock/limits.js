@@ -30,16 +30,63 @@ if (isWindow) {
 
   /** @param {any[]} args of a constructor whose first argument is an address */
   const firstOf = (args) => (args.length > 0 ? `${args[0]}` : "");
-  onConstruct("SharedWorker", (args) => {
-    const url = firstOf(args);
-    const address = addressOf(new Address(url, baseOf(document)));
-    warn(`the page uses a SharedWorker (${url}), whose time is real: what it sends may come at any frame`, address);
-  });
-  onConstruct("WebSocket", (args) =>
-    warn(`the page listens to a WebSocket (${firstOf(args)}): what comes from it differs from render to render`),
+  if (globalThis.SharedWorker) {
+    // It has no clock of ours. What it answers at once belongs to this moment.
+    /** @type {SafeWeakSet<object>} */
+    const sharedPorts = new SafeWeakSet();
+    const portOf = getterOf(SharedWorker.prototype, "port");
+    /** @type {Flight | undefined} */
+    let answer;
+    const awaitAnswer = () => {
+      if (answer) return;
+      const giveUp = () => (answer = undefined);
+      answer = work.begin("SharedWorker", realm, { __proto__: null, doubtful: true, giveUp });
+    };
+    onConstruct("SharedWorker", (args) => {
+      awaitAnswer();
+      const url = firstOf(args);
+      const address = addressOf(new Address(url, baseOf(document)));
+      warn(`the page uses a SharedWorker (${url}), whose time is real: what it sends may come at any frame`, address);
+    });
+    patch(SharedWorker.prototype, "port", {
+      __proto__: null,
+      get() {
+        const port = portOf(/** @type {any} */ (this));
+        sharedPorts.add(port);
+        return port;
+      },
+    });
+    after(MessagePort.prototype, "postMessage", (port) => {
+      if (sharedPorts.has(port)) awaitAnswer();
+    });
+  }
+  const listen = methodOf(EventTarget.prototype, "addEventListener");
+  /**
+   * Warns of a connection. That there is none, which comes to light at once, belongs to the moment in which it was asked for.
+   * @param {string} name of the class
+   * @param {(address: string) => string} text
+   */
+  const warnOfConnection = (name, text) =>
+    replaceClass(name, (args, make) => {
+      const connection = make(args);
+      try {
+        warn(text(firstOf(args)));
+      } catch {
+        // an address that says something else when it is asked again
+      }
+      const flight = work.begin(name, realm, { __proto__: null, doubtful: true });
+      const end = () => work.end(flight);
+      listen(connection, "open", end);
+      listen(connection, "error", end);
+      return connection;
+    });
+  warnOfConnection(
+    "WebSocket",
+    (address) => `the page listens to a WebSocket (${address}): what comes from it differs from render to render`,
   );
-  onConstruct("EventSource", (args) =>
-    warn(`the page listens to server-sent events (${firstOf(args)}): what comes differs from render to render`),
+  warnOfConnection(
+    "EventSource",
+    (address) => `the page listens to server-sent events (${address}): what comes differs from render to render`,
   );
   onConstruct("RTCPeerConnection", () =>
     warn("the page uses WebRTC: what comes from it differs from render to render"),
@@ -90,7 +137,6 @@ if (isWindow) {
   if (Scheduled && window.AudioContext) {
     const contextOf = getterOf(AudioNode.prototype, "context");
     const latencyOf = getterOf(AudioContext.prototype, "baseLatency");
-    const listen = methodOf(EventTarget.prototype, "addEventListener");
     const dispatch = methodOf(EventTarget.prototype, "dispatchEvent");
     const stopHere = methodOf(Event.prototype, "stopImmediatePropagation");
     const NativeEvent = Event;

@@ -29,16 +29,21 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
     const hrefOf = getterOf(URL.prototype, "href");
     const Address = URL;
     /**
-     * Tells the driver of a request that the page may abort, for example after a time of its own. Time stands still for
-     * an answer, and would for one that never comes.
-     * @param {any} input
+     * Whether options name a signal. A getter of the page's is not asked: it may throw, or count how often it is.
      * @param {any} options
      */
-    const noteAbortable = (input, options) => {
-      if (!options || !options.signal) return;
+    const hasSignal = (options) => {
+      for (let owner = options; owner; owner = ReflectGetPrototypeOf(owner)) {
+        const { value, get } = descriptorOf(owner, "signal");
+        if (value || get) return Boolean(value);
+      }
+      return false;
+    };
+
+    realm.noteAbortable = (input) => {
       try {
         const base = isWindow ? baseOf(document) : undefined;
-        const abortable = hrefOf(new Address(typeof input === "string" ? input : hrefOf(input), base));
+        const abortable = hrefOf(new Address(typeof input === "string" ? input : hrefOf(/** @type {any} */ (input)), base));
         tellDriver({ __proto__: null, abortable });
       } catch {
         // a Request, or no address at all
@@ -51,8 +56,8 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
     while (owner && !descriptorOf(owner, "fetch").value) owner = ReflectGetPrototypeOf(owner) || undefined;
     after(owner, "fetch", (_scope, args, response) => {
       kernel.loads += 1;
-      noteAbortable(args[0], args[1]);
       whenSettled(response, readToEnd, ignore);
+      if (hasSignal(args[1])) realm.noteAbortable(args[0]);
     });
   }
   note(globalThis.XMLHttpRequest && XMLHttpRequest.prototype, "send");
@@ -98,4 +103,5 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
   count(globalThis.Worker && Worker.prototype);
   count(globalThis.MessagePort && MessagePort.prototype);
   count(globalThis);
+  after(globalThis.Atomics, "notify", () => (kernel.posted += 1));
 }

@@ -129,7 +129,7 @@ function watchMediaElements(roster, playback, browser, events) {
     for (let index = 0; index < lengthOf(elements); index += 1) {
       const root = hostedRoot(elements[index]);
       if (!root) continue;
-      watch(root);
+      realm.addShadowRoot(root, false);
       findOpenRoots(root);
     }
   }

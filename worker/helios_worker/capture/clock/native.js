@@ -46,19 +46,29 @@ const macrotask = (() => {
     });
 })();
 
+const QUIET_TURNS = 12;
+const QUIET_TURN_MS = 4;
+
 /**
  * Waits until the page has no task left to run.
  *
  * A background task runs only when nothing else is queued, after about 8 µs; tasks of the clock's own would delay it.
- * The second one waits for background tasks of the page's. The wait ends after 50 ms for a page that never stops
- * posting messages to itself.
+ * The second one waits for background tasks of the page's. The wait ends for a page that never stops posting messages to
+ * itself: after so many turns, which a busy machine does not shorten as it would a time.
  * @returns {Promise<void>}
  */
 function quiet() {
   const { postTask } = native;
   if (!postTask || !hasScripts) return macrotask();
   return new NativePromise((resolve) => {
-    const limit = native.setTimeout(resolve, 50);
+    let turns = 0;
+    let limit = 0;
+    const next = () => {
+      turns += 1;
+      if (turns > QUIET_TURNS) resolve(undefined);
+      else limit = native.setTimeout(next, QUIET_TURN_MS);
+    };
+    next();
     /** @type {SchedulerPostTaskOptions} */
     const background = { __proto__: null, priority: "background" };
     const done = () => {

@@ -21,6 +21,7 @@ if (isWindow) {
     const type = args.length > 0 ? args[0] : undefined;
     if (typeof type !== "string") return;
     if (eventful[type]) needs.events = true;
+    if (type === "storage") needs.storage = true;
     if (type === "animationiteration") needs.events = needs.iterations = true;
     if (type === "beginEvent" || type === "endEvent" || type === "repeatEvent") needDrawings();
   });
@@ -66,14 +67,69 @@ if (isWindow) {
   watchPromise("ready");
   watchPromise("finished");
 
-  // View transitions: they take their pictures in frames that are drawn.
-  const readyOf = globalThis.ViewTransition ? getterOf(ViewTransition.prototype, "ready") : () => undefined;
-  after(Document.prototype, "startViewTransition", (_host, _args, transition) => {
+  // View transitions: they take their pictures in frames that are drawn, the old ones before the page's function is called,
+  // the new ones once what it returned has settled. Between the two it may wait for the clock.
+  const { value: Transition } = descriptorOf(globalThis, "ViewTransition");
+  const readyOf = getterOf(Transition?.prototype, "ready");
+  const updatedOf = getterOf(Transition?.prototype, "updateCallbackDone");
+  const { value: startTransition } = descriptorOf(Document.prototype, "startViewTransition");
+  patch(Document.prototype, "startViewTransition", function (...args) {
+    let awaited = true;
     kernel.transitions += 1;
     needs.events = true;
-    const done = () => (kernel.transitions -= 1);
+    const pause = () => {
+      if (awaited) kernel.transitions = max(0, kernel.transitions - 1);
+      awaited = false;
+    };
+    /** @param {any} update */
+    const watched = (update) => {
+      if (typeof update !== "function") return update;
+      /** @this {any} @param {any[]} given */
+      return function (...given) {
+        pause();
+        return ReflectApply(update, this, given);
+      };
+    };
+    /** @type {any} */
+    let transition;
+    try {
+      const options = args.length > 0 ? args[0] : undefined;
+      if (typeof options === "function") args[0] = watched(options);
+      else if (options !== null && typeof options === "object") args[0] = { __proto__: null, types: options.types, update: watched(options.update) };
+      transition = ReflectApply(startTransition, this, args);
+    } catch (error) {
+      pause();
+      throw error;
+    }
+    let over = false;
+    const goOn = () => {
+      if (!awaited && !over) kernel.transitions += 1;
+      awaited = !over;
+    };
+    whenSettled(updatedOf(transition), goOn, goOn);
+    const done = () => {
+      over = true;
+      pause();
+    };
     whenSettled(readyOf(transition), done, done);
+    return transition;
   });
+
+  // Storage events come to other frames through the browser, which does not say when they have come.
+  const storage = globalThis.Storage?.prototype;
+  /** @type {Flight | undefined} */
+  let told;
+  const tellFrames = () => {
+    if (told || !needs.storage || kernel.realms.length < 2) return;
+    const giveUp = () => (told = undefined);
+    told = work.begin("a storage event", realm, { __proto__: null, doubtful: true, giveUp });
+  };
+  after(storage, "setItem", tellFrames);
+  after(storage, "removeItem", tellFrames);
+  after(storage, "clear", tellFrames);
+  const needStorage = () => (needs.storage = true);
+  after(window, "onstorage", needStorage);
+  after(HTMLBodyElement.prototype, "onstorage", needStorage);
 
   // Observers: their callbacks come after a frame, so one more frame is run before the capture.
   const needFrames = () => {

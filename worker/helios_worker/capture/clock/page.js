@@ -122,8 +122,9 @@ if (isWindow) {
     sketches = list();
     for (let index = 0; index < found.length; index += 1) {
       const { sketch, name } = found[index];
-      if (sketch._setupDone) sketch[name] = time - 1000;
-      else if (sketch._setupDone === false) append(sketches, found[index]);
+      const { value: isSetUp } = descriptorOf(sketch, "_setupDone"); // its own: what it inherits is the page's
+      if (isSetUp === false) append(sketches, found[index]);
+      else if (isSetUp === true) ReflectDefineProperty(sketch, name, { __proto__: null, value: time - 1000 });
     }
     realm.showComposition(time);
   }

@@ -13,6 +13,8 @@
  * @property {unknown} callback what the page passed, for reports
  * @property {() => void} run
  * @property {boolean} cancelled
+ * @property {number} order the queue's: how many timers were added before it
+ * @property {number} place the queue's: where it is among `timers`
  */
 
 /**
@@ -23,20 +25,57 @@
  */
 const atLeastFour = (wait, nesting) => (nesting > 5 ? max(4, wait) : wait);
 
+/** Whether a timer fires before another one. @param {Timer} timer @param {Timer} other */
+const firesBefore = (timer, other) => timer.due < other.due || (timer.due === other.due && timer.order < other.order);
+
 function createTimerQueue() {
-  /** @type {Timer[]} sorted by due time; those of one time in the order in which they were added */
+  /** @type {Timer[]} a heap: none fires before the one at half its place, and the first is at 0 */
   const timers = list();
   /** @type {SafeMap<number, Timer>} those in the queue, and repeating ones that run at the moment */
   const byId = new SafeMap();
   let added = 0;
 
+  /** @param {number} place @param {Timer} timer */
+  function put(place, timer) {
+    timers[place] = timer;
+    timer.place = place;
+  }
+
+  /** Puts a timer at a place or above it, and those that fire later further down. @param {number} place @param {Timer} timer */
+  function rise(place, timer) {
+    let at = place;
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      if (!firesBefore(timer, timers[above])) break;
+      put(at, timers[above]);
+      at = above;
+    }
+    put(at, timer);
+  }
+
+  /** Puts a timer at a place or below it, and those that fire earlier further up. @param {number} place @param {Timer} timer */
+  function sink(place, timer) {
+    let at = place;
+    for (;;) {
+      let below = 2 * at + 1;
+      if (below >= timers.length) break;
+      if (below + 1 < timers.length && firesBefore(timers[below + 1], timers[below])) below += 1;
+      if (!firesBefore(timers[below], timer)) break;
+      put(at, timers[below]);
+      at = below;
+    }
+    put(at, timer);
+  }
+
   /** @param {Timer} timer */
   function remove(timer) {
-    let index = 0;
-    while (index < timers.length && timers[index] !== timer) index += 1;
-    if (index === timers.length) return;
-    for (; index + 1 < timers.length; index += 1) timers[index] = timers[index + 1];
+    const { place } = timer;
+    if (timers[place] !== timer) return;
+    const last = timers[timers.length - 1];
     timers.length -= 1;
+    if (last === timer) return;
+    if (firesBefore(last, timer)) rise(place, last);
+    else sink(place, last);
   }
 
   return {
@@ -47,18 +86,28 @@ function createTimerQueue() {
     /** @returns {Timer | undefined} */
     first: () => (timers.length > 0 ? timers[0] : undefined),
 
+    /** The first timers, in the order in which they fire. @param {number} most @returns {Timer[]} */
+    soonest(most) {
+      /** @type {Timer[]} */
+      const found = list();
+      while (found.length < most && found.length < timers.length) {
+        const last = found.length > 0 ? found[found.length - 1] : undefined;
+        /** @type {Timer | undefined} */
+        let next;
+        for (let index = 0; index < timers.length; index += 1) {
+          const timer = timers[index];
+          if ((!last || firesBefore(last, timer)) && (!next || firesBefore(timer, next))) next = timer;
+        }
+        if (next) append(found, next);
+      }
+      return found;
+    },
+
     /** @param {Timer} timer */
     add(timer) {
+      timer.order = added;
       added += 1;
-      let low = 0;
-      let high = timers.length;
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if (timers[middle].due <= timer.due) low = middle + 1;
-        else high = middle;
-      }
-      for (let index = timers.length; index > low; index -= 1) timers[index] = timers[index - 1];
-      timers[low] = timer;
+      rise(timers.length, timer);
       if (timer.id !== 0) byId.set(timer.id, timer);
     },
 

@@ -153,6 +153,14 @@ const realm = {
    * @type {(key: string, kind: string, verdictOf: (element: Element) => number) => number}
    */
   showsFile: () => UNKNOWN,
+  /** Forgets what showsFile() has found: it may have changed. */
+  lookAnew() {},
+  /**
+   * Visits the elements in a document or shadow root that a style may give an image (styled.js).
+   * Returns whether these are all.
+   * @type {(tree: Document | ShadowRoot, visit: (element: Element) => void) => boolean}
+   */
+  visitStyled: () => false,
   /** Watches a window or a shadow root for smooth scrolls, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
   watchScrolls() {},
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */
@@ -167,6 +175,12 @@ const realm = {
   // Loading (loads.js)
   /** Whether there are new images, scripts, style sheets or frames since the last time. */
   beganLoading: () => false,
+  /**
+   * Tells the driver of a request that the page may give up, for example after a time of its own. Time stands still for an
+   * answer, and would for one that never comes. Takes its address, a text or a URL.
+   * @type {(input: unknown) => void}
+   */
+  noteAbortable() {},
 
   // Navigation (navigation.js)
   /** Lays the document out, if it has waited for that since the last time. */

@@ -1,4 +1,5 @@
 // What is in the picture: whether an element is, and whether a file is shown anywhere, by an element or by a style.
+// Long, because all of it asks the same few things of elements and styles.
 
 if (isWindow) {
   const isVisible = methodOf(Element.prototype, "checkVisibility");
@@ -30,7 +31,7 @@ if (isWindow) {
   const hrefOf = getterOf(URL.prototype, "href");
   const trim = methodOf(String.prototype, "trim");
   const Address = URL;
-  /** Beyond so many elements a file counts as shown, unasked. */
+  /** Beyond so many elements with styles of their own a file counts as shown, unasked. */
   const MOST_ELEMENTS = 20_000;
   const IMAGES_IN_STYLES = list("background-image", "border-image-source", "mask-image", "shape-outside", "content");
 
@@ -112,30 +113,24 @@ if (isWindow) {
     return `url("${stringSlice(key, 0, semicolon >= 0 && semicolon < comma ? semicolon : comma)}`;
   }
 
-  /** @param {CSSStyleDeclaration} style @param {string} needle */
-  function styleShows(style, needle) {
+  /** The images that a style shows, as text. @param {CSSStyleDeclaration} style */
+  function imagesOf(style) {
+    let text = "";
     for (let index = 0; index < IMAGES_IN_STYLES.length; index += 1) {
       const value = valueOf(style, IMAGES_IN_STYLES[index]);
-      if (value !== "none" && value !== "normal" && indexOf(value, needle) >= 0) return true;
+      if (value !== "none" && value !== "normal") text += value;
     }
-    return valueOf(style, "display") === "list-item" && indexOf(valueOf(style, "list-style-image"), needle) >= 0;
+    return valueOf(style, "display") === "list-item" ? text + valueOf(style, "list-style-image") : text;
   }
 
-  /** @param {Element} element @param {string} needle */
-  function verdictOfStyles(element, needle) {
-    const style = styleOf(element);
-    if (stylesShow(element, style, needle)) return inPicture(element) ? SHOWN : HIDDEN;
-    return indexOf(valueOf(style, "cursor"), needle) >= 0 ? UNUSED : UNKNOWN; // films have no pointer
-  }
-
-  /** @param {Element} element @param {CSSStyleDeclaration} style its own @param {string} needle */
-  function stylesShow(element, style, needle) {
-    if (styleShows(style, needle)) return true;
-    if (valueOf(style, "display") === "list-item" && styleShows(styleOf(element, "::marker"), needle)) return true;
+  /** The images that an element shows by its style and by those of its pseudo-elements. @param {Element} element @param {CSSStyleDeclaration} style */
+  function imagesBy(element, style) {
+    let text = imagesOf(style);
+    if (valueOf(style, "display") === "list-item") text += imagesOf(styleOf(element, "::marker"));
     const before = styleOf(element, "::before");
-    if (valueOf(before, "content") !== "none" && styleShows(before, needle)) return true;
+    if (valueOf(before, "content") !== "none") text += imagesOf(before);
     const behind = styleOf(element, "::after");
-    return valueOf(behind, "content") !== "none" && styleShows(behind, needle);
+    return valueOf(behind, "content") !== "none" ? text + imagesOf(behind) : text;
   }
 
   /** @param {string[]} names @returns {Record<string, true | null>} */
@@ -147,6 +142,7 @@ if (isWindow) {
   };
   const FRAMES = elements("iframe", "frame", "object", "embed");
   const PICTURES = elements("img", "image", "input", "video", "object", "embed");
+  const HOLDERS = elements("img", "image", "input", "video", "object", "embed", "iframe", "frame");
 
   const sheetsOf = getterOf(Document.prototype, "styleSheets");
   const sheetCount = getterOf(StyleSheetList.prototype, "length");
@@ -206,36 +202,103 @@ if (isWindow) {
     return images;
   };
 
-  realm.showsFile = (key, kind, verdictOf) => {
-    if (!realm.alive()) return UNKNOWN;
-    const holders = kind === "Image" ? PICTURES : FRAMES;
-    const needle = needleOf(key);
-    let verdict = UNKNOWN;
-    let seen = 0;
+  /** @typedef {{ __proto__: null, element: Element, images: string, cursor: string }} Styled */
+  /** The elements that show files, by the files' keys, and those that show images by their styles. */
+  /** @type {SafeMap<string, Element[]>} */
+  let holders = new SafeMap();
+  let hasLooked = false;
+  /** @type {Styled[]} */
+  let styled = list();
+  /** @type {SafeSet<Element>} those that showed a file by their style when last looked for: a transition may go on with it */
+  let lately = new SafeSet();
+  let tooMany = false;
+
+  realm.lookAnew = () => {
+    hasLooked = false;
+    holders = new SafeMap();
+    styled = list();
+  };
+
+  /** Finds what shows files by now. */
+  function lookForFiles() {
+    /** @type {SafeMap<string, Element[]>} */
+    const found = new SafeMap();
+    /** @type {(Document | ShadowRoot)[]} */
+    const trees = list(document);
+    /** @type {Element[]} */
+    const all = list();
     /** @param {Element} element */
     const look = (element) => {
-      seen += 1;
-      if (seen > MOST_ELEMENTS) verdict = SHOWN;
-      if (verdict === SHOWN) return;
+      append(all, element);
       const root = openRoot(element);
       if (root) lookIn(root);
-      const holds = holders[nameOf(element)] === true && fileKey(realm.addressOf(element)) === key;
-      if (holds) verdict = max(verdict, verdictOf(element));
-      else if (kind === "Image") verdict = max(verdict, verdictOfStyles(element, needle));
+      if (HOLDERS[nameOf(element)] !== true) return;
+      const key = fileKey(realm.addressOf(element));
+      const known = found.get(key) ?? list();
+      append(known, element);
+      found.set(key, known);
     };
     /** @param {ShadowRoot} root */
     const lookIn = (root) => {
+      append(trees, root);
       const inRoot = allIn(root, "*");
-      for (let index = 0; index < countOf(inRoot) && verdict !== SHOWN; index += 1) {
-        look(/** @type {Element} */ (nodeOf(inRoot, index)));
-      }
+      for (let index = 0; index < countOf(inRoot); index += 1) look(/** @type {Element} */ (nodeOf(inRoot, index)));
     };
     const inDocument = elementsNamed(document, "*");
-    for (let index = 0; index < lengthOf(inDocument) && verdict !== SHOWN; index += 1) {
-      look(/** @type {Element} */ (itemOf(inDocument, index)));
-    }
+    for (let index = 0; index < lengthOf(inDocument); index += 1) look(/** @type {Element} */ (itemOf(inDocument, index)));
     const closed = realm.closedRoots();
     closed.forEach(lookIn);
+    holders = found;
+    hasLooked = true;
+    lookForStyles(trees, all);
+  }
+
+  /** @param {(Document | ShadowRoot)[]} trees @param {Element[]} all elements in them */
+  function lookForStyles(trees, all) {
+    let chosen = lately;
+    lately = new SafeSet();
+    /** @param {Element} element */
+    const visit = (element) => chosen.add(element);
+    for (let index = 0; index < trees.length; index += 1) {
+      if (realm.visitStyled(trees[index], visit)) continue;
+      chosen = new SafeSet();
+      for (let place = 0; place < all.length && place < MOST_ELEMENTS; place += 1) visit(all[place]);
+      break;
+    }
+    tooMany = chosen.size >= MOST_ELEMENTS;
+    styled = list();
+    if (tooMany) return;
+    chosen.forEach((element) => {
+      const style = styleOf(element);
+      const images = imagesBy(element, style);
+      const cursor = valueOf(style, "cursor");
+      if (images !== "" || cursor !== "auto") append(styled, { __proto__: null, element, images, cursor });
+    });
+  }
+
+  realm.showsFile = (key, kind, verdictOf) => {
+    if (!realm.alive()) return UNKNOWN;
+    const names = kind === "Image" ? PICTURES : FRAMES;
+    if (!hasLooked) lookForFiles();
+    const known = holders.get(key) ?? list();
+    let verdict = UNKNOWN;
+    for (let index = 0; index < known.length; index += 1) {
+      if (names[nameOf(known[index])] === true) verdict = max(verdict, verdictOf(known[index]));
+      if (verdict === SHOWN) return SHOWN;
+    }
+    if (kind !== "Image") return verdict;
+    if (tooMany) return SHOWN;
+    const needle = needleOf(key);
+    for (let index = 0; index < styled.length; index += 1) {
+      const { element, images, cursor } = styled[index];
+      if (indexOf(images, needle) >= 0) {
+        if (inPicture(element)) return SHOWN;
+        lately.add(element);
+        verdict = max(verdict, HIDDEN);
+      } else if (indexOf(cursor, needle) >= 0) {
+        verdict = max(verdict, UNUSED); // films have no pointer
+      }
+    }
     return verdict;
   };
 }

@@ -8,6 +8,9 @@
 
 /** How often a page may go on from one picture of a video to the next in one step: one may do so without end. */
 const MOST_ROUNDS = 100;
+/** From here on the report of a frame that never became ready says how often it was waited, and how many messages were sent. */
+const MANY_ROUNDS = 50;
+const MANY_MESSAGES = 1000;
 
 /**
  * @param {KernelState} kernel
@@ -54,6 +57,7 @@ function createSteps(kernel, queue, driver, work) {
   function moveTo(time) {
     if (time !== kernel.now && !kernel.needs.events) each((realm) => realm.observeRoots());
     kernel.now = time;
+    work.resume();
     each((realm) => realm.moveTo(time));
   }
 
@@ -78,28 +82,47 @@ function createSteps(kernel, queue, driver, work) {
     }
   }
 
+  /** Has the browser draw, and expect no frame after that. */
+  function drawAfresh() {
+    native.requestAnimationFrame?.(ignore);
+    return nativeFrame("draw");
+  }
+
   /**
    * Keeps time still until what a script has begun has ended and been processed: what it loads, the pictures of the
    * videos that it has sought, and other work of the browser's.
    */
   async function rest() {
-    for (let loads = 0, media = 0; loads < 50 && media < MOST_ROUNDS; ) {
+    for (rounds = 0; ; rounds += 1) {
       if (beganLoading()) {
         loadsAwaited = false;
-        loads += 1;
         kernel.others = await own(ask("rest"));
         await own(quiet());
       } else if (any((realm) => realm.mediaPends())) {
-        media += 1;
         await own(eachInTurn((realm) => realm.finishMedia()));
       } else if (work.isOpen()) {
-        await own(work.finish(() => nativeFrame("update")));
+        await own(work.finish(drawAfresh, () => ask("idle")));
         await own(quiet());
       } else {
+        rounds = 0;
         return;
       }
       observe();
     }
+  }
+
+  let rounds = 0;
+  let passes = 0;
+  let postedBefore = 0;
+  /** What seems to have no end, in words, for the report of a frame that never became ready. */
+  function words() {
+    /** @type {string[]} */
+    const endless = list();
+    if (rounds > MANY_ROUNDS) append(endless, `an end of what the page begins whenever something has come (${rounds} times)`);
+    if (passes > MANY_ROUNDS) append(endless, `an end of what each look at the settled page sets off (${passes} times)`);
+    const sent = kernel.posted - postedBefore;
+    if (sent > MANY_MESSAGES) append(endless, `an end of the messages that scripts send each other (${sent} so far)`);
+    return endless;
   }
 
   let loadsSeen = 0;
@@ -120,6 +143,7 @@ function createSteps(kernel, queue, driver, work) {
     kernel.timersFired += 1;
     kernel.nesting = timer.nesting + 1;
     timer.run();
+    work.resume();
     kernel.nesting = 0;
     if (timer.interval !== undefined && !timer.cancelled) {
       timer.nesting += 1;
@@ -185,21 +209,31 @@ function createSteps(kernel, queue, driver, work) {
     }
   }
 
+  /** Changes with what can bring something before the due times that are known: messages, timers and workers. */
+  const goneOn = () => kernel.posted + queue.added() + kernel.workers;
+
   /**
    * Moves this kernel and the others to `goal`, from one due time of the others to the next. This one moves first, so
-   * that it is there when their messages arrive. Stops early where a message sets off something here.
+   * that it is there when their messages arrive. Stops early where a message sets off something here, and does not move
+   * at all while messages are on their way.
    * @param {number} goal
    * @returns {Promise<number>} the time reached
    */
   async function walkTogether(goal) {
-    for (let reached = await own(ask("others", goal)); ; ) {
+    let reached = await own(ask("others", goal));
+    if (reached === null) {
+      await own(peek());
+      observe();
+      return kernel.now;
+    }
+    for (;;) {
       moveTo(reached);
-      const before = kernel.posted + queue.added();
+      const before = goneOn();
       const next = await own(ask("walk", reached));
       await own(quiet());
       observe();
       if (isRestless()) await own(rest());
-      if (reached >= goal || kernel.posted + queue.added() !== before) return reached;
+      if (reached >= goal || goneOn() !== before) return reached;
       reached = next === null ? goal : min(goal, next);
     }
   }
@@ -207,7 +241,7 @@ function createSteps(kernel, queue, driver, work) {
   /** Takes in what has arrived. */
   async function peek() {
     await own(quiet());
-    if (work.isOpen()) await own(rest());
+    if (isRestless()) await own(rest());
   }
 
   /** @param {number} target */
@@ -219,10 +253,12 @@ function createSteps(kernel, queue, driver, work) {
 
   /** Draws until view transitions have taken their pictures, all at the same virtual time. */
   async function finishTransitions() {
-    for (let round = 0; round < 20 && kernel.transitions > 0; round += 1) {
+    for (let round = 0; kernel.transitions > 0; round += 1) {
       await own(nativeFrame("draw"));
       await own(macrotask());
       observe();
+      // A document that the browser does not draw takes none.
+      if (round > 20 && (await own(ask("idle")))) kernel.transitions = 0;
     }
   }
 
@@ -242,6 +278,7 @@ function createSteps(kernel, queue, driver, work) {
   async function advance(target, frame) {
     kernel.frame = frame;
     kernel.begun = true;
+    postedBefore = kernel.posted;
     observe(); // what drawing the last frame set off, such as an animation's `ready`, belongs to that frame's time
     if (any((realm) => realm.mediaPends())) await own(rest());
     await own(runTimers(target));
@@ -266,21 +303,27 @@ function createSteps(kernel, queue, driver, work) {
     await own(settle());
   }
 
-  /** Waits for what the frame has started: tasks, fonts, media, observers, the page's own promise. */
+  /** Waits for what the frame has started: tasks, fonts, media, observers, the page's own promise, and what each sets off. */
   async function settle() {
-    await own(peek());
-    observe();
-    await own(eachInTurn((realm) => realm.settle()));
-    await own(showFresh());
-    await own(finishTransitions());
-    if (kernel.needs.observers) {
-      await own(nativeFrame("update"));
+    passes = 0;
+    do {
+      passes += 1;
       await own(peek());
       observe();
-    }
-    if (kernel.needs.draw) await own(nativeFrame("draw"));
-    await own(runTimers(kernel.now));
-    await own(drawVideos());
+      await own(eachInTurn((realm) => realm.settle()));
+      await own(showFresh());
+      await own(finishTransitions());
+      if (kernel.needs.observers) {
+        await own(nativeFrame("update"));
+        await own(peek());
+        observe();
+      }
+      if (kernel.needs.draw) await own(nativeFrame("draw"));
+      await own(runTimers(kernel.now));
+      await own(drawVideos());
+      await own(macrotask());
+    } while (isRestless() || kernel.transitions > 0 || (queue.first()?.due ?? Infinity) <= kernel.now);
+    passes = 0;
   }
 
   /** @param {Timer} timer */
@@ -291,7 +334,9 @@ function createSteps(kernel, queue, driver, work) {
     const { timers } = queue;
     let first = queue.first();
     for (let index = 1; index < timers.length; index += 1) {
-      if (first && loadingDue(timers[index]) < loadingDue(first)) first = timers[index];
+      const timer = timers[index];
+      const later = first ? loadingDue(timer) - loadingDue(first) : 0;
+      if (first && (later < 0 || (later === 0 && firesBefore(timer, first)))) first = timer;
     }
     return first;
   }
@@ -302,10 +347,37 @@ function createSteps(kernel, queue, driver, work) {
     realm.runAnimationFrames();
   }
 
+  /** @param {Timer} timer */
+  function fireWhileLoading(timer) {
+    queue.take(timer);
+    kernel.loading = max(kernel.loading, loadingDue(timer));
+    fire(timer);
+  }
+
+  /**
+   * One round of loading in the kernel of a worker or foreign frame, for whose message the page may wait.
+   * @param {boolean} fires whether its next timer is due
+   */
+  async function load(fires) {
+    await own(peek());
+    const timer = fires ? firstWhileLoading() : undefined;
+    if (timer) fireWhileLoading(timer);
+    else await own(eachInTurn(showLoaded));
+    await own(macrotask());
+    observe();
+    await own(peek());
+  }
+
+  /** When the next timer is due on the loading time; null where there is none. */
+  function nextWhileLoading() {
+    const timer = firstWhileLoading();
+    return timer ? loadingDue(timer) : null;
+  }
+
   /**
    * Brings a loaded page to the state before frame 0, with the clock still at its start.
    *
-   * Later timers fire only while the page's own ready promise is pending. They fire in the order in which they are due
+   * Later timers fire only while the page's own ready promise is pending, those of workers and foreign frames too. They fire in the order in which they are due
    * on a loading time that the page cannot see: without it, a short poll would starve the longer timer it waits for.
    */
   async function begin() {
@@ -313,18 +385,13 @@ function createSteps(kernel, queue, driver, work) {
     await own(peek());
     await own(runTimers(kernel.now));
     observe();
-    let loading = 0;
     while (any((realm) => realm.notReady())) {
       await own(moment(2));
       await own(rest());
       await own(eachInTurn(showLoaded));
       const timer = firstWhileLoading();
-      if (timer) {
-        queue.take(timer);
-        loading = max(loading, loadingDue(timer));
-        kernel.loading = loading;
-        fire(timer);
-      }
+      const isElsewhere = await own(ask("load", timer ? loadingDue(timer) : null));
+      if (timer && !isElsewhere) fireWhileLoading(timer);
       await own(nativeFrame("update"));
       await own(macrotask());
       observe();
@@ -333,5 +400,5 @@ function createSteps(kernel, queue, driver, work) {
     await own(settle());
   }
 
-  return { __proto__: null, begin, advance, again, settle, peek, walk, any };
+  return { __proto__: null, begin, load, nextWhileLoading, advance, again, settle, peek, walk, any, words };
 }

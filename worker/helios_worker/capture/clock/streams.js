@@ -8,13 +8,10 @@ if (globalThis.ReadableStream) {
    */
   const scripted = new SafeWeakMap();
   /** @type {FlightOptions} */
-  const briefly = { __proto__: null, patience: WORK_PATIENCE };
+  const doubtful = { __proto__: null, doubtful: true, resumes: true };
 
-  /** How long to wait for what a stream brings; null for not at all. @param {any} stream */
-  function optionsFor(stream) {
-    if (scripted.get(stream)) return null;
-    return { __proto__: null, ...briefly, giveUp: () => scripted.set(stream, true) };
-  }
+  /** How to wait for what a stream brings; null for not at all. @param {any} stream */
+  const optionsFor = (stream) => (scripted.get(stream) ? null : doubtful);
 
   // Where a script's streams come from
   /** @type {any} */
@@ -100,7 +97,7 @@ if (globalThis.ReadableStream) {
       files.add(stream),
     );
     /** @param {any} stream */
-    const ofFile = (stream) => (files.has(stream) ? briefly : null);
+    const ofFile = (stream) => (files.has(stream) ? doubtful : null);
     after(WritableStream.prototype, "getWriter", (stream, _args, writer) => {
       if (files.has(stream)) files.add(writer);
     });

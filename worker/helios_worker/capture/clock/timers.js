@@ -1,4 +1,4 @@
-// setTimeout, setInterval, AbortSignal.timeout, scheduler.postTask with a delay.
+// setTimeout, setInterval, AbortSignal.timeout, scheduler.postTask with a delay, Atomics.waitAsync with a limit.
 
 {
   const LONGEST = 2 ** 31 - 1;
@@ -36,6 +36,8 @@
       nesting,
       callback,
       cancelled: false,
+      order: 0,
+      place: 0,
       run() {
         if (!realm.alive()) return;
         if (typeof callback === "function") callPage(callback, globalThis, args);
@@ -82,6 +84,22 @@
       return new NativePromise((resolve, reject) => {
         add(() => whenSettled(postTask(this, callback, rest), resolve, reject), delay, [], false);
       });
+    });
+  }
+
+  const { value: waitAsync } = descriptorOf(globalThis.Atomics, "waitAsync");
+  if (waitAsync) {
+    patch(Atomics, "waitAsync", function (array, index, value, limit) {
+      const wait = limit === undefined ? Infinity : NativeNumber(limit);
+      if (!(wait > 0 && wait <= LONGEST)) return ReflectApply(waitAsync, this, [array, index, value, wait]);
+      const waiting = ReflectApply(waitAsync, this, [array, index, value]);
+      if (!waiting.async) return waiting;
+      const woken = waiting.value;
+      waiting.value = new NativePromise((resolve, reject) => {
+        whenSettled(woken, resolve, reject);
+        add(() => resolve("timed-out"), wait, [], false);
+      });
+      return waiting;
     });
   }
 }

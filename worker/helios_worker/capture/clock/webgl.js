@@ -1,5 +1,5 @@
 // Whether a page with WebGL has drawn yet. Maps and the like only begin to load in their first animation frames what they
-// draw, and frame 0 waits for that: clocks.py asks.
+// draw, and 3D engines draw with a program in the frame after the one that made it. Frame 0 waits for both: clocks.py asks.
 
 if (isWindow) {
   const isConnected = getterOf(Node.prototype, "isConnected");
@@ -7,6 +7,9 @@ if (isWindow) {
   /** @type {Element[]} */
   const canvases = list();
   let hasDrawn = false;
+
+  after(globalThis.WebGLRenderingContext?.prototype, "linkProgram", () => (kernel.linked += 1));
+  after(globalThis.WebGL2RenderingContext?.prototype, "linkProgram", () => (kernel.linked += 1));
 
   /**
    * Notes the first call of a method, and costs later ones nothing.

@@ -11,30 +11,32 @@
  * @property {string} name for reports, as the page wrote it
  * @property {number} frame in which it began; -1 while the page loads
  * @property {Realm} realm
- * @property {number} patience For how many turns of waiting without progress time stands still for it. Infinity where
- *   the browser answers whatever the page does.
- * @property {number} turns of waiting so far
- * @property {boolean} frames whether the browser answers only in a frame of its own
+ * @property {boolean} doubtful Whether the answer may wait for the page's next step, or for the clock, so that none comes
+ *   while time stands still. Such work is given up once the browser has nothing left to do.
+ * @property {boolean} resumes Whether the browser goes on with it by itself once the page has taken that step. Then it is
+ *   waited for again after each step of the clock's.
+ * @property {boolean} frames whether the browser answers only after it has drawn: it encodes pictures in the time that is left then
  * @property {(() => unknown) | undefined} progress what changes while the browser gets on with it
  * @property {(() => boolean) | undefined} ended whether it has ended: asked where a page can keep its event from us
- * @property {(() => void) | undefined} giveUp called when patience has ended
+ * @property {(() => void) | undefined} giveUp called when it is given up
  * @property {unknown} last what progress() said last
  */
 
-/** @typedef {Partial<Omit<Flight, "name" | "frame" | "realm" | "turns" | "last">>} FlightOptions */
+/** @typedef {Partial<Omit<Flight, "name" | "frame" | "realm" | "last">>} FlightOptions */
 
-/**
- * Turns of waiting, of 4 ms or more each. What may depend on the page's next step, or on the clock, is waited for this
- * long without progress; then time goes on without it.
- */
-const WORK_PATIENCE = 500;
-const SHORT_PATIENCE = 75;
+/** Milliseconds of real time between two looks at what nobody tells us of. */
 const TURN_MS = 4;
+/** How often the browser must have been seen at rest, without any progress, until doubtful work is given up. */
+const LOOKS = 4;
+/** How many turns come before the first look, which costs the driver some milliseconds. */
+const TURNS_BEFORE_LOOKS = 2;
 
 /** @param {{ frame: number, begun: boolean }} kernel */
 function createWork(kernel) {
   /** @type {SafeSet<Flight>} */
   const flights = new SafeSet();
+  /** What was given up and may go on. @type {SafeSet<Flight>} */
+  const dormant = new SafeSet();
   let open = 0;
   /** @type {() => void} */
   let wake = ignore;
@@ -52,8 +54,8 @@ function createWork(kernel) {
       name,
       frame: kernel.begun ? kernel.frame : -1,
       realm,
-      patience: Infinity,
-      turns: 0,
+      doubtful: false,
+      resumes: false,
       frames: false,
       progress: undefined,
       ended: undefined,
@@ -68,22 +70,44 @@ function createWork(kernel) {
 
   /** @param {Flight} flight that has ended; once more does no harm */
   function end(flight) {
+    dormant.delete(flight);
     if (!flights.delete(flight)) return;
     open -= 1;
     if (open === 0) wake();
   }
 
-  /** Ends what nobody reports the end of, and what has got no further for too long. */
-  function review() {
+  /** Ends what nobody reports the end of. Returns whether only doubtful work is left, and got no further. */
+  function isStuck() {
+    let stuck = true;
     flights.forEach((flight) => {
-      if (!flight.realm.alive() || flight.ended?.()) return end(flight);
+      if (!flight.realm.alive() || flight.ended?.()) {
+        stuck = false;
+        return end(flight);
+      }
       const now = flight.progress?.();
-      flight.turns = now === flight.last ? flight.turns + 1 : 0;
+      if (!flight.doubtful || now !== flight.last) stuck = false;
       flight.last = now;
-      if (flight.turns < flight.patience) return undefined;
-      flight.giveUp?.();
-      return end(flight);
+      return undefined;
     });
+    return stuck;
+  }
+
+  function giveUp() {
+    flights.forEach((flight) => {
+      flight.giveUp?.();
+      end(flight);
+      if (flight.resumes) dormant.add(flight);
+    });
+  }
+
+  /** Counts again what may have gone on, since time or a timer of the page's has. */
+  function resume() {
+    if (dormant.size === 0) return;
+    dormant.forEach((flight) => {
+      flights.add(flight);
+      open += 1;
+    });
+    dormant.clear();
   }
 
   /** Resolves once nothing is in flight, or after a turn. @returns {Promise<void>} */
@@ -96,7 +120,7 @@ function createWork(kernel) {
       };
     });
 
-  /** Whether some of it is answered only in a frame of the browser's own. */
+  /** Whether some of it is answered only after the browser has drawn. */
   function needsFrame() {
     let needs = false;
     flights.forEach((flight) => {
@@ -107,14 +131,22 @@ function createWork(kernel) {
 
   /**
    * Waits until nothing is in flight. Call it only where something is.
-   * @param {() => Promise<unknown>} drawFrame asks for a frame of the browser's own
+   * @param {() => Promise<unknown>} drawFrame has the browser draw
+   * @param {() => Promise<boolean>} isAtRest asks whether the browser has nothing left to do
    */
-  async function finish(drawFrame) {
+  async function finish(drawFrame, isAtRest) {
+    let turns = 0;
+    let looks = 0;
     while (open > 0) {
       if (needsFrame()) await own(drawFrame());
       if (open > 0) await own(turn());
       wake = ignore;
-      if (open > 0) review();
+      if (open === 0) return;
+      turns = isStuck() ? turns + 1 : 0;
+      if (turns === 0) looks = 0;
+      if (turns <= TURNS_BEFORE_LOOKS) continue;
+      if (await own(isAtRest())) looks += 1;
+      if (looks >= LOOKS && isStuck()) giveUp();
     }
   }
 
@@ -132,7 +164,7 @@ function createWork(kernel) {
     return texts;
   }
 
-  return { __proto__: null, begin, end, finish, words, isOpen: () => open > 0 };
+  return { __proto__: null, begin, end, resume, finish, words, isOpen: () => open > 0 };
 }
 
 /** @typedef {ReturnType<typeof createWork>} Work */

@@ -104,6 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    server_version, sys_version = "helios", ""  # a page can read them
 
     def __init__(
         self,

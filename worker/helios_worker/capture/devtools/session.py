@@ -37,6 +37,7 @@ class Session:
     """One page's session. After its process has crashed, every command fails.
 
     playhead: names the frame in messages.
+    process: of the browser, which leads the group of all its processes.
     unreachable: why no connection to a host and port could be made lately; None where one could.
     log: the browser's.
     target: the page, as events of the browser name it.
@@ -46,6 +47,7 @@ class Session:
         self.connection = browser.connection
         self.target = target
         self.crashed: str | None = None
+        self.process = browser.pid
         self.unreachable = browser.proxy.failure
         self.log = browser.log
         self._context = context

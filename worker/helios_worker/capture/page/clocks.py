@@ -9,6 +9,7 @@ import secrets
 
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
 from helios_worker.capture.devtools.compositor import Compositor
+from helios_worker.capture.devtools.idleness import is_at_rest
 from helios_worker.capture.devtools.session import PAGE, Realm
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import plain
@@ -19,12 +20,13 @@ from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.playhead import Playhead
 from helios_worker.errors import HeliosError
 
-SETTLE_ROUNDS = 50
 FIRST_ROUNDS = 10
+# What a worker or a frame takes to begin, on the loading time: one that begins again and again must not stop that.
+BIRTH_MS = 1.0
 
 
 class Clocks:
-    """The clocks of one page, of its workers and of its frames of other origins."""
+    """The clocks of one page, of its workers and of its frames of other origins. process: the browser's."""
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class Clocks:
         realms: Realms,
         compositor: Compositor,
         roots: ClosedRoots,
+        process: int,
     ) -> None:
         self._handles = handles
         self._playhead = playhead
@@ -41,7 +44,15 @@ class Clocks:
         self._realms = realms
         self._compositor = compositor
         self._roots = roots
+        self._process = process
+        self._seen = 0  # number of requests whose answers the page has processed
+        self._sent: dict[Realm, int] = {}  # messages that each other realm has sent
+        self._letters = 0  # all of those together
+        self._heard = 0  # number of ended realms whose last messages have arrived
         self._posted = 0  # messages that the page has sent to other realms
+        self._loading = 0.0  # how far the loading time has come
+        self._joined: dict[Realm, float] = {}  # where on it the time of each other realm began
+        self._linked = 0  # programs for WebGL that it has made
         self._starts: dict[Realm, float] = {}  # when the time of each other realm began, by the page's clock
 
     async def begin(self) -> None:
@@ -65,11 +76,12 @@ class Clocks:
         if self._playhead.frame == 0:
             await self._draw_first(before)
 
-    async def _draw_first(self, before: tuple[int, int]) -> None:
+    async def _draw_first(self, before: tuple[int, int, int]) -> None:
         """More animation frames at frame 0's time, for a page whose first one only begins to load what it will draw.
 
-        Such are maps and 3D engines: they ask for styles, tiles and shaders in one animation frame after the other.
-        before: what the page had begun to load before its first animation frame.
+        Such are maps and 3D engines: they ask for styles, tiles and shaders in one animation frame after the other, and
+        draw with a program in the frame after the one that made it.
+        before: what the page had begun before its first animation frame.
         """
         if self._begun == before or not await self._handles.call("isBlank"):
             return
@@ -81,23 +93,25 @@ class Clocks:
                 return
 
     @property
-    def _begun(self) -> tuple[int, int]:
-        """How many requests, and messages to other realms, the page has sent so far."""
-        return self._network.seen, self._posted
+    def _begun(self) -> tuple[int, int, int]:
+        """How many requests, messages to other realms and programs for WebGL the page has made so far."""
+        return self._network.seen, self._posted, self._linked
 
     async def _arrive(self) -> None:
         await self._exchange()
-        if self._network.is_pending or self._realms.is_arriving:
+        # A request that no clock has noticed (a background, import()) may have been answered meanwhile.
+        if self._network.unanswered_count or self._realms.is_arriving or self._network.seen != self._seen:
             await self.rest()
 
     async def rest(self) -> None:
         """Waits until no request is unanswered and the page has processed all answers."""
-        for _ in range(SETTLE_ROUNDS):
+        while True:
             await self._arrivals()
             await self._begin_others()
             seen = self._network.seen
             await self._drive("settle")
             await self._exchange()
+            self._seen = seen
             if self._network.is_quiet and not self._realms.awaited and seen == self._network.seen:
                 return
 
@@ -110,14 +124,15 @@ class Clocks:
 
     async def _exchange(self) -> None:
         """Waits until no message is in transit between the page, its workers and its frames of other origins."""
-        posted = -1
-        for _ in range(SETTLE_ROUNDS):
-            others = self._realms.others()
-            if not others:
-                return
-            replies = [await self._drive("settle", realm=realm) for realm in (*others, PAGE)]
-            before, posted = posted, sum(reply["posted"] for reply in replies if reply)
-            if posted == before:
+        posted: dict[Realm, int] = {}  # by each realm, so that one that ends hides no message of another
+        while (others := self._realms.others()) or self._heard != self._realms.gone:
+            before, posted = posted, {}
+            gone = self._realms.gone
+            for realm in (*others, PAGE):
+                if reply := await self._drive("settle", realm=realm):
+                    posted[realm] = reply["posted"]
+            self._heard = gone
+            if posted == before and gone == self._realms.gone:
                 return
 
     async def _arrivals(self) -> None:
@@ -139,9 +154,13 @@ class Clocks:
             if realm is PAGE:
                 self._playhead.clock_ms = reply["now"]
                 self._posted = reply.get("posted", self._posted)
+                self._linked = reply.get("linked", self._linked)
             if reply["state"] == "ready":
+                if realm is not PAGE:
+                    self._letters += reply["posted"] - self._sent.get(realm, 0)
+                    self._sent[realm] = reply["posted"]
                 return reply
-            step, args = "resume", (await self._grant(reply),)
+            step, args = "resume", (await self._grant(reply, realm),)
 
     async def _request(self, step: str, args: tuple[object, ...], realm: Realm) -> Message | None:
         """The clock's reply to one request. It has to repeat the number that the request got by chance."""
@@ -159,38 +178,97 @@ class Clocks:
             raise _tampered(self._playhead)
         return reply
 
-    async def _grant(self, wish: Message) -> bool | float | None:
-        """Does what a clock asks for while it stands still; returns the answer."""
+    async def _grant(self, wish: Message, realm: Realm) -> bool | float | None:
+        """Does what a realm's clock asks for while it stands still; returns the answer."""
         kind = wish["kind"]
         if kind == "rest":
             await self._arrivals()
+            self._seen = self._network.seen
             await self._begin_others()
-            return bool(self._realms.others())
+            return realm is PAGE and bool(self._realms.others())  # only the page's clock moves others
         if kind == "others":
+            before = self._correspondence
             due = await self._earliest("peek")
+            if self._correspondence != before:
+                return None  # the page hears of it before time moves on
             until = float(wish["until"])
             return until if due is None else min(until, due)
         if kind == "walk":
             return await self._earliest("walk", float(wish["until"]))
+        if kind == "load":
+            return await self._load(wish["until"], float(wish["loading"]))
+        if kind == "idle":
+            return await self._is_at_rest()
         if kind == "roots":
             wanted = int(wish["until"])
             await self._roots.hand_over(parts=bool(wanted & 1), copies=bool(wanted & 2))
             return None
         return await self._compositor.update(display=kind != "update")
 
+    async def _load(self, until: float | None, loading: float) -> bool:
+        """Has the other realms go on while the page waits for its own ready promise.
+
+        until: when the page's next timer is due on its loading time. loading: how far that has come. Returns whether a
+        timer elsewhere was due before that, and fired.
+        """
+        await self._begin_others()
+        self._loading = max(self._loading, loading)
+        limit, fired = math.inf if until is None else float(until), False
+        replies = {other: await self._drive("load", False, realm=other) for other in self._realms.others()}
+        for other in replies:
+            self._joined.setdefault(other, self._loading + BIRTH_MS)
+        while True:
+            dues = [
+                (self._joined[other] + float(each["due"]), other)
+                for other, each in replies.items()
+                if each and each["due"] is not None
+            ]
+            due, first = min(dues, key=lambda found: found[0], default=(math.inf, PAGE))
+            if due >= limit:
+                return fired
+            self._loading = max(self._loading, due)
+            before, reply = replies[first], await self._drive("load", True, realm=first)
+            replies[first], fired = reply, True
+            # The page hears a message before anything else happens.
+            if until is None or reply is None or before is None or reply["posted"] != before["posted"]:
+                return True
+
+    async def _is_at_rest(self) -> bool:
+        """Whether nothing that a page waits for can still come while its clocks stand still."""
+        if not self._network.is_quiet:
+            await self._arrivals()
+            return False
+        return await is_at_rest(self._process)
+
     async def _earliest(self, step: str, until: float | None = None) -> float | None:
         """Runs a step in all other realms, up to a time. When their first timer is due then; None where there is none.
 
+        What they send each other on the way belongs to that time, too, and so do the workers that they make.
         Times are the page's here, and in each realm that realm's own.
         """
+        dues: dict[Realm, float] = {}
         await self._begin_others()
-        first = math.inf
-        for other in self._realms.others():
-            start = self._starts.get(other, 0.0)
-            reply = await self._drive(step, *(() if until is None else (until - start,)), realm=other)
-            if reply and reply["due"] is not None:
-                first = min(first, start + float(reply["due"]))
+        turn = self._realms.others()
+        while turn:
+            letters, gone = self._correspondence
+            for other in turn:
+                start = self._starts.get(other, 0.0)
+                args = () if until is None else (until - start,)
+                again = other in dues
+                reply = await self._drive("peek" if again else step, *(() if again else args), realm=other)
+                dues[other] = start + float(reply["due"]) if reply and reply["due"] is not None else math.inf
+            await self._begin_others()
+            others = self._realms.others()
+            # The letters of a single one are for the page.
+            written = gone != self._realms.gone or (letters != self._letters and len(others) > 1)
+            turn = others if written else [other for other in others if other not in dues]
+        first = min(dues.values(), default=math.inf)
         return None if first == math.inf else first
+
+    @property
+    def _correspondence(self) -> tuple[int, int]:
+        """Changes whenever another realm sends a message, or ends, which may have sent one before."""
+        return self._letters, self._realms.gone
 
 
 def _tampered(playhead: Playhead) -> PageError:

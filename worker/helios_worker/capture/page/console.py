@@ -15,6 +15,7 @@ LINES_QUOTED = 5
 ERRORS_KEPT = 100
 WARNINGS_KEPT = 50
 ARGUMENTS_KEPT = 20
+SAID_AS_ERROR = "error: "
 
 
 class Console:
@@ -28,6 +29,7 @@ class Console:
         self.errors = BoundedLines(ERRORS_KEPT)
         self.warnings = BoundedLines(WARNINGS_KEPT)
         self._remedies: dict[str, str] = {}
+        self._excused: dict[str, HeliosError] = {}  # failures by the names of their files
         self._fault: HeliosError | None = None
         self._page_errors = page_errors
 
@@ -50,6 +52,19 @@ class Console:
         line = plain(text)
         self.lines.append(line)
         self.warnings.add(line)
+
+    def excuse(self, address: str, failure: HeliosError) -> None:
+        """Notes a file that did not load and that a script of the page knows how to do without.
+
+        If the page says in an error of its own that the file did not load, as loaders of models do, it does not.
+        """
+        name = plain(address)
+        if any(line.startswith(SAID_AS_ERROR) and name in line for line in self.lines):
+            self.note_failure(failure)
+            return
+        if len(self._excused) < ERRORS_KEPT:
+            self._excused[name] = failure
+        self.remark(f"{failure.message}; a script of the page asked for it and goes on without it")
 
     def note_failure(self, failure: HeliosError, *, is_cause: bool = False) -> None:
         """Notes a file that did not load. Where that is the network's fault, it is no error of the page.
@@ -111,7 +126,11 @@ class Console:
     def _on_call(self, params: Message) -> None:
         arguments = params.get("args", [])[:ARGUMENTS_KEPT]
         text = " ".join(str(each.get("value", each.get("description", "")))[:LOOKED_AT] for each in arguments)
-        self.lines.append(plain(f"{params['type']}: {text}"))
+        line = plain(f"{params['type']}: {text}")
+        self.lines.append(line)
+        if line.startswith(SAID_AS_ERROR):
+            for name in [name for name in self._excused if name in line]:
+                self.note_failure(self._excused.pop(name))
 
     def _on_exception(self, params: Message) -> None:
         text = exception_text(params["exceptionDetails"])

@@ -39,6 +39,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "coep-frame-resource-needs-coep-header": "the page's Cross-Origin-Embedder-Policy wants one of the frame, too",
         "net::ERR_TOO_MANY_REDIRECTS": "its server redirects it in a circle",
         "frame": "its server keeps it from the frames of other origins (X-Frame-Options or frame-ancestors)",
+        "net::ERR_INSUFFICIENT_RESOURCES": "the page asks for more files at once than a browser takes on",
         "other": "browsers do not load it here",
     }
 )

@@ -99,9 +99,9 @@ class Network:
         self.lay_out: Callable[[], None] = lambda: None
 
     @property
-    def is_pending(self) -> bool:
-        """Whether a request is unanswered."""
-        return bool(self._pending)
+    def unanswered_count(self) -> int:
+        """How many requests are unanswered."""
+        return len(self._pending)
 
     @property
     def is_quiet(self) -> bool:
@@ -237,7 +237,8 @@ class Network:
     def _on_frame_refreshing(self, params: Message) -> None:
         """A frame refreshes itself; at once, or else on the virtual clock (`navigation`)."""
         if not params["delay"]:
-            self._begin(f"refresh of {params['frameId']}", Request(params["url"][:URL_KEPT], is_file=False))
+            request = Request(params["url"][:URL_KEPT], is_file=False, frame=params["frameId"])
+            self._begin(f"refresh of {params['frameId']}", request)
 
     def _on_frame_refreshed(self, params: Message) -> None:
         self._end(f"refresh of {params['frameId']}")
@@ -323,7 +324,8 @@ class Network:
             return self._console.remark(f"{failure.message}; nothing in the picture needs it")
         may_not_matter = kind in KINDS and number != self._document and not isinstance(failure, NetworkTrouble)
         if self._suspects is not None and request is not None and may_not_matter:
-            return self._suspects.add(Suspect(request.first_url, kind, failure, request.preloaded))
+            address = request.url if kind == "Fetch" else request.first_url
+            return self._suspects.add(Suspect(address, kind, failure, request.preloaded))
         if number == self._document:
             self.page_failure = self.page_failure or failure
             if isinstance(failure, NetworkTrouble):  # then there is no page, whatever its errors may become

@@ -19,9 +19,9 @@ from helios_worker.capture.devtools.crashes import WAIT_SECONDS, own_end
 from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.devtools.session import Session
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import LOOKED_AT, plain
+from helios_worker.capture.messages import ANOTHER_WINDOW, LOOKED_AT, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
-from helios_worker.capture.page.clocks import SETTLE_ROUNDS, Clocks
+from helios_worker.capture.page.clocks import Clocks
 from helios_worker.capture.page.closed_roots import ClosedRoots
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.environment import JOIN, WARN, language_commands, open_environment
@@ -44,6 +44,8 @@ from helios_worker.errors import HeliosError
 CRASHED = "the page's process crashed (out of memory?)"
 # The share of a frame's time limit for the answer to a request that the page may abort.
 PATIENCE = 0.25
+# How often drawing a page may make it request new files, each of which belongs on the frame.
+DRAWINGS = 50
 
 
 class Page:
@@ -67,9 +69,13 @@ class Page:
         self._media_tracks = MediaTracks(session, self._network.media)
         workers_speak = language_commands(settings.locale)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
-        self._compositor = Compositor(session, playhead, settings.picture, settings.quality)
+        self._compositor = Compositor(
+            session, playhead, settings.picture, settings.quality, lambda: self._network.has_animated_images
+        )
         self._roots = ClosedRoots(session, self._handles.secret)
-        self._clocks = Clocks(self._handles, playhead, self._network, self._realms, self._compositor, self._roots)
+        self._clocks = Clocks(
+            self._handles, playhead, self._network, self._realms, self._compositor, self._roots, session.process
+        )
         self._network.patience = settings.frame_timeout * PATIENCE
         self._watchdog = Watchdog(
             session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
@@ -196,6 +202,8 @@ class Page:
                 await self._compositor.draw_unseen()
             self._undrawn = True
             self._playhead.move(frame)
+            if self._network.has_animated_images:
+                await self._compositor.move_images()
             await self._clocks.advance()
             await self._refuse_moving_svgs()
             await self._check_shown()
@@ -205,12 +213,14 @@ class Page:
         """Draws the frame that the page shows, as capture() would, for a page that depends on what was drawn."""
         async with self._watchdog.over(f"drawing frame {self.frame}"), self._navigation.staying():
             self._undrawn = False
-            for _ in range(SETTLE_ROUNDS):
+            for _ in range(DRAWINGS):
                 seen = self._network.seen
                 await self._compositor.draw_unseen()
                 if self._network.seen == seen:
                     break
                 await self._clocks.rest()
+            else:
+                raise _requests_on(self.frame)
         self.console.raise_fault()
 
     async def _check_shown(self) -> None:
@@ -251,7 +261,7 @@ class Page:
             changed = await compositor.draw_at_capture()
             if not changed and seen == network.seen:
                 return self._last_picture
-        for _ in range(SETTLE_ROUNDS):
+        for _ in range(DRAWINGS):
             seen = network.seen
             picture = await compositor.picture()
             if network.seen != seen:
@@ -269,10 +279,7 @@ class Page:
             compositor.is_still = False
             self._last_picture = picture
             return picture
-        raise PageError(
-            f"frame {self.frame}: the page requests new files each time it is drawn",
-            remedy="load them before frame 0, or declare window.__HELIOS_READY__",
-        )
+        raise _requests_on(self.frame)
 
     # -- events --------------------------------------------------------------------------------------------
 
@@ -291,7 +298,7 @@ class Page:
         self._session.post("Page.handleJavaScriptDialog", {"accept": True})
 
     def _on_window(self, params: Message) -> None:
-        self.console.warnings.add("the page tried to open another window, which was refused: a film is one window")
+        self.console.warnings.add(ANOTHER_WINDOW)
 
     def _on_binding(self, params: Message) -> None:
         if params["name"] == JOIN:
@@ -363,3 +370,10 @@ class Page:
         self._session.crashed = self._session.crashed or params["reason"]
         self._network.abandon()
         self._navigation.abandon()
+
+
+def _requests_on(frame: int) -> PageError:
+    return PageError(
+        f"frame {frame}: the page requests new files each time it is drawn",
+        remedy="load them before frame 0, or declare window.__HELIOS_READY__",
+    )

@@ -12,14 +12,17 @@ from functools import partial
 
 from helios_worker.capture.clock import clock_script
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, EventTable, Handler, Message
+from helios_worker.capture.devtools.idleness import is_at_rest
 from helios_worker.capture.devtools.session import Realm, Session
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.playhead import Playhead
 
 # The browser announces workers, and holds them before their first script.
 AUTO_ATTACH: Message = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
-# How long the browser may take to announce a worker that a script has made.
-WORKER_SECONDS = 2.0
+# How often the browser must be seen at rest, and how long is waited before each look, until a worker that a script has
+# made counts as one that will not be announced.
+WORKER_LOOKS = 40
+LOOK_SECONDS = 0.05
 
 
 class Realms:
@@ -27,6 +30,7 @@ class Realms:
 
     handles: of their clocks. seed: of the random numbers. on_event: called with the events of workers.
     for_workers: commands that each worker gets before its first script.
+    gone: how many workers and frames with a clock have ended. What they sent before may be about to arrive.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Realms:
         self._seed = seed
         self._on_event = on_event
         self._for_workers = for_workers
+        self.gone = 0
         self._frames: list[Realm] = []
         self._workers: dict[str, Realm] = {}  # workers whose clock is installed
         self._made: dict[Realm, int] = {}  # workers, as each realm's clock counts them
@@ -86,10 +91,13 @@ class Realms:
             await asyncio.wait(self._starts)
         elif awaited := self.awaited:
             self._came.clear()
-            try:
-                async with asyncio.timeout(WORKER_SECONDS):
-                    await self._came.wait()
-            except TimeoutError:
+            looks = 0
+            while not self._came.is_set() and looks < WORKER_LOOKS:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._came.wait()
+                looks += await is_at_rest(self._session.process)
+            if not self._came.is_set():
                 self._attached += awaited  # never announced; for example, a policy of the page refused it
         else:
             return False
@@ -109,6 +117,7 @@ class Realms:
         self._handles.forget(gone)
         if gone in self._frames:
             self._frames.remove(gone)
+            self.gone += 1
 
     def _on_attached(self, params: Message) -> None:
         session = params["sessionId"]
@@ -122,6 +131,7 @@ class Realms:
     def _on_detached(self, params: Message) -> None:
         session = params["sessionId"]
         self._workers.pop(session, None)
+        self.gone += 1
         self._handles.forget(Realm(session=session))
         self._connection.forget(session)
         for request in self._requests.pop(session, ()):  # nobody reports their end any more

@@ -6,7 +6,9 @@ counts the time on a processor, and the time for which it was ready to run and w
 
 import asyncio
 import os
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from helios_crds.numbers import exact_number, shown
@@ -34,16 +36,30 @@ def overloaded_share(environment: Mapping[str, str] = os.environ) -> float:
 
 
 async def waiting_share(pids: Iterable[int], proc: Path = Path("/proc")) -> float:
-    """Which share of the time in which processes could run they had to wait for a processor, in the next second.
+    """Which share of the time that processes could have had they waited for a processor, in the next second.
 
-    0 where they want nothing, or where the kernel does not say.
+    Threads that wait for each other's processors are no sign of a machine that is short of them: nobody can have more
+    than all. 0 where they want nothing, or where the kernel does not say.
     """
     processes = list(pids)
+    began = time.monotonic()
     ran, waited = _times(processes, proc)
     await asyncio.sleep(SAMPLE_SECONDS)
     ran_after, waited_after = _times(processes, proc)
     running, waiting = ran_after - ran, waited_after - waited
-    return waiting / (running + waiting) if running + waiting >= ENOUGH_SECONDS else 0.0
+    if running + waiting < ENOUGH_SECONDS:
+        return 0.0
+    most = _processors(processes) * (time.monotonic() - began)
+    return max(0.0, 1 - running / min(running + waiting, most))
+
+
+def _processors(pids: list[int]) -> int:
+    """How many processors processes may run on."""
+    allowed: set[int] = set()
+    for pid in pids:
+        with suppress(OSError):
+            allowed |= os.sched_getaffinity(pid)
+    return len(allowed) or 1
 
 
 def _times(pids: list[int], proc: Path) -> tuple[float, float]:

@@ -14,8 +14,9 @@ from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
 from helios_worker.errors import HeliosError, NetworkTrouble
 
-KINDS = frozenset({"Image", "Script", "Stylesheet", "Font", "Document", "Other"})
-"""Types of requests whose elements tell whether they matter. A script that asks for a file by itself is told of it."""
+KINDS = frozenset({"Image", "Script", "Stylesheet", "Font", "Document", "Other", "Fetch"})
+"""Types of requests of which the clocks can tell whether they matter: by their elements, or by what a script makes of
+the answer to its fetch()."""
 UNSHOWN = frozenset({"Ping", "CSPViolationReport", "Manifest", "Prefetch", "Preflight"})
 """Types of requests whose answers are in no picture."""
 MOST = 1000
@@ -94,6 +95,9 @@ class Suspects:
         if verdict == Verdict.HIDDEN and len(self._hidden) < MOST:
             self._hidden[name] = suspect
         if is_known or suspect.address.startswith("data:"):
+            return
+        if suspect.kind == "Fetch" and verdict == Verdict.HANDLED:
+            self._console.excuse(suspect.address, suspect.failure)
             return
         why = "the page makes up for it" if verdict == Verdict.HANDLED else "nothing in the picture needs it"
         self._console.remark(f"{suspect.failure.message}; {why}")

@@ -30,10 +30,12 @@ POINTERS = (".cur", ".ani")
 _LOCAL = "Not allowed to load local resource: "
 _FONT = "Failed to decode downloaded font: "
 _FONT_REASON = "OTS parsing error: "
-# A policy's evaluation of strings is none of these: the page sees it fail, and may have tried.
+# A policy's evaluation of strings is none of these: the page sees it fail, and may have tried. What a server keeps from
+# frames is the network's matter: its request tells which frame it was for.
 _REFUSED = re.compile(
-    r"(?!Evaluating |Compiling ).* violates the following Content Security Policy directive.* has been blocked\."
-    r"|Refused to (?:apply style|execute script|display|load) .*"
+    r"(?!Evaluating |Compiling |Framing [^\"]*\"frame-ancestors)"
+    r".* violates the following Content Security Policy directive.* has been blocked\.\s*"
+    r"|Refused to (?:apply style|execute script|load) .*"
     r"|Failed to load module script: .*"
     r"|Failed to find a valid digest in the 'integrity' attribute .*"
     r"|.* has been blocked because the integrity cannot be enforced\.",

@@ -21,6 +21,10 @@ from helios_worker.capture.run_timeout import run_timeout
 STACK_LINES = 8
 SCRIPTS_KEPT = 10_000
 EXAMPLES_NAMED = 3
+# Changes of the page's address in one step that keep a browser from answering. Browsers in use ignore most of them.
+MANY_MOVES = 1_000
+# Unanswered requests at once that keep a page from answering, and that no attempt would take on faster.
+MANY_REQUESTS = 1_000
 
 
 class Watchdog:
@@ -46,6 +50,7 @@ class Watchdog:
         self._limit = limit
         self._scripts: dict[str, str] = {}  # URLs of the page's own scripts, by script ID
         self._stack: asyncio.Future[list[Message]] | None = None
+        self._moves = 0  # how often the page has changed its address in this step, within its document
 
     @asynccontextmanager
     async def over(self, step: str) -> AsyncIterator[None]:
@@ -56,7 +61,9 @@ class Watchdog:
                 PageHangs if no other attempt would do better: nothing of the network is missing, and the machine is
                 not overloaded.
             BrowserGone: the step took too long, and the browser does not answer anything else either.
+            PageError: the same, because of what the page did.
         """
+        self._moves = 0
         try:
             async with run_timeout(self._limit):
                 yield
@@ -68,15 +75,16 @@ class Watchdog:
             report = await self._report(step)
             if await self._session.briefly(self._session.connection.send("Browser.getVersion")) is None:
                 self._session.connection.close(SILENT)
+                self._console.raise_fault()
+                if self._moves >= MANY_MOVES:
+                    raise _too_many_moves(step, self._moves) from None
                 raise BrowserGone(f"{step}: {SILENT}") from None
             self._console.raise_fault()
             said = f"{step} was not ready after {self._limit:g} s: {report['summary']}"
             if share >= overloaded_share():
                 said += f"; the machine is overloaded: the browser waits for a processor {share:.0%} of the time"
                 raise FrameNeverReady(said, report) from None
-            # A missing response may come at another attempt.
-            kind = FrameNeverReady if report["requests"] and not report.get("script") else PageHangs
-            raise kind(said, report) from None
+            raise (FrameNeverReady if may_pass(report) else PageHangs)(said, report) from None
 
     async def _waiting_share(self) -> float:
         """Which share of its time the browser waits for a processor."""
@@ -90,6 +98,7 @@ class Watchdog:
             "while": step,
             "frame": self._playhead.frame,
             "requests": self._network.unanswered(self.address),
+            "unanswered": self._network.unanswered_count,
             "console": list(self._console.lines),
             "errors": list(self._console.errors),
         }
@@ -120,7 +129,14 @@ class Watchdog:
     @property
     def events(self) -> EventTable:
         """Handlers of the browser's events."""
-        return {"Debugger.scriptParsed": self._on_script, "Debugger.paused": self._on_paused}
+        return {
+            "Debugger.scriptParsed": self._on_script,
+            "Debugger.paused": self._on_paused,
+            "Page.navigatedWithinDocument": self._on_moved,
+        }
+
+    def _on_moved(self, params: Message) -> None:
+        self._moves += 1
 
     def _on_script(self, params: Message) -> None:
         if params["url"] and len(self._scripts) < SCRIPTS_KEPT:
@@ -166,12 +182,26 @@ def _timers(value: Any) -> list[dict[str, Any]]:
     ]
 
 
+def _too_many_moves(step: str, moves: int) -> PageError:
+    return PageError(
+        f"{step}: the page changes its address {moves:,} times or more, and the browser answers nothing else meanwhile",
+        remedy="change it once a frame at most",
+    )
+
+
+def may_pass(report: Mapping[str, Any]) -> bool:
+    """Whether another attempt may do better: an answer that is missing may come then, unless a script never ends."""
+    return bool(report["requests"]) and "pending" in report and not report.get("script")
+
+
 def summary(report: Mapping[str, Any]) -> str:
     """What a stuck page waits for, in one line."""
     if report.get("script"):
         return plain(f"a script does not return: {report['script'][0]}")
     if "pending" not in report:
-        return "the page does not answer: one of its scripts does not return"
+        if report["unanswered"] >= MANY_REQUESTS:
+            return f"the page asks for {report['unanswered']:,} files at once, and does not answer meanwhile"
+        return "the page does not answer: a script does not return, or its elements take too long to lay out"
     waits = [f"request {url}" for url in report["requests"][:EXAMPLES_NAMED]] + list(report["pending"])[:EXAMPLES_NAMED]
     if not waits:
         timers = report.get("timers", [])[:EXAMPLES_NAMED]
