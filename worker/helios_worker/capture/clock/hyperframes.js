@@ -91,6 +91,7 @@ if (isWindow) {
    */
   function place(element, time, seconds) {
     if (!isPaused(element)) pause(element);
+    if (nameOf(element) === "audio" || attributeOf(element, "data-has-audio") === "true") realm.sounds(element);
     if (!time.shown) return;
     const position = mediaStart(element) + (seconds - time.start) * mediaRate(element);
     if (abs(mediaTime(element) - position) > 1e-6) setMediaTime(element, position);
