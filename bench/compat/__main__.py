@@ -38,7 +38,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One composition. worst: the frame that differs most, and its PSNR in dB; None where there is nothing to compare."""
+    """One composition. worst: the frame that differs most, and its PSNR in dB; None if there is nothing to compare."""
 
     name: str
     verdict: str

@@ -9,7 +9,9 @@
  * @property {null} [__proto__]
  * @property {number} start seconds, of the film
  * @property {number} length seconds, Infinity where nothing says when it ends
- * @property {boolean} shown at the time asked for: it and whatever clip it lies in
+ * @property {number} from seconds, of the film: when it is first shown, with the clips that it lies in
+ * @property {number} until and from when on it no longer is
+ * @property {boolean} shown at the time asked for
  */
 
 function createClips() {
@@ -136,10 +138,12 @@ function createClips() {
     const local = outer ? localStart(element) : 0;
     const start = beginOf(outer) + local;
     const length = outer ? lengthAt(element, local) : Infinity;
+    const inside = around ? timeOf(around) : null;
+    const from = inside ? max(start, inside.from) : start;
+    const until = inside ? min(start + length, inside.until) : start + length;
     const isHidden = outer !== null && attributeOf(element, "data-hidden") !== null;
-    const isNow = present >= start - ROUNDING_SECONDS && present < start + length - ROUNDING_SECONDS;
-    const shown = isNow && !isHidden && (!around || timeOf(around).shown);
-    const time = { __proto__: null, start, length, shown };
+    const isNow = present >= from - ROUNDING_SECONDS && present < until - ROUNDING_SECONDS;
+    const time = { __proto__: null, start, length, from, until, shown: isNow && !isHidden && inside?.shown !== false };
     known.set(element, time);
     return time;
   }

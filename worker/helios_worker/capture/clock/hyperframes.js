@@ -237,6 +237,27 @@ if (isWindow) {
     showClips(seconds);
   };
 
+  // -- what is odd in it
+
+  /** An element in few words, for its author. @param {Element} element */
+  function inFewWords(element) {
+    const id = attributeOf(element, "id") || attributeOf(element, "data-composition-id");
+    const source = attributeOf(element, "src");
+    const name = id ? ` id="${id}"` : source ? ` src="${source}"` : "";
+    return stringSlice(`<${nameOf(element)}${name} data-start="${attributeOf(element, "data-start")}">`, 0, 200);
+  }
+
+  realm.neverShown = (seconds) => {
+    const found = list();
+    if (root() === null) return found;
+    visit(0, (clip, { from, until }) => {
+      if (nameOf(clip) === "audio" || (from < seconds && from < until) || found.length >= 20) return;
+      const when = from < until ? `it begins at ${from} s, and the film ends at ${seconds} s` : "its time and that of what it lies in do not meet";
+      append(found, `${inFewWords(clip)} is never shown: ${when}`);
+    });
+    return found;
+  };
+
   // -- its length
 
   /** How long a timeline of the page's is, in seconds; 0 where it does not say, or never ends. @param {any} timeline */

@@ -195,6 +195,8 @@ const realm = {
   showComposition() {},
   /** When the last of what a composition shows ends, in seconds, for page.js. @type {() => number | null} */
   compositionSeconds: () => null,
+  /** The elements of a composition that a film of this length never shows, in words (hyperframes.js). @type {(seconds: number) => string[]} */
+  neverShown: () => list(),
   /** Has frames wait for a promise of a composition's. @type {(promise: Promise<unknown>, name: string) => void} */
   awaitComposition() {},
   /** @type {() => { __proto__: null, promise: Promise<unknown>, name: string }[]} */
