@@ -37,7 +37,21 @@ if (isWindow) {
 
   /** @type {any} */
   const page = window;
-  const root = () => first(document, ROOT);
+  let isKnown = false;
+  /**
+   * The outermost composition. One that comes after the film has begun is looked for only if a timeline has been
+   * registered: on a page without any the search goes through all elements.
+   */
+  function root() {
+    if (!isKnown && kernel.frame > 0 && !hasTimelines()) return null;
+    const found = first(document, ROOT);
+    if (found) isKnown = true;
+    return found;
+  }
+  function hasTimelines() {
+    const timelines = window.__timelines;
+    return typeof timelines === "object" && timelines !== null && ObjectKeys(timelines).length > 0;
+  }
 
   /** @param {Element} element @returns {CSSStyleDeclaration} */
   const styleOf = (element) => {
