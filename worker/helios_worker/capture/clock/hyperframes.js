@@ -276,7 +276,7 @@ if (isWindow) {
 
   /** How long a timeline of the page's is, in seconds; 0 where it does not say, or never ends. @param {any} timeline */
   function timelineSeconds(timeline) {
-    const ask = methodIn(timeline, "totalDuration") || methodIn(timeline, "duration");
+    const ask = methodIn(timeline, "duration") || methodIn(timeline, "totalDuration");
     const seconds = ask ? callPage(ask, timeline, []) : timeline.duration;
     return typeof seconds === "number" && seconds > 0 && seconds < MOST_SECONDS ? seconds : 0;
   }
