@@ -217,7 +217,6 @@ if (isWindow) {
 
   /** @param {number} seconds */
   function tellAdapters(seconds) {
-    page.__hfThreeTime = seconds;
     const detail = ObjectAssign(pageObject(), { __proto__: null, time: seconds, waitUntil });
     send(window, new SeekEvent("hf-seek", /** @type {any} */ ({ __proto__: null, detail })));
     /** @param {any} things @param {(thing: any) => void} step */
@@ -243,6 +242,7 @@ if (isWindow) {
       realm.mountCompositions();
       layOut();
       visit(seconds, ignore);
+      page.__hfThreeTime = seconds; // what timelines call may read it
     }
     seekTimelines(seconds);
     if (!isComposition) return;
