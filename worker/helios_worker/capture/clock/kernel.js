@@ -92,7 +92,8 @@ function createKernel() {
   }
 
   /**
-   * What the driver calls. The times that it gives and gets count from the beginning of this kernel's time. Each step takes the number of the driver's request first.
+   * What the driver calls. The times that it gives and gets count from the beginning of this kernel's time. Each step takes
+   * the number of the driver's request first.
    *
    * begin, advance and settle are steps of every kernel. The kernel of a worker or foreign frame also has peek, which
    * takes in its messages and replies when its next timer is due, and walk, which moves to a time and fires timers, but
