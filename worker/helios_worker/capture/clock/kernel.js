@@ -159,9 +159,11 @@ function createKernel() {
      * @param {() => void} run
      */
     scheduleOwn(due, name, run) {
-      const { loading } = state;
-      const once = { __proto__: null, interval: undefined, nesting: 0, cancelled: false };
-      queue.add(ObjectAssign(once, { __proto__: null, id: 0, due, loading, callback: name, order: 0, place: 0, run }));
+      queue.add({
+        __proto__: null,
+        ...{ id: 0, due, loading: state.loading, interval: undefined, nesting: 0, cancelled: false, order: 0, place: 0 },
+        ...{ callback: name, run },
+      });
     },
     cancel: queue.cancel,
     nativeFrame: driver.nativeFrame,
