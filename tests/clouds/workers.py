@@ -87,37 +87,3 @@ class LineWorkers:
             )
             self._all.append(worker)
             return worker
-
-
-class OneShot:
-    """Runs `helios-worker ARGUMENT…` as a job's container does; its exit code is all that comes of it."""
-
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
-        self._folder = folder
-        self._environment = {**os.environ, **(environment or {}), "TMPDIR": str(folder)}
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._is_closed = False
-        self._lock = threading.Lock()
-
-    def __call__(self, arguments: list[str]) -> subprocess.Popen[bytes]:
-        with self._lock:
-            if self._is_closed:
-                raise WorkerDied("no job starts any more")
-            process = subprocess.Popen(
-                [*WORKER, *arguments, "--lanes", "1", "--workspace", str(self._folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=self._environment,
-                start_new_session=True,
-            )
-            self._running.add(process)
-            return process
-
-    def close(self) -> None:
-        with self._lock:
-            self._is_closed = True
-        for process in self._running:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from helios_crds.addresses import InvalidAddress, StoreAddress, is_web, shown
-from helios_worker.artifacts.urls import store_address
+from helios_worker.artifacts.urls import resolved, store_address
 from helios_worker.errors import UserError
 
 VARIABLE = "HELIOS_ALLOWED_STORES"
@@ -97,7 +97,5 @@ def _is_in(address: StoreAddress, folder: StoreAddress) -> bool:
         return False
     if address.path is None or folder.path is None:
         return True
-    try:
-        return Path(address.path).resolve().is_relative_to(Path(folder.path).resolve())
-    except (OSError, RuntimeError):  # a link that leads round to itself
-        return False
+    place, allowed = resolved(Path(address.path)), resolved(Path(folder.path))
+    return place is not None and allowed is not None and place.is_relative_to(allowed)

@@ -19,6 +19,7 @@ from helios_worker.artifacts.blobs import BLOBS, blob_key
 from helios_worker.artifacts.digests import Sha256, file_digest, json_digest
 from helios_worker.artifacts.errors import StoreError
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.artifacts.urls import resolved
 from helios_worker.errors import CorruptArtifact, HeliosError, UserError
 
 MAX_FILES = 20_000
@@ -81,7 +82,7 @@ def take_snapshot(
     """
     top = folder or page.parent
     root, entry = top.resolve(), page.relative_to(top)
-    target = _resolved(page)
+    target = resolved(page)
     if folder is not None and target is not None and not (stays_inside(str(entry)) and target.is_relative_to(root)):
         raise UserError(
             f"the page {entry} does not lie in the composition's folder {folder}",
@@ -180,14 +181,6 @@ def _is_of_the_kernel(path: Path) -> bool:
     return any(path.is_relative_to(folder) for folder in KERNEL_FOLDERS)
 
 
-def _resolved(path: Path) -> Path | None:
-    """Where a path leads; None for a link that leads round to itself."""
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):
-        return None
-
-
 def _is_text(name: str) -> bool:
     try:
         name.encode()
@@ -200,7 +193,7 @@ def _walk(root: Path, exclude: set[Path]) -> Iterator[Path]:
     """The files of a folder, in order."""
 
     def is_wanted(path: Path) -> bool:
-        target = _resolved(path)
+        target = resolved(path)
         return (
             target is not None
             and not path.name.startswith(".")

@@ -55,6 +55,14 @@ def absolute(path: Path) -> Path:
     return path.resolve() if path.name == ".." else path.parent.resolve() / path.name
 
 
+def resolved(path: Path) -> Path | None:
+    """Where a path leads; None for a link that leads round to itself."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return None
+
+
 def local_path(url: str) -> Path | None:
     """The path of a file:// address, or a path as the operating system reads it; None for any other address.
 

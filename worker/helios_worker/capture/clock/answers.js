@@ -1,7 +1,8 @@
 // What the browser answers later: the table of calls whose work is counted (work.js), in every realm.
 //
 // What depends on the page's own next step is not counted (a lock that a script holds, a stream that a script feeds), or
-// only for a while. streams.js, databases.js and codecs.js have what is more than a call and its answer. Long, because it is one table.
+// only for a while. streams.js, databases.js and codecs.js have what is more than a call and its answer. Long, because it
+// is one table.
 
 const { work } = kernel;
 

@@ -121,22 +121,12 @@ if (isWindow) {
   // Its promise says whether the image can be decoded.
   after(HTMLImageElement.prototype, "decode", (image) => errorsHeard.add(image));
   // A script that asks for these draws the image by itself.
-  /** @param {"complete" | "naturalWidth" | "naturalHeight"} name */
-  const watchQuestion = (name) => {
-    const answer = getterOf(HTMLImageElement.prototype, name);
-    patch(HTMLImageElement.prototype, name, {
-      __proto__: null,
-      get() {
-        const value = answer(this);
-        loadsHeard.add(this);
-        return value;
-      },
-    });
-  };
+  /** @param {HTMLImageElement} image */
+  const hearLoad = (image) => loadsHeard.add(image);
   const isComplete = getterOf(HTMLImageElement.prototype, "complete");
-  watchQuestion("complete");
-  watchQuestion("naturalWidth");
-  watchQuestion("naturalHeight");
+  afterRead(HTMLImageElement.prototype, "complete", hearLoad);
+  afterRead(HTMLImageElement.prototype, "naturalWidth", hearLoad);
+  afterRead(HTMLImageElement.prototype, "naturalHeight", hearLoad);
 
   /** @param {Element} element @param {string} address */
   function noteFailure(element, address) {
@@ -147,7 +137,7 @@ if (isWindow) {
     if (failures.size < MOST) failures.set(key, known);
     loaded.delete(key);
     const scheme = stringSlice(address, 0, 5);
-    if (scheme === "data:" || scheme === "blob:") tellDriver({ __proto__: null, undecodable: stringSlice(key, 0, 2000) });
+    if (scheme === "data:" || scheme === "blob:") tellDriver({ __proto__: null, undecodable: key });
   }
 
   /** @param {Event} event of an element in this window or in a shadow root, or of an image in no document */
@@ -290,6 +280,20 @@ if (isWindow) {
 }
 
 /**
+ * Asks what shows files, of which each realm looks for all of its elements once.
+ * @param {Realm[]} realms
+ * @param {() => void} ask
+ */
+function lookingOnce(realms, ask) {
+  const lookAnew = () => {
+    for (let place = 0; place < realms.length; place += 1) realms[place].lookAnew();
+  };
+  lookAnew();
+  ask();
+  lookAnew(); // or the elements would be kept
+}
+
+/**
  * Whether each of some files matters, of which the browser has said that they failed.
  * @param {Realm[]} realms
  * @param {[string, string, boolean][]} files the address and kind of each, and whether it is asked for the first time
@@ -297,15 +301,15 @@ if (isWindow) {
 function verdicts(realms, files) {
   /** @type {number[]} */
   const found = list();
-  for (let place = 0; place < realms.length; place += 1) realms[place].lookAnew();
-  for (let index = 0; index < files.length; index += 1) {
-    let most = UNKNOWN;
-    for (let place = 0; place < realms.length; place += 1) {
-      most = max(most, realms[place].verdict(files[index][0], files[index][1], files[index][2]));
+  lookingOnce(realms, () => {
+    for (let index = 0; index < files.length; index += 1) {
+      let most = UNKNOWN;
+      for (let place = 0; place < realms.length; place += 1) {
+        most = max(most, realms[place].verdict(files[index][0], files[index][1], files[index][2]));
+      }
+      append(found, most);
     }
-    append(found, most);
-  }
-  for (let place = 0; place < realms.length; place += 1) realms[place].lookAnew();
+  });
   return found;
 }
 

@@ -92,7 +92,8 @@ function createKernel() {
   }
 
   /**
-   * What the driver calls. The times that it gives and gets count from the beginning of this kernel's time. Each step takes the number of the driver's request first.
+   * What the driver calls. The times that it gives and gets count from the beginning of this kernel's time. Each step takes
+   * the number of the driver's request first.
    *
    * begin, advance and settle are steps of every kernel. The kernel of a worker or foreign frame also has peek, which
    * takes in its messages and replies when its next timer is due, and walk, which moves to a time and fires timers, but
@@ -160,9 +161,11 @@ function createKernel() {
      * @param {() => void} run
      */
     scheduleOwn(due, name, run) {
-      const { loading } = state;
-      const once = { __proto__: null, interval: undefined, nesting: 0, cancelled: false };
-      queue.add(ObjectAssign(once, { __proto__: null, id: 0, due, loading, callback: name, order: 0, place: 0, run }));
+      queue.add({
+        __proto__: null,
+        ...{ id: 0, due, loading: state.loading, interval: undefined, nesting: 0, cancelled: false, order: 0, place: 0 },
+        ...{ callback: name, run },
+      });
     },
     cancel: queue.cancel,
     nativeFrame: driver.nativeFrame,

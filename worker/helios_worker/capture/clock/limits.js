@@ -171,8 +171,9 @@ if (isWindow) {
       listen(node, "ended", (event) => event.isTrusted && stopHere(event));
     };
     const made = list("createBufferSource", "createConstantSource", "createOscillator");
-    for (let index = 0; index < made.length; index += 1)
-      {after(/** @type {any} */ (BaseAudioContext.prototype), made[index], (_context, _args, node) => hush(node));}
+    for (let index = 0; index < made.length; index += 1) {
+      after(/** @type {any} */ (BaseAudioContext.prototype), made[index], (_context, _args, node) => hush(node));
+    }
     const classes = list("AudioBufferSourceNode", "ConstantSourceNode", "OscillatorNode");
     for (let index = 0; index < classes.length; index += 1) afterConstruct(classes[index], hush);
     /** @param {any[]} args */

@@ -50,11 +50,7 @@ const note = (target, name) => after(target, name, () => (kernel.loads += 1));
       }
     };
 
-    // A worker inherits it.
-    /** @type {object | undefined} */
-    let owner = globalThis;
-    while (owner && !descriptorOf(owner, "fetch").value) owner = ReflectGetPrototypeOf(owner) || undefined;
-    after(owner, "fetch", (_scope, args, response) => {
+    after(ownerOf("fetch"), "fetch", (_scope, args, response) => {
       kernel.loads += 1;
       whenSettled(response, readToEnd, ignore);
       if (hasSignal(args[1])) realm.noteAbortable(args[0]);

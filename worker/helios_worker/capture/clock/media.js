@@ -1,8 +1,9 @@
 // <video> and <audio>: their time is the page's virtual time. The element itself stays paused and is sought.
 //
 // This file makes the parts and gives them to the kernel: players.js holds where the elements stand, playback.js what the
-// page has them do, media_api.js is what it calls, media_elements.js finds the elements, media_loading.js asks for their data, pictures.js shows videos at their position,
-// media_events.js tells the page, and media_faults.js the driver, of what cannot be shown.
+// page has them do, media_api.js is what it calls, media_elements.js finds the elements, media_loading.js asks for their
+// data, pictures.js shows videos at their position, media_events.js tells the page, and media_faults.js the driver, of
+// what cannot be shown.
 
 if (isWindow) {
   const browser = nativeMediaApi();

@@ -9,15 +9,15 @@
 function shownOf(realms, keys) {
   /** @type {string[]} */
   const shown = list();
-  for (let place = 0; place < realms.length; place += 1) realms[place].lookAnew();
-  for (let index = 0; index < keys.length; index += 1) {
-    let most = UNKNOWN;
-    for (let place = 0; place < realms.length && most < SHOWN; place += 1) {
-      most = max(most, realms[place].showsMoving(keys[index]));
+  lookingOnce(realms, () => {
+    for (let index = 0; index < keys.length; index += 1) {
+      let most = UNKNOWN;
+      for (let place = 0; place < realms.length && most < SHOWN; place += 1) {
+        most = max(most, realms[place].showsMoving(keys[index]));
+      }
+      if (most === SHOWN) append(shown, keys[index]);
     }
-    if (most === SHOWN) append(shown, keys[index]);
-  }
-  for (let place = 0; place < realms.length; place += 1) realms[place].lookAnew();
+  });
   return shown;
 }
 

@@ -71,29 +71,8 @@ if (isWindow) {
     return may;
   };
 
-  const readAgain = () => {
-    readSheets = new SafeWeakMap();
-  };
-  after(CSSStyleSheet.prototype, "replaceSync", readAgain);
-  after(CSSStyleSheet.prototype, "insertRule", readAgain);
-  after(CSSStyleSheet.prototype, "addRule", readAgain);
-  after(CSSGroupingRule.prototype, "insertRule", readAgain);
-  after(CSSStyleRule.prototype, "insertRule", readAgain);
-  after(CSSStyleRule.prototype, "selectorText", readAgain);
-  // What a script does with these, it may do later.
-  /** @param {string} name */
-  const changes = (name) => {
-    const { get } = descriptorOf(CSSStyleRule.prototype, name);
-    if (!get) return;
-    patch(CSSStyleRule.prototype, name, {
-      __proto__: null,
-      get() {
-        may = true;
-        return ReflectApply(get, this, []);
-      },
-    });
-  };
-  changes("style");
-  changes("styleMap");
-  after(CSSStyleSheet.prototype, "replace", () => (may = true));
+  watchRules(
+    () => (readSheets = new SafeWeakMap()),
+    () => (may = true),
+  );
 }

@@ -55,6 +55,31 @@ function after(target, name, step) {
 }
 
 /**
+ * Runs a step after each reading of one of the page's properties. Does nothing where the browser lacks it. What the step
+ * throws does not reach the page.
+ * @template {object} T
+ * @param {T | undefined} target
+ * @param {string} name
+ * @param {(object: T, value: any) => void} step
+ */
+function afterRead(target, name, step) {
+  const { get } = descriptorOf(target, name);
+  if (!get) return;
+  patch(target, name, {
+    __proto__: null,
+    get() {
+      const value = ReflectApply(get, this, []);
+      try {
+        step(this, value);
+      } catch {
+        // as for after()
+      }
+      return value;
+    },
+  });
+}
+
+/**
  * Runs a step before each construction of a browser's class. Does nothing where the browser lacks it.
  * @param {string} name
  * @param {(args: any[]) => void} step

@@ -33,32 +33,17 @@
     if (account) accounts.set(copy, account);
   });
 
-  /** @param {Response} response */
-  const noteQuestion = (response) => {
+  /** @type {(what: "asked" | "taken") => (response: Response) => void} */
+  const noting = (what) => (response) => {
     const account = accounts.get(response);
-    if (account) account.asked = true;
+    if (account) account[what] = true;
   };
-  /** @param {Response} response */
-  const noteTaken = (response) => {
-    const account = accounts.get(response);
-    if (account) account.taken = true;
-  };
-  /** @param {"ok" | "status" | "statusText" | "body"} name @param {(response: Response) => void} step */
-  const onRead = (name, step) => {
-    const get = getterOf(prototype, name);
-    patch(prototype, name, {
-      __proto__: null,
-      get() {
-        const value = get(this);
-        step(this);
-        return value;
-      },
-    });
-  };
-  onRead("ok", noteQuestion);
-  onRead("status", noteQuestion);
-  onRead("statusText", noteQuestion);
-  onRead("body", noteTaken);
+  const noteQuestion = noting("asked");
+  const noteTaken = noting("taken");
+  afterRead(prototype, "ok", noteQuestion);
+  afterRead(prototype, "status", noteQuestion);
+  afterRead(prototype, "statusText", noteQuestion);
+  afterRead(prototype, "body", noteTaken);
   after(prototype, "json", noteQuestion);
   after(prototype, "formData", noteQuestion);
   after(prototype, "text", noteTaken);

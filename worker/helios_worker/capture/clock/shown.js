@@ -142,7 +142,6 @@ if (isWindow) {
   };
   const FRAMES = elements("iframe", "frame", "object", "embed");
   const PICTURES = elements("img", "image", "input", "video", "object", "embed");
-  const HOLDERS = elements("img", "image", "input", "video", "object", "embed", "iframe", "frame");
 
   const sheetsOf = getterOf(Document.prototype, "styleSheets");
   const sheetCount = getterOf(StyleSheetList.prototype, "length");
@@ -203,23 +202,20 @@ if (isWindow) {
   };
 
   /** @typedef {{ __proto__: null, element: Element, images: string, cursor: string }} Styled */
-  /** The elements that show files, by the files' keys, and those that show images by their styles. */
-  /** @type {SafeMap<string, Element[]>} */
-  let holders = new SafeMap();
-  let hasLooked = false;
-  /** @type {Styled[]} */
+  /** @type {SafeMap<string, Element[]> | null} by the files' keys, the elements that show them; null before they are looked for */
+  let holders = null;
+  /** @type {Styled[]} those that show images by their styles */
   let styled = list();
   /** @type {SafeSet<Element>} those that showed a file by their style when last looked for: a transition may go on with it */
   let lately = new SafeSet();
   let tooMany = false;
 
   realm.lookAnew = () => {
-    hasLooked = false;
-    holders = new SafeMap();
+    holders = null;
     styled = list();
   };
 
-  /** Finds what shows files by now. */
+  /** Finds what shows files by now. Returns the elements that do so by themselves, by the files' keys. */
   function lookForFiles() {
     /** @type {SafeMap<string, Element[]>} */
     const found = new SafeMap();
@@ -232,7 +228,7 @@ if (isWindow) {
       append(all, element);
       const root = openRoot(element);
       if (root) lookIn(root);
-      if (HOLDERS[nameOf(element)] !== true) return;
+      if (PICTURES[nameOf(element)] !== true && FRAMES[nameOf(element)] !== true) return;
       const key = fileKey(realm.addressOf(element));
       const known = found.get(key) ?? list();
       append(known, element);
@@ -248,9 +244,8 @@ if (isWindow) {
     for (let index = 0; index < lengthOf(inDocument); index += 1) look(/** @type {Element} */ (itemOf(inDocument, index)));
     const closed = realm.closedRoots();
     closed.forEach(lookIn);
-    holders = found;
-    hasLooked = true;
     lookForStyles(trees, all);
+    return found;
   }
 
   /** @param {(Document | ShadowRoot)[]} trees @param {Element[]} all elements in them */
@@ -279,7 +274,7 @@ if (isWindow) {
   realm.showsFile = (key, kind, verdictOf) => {
     if (!realm.alive()) return UNKNOWN;
     const names = kind === "Image" ? PICTURES : FRAMES;
-    if (!hasLooked) lookForFiles();
+    holders ??= lookForFiles();
     const known = holders.get(key) ?? list();
     let verdict = UNKNOWN;
     for (let index = 0; index < known.length; index += 1) {

@@ -393,8 +393,9 @@ function createSteps(kernel, queue, driver, work) {
   /**
    * Brings a loaded page to the state before frame 0, with the clock still at its start.
    *
-   * Later timers fire only while the page's own ready promise is pending, those of workers and foreign frames too. They fire in the order in which they are due
-   * on a loading time that the page cannot see: without it, a short poll would starve the longer timer it waits for.
+   * Later timers fire only while the page's own ready promise is pending, those of workers and foreign frames too. They
+   * fire in the order in which they are due on a loading time that the page cannot see: without it, a short poll would
+   * starve the longer timer it waits for.
    */
   async function begin() {
     each((realm) => realm.findOpenRoots());

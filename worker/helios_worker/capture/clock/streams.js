@@ -19,17 +19,9 @@ if (globalThis.ReadableStream) {
   afterConstruct("ReadableStream", (stream, args) => args.length > 0 && args[0] && scripted.set(stream, true));
   const { prototype } = ReadableStream;
   after(/** @type {any} */ (ReadableStream), "from", (_class, _args, stream) => scripted.set(stream, true));
-  const { get: readableOf } = descriptorOf(globals.TransformStream?.prototype, "readable");
-  if (readableOf) {
-    patch(globals.TransformStream.prototype, "readable", {
-      __proto__: null,
-      get() {
-        const stream = ReflectApply(readableOf, this, []);
-        if (scripted.get(stream) === undefined) scripted.set(stream, true);
-        return stream;
-      },
-    });
-  }
+  afterRead(globals.TransformStream?.prototype, "readable", (_transform, stream) => {
+    if (scripted.get(stream) === undefined) scripted.set(stream, true);
+  });
 
   // Where they lead to
   const isScripted = (/** @type {any} */ stream) => scripted.get(stream) === true;

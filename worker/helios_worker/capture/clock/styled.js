@@ -185,9 +185,19 @@ if (isWindow) {
     }
   };
 
-  const readAgain = () => {
-    readings = new SafeWeakMap();
-  };
+  watchRules(
+    () => (readings = new SafeWeakMap()),
+    () => (anyMay = true),
+  );
+  after(KeyframeEffect.prototype, "setKeyframes", () => (anyMay = true));
+}
+
+/**
+ * Watches what scripts do to the rules of style sheets.
+ * @param {() => void} readAgain called when they have changed some
+ * @param {() => void} anyMay called when they hold what lets them change some at any time
+ */
+function watchRules(readAgain, anyMay) {
   after(CSSStyleSheet.prototype, "replaceSync", readAgain);
   after(CSSStyleSheet.prototype, "insertRule", readAgain);
   after(CSSStyleSheet.prototype, "addRule", readAgain);
@@ -198,21 +208,7 @@ if (isWindow) {
   after(CSSStyleRule.prototype, "insertRule", readAgain);
   after(CSSStyleRule.prototype, "deleteRule", readAgain);
   after(CSSStyleRule.prototype, "selectorText", readAgain);
-  after(CSSStyleSheet.prototype, "replace", () => (anyMay = true));
-  after(KeyframeEffect.prototype, "setKeyframes", () => (anyMay = true));
-  // What a script does with these, it may do later.
-  /** @param {"style" | "styleMap"} name */
-  const mayChange = (name) => {
-    const { get } = descriptorOf(CSSStyleRule.prototype, name);
-    if (!get) return;
-    patch(CSSStyleRule.prototype, name, {
-      __proto__: null,
-      get() {
-        anyMay = true;
-        return ReflectApply(get, this, []);
-      },
-    });
-  };
-  mayChange("style");
-  mayChange("styleMap");
+  after(CSSStyleSheet.prototype, "replace", anyMay);
+  afterRead(CSSStyleRule.prototype, "style", anyMay);
+  afterRead(CSSStyleRule.prototype, "styleMap", anyMay);
 }

@@ -47,7 +47,6 @@ class Clocks:
         self._process = process
         self._seen = 0  # number of requests whose answers the page has processed
         self._sent: dict[Realm, int] = {}  # messages that each other realm has sent
-        self._letters = 0  # all of those together
         self._heard = 0  # number of ended realms whose last messages have arrived
         self._posted = 0  # messages that the page has sent to other realms
         self._loading = 0.0  # how far the loading time has come
@@ -157,7 +156,6 @@ class Clocks:
                 self._linked = reply.get("linked", self._linked)
             if reply["state"] == "ready":
                 if realm is not PAGE:
-                    self._letters += reply["posted"] - self._sent.get(realm, 0)
                     self._sent[realm] = reply["posted"]
                 return reply
             step, args = "resume", (await self._grant(reply, realm),)
@@ -264,6 +262,11 @@ class Clocks:
             turn = others if written else [other for other in others if other not in dues]
         first = min(dues.values(), default=math.inf)
         return None if first == math.inf else first
+
+    @property
+    def _letters(self) -> int:
+        """How many messages the other realms have sent."""
+        return sum(self._sent.values())
 
     @property
     def _correspondence(self) -> tuple[int, int]:
