@@ -42,7 +42,7 @@ PARTS = (
         "webgl",
         "limits",
     ),
-    *("media_events", "media_sources", "players", "media_loading", "playback"),
+    *("media_events", "media_sources", "players", "media_loading", "playback", "sounds"),
     *("media_api", "media_elements", "media_faults", "pictures", "media"),
     *("clips", "hyperframes", "variables", "nested"),
     *("page", "moving_images", "carets"),
@@ -59,6 +59,7 @@ def clock_script(
     wait_for: str = "",
     start_ms: float = START_MS,
     realm_name: str = "",
+    hears: bool = False,
 ) -> str:
     """The script for one realm. Its value is what the driver may call, for a worker; a window has a gate for that.
 
@@ -68,6 +69,7 @@ def clock_script(
     wait_for: CSS selector of an element that the page itself must have before frame 0; "" for none.
     start_ms: virtual time at which the realm begins, later for a worker made later.
     realm_name: tells the random streams of a page's workers apart.
+    hears: whether it notes what the page plays.
     """
     config = {
         "secret": secret,
@@ -77,6 +79,7 @@ def clock_script(
         "epochMs": EPOCH_MS,
         "realmName": realm_name,
         **({"waitFor": wait_for} if wait_for else {}),
+        **({"hears": True} if hears else {}),
         **({} if props is None else {"props": props}),
     }
     # The browser runs it again in a window that goes on with another document.

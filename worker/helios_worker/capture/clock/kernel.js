@@ -57,6 +57,8 @@ function createKernelState() {
     undecodable: undefined,
     /** @type {SafeWeakMap<HTMLMediaElement, Player>} what the videos and sounds do, which may go from one realm to another (players.js) */
     media: new SafeWeakMap(),
+    /** What is heard of them (sounds.js). */
+    heard: createHeard(),
   };
 }
 
@@ -68,6 +70,8 @@ function createKernel() {
   const queue = createTimerQueue();
   const driver = createDriver(state, queue);
   const work = createWork(state);
+  const { heard } = state;
+  const { files: madeFiles } = heard;
   const steps = createSteps(state, queue, driver, work);
 
   /** What the page still waits for, in words, for the report of a frame that never became ready. */
@@ -115,6 +119,10 @@ function createKernel() {
     imageStates: (keys) => imageStates(liveRealms(state), keys),
     /** Whether files that failed matter. @param {[string, string, boolean][]} files for verdicts() in images.js */
     verdicts: (files) => verdicts(liveRealms(state), files),
+    /** What was heard since the last time. @param {number | null} end for sounds.js */
+    heard: (end) => heard.take(end),
+    /** The bytes behind an address that a script has made, as a data: address. @param {string} address */
+    madeFile: (address) => dataOf(madeFiles.get(address)),
     isBlank: () => steps.any((realm) => realm.isBlank()),
     /** @param {number} request */
     again: (request) => driver.run(request, steps.again),

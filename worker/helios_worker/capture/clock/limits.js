@@ -216,8 +216,6 @@ if (isWindow) {
   );
 
   const addressOfMedia = getterOf(HTMLMediaElement.prototype, "currentSrc");
-  const isMuted = getterOf(HTMLMediaElement.prototype, "muted");
-  const volumeOf = getterOf(HTMLMediaElement.prototype, "volume");
   realm.cannotSeek = (element) =>
     warn(
       `the page plays ${addressOfMedia(element)}, whose server sends it only from the start (no Range requests): ` +
@@ -226,12 +224,5 @@ if (isWindow) {
 
   realm.mediaFails = (addresses, reason, isHandled) => {
     tellDriver({ __proto__: null, unplayable: { __proto__: null, addresses, reason, isHandled } });
-  };
-
-  realm.sounds = (element) => {
-    if (!isMuted(element) && volumeOf(element) > 0) {
-      const name = addressOfMedia(element) || "a media element";
-      warn(`the page plays ${name}, whose sound is not rendered: the film is silent`);
-    }
   };
 }

@@ -91,6 +91,10 @@ const realm = {
   async showHiddenVideos() {},
   /** Has the browser hand over the videos' pictures. Returns whether there are videos. */
   handOverPictures: () => false,
+  /** Notes what they play by now. */
+  hear() {},
+  /** Notes a sound that a composition places, for hyperframes.js (media.js). @type {(element: HTMLMediaElement, place: SoundPlace | null) => void} */
+  placeSound() {},
   /** Ends the videos and sounds whose end is reached. */
   endMedia() {},
   /** Finds the shadow roots that the markup declares. @type {(tree?: ParentNode) => void} */
@@ -233,8 +237,6 @@ const realm = {
   mediaFails() {},
   /** The page draws on chance that the seed does not rule. @type {(what: string) => void} */
   byChance() {},
-  /** The page plays an <audio>. @type {(element: HTMLMediaElement) => void} */
-  sounds() {},
 };
 
 /** @typedef {typeof realm} Realm */

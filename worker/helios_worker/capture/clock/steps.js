@@ -293,6 +293,7 @@ function createSteps(kernel, queue, driver, work) {
     each((realm) => realm.runIdleCallbacks());
     await own(settle());
     each((realm) => realm.refuse());
+    if (config.hears) each((realm) => realm.hear());
   }
 
   const compositionWaits = () => any((realm) => realm.compositionWaits().length > 0);

@@ -36,6 +36,7 @@ from helios_worker.capture.page.notes import ClockNote, clock_note
 from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.page.served_files import ServedFiles
 from helios_worker.capture.page.settings import Declared, PageSettings
+from helios_worker.capture.page.sounds import HeardPiece, bytes_of, heard_pieces
 from helios_worker.capture.page.suspects import Suspects
 from helios_worker.capture.page.unshown import Unshown
 from helios_worker.capture.page.watchdog import Watchdog, own_crash
@@ -187,6 +188,21 @@ class Page:
         async with self._watchdog.over("reading the times of the page's elements"):
             answers = await self._handles.call_all("neverShown", float(seconds))
         return [plain(text) for texts in answers for text in texts]
+
+    async def heard(self, end_ms: float | None = None) -> list[HeardPiece]:
+        """The pieces of videos and sounds that have ended since the last time.
+
+        end_ms: where the film ends, in virtual time: with it, those that go on are among them and end there.
+        """
+        async with self._watchdog.over("reading what the page plays"):
+            answers = await self._handles.call_all("heard", end_ms)
+        return heard_pieces(answers)
+
+    async def made_file(self, address: str) -> bytes:
+        """What a script has made an address (blob:) for; b"" if it is gone, or too large."""
+        async with self._watchdog.over("reading a sound"):
+            answers = await self._handles.call_all("madeFile", address)
+        return next((data for data in map(bytes_of, answers) if data), b"")
 
     async def close(self) -> None:
         """Closes the page. A browser that has already ended is not an error."""
