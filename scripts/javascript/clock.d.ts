@@ -9,7 +9,7 @@ declare const config: {
   epochMs: number;
   realmName: string;
   waitFor?: string;
-  hears?: boolean;
+  hears?: number;
   props?: unknown;
 };
 

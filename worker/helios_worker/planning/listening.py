@@ -1,34 +1,98 @@
 """What a page plays: one pass over the film's frames, in a page of its own that is not captured."""
 
-from dataclasses import replace
+import asyncio
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
-from helios_worker.capture.page.sounds import HeardPiece
+from helios_worker.capture.page.sounds import HeardPiece, PlayedContext
 from helios_worker.capture.playhead import instant_ms
 from helios_worker.jobs.spec import FilmSpec
 
 # What is heard is taken from the page that often, so that its memory does not grow with the film.
 FRAMES_AT_ONCE = 500
+# The browser closes its pipe on a message of 100 MB.
+SAMPLES_AT_ONCE = 4_000_000
+FLOAT = 3  # the number of this format in a WAV file
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What is heard of a page.
+
+    pieces: of videos, sounds and AudioContexts, by their begin.
+    files: what is not under its address on the network: sounds that scripts have made, and what AudioContexts played.
+    """
+
+    pieces: list[HeardPiece]
+    files: dict[str, Path]
+
+
+@asynccontextmanager
 async def listen(
     film: FilmSpec, composition: OpenComposition, browsers: BrowserPool, settings: PageSettings
-) -> list[HeardPiece]:
-    """The pieces of videos and sounds that a film's page plays, by their begin.
+) -> AsyncIterator[Heard]:
+    """Everything that a film's page plays. The files are there until the end of the block.
 
     Raises:
         PageError: a frame of the page failed.
     """
+    seconds = float(film.end / film.encoder.fps)
     pieces: list[HeardPiece] = []
-    async with browsers.page(0, composition, replace(settings, hears=True)) as page:
-        for frame in range(film.end):
-            await page.show(frame)
-            if film.drawn:
-                await page.draw()
-            if frame % FRAMES_AT_ONCE == 0:
-                pieces += await page.heard()
-        pieces += await page.heard(instant_ms(film.end, film.encoder.fps))
-    return sorted(pieces, key=lambda piece: piece.begin)
+    with TemporaryDirectory(prefix="helios-sound-", dir=browsers.scratch) as folder:
+        async with browsers.page(0, composition, replace(settings, hears=seconds)) as page:
+            for frame in range(film.end):
+                await page.show(frame)
+                if film.drawn:
+                    await page.draw()
+                if frame % FRAMES_AT_ONCE == 0:
+                    pieces += await page.heard()
+            pieces += await page.heard(instant_ms(film.end, film.encoder.fps))
+            pieces = sorted(filter(lambda piece: piece.is_audible, pieces), key=lambda piece: piece.begin)
+            files = await _made_files(page, pieces, Path(folder))
+            files |= await _played(page, Path(folder))
+        silent = {piece.address for piece in pieces if piece.address.startswith("audio-context:")} - set(files)
+        yield Heard([piece for piece in pieces if piece.address not in silent], files)
+
+
+async def _made_files(page: Page, pieces: list[HeardPiece], folder: Path) -> dict[str, Path]:
+    """The sounds whose addresses scripts have made."""
+    files: dict[str, Path] = {}
+    for address in dict.fromkeys(piece.address for piece in pieces if piece.address.startswith("blob:")):
+        data = await page.made_file(address)
+        if data:
+            files[address] = folder / f"{len(files)}.sound"
+            await asyncio.to_thread(files[address].write_bytes, data)
+    return files
+
+
+async def _played(page: Page, folder: Path) -> dict[str, Path]:
+    """What AudioContexts have played, as WAV files."""
+    files: dict[str, Path] = {}
+    for played in await page.played_contexts():
+        file = files[played.address] = folder / f"{len(files)}.wav"
+        with file.open("wb") as output:
+            output.write(_wav_header(played))
+            for first in range(0, played.samples, SAMPLES_AT_ONCE):
+                count = min(SAMPLES_AT_ONCE, played.samples - first)
+                output.write(await page.samples(played, first, count))
+    return files
+
+
+def _wav_header(played: PlayedContext) -> bytes:
+    """The head of a WAV file of 32-bit floats."""
+    width = 4 * played.channels
+    data = played.samples * width
+    form = struct.pack("<HHIIHH", FLOAT, played.channels, played.rate, played.rate * width, width, 32)
+    return (
+        struct.pack("<4sI4s4sI", b"RIFF", 36 + data, b"WAVE", b"fmt ", len(form))
+        + form
+        + struct.pack("<4sI", b"data", data)
+    )

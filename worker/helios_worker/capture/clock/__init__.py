@@ -42,6 +42,7 @@ PARTS = (
         "webgl",
         "limits",
     ),
+    *("audio_clocks", "audio_contexts"),
     *("media_events", "media_sources", "players", "media_loading", "playback", "sounds"),
     *("media_api", "media_elements", "media_faults", "pictures", "media"),
     *("clips", "hyperframes", "variables", "nested"),
@@ -59,7 +60,7 @@ def clock_script(
     wait_for: str = "",
     start_ms: float = START_MS,
     realm_name: str = "",
-    hears: bool = False,
+    hears: float = 0.0,
 ) -> str:
     """The script for one realm. Its value is what the driver may call, for a worker; a window has a gate for that.
 
@@ -69,7 +70,7 @@ def clock_script(
     wait_for: CSS selector of an element that the page itself must have before frame 0; "" for none.
     start_ms: virtual time at which the realm begins, later for a worker made later.
     realm_name: tells the random streams of a page's workers apart.
-    hears: whether it notes what the page plays.
+    hears: seconds of the film, if it notes what the page plays; 0 if not.
     """
     config = {
         "secret": secret,
@@ -79,7 +80,7 @@ def clock_script(
         "epochMs": EPOCH_MS,
         "realmName": realm_name,
         **({"waitFor": wait_for} if wait_for else {}),
-        **({"hears": True} if hears else {}),
+        **({"hears": hears} if hears else {}),
         **({} if props is None else {"props": props}),
     }
     # The browser runs it again in a window that goes on with another document.

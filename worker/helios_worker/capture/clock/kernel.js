@@ -59,6 +59,8 @@ function createKernelState() {
     media: new SafeWeakMap(),
     /** What is heard of them (sounds.js). */
     heard: createHeard(),
+    /** What its AudioContexts do (audio_clocks.js). */
+    audio: createAudioClocks(),
   };
 }
 
@@ -121,6 +123,8 @@ function createKernel() {
     verdicts: (files) => verdicts(liveRealms(state), files),
     /** What was heard since the last time. @param {number | null} end for sounds.js */
     heard: (end) => heard.take(end),
+    finishAudio: () => forDriver(finishAudio()),
+    audioSamples,
     /** The bytes behind an address that a script has made, as a data: address. @param {string} address */
     madeFile: (address) => dataOf(madeFiles.get(address)),
     isBlank: () => steps.any((realm) => realm.isBlank()),

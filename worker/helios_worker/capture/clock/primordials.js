@@ -22,7 +22,7 @@ const {
   setPrototypeOf: ReflectSetPrototypeOf,
 } = Reflect;
 const { assign: ObjectAssign, freeze: ObjectFreeze, keys: ObjectKeys, prototype: ObjectPrototype } = Object;
-const { abs, floor, imul, max, min, trunc } = Math;
+const { abs, ceil, floor, imul, max, min, trunc } = Math;
 const { isFinite: NumberIsFinite } = Number;
 const { stringify: JSONStringify } = JSON;
 const ArrayPrototype = Array.prototype;

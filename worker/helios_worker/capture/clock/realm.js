@@ -91,6 +91,8 @@ const realm = {
   async showHiddenVideos() {},
   /** Has the browser hand over the videos' pictures. Returns whether there are videos. */
   handOverPictures: () => false,
+  /** The film is too long for what its AudioContexts play (limits.js). */
+  isTooLongToHear() {},
   /** Notes what they play by now. */
   hear() {},
   /** Notes a sound that a composition places, for hyperframes.js (media.js). @type {(element: HTMLMediaElement, place: SoundPlace | null) => void} */

@@ -154,6 +154,8 @@ function createHeard() {
       const { pieces } = heard;
       heard.pieces = list();
       if (end === null) return pieces;
+      const played = kernel.audio.take(end);
+      for (let index = 0; index < played.length; index += 1) append(pieces, played[index]);
       open.forEach((piece) => {
         piece.end = min(piece.until, end);
         append(pieces, piece);

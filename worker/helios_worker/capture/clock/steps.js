@@ -65,6 +65,12 @@ function createSteps(kernel, queue, driver, work) {
     each((realm) => realm.observe());
   }
 
+  /** Moves time on, and what AudioContexts play with it. @param {number} time */
+  async function passTo(time) {
+    moveTo(time);
+    if (kernel.audio.renders()) await own(renderAudio());
+  }
+
   /** Shows new animations to the browser, which sends an animation's events only if the frame before has seen it. */
   async function showFresh() {
     // In a root that is handed over, there may be others.
@@ -189,7 +195,7 @@ function createSteps(kernel, queue, driver, work) {
         if (reached < goal || (queue.first()?.due ?? Infinity) < due) continue;
       }
       if (!(due <= until)) return;
-      if (due > kernel.now) moveTo(due);
+      if (due > kernel.now) await own(passTo(due));
       if (!timer || boundary <= timerDue) {
         each((realm) => realm.endMedia());
         await own(nativeFrame("update"));
@@ -227,7 +233,7 @@ function createSteps(kernel, queue, driver, work) {
       return kernel.now;
     }
     for (;;) {
-      moveTo(reached);
+      await own(passTo(reached));
       const before = goneOn();
       const next = await own(ask("walk", reached));
       await own(quiet());
@@ -248,7 +254,7 @@ function createSteps(kernel, queue, driver, work) {
   async function walk(target) {
     await own(peek());
     await own(runTimers(target));
-    if (target > kernel.now) moveTo(target);
+    if (target > kernel.now) await own(passTo(target));
   }
 
   /** Draws until view transitions have taken their pictures, all at the same virtual time. */
@@ -282,7 +288,7 @@ function createSteps(kernel, queue, driver, work) {
     observe(); // what drawing the last frame set off, such as an animation's `ready`, belongs to that frame's time
     if (any((realm) => realm.mediaPends())) await own(rest());
     await own(runTimers(target));
-    moveTo(target);
+    await own(passTo(target));
     await own(eachInTurn((realm) => realm.showMedia()));
     each((realm) => realm.applyContracts(target));
     if (compositionWaits()) await own(awaitComposition());

@@ -12,6 +12,7 @@ Long, because all parts of a page meet here.
 """
 
 import asyncio
+import base64
 from fractions import Fraction
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
@@ -36,7 +37,13 @@ from helios_worker.capture.page.notes import ClockNote, clock_note
 from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.page.served_files import ServedFiles
 from helios_worker.capture.page.settings import Declared, PageSettings
-from helios_worker.capture.page.sounds import HeardPiece, bytes_of, heard_pieces
+from helios_worker.capture.page.sounds import (
+    HeardPiece,
+    PlayedContext,
+    bytes_of,
+    heard_pieces,
+    played_contexts,
+)
 from helios_worker.capture.page.suspects import Suspects
 from helios_worker.capture.page.unshown import Unshown
 from helios_worker.capture.page.watchdog import Watchdog, own_crash
@@ -197,6 +204,18 @@ class Page:
         async with self._watchdog.over("reading what the page plays"):
             answers = await self._handles.call_all("heard", end_ms)
         return heard_pieces(answers)
+
+    async def played_contexts(self) -> list[PlayedContext]:
+        """What AudioContexts have played, once the film has ended; those that were silent are left out."""
+        async with self._watchdog.over("rendering what the page's AudioContexts play"):
+            answers = await self._handles.call_all("finishAudio")
+        return played_contexts(answers)
+
+    async def samples(self, played: PlayedContext, first: int, count: int) -> bytes:
+        """Samples of what a context has played: 32-bit floats, channels side by side."""
+        async with self._watchdog.over("reading what an AudioContext has played"):
+            answers = await self._handles.call_all("audioSamples", played.address, first, count)
+        return base64.b64decode(next((answer for answer in answers if answer), ""))
 
     async def made_file(self, address: str) -> bytes:
         """What a script has made an address (blob:) for; b"" if it is gone, or too large."""

@@ -39,6 +39,25 @@ class HeardPiece:
         return self.end > self.begin and self.rate > 0 and any(gain > 0 for _, gain in self.gains)
 
 
+@dataclass(frozen=True)
+class PlayedContext:
+    """What an AudioContext of a page has played. rate: samples per second. samples: of each channel."""
+
+    address: str
+    rate: int
+    samples: int
+    channels: int
+
+
+def played_contexts(answers: Iterable[Any]) -> list[PlayedContext]:
+    """The contexts in what clocks answer."""
+    found = [each for answer in answers if isinstance(answer, list) for each in answer]
+    return [
+        PlayedContext(str(each["address"]), int(each["rate"]), int(each["samples"]), int(each["channels"]))
+        for each in found
+    ]
+
+
 def heard_pieces(answers: Iterable[Any]) -> list[HeardPiece]:
     """The pieces in what clocks answer, by their begin."""
     pieces = [_piece(each) for answer in answers if isinstance(answer, list) for each in answer]
