@@ -42,7 +42,7 @@ PARTS = (
         "webgl",
         "limits",
     ),
-    *("audio_clocks", "audio_contexts"),
+    *("audio_clocks", "audio_contexts", "audio_elements"),
     *("media_events", "media_sources", "players", "media_loading", "playback", "sounds"),
     *("media_api", "media_elements", "media_faults", "pictures", "media"),
     *("clips", "hyperframes", "variables", "nested"),

@@ -32,6 +32,8 @@ function createAudioClocks() {
   const clocks = list();
   /** @type {SafeWeakMap<object, AudioClock>} */
   const byContext = new SafeWeakMap();
+  /** @type {SafeMap<HTMLMediaElement, Route>} */
+  const routes = new SafeMap();
   /** @type {HeardPiece[]} */
   let pieces = list();
 
@@ -39,6 +41,9 @@ function createAudioClocks() {
     __proto__: null,
     clocks,
     byContext,
+    /** What the page plays through a context: audio_elements.js. */
+    routes,
+    hasRoutes: () => routes.size > 0,
     /** Whether a page looks at what it plays. */
     isLookedAt: false,
     /** Whether contexts are to render at all. */
@@ -71,11 +76,23 @@ function createAudioClocks() {
 /** Lets contexts render up to the present moment. @returns {Promise<void>} */
 const renderAudio = async () => {
   const { audio } = kernel;
+  if (audio.hasRoutes()) await own(startRoutes());
   for (let index = 0; index < audio.clocks.length; index += 1) {
     const clock = audio.clocks[index];
     if (clock.state === "running") await own(renderTo(clock, audio.timeOf(clock)));
   }
 };
+
+async function startRoutes() {
+  /** @type {Route[]} */
+  const found = list();
+  const { routes } = kernel.audio;
+  routes.forEach((route) => append(found, route));
+  for (let index = 0; index < found.length; index += 1) {
+    const route = found[index];
+    await own(route.start());
+  }
+}
 
 /** @param {AudioClock} clock @param {number} seconds of its own time */
 async function renderTo(clock, seconds) {
@@ -106,6 +123,7 @@ function goOn(clock) {
 async function finishAudio() {
   const found = list();
   const { clocks } = kernel.audio;
+  await own(startRoutes());
   for (let index = 0; index < clocks.length; index += 1) {
     const clock = clocks[index];
     goOn(clock);

@@ -100,6 +100,12 @@ if (isWindow) {
       "put the sound into a file, and play that with an <audio>",
     );
 
+  realm.cannotRoute = (address) =>
+    warn(
+      `the page plays ${address} through an AudioContext, which may not read it or cannot decode it: it is silent there ` +
+        "(a file of another origin needs crossorigin on its element, and a server that allows it)",
+    );
+
   realm.showsLive = () =>
     refuse(
       "the page shows a live stream in a video (captureStream(), a camera or a call), which runs in real time",

@@ -17,14 +17,14 @@ if (isWindow) {
   const faults = createMediaFaults(playback, browser, events);
   const pictures = createPictures(roster, loading, playback, browser, events, sources, faults);
 
+  const sounds = createSounds(browser, roster);
+  const { files } = kernel.heard; // of scripts
+  events.noteWith(sounds.note);
+  after(HTMLMediaElement.prototype, "volume", sounds.note);
+  after(HTMLMediaElement.prototype, "muted", sounds.note);
+  realm.hear = sounds.noteAll;
   if (config.hears) {
-    const sounds = createSounds(browser, roster);
-    const { files } = kernel.heard; // of scripts
-    events.noteWith(sounds.note);
-    after(HTMLMediaElement.prototype, "volume", sounds.note);
-    after(HTMLMediaElement.prototype, "muted", sounds.note);
     after(URL, "createObjectURL", (_owner, args, address) => files.set(address, args[0]));
-    realm.hear = sounds.noteAll;
     realm.placeSound = sounds.place;
   }
 

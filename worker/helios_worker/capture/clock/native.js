@@ -36,6 +36,8 @@ const nativeAudio = (() => {
     suspend: methodOf(Offline.prototype, "suspend"),
     resume: methodOf(Offline.prototype, "resume"),
     random: Math.random,
+    start: methodOf(AudioBufferSourceNode.prototype, "start"),
+    stop: methodOf(AudioBufferSourceNode.prototype, "stop"),
     startRendering: methodOf(Offline.prototype, "startRendering"),
     channels,
     samples,

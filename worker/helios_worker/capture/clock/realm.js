@@ -93,6 +93,8 @@ const realm = {
   handOverPictures: () => false,
   /** The film is too long for what its AudioContexts play (limits.js). */
   isTooLongToHear() {},
+  /** A file cannot be played through an AudioContext (limits.js). @type {(address: string) => void} */
+  cannotRoute() {},
   /** Notes what they play by now. */
   hear() {},
   /** Notes a sound that a composition places, for hyperframes.js (media.js). @type {(element: HTMLMediaElement, place: SoundPlace | null) => void} */

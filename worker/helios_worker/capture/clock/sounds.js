@@ -1,5 +1,5 @@
-// What is heard of videos and sounds: which piece of which file plays from when to when, and how loud. Only pages that are
-// opened to plan a film's sound note it (config.hears).
+// What is heard of videos and sounds: which piece of which file plays from when to when, and how loud. Pages that are
+// opened to plan a film's sound note it (config.hears); others only what goes through an AudioContext (audio_elements.js).
 //
 // An element is looked at in each frame and whenever something is told of it. As long as it goes on from where it began,
 // that is one piece. Its loudness is noted where it changes.
@@ -36,6 +36,7 @@ function createSounds(browser, roster) {
   const { heard } = kernel;
   const { open, placed } = heard;
   const { players } = roster;
+  const { routes } = kernel.audio;
   const keepsPitch = getterOf(HTMLMediaElement.prototype, "preservesPitch");
   const isMuted = getterOf(HTMLMediaElement.prototype, "muted");
   const volumeOf = getterOf(HTMLMediaElement.prototype, "volume");
@@ -75,19 +76,10 @@ function createSounds(browser, roster) {
     };
   }
 
-  /** Whether one piece goes on as another. @param {HeardPiece} last @param {HeardPiece} next */
-  function goesOn(last, next) {
-    if (last.address !== next.address || last.rate !== next.rate || last.loop !== next.loop) return false;
-    if (last.keepsPitch !== next.keepsPitch || last.silent !== next.silent) return false;
-    let off = abs(next.position - last.position - ((next.begin - last.begin) / 1000) * last.rate);
-    if (last.loop > 0) off = min(off % last.loop, last.loop - (off % last.loop));
-    return off < DRIFT;
-  }
-
   /** @param {HTMLMediaElement} element @param {HeardPiece | null} next */
   function keep(element, next) {
     const last = open.get(element);
-    if (last && next && goesOn(last, next)) {
+    if (last && next && soundGoesOn(last, next)) {
       const gain = next.gains[1];
       if (last.gains[last.gains.length - 1] === gain || heard.gains > MOST_GAINS) return;
       append(last.gains, kernel.now);
@@ -105,8 +97,12 @@ function createSounds(browser, roster) {
 
   /** Notes what an element plays by now. @param {HTMLMediaElement} element */
   function note(element) {
+    const route = routes.get(element);
     const player = kernel.media.get(element);
-    if (player && !browser.isLive(element) && !placed.has(element)) keep(element, pieceOf(element, player));
+    if (!player || browser.isLive(element) || !(route || config.hears)) return;
+    const piece = pieceOf(element, player);
+    if (route) route.play(piece);
+    if (config.hears && !placed.has(element)) keep(element, route ? null : piece);
   }
 
   return {
@@ -131,6 +127,15 @@ function createSounds(browser, roster) {
       });
     },
   };
+}
+
+/** Whether one piece goes on as another. @param {HeardPiece} last @param {HeardPiece} next */
+function soundGoesOn(last, next) {
+  if (last.address !== next.address || last.rate !== next.rate || last.loop !== next.loop) return false;
+  if (last.keepsPitch !== next.keepsPitch || last.silent !== next.silent) return false;
+  let off = abs(next.position - last.position - ((next.begin - last.begin) / 1000) * last.rate);
+  if (last.loop > 0) off = min(off % last.loop, last.loop - (off % last.loop));
+  return off < DRIFT;
 }
 
 /** What is heard in a page and its same-origin frames: kernel.js keeps it, since elements go from one to another. */

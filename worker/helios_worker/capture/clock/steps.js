@@ -299,7 +299,7 @@ function createSteps(kernel, queue, driver, work) {
     each((realm) => realm.runIdleCallbacks());
     await own(settle());
     each((realm) => realm.refuse());
-    if (config.hears) each((realm) => realm.hear());
+    if (config.hears || kernel.audio.hasRoutes()) each((realm) => realm.hear());
   }
 
   const compositionWaits = () => any((realm) => realm.compositionWaits().length > 0);
