@@ -148,6 +148,8 @@ function createKernel() {
       state.others = others;
       return driver.run(request, () => steps.advance(target, frame));
     },
+    /** @param {number} request @param {number[]} targets the frames' times @param {number} first */
+    pass: (request, targets, first) => driver.run(request, () => steps.pass(targets, first)),
     /**
      * @param {number} request
      * @param {boolean} fires whether the next timer is due on the loading time

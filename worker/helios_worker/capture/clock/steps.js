@@ -302,6 +302,20 @@ function createSteps(kernel, queue, driver, work) {
     if (config.hears || kernel.audio.hasRoutes()) each((realm) => realm.hear());
   }
 
+  /**
+   * Passes over frames that nobody looks at, until there is another kernel to move along, which the driver does.
+   * @param {number[]} targets the frames' times
+   * @param {number} first
+   */
+  async function pass(targets, first) {
+    const { workers } = kernel;
+    kernel.others = false;
+    for (let index = 0; index < targets.length; index += 1) {
+      await own(advance(targets[index], first + index));
+      if (kernel.others || kernel.workers !== workers) return;
+    }
+  }
+
   const compositionWaits = () => any((realm) => realm.compositionWaits().length > 0);
 
   /** Waits for what a composition has a frame wait for, which may be timers of its own (hyperframes.js). */
@@ -424,5 +438,5 @@ function createSteps(kernel, queue, driver, work) {
     await own(settle());
   }
 
-  return { __proto__: null, begin, load, nextWhileLoading, advance, again, settle, peek, walk, any, words };
+  return { __proto__: null, begin, load, nextWhileLoading, advance, pass, again, settle, peek, walk, any, words };
 }

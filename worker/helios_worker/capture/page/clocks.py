@@ -6,6 +6,7 @@ the compositor), its reply says so. The clock stands still until `Clocks` has do
 
 import math
 import secrets
+from bisect import bisect_right
 
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
 from helios_worker.capture.devtools.compositor import Compositor
@@ -17,7 +18,7 @@ from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.closed_roots import ClosedRoots
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.realms import Realms
-from helios_worker.capture.playhead import Playhead
+from helios_worker.capture.playhead import Playhead, instant_ms
 from helios_worker.errors import HeliosError
 
 FIRST_ROUNDS = 10
@@ -74,6 +75,25 @@ class Clocks:
         await self._arrive()
         if self._playhead.frame == 0:
             await self._draw_first(before)
+
+    @property
+    def are_alone(self) -> bool:
+        """Whether the page's clock has no others to move along, so that it can pass over frames by itself."""
+        return not self._realms.others()
+
+    async def pass_to(self, frame: int) -> int:
+        """Moves the page's clock from frame to frame, up to one. Returns the last that it has come to.
+
+        It stops where there are other clocks from then on. What a picture would have been checked for is not.
+        """
+        first = self._playhead.frame + 1
+        times = [instant_ms(each, self._playhead.fps) for each in range(first, frame + 1)]
+        await self._drive("pass", times, first)
+        reached = first + bisect_right(times, self._playhead.clock_ms) - 1
+        self._playhead.move(reached)
+        await self._begin_others()
+        await self._arrive()
+        return reached
 
     async def _draw_first(self, before: tuple[int, int, int]) -> None:
         """More animation frames at frame 0's time, for a page whose first one only begins to load what it will draw.

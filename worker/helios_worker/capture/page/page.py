@@ -13,6 +13,7 @@ Long, because all parts of a page meet here.
 
 import asyncio
 import base64
+import time
 from fractions import Fraction
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
@@ -55,6 +56,8 @@ CRASHED = "the page's process crashed (out of memory?)"
 PATIENCE = 0.25
 # How often drawing a page may make it request new files, each of which belongs on the frame.
 DRAWINGS = 50
+# Frames that a page passes over in one step at most.
+FRAMES_AT_ONCE = 64
 
 
 class Page:
@@ -250,6 +253,28 @@ class Page:
             await self._refuse_moving_svgs()
             await self._check_shown()
         self.console.raise_errors(self._playhead)
+
+    async def pass_over(self, end: int) -> None:
+        """Moves the page forward frame by frame, to the last before `end`, for what it does and not for its pictures.
+
+        Frame 0 must have been shown.
+
+        Raises:
+            as show; errors of the page name the frame that the page had come to when they were seen.
+        """
+        at_once = 1
+        while self.frame < end - 1:
+            if not self._clocks.are_alone or self._network.has_animated_images:
+                await self.show(self.frame + 1)
+                continue
+            last = min(end - 1, self.frame + at_once)
+            begun = time.monotonic()
+            async with self._watchdog.over(f"frames {self.frame + 1} to {last}"), self._navigation.staying():
+                self._undrawn = True
+                await self._clocks.pass_to(last)
+            self.console.raise_errors(self._playhead)
+            # A share of a frame's time limit, which holds for all of them together.
+            at_once = min(FRAMES_AT_ONCE, 2 * at_once) if time.monotonic() - begun < 1 else 1
 
     async def draw(self) -> None:
         """Draws the frame that the page shows, as capture() would, for a page that depends on what was drawn."""
