@@ -43,7 +43,7 @@ PARTS = (
         "limits",
     ),
     *("audio_clocks", "audio_contexts", "audio_elements"),
-    *("media_events", "media_sources", "players", "media_loading", "playback", "sounds"),
+    *("media_events", "media_sources", "players", "media_loading", "playback", "helios_sounds", "sounds"),
     *("media_api", "media_elements", "media_faults", "pictures", "media"),
     *("clips", "hyperframes", "variables", "nested"),
     *("page", "moving_images", "carets"),

@@ -21,7 +21,7 @@
  * @property {string} silent why nothing of it can be heard, "" where it can
  */
 
-/** @typedef {{ __proto__: null, begin: number, end: number, position: number, rate: number, gain: number }} SoundPlace times in milliseconds */
+/** @typedef {{ __proto__: null, begin: number, end: number, position: number, rate: number, gain: number, loop?: number }} SoundPlace times in milliseconds */
 
 /** Seconds: an element that is no further off than that goes on as before. */
 const DRIFT = 2e-4;
@@ -37,6 +37,7 @@ function createSounds(browser, roster) {
   const { open, placed } = heard;
   const { players } = roster;
   const { routes } = kernel.audio;
+  const helios = createHeliosSounds(browser);
   const keepsPitch = getterOf(HTMLMediaElement.prototype, "preservesPitch");
   const isMuted = getterOf(HTMLMediaElement.prototype, "muted");
   const volumeOf = getterOf(HTMLMediaElement.prototype, "volume");
@@ -95,37 +96,41 @@ function createSounds(browser, roster) {
     if (next) open.set(element, next);
   }
 
+  /**
+   * Notes an element that a composition places in its film, whatever its own player does.
+   * @param {HTMLMediaElement} element
+   * @param {SoundPlace | null} found null while it is not heard
+   */
+  function place(element, found) {
+    placed.add(element);
+    if (found === null) return keep(element, null);
+    const { begin, end, position, rate, gain, loop = 0 } = found;
+    keep(element, {
+      __proto__: null,
+      address: browser.address(element),
+      element: inFewWords(element),
+      ...{ begin, end: kernel.now, until: end, position, rate },
+      ...{ keepsPitch: keepsPitch(element), loop, gains: list(begin, gain * loudness(element)), silent: "" },
+    });
+  }
+
   /** Notes what an element plays by now. @param {HTMLMediaElement} element */
   function note(element) {
     const route = routes.get(element);
     const player = kernel.media.get(element);
     if (!player || browser.isLive(element) || !(route || config.hears)) return;
     const piece = pieceOf(element, player);
-    if (route) route.play(piece);
-    if (config.hears && !placed.has(element)) keep(element, route ? null : piece);
+    if (route) return route.play(piece);
+    const declared = helios.isSilenced(element) ? null : helios.placeOf(element);
+    if (declared !== undefined) place(element, declared);
+    else if (!placed.has(element)) keep(element, piece);
   }
 
   return {
     __proto__: null,
     note,
     noteAll: () => players.forEach((_player, element) => note(element)),
-    /**
-     * Notes an element that a composition places in its film, whatever its own player does.
-     * @param {HTMLMediaElement} element
-     * @param {SoundPlace | null} place null while it is not heard
-     */
-    place(element, place) {
-      placed.add(element);
-      if (place === null) return keep(element, null);
-      const { begin, end, position, rate, gain } = place;
-      keep(element, {
-        __proto__: null,
-        address: browser.address(element),
-        element: inFewWords(element),
-        ...{ begin, end: kernel.now, until: end, position, rate },
-        ...{ keepsPitch: true, loop: 0, gains: list(begin, gain * loudness(element)), silent: "" },
-      });
-    },
+    place,
   };
 }
 
