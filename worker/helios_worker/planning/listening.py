@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
+from helios_worker.capture.content.site import content_type
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.capture.page.sounds import HeardPiece, PlayedContext
@@ -20,6 +21,10 @@ from helios_worker.jobs.spec import FilmSpec
 FRAMES_AT_ONCE = 500
 # The browser closes its pipe on a message of 100 MB.
 SAMPLES_AT_ONCE = 4_000_000
+# Files that can have a page play something, and parts of the words that they need for it: audio, Audio, video, VIDEO.
+SPEAKING_TYPES = ("text/html", "text/javascript", "application/xhtml+xml", "image/svg+xml", "application/octet-stream")
+SPEAKING_WORDS = (b"udio", b"ideo", b"UDIO", b"IDEO", b"javascript;base64")
+MOST_LOOKED_THROUGH = 16 << 20
 FLOAT = 3  # the number of this format in a WAV file
 
 
@@ -60,6 +65,29 @@ async def listen(
             files |= await _played(page, Path(folder))
         silent = {piece.address for piece in pieces if piece.address.startswith("audio-context:")} - set(files)
         yield Heard([piece for piece in pieces if piece.address not in silent], files)
+
+
+async def may_play(composition: OpenComposition) -> bool:
+    """Whether a page may play anything. One none of whose files speaks of sound or video cannot, and needs no pass.
+
+    Of a page that takes anything from the network, nobody knows all files.
+    """
+    if not composition.files or composition.recorder is None or not composition.recorder.passive:
+        return True
+    size = 0
+    for path, digest in composition.files.items():
+        if not content_type(path).startswith(SPEAKING_TYPES):
+            continue
+        file = await composition.local_copy(digest, path)
+        size += file.stat().st_size
+        if size > MOST_LOOKED_THROUGH or await asyncio.to_thread(_speaks, file):
+            return True
+    return False
+
+
+def _speaks(file: Path) -> bool:
+    text = file.read_bytes()
+    return any(word in text for word in SPEAKING_WORDS)
 
 
 async def _pass(page: Page, frames: range, *, drawn: bool) -> None:

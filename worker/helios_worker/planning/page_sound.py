@@ -1,0 +1,134 @@
+"""What a page plays, as a sound plan: the pieces that its clock noted, with the files that they are of."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+from pathlib import Path
+
+from helios_worker.artifacts.blobs import BLOBS
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.content.composition import OpenComposition
+from helios_worker.capture.messages import plain
+from helios_worker.capture.page.sounds import HeardPiece, bytes_of, envelope
+from helios_worker.capture.playhead import instant_ms
+from helios_worker.encode.audio.mix import open_sounds
+from helios_worker.encode.audio.sound_plan import FASTEST, SLOWEST, Envelope, Loop, Piece, SoundPlan, SoundSource
+from helios_worker.jobs.spec import FilmSpec
+from helios_worker.planning.listening import Heard
+
+MICROSECOND = Fraction(1, 10**6)
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class PageSound:
+    """plan: what is heard of a page; None for nothing. warnings: what was meant to be heard and is not."""
+
+    plan: SoundPlan | None
+    warnings: tuple[str, ...]
+
+
+async def page_sound(
+    heard: Heard, film: FilmSpec, composition: OpenComposition, store: ArtifactStore, scratch: Path
+) -> PageSound:
+    """The sound plan of a page, with its files in the store.
+
+    scratch: folder for temporary files.
+    """
+    warnings = [f"{piece.element}: {piece.silent}, so it is not heard" for piece in heard.pieces if piece.silent]
+    pieces = [piece for piece in heard.pieces if not piece.silent]
+    sources, problems = await _sources(pieces, heard, composition, store, scratch)
+    warnings += problems
+    known = {address: index for index, address in enumerate(sources)}
+    planned = [piece for piece in pieces if piece.address in known]
+    if not planned:
+        return PageSound(None, tuple(dict.fromkeys(warnings)))
+    envelopes: list[Envelope] = []
+    parts = [_piece(piece, known[piece.address], film, envelopes) for piece in planned]
+    plan = SoundPlan(
+        fps=film.encoder.fps,
+        first=film.first,
+        end=film.end,
+        sources=tuple(sources.values()),
+        pieces=tuple(part for part in parts if part is not None),
+        envelopes=tuple(envelopes),
+    )
+    return PageSound(plan, tuple(dict.fromkeys(warnings)))
+
+
+async def _sources(
+    pieces: Sequence[HeardPiece], heard: Heard, composition: OpenComposition, store: ArtifactStore, scratch: Path
+) -> tuple[dict[str, SoundSource], list[str]]:
+    """The file behind each address, and what is wrong with the others."""
+    found: dict[str, tuple[SoundSource, Path]] = {}
+    warnings: list[str] = []
+    elements = {piece.address: piece.element for piece in pieces}
+    for address, element in elements.items():
+        file = heard.files.get(address)
+        if file is None and address.startswith("data:"):
+            file = scratch / f"data-{len(found)}.sound"
+            await asyncio.to_thread(file.write_bytes, bytes_of(address))
+        if file is not None:
+            _, digest = await asyncio.to_thread(store.put_content, BLOBS, file)
+        else:
+            digest = await composition.digest_of(address) or ""
+            file = await composition.local_copy(digest, address) if digest else None
+        if file is None:
+            warnings.append(f"{element}: its file is not recorded, so it is not heard; put it beside the page")
+            continue
+        found[address] = (SoundSource(sha256=digest, name=_name(address, element)), file)
+    files = [file for _, file in found.values()]
+    names = [source.name for source, _ in found.values()]
+    opened = await asyncio.to_thread(open_sounds, files, names, scratch)
+    sources: dict[str, SoundSource] = {}
+    for (address, (source, _)), problem in zip(found.items(), opened, strict=True):
+        if problem is None:
+            sources[address] = source
+        elif not (elements[address].startswith("<video") and problem.has_no_sound):
+            warnings.append(f"{problem.message}, so it is not heard")
+    return sources, warnings
+
+
+def _name(address: str, element: str) -> str:
+    """A source's name for messages."""
+    if address.startswith(("data:", "blob:", "audio-context:")):
+        return element
+    return plain(address)
+
+
+def _piece(piece: HeardPiece, source: int, film: FilmSpec, envelopes: list[Envelope]) -> Piece | None:
+    fps = film.encoder.fps
+    start, end = _time(piece.begin, fps), _time(piece.end, fps)
+    if end <= start:
+        return None
+    frame_ms = float(1000 / fps)
+    points = [(_time(time, fps), gain) for time, gain in envelope(piece, frame_ms)]
+    is_level = len({gain for _, gain in points}) == 1
+    if not is_level:
+        tick = Fraction(1, lcm(fps.numerator, MICROSECOND.denominator))
+        envelopes.append(Envelope.through(points, tick))
+    return Piece(
+        source=source,
+        start=start,
+        duration=end - start,
+        position=_exact(max(0.0, piece.position)),
+        rate=min(max(_exact(piece.rate), SLOWEST), FASTEST),
+        preservesPitch=piece.keeps_pitch,
+        loop=Loop() if piece.loop else None,
+        gain=points[0][1] if is_level else 1.0,
+        envelope=None if is_level else len(envelopes) - 1,
+    )
+
+
+def _time(milliseconds: float, fps: Fraction) -> Fraction:
+    """A virtual time in seconds: that of a frame exactly, or else to a microsecond."""
+    frame = round(milliseconds * fps / 1000)
+    if abs(milliseconds - instant_ms(frame, fps)) < 1e-5:
+        return frame / fps
+    return _exact(milliseconds / 1000)
+
+
+def _exact(value: float) -> Fraction:
+    return Fraction(round(value / MICROSECOND)) * MICROSECOND
