@@ -409,6 +409,14 @@ PAGES = (
         },
     ),
     Page(
+        "audio-shown",
+        {
+            0: since(0),
+            1: since(250),
+            2: elapsed(lambda t: min(t, max(Fraction(500), t - 500))),
+        },
+    ),
+    Page(
         "video-sought",
         {0: lambda at: at.frame - at.frame % 2, 1: frame_number, 2: steps({775: 900})},
     ),

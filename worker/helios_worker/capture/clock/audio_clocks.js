@@ -2,7 +2,7 @@
 //
 // Under an AudioContext is an OfflineAudioContext. It renders as far as the film's clock has come before scripts run, so
 // that what they change applies from then on. It renders only where somebody listens: for the plan of the film's sound
-// (config.hears), or where the page looks at what it plays.
+// (HEARD_SECONDS), or where the page looks at what it plays.
 
 /**
  * One AudioContext. Its own time is in seconds, and stands still while the page has suspended it.
@@ -47,7 +47,7 @@ function createAudioClocks() {
     /** Whether a page looks at what it plays. */
     isLookedAt: false,
     /** Whether contexts are to render at all. */
-    renders: () => clocks.length > 0 && (audio.isLookedAt || config.hears !== undefined),
+    renders: () => clocks.length > 0 && (audio.isLookedAt || HEARD_SECONDS !== undefined),
     /** A context's own time in seconds. @param {AudioClock} clock */
     timeOf: (clock) => (clock.state === "running" ? max(0, (kernelNow() - clock.origin) / 1000) : clock.stopped),
     /** Ends what is heard of a context for now. @param {AudioClock} clock @param {number} end */

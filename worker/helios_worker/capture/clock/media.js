@@ -23,7 +23,7 @@ if (isWindow) {
   after(HTMLMediaElement.prototype, "volume", sounds.note);
   after(HTMLMediaElement.prototype, "muted", sounds.note);
   realm.hear = sounds.noteAll;
-  if (config.hears) {
+  if (HEARD_SECONDS) {
     after(URL, "createObjectURL", (_owner, args, address) => files.set(address, args[0]));
     realm.placeSound = sounds.place;
   }

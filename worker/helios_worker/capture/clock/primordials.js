@@ -25,6 +25,8 @@ const { assign: ObjectAssign, freeze: ObjectFreeze, keys: ObjectKeys, prototype:
 const { abs, ceil, floor, imul, max, min, trunc } = Math;
 const { isFinite: NumberIsFinite } = Number;
 const { stringify: JSONStringify } = JSON;
+/** The length of the film, in a page that is opened to hear what it plays; undefined in others. */
+const HEARD_SECONDS = config.hears;
 const ArrayPrototype = Array.prototype;
 const NativeBoolean = Boolean;
 const NativeNumber = Number;

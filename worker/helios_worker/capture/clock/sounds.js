@@ -1,5 +1,5 @@
 // What is heard of videos and sounds: which piece of which file plays from when to when, and how loud. Pages that are
-// opened to plan a film's sound note it (config.hears); others only what goes through an AudioContext (audio_elements.js).
+// opened to plan a film's sound note it (HEARD_SECONDS); others only what goes through an AudioContext (audio_elements.js).
 //
 // An element is looked at in each frame and whenever something is told of it. As long as it goes on from where it began,
 // that is one piece. Its loudness is noted where it changes.
@@ -118,7 +118,7 @@ function createSounds(browser, roster) {
   function note(element) {
     const route = routes.get(element);
     const player = kernel.media.get(element);
-    if (!player || browser.isLive(element) || !(route || config.hears)) return;
+    if (!player || browser.isLive(element) || !(route || HEARD_SECONDS)) return;
     const piece = pieceOf(element, player);
     if (route) return route.play(piece);
     const declared = helios.isSilenced(element) ? null : helios.placeOf(element);

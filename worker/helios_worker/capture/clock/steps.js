@@ -299,7 +299,7 @@ function createSteps(kernel, queue, driver, work) {
     each((realm) => realm.runIdleCallbacks());
     await own(settle());
     each((realm) => realm.refuse());
-    if (config.hears || kernel.audio.hasRoutes()) each((realm) => realm.hear());
+    if (HEARD_SECONDS || kernel.audio.hasRoutes()) each((realm) => realm.hear());
   }
 
   /**
