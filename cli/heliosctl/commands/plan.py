@@ -14,6 +14,7 @@ from helios_worker.planning.chunking import frame_costs
 from heliosctl.arguments.buckets import open_artifacts
 from heliosctl.arguments.headers import page_headers
 from heliosctl.arguments.options import (
+    AudioOptions,
     EncodeOptions,
     FilmOptions,
     HeaderOptions,
@@ -43,6 +44,7 @@ UNMEASURED_SHARE = 0.75
 @takes(
     film=FilmOptions,
     encode=EncodeOptions,
+    audio=AudioOptions,
     page=PageOptions,
     headers=HeaderOptions,
     store=StoreOptions,
@@ -52,6 +54,7 @@ def plan(
     source: Annotated[str, SOURCE],
     film: FilmOptions,
     encode: EncodeOptions,
+    audio: AudioOptions,
     page: PageOptions,
     headers: HeaderOptions,
     store: StoreOptions,
@@ -63,7 +66,7 @@ def plan(
 ) -> None:
     """Show what a render would do: size, rate, length, chunks, estimated work and warnings."""
     target = None if output is None else check_output(output)
-    request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
+    request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, audio, output=target)
     sent = page_headers(headers, request.composition.url)
     artifacts = open_artifacts(store.url)
 

@@ -32,12 +32,15 @@ from helios_worker.capture.page.glyphs import glyph_warning
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key
+from helios_worker.jobs.sounds import load_sound_plan, store_sound_plan
 from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata, TrialPicture
 from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.film import first_guess, open_film
 from helios_worker.planning.seekability import SeekabilityProbe
+from helios_worker.planning.soundtrack import soundtrack
+from helios_worker.planning.tracks import fetch_tracks
 from helios_worker.planning.warnings import Kind, PlanWarning
 from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.engine import current_engine
@@ -78,7 +81,8 @@ async def plan(
         UserError: the request or the page is wrong; the message says what to change.
     """
     planned = await plan_without_job(request, store, browsers, exclude=exclude)
-    job = job_of(planned, request.output)
+    sound = await asyncio.to_thread(_sound, request, planned, store, browsers)
+    job = job_of(planned, request.output, sound)
     job = await asyncio.to_thread(_commit, store, job_key(job.id), job, job.__eq__)
     cached = await asyncio.to_thread(stored_chunks, store, job.chunks)
     film = job.ours.film
@@ -165,13 +169,26 @@ def _folder(request: RenderRequest) -> Path | None:
     return path if path.is_dir() else path.parent
 
 
-def job_of(planned: JobSpec, output: str | None) -> JobSpec:
+def _sound(request: RenderRequest, planned: JobSpec, store: ArtifactStore, browsers: BrowserPool) -> str:
+    """The digest of the film's sound plan, which is then in the store; "" for a silent film."""
+    audio, of_page = request.audio, planned.ours.sound
+    if audio.codec == "none" or not (audio.tracks or of_page):
+        return ""
+    tracks = fetch_tracks(audio.tracks, store, browsers.rule, browsers.headers, browsers.scratch)
+    page = load_sound_plan(store, of_page) if of_page else None
+    plan = soundtrack(planned.ours.film, audio, tracks, page)
+    return store_sound_plan(store, plan) if plan is not None else ""
+
+
+def job_of(planned: JobSpec, output: str | None, sound: str = "") -> JobSpec:
     """The job of a plan with an output, which the stitch reads there.
 
     Chunks are cut by measured costs, which are never the same twice. All outputs of one film therefore use the chunks
     of the first plan.
+
+    sound: digest of the film's sound plan.
     """
-    ours = planned.ours.model_copy(update={"format": JOB_FORMAT, "plan": planned.id, "output": output})
+    ours = planned.ours.model_copy(update={"format": JOB_FORMAT, "plan": planned.id, "output": output, "sound": sound})
     return with_own_id(planned.model_copy(update={"helios": ours}))
 
 

@@ -1,0 +1,12 @@
+"""What can be wrong with a source of sound."""
+
+from helios_worker.errors import UserError
+
+
+class SoundUnusable(UserError):
+    """A source cannot be heard: it is no sound, is damaged, or asks too much of its decoder. name: of the source."""
+
+    def __init__(self, name: str, problem: str, *, remedy: str) -> None:
+        super().__init__(f"{name} {problem}", remedy=remedy)
+        self.name = name
+        self.problem = problem
