@@ -13,6 +13,7 @@ from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.messages import plain
 from helios_worker.capture.page.sounds import HeardPiece, bytes_of, envelope
 from helios_worker.capture.playhead import instant_ms
+from helios_worker.encode.audio.errors import NO_SOUND
 from helios_worker.encode.audio.mix import open_sounds
 from helios_worker.encode.audio.sound_plan import FASTEST, SLOWEST, Envelope, Loop, Piece, SoundPlan, SoundSource
 from helios_worker.jobs.spec import FilmSpec
@@ -80,14 +81,13 @@ async def _sources(
             continue
         found[address] = (SoundSource(sha256=digest, name=_name(address, element)), file)
     files = [file for _, file in found.values()]
-    names = [source.name for source, _ in found.values()]
-    opened = await asyncio.to_thread(open_sounds, files, names, scratch)
+    opened = await asyncio.to_thread(open_sounds, files, list(found), scratch)
     sources: dict[str, SoundSource] = {}
     for (address, (source, _)), problem in zip(found.items(), opened, strict=True):
         if problem is None:
             sources[address] = source
-        elif not (elements[address].startswith("<video") and problem.has_no_sound):
-            warnings.append(f"{problem.message}, so it is not heard")
+        elif problem.problem != NO_SOUND or not elements[address].startswith("<video"):
+            warnings.append(f"{elements[address]} {problem.problem}, so it is not heard")
     return sources, warnings
 
 
