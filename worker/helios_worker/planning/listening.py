@@ -58,8 +58,8 @@ async def listen(
             await page.show(0)
             for end in range(1, film.end, FRAMES_AT_ONCE):
                 await _pass(page, range(end, min(end + FRAMES_AT_ONCE, film.end)), drawn=film.drawn)
-                pieces += await page.heard()
-            pieces += await page.heard(instant_ms(film.end, film.encoder.fps))
+                pieces += await page.sounds.heard()
+            pieces += await page.sounds.heard(instant_ms(film.end, film.encoder.fps))
             pieces = sorted(filter(lambda piece: piece.is_audible, pieces), key=lambda piece: piece.begin)
             files = await _made_files(page, pieces, Path(folder))
             files |= await _played(page, Path(folder))
@@ -104,7 +104,7 @@ async def _made_files(page: Page, pieces: list[HeardPiece], folder: Path) -> dic
     """The sounds whose addresses scripts have made."""
     files: dict[str, Path] = {}
     for address in dict.fromkeys(piece.address for piece in pieces if piece.address.startswith("blob:")):
-        data = await page.made_file(address)
+        data = await page.sounds.made_file(address)
         if data:
             files[address] = folder / f"{len(files)}.sound"
             await asyncio.to_thread(files[address].write_bytes, data)
@@ -114,13 +114,13 @@ async def _made_files(page: Page, pieces: list[HeardPiece], folder: Path) -> dic
 async def _played(page: Page, folder: Path) -> dict[str, Path]:
     """What AudioContexts have played, as WAV files."""
     files: dict[str, Path] = {}
-    for played in await page.played_contexts():
+    for played in await page.sounds.contexts():
         file = files[played.address] = folder / f"{len(files)}.wav"
         with file.open("wb") as output:
             output.write(_wav_header(played))
             for first in range(0, played.samples, SAMPLES_AT_ONCE):
                 count = min(SAMPLES_AT_ONCE, played.samples - first)
-                output.write(await page.samples(played, first, count))
+                output.write(await page.sounds.samples(played, first, count))
     return files
 
 

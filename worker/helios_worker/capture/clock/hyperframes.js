@@ -7,6 +7,7 @@
 if (isWindow) {
   const clips = createClips();
   const { visit, timeOf, mediaStart, mediaRate, numberOf } = clips;
+  const soundPlace = createClipSounds(clips);
 
   const first = methodOf(Document.prototype, "querySelector");
   const all = methodOf(Document.prototype, "querySelectorAll");
@@ -105,35 +106,10 @@ if (isWindow) {
    */
   function place(element, time, seconds) {
     if (!isPaused(element)) pause(element);
-    realm.placeSound(element, time.shown && isHeard(element) ? soundPlace(element, time, seconds) : null);
+    realm.placeSound(element, soundPlace(element, time, seconds));
     if (!time.shown) return;
     const position = mediaStart(element) + (seconds - time.start) * mediaRate(element);
     if (abs(mediaTime(element) - position) > 1e-6) setMediaTime(element, position);
-  }
-
-  /** Whether a composition means an element to be heard. @param {HTMLMediaElement} element */
-  function isHeard(element) {
-    if (nameOf(element) === "audio") return true;
-    const says = attributeOf(element, "data-has-audio");
-    return attributeOf(element, "muted") === null && (says === null || says === "true");
-  }
-
-  /**
-   * What of an element is heard at a time of the film, and how loud.
-   * @param {HTMLMediaElement} element
-   * @param {ClipTime} time
-   * @param {number} seconds
-   * @returns {SoundPlace}
-   */
-  function soundPlace(element, { start, length, from, until }, seconds) {
-    const rate = mediaRate(element);
-    let gain = max(0, numberOf(element, "data-volume") ?? 1);
-    const fadeIn = numberOf(element, "data-fade-in") ?? 0;
-    const fadeOut = numberOf(element, "data-fade-out") ?? 0;
-    if (fadeIn > 0) gain *= min(1, max(0, (seconds - start) / fadeIn));
-    if (fadeOut > 0 && NumberIsFinite(length)) gain *= min(1, max(0, (start + length - seconds) / fadeOut));
-    const position = mediaStart(element) + (from - start) * rate;
-    return { __proto__: null, begin: from * 1000, end: until * 1000, position, rate, gain };
   }
 
   /** @param {number} seconds */

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from helios_worker.capture.messages import plain
+from helios_worker.capture.page.clock_handles import ClockHandles
+from helios_worker.capture.page.watchdog import Watchdog
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,41 @@ def bytes_of(address: Any) -> bytes:
         return base64.b64decode(plain_bytes, validate=False)
     except binascii.Error:
         return b""
+
+
+class PageSounds:
+    """What a page plays. Only pages that were opened with PageSettings.hears note it."""
+
+    def __init__(self, handles: ClockHandles, watchdog: Watchdog) -> None:
+        self._handles = handles
+        self._watchdog = watchdog
+
+    async def heard(self, end_ms: float | None = None) -> list[HeardPiece]:
+        """The pieces of videos and sounds that have ended since the last time.
+
+        end_ms: where the film ends, in virtual time: with it, those that go on are among them and end there.
+        """
+        async with self._watchdog.over("reading what the page plays"):
+            answers = await self._handles.call_all("heard", end_ms)
+        return heard_pieces(answers)
+
+    async def contexts(self) -> list[PlayedContext]:
+        """What AudioContexts have played, once the film has ended; those that were silent are left out."""
+        async with self._watchdog.over("rendering what the page's AudioContexts play"):
+            answers = await self._handles.call_all("finishAudio")
+        return played_contexts(answers)
+
+    async def samples(self, played: PlayedContext, first: int, count: int) -> bytes:
+        """Samples of what a context has played: 32-bit floats, channels side by side."""
+        async with self._watchdog.over("reading what an AudioContext has played"):
+            answers = await self._handles.call_all("audioSamples", played.address, first, count)
+        return base64.b64decode(next((answer for answer in answers if answer), ""))
+
+    async def made_file(self, address: str) -> bytes:
+        """What a script has made an address (blob:) for; b"" if it is gone, or too large."""
+        async with self._watchdog.over("reading a sound"):
+            answers = await self._handles.call_all("madeFile", address)
+        return next((data for data in map(bytes_of, answers) if data), b"")
 
 
 def envelope(piece: HeardPiece, frame_ms: float) -> list[tuple[float, float]]:
