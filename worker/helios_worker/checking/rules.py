@@ -42,15 +42,6 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 rf"addEventListener\s*\(\s*[\"'`]{_EVENTS}|\bon{_EVENTS}\w*\s*=\s*[\"'{{]|:hover\b",
             ),
             _rule(
-                "audio",
-                "unlike",
-                "the page plays sound",
-                "films have no sound yet",
-                "add the sound to the finished film",
-                "What is unlike a browser",
-                r"<audio\b|\bnew\s+(?:window\.)?(?:webkit)?(?:Audio|AudioContext)\s*\(",
-            ),
-            _rule(
                 "service-worker",
                 "unlike",
                 "the page asks for a service worker",
@@ -188,15 +179,6 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "move an element by time instead",
                 "Seekable and stateful pages",
                 r"\bbehavior\s*:\s*[\"'`]smooth|\bscroll-behavior\s*:\s*smooth",
-            ),
-            _rule(
-                "analyser",
-                "unlike",
-                "the page analyses sound",
-                "an analyser of a live AudioContext runs in real time, and the render is refused",
-                "analyse the sound with an OfflineAudioContext, or put its numbers beside the page",
-                "What cannot work",
-                r"\bcreateAnalyser\s*\(|\bnew\s+AnalyserNode\b",
             ),
             _rule(
                 "undeclared",

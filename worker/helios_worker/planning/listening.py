@@ -21,6 +21,8 @@ from helios_worker.jobs.spec import FilmSpec
 FRAMES_AT_ONCE = 500
 # The browser closes its pipe on a message of 100 MB.
 SAMPLES_AT_ONCE = 4_000_000
+# The browser keeps all of what an AudioContext plays (clock/audio_clocks.js).
+MOST_SECONDS = 1800
 # Files that can have a page play something, and parts of the words that they need for it: audio, Audio, video, VIDEO.
 SPEAKING_TYPES = ("text/html", "text/javascript", "application/xhtml+xml", "image/svg+xml", "application/octet-stream")
 SPEAKING_WORDS = (b"udio", b"ideo", b"UDIO", b"IDEO", b"javascript;base64")
@@ -34,10 +36,12 @@ class Heard:
 
     pieces: of videos, sounds and AudioContexts, by their begin.
     files: what is not under its address on the network: sounds that scripts have made, and what AudioContexts played.
+    warnings: what the clock has to say.
     """
 
     pieces: list[HeardPiece]
     files: dict[str, Path]
+    warnings: tuple[str, ...]
 
 
 @asynccontextmanager
@@ -48,6 +52,7 @@ async def listen(
 
     Raises:
         PageError: a frame of the page failed.
+        UserError: the film is too long for what an AudioContext of the page plays.
     """
     seconds = float(film.end / film.encoder.fps)
     # What the page does wrong on the way is for the chunk to say that renders these frames.
@@ -62,9 +67,10 @@ async def listen(
             pieces += await page.sounds.heard(instant_ms(film.end, film.encoder.fps))
             pieces = sorted(filter(lambda piece: piece.is_audible, pieces), key=lambda piece: piece.begin)
             files = await _made_files(page, pieces, Path(folder))
-            files |= await _played(page, Path(folder))
+            files |= await _played(page, seconds, Path(folder))
+            warnings = tuple(sorted(page.console.warnings))
         silent = {piece.address for piece in pieces if piece.address.startswith("audio-context:")} - set(files)
-        yield Heard([piece for piece in pieces if piece.address not in silent], files)
+        yield Heard([piece for piece in pieces if piece.address not in silent], files, warnings)
 
 
 async def may_play(composition: OpenComposition) -> bool:
@@ -111,10 +117,17 @@ async def _made_files(page: Page, pieces: list[HeardPiece], folder: Path) -> dic
     return files
 
 
-async def _played(page: Page, folder: Path) -> dict[str, Path]:
+async def _played(page: Page, seconds: float, folder: Path) -> dict[str, Path]:
     """What AudioContexts have played, as WAV files."""
     files: dict[str, Path] = {}
-    for played in await page.sounds.contexts():
+    contexts = await page.sounds.contexts()
+    if contexts and seconds > MOST_SECONDS:
+        raise UserError(
+            f"the film is {seconds / 60:.0f} minutes long, and what an AudioContext plays can be heard for "
+            f"{MOST_SECONDS // 60} minutes",
+            remedy="play sound files with <audio>, or leave the sound out with " + setting("audio.enabled", "false"),
+        )
+    for played in contexts:
         file = files[played.address] = folder / f"{len(files)}.wav"
         with file.open("wb") as output:
             output.write(_wav_header(played))

@@ -1,11 +1,12 @@
 """What a page plays, as a sound plan: the pieces that its clock noted, with the files that they are of."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from helios_worker.artifacts.blobs import BLOBS
 from helios_worker.artifacts.store import ArtifactStore
@@ -39,30 +40,38 @@ async def page_sound(
     scratch: folder for temporary files.
     """
     warnings = [f"{piece.element}: {piece.silent}, so it is not heard" for piece in heard.pieces if piece.silent]
-    pieces = [piece for piece in heard.pieces if not piece.silent]
-    sources, problems = await _sources(pieces, heard, composition, store, scratch)
-    warnings += problems
-    known = {address: index for index, address in enumerate(sources)}
-    planned = [piece for piece in pieces if piece.address in known]
-    if not planned:
-        return PageSound(None, tuple(dict.fromkeys(warnings)))
+    with TemporaryDirectory(prefix="helios-sound-", dir=scratch) as folder:
+        pieces = [piece for piece in heard.pieces if not piece.silent]
+        sources, problems = await _sources(pieces, heard, composition, store, Path(folder))
+    plan = _plan([piece for piece in pieces if piece.address in sources], sources, film)
+    return PageSound(plan, tuple(dict.fromkeys([*heard.warnings, *warnings, *problems])))
+
+
+def _plan(pieces: Sequence[HeardPiece], sources: Mapping[str, SoundSource], film: FilmSpec) -> SoundPlan | None:
+    """The plan of some pieces, which is the same whenever the page plays the same: addresses that scripts make differ."""
+    files = sorted(set(sources.values()), key=lambda source: (source.sha256, source.name))
     envelopes: list[Envelope] = []
-    parts = [_piece(piece, known[piece.address], film, envelopes) for piece in planned]
-    plan = SoundPlan(
+    timed = sorted(
+        pieces, key=lambda p: (p.begin, p.end, files.index(sources[p.address]), p.position, p.rate, p.loop, p.gains)
+    )
+    parts = [_piece(piece, files.index(sources[piece.address]), film, envelopes) for piece in timed]
+    kept = tuple(part for part in parts if part is not None)
+    if not kept:
+        return None
+    return SoundPlan(
         fps=film.encoder.fps,
         first=film.first,
         end=film.end,
-        sources=tuple(sources.values()),
-        pieces=tuple(part for part in parts if part is not None),
+        sources=tuple(files),
+        pieces=kept,
         envelopes=tuple(envelopes),
     )
-    return PageSound(plan, tuple(dict.fromkeys(warnings)))
 
 
 async def _sources(
     pieces: Sequence[HeardPiece], heard: Heard, composition: OpenComposition, store: ArtifactStore, scratch: Path
 ) -> tuple[dict[str, SoundSource], list[str]]:
-    """The file behind each address, and what is wrong with the others."""
+    """The file behind each address, and what is wrong with the others. scratch: a folder for files."""
     found: dict[str, tuple[SoundSource, Path]] = {}
     warnings: list[str] = []
     elements = {piece.address: piece.element for piece in pieces}
@@ -93,9 +102,11 @@ async def _sources(
 
 def _name(address: str, element: str) -> str:
     """A source's name for messages."""
-    if address.startswith(("data:", "blob:", "audio-context:")):
+    if address.startswith("audio-context:"):
         return element
-    return plain(address)
+    if address.startswith(("data:", "blob:")):
+        return element.partition(" src=")[0].removesuffix(">") + ", whose sound a script has made"
+    return plain(address.partition("#")[0])
 
 
 def _piece(piece: HeardPiece, source: int, film: FilmSpec, envelopes: list[Envelope]) -> Piece | None:

@@ -24,7 +24,7 @@
 const QUANTUM = 128;
 /** How long a context can be rendered for a page that looks at what it plays: its memory is used as it goes on. */
 const MOST_SECONDS = 3600;
-/** How long it can be for a film's sound, all of which the browser keeps. */
+/** How long it can be for a film's sound, all of which the browser keeps (listening.py says so). */
 const MOST_HEARD_SECONDS = 1800;
 
 function createAudioClocks() {

@@ -27,9 +27,8 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
   function make(options, newTarget) {
     const asked = options === undefined || options === null ? undefined : options.sampleRate;
     const rate = asked === undefined ? USUAL_RATE : NativeNumber(asked);
-    const seconds = HEARD_SECONDS ?? MOST_SECONDS;
-    if (seconds > MOST_HEARD_SECONDS && HEARD_SECONDS !== undefined) realm.isTooLongToHear();
-    const length = max(1, ceil(min(seconds, MOST_SECONDS) * rate));
+    const seconds = HEARD_SECONDS === undefined ? MOST_SECONDS : min(HEARD_SECONDS, MOST_HEARD_SECONDS);
+    const length = max(1, ceil(seconds * rate));
     const context = ReflectConstruct(nativeAudio.Offline, [2, length, rate], newTarget);
     listen(context, "statechange", keepBack);
     listen(context, "complete", keepBack);

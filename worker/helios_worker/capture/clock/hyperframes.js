@@ -33,8 +33,7 @@ if (isWindow) {
   );
   const setAnimationTime = setterOf(Animation.prototype, "currentTime");
   const ROOT = "[data-composition-id]";
-  // Longer ones are those that repeat for ever.
-  const MOST_SECONDS = 1e6;
+  const MOST_SECONDS = 1e6; // longer ones are those that repeat for ever
 
   /** @type {any} */
   const page = window;
@@ -46,7 +45,7 @@ if (isWindow) {
   function root() {
     if (!isKnown && kernel.frame > 0 && !hasTimelines()) return null;
     const found = first(document, ROOT);
-    if (found) isKnown = true;
+    isKnown ||= found !== null;
     return found;
   }
   function hasTimelines() {

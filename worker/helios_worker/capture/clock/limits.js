@@ -94,12 +94,6 @@ if (isWindow) {
   realm.byChance = (what) => warn(`the page ${what}, by chance: what it shows of it differs from render to render`);
   after(globalThis.RTCPeerConnection, "generateCertificate", () => realm.byChance("makes a certificate"));
 
-  realm.isTooLongToHear = () =>
-    refuse(
-      `the film is longer than ${MOST_HEARD_SECONDS / 60} minutes, too long for what an AudioContext plays`,
-      "put the sound into a file, and play that with an <audio>",
-    );
-
   realm.cannotRoute = (address) =>
     warn(
       `the page plays ${address} through an AudioContext, which may not read it or cannot decode it: it is silent there ` +

@@ -91,8 +91,6 @@ const realm = {
   async showHiddenVideos() {},
   /** Has the browser hand over the videos' pictures. Returns whether there are videos. */
   handOverPictures: () => false,
-  /** The film is too long for what its AudioContexts play (limits.js). */
-  isTooLongToHear() {},
   /** A file cannot be played through an AudioContext (limits.js). @type {(address: string) => void} */
   cannotRoute() {},
   /** Notes what they play by now. */
