@@ -30,7 +30,8 @@ MAX_PROPS = 4 << 20
 """Bytes of JSON. Every frame and worker of a page gets the props."""
 MAX_PLACE = 8192
 """Characters of a path or address."""
-MAX_TRACKS = 1000
+MAX_TRACKS = 320
+"""The API server refuses rules about the addresses of more than 406."""
 MIN_GAIN_DB, MAX_GAIN_DB = -120, 60
 MIN_BITRATE, MAX_BITRATE = 32, 512
 """Kilobits per second of stereo."""

@@ -32,7 +32,7 @@ from helios_worker.capture.page.glyphs import glyph_warning
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
-from helios_worker.jobs.layout import job_key, manifest_key, plan_key
+from helios_worker.jobs.layout import job_key, manifest_key, plan_key, sound_key
 from helios_worker.jobs.sounds import load_sound_plan, store_sound_plan
 from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata, TrialPicture
 from helios_worker.planning.asked_film import AskedFilm, plan_id
@@ -371,15 +371,15 @@ def _existing(store: ArtifactStore, key: str, is_right: Callable[[JobSpec], bool
         job = JobSpec.model_validate_json(data)
     except ValidationError:
         job = None
-    if job is None or not is_right(job) or not _has_its_recording(store, job):
+    if job is None or not is_right(job) or not _has_its_parts(store, job):
         store.delete(key)
         return None
     return job
 
 
-def _has_its_recording(store: ArtifactStore, job: JobSpec) -> bool:
-    recording = job.ours.film.recording
-    return not recording or is_whole(store, recording)
+def _has_its_parts(store: ArtifactStore, job: JobSpec) -> bool:
+    recording, sound = job.ours.film.recording, job.ours.sound
+    return (not recording or is_whole(store, recording)) and (not sound or store.exists(sound_key(sound)))
 
 
 async def _page_text(store: ArtifactStore, snapshot: str) -> str:
