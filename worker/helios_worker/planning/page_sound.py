@@ -10,15 +10,17 @@ from tempfile import TemporaryDirectory
 
 from helios_worker.artifacts.blobs import BLOBS
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.messages import plain
+from helios_worker.capture.page.settings import PageSettings
 from helios_worker.capture.page.sounds import HeardPiece, bytes_of, envelope
 from helios_worker.capture.playhead import instant_ms
 from helios_worker.encode.audio.errors import NO_SOUND
 from helios_worker.encode.audio.mix import open_sounds
 from helios_worker.encode.audio.sound_plan import FASTEST, SLOWEST, Envelope, Loop, Piece, SoundPlan, SoundSource
 from helios_worker.jobs.spec import FilmSpec
-from helios_worker.planning.listening import Heard
+from helios_worker.planning.listening import Heard, listen, may_play
 
 MICROSECOND = Fraction(1, 10**6)
 NAMED = 5
@@ -32,19 +34,28 @@ class PageSound:
     warnings: tuple[str, ...]
 
 
-async def page_sound(
-    heard: Heard, film: FilmSpec, composition: OpenComposition, store: ArtifactStore, scratch: Path
-) -> PageSound:
-    """The sound plan of a page, with its files in the store.
+NOTHING_HEARD = PageSound(None, ())
 
-    scratch: folder for temporary files.
+
+async def page_sound(
+    film: FilmSpec, composition: OpenComposition, browsers: BrowserPool, settings: PageSettings, store: ArtifactStore
+) -> PageSound:
+    """The sound plan of a film's page, with its files in the store. settings: those that the page is rendered with.
+
+    Raises:
+        PageError: a frame of the page failed.
+        UserError: the film is too long for what an AudioContext of the page plays.
     """
-    warnings = [f"{piece.element}: {piece.silent}, so it is not heard" for piece in heard.pieces if piece.silent]
-    with TemporaryDirectory(prefix="helios-sound-", dir=scratch) as folder:
+    if not await may_play(composition):
+        return NOTHING_HEARD
+    async with listen(film, composition, browsers, settings) as heard:
+        warnings = [*heard.warnings]
+        warnings += [f"{piece.element}: {piece.silent}, so it is not heard" for piece in heard.pieces if piece.silent]
         pieces = [piece for piece in heard.pieces if not piece.silent]
-        sources, problems = await _sources(pieces, heard, composition, store, Path(folder))
+        with TemporaryDirectory(prefix="helios-sound-", dir=browsers.scratch) as folder:
+            sources, problems = await _sources(pieces, heard, composition, store, Path(folder))
     plan = _plan([piece for piece in pieces if piece.address in sources], sources, film)
-    return PageSound(plan, tuple(dict.fromkeys([*heard.warnings, *warnings, *problems])))
+    return PageSound(plan, tuple(dict.fromkeys([*warnings, *problems])))
 
 
 def _plan(pieces: Sequence[HeardPiece], sources: Mapping[str, SoundSource], film: FilmSpec) -> SoundPlan | None:

@@ -29,7 +29,6 @@ from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.messages import BoundedLines, plain
 from helios_worker.capture.page.glyphs import glyph_warning
-from helios_worker.capture.page.settings import PageSettings
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key, sound_key
@@ -39,8 +38,7 @@ from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.film import first_guess, open_film
-from helios_worker.planning.listening import listen, may_play
-from helios_worker.planning.page_sound import PageSound, page_sound
+from helios_worker.planning.page_sound import NOTHING_HEARD, page_sound
 from helios_worker.planning.seekability import SeekabilityProbe
 from helios_worker.planning.soundtrack import soundtrack
 from helios_worker.planning.tracks import fetch_tracks
@@ -255,7 +253,9 @@ async def plan_film(
             with composition.blaming():
                 stateful, drawn = await probe.history(request.composition.seeking, page)
                 film = film.model_copy(update={"stateful": stateful, "drawn": drawn})
-                sound = await _page_sound(request, film, composition, browsers, page.settings, store)
+                sound = NOTHING_HEARD
+                if request.audio.codec != "none":
+                    sound = await page_sound(film, composition, browsers, page.settings, store)
                 recording = "" if recorder.passive else await recorder.seal()
                 film = film.model_copy(update={"recording": recording})
                 costs = await probe.costs(stateful, request.chunking)
@@ -296,21 +296,6 @@ async def plan_film(
         ),
     )
     return MadePlan(job, tuple(warnings))
-
-
-async def _page_sound(
-    request: RenderRequest,
-    film: FilmSpec,
-    composition: OpenComposition,
-    browsers: BrowserPool,
-    settings: PageSettings,
-    store: ArtifactStore,
-) -> PageSound:
-    """What is heard of the page, unless the film is to be silent."""
-    if request.audio.codec == "none" or not await may_play(composition):
-        return PageSound(None, ())
-    async with listen(film, composition, browsers, settings) as heard:
-        return await page_sound(heard, film, composition, store, browsers.scratch)
 
 
 def _of_kind(kind: Kind, texts: Iterable[str]) -> list[PlanWarning]:

@@ -81,19 +81,17 @@ class Clocks:
         """Whether the page's clock has no others to move along, so that it can pass over frames by itself."""
         return not self._realms.others()
 
-    async def pass_to(self, frame: int) -> int:
-        """Moves the page's clock from frame to frame, up to one. Returns the last that it has come to.
+    async def pass_to(self, frame: int) -> None:
+        """Moves the page's clock and the playhead from frame to frame, up to one.
 
-        It stops where there are other clocks from then on. What a picture would have been checked for is not.
+        They stop where there are other clocks from then on. What a picture would have been checked for is not.
         """
-        first = self._playhead.frame + 1
-        times = [instant_ms(each, self._playhead.fps) for each in range(first, frame + 1)]
+        first, fps = self._playhead.frame + 1, self._playhead.fps
+        times = [instant_ms(each, fps) for each in range(first, frame + 1)]
         await self._drive("pass", times, first)
-        reached = first + bisect_right(times, self._playhead.clock_ms) - 1
-        self._playhead.move(reached)
+        self._playhead.move(first + bisect_right(times, self._playhead.clock_ms) - 1)
         await self._begin_others()
         await self._arrive()
-        return reached
 
     async def _draw_first(self, before: tuple[int, int, int]) -> None:
         """More animation frames at frame 0's time, for a page whose first one only begins to load what it will draw.
