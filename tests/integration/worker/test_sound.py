@@ -119,7 +119,8 @@ def test_what_elements_play(planned: Callable[..., SoundPlan | None]):
     assert spans([looped]) == [(0, 2, 0, 4)]
     assert looped.loop is not None
     [faded] = pieces_of(plan, "f.wav")
-    assert plan is not None and faded.envelope is not None
+    assert plan is not None
+    assert faded.envelope is not None
     envelope = plan.envelopes[faded.envelope]
     for frame in range(30, 46):
         assert envelope.at(Fraction(frame, 30)) == pytest.approx(1 - (frame - 30) / 15, abs=0.01)
@@ -215,5 +216,6 @@ def test_what_attributes_place(planned: Callable[..., SoundPlan | None]):
     assert pieces_of(plan, "c.wav") == pieces_of(plan, "e.wav") == []
     [placed] = pieces_of(plan, "d.wav")
     assert spans([placed]) == [(1, 2, 0.5, 1)]
-    assert plan is not None and placed.envelope is not None
+    assert plan is not None
+    assert placed.envelope is not None
     assert plan.envelopes[placed.envelope].at(Fraction(5, 4)) == pytest.approx(0.5, abs=0.05)

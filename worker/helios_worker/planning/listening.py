@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from helios_crds.remedies import setting
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.content.site import content_type
@@ -15,6 +16,7 @@ from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.capture.page.sounds import HeardPiece, PlayedContext
 from helios_worker.capture.playhead import instant_ms
+from helios_worker.errors import UserError
 from helios_worker.jobs.spec import FilmSpec
 
 # What is heard is taken from the page that often, so that its memory does not grow with the film.
@@ -69,7 +71,8 @@ async def listen(
             files = await _made_files(page, pieces, Path(folder))
             files |= await _played(page, seconds, Path(folder))
             warnings = tuple(sorted(page.console.warnings))
-        silent = {piece.address for piece in pieces if piece.address.startswith("audio-context:")} - set(files)
+        silent = {piece.address for piece in pieces if piece.address.startswith("audio-context:") and not piece.silent}
+        silent -= set(files)
         yield Heard([piece for piece in pieces if piece.address not in silent], files, warnings)
 
 
@@ -125,7 +128,7 @@ async def _played(page: Page, seconds: float, folder: Path) -> dict[str, Path]:
         raise UserError(
             f"the film is {seconds / 60:.0f} minutes long, and what an AudioContext plays can be heard for "
             f"{MOST_SECONDS // 60} minutes",
-            remedy="play sound files with <audio>, or leave the sound out with " + setting("audio.enabled", "false"),
+            remedy="play sound files with <audio>, or leave the sound out with " + setting("audio.codec", "none"),
         )
     for played in contexts:
         file = files[played.address] = folder / f"{len(files)}.wav"

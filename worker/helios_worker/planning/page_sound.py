@@ -59,7 +59,7 @@ async def page_sound(
 
 
 def _plan(pieces: Sequence[HeardPiece], sources: Mapping[str, SoundSource], film: FilmSpec) -> SoundPlan | None:
-    """The plan of some pieces, which is the same whenever the page plays the same: addresses that scripts make differ."""
+    """The plan of some pieces: the same whenever the page plays the same, though addresses that scripts make differ."""
     files = sorted(set(sources.values()), key=lambda source: (source.sha256, source.name))
     envelopes: list[Envelope] = []
     timed = sorted(

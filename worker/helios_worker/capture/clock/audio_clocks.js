@@ -16,6 +16,9 @@
  * @property {number} origin the virtual time at which its own was 0
  * @property {number} stopped its own time, while it does not run
  * @property {number} runsSince virtual time from which on it has run without a stop
+ * @property {() => boolean} alive whether its document is still shown
+ * @property {number} seen the virtual time at which it was, last
+ * @property {boolean} plays whether a source has been started
  * @property {number} quanta how far it has rendered, in blocks of 128 samples
  * @property {Promise<AudioBuffer> | null} whole what it renders, once it has begun
  * @property {AudioBuffer | null} buffer
@@ -57,13 +60,16 @@ function createAudioClocks() {
         __proto__: null,
         ...{ address: clock.address, element: "an AudioContext", begin: clock.runsSince, end, until: end },
         ...{ position: (clock.runsSince - clock.origin) / 1000, rate: 1, keepsPitch: true, loop: 0 },
-        ...{ gains: list(clock.runsSince, 1), silent: "" },
+        ...{ gains: list(clock.runsSince, 1), silent: clock.alive() || !clock.plays ? "" : "its frame has been removed" },
       });
     },
     /** The pieces of contexts that are heard. @param {number | null} end of the film: what goes on ends there */
     take(end) {
       if (end === null) return list();
-      for (let index = 0; index < clocks.length; index += 1) audio.endPiece(clocks[index], end);
+      for (let index = 0; index < clocks.length; index += 1) {
+        const clock = clocks[index];
+        audio.endPiece(clock, clock.alive() ? end : clock.seen);
+      }
       const taken = pieces;
       pieces = list();
       return taken;
@@ -79,6 +85,8 @@ const renderAudio = async () => {
   if (audio.hasRoutes()) await own(startRoutes());
   for (let index = 0; index < audio.clocks.length; index += 1) {
     const clock = audio.clocks[index];
+    if (!clock.alive()) continue;
+    clock.seen = kernel.now;
     if (clock.state === "running") await own(renderTo(clock, audio.timeOf(clock)));
   }
 };
@@ -126,6 +134,7 @@ async function finishAudio() {
   await own(startRoutes());
   for (let index = 0; index < clocks.length; index += 1) {
     const clock = clocks[index];
+    if (!clock.alive()) continue;
     goOn(clock);
     await own(settled(clock.whole));
     const { buffer } = clock;

@@ -37,7 +37,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
       __proto__: null,
       address: `audio-context:${nativeAudio.random()}`,
       ...{ context, rate, length, state: "running", origin: birth, stopped: 0, runsSince: kernel.now },
-      ...{ quanta: 0, whole: null, buffer: null },
+      ...{ alive: realm.alive, seen: kernel.now, plays: false, quanta: 0, whole: null, buffer: null },
     };
     byContext.set(context, clock);
     append(clocks, clock);
@@ -227,6 +227,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
   const numberAt = (args, index, otherwise) => (args.length > index && args[index] !== undefined ? NativeNumber(args[index]) : otherwise);
   /** @param {any} node @param {AudioClock} clock @param {number} begins @param {number} ends */
   const begin = (node, clock, begins, ends) => {
+    clock.plays = true;
     known.set(node, { __proto__: null, begins, ends });
     expectEnd(node, clock, ends);
   };

@@ -11,7 +11,7 @@
  * @property {string} address
  * @property {string} element in few words, for messages
  * @property {number} begin
- * @property {number} end known once it has ended
+ * @property {number} end known once it has ended; until then when it was last noted
  * @property {number} until where it ends at the latest
  * @property {number} position at its begin
  * @property {number} rate
@@ -81,6 +81,7 @@ function createSounds(browser, roster) {
   function keep(element, next) {
     const last = open.get(element);
     if (last && next && soundGoesOn(last, next)) {
+      last.end = kernel.now;
       const gain = next.gains[1];
       if (last.gains[last.gains.length - 1] === gain || heard.gains > MOST_GAINS) return;
       append(last.gains, kernel.now);
@@ -167,7 +168,8 @@ function createHeard() {
       const played = kernel.audio.take(end);
       for (let index = 0; index < played.length; index += 1) append(pieces, played[index]);
       open.forEach((piece) => {
-        piece.end = min(piece.until, end);
+        const isGone = piece.end < kernel.now; // with its frame
+        if (!isGone) piece.end = min(piece.until, end);
         append(pieces, piece);
       });
       open.clear();
