@@ -60,21 +60,22 @@ async def page_sound(
 
 def _plan(pieces: Sequence[HeardPiece], sources: Mapping[str, SoundSource], film: FilmSpec) -> SoundPlan | None:
     """The plan of some pieces: the same whenever the page plays the same, though addresses that scripts make differ."""
-    files = sorted(set(sources.values()), key=lambda source: (source.sha256, source.name))
+    fps = film.encoder.fps
+    pieces = [piece for piece in pieces if _time(piece.begin, fps) < _time(piece.end, fps)]
+    if not pieces:
+        return None
+    files = sorted({sources[piece.address] for piece in pieces}, key=lambda source: (source.sha256, source.name))
     envelopes: list[Envelope] = []
     timed = sorted(
         pieces, key=lambda p: (p.begin, p.end, files.index(sources[p.address]), p.position, p.rate, p.loop, p.gains)
     )
-    parts = [_piece(piece, files.index(sources[piece.address]), film, envelopes) for piece in timed]
-    kept = tuple(part for part in parts if part is not None)
-    if not kept:
-        return None
+    parts = [_piece(piece, files.index(sources[piece.address]), fps, envelopes) for piece in timed]
     return SoundPlan(
-        fps=film.encoder.fps,
+        fps=fps,
         first=film.first,
         end=film.end,
         sources=tuple(files),
-        pieces=kept,
+        pieces=tuple(parts),
         envelopes=tuple(envelopes),
     )
 
@@ -116,15 +117,12 @@ def _name(address: str, element: str) -> str:
     if address.startswith("audio-context:"):
         return element
     if address.startswith(("data:", "blob:")):
-        return element.partition(" src=")[0].removesuffix(">") + ", whose sound a script has made"
+        return f"a sound of {element.partition(' ')[0].rstrip('>')}> that a script has made"
     return plain(address.partition("#")[0])
 
 
-def _piece(piece: HeardPiece, source: int, film: FilmSpec, envelopes: list[Envelope]) -> Piece | None:
-    fps = film.encoder.fps
+def _piece(piece: HeardPiece, source: int, fps: Fraction, envelopes: list[Envelope]) -> Piece:
     start, end = _time(piece.begin, fps), _time(piece.end, fps)
-    if end <= start:
-        return None
     frame_ms = float(1000 / fps)
     points = [(_time(time, fps), gain) for time, gain in envelope(piece, frame_ms)]
     is_level = len({gain for _, gain in points}) == 1
