@@ -57,6 +57,10 @@ function createKernelState() {
     undecodable: undefined,
     /** @type {SafeWeakMap<HTMLMediaElement, Player>} what the videos and sounds do, which may go from one realm to another (players.js) */
     media: new SafeWeakMap(),
+    /** @type {SafeWeakMap<Element, any>} the last smooth scroll of each element, of its own realm's or of a frame's within (scrolls.js) */
+    scrolls: new SafeWeakMap(),
+    /** Whether a smooth scroll has ended that the browser has not told the page of. */
+    scrollEnded: false,
   };
 }
 

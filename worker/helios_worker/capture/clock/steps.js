@@ -82,6 +82,14 @@ function createSteps(kernel, queue, driver, work) {
     }
   }
 
+  /** Has the browser send the events of smooth scrolls, which come before the page's animation callbacks. */
+  async function tellScrolls() {
+    kernel.scrollEnded = false;
+    await own(nativeFrame("update"));
+    await own(macrotask());
+    observe();
+  }
+
   /** Has the browser draw, and expect no frame after that. */
   function drawAfresh() {
     native.requestAnimationFrame?.(ignore);
@@ -203,6 +211,7 @@ function createSteps(kernel, queue, driver, work) {
       }
       await own(macrotask());
       observe();
+      if (kernel.scrollEnded) await own(tellScrolls());
       if (isRestless()) await own(rest());
       if (kernel.fresh > 0) await own(showFresh());
       if (kernel.transitions > 0) await own(finishTransitions());
@@ -283,6 +292,7 @@ function createSteps(kernel, queue, driver, work) {
     if (any((realm) => realm.mediaPends())) await own(rest());
     await own(runTimers(target));
     moveTo(target);
+    if (any((realm) => realm.scrolls())) await own(tellScrolls());
     await own(eachInTurn((realm) => realm.showMedia()));
     each((realm) => realm.applyContracts(target));
     each((realm) => realm.runAnimationFrames());

@@ -49,10 +49,7 @@ DRAWINGS = 50
 
 
 class Page:
-    """See the module's docstring. One page belongs to one task at a time.
-
-    scrolls_smoothly: whether the page has begun a smooth scroll, so that its frames depend on what was drawn.
-    """
+    """See the module's docstring. One page belongs to one task at a time."""
 
     def __init__(
         self, session: Session, playhead: Playhead, settings: PageSettings, files: ServedFiles | None = None
@@ -87,7 +84,6 @@ class Page:
         self._svgs_sought = -1  # how many requests there were when moving SVGs were last sought in the picture
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
-        self.scrolls_smoothly = False
         own: EventTable = {
             "Page.javascriptDialogOpening": self._on_dialog,
             "Page.windowOpen": self._on_window,
@@ -338,7 +334,6 @@ class Page:
 
     def _note_loads(self, note: ClockNote) -> None:
         """What the page has loaded, or is about to."""
-        self.scrolls_smoothly = self.scrolls_smoothly or note.smooth
         if note.drawn:
             self._network.has_animated_images = True
         if note.ignore:
