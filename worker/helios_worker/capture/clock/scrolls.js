@@ -190,7 +190,9 @@ if (isWindow) {
     };
     kernel.scrolls.set(element, scroll);
     running.add(scroll);
-    kernel.scheduleOwn(scroll.start + scroll.duration, "the end of a smooth scroll", () => end(scroll));
+    kernel.scheduleOwn(scroll.start + scroll.duration, "the end of a smooth scroll", () => {
+      if (realm.alive()) orNull(end, scroll);
+    });
     return scroll;
   }
 
@@ -250,7 +252,11 @@ if (isWindow) {
           scroll.hold = held(element);
           put(element, from[index]);
         }
-        if (moved && runningOf(element) === null) untold.add(element);
+        if (moved && runningOf(element) === null) {
+          const before = kernel.scrolls.get(element);
+          if (before) before.state = "over"; // whose event is that of this step
+          untold.add(element);
+        }
       }
       return scrolls;
     };
@@ -271,9 +277,8 @@ if (isWindow) {
     /** @this {any} @param {any[]} args */
     function call(...args) {
       finishFragment();
-      const elements = orNull(() => scrollersOf(this, args), null);
-      if (elements === null) return ReflectApply(native, this, args);
-      const moveOn = watched(elements);
+      const moveOn = orNull(() => watched(scrollersOf(this, args)), null);
+      if (moveOn === null) return ReflectApply(native, this, args);
       const behavior = saidBy(args);
       const result = ReflectApply(native, this, args);
       return promised(orNull(() => moveOn(behavior, isFor), null) ?? list(), result);
@@ -365,20 +370,21 @@ if (isWindow) {
         if (!changesHash(event) || typeOf(event) === "traverse") return;
         finishFragment();
         const part = orNull(partAt, addressOf(destinationOf(event))) ?? document;
-        const elements = part === document ? ofThing(document) : scrollersAround(part);
-        const moveOn = watched(elements);
-        fragment = () => orNull(() => moveOn("", false), null);
+        const moveOn = orNull(() => watched(part === document ? ofThing(document) : scrollersAround(part)), null);
+        if (moveOn !== null) fragment = () => orNull(() => moveOn("", false), null);
         whenSettled(new NativePromise((resolve) => resolve(undefined)), finishFragment, ignore);
       },
       true,
     );
   }
 
+  /** @param {Element} element */
+  const isShown = (element) => wholeHeight(element) > 0 || wholeWidth(element) > 0;
   const { moveTo } = realm;
   realm.moveTo = (time) => {
     moveTo(time);
     running.forEach((scroll) => {
-      if (hasRoom(scroll.element)) put(scroll.element, placeAt(scroll, time));
+      if (isShown(scroll.element)) put(scroll.element, placeAt(scroll, time));
       else finish(scroll, "quiet", true); // it is not shown any more
     });
   };
@@ -404,8 +410,8 @@ if (isWindow) {
     if (scroll.state !== "running") kernel.scrolls.delete(element);
   }
   realm.watchScrolls = (root) => {
-    listen(root, "scroll", onScroll, true);
-    listen(root, "scrollend", onScrollEnd, true);
+    listen(root, "scroll", (event) => orNull(onScroll, event), true);
+    listen(root, "scrollend", (event) => orNull(onScrollEnd, event), true);
   };
   realm.watchScrolls(window);
 }
