@@ -29,6 +29,7 @@ if (isWindow) {
   const seenWidth = getterOf(Element.prototype, "clientWidth");
   const seenHeight = getterOf(Element.prototype, "clientHeight");
   const scrollAtOnce = /** @type {(element: Element, options: any) => any} */ (/** @type {any} */ (methodOf(Element.prototype, "scrollTo")));
+  const show = methodOf(Element.prototype, "scrollIntoView");
   const animate = methodOf(Element.prototype, "animate");
   const stopAnimation = methodOf(Animation.prototype, "cancel");
   const { sqrt } = Math;
@@ -39,6 +40,7 @@ if (isWindow) {
   const LONGEST_MS = 1500;
   const HALVINGS = 50;
   const SNAPS_NOWHERE = ObjectFreeze({ __proto__: null, scrollSnapType: "none" });
+  const TOP = /** @type {Place} */ (ObjectFreeze({ __proto__: null, left: 0, top: 0 }));
   const HELD = ObjectFreeze({ __proto__: null, duration: 0, fill: "forwards" });
 
   /** @typedef {{ __proto__: null, left: number, top: number }} Place */
@@ -358,6 +360,26 @@ if (isWindow) {
     return byId(document, name) ?? byId(document, decode(name)) ?? itemOf(byName(document, decode(name)), 0) ?? document;
   }
 
+  // The page that is opened with one is there at once, too, by the time it has loaded.
+  const address = getterOf(Document.prototype, "URL");
+  const goToPart = () => {
+    const part = partAt(address(document));
+    if (part === document) return;
+    const elements = scrollersAround(part);
+    const places = placesOf(elements);
+    show(/** @type {Element} */ (part));
+    for (let index = 0; index < elements.length; index += 1) {
+      const element = elements[index];
+      const moved = !isSame(places[index], placeOf(element)) || kernel.scrolls.has(element);
+      if (moved) put(element, places[index]); // by something else
+      else if (!isSame(places[index], TOP) && isSmooth(element, "")) begin(element, TOP);
+    }
+  };
+  realm.goToPart = () => orNull(goToPart, null);
+  /** Whether an element may be where it is only because of the part that the page is opened with. @param {Element} element */
+  const isPutBack = (element) =>
+    !kernel.begun && !untold.has(element) && isSmooth(element, "") && hashOf(new Address(address(document))) !== "";
+
   if (globalThis.navigation && globalThis.NavigateEvent) {
     const destinationOf = getterOf(NavigateEvent.prototype, "destination");
     const addressOf = getterOf(NavigationDestination.prototype, "url");
@@ -394,8 +416,9 @@ if (isWindow) {
   function onScroll(event) {
     const element = event.isTrusted ? scrollerFor(targetOf(event)) : null;
     if (element === null) return;
-    untold.delete(element);
     const scroll = kernel.scrolls.get(element);
+    if (!scroll && isPutBack(element)) stopHere(event);
+    untold.delete(element);
     if (!scroll) return;
     const place = placeOf(element);
     if (scroll.told && isSame(scroll.told, place)) stopHere(event);
@@ -404,8 +427,10 @@ if (isWindow) {
   /** @param {Event} event */
   function onScrollEnd(event) {
     const element = event.isTrusted ? scrollerFor(targetOf(event)) : null;
-    const scroll = element === null ? undefined : kernel.scrolls.get(element);
-    if (element === null || !scroll) return;
+    if (element === null) return;
+    const scroll = kernel.scrolls.get(element);
+    if (!scroll && isPutBack(element)) stopHere(event);
+    if (!scroll) return;
     if (scroll.state !== "over") stopHere(event);
     if (scroll.state !== "running") kernel.scrolls.delete(element);
   }

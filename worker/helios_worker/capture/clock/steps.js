@@ -409,6 +409,7 @@ function createSteps(kernel, queue, driver, work) {
     }
     kernel.loading = 0;
     await own(settle());
+    each((realm) => realm.goToPart());
   }
 
   return { __proto__: null, begin, load, nextWhileLoading, advance, again, settle, peek, walk, any, words };
