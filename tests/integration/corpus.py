@@ -287,6 +287,46 @@ PAGES = (
     Page("three", {0: exact, 1: exact}, everywhere=True),
     Page("lottie", {}, bars={2: bar(0, Fraction(3, 20))}),
     Page("hyperframes", {0: exact, 1: steps({400: 2748, 1400: 0})}),
+    Page(
+        "hyperframes-times",
+        {
+            0: steps(
+                {
+                    0: 6,
+                    50: 0,
+                    100: 1,
+                    300: 2,
+                    500: 0,
+                    600: 3,
+                    650: 4,
+                    800: 5,
+                    1000: 0,
+                    1200: 8,
+                    1300: 7,
+                    1400: 0,
+                    1500: 10,
+                }
+            ),
+            1: steps({500: 1, 800: 0, 1300: 2, 1400: 0, 1500: 3, 1700: 0}),
+            2: exact,
+        },
+    ),
+    Page(
+        "hyperframes-nested",
+        {
+            0: lambda at: ticks(at.ms - 400, at.fps) if 400 <= at.ms < 1400 else 0,
+            1: lambda at: 2 * ticks(at.ms - 800, at.fps) if at.ms >= 800 else 0,
+            2: always(42),
+        },
+    ),
+    Page(
+        "hyperframes-media",
+        {
+            0: lambda at: _picture(lambda t: 200 + 2 * (t - 475))(at) if 475 <= at.ms < 1275 else 2748,
+            1: since(400),
+            2: since(400),
+        },
+    ),
     # Frames
     Page("iframe-same-origin", {0: exact, 1: exact, 2: exact}, everywhere=True),
     Page("iframe-srcdoc", {0: exact, 1: exact, 2: exact}),

@@ -238,6 +238,7 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
         warnings += probe.warnings
         warnings += _of_kind("glyphs", filter(None, [glyph_warning(probe.missing_glyphs)]))
         warnings += _of_kind("page", sorted(page.console.warnings))
+        warnings += _of_kind("page", await page.never_shown(film.frames / film.encoder.fps))
         warnings += _of_kind("slow", await probe.slowness(page))
     finally:
         await page.close()

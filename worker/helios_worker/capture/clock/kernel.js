@@ -113,6 +113,8 @@ function createKernel() {
     shownImages: (keys) => shownOf(liveRealms(state), keys),
     imagesInStyles: () => allOf(liveRealms(state), (realm) => realm.imagesInStyles()),
     texts: () => allOf(liveRealms(state), (realm) => realm.texts()),
+    /** @param {number} seconds of the film */
+    neverShown: (seconds) => allOf(liveRealms(state), (realm) => realm.neverShown(seconds)),
     /** Whether elements have shown the images with these keys. @param {string[]} keys */
     imageStates: (keys) => imageStates(liveRealms(state), keys),
     /** Whether files that failed matter. @param {[string, string, boolean][]} files for verdicts() in images.js */

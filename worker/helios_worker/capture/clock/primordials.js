@@ -30,6 +30,7 @@ const NativeBoolean = Boolean;
 const NativeNumber = Number;
 const NativePromise = Promise;
 const NativeProxy = Proxy;
+const PlainObject = Object;
 const NativeString = String;
 const NativeTypeError = TypeError;
 const indirectEval = globalThis.eval;

@@ -195,6 +195,29 @@ const realm = {
   // What the page declares (page.js)
   /** @type {(time: number) => void} */
   applyContracts() {},
+  /** Shows a HyperFrames composition at a time of the film, for page.js (hyperframes.js). @type {(time: number) => void} */
+  showComposition() {},
+  /** When the last of what a composition shows ends, in seconds, for page.js. @type {() => number | null} */
+  compositionSeconds: () => null,
+  /** The elements of a composition that a film of this length never shows, in words (hyperframes.js). @type {(seconds: number) => string[]} */
+  neverShown: () => list(),
+  /** Has frames wait for a promise of a composition's. @type {(promise: Promise<unknown>, name: string) => void} */
+  awaitComposition() {},
+  /** @type {() => { __proto__: null, promise: Promise<unknown>, name: string }[]} */
+  compositionWaits: () => list(),
+  /** Shows the nested compositions that are not shown yet, for hyperframes.js (nested.js). */
+  mountCompositions() {},
+  /** The timelines that nested compositions have registered. @type {() => { __proto__: null, host: Element, timelines: any }[]} */
+  nestedTimelines: () => list(),
+  /**
+   * The values of a composition's variables, for nested.js (variables.js).
+   * @type {(declared: string | null, given: string | null) => Record<string, any>}
+   */
+  variables: () => ({ __proto__: null }),
+  /** Binds elements and styles to variables, for nested.js. @type {(composition: Element, values: Record<string, any>) => void} */
+  bindVariables() {},
+  /** Does so for the page, with its own variables. */
+  bindPage() {},
   /** Whether the page's own ready promise is pending. */
   notReady: () => false,
   /** Waits for media, fonts and the page's own promise. */

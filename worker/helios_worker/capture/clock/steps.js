@@ -295,6 +295,7 @@ function createSteps(kernel, queue, driver, work) {
     if (any((realm) => realm.scrolls())) await own(tellScrolls());
     await own(eachInTurn((realm) => realm.showMedia()));
     each((realm) => realm.applyContracts(target));
+    if (compositionWaits()) await own(awaitComposition());
     each((realm) => realm.runAnimationFrames());
     await own(macrotask());
     if (work.isOpen()) await own(rest());
@@ -302,6 +303,21 @@ function createSteps(kernel, queue, driver, work) {
     each((realm) => realm.runIdleCallbacks());
     await own(settle());
     each((realm) => realm.refuse());
+  }
+
+  const compositionWaits = () => any((realm) => realm.compositionWaits().length > 0);
+
+  /** Waits for what a composition has a frame wait for, which may be timers of its own (hyperframes.js). */
+  async function awaitComposition() {
+    while (compositionWaits()) {
+      await own(moment(2));
+      await own(rest());
+      const timer = compositionWaits() ? firstWhileLoading() : undefined;
+      if (timer) fireWhileLoading(timer);
+      await own(macrotask());
+      observe();
+    }
+    kernel.loading = 0;
   }
 
   /** One more animation frame at the time of the last one. */

@@ -12,6 +12,7 @@ Long, because all parts of a page meet here.
 """
 
 import asyncio
+from fractions import Fraction
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.devtools.compositor import Compositor
@@ -176,6 +177,12 @@ class Page:
         """The characters that the page, as it is now, shows as boxes."""
         async with self._watchdog.over("reading the page's text"):
             return await missing_glyphs(self._session, await self._handles.call_all("texts", workers=True))
+
+    async def never_shown(self, seconds: Fraction) -> list[str]:
+        """The timed elements of a composition that a film of this length never shows, in words."""
+        async with self._watchdog.over("reading the times of the page's elements"):
+            answers = await self._handles.call_all("neverShown", float(seconds))
+        return [plain(text) for texts in answers for text in texts]
 
     async def close(self) -> None:
         """Closes the page. A browser that has already ended is not an error."""
