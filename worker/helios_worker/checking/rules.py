@@ -172,15 +172,6 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "Seekable and stateful pages",
             ),
             _rule(
-                "smooth-scroll",
-                "stateful",
-                "the page scrolls smoothly",
-                "how far that has come depends on what was drawn, so each chunk draws all frames before its own",
-                "move an element by time instead",
-                "Seekable and stateful pages",
-                r"\bbehavior\s*:\s*[\"'`]smooth|\bscroll-behavior\s*:\s*smooth",
-            ),
-            _rule(
                 "undeclared",
                 "note",
                 "the page does not declare its size or rate",

@@ -259,8 +259,6 @@ async def plan_film(
                 recording = "" if recorder.passive else await recorder.seal()
                 film = film.model_copy(update={"recording": recording})
                 costs = await probe.costs(stateful, request.chunking)
-                if probe.scrolls_smoothly and request.composition.seeking == "Auto":
-                    film = film.model_copy(update={"stateful": True, "drawn": True})
         warnings += probe.warnings
         warnings += _of_kind("glyphs", filter(None, [glyph_warning(probe.missing_glyphs)]))
         warnings += _of_kind("page", sorted(page.console.warnings))

@@ -61,6 +61,10 @@ function createKernelState() {
     heard: createHeard(),
     /** What its AudioContexts do (audio_clocks.js). */
     audio: createAudioClocks(),
+    /** @type {SafeWeakMap<Element, any>} the last smooth scroll of each element, of its own realm's or of a frame's within (scrolls.js) */
+    scrolls: new SafeWeakMap(),
+    /** Whether a smooth scroll has ended that the browser has not told the page of. */
+    scrollEnded: false,
   };
 }
 

@@ -167,8 +167,12 @@ const realm = {
    * @type {(tree: Document | ShadowRoot, visit: (element: Element) => void) => boolean}
    */
   visitStyled: () => false,
-  /** Watches a window or a shadow root for smooth scrolls, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
+  /** Keeps events of smooth scrolls from a window or a shadow root, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
   watchScrolls() {},
+  /** Begins to scroll to the part of the document that its address names, if that is to be smooth (scrolls.js). */
+  goToPart() {},
+  /** Whether anything scrolls smoothly (scrolls.js). */
+  scrolls: () => false,
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */
   pendingMedia: () => list(),
 

@@ -88,6 +88,14 @@ function createSteps(kernel, queue, driver, work) {
     }
   }
 
+  /** Has the browser send the events of smooth scrolls, which come before the page's animation callbacks. */
+  async function tellScrolls() {
+    kernel.scrollEnded = false;
+    await own(nativeFrame("update"));
+    await own(macrotask());
+    observe();
+  }
+
   /** Has the browser draw, and expect no frame after that. */
   function drawAfresh() {
     native.requestAnimationFrame?.(ignore);
@@ -209,6 +217,7 @@ function createSteps(kernel, queue, driver, work) {
       }
       await own(macrotask());
       observe();
+      if (kernel.scrollEnded) await own(tellScrolls());
       if (isRestless()) await own(rest());
       if (kernel.fresh > 0) await own(showFresh());
       if (kernel.transitions > 0) await own(finishTransitions());
@@ -289,6 +298,7 @@ function createSteps(kernel, queue, driver, work) {
     if (any((realm) => realm.mediaPends())) await own(rest());
     await own(runTimers(target));
     await own(passTo(target));
+    if (any((realm) => realm.scrolls())) await own(tellScrolls());
     await own(eachInTurn((realm) => realm.showMedia()));
     each((realm) => realm.applyContracts(target));
     if (compositionWaits()) await own(awaitComposition());
@@ -436,6 +446,7 @@ function createSteps(kernel, queue, driver, work) {
     }
     kernel.loading = 0;
     await own(settle());
+    each((realm) => realm.goToPart());
   }
 
   return { __proto__: null, begin, load, nextWhileLoading, advance, pass, again, settle, peek, walk, any, words };

@@ -57,7 +57,6 @@ class Page:
     """See the module's docstring. One page belongs to one task at a time.
 
     session, network: the page's session, for recorders, and its requests. sounds: what it plays.
-    scrolls_smoothly: whether the page has begun a smooth scroll, so that its frames depend on what was drawn.
     """
 
     def __init__(
@@ -94,7 +93,6 @@ class Page:
         self._svgs_sought = -1  # how many requests there were when moving SVGs were last sought in the picture
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
-        self.scrolls_smoothly = False
         own: EventTable = {
             "Page.javascriptDialogOpening": self._on_dialog,
             "Page.windowOpen": self._on_window,
@@ -363,7 +361,6 @@ class Page:
 
     def _note_loads(self, note: ClockNote) -> None:
         """What the page has loaded, or is about to."""
-        self.scrolls_smoothly = self.scrolls_smoothly or note.smooth
         if note.drawn:
             self.network.has_animated_images = True
         if note.ignore:
