@@ -136,7 +136,9 @@ _LONGEST = {
     "requests.k0": "100m",
     "limits.k0": "100m",
 }
-_DURATIONS = re.compile(r"(duration|targetDuration|start|trim|fadeIn|fadeOut|\w+Timeout|activeDeadline|minimum|ttl\w+)$")
+_DURATIONS = re.compile(
+    r"(duration|targetDuration|start|trim|fadeIn|fadeOut|\w+Timeout|activeDeadline|minimum|ttl\w+)$"
+)
 
 
 def _longest(path: str, limit: int) -> str:
