@@ -6,11 +6,11 @@ from typing import Any
 
 from helios_crds.numbers import shown
 from helios_crds.request import MAX_BITRATE, MAX_GAIN_DB, MIN_BITRATE, MIN_GAIN_DB
+from helios_crds.times import HOW, parse_time, plain_number
 from helios_worker.artifacts.urls import absolute, local_path
 from helios_worker.errors import UserError
 from heliosctl.arguments.options import AudioOptions, options_given
 from heliosctl.arguments.paths import expanded
-from heliosctl.arguments.times import seconds
 
 EXAMPLE = "music.mp3,start=2s,gain=-6"
 _ADDRESS = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
@@ -103,7 +103,12 @@ def _time(given: str | None, option: str) -> float:
     text = (given or "").strip()
     if text.startswith("-"):
         raise UserError(f"{option}={shown(text)} is negative", remedy="write a time from 0 on, such as 2s")
-    return float(seconds(text, option=option))
+    found = parse_time(text)
+    if found is None:
+        name, is_number = option.rpartition(" ")[2], plain_number(text) is not None
+        problem = "has no unit" if is_number else "is not a valid time"
+        raise UserError(f"{option}={shown(text)} {problem}", remedy=f"write {name}={text}s" if is_number else HOW)
+    return float(found)
 
 
 def _gain(given: str | None, option: str) -> float:

@@ -19,9 +19,14 @@ def encode_sound(blocks: Iterable[Samples], path: Path, encoding: SoundEncoding)
 
     Returns:
         The number of samples.
+
+    Raises:
+        ResourceError: the disk is full.
     """
     options = {"fflags": "+bitexact", "movie_timescale": str(SAMPLE_RATE)}
-    with write_errors(path), av.open(str(path), "w", format="mp4", options=options) as container:
+    with write_errors(path):
+        container = av.open(str(path), "w", format="mp4", options=options)
+    try:
         stream = container.add_stream(ENCODERS[encoding.codec], rate=SAMPLE_RATE)
         assert isinstance(stream, av.AudioStream)
         context = stream.codec_context
@@ -33,10 +38,14 @@ def encode_sound(blocks: Iterable[Samples], path: Path, encoding: SoundEncoding)
         for frame in _frames(blocks, context.frame_size, context.format):
             frame.pts = count
             count += frame.samples
-            for packet in stream.encode(frame):
-                container.mux_one(packet)
-        for packet in stream.encode(None):
-            container.mux_one(packet)
+            packets = stream.encode(frame)
+            with write_errors(path):
+                container.mux(packets)
+        with write_errors(path):
+            container.mux(stream.encode(None))
+    finally:
+        with write_errors(path):
+            container.close()
     return count
 
 

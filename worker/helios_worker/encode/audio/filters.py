@@ -87,9 +87,13 @@ class FilteredFeed:
             yield np.ascontiguousarray(frame.to_ndarray().T)
 
 
+def limited(ratio: Fraction) -> Fraction:
+    """The nearest ratio that FFmpeg resamples by."""
+    return ratio.limit_denominator(LARGEST) if ratio <= 1 else 1 / (1 / ratio).limit_denominator(LARGEST)
+
+
 def resampled(feed: Feed, ratio: Fraction) -> Feed:
-    """A feed with `ratio` as many samples; its first one is at the time of the feed's first."""
-    ratio = ratio.limit_denominator(LARGEST) if ratio <= 1 else 1 / (1 / ratio).limit_denominator(LARGEST)
+    """A feed with `ratio` as many samples; its first one is at the time of the feed's first. ratio: a limited one."""
     scale = max(1, 8000 // min(ratio.numerator, ratio.denominator))
     given, made = ratio.denominator * scale, ratio.numerator * scale
     between = ":linear_interp=1" if ratio.numerator > MOST_PHASES else ":linear_interp=0"

@@ -149,6 +149,8 @@ def _result(answer: dict[str, Any], name: str | None) -> Any:
         return answer["result"]
     if "memory" in answer:
         raise _too_large(name)
+    if "resource" in answer:
+        raise ResourceError(answer["resource"], remedy=answer["remedy"])
     raise SoundUnusable(answer["name"], answer["problem"], remedy=answer["remedy"])
 
 
@@ -162,7 +164,7 @@ def _failure(code: int, name: str | None, *, stalled: bool, complained: str) -> 
     if code < 0 and name is not None:
         return SoundUnusable(name, f"crashes its decoder ({signal.Signals(-code).name})", remedy=REMEDY)
     last = complained.splitlines()[-1] if complained else f"exit code {code}"
-    return HeliosError(f"the sound cannot be mixed: {last}")
+    return HeliosError(f"the sound cannot be mixed{f', at {name}' if name is not None else ''}: {last}")
 
 
 def _too_large(name: str | None) -> HeliosError:

@@ -37,6 +37,7 @@ from helios_worker.encode.audio.tasks import (
     decibels,
     task_in,
 )
+from helios_worker.errors import ResourceError
 
 
 def main() -> int:
@@ -55,6 +56,8 @@ def main() -> int:
         answer = {"name": error.name, "problem": error.problem, "remedy": error.remedy}
     except MemoryError:
         answer = {"memory": True}
+    except ResourceError as error:
+        answer = {"resource": error.message, "remedy": error.remedy}
     sys.stdout.buffer.write(orjson.dumps(answer))
     return 0
 
@@ -93,6 +96,7 @@ def mix(task: MixTask, mark: _Mark) -> MixReport:
         limited=limiter.limited,
         lowest=decibels(limiter.deepest) or 0.0,
         loudness=meter.integrated,
+        memory=_highest_memory(),
         heard=tuple(
             HeardSource(
                 source=index,
@@ -129,6 +133,14 @@ def _limit(memory: int, seconds: int) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _highest_memory() -> int:
+    """Bytes of memory that this process took at most. What getrusage says includes the process that started it."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 def _end_with_input() -> None:

@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from helios_worker.encode.audio.errors import SoundUnusable
-from helios_worker.encode.audio.samples import Samples, nothing, silence, stereo
+from helios_worker.encode.audio.samples import Samples, long_silence, nothing, stereo
 from helios_worker.encode.audio.sound_file import REMEDY, SoundFile
 
 PREROLL = Fraction(1, 2)
@@ -23,7 +23,7 @@ NEAR = 3
 """Seconds from the start within which nothing is sought, or within which the next position is decoded up to."""
 GAP = Fraction(1, 50)
 """Seconds by which a frame's time may be off its place before it counts as a gap."""
-MOST_MISSING = 3600
+MOST_MISSING = 24 * 3600
 """Seconds of silence that a gap in a file's timestamps stands for, at most."""
 MIN_RATE, MAX_RATE = 1_000, 768_000
 MAX_CHANNELS = 64
@@ -41,13 +41,16 @@ class SoundReader:
         self._name = name
         self._opening = path, name, stream
         self._damaged = 0
+        self._after: Samples | None = None
         self._file = SoundFile(path, name, stream)
         self._frames = self._file.frames()
         first = next(self._frames, None)
         if first is None:
             raise SoundUnusable(name, "holds no sound that can be decoded", remedy=REMEDY)
         self.rate = int(first.sample_rate)
-        self._check(first)
+        if not self._is_usable(first):
+            has = f"has {len(first.layout.channels)} channels of {first.sample_rate} samples a second"
+            raise SoundUnusable(name, has, remedy=REMEDY)
         base, time = self._file.time_base, (first.pts or 0) * self._file.time_base
         picture = self._file.picture_start()
         self._origin = time if picture is None else min(time, picture)
@@ -104,14 +107,10 @@ class SoundReader:
             pass
         return self._at
 
-    def _check(self, frame: av.AudioFrame) -> None:
-        if not MIN_RATE <= frame.sample_rate <= MAX_RATE:
-            raise SoundUnusable(self._name, f"has {frame.sample_rate} samples a second", remedy=REMEDY)
-        if frame.sample_rate != self.rate:
-            changes = f"changes from {self.rate} to {frame.sample_rate} samples a second on its way"
-            raise SoundUnusable(self._name, changes, remedy=REMEDY)
-        if not 1 <= len(frame.layout.channels) <= MAX_CHANNELS:
-            raise SoundUnusable(self._name, f"has {len(frame.layout.channels)} channels", remedy=REMEDY)
+    def _is_usable(self, frame: av.AudioFrame) -> bool:
+        """Whether a frame is like the first one; a damaged header is not."""
+        channels = len(frame.layout.channels)
+        return frame.sample_rate == self.rate and MIN_RATE <= self.rate <= MAX_RATE and 1 <= channels <= MAX_CHANNELS
 
     def _place_of(self, frame: av.AudioFrame) -> int:
         """The sample that a frame begins with, by its timestamp. Whole numbers alone: each frame asks."""
@@ -119,10 +118,15 @@ class SoundReader:
         return (2 * (pts * factor - less) + divisor) // (2 * divisor)
 
     def _begin(self, first: av.AudioFrame) -> None:
-        block, place = stereo(first), self._start
-        if place > 0:  # the sound begins later than the picture
-            block = np.concatenate([silence(min(place, MOST_MISSING * self.rate)), block])
-        self._at, self._block, self._left = min(place, 0), block, len(block)
+        self._at = min(self._start, 0)
+        self._take(stereo(first), gap=self._start)  # the sound may begin later than the picture
+
+    def _take(self, block: Samples, *, gap: int = 0) -> None:
+        """Sets what is read next. gap: samples of silence before it."""
+        self._block, self._after = block, None
+        if gap > 0:
+            self._block, self._after = long_silence(min(gap, MOST_MISSING * self.rate)), block
+        self._left = len(self._block)
 
     def _rewind(self) -> None:
         self._damaged += self._file.damaged
@@ -136,9 +140,11 @@ class SoundReader:
 
     def _skip(self, count: int) -> None:
         if count < 0:  # before the sound: read() has nothing there, so it is put in front
-            self._block = np.concatenate([silence(-count), self._block[len(self._block) - self._left :]])
-            self._left = len(self._block)
             self._at += count
+            if self._after is None:
+                self._take(self._block[len(self._block) - self._left :], gap=-count)
+            else:
+                self._take(self._after, gap=self._left - count)
             return
         while count > 0:
             if self._left == 0 and not self._advance():
@@ -150,22 +156,29 @@ class SoundReader:
 
     def _advance(self) -> bool:
         """Decodes the next frame, with silence for what is missing before it. False at the end."""
+        if self._after is not None:
+            self._take(self._after)
+            return True
         for frame in self._frames:
-            self._check(frame)
+            if not self._is_usable(frame):
+                self._damaged += 1
+                continue
             block = stereo(frame)
             off = self._place_of(frame) - self._at if frame.pts is not None else 0
-            if abs(off) > self._coarse:
-                gap = silence(min(max(0, off), MOST_MISSING * self.rate))
-                block = np.concatenate([gap, block[max(0, -off) :]])
-            block = self._without_padding(block)
+            if abs(off) <= self._coarse:
+                off = 0
+            block = self._without_padding(block[max(0, -off) :], self._at + max(0, off))
             if len(block):
-                self._block, self._left = block, len(block)
+                self._take(block, gap=off)
                 return True
         return False
 
-    def _without_padding(self, block: Samples) -> Samples:
-        """Without what an encoder appended to fill the last packet, which crosses the end that the file declares."""
-        inside = self._declared - self._at
+    def _without_padding(self, block: Samples, place: int) -> Samples:
+        """Without what an encoder appended to fill the last packet, which crosses the end that the file declares.
+
+        place: of its first sample.
+        """
+        inside = self._declared - place
         if self._tick > 1 or not 0 < inside < len(block):
             return block
         further = next(self._frames, None)
@@ -181,19 +194,22 @@ class SoundReader:
         self._frames = self._file.frames()
         frames: list[av.AudioFrame] = []
         decoded = 0
+        damaged = self._file.damaged
         for frame in self._frames:
-            self._check(frame)
+            if not self._is_usable(frame):
+                return False
             frames.append(frame)
             decoded += frame.samples
             if decoded >= PREROLL * self.rate:
                 break
+        self._file.damaged = damaged  # it lacks what was before it
         if not frames or any(frame.pts is None for frame in frames):
             return False
         place = self._on_grid(self._place_of(frames[-1]), frames) - decoded + frames[-1].samples
         if place > sample or any(frame.is_corrupt for frame in frames[-2:]):
             return False
-        self._block = np.concatenate([stereo(frame) for frame in frames])
-        self._at, self._left = place, len(self._block)
+        self._at = place
+        self._take(np.concatenate([stereo(frame) for frame in frames]))
         self._skip(sample - place)
         return True
 

@@ -28,6 +28,11 @@ def silence(count: int) -> Samples:
     return np.zeros((count, CHANNELS), np.float32)
 
 
+def long_silence(count: int) -> Samples:
+    """The same without memory for each, to be read only."""
+    return np.broadcast_to(np.zeros((1, CHANNELS), np.float32), (count, CHANNELS))
+
+
 def stereo(frame: av.AudioFrame) -> Samples:
     """A decoded frame as stereo.
 

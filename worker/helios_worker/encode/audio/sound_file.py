@@ -120,4 +120,6 @@ def _what(path: Path, error: Exception) -> str:
         return ": it is an HTML page"
     if text.startswith((b"<?xml", b"<svg", b"{", b"#extm3u")):
         return ": it is a text"
+    if isinstance(error, av.ArgumentError):  # not in FORMATS
+        return ": it is of no format of sound"
     return f" ({getattr(error, 'strerror', None) or error})"

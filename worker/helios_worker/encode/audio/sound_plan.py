@@ -26,6 +26,8 @@ SLOWEST, FASTEST = Fraction(1, 16), Fraction(16)
 """Of a piece's rate: those of a media element's playbackRate."""
 MAX_GAIN = 1000.0
 """60 dB."""
+INAUDIBLE = 3e-5
+"""A gain of -90 dB, below which it is all one."""
 _DIGITS = 24
 _FRACTION = re.compile(rf"-?[0-9]{{1,{_DIGITS}}}(?:/[0-9]{{1,{_DIGITS}}})?")
 
@@ -95,18 +97,13 @@ class Envelope(_Model):
         return self
 
     @classmethod
-    def through(
-        cls, points: Iterable[tuple[Fraction | int, float]], tick: Fraction, *, tolerance: float = 1e-3
-    ) -> Self:
-        """An envelope through (seconds, gain), without the points that lie on the line between others.
+    def through(cls, points: Iterable[tuple[int, float]], tick: Fraction, *, tolerance: float = 0.003) -> Self:
+        """An envelope through (time in ticks, gain), without the points that lie on the line between others.
 
-        tick: of which all times are multiples. tolerance: how far a point that is left out may lie from the line, as a
-        part of its gain. 0.001 is 0.009 dB.
+        tolerance: how far a point that is left out may lie from the line, as a part of its gain: 0.003 is 0.03 dB.
         """
-        exact = [(Fraction(time) / tick, min(max(float(f"{gain:.7g}"), 0.0), MAX_GAIN)) for time, gain in points]
-        if any(time.denominator != 1 for time, _ in exact):
-            raise ValueError(f"a point of an envelope is no multiple of {tick} s")
-        return cls(tick=tick, points=tuple(_thinned([(int(time), gain) for time, gain in exact], tolerance)))
+        bounded = [(time, min(max(float(f"{gain:.5g}"), 0.0), MAX_GAIN)) for time, gain in points]
+        return cls(tick=tick, points=tuple(_thinned(bounded, tolerance)))
 
     def at(self, time: Fraction) -> float:
         """The gain at a time of the film in seconds."""
@@ -175,7 +172,7 @@ class SoundPlan(_Model):
             raise ValueError("a film of no frames has no sound")
         if any(piece.source >= len(self.sources) for piece in self.pieces):
             raise ValueError("a piece is of a source that is not there")
-        if any((piece.envelope or 0) >= max(1, len(self.envelopes)) for piece in self.pieces):
+        if any(piece.envelope is not None and piece.envelope >= len(self.envelopes) for piece in self.pieces):
             raise ValueError("a piece has an envelope that is not there")
         if sum(len(envelope.points) for envelope in self.envelopes) > MAX_POINTS:
             raise ValueError(f"its envelopes have more than {MAX_POINTS} points")
@@ -216,7 +213,7 @@ def _thinned(points: Sequence[tuple[int, float]], tolerance: float) -> list[tupl
     for before, (time, gain) in pairwise(points[1:]):
         span = before[0] - kept[-1][0]
         if span > 0:
-            room = tolerance * before[1]
+            room = max(tolerance * before[1], INAUDIBLE)
             low = max(low, (before[1] - room - kept[-1][1]) / span)
             high = min(high, (before[1] + room - kept[-1][1]) / span)
         ahead = time - kept[-1][0]

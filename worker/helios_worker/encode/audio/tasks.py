@@ -65,6 +65,7 @@ class MixReport(_Model):
 
     peak: the highest true peak before the limiter in dBTP; None for silence. limited: samples that were turned down.
     lowest: the limiter's lowest gain in dB. loudness: of the mix in LUFS; None where it is too soft to have one.
+    memory: bytes that the process took at most.
     """
 
     samples: int
@@ -73,6 +74,7 @@ class MixReport(_Model):
     limited: int
     lowest: float
     loudness: float | None
+    memory: int
     heard: tuple[HeardSource, ...]
 
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, lcm
 
 import numpy as np
 
-from helios_worker.encode.audio.filters import TAPS, Feed, resampled, stretch_lead, stretched
+from helios_worker.encode.audio.filters import TAPS, Feed, limited, resampled, stretch_lead, stretched
 from helios_worker.encode.audio.reader import SoundReader
 from helios_worker.encode.audio.samples import Samples, nothing, silence
 from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, Loop, Piece, sample_at
 
-NICE = 9_600
-"""A ratio whose numerator is smaller comes back to whole samples of both rates often enough to start there."""
+SEARCHED = 2_048
+"""Samples of the mix among which one is chosen to start at, since the source has one at nearly the same time."""
 KEPT_LOOP = SAMPLE_RATE
 """Samples of a loop that are kept in place of decoding them again."""
 
@@ -70,31 +70,48 @@ class Voice:
         if stretches:
             at -= stretch_lead(piece.rate) * piece.rate
         speed = Fraction(1) if stretches else piece.rate
-        first = floor(at * SAMPLE_RATE + Fraction(1, 2)) if stretches else self.first
-        # Sample n of the mix is sample n * step + offset of the source. The offset is a whole one, and the same for all
-        # pieces of a sound that goes on, so that nobody hears where one piece follows the other.
-        step = speed * reader.rate / SAMPLE_RATE
+        first = _nearest(at * SAMPLE_RATE) if stretches else self.first
+        # Sample n of the mix is at n * step + offset of the source, for all pieces of a sound that goes on alike.
+        step = limited(speed * reader.rate / SAMPLE_RATE)
         offset = Fraction(0) if stretches else (piece.position - piece.start * piece.rate) * reader.rate
-        feed = self._resampled(
-            reader, first, step, floor(offset + Fraction(1, 2)) if step.denominator < NICE else offset
-        )
+        feed = self._resampled(reader, first, step, offset)
         return stretched(feed, piece.rate) if stretches else feed
 
-    def _resampled(self, reader: SoundReader, first: int, step: Fraction, offset: Fraction | int) -> Feed:
+    def _resampled(self, reader: SoundReader, first: int, step: Fraction, offset: Fraction) -> Feed:
         """The source at the mix's rate, from sample `first` on."""
         if step == 1:
-            return self._sought(reader, first + floor(offset + Fraction(1, 2)))
+            return self._sought(reader, first + _nearest(offset))
         before = 2 * TAPS * max(1, ceil(1 / step))  # what the filter hears of what was before
-        begin = first - before
-        if step.denominator < NICE:
-            begin = begin // step.denominator * step.denominator
-        feed = resampled(self._sought(reader, floor(begin * step + offset + Fraction(1, 2))), 1 / step)
+        begin = _meeting(first - before, step, offset)
+        feed = resampled(self._sought(reader, _nearest(begin * step + offset)), 1 / step)
         feed.read(first - begin)
         return feed
 
     def _sought(self, reader: SoundReader, sample: int) -> "_SourceFeed":
         self._source = _SourceFeed(reader, sample, self.piece.loop)
         return self._source
+
+
+def _nearest(sample: Fraction) -> int:
+    return floor(sample + Fraction(1, 2))
+
+
+def _meeting(latest: int, step: Fraction, offset: Fraction) -> int:
+    """The sample of the mix, of the last SEARCHED up to `latest`, that is nearest to one of the source.
+
+    A filter starts with whole samples of both. So pieces that follow each other keep the phase between the two, and
+    nobody hears where the one ends and the other begins.
+    """
+    unit = lcm(step.denominator, offset.denominator)
+    each = int(step * unit)
+    off = (latest * each + int(offset * unit) + unit // 2) % unit
+    best, least = latest, unit
+    for back in range(SEARCHED):
+        apart = abs(off - unit // 2)
+        if apart < least:
+            best, least = latest - back, apart
+        off = (off - each) % unit
+    return best
 
 
 class _SourceFeed:
@@ -108,8 +125,8 @@ class _SourceFeed:
         self._end: int | None = None
         self._round: Samples | None = None
         if loop is not None:
-            self._start = floor(loop.start * reader.rate + Fraction(1, 2))
-            end = reader.length() if loop.end is None else floor(loop.end * reader.rate + Fraction(1, 2))
+            self._start = _nearest(loop.start * reader.rate)
+            end = reader.length() if loop.end is None else _nearest(loop.end * reader.rate)
             if end > self._start:
                 self._end = end
                 if sample >= end:

@@ -174,7 +174,7 @@ class AudioProof:
     def finish(self) -> None:
         """Compares the whole sound with what was expected."""
         if self._comparison is not None:
-            for problem in self._comparison.problems():
+            for problem in self._comparison.problems(self.end - self.start):
                 self._problems.add(problem)
 
     @property
