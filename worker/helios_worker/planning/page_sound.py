@@ -128,7 +128,7 @@ def _piece(piece: HeardPiece, source: int, fps: Fraction, envelopes: list[Envelo
     is_level = len({gain for _, gain in points}) == 1
     if not is_level:
         tick = Fraction(1, lcm(fps.numerator, MICROSECOND.denominator))
-        envelopes.append(Envelope.through(points, tick))
+        envelopes.append(Envelope.through([(int(time / tick), gain) for time, gain in points], tick))
     return Piece(
         source=source,
         start=start,
