@@ -7,6 +7,7 @@
 if (isWindow) {
   const clips = createClips();
   const { visit, timeOf, mediaStart, mediaRate, numberOf } = clips;
+  const soundPlace = createClipSounds(clips);
 
   const first = methodOf(Document.prototype, "querySelector");
   const all = methodOf(Document.prototype, "querySelectorAll");
@@ -32,8 +33,7 @@ if (isWindow) {
   );
   const setAnimationTime = setterOf(Animation.prototype, "currentTime");
   const ROOT = "[data-composition-id]";
-  // Longer ones are those that repeat for ever.
-  const MOST_SECONDS = 1e6;
+  const MOST_SECONDS = 1e6; // longer ones are those that repeat for ever
 
   /** @type {any} */
   const page = window;
@@ -45,7 +45,7 @@ if (isWindow) {
   function root() {
     if (!isKnown && kernel.frame > 0 && !hasTimelines()) return null;
     const found = first(document, ROOT);
-    if (found) isKnown = true;
+    isKnown ||= found !== null;
     return found;
   }
   function hasTimelines() {
@@ -105,7 +105,7 @@ if (isWindow) {
    */
   function place(element, time, seconds) {
     if (!isPaused(element)) pause(element);
-    if (nameOf(element) === "audio" || attributeOf(element, "data-has-audio") === "true") realm.sounds(element);
+    realm.placeSound(element, soundPlace(element, time, seconds));
     if (!time.shown) return;
     const position = mediaStart(element) + (seconds - time.start) * mediaRate(element);
     if (abs(mediaTime(element) - position) > 1e-6) setMediaTime(element, position);
