@@ -106,7 +106,7 @@ if (isWindow) {
   function place(element, time, seconds) {
     if (!isPaused(element)) pause(element);
     realm.placeSound(element, soundPlace(element, time, seconds));
-    if (!time.shown) return;
+    if (!time.shown || HEARD_SECONDS !== undefined) return;
     const position = mediaStart(element) + (seconds - time.start) * mediaRate(element);
     if (abs(mediaTime(element) - position) > 1e-6) setMediaTime(element, position);
   }
