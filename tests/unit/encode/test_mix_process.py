@@ -1,7 +1,10 @@
 """Mixing in its process: what comes out of it, and what is said where it ends without an answer."""
 
 import os
+import platform
 import signal
+import subprocess
+import sys
 import threading
 import time
 from fractions import Fraction
@@ -108,3 +111,33 @@ def test_a_source_that_takes_too_much_memory_is_named(tmp_path, monkeypatch):
 def test_the_process_has_no_secrets(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
     assert "s3cret" not in str(mix._environment())
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have no baseline yet")
+def test_the_bytes_do_not_depend_on_the_processor(tmp_path):
+    """With all that this processor has, resampling gives other samples than with what every one has."""
+    noise = np.random.default_rng(1).normal(0, 0.2, (2, 88_200)).astype(np.float32)
+    path = write(tmp_path / "a.mp3", noise, 44_100, kind="mp3", codec="libmp3lame")
+    script = f"""
+import sys, hashlib, pathlib, av
+from helios_worker.encode.audio.one_cpu import compute_alike
+from helios_worker.encode.audio.reader import SoundReader
+from helios_worker.encode.audio.sound_plan import Piece
+from helios_worker.encode.audio.voice import Voice
+assert sys.argv[1] == "own" or compute_alike()
+voice = Voice(Piece(source=0, start=0, duration=1), lambda: SoundReader(pathlib.Path({str(path)!r}), "a"), 0)
+print(hashlib.sha256(voice.read(48_000).tobytes()).hexdigest())
+"""
+    tunables = "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F"
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", script, which],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, **more},
+        ).stdout
+        for which, more in (("own", {}), ("alike", {}), ("alike", {"GLIBC_TUNABLES": tunables}))
+    ]
+    assert digests[1] == digests[2]
+    assert digests[0] != digests[1] or "avx2" not in Path("/proc/cpuinfo").read_text()

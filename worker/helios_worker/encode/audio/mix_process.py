@@ -25,6 +25,7 @@ from helios_worker.encode.audio.levels import write_levels
 from helios_worker.encode.audio.limiter import Limiter
 from helios_worker.encode.audio.loudness import LoudnessMeter
 from helios_worker.encode.audio.mixer import Mixer
+from helios_worker.encode.audio.one_cpu import compute_alike
 from helios_worker.encode.audio.reader import SoundReader
 from helios_worker.encode.audio.samples import Samples
 from helios_worker.encode.audio.tasks import (
@@ -45,6 +46,7 @@ def main() -> int:
     line = sys.stdin.buffer.readline()
     task = task_in(line)
     _limit(task.memory, task.seconds)
+    compute_alike()
     threading.Thread(target=_end_with_input, daemon=True).start()
     answer: dict[str, Any]
     try:
@@ -84,7 +86,7 @@ def mix(task: MixTask, mark: _Mark) -> MixReport:
         for _ in meter.through(Mixer(plan, files, working_on=mark.source).blocks()):
             pass
         if meter.integrated is not None:
-            gain = 10 ** ((plan.encoding.loudness - meter.integrated) / 20)
+            gain = float(f"{10 ** ((plan.encoding.loudness - meter.integrated) / 20):.6g}")
     mixer, limiter, meter = Mixer(plan, files, working_on=mark.source), Limiter(), LoudnessMeter()
     with Path(task.levels).open("wb") as levels:
         blocks = limiter.blocks(_amplified(mixer.blocks(), gain))
