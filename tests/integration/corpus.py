@@ -90,6 +90,30 @@ def steps(values: Mapping[int, int], before: int = 0) -> Expected:
     return lambda at: next((value for due, value in sorted(values.items(), reverse=True) if due <= at.ms), before)
 
 
+def scrolls(*moves: tuple[float, int, int]) -> Expected:
+    """Where smooth scrolls lead, in pixels: when each begins, from where and to where. The latest counts."""
+
+    def place(at: Moment) -> int:
+        begun = [move for move in moves if move[0] <= at.ms]
+        if not begun:
+            return 0
+        start, source, target = begun[-1]
+        share = (float(at.ms) - start) / (min(1500, 1000 / 60 * abs(target - source) ** 0.5) or 1)
+        return round(source + (target - source) * ease(min(1, share)))
+
+    return place
+
+
+def ease(share: float) -> float:
+    """cubic-bezier(0.4, 0, 0, 1), by which Chromium scrolls."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        across = 1.2 * (1 - middle) ** 2 * middle + middle**3
+        low, high = (middle, high) if across < share else (low, middle)
+    return low * low * (3 - 2 * low)
+
+
 def there_and_back(at: Moment, length: int = 160, start: int = 0) -> int:
     """Two alternating iterations of so many ticks, then held at the beginning."""
     run = min(2 * length, max(0, ticks(at.ms - start, at.fps)))
@@ -263,6 +287,46 @@ PAGES = (
     Page("three", {0: exact, 1: exact}, everywhere=True),
     Page("lottie", {}, bars={2: bar(0, Fraction(3, 20))}),
     Page("hyperframes", {0: exact, 1: steps({400: 2748, 1400: 0})}),
+    Page(
+        "hyperframes-times",
+        {
+            0: steps(
+                {
+                    0: 6,
+                    50: 0,
+                    100: 1,
+                    300: 2,
+                    500: 0,
+                    600: 3,
+                    650: 4,
+                    800: 5,
+                    1000: 0,
+                    1200: 8,
+                    1300: 7,
+                    1400: 0,
+                    1500: 10,
+                }
+            ),
+            1: steps({500: 1, 800: 0, 1300: 2, 1400: 0, 1500: 3, 1700: 0}),
+            2: exact,
+        },
+    ),
+    Page(
+        "hyperframes-nested",
+        {
+            0: lambda at: ticks(at.ms - 400, at.fps) if 400 <= at.ms < 1400 else 0,
+            1: lambda at: 2 * ticks(at.ms - 800, at.fps) if at.ms >= 800 else 0,
+            2: always(42),
+        },
+    ),
+    Page(
+        "hyperframes-media",
+        {
+            0: lambda at: _picture(lambda t: 200 + 2 * (t - 475))(at) if 475 <= at.ms < 1275 else 2748,
+            1: since(400),
+            2: since(400),
+        },
+    ),
     # Frames
     Page("iframe-same-origin", {0: exact, 1: exact, 2: exact}, everywhere=True),
     Page("iframe-srcdoc", {0: exact, 1: exact, 2: exact}),
@@ -324,7 +388,14 @@ PAGES = (
     Page("resize-observer", {0: exact}),
     Page("mutation-observer", {0: exact}),
     Page("scroll-raf", {0: exact}),
-    Page("scroll-smooth", {2: exact}, random={0: True}),
+    Page(
+        "scroll-smooth",
+        {
+            0: scrolls((110, 0, 900), (610, 900, 2500), (1410, 2500, 0), (1710, 3000, 3000)),
+            1: steps({610: 2, 1277: 3, 1711: 4}),
+            2: scrolls((310, 0, 1600), (1210, 1600, 4000)),
+        },
+    ),
     Page("scroll-still", {0: steps({775: 2748}, before=5)}),
     Page("layer-history", {0: exact}, cut=(3, 2)),
     Page("view-transition", {0: always(0)}, bars={2: bar(475, Fraction(8, 25))}),
@@ -366,6 +437,14 @@ PAGES = (
             0: elapsed(lambda t: min(t, Fraction(1175))),
             1: since(1175),
             2: elapsed(lambda t: min(2 * (t - 475), Fraction(1175))),
+        },
+    ),
+    Page(
+        "audio-shown",
+        {
+            0: since(0),
+            1: since(250),
+            2: elapsed(lambda t: min(t, max(Fraction(500), t - 500))),
         },
     ),
     Page(

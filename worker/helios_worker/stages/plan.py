@@ -38,6 +38,7 @@ from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.film import first_guess, open_film
+from helios_worker.planning.page_sound import NOTHING_HEARD, page_sound
 from helios_worker.planning.seekability import SeekabilityProbe
 from helios_worker.planning.soundtrack import soundtrack
 from helios_worker.planning.tracks import fetch_tracks
@@ -227,10 +228,12 @@ async def make_plan(asked: AskedFilm, store: ArtifactStore, browsers: BrowserPoo
     async with open_composition(browsers.compositions, store, draft) as composition:
         if browsers.rule.is_of_a_desk:  # elsewhere it would tell what others have there
             composition.missing.folder = _folder(request)
-        return await plan_film(asked, draft, composition, browsers)
+        return await plan_film(asked, draft, composition, browsers, store)
 
 
-async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool) -> MadePlan:
+async def plan_film(
+    asked: AskedFilm, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool, store: ArtifactStore
+) -> MadePlan:
     """The plan of an open composition. draft: what is known of its film beforehand."""
     request, engine = asked.request, asked.engine
     owner = plan_id(request, engine, asked.snapshot or asked.url)
@@ -249,14 +252,18 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
         async with naming_departures(browsers, composition, page.settings):
             with composition.blaming():
                 stateful, drawn = await probe.history(request.composition.seeking, page)
+                film = film.model_copy(update={"stateful": stateful, "drawn": drawn})
+                sound = NOTHING_HEARD
+                if request.audio.codec != "none":
+                    sound = await page_sound(film, composition, browsers, page.settings, store)
                 recording = "" if recorder.passive else await recorder.seal()
-                film = film.model_copy(update={"stateful": stateful, "drawn": drawn, "recording": recording})
+                film = film.model_copy(update={"recording": recording})
                 costs = await probe.costs(stateful, request.chunking)
-                if probe.scrolls_smoothly and request.composition.seeking == "Auto":
-                    film = film.model_copy(update={"stateful": True, "drawn": True})
         warnings += probe.warnings
         warnings += _of_kind("glyphs", filter(None, [glyph_warning(probe.missing_glyphs)]))
         warnings += _of_kind("page", sorted(page.console.warnings))
+        warnings += _of_kind("sound", sound.warnings)
+        warnings += _of_kind("page", await page.never_shown(film.frames / film.encoder.fps))
         warnings += _of_kind("slow", await probe.slowness(page))
     finally:
         await page.close()
@@ -283,6 +290,7 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
             warnings=bounded_warnings(warning.text for warning in warnings),
             costs=tuple(costs),
             pictures=() if film.drawn else trial_pictures(probe),
+            sound=store_sound_plan(store, sound.plan) if sound.plan is not None else "",
         ),
     )
     return MadePlan(job, tuple(warnings))

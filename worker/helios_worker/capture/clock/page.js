@@ -2,8 +2,7 @@
 //
 // A page needs no change to be rendered. Plain pages need only the clock. GSAP smooths over lags, and a jump must not
 // count as one. A sketch of p5 draws in its first animation frame. Helios reads __HELIOS_VIRTUAL_TIME__ (milliseconds).
-// HyperFrames has paused timelines in window.__timelines, which are sought in seconds, and clips that data-start and
-// data-duration show and hide.
+// HyperFrames' contract is larger: hyperframes.js.
 
 if (isWindow) {
   if (config.props !== undefined && !("__HELIOS_PROPS__" in window)) window.__HELIOS_PROPS__ = config.props;
@@ -21,14 +20,8 @@ if (isWindow) {
   const addressOf = getterOf(HTMLImageElement.prototype, "currentSrc");
   const sourceOf = getterOf(HTMLImageElement.prototype, "src");
   const first = methodOf(Document.prototype, "querySelector");
-  const all = methodOf(Document.prototype, "querySelectorAll");
-  const nodesIn = getterOf(NodeList.prototype, "length");
   const attributeOf = methodOf(Element.prototype, "getAttribute");
   const rootElementOf = getterOf(Document.prototype, "documentElement");
-  const htmlStyleOf = getterOf(HTMLElement.prototype, "style");
-  const svgStyleOf = getterOf(SVGElement.prototype, "style");
-  const isHtml = getterOf(HTMLElement.prototype, "hidden");
-  const setStyle = methodOf(CSSStyleDeclaration.prototype, "setProperty");
 
   const fontsLoad = () => fontsOf(document) && fontsStatus(fontsOf(document)) === "loading";
 
@@ -48,7 +41,7 @@ if (isWindow) {
   realm.notReady = () => {
     if (awaited !== undefined && elementAwaited && first(document, awaited) !== null) elementAwaited = false;
     if (readyWatched === null) callPage(watchReady, undefined, []);
-    return elementAwaited || (readyWatched !== null && !readySettled);
+    return elementAwaited || realm.compositionWaits().length > 0 || (readyWatched !== null && !readySettled);
   };
 
   function watchReady() {
@@ -72,6 +65,8 @@ if (isWindow) {
   realm.pending = () => {
     const waiting = realm.pendingMedia();
     if (stabilising) append(waiting, "helios.waitUntilStable()");
+    const waits = realm.compositionWaits();
+    for (let index = 0; index < waits.length && index < 10; index += 1) append(waiting, waits[index].name);
     if (elementAwaited) append(waiting, `an element that matches ${awaited}`);
     if (readyWatched !== null && !readySettled) append(waiting, "the promise window.__HELIOS_READY__");
     if (fontsLoad()) {
@@ -111,31 +106,6 @@ if (isWindow) {
   findSketches("_lastTargetFrameTime");
   findSketches("_lastFrameTime");
 
-  /** @param {Element} element */
-  function styleOf(element) {
-    try {
-      isHtml(/** @type {HTMLElement} */ (element));
-    } catch {
-      return svgStyleOf(/** @type {SVGElement} */ (element));
-    }
-    return htmlStyleOf(/** @type {HTMLElement} */ (element));
-  }
-
-  /**
-   * The clips of a HyperFrames page: each is shown in its own time.
-   * @param {number} seconds
-   */
-  function showClips(seconds) {
-    const clips = all(document, "[data-composition-id] [data-start]");
-    for (let index = 0; index < nodesIn(clips); index += 1) {
-      const start = NativeNumber(attributeOf(clips[index], "data-start"));
-      const duration = attributeOf(clips[index], "data-duration");
-      const length = duration === null ? Infinity : NativeNumber(duration);
-      const shown = seconds >= start && seconds < start + length;
-      setStyle(styleOf(clips[index]), "visibility", shown ? "" : "hidden");
-    }
-  }
-
   realm.applyContracts = (time) => callPage(applyContracts, undefined, [time]);
 
   /** @param {number} time */
@@ -156,19 +126,13 @@ if (isWindow) {
       if (isSetUp === false) append(sketches, found[index]);
       else if (isSetUp === true) ReflectDefineProperty(sketch, name, { __proto__: null, value: time - 1000 });
     }
-    const seconds = time / 1000;
-    const timelines = window.__timelines;
-    if (timelines && typeof timelines === "object") {
-      const names = ObjectKeys(timelines);
-      for (let index = 0; index < names.length; index += 1) {
-        const timeline = timelines[names[index]];
-        if (timeline && typeof timeline.seek === "function") callPage(timeline.seek, timeline, [seconds, false]);
-      }
-      showClips(seconds);
-    }
+    realm.showComposition(time);
   }
 
   realm.settle = async () => {
+    for (let waits = realm.compositionWaits(); waits.length > 0; waits = realm.compositionWaits()) {
+      await own(settled(waits[0].promise));
+    }
     await own(realm.showMedia());
     if (fontsLoad()) await own(settled(fontsReady(fontsOf(document))));
     stabilising = true;
@@ -212,7 +176,7 @@ if (isWindow) {
         height: shortened(attributeOf(root, "data-height")) || null,
         fps:
           shortened(attributeOf(root, "data-fps")) || (helios && signalValue(helios.fps)) || (isComposition ? 30 : null),
-        duration: shortened(attributeOf(root, "data-duration")) || (helios && signalValue(helios.duration)) || null,
+        duration: shortened(attributeOf(root, "data-duration")) || (helios && signalValue(helios.duration)) || realm.compositionSeconds(),
         frames: shortened(attributeOf(root, "data-frames")) || null,
       };
     };

@@ -154,3 +154,6 @@ function callPage(callback, thisArgument, args) {
     report(error);
   }
 }
+
+/** An object for the page, as its own `{}` would be. @returns {any} */
+const pageObject = () => ReflectConstruct(PlainObject, []);

@@ -91,6 +91,12 @@ const realm = {
   async showHiddenVideos() {},
   /** Has the browser hand over the videos' pictures. Returns whether there are videos. */
   handOverPictures: () => false,
+  /** A file cannot be played through an AudioContext (limits.js). @type {(address: string) => void} */
+  cannotRoute() {},
+  /** Notes what they play by now. */
+  hear() {},
+  /** Notes a sound that a composition places, for hyperframes.js (media.js). @type {(element: HTMLMediaElement, place: SoundPlace | null) => void} */
+  placeSound() {},
   /** Ends the videos and sounds whose end is reached. */
   endMedia() {},
   /** Finds the shadow roots that the markup declares. @type {(tree?: ParentNode) => void} */
@@ -161,8 +167,12 @@ const realm = {
    * @type {(tree: Document | ShadowRoot, visit: (element: Element) => void) => boolean}
    */
   visitStyled: () => false,
-  /** Watches a window or a shadow root for smooth scrolls, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
+  /** Keeps events of smooth scrolls from a window or a shadow root, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
   watchScrolls() {},
+  /** Begins to scroll to the part of the document that its address names, if that is to be smooth (scrolls.js). */
+  goToPart() {},
+  /** Whether anything scrolls smoothly (scrolls.js). */
+  scrolls: () => false,
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */
   pendingMedia: () => list(),
 
@@ -191,6 +201,29 @@ const realm = {
   // What the page declares (page.js)
   /** @type {(time: number) => void} */
   applyContracts() {},
+  /** Shows a HyperFrames composition at a time of the film, for page.js (hyperframes.js). @type {(time: number) => void} */
+  showComposition() {},
+  /** When the last of what a composition shows ends, in seconds, for page.js. @type {() => number | null} */
+  compositionSeconds: () => null,
+  /** The elements of a composition that a film of this length never shows, in words (hyperframes.js). @type {(seconds: number) => string[]} */
+  neverShown: () => list(),
+  /** Has frames wait for a promise of a composition's. @type {(promise: Promise<unknown>, name: string) => void} */
+  awaitComposition() {},
+  /** @type {() => { __proto__: null, promise: Promise<unknown>, name: string }[]} */
+  compositionWaits: () => list(),
+  /** Shows the nested compositions that are not shown yet, for hyperframes.js (nested.js). */
+  mountCompositions() {},
+  /** The timelines that nested compositions have registered. @type {() => { __proto__: null, host: Element, timelines: any }[]} */
+  nestedTimelines: () => list(),
+  /**
+   * The values of a composition's variables, for nested.js (variables.js).
+   * @type {(declared: string | null, given: string | null) => Record<string, any>}
+   */
+  variables: () => ({ __proto__: null }),
+  /** Binds elements and styles to variables, for nested.js. @type {(composition: Element, values: Record<string, any>) => void} */
+  bindVariables() {},
+  /** Does so for the page, with its own variables. */
+  bindPage() {},
   /** Whether the page's own ready promise is pending. */
   notReady: () => false,
   /** Waits for media, fonts and the page's own promise. */
@@ -210,8 +243,6 @@ const realm = {
   mediaFails() {},
   /** The page draws on chance that the seed does not rule. @type {(what: string) => void} */
   byChance() {},
-  /** The page plays an <audio>. @type {(element: HTMLMediaElement) => void} */
-  sounds() {},
 };
 
 /** @typedef {typeof realm} Realm */

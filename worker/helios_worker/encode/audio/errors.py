@@ -2,6 +2,8 @@
 
 from helios_worker.errors import UserError
 
+NO_SOUND = "holds no sound"
+
 
 class SoundUnusable(UserError):
     """A source cannot be heard: it is no sound, is damaged, or asks too much of its decoder. name: of the source."""

@@ -80,6 +80,18 @@ def sound_lengths(files: Sequence[Path], names: Sequence[str], wanted: Sequence[
         return Length.model_validate(_answer(task, names))
 
 
+def open_sounds(files: Sequence[Path], names: Sequence[str], scratch: Path) -> list[SoundUnusable | None]:
+    """What is wrong with each of some sources, None where one can be heard. names: all different."""
+    problems: dict[str, SoundUnusable] = {}
+    while left := [(file, name) for file, name in zip(files, names, strict=True) if name not in problems]:
+        try:
+            sound_lengths([file for file, _ in left], [name for _, name in left], [False] * len(left), scratch)
+            break
+        except SoundUnusable as error:
+            problems[error.name] = error
+    return [problems.get(name) for name in names]
+
+
 def _answer(task: MixTask | LengthTask, names: Sequence[str]) -> Any:
     """The result of a task."""
     mark = Path(task.mark)

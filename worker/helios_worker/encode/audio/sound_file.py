@@ -9,7 +9,7 @@ import av
 from av.container import InputContainer
 from av.stream import Discard, Disposition
 
-from helios_worker.encode.audio.errors import SoundUnusable
+from helios_worker.encode.audio.errors import NO_SOUND, SoundUnusable
 
 FORMATS: Final = "wav,w64,aiff,caf,au,mp3,aac,flac,ogg,mov,mp4,matroska,webm,mpegts,avi,flv,asf,mpeg,amr,ac3,eac3"
 """FFmpeg's demuxers that read sound out of the file itself. Others read what a file names, such as playlists."""
@@ -44,7 +44,7 @@ class SoundFile:
             raise SoundUnusable(name, problem, remedy=REMEDY) from None
         streams = self._container.streams.audio
         if stream >= len(streams):
-            has = f"has {len(streams)} audio streams, so there is none {stream}" if streams else "holds no sound"
+            has = f"has {len(streams)} audio streams, so there is none {stream}" if streams else NO_SOUND
             raise SoundUnusable(name, has, remedy="name a file with sound")
         self._stream = streams[stream]
         if self._stream.codec_context is None:  # PyAV's stubs promise one

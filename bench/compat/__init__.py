@@ -1,0 +1,1 @@
+"""Whether compositions of another project look as their own renderer draws them."""

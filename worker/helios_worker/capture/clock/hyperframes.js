@@ -1,0 +1,300 @@
+// The contract of HyperFrames' compositions: its registry of timelines, its adapters, its clips and their media.
+//
+// A composition registers paused timelines in window.__timelines and says by attributes when its elements are shown
+// (clips.js). All of it is set from the frame's time alone, before the frame's animation frames run. What a page has of
+// its own beside that runs by the clock, as on any page.
+
+if (isWindow) {
+  const clips = createClips();
+  const { visit, timeOf, mediaStart, mediaRate, numberOf } = clips;
+  const soundPlace = createClipSounds(clips);
+
+  const first = methodOf(Document.prototype, "querySelector");
+  const all = methodOf(Document.prototype, "querySelectorAll");
+  const nodesIn = getterOf(NodeList.prototype, "length");
+  const attributeOf = methodOf(Element.prototype, "getAttribute");
+  const closest = methodOf(Element.prototype, "closest");
+  const parentOf = getterOf(Node.prototype, "parentElement");
+  const nameOf = getterOf(Element.prototype, "localName");
+  const htmlStyleOf = getterOf(HTMLElement.prototype, "style");
+  const svgStyleOf = getterOf(SVGElement.prototype, "style");
+  const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
+  const setValue = methodOf(CSSStyleDeclaration.prototype, "setProperty");
+  const send = methodOf(EventTarget.prototype, "dispatchEvent");
+  const SeekEvent = CustomEvent;
+  const animationsOf = methodOf(Document.prototype, "getAnimations");
+  const effectOf = getterOf(Animation.prototype, "effect");
+  const targetOf = getterOf(KeyframeEffect.prototype, "target");
+  const timingOf = methodOf(AnimationEffect.prototype, "getComputedTiming");
+  const playStateOf = getterOf(Animation.prototype, "playState");
+  const isOfStyles = getterOf(CSSAnimation.prototype, "animationName");
+  const animationTime = /** @type {(animation: Animation) => number | null} */ (
+    /** @type {any} */ (getterOf(Animation.prototype, "currentTime"))
+  );
+  const setAnimationTime = setterOf(Animation.prototype, "currentTime");
+  const ROOT = "[data-composition-id]";
+  const MOST_SECONDS = 1e6; // longer ones are those that repeat for ever
+
+  /** @type {any} */
+  const page = window;
+  let isKnown = false;
+  /**
+   * The outermost composition. One that comes after the film has begun is looked for only if a timeline has been
+   * registered: on a page without any the search goes through all elements.
+   */
+  function root() {
+    if (!isKnown && kernel.frame > 0 && !hasTimelines()) return null;
+    const found = first(document, ROOT);
+    isKnown ||= found !== null;
+    return found;
+  }
+  function hasTimelines() {
+    const timelines = window.__timelines;
+    return typeof timelines === "object" && timelines !== null && ObjectKeys(timelines).length > 0;
+  }
+
+  /** @param {Element} element @returns {CSSStyleDeclaration} */
+  const styleOf = (element) => {
+    try {
+      return htmlStyleOf(/** @type {HTMLElement} */ (element));
+    } catch {
+      return svgStyleOf(/** @type {SVGElement} */ (element));
+    }
+  };
+  /** @param {Element} element @param {string} name @param {string} value */
+  const setStyle = (element, name, value) => {
+    const style = styleOf(element);
+    if (valueOf(style, name) !== value) setValue(style, name, value);
+  };
+
+  // Pages add to it as they load, without asking whether it is there. To a page that is no composition it is nothing.
+  ReflectDefineProperty(window, "__timelines", {
+    __proto__: null,
+    value: pageObject(),
+    writable: true,
+    configurable: true,
+  });
+
+  // -- the places of elements
+
+  /** Gives compositions the size that they declare, and takes the clips of the film out of the flow. */
+  function layOut() {
+    const outermost = root();
+    if (outermost === null) return;
+    const compositions = all(document, ROOT);
+    for (let index = 0; index < nodesIn(compositions); index += 1) {
+      const composition = /** @type {Element} */ (compositions[index]);
+      const width = numberOf(composition, "data-width");
+      const height = numberOf(composition, "data-height");
+      if (width !== null && width > 0) setStyle(composition, "width", `${width}px`);
+      if (height !== null && height > 0) setStyle(composition, "height", `${height}px`);
+    }
+  }
+
+  // -- clips and media
+
+  const pause = methodOf(HTMLMediaElement.prototype, "pause");
+  const isPaused = getterOf(HTMLMediaElement.prototype, "paused");
+  const mediaTime = getterOf(HTMLMediaElement.prototype, "currentTime");
+  const setMediaTime = setterOf(HTMLMediaElement.prototype, "currentTime");
+
+  /**
+   * @param {HTMLMediaElement} element
+   * @param {ClipTime} time
+   * @param {number} seconds
+   */
+  function place(element, time, seconds) {
+    if (!isPaused(element)) pause(element);
+    realm.placeSound(element, soundPlace(element, time, seconds));
+    if (!time.shown) return;
+    const position = mediaStart(element) + (seconds - time.start) * mediaRate(element);
+    if (abs(mediaTime(element) - position) > 1e-6) setMediaTime(element, position);
+  }
+
+  /** @param {number} seconds */
+  function showClips(seconds) {
+    const outermost = root();
+    visit(seconds, (clip, time) => {
+      setStyle(clip, "visibility", time.shown ? "visible" : "hidden");
+      const name = nameOf(clip);
+      if (name === "video" || name === "audio") place(/** @type {HTMLMediaElement} */ (clip), time, seconds);
+      else if (parentOf(clip) === outermost) setStyle(clip, "position", "absolute");
+    });
+  }
+
+  // -- adapters
+
+  /** A method of a thing of the page's, if it has it. @param {any} thing @param {string} name @returns {Function | undefined} */
+  const methodIn = (thing, name) => (thing && typeof thing[name] === "function" ? thing[name] : undefined);
+
+  /**
+   * Visits the page's timelines.
+   * @param {(timeline: any, begin: number) => void} step begin: of the composition that it is of, in seconds
+   */
+  function eachTimeline(step) {
+    const timelines = window.__timelines;
+    if (!timelines || typeof timelines !== "object") return;
+    const names = ObjectKeys(timelines);
+    const compositions = all(document, ROOT);
+    for (let index = 0; index < names.length; index += 1) {
+      const timeline = timelines[names[index]];
+      if (!methodIn(timeline, "seek")) continue;
+      let begin = 0;
+      for (let at = 0; at < nodesIn(compositions); at += 1) {
+        const composition = /** @type {Element} */ (compositions[at]);
+        if (attributeOf(composition, "data-composition-id") === names[index]) begin = timeOf(composition).start;
+      }
+      step(timeline, begin);
+    }
+    const nested = realm.nestedTimelines();
+    for (let index = 0; index < nested.length; index += 1) {
+      const { host, timelines: own } = nested[index];
+      const ownNames = ObjectKeys(own);
+      for (let at = 0; at < ownNames.length; at += 1) {
+        const timeline = own[ownNames[at]];
+        if (methodIn(timeline, "seek")) step(timeline, timeOf(host).start);
+      }
+    }
+  }
+
+  /** @param {number} seconds */
+  function seekTimelines(seconds) {
+    eachTimeline((timeline, begin) => callPage(timeline.seek, timeline, [max(0, seconds - begin), false]));
+  }
+
+  /** When the clip begins that an animation is in. @param {Animation} animation */
+  function beginOfAnimation(animation) {
+    const effect = /** @type {KeyframeEffect | null} */ (effectOf(animation));
+    const target = effect && targetOf(effect);
+    const clip = target && closest(target, "[data-composition-id] [data-start]");
+    return clip ? timeOf(clip).start : 0;
+  }
+
+  /** @type {SafeWeakSet<Animation>} */
+  const begun = new SafeWeakSet();
+
+  /**
+   * An animation that a script has paused stands where the frame's time is. One of a style sheet that began with the page
+   * begins with the clip that it is in.
+   * @param {number} time milliseconds
+   */
+  function placeAnimations(time) {
+    const animations = animationsOf(document);
+    for (let index = 0; index < animations.length; index += 1) {
+      const animation = animations[index];
+      let isStyled = true;
+      try {
+        isOfStyles(/** @type {CSSAnimation} */ (animation));
+      } catch {
+        isStyled = false;
+      }
+      const isNew = !begun.has(animation);
+      begun.add(animation);
+      if (isStyled ? !isNew : playStateOf(animation) !== "paused") continue;
+      const begin = beginOfAnimation(animation) * 1000;
+      const at = animationTime(animation) ?? 0;
+      if (!isStyled) setAnimationTime(animation, max(0, time - begin));
+      else if (begin > 0 && at > time - begin) setAnimationTime(animation, time - begin);
+    }
+  }
+
+  /** @type {{ __proto__: null, promise: Promise<unknown>, name: string }[]} what frames wait for */
+  let awaited = list();
+  realm.awaitComposition = (promise, name) => {
+    const wait = { __proto__: null, promise, name };
+    append(awaited, wait);
+    const end = () => {
+      const others = list();
+      for (let index = 0; index < awaited.length; index += 1) if (awaited[index] !== wait) append(others, awaited[index]);
+      awaited = others;
+    };
+    whenSettled(promise, end, end);
+  };
+  realm.compositionWaits = () => awaited;
+
+  /** @param {Promise<unknown>} promise */
+  const waitUntil = (promise) => realm.awaitComposition(settled(promise), "a promise given to waitUntil() of hf-seek");
+
+  /** @param {number} seconds */
+  function tellAdapters(seconds) {
+    const detail = ObjectAssign(pageObject(), { __proto__: null, time: seconds, waitUntil });
+    send(window, new SeekEvent("hf-seek", /** @type {any} */ ({ __proto__: null, detail })));
+    /** @param {any} things @param {(thing: any) => void} step */
+    const each = (things, step) => {
+      const count = things && typeof things === "object" ? NativeNumber(things.length) || 0 : 0;
+      for (let index = 0; index < min(count, 1000); index += 1) callPage(step, undefined, [things[index]]);
+    };
+    each(page.__hfAnime, (thing) => methodIn(thing, "seek") && ReflectApply(thing.seek, thing, [seconds * 1000]));
+    each(page.__hfLottie, (thing) => {
+      if (methodIn(thing, "goToAndStop")) ReflectApply(thing.goToAndStop, thing, [seconds * 1000, false]);
+      else if (methodIn(thing, "setFrame")) {
+        const rate = thing.totalFrames / thing.duration;
+        ReflectApply(thing.setFrame, thing, [seconds * (rate > 0 ? rate : 30)]);
+      }
+    });
+  }
+
+  /** @param {number} time milliseconds */
+  realm.showComposition = (time) => {
+    const seconds = time / 1000;
+    const isComposition = root() !== null;
+    if (isComposition) {
+      realm.mountCompositions();
+      layOut();
+      visit(seconds, ignore);
+      page.__hfThreeTime = seconds; // what timelines call may read it
+    }
+    seekTimelines(seconds);
+    if (!isComposition) return;
+    tellAdapters(seconds);
+    placeAnimations(time);
+    showClips(seconds);
+  };
+
+  // -- what is odd in it
+
+  /** An element in few words, for its author. @param {Element} element */
+  function inFewWords(element) {
+    const id = attributeOf(element, "id") || attributeOf(element, "data-composition-id");
+    const source = attributeOf(element, "src");
+    const name = id ? ` id="${id}"` : source ? ` src="${source}"` : "";
+    return stringSlice(`<${nameOf(element)}${name} data-start="${attributeOf(element, "data-start")}">`, 0, 200);
+  }
+
+  realm.neverShown = (seconds) => {
+    const found = list();
+    if (root() === null) return found;
+    visit(0, (clip, { from, until }) => {
+      if (nameOf(clip) === "audio" || (from < seconds && from < until) || found.length >= 20) return;
+      const when = from < until ? `it begins at ${from} s, and the film ends at ${seconds} s` : "its time and that of what it lies in do not meet";
+      append(found, `${inFewWords(clip)} is never shown: ${when}`);
+    });
+    return found;
+  };
+
+  // -- its length
+
+  /** How long a timeline of the page's is, in seconds; 0 where it does not say, or never ends. @param {any} timeline */
+  function timelineSeconds(timeline) {
+    const ask = methodIn(timeline, "duration") || methodIn(timeline, "totalDuration");
+    const seconds = ask ? callPage(ask, timeline, []) : timeline.duration;
+    return typeof seconds === "number" && seconds > 0 && seconds < MOST_SECONDS ? seconds : 0;
+  }
+
+  /** When the last of what a composition shows ends, in seconds; null where nothing says so. */
+  realm.compositionSeconds = () => {
+    if (root() === null) return null;
+    let last = 0;
+    visit(0, (_clip, { start, length }) => {
+      if (NumberIsFinite(length)) last = max(last, start + length);
+    });
+    eachTimeline((timeline, begin) => (last = max(last, begin + timelineSeconds(timeline))));
+    const animations = animationsOf(document);
+    for (let index = 0; index < animations.length; index += 1) {
+      const effect = effectOf(animations[index]);
+      const end = effect ? NativeNumber(timingOf(effect).endTime) / 1000 : 0;
+      if (end < MOST_SECONDS) last = max(last, beginOfAnimation(animations[index]) + end);
+    }
+    return last > 0 ? last : null;
+  };
+}

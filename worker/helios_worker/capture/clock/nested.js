@@ -1,0 +1,266 @@
+// Nested compositions of HyperFrames: an element with data-composition-src shows what is in that file.
+//
+// The file's <template> is the composition, or its body where it has none. Its styles hold within the element alone, and
+// its scripts find elements, timelines and variables of their own there, since one file may be shown several times.
+
+if (isWindow) {
+  const load = window.fetch.bind(window);
+  const textOf = methodOf(Response.prototype, "text");
+  const isGood = getterOf(Response.prototype, "ok");
+  const statusOf = getterOf(Response.prototype, "status");
+  const Parser = DOMParser;
+  const parseText = methodOf(DOMParser.prototype, "parseFromString");
+  const first = methodOf(Document.prototype, "querySelector");
+  const all = methodOf(Document.prototype, "querySelectorAll");
+  const firstIn = methodOf(Element.prototype, "querySelector");
+  const allIn = methodOf(Element.prototype, "querySelectorAll");
+  const allOf = methodOf(DocumentFragment.prototype, "querySelectorAll");
+  const nodesIn = getterOf(NodeList.prototype, "length");
+  const attributeOf = methodOf(Element.prototype, "getAttribute");
+  const contentOf = getterOf(HTMLTemplateElement.prototype, "content");
+  const rootElementOf = getterOf(Document.prototype, "documentElement");
+  const bodyOf = getterOf(Document.prototype, "body");
+  const headOf = getterOf(Document.prototype, "head");
+  const importInto = methodOf(Document.prototype, "importNode");
+  const newElement = methodOf(Document.prototype, "createElement");
+  const newFragment = methodOf(Document.prototype, "createDocumentFragment");
+  const firstChild = getterOf(Node.prototype, "firstChild");
+  const add = methodOf(Node.prototype, "appendChild");
+  const textIn = getterOf(Node.prototype, "textContent");
+  const setText = setterOf(Node.prototype, "textContent");
+  const removeNode = methodOf(Element.prototype, "remove");
+  const sheetOf = getterOf(HTMLStyleElement.prototype, "sheet");
+  const rulesOf = getterOf(CSSStyleSheet.prototype, "cssRules");
+  const rulesWithin = getterOf(CSSGroupingRule.prototype, "cssRules");
+  const ruleCount = getterOf(CSSRuleList.prototype, "length");
+  const selectorOf = getterOf(CSSStyleRule.prototype, "selectorText");
+  const setSelector = setterOf(CSSStyleRule.prototype, "selectorText");
+  const trim = methodOf(String.prototype, "trim");
+  const indexOf = methodOf(String.prototype, "indexOf");
+  const listen = methodOf(EventTarget.prototype, "addEventListener");
+  const byId = methodOf(Document.prototype, "getElementById");
+  const setAttribute = methodOf(Element.prototype, "setAttribute");
+  const { escape } = CSS;
+  const SOURCE = "[data-composition-src]";
+
+  /** @type {SafeWeakSet<Element>} */
+  const mounted = new SafeWeakSet();
+  /** @type {{ __proto__: null, host: Element, timelines: any }[]} */
+  const registries = list();
+  realm.nestedTimelines = () => registries;
+
+  // -- styles
+
+  /** Whether a selector begins with what stands for the whole page. @param {string} selector @param {string} name */
+  function beginsWith(selector, name) {
+    if (stringSlice(selector, 0, name.length) !== name) return false;
+    const next = stringSlice(selector, name.length, name.length + 1);
+    return next === "" || indexOf(" .#:[>+~", next) >= 0;
+  }
+
+  /** A selector by which a style means the composition where it says the page. @param {string} selectors */
+  function scoped(selectors) {
+    if (indexOf(selectors, "(") >= 0) return selectors;
+    let rest = selectors;
+    let result = "";
+    while (rest !== "") {
+      const comma = indexOf(rest, ",");
+      let one = trim(comma < 0 ? rest : stringSlice(rest, 0, comma));
+      rest = comma < 0 ? "" : stringSlice(rest, comma + 1, rest.length);
+      for (let again = true; again; ) {
+        again = false;
+        if (beginsWith(one, "html body")) one = stringSlice(one, 5, one.length);
+        const page = beginsWith(one, "body") ? "body" : beginsWith(one, "html") ? "html" : beginsWith(one, ":root") ? ":root" : "";
+        if (page !== "") one = `:scope${stringSlice(one, page.length, one.length)}`;
+      }
+      result += `${result && ", "}${one}`;
+    }
+    return result;
+  }
+
+  /** @param {CSSRuleList} rules */
+  function scopeRules(rules) {
+    for (let index = 0; index < ruleCount(rules); index += 1) {
+      const rule = /** @type {any} */ (rules[index]);
+      try {
+        const selector = selectorOf(rule);
+        const within = scoped(selector);
+        if (within !== selector) setSelector(rule, within);
+        continue;
+      } catch {
+        // no rule of a style
+      }
+      try {
+        scopeRules(rulesWithin(rule));
+      } catch {
+        // a rule without others in it
+      }
+    }
+  }
+
+  /** Has a style hold in the element that it is in, and nowhere else. @param {HTMLStyleElement} style */
+  function scopeStyle(style) {
+    setText(style, `@scope {\n${textIn(style)}\n}`);
+    const sheet = sheetOf(style);
+    if (sheet) scopeRules(rulesOf(sheet));
+  }
+
+  // -- scripts
+
+  /**
+   * The document as a nested composition's scripts see it: they find their own elements first.
+   * @param {Element} host
+   */
+  function documentOf(host) {
+    const replacements = {
+      __proto__: null,
+      /** @param {string} selector */
+      querySelector: (selector) => firstIn(host, selector) ?? first(document, selector),
+      /** @param {string} selector */
+      querySelectorAll: (selector) => {
+        const found = allIn(host, selector);
+        return nodesIn(found) > 0 ? found : all(document, selector);
+      },
+      /** @param {string} id */
+      getElementById: (id) => firstIn(host, `[id="${escape(NativeString(id))}"]`) ?? byId(document, NativeString(id)),
+    };
+    return seenAs(document, replacements);
+  }
+
+  /**
+   * An object with some of its properties replaced. Its methods are those of the object.
+   * @param {any} thing
+   * @param {Record<string, any>} replacements
+   */
+  function seenAs(thing, replacements) {
+    return new NativeProxy(thing, {
+      __proto__: null,
+      get(target, name) {
+        if (typeof name === "string" && replacements[name] !== undefined) return replacements[name];
+        const value = target[name];
+        const isMethod = typeof value === "function" && descriptorOf(value, "prototype").value === undefined;
+        return isMethod ? bound(value, target) : value;
+      },
+      set(target, name, value) {
+        target[name] = value;
+        return true;
+      },
+    });
+  }
+  /** @param {Function} method @param {any} thing */
+  const bound = (method, thing) => new NativeProxy(method, { __proto__: null, apply: (target, _this, args) => ReflectApply(target, thing, args) });
+
+  /**
+   * Runs a composition's scripts, one after the other.
+   * @param {Element} host
+   * @param {HTMLScriptElement[]} scripts
+   * @param {Record<string, any>} variables
+   * @param {string} address
+   */
+  async function runScripts(host, scripts, variables, address) {
+    const timelines = pageObject();
+    append(registries, { __proto__: null, host, timelines });
+    const ownDocument = documentOf(host);
+    const hyperframes = pageObject();
+    hyperframes.getVariables = () => ObjectAssign(pageObject(), variables);
+    const ownWindow = seenAs(window, { __proto__: null, document: ownDocument, __timelines: timelines, __hyperframes: hyperframes });
+    for (let index = 0; index < scripts.length; index += 1) {
+      const script = scripts[index];
+      const type = attributeOf(script, "type");
+      if (attributeOf(script, "src") !== null || type === "module") {
+        await own(loaded(script));
+        continue;
+      }
+      if (type !== null && type !== "" && type !== "text/javascript") continue;
+      const names = "document, window, self, globalThis, __timelines, __hyperframes";
+      const run = callPage(indirectEval, undefined, [`(function (${names}) {${textIn(script)}\n})\n//# sourceURL=${address}`]);
+      if (typeof run !== "function") continue;
+      const call = () => callPage(run, window, [ownDocument, ownWindow, ownWindow, ownWindow, timelines, hyperframes]);
+      const { gsap } = /** @type {any} */ (window);
+      // Its selectors find the composition's own elements there.
+      if (gsap && typeof gsap.context === "function") callPage(gsap.context, gsap, [call, host]);
+      else call();
+    }
+  }
+
+  /** Loads a script as the page would. @param {HTMLScriptElement} template @returns {Promise<void>} */
+  function loaded(template) {
+    const script = /** @type {HTMLScriptElement} */ (newElement(document, "script"));
+    const names = list("src", "type", "crossorigin", "integrity");
+    for (let index = 0; index < names.length; index += 1) {
+      const value = attributeOf(template, names[index]);
+      if (value !== null) setAttribute(script, names[index], value);
+    }
+    if (attributeOf(template, "src") === null) setText(script, textIn(template) ?? "");
+    return new NativePromise((resolve) => {
+      listen(script, "load", () => resolve());
+      listen(script, "error", () => resolve()); // which the network tells
+      add(headOf(document), script);
+    });
+  }
+  // -- mounting
+
+  /** @param {Document} file @returns {DocumentFragment} what a file shows, with its styles and scripts */
+  function contentIn(file) {
+    const template = /** @type {HTMLTemplateElement | null} */ (first(file, "template"));
+    if (template) return /** @type {DocumentFragment} */ (importInto(document, contentOf(template), true));
+    const fragment = newFragment(document);
+    const styles = all(file, "head > style, head > link[rel=stylesheet], head > script");
+    for (let index = 0; index < nodesIn(styles); index += 1) add(fragment, importInto(document, styles[index], true));
+    const body = importInto(document, bodyOf(file), true);
+    for (let child = firstChild(body); child; child = firstChild(body)) add(fragment, child);
+    return fragment;
+  }
+
+  /** @param {Element} host */
+  async function mount(host) {
+    const address = attributeOf(host, "data-composition-src") ?? "";
+    const response = await own(load(address));
+    if (!isGood(response)) {
+      throw new NativeTypeError(`data-composition-src="${address}": there is no such file (${statusOf(response)})`);
+    }
+    const file = parseText(new Parser(), await own(textOf(response)), "text/html");
+    const declared = attributeOf(rootElementOf(file), "data-composition-variables");
+    const variables = realm.variables(declared, attributeOf(host, "data-variable-values"));
+    const content = contentIn(file);
+    /** @type {HTMLScriptElement[]} */
+    const scripts = list();
+    const found = allOf(content, "script");
+    for (let index = 0; index < nodesIn(found); index += 1) {
+      const script = /** @type {HTMLScriptElement} */ (found[index]);
+      append(scripts, script);
+      removeNode(script);
+    }
+    add(host, content);
+    const styles = allIn(host, "style");
+    for (let index = 0; index < nodesIn(styles); index += 1) scopeStyle(/** @type {HTMLStyleElement} */ (styles[index]));
+    realm.bindVariables(host, variables);
+    await own(runScripts(host, scripts, variables, address));
+  }
+
+  /** @param {Element} host */
+  async function show(host) {
+    try {
+      await own(mount(host));
+    } catch (error) {
+      report(error);
+    }
+    realm.mountCompositions(); // those within it
+  }
+
+  realm.mountCompositions = () => {
+    const hosts = all(document, SOURCE);
+    for (let index = 0; index < nodesIn(hosts); index += 1) {
+      const host = /** @type {Element} */ (hosts[index]);
+      if (mounted.has(host)) continue;
+      mounted.add(host);
+      const name = attributeOf(host, "data-composition-src");
+      realm.awaitComposition(show(host), `the nested composition ${name}`);
+    }
+  };
+  listen(document, "DOMContentLoaded", () => {
+    if (first(document, "[data-composition-id]") === null) return;
+    realm.bindPage();
+    realm.mountCompositions();
+  });
+}

@@ -1,0 +1,120 @@
+// Variables of HyperFrames' compositions: what window.__hyperframes.getVariables() returns, and what attributes bind to them.
+//
+// A composition declares them, with defaults, in data-composition-variables on <html>. The film's props have the last word.
+
+if (isWindow) {
+  const parse = JSON.parse;
+  const rootElementOf = getterOf(Document.prototype, "documentElement");
+  const attributeOf = methodOf(Element.prototype, "getAttribute");
+  const setAttribute = methodOf(Element.prototype, "setAttribute");
+  const firstOfPage = methodOf(Document.prototype, "querySelector");
+  const matching = methodOf(Element.prototype, "querySelectorAll");
+  const nodesIn = getterOf(NodeList.prototype, "length");
+  const childrenOf = getterOf(Node.prototype, "childNodes");
+  const typeOf = getterOf(Node.prototype, "nodeType");
+  const dataOf = getterOf(CharacterData.prototype, "data");
+  const setData = setterOf(CharacterData.prototype, "data");
+  const newText = methodOf(Document.prototype, "createTextNode");
+  const prepend = methodOf(Node.prototype, "insertBefore");
+  const firstOf = getterOf(Node.prototype, "firstChild");
+  const setValue = methodOf(CSSStyleDeclaration.prototype, "setProperty");
+  const styleOf = getterOf(HTMLElement.prototype, "style");
+
+  /**
+   * The values of a text that says an object, {} where it says none. Its own properties alone.
+   * @param {string | null} text
+   * @returns {Record<string, any>}
+   */
+  function valuesIn(text) {
+    try {
+      const found = text === null ? null : parse(text);
+      return typeof found === "object" && found !== null ? found : pageObject();
+    } catch {
+      return pageObject();
+    }
+  }
+
+  /** The defaults of a list of declarations. @param {string | null} text @returns {Record<string, any>} */
+  function defaultsIn(text) {
+    const declared = valuesIn(text);
+    /** @type {Record<string, any>} */
+    const values = pageObject();
+    for (let index = 0; index < (NativeNumber(declared.length) || 0); index += 1) {
+      const { value: id } = descriptorOf(declared[index] ?? undefined, "id");
+      const { value } = descriptorOf(declared[index] ?? undefined, "default");
+      if (typeof id === "string" && value !== undefined) define(values, id, value);
+    }
+    return values;
+  }
+
+  /** @param {object} values @param {string} id @param {any} value */
+  function define(values, id, value) {
+    ReflectDefineProperty(values, id, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+  }
+
+  /** @param {Record<string, any>} values @param {any} others */
+  function override(values, others) {
+    if (typeof others !== "object" || others === null) return values;
+    const names = ObjectKeys(others);
+    for (let index = 0; index < names.length; index += 1) define(values, names[index], others[names[index]]);
+    return values;
+  }
+
+  /** What a composition's variables are: declared, given by the host, given to the film. */
+  realm.variables = (declared, given) => override(override(defaultsIn(declared), valuesIn(given)), config.props);
+  const ofPage = () => realm.variables(attributeOf(rootElementOf(document), "data-composition-variables"), null);
+  const inherited = /** @type {any} */ (window).__hyperframes || pageObject();
+  define(inherited, "getVariables", ofPage);
+  ReflectDefineProperty(window, "__hyperframes", { __proto__: null, value: inherited, writable: true, configurable: true });
+
+  /** @param {any} value @returns {string | null} */
+  const textOf = (value) =>
+    typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? NativeString(value) : null;
+
+  /** Puts a text in the place of an element's own, and leaves its elements. @param {Element} element @param {string} text */
+  function setOwnText(element, text) {
+    let isSet = false;
+    const nodes = childrenOf(element);
+    for (let node = firstOf(element), index = 0; node; index += 1, node = nodes[index]) {
+      if (typeOf(node) !== 3) continue;
+      const own = /** @type {CharacterData} */ (/** @type {unknown} */ (node));
+      if (!isSet || dataOf(own) !== "") setData(own, isSet ? "" : text);
+      isSet = true;
+    }
+    if (!isSet) prepend(element, newText(document, text), firstOf(element));
+  }
+
+  /**
+   * Binds a composition's elements and styles to its variables.
+   * @param {Element} composition
+   * @param {Record<string, any>} values
+   */
+  realm.bindVariables = (composition, values) => {
+    const names = ObjectKeys(values);
+    for (let index = 0; index < names.length; index += 1) {
+      const text = textOf(values[names[index]]);
+      if (text !== null) setValue(styleOf(/** @type {HTMLElement} */ (composition)), `--${names[index]}`, text);
+    }
+    /** @param {string} attribute @param {(element: Element, value: any) => void} bind */
+    const bindAll = (attribute, bind) => {
+      const elements = matching(composition, `[${attribute}]`);
+      for (let index = 0; index < nodesIn(elements); index += 1) {
+        const element = /** @type {Element} */ (elements[index]);
+        const { value } = descriptorOf(values, attributeOf(element, attribute) ?? "");
+        if (value !== undefined) bind(element, value);
+      }
+    };
+    bindAll("data-var-text", (element, value) => {
+      const text = textOf(value);
+      if (text !== null) setOwnText(element, text);
+    });
+    bindAll("data-var-src", (element, value) => {
+      const address = textOf(value) ?? textOf(descriptorOf(value ?? undefined, "url").value);
+      if (address !== null) setAttribute(element, "src", address);
+    });
+  };
+  realm.bindPage = () => {
+    const composition = firstOfPage(document, "[data-composition-id]");
+    if (composition) realm.bindVariables(composition, ofPage());
+  };
+}
