@@ -19,6 +19,7 @@ from helios_worker.encode.audio.errors import SoundUnusable
 from helios_worker.encode.audio.mix import mix_sound, sound_lengths
 from helios_worker.encode.audio.sound_plan import Piece, SoundEncoding
 from helios_worker.encode.audio.tasks import MARK
+from helios_worker.errors import UserError
 from tests.unit.encode.sounds import clicks, plan_of, tone, write
 
 RATE = 48_000
@@ -105,6 +106,24 @@ def test_a_source_that_takes_too_much_memory_is_named(tmp_path, monkeypatch):
     rates = [15 + Fraction(number, 1009) for number in range(60)]  # each has a filter of 8 MiB
     pieces = [Piece(source=0, start=0, duration=2, rate=rate, preservesPitch=False) for rate in rates]
     with pytest.raises(SoundUnusable, match=r"^a\.wav cannot be decoded: it takes more than 200 MiB of memory"):
+        mix_sound(plan_of([path], *pieces, seconds=2), [path], tmp_path)
+
+
+def test_a_hundred_tracks_at_once_need_no_more_than_their_share(tmp_path, monkeypatch):
+    """Each opens its file, a decoder and a resampler, which must not start a thread for each processor."""
+    monkeypatch.setattr(mix, "MEMORY", 600 << 20)
+    path = write(tmp_path / "a.mp3", tone(44_100, 1), 44_100, kind="mp3", codec="libmp3lame")
+    pieces = [Piece(source=0, start=Fraction(number, 1000), duration=1, gain=0.01) for number in range(100)]
+    assert mix_sound(plan_of([path], *pieces, seconds=1), [path], tmp_path).report.samples == RATE
+
+
+def test_too_many_tracks_at_once_are_none_of_a_files_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr(mix, "MEMORY", 200 << 20)
+    monkeypatch.setattr(mix, "MANY", 20)
+    path = write(tmp_path / "a.wav", tone(RATE, 2), RATE)
+    rates = [15 + Fraction(number, 1009) for number in range(60)]
+    pieces = [Piece(source=0, start=0, duration=2, rate=rate, preservesPitch=False) for rate in rates]
+    with pytest.raises(UserError, match="the film plays 60 sounds at once, which take more than 200 MiB of memory"):
         mix_sound(plan_of([path], *pieces, seconds=2), [path], tmp_path)
 
 
