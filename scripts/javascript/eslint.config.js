@@ -47,7 +47,7 @@ const OURS = [
   ...["drawn", "hidden", "placed", "begun", "atOnce"],
   ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],
   ...["readings", "plainEffects", "holders", "chosen", "lately"],
-  ...["clips", "starts", "inWork", "mounted"],
+  ...["clips", "adapters", "registered", "starts", "inWork", "mounted"],
   ...["errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';

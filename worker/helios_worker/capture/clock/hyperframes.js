@@ -6,6 +6,7 @@
 
 if (isWindow) {
   const clips = createClips();
+  const adapters = createAdapters(clips);
   const { visit, timeOf, mediaStart, mediaRate, numberOf } = clips;
 
   const first = methodOf(Document.prototype, "querySelector");
@@ -13,14 +14,14 @@ if (isWindow) {
   const nodesIn = getterOf(NodeList.prototype, "length");
   const attributeOf = methodOf(Element.prototype, "getAttribute");
   const closest = methodOf(Element.prototype, "closest");
+  const rootElementOf = getterOf(Document.prototype, "documentElement");
+  const bodyOf = getterOf(Document.prototype, "body");
   const parentOf = getterOf(Node.prototype, "parentElement");
   const nameOf = getterOf(Element.prototype, "localName");
   const htmlStyleOf = getterOf(HTMLElement.prototype, "style");
   const svgStyleOf = getterOf(SVGElement.prototype, "style");
   const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
   const setValue = methodOf(CSSStyleDeclaration.prototype, "setProperty");
-  const send = methodOf(EventTarget.prototype, "dispatchEvent");
-  const SeekEvent = CustomEvent;
   const animationsOf = methodOf(Document.prototype, "getAnimations");
   const effectOf = getterOf(Animation.prototype, "effect");
   const targetOf = getterOf(KeyframeEffect.prototype, "target");
@@ -32,6 +33,7 @@ if (isWindow) {
   );
   const setAnimationTime = setterOf(Animation.prototype, "currentTime");
   const ROOT = "[data-composition-id]";
+  const { escape } = CSS;
   // Longer ones are those that repeat for ever.
   const MOST_SECONDS = 1e6;
 
@@ -39,14 +41,19 @@ if (isWindow) {
   const page = window;
   let isKnown = false;
   /**
-   * The outermost composition. One that comes after the film has begun is looked for only if a timeline has been
-   * registered: on a page without any the search goes through all elements.
+   * The composition that is the film: the one that says so by data-root, or else the first. An <html> only names the one in
+   * its body. One that comes after the film has begun is looked for only if a timeline has been registered: on a page
+   * without any the search goes through all elements.
    */
   function root() {
     if (!isKnown && kernel.frame > 0 && !hasTimelines()) return null;
     const found = first(document, ROOT);
-    if (found) isKnown = true;
-    return found;
+    if (!found) return null;
+    isKnown = true;
+    const said = first(document, `${ROOT}[data-root="true"]`);
+    if (said) return said;
+    const id = attributeOf(found, "data-composition-id") ?? "";
+    return found === rootElementOf(document) ? (first(document, `body [data-composition-id="${escape(id)}"]`) ?? found) : found;
   }
   function hasTimelines() {
     const timelines = window.__timelines;
@@ -77,17 +84,40 @@ if (isWindow) {
 
   // -- the places of elements
 
-  /** Gives compositions the size that they declare, and takes the clips of the film out of the flow. */
-  function layOut() {
-    const outermost = root();
-    if (outermost === null) return;
+  /** @param {Element} element @param {string} name @returns {string} "" where it declares none */
+  const lengthOf = (element, name) => {
+    const length = numberOf(element, name);
+    return length !== null && length > 0 ? `${length}px` : "";
+  };
+
+  const PAGE = list("margin", "padding");
+  /** The page is the film's picture: it has no margins, and nothing scrolls. @param {Element} outermost */
+  function layOutPage(outermost) {
+    const elements = list(rootElementOf(document), bodyOf(document));
+    for (let index = 0; index < elements.length; index += 1) {
+      const element = elements[index];
+      if (!element) continue;
+      for (let at = 0; at < PAGE.length; at += 1) setStyle(element, PAGE[at], "0px");
+      setStyle(element, "overflow", "hidden");
+      for (let at = 0; at < SIZES.length; at += 1) {
+        const length = lengthOf(outermost, `data-${SIZES[at]}`);
+        if (length) setStyle(element, SIZES[at], length);
+      }
+    }
+  }
+
+  const SIZES = list("width", "height");
+  /** Gives compositions the size that they declare. @param {Element} outermost */
+  function layOut(outermost) {
+    layOutPage(outermost);
     const compositions = all(document, ROOT);
     for (let index = 0; index < nodesIn(compositions); index += 1) {
       const composition = /** @type {Element} */ (compositions[index]);
-      const width = numberOf(composition, "data-width");
-      const height = numberOf(composition, "data-height");
-      if (width !== null && width > 0) setStyle(composition, "width", `${width}px`);
-      if (height !== null && height > 0) setStyle(composition, "height", `${height}px`);
+      for (let at = 0; at < SIZES.length; at += 1) {
+        const length = lengthOf(composition, `data-${SIZES[at]}`);
+        if (length) setStyle(composition, SIZES[at], length);
+        if (length && composition === outermost) setStyle(composition, `--comp-${SIZES[at]}`, length);
+      }
     }
   }
 
@@ -111,10 +141,9 @@ if (isWindow) {
     if (abs(mediaTime(element) - position) > 1e-6) setMediaTime(element, position);
   }
 
-  /** @param {number} seconds */
-  function showClips(seconds) {
-    const outermost = root();
-    visit(seconds, (clip, time) => {
+  /** @param {Element} outermost @param {number} seconds */
+  function showClips(outermost, seconds) {
+    visit(outermost, seconds, (clip, time) => {
       setStyle(clip, "visibility", time.shown ? "visible" : "hidden");
       const name = nameOf(clip);
       if (name === "video" || name === "audio") place(/** @type {HTMLMediaElement} */ (clip), time, seconds);
@@ -166,7 +195,7 @@ if (isWindow) {
   function beginOfAnimation(animation) {
     const effect = /** @type {KeyframeEffect | null} */ (effectOf(animation));
     const target = effect && targetOf(effect);
-    const clip = target && closest(target, "[data-composition-id] [data-start]");
+    const clip = target && closest(target, "[data-start]");
     return clip ? timeOf(clip).start : 0;
   }
 
@@ -215,40 +244,21 @@ if (isWindow) {
   /** @param {Promise<unknown>} promise */
   const waitUntil = (promise) => realm.awaitComposition(settled(promise), "a promise given to waitUntil() of hf-seek");
 
-  /** @param {number} seconds */
-  function tellAdapters(seconds) {
-    const detail = ObjectAssign(pageObject(), { __proto__: null, time: seconds, waitUntil });
-    send(window, new SeekEvent("hf-seek", /** @type {any} */ ({ __proto__: null, detail })));
-    /** @param {any} things @param {(thing: any) => void} step */
-    const each = (things, step) => {
-      const count = things && typeof things === "object" ? NativeNumber(things.length) || 0 : 0;
-      for (let index = 0; index < min(count, 1000); index += 1) callPage(step, undefined, [things[index]]);
-    };
-    each(page.__hfAnime, (thing) => methodIn(thing, "seek") && ReflectApply(thing.seek, thing, [seconds * 1000]));
-    each(page.__hfLottie, (thing) => {
-      if (methodIn(thing, "goToAndStop")) ReflectApply(thing.goToAndStop, thing, [seconds * 1000, false]);
-      else if (methodIn(thing, "setFrame")) {
-        const rate = thing.totalFrames / thing.duration;
-        ReflectApply(thing.setFrame, thing, [seconds * (rate > 0 ? rate : 30)]);
-      }
-    });
-  }
-
   /** @param {number} time milliseconds */
   realm.showComposition = (time) => {
     const seconds = time / 1000;
-    const isComposition = root() !== null;
-    if (isComposition) {
+    const outermost = root();
+    if (outermost) {
       realm.mountCompositions();
-      layOut();
-      visit(seconds, ignore);
+      layOut(outermost);
+      visit(outermost, seconds, ignore);
       page.__hfThreeTime = seconds; // what timelines call may read it
     }
     seekTimelines(seconds);
-    if (!isComposition) return;
-    tellAdapters(seconds);
+    if (!outermost) return;
+    adapters.tell(seconds, waitUntil);
     placeAnimations(time);
-    showClips(seconds);
+    showClips(outermost, seconds);
   };
 
   // -- what is odd in it
@@ -261,10 +271,12 @@ if (isWindow) {
     return stringSlice(`<${nameOf(element)}${name} data-start="${attributeOf(element, "data-start")}">`, 0, 200);
   }
 
+  realm.composition = root;
   realm.neverShown = (seconds) => {
     const found = list();
-    if (root() === null) return found;
-    visit(0, (clip, { from, until }) => {
+    const outermost = root();
+    if (outermost === null) return found;
+    visit(outermost, 0, (clip, { from, until }) => {
       if (nameOf(clip) === "audio" || (from < seconds && from < until) || found.length >= 20) return;
       const when = from < until ? `it begins at ${from} s, and the film ends at ${seconds} s` : "its time and that of what it lies in do not meet";
       append(found, `${inFewWords(clip)} is never shown: ${when}`);
@@ -283,12 +295,14 @@ if (isWindow) {
 
   /** When the last of what a composition shows ends, in seconds; null where nothing says so. */
   realm.compositionSeconds = () => {
-    if (root() === null) return null;
+    const outermost = root();
+    if (outermost === null) return null;
     let last = 0;
-    visit(0, (_clip, { start, length }) => {
+    visit(outermost, 0, (_clip, { start, length }) => {
       if (NumberIsFinite(length)) last = max(last, start + length);
     });
     eachTimeline((timeline, begin) => (last = max(last, begin + timelineSeconds(timeline))));
+    last = max(last, adapters.seconds(MOST_SECONDS));
     const animations = animationsOf(document);
     for (let index = 0; index < animations.length; index += 1) {
       const effect = effectOf(animations[index]);

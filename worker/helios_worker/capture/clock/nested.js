@@ -14,6 +14,7 @@ if (isWindow) {
   const all = methodOf(Document.prototype, "querySelectorAll");
   const firstIn = methodOf(Element.prototype, "querySelector");
   const allIn = methodOf(Element.prototype, "querySelectorAll");
+  const firstOf = methodOf(DocumentFragment.prototype, "querySelector");
   const allOf = methodOf(DocumentFragment.prototype, "querySelectorAll");
   const nodesIn = getterOf(NodeList.prototype, "length");
   const attributeOf = methodOf(Element.prototype, "getAttribute");
@@ -40,8 +41,13 @@ if (isWindow) {
   const listen = methodOf(EventTarget.prototype, "addEventListener");
   const byId = methodOf(Document.prototype, "getElementById");
   const setAttribute = methodOf(Element.prototype, "setAttribute");
+  const removeAttribute = methodOf(Element.prototype, "removeAttribute");
+  const nameOf = getterOf(Element.prototype, "localName");
   const { escape } = CSS;
   const SOURCE = "[data-composition-src]";
+  const COMPOSITION = "[data-composition-id]";
+  /** Marks what a nested composition's styles hold in. */
+  const SCOPE = "data-composition-scope";
 
   /** @type {SafeWeakSet<Element>} */
   const mounted = new SafeWeakSet();
@@ -98,11 +104,51 @@ if (isWindow) {
     }
   }
 
-  /** Has a style hold in the element that it is in, and nowhere else. @param {HTMLStyleElement} style */
-  function scopeStyle(style) {
-    setText(style, `@scope {\n${textIn(style)}\n}`);
-    const sheet = sheetOf(style);
-    if (sheet) scopeRules(rulesOf(sheet));
+  /** The end of what a style imports, in its text from a place on. @param {string} text @param {number} from */
+  function endOfImport(text, from) {
+    let at = from;
+    let closes = "";
+    for (; at < text.length; at += 1) {
+      const letter = stringSlice(text, at, at + 1);
+      if (closes !== "") {
+        if (letter === closes) closes = "";
+      } else if (letter === '"' || letter === "'") closes = letter;
+      else if (letter === "(") closes = ")";
+      else if (letter === ";") break;
+    }
+    return at + 1;
+  }
+
+  /** A style's text that holds within an element alone. Imports must come first, and hold for the page. @param {string} text @param {string} scope */
+  function scopedText(text, scope) {
+    let imports = "";
+    let rest = text;
+    for (let at = indexOf(rest, "@import"); at >= 0; at = indexOf(rest, "@import")) {
+      const end = endOfImport(rest, at);
+      imports += `${stringSlice(rest, at, end)}\n`;
+      rest = stringSlice(rest, 0, at) + stringSlice(rest, end, rest.length);
+    }
+    return `${imports}@scope (${scope}) {\n${rest}\n}`;
+  }
+
+  let scopes = 0;
+  /**
+   * Has the styles within an element hold there, and nowhere else. They go to the page's head, so that they are nobody's
+   * first or last child.
+   * @param {Element} host
+   */
+  function scopeStyles(host) {
+    scopes += 1;
+    setAttribute(host, SCOPE, NativeString(scopes));
+    const styles = allIn(host, "style, link[rel=stylesheet]");
+    for (let index = 0; index < nodesIn(styles); index += 1) {
+      const style = /** @type {HTMLStyleElement} */ (styles[index]);
+      const isLink = nameOf(style) === "link";
+      if (!isLink) setText(style, scopedText(textIn(style) ?? "", `[${SCOPE}="${scopes}"]`));
+      add(headOf(document), style);
+      const sheet = isLink ? null : sheetOf(style);
+      if (sheet) scopeRules(rulesOf(sheet));
+    }
   }
 
   // -- scripts
@@ -212,6 +258,27 @@ if (isWindow) {
     return fragment;
   }
 
+  /** What an element has from the file that it shows: where it says no size, that of the composition in the file. */
+  const SIZES = list("data-width", "data-height");
+  /** When a composition is shown is said by the element that shows it, and not by its own file. */
+  const TIMES = list("data-start", "data-duration", "data-end", "data-composition-src", "data-track-index");
+  /**
+   * Makes the composition in a file one that an element shows.
+   * @param {Element} host
+   * @param {DocumentFragment} content
+   */
+  function makeInner(host, content) {
+    const id = attributeOf(host, "data-composition-id");
+    const named = id === null ? null : firstOf(content, `[data-composition-id="${escape(id)}"]`);
+    const inner = named ?? firstOf(content, COMPOSITION);
+    if (inner === null) return;
+    for (let index = 0; index < SIZES.length; index += 1) {
+      const size = attributeOf(inner, SIZES[index]);
+      if (size !== null && attributeOf(host, SIZES[index]) === null) setAttribute(host, SIZES[index], size);
+    }
+    for (let index = 0; index < TIMES.length; index += 1) removeAttribute(inner, TIMES[index]);
+  }
+
   /** @param {Element} host */
   async function mount(host) {
     const address = attributeOf(host, "data-composition-src") ?? "";
@@ -220,6 +287,7 @@ if (isWindow) {
       throw new NativeTypeError(`data-composition-src="${address}": there is no such file (${statusOf(response)})`);
     }
     const file = parseText(new Parser(), await own(textOf(response)), "text/html");
+    await own(realm.nameBeside(file, address));
     const declared = attributeOf(rootElementOf(file), "data-composition-variables");
     const variables = realm.variables(declared, attributeOf(host, "data-variable-values"));
     const content = contentIn(file);
@@ -231,9 +299,9 @@ if (isWindow) {
       append(scripts, script);
       removeNode(script);
     }
+    makeInner(host, content);
     add(host, content);
-    const styles = allIn(host, "style");
-    for (let index = 0; index < nodesIn(styles); index += 1) scopeStyle(/** @type {HTMLStyleElement} */ (styles[index]));
+    scopeStyles(host);
     realm.bindVariables(host, variables);
     await own(runScripts(host, scripts, variables, address));
   }

@@ -165,7 +165,7 @@ if (isWindow) {
     /** Size, frame rate and length as the page declares them, null where it does not. */
     kernel.declared = () => {
       const root =
-        first(document, "[data-composition-id]") ||
+        realm.composition() ||
         first(document, "[data-width][data-height]") ||
         rootElementOf(document);
       const { helios } = window;

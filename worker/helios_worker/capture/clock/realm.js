@@ -193,6 +193,8 @@ const realm = {
   applyContracts() {},
   /** Shows a HyperFrames composition at a time of the film, for page.js (hyperframes.js). @type {(time: number) => void} */
   showComposition() {},
+  /** The composition that is the film, for page.js. @type {() => Element | null} */
+  composition: () => null,
   /** When the last of what a composition shows ends, in seconds, for page.js. @type {() => number | null} */
   compositionSeconds: () => null,
   /** The elements of a composition that a film of this length never shows, in words (hyperframes.js). @type {(seconds: number) => string[]} */
@@ -201,6 +203,11 @@ const realm = {
   awaitComposition() {},
   /** @type {() => { __proto__: null, promise: Promise<unknown>, name: string }[]} */
   compositionWaits: () => list(),
+  /**
+   * Has the elements and styles of a nested composition's file name what lies beside that file, for nested.js (beside.js).
+   * @type {(tree: Document, address: string) => Promise<void>}
+   */
+  nameBeside: async () => {},
   /** Shows the nested compositions that are not shown yet, for hyperframes.js (nested.js). */
   mountCompositions() {},
   /** The timelines that nested compositions have registered. @type {() => { __proto__: null, host: Element, timelines: any }[]} */
