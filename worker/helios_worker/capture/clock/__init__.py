@@ -44,7 +44,7 @@ PARTS = (
     ),
     *("media_events", "media_sources", "players", "media_loading", "playback"),
     *("media_api", "media_elements", "media_faults", "pictures", "media"),
-    *("clips", "adapters", "hyperframes", "variables", "beside", "nested"),
+    *("clips", "layout", "adapters", "hyperframes", "variables", "beside", "scopes", "nested"),
     *("page", "moving_images", "carets"),
 )
 # 2026-01-01T00:00:00Z: what Date.now() says at frame 0.

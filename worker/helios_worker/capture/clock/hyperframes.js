@@ -7,7 +7,8 @@
 if (isWindow) {
   const clips = createClips();
   const adapters = createAdapters(clips);
-  const { visit, timeOf, mediaStart, mediaRate, numberOf } = clips;
+  const { visit, timeOf, mediaStart, mediaRate } = clips;
+  const { layOut, setStyle } = createLayout(clips);
 
   const first = methodOf(Document.prototype, "querySelector");
   const all = methodOf(Document.prototype, "querySelectorAll");
@@ -15,13 +16,8 @@ if (isWindow) {
   const attributeOf = methodOf(Element.prototype, "getAttribute");
   const closest = methodOf(Element.prototype, "closest");
   const rootElementOf = getterOf(Document.prototype, "documentElement");
-  const bodyOf = getterOf(Document.prototype, "body");
   const parentOf = getterOf(Node.prototype, "parentElement");
   const nameOf = getterOf(Element.prototype, "localName");
-  const htmlStyleOf = getterOf(HTMLElement.prototype, "style");
-  const svgStyleOf = getterOf(SVGElement.prototype, "style");
-  const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
-  const setValue = methodOf(CSSStyleDeclaration.prototype, "setProperty");
   const animationsOf = methodOf(Document.prototype, "getAnimations");
   const effectOf = getterOf(Animation.prototype, "effect");
   const targetOf = getterOf(KeyframeEffect.prototype, "target");
@@ -60,66 +56,35 @@ if (isWindow) {
     return typeof timelines === "object" && timelines !== null && ObjectKeys(timelines).length > 0;
   }
 
-  /** @param {Element} element @returns {CSSStyleDeclaration} */
-  const styleOf = (element) => {
-    try {
-      return htmlStyleOf(/** @type {HTMLElement} */ (element));
-    } catch {
-      return svgStyleOf(/** @type {SVGElement} */ (element));
-    }
-  };
-  /** @param {Element} element @param {string} name @param {string} value */
-  const setStyle = (element, name, value) => {
-    const style = styleOf(element);
-    if (valueOf(style, name) !== value) setValue(style, name, value);
-  };
-
+  /** A method of a thing of the page's, if it has it. @param {any} thing @param {string} name @returns {Function | undefined} */
+  const methodIn = (thing, name) => (thing && typeof thing[name] === "function" ? thing[name] : undefined);
+  /** @param {string} name @param {unknown} value */
+  const offer = (name, value) =>
+    ReflectDefineProperty(window, name, { __proto__: null, value, writable: true, configurable: true });
   // Pages add to it as they load, without asking whether it is there. To a page that is no composition it is nothing.
-  ReflectDefineProperty(window, "__timelines", {
-    __proto__: null,
-    value: pageObject(),
-    writable: true,
-    configurable: true,
-  });
+  offer("__timelines", pageObject());
+  // By these HyperShader knows that a film is rendered. It notes in seek() that two scenes are to be blended.
+  const engine = pageObject();
+  engine.seek = ignore;
+  offer("__hf", engine);
+  offer("__HF_VIRTUAL_TIME__", pageObject());
+  offer("__HF_PAGE_SIDE_COMPOSITING__", true);
 
-  // -- the places of elements
-
-  /** @param {Element} element @param {string} name @returns {string} "" where it declares none */
-  const lengthOf = (element, name) => {
-    const length = numberOf(element, name);
-    return length !== null && length > 0 ? `${length}px` : "";
+  /** Blends two scenes where HyperShader is to: it copies them, and draws the copies once the browser has painted them. */
+  realm.blend = async () => {
+    if (page.__hf_page_composite_pending !== true) return;
+    const prepare = methodIn(page, "__hf_page_composite_prepare");
+    const finish = methodIn(page, "__hf_page_composite_resolve");
+    page.__hf_page_composite_pending = false;
+    if (!prepare || !finish) return;
+    try {
+      await own(settled(/** @type {any} */ (callPage(prepare, page, []))));
+    } catch (error) {
+      report(error);
+    }
+    await own(kernel.nativeFrame("draw"));
+    callPage(finish, page, []);
   };
-
-  const PAGE = list("margin", "padding");
-  /** The page is the film's picture: it has no margins, and nothing scrolls. @param {Element} outermost */
-  function layOutPage(outermost) {
-    const elements = list(rootElementOf(document), bodyOf(document));
-    for (let index = 0; index < elements.length; index += 1) {
-      const element = elements[index];
-      if (!element) continue;
-      for (let at = 0; at < PAGE.length; at += 1) setStyle(element, PAGE[at], "0px");
-      setStyle(element, "overflow", "hidden");
-      for (let at = 0; at < SIZES.length; at += 1) {
-        const length = lengthOf(outermost, `data-${SIZES[at]}`);
-        if (length) setStyle(element, SIZES[at], length);
-      }
-    }
-  }
-
-  const SIZES = list("width", "height");
-  /** Gives compositions the size that they declare. @param {Element} outermost */
-  function layOut(outermost) {
-    layOutPage(outermost);
-    const compositions = all(document, ROOT);
-    for (let index = 0; index < nodesIn(compositions); index += 1) {
-      const composition = /** @type {Element} */ (compositions[index]);
-      for (let at = 0; at < SIZES.length; at += 1) {
-        const length = lengthOf(composition, `data-${SIZES[at]}`);
-        if (length) setStyle(composition, SIZES[at], length);
-        if (length && composition === outermost) setStyle(composition, `--comp-${SIZES[at]}`, length);
-      }
-    }
-  }
 
   // -- clips and media
 
@@ -153,8 +118,6 @@ if (isWindow) {
 
   // -- adapters
 
-  /** A method of a thing of the page's, if it has it. @param {any} thing @param {string} name @returns {Function | undefined} */
-  const methodIn = (thing, name) => (thing && typeof thing[name] === "function" ? thing[name] : undefined);
 
   /**
    * Visits the page's timelines.
@@ -178,6 +141,7 @@ if (isWindow) {
     const nested = realm.nestedTimelines();
     for (let index = 0; index < nested.length; index += 1) {
       const { host, timelines: own } = nested[index];
+      if (typeof own !== "object" || own === null) continue;
       const ownNames = ObjectKeys(own);
       for (let at = 0; at < ownNames.length; at += 1) {
         const timeline = own[ownNames[at]];
@@ -188,7 +152,24 @@ if (isWindow) {
 
   /** @param {number} seconds */
   function seekTimelines(seconds) {
-    eachTimeline((timeline, begin) => callPage(timeline.seek, timeline, [max(0, seconds - begin), false]));
+    eachTimeline((timeline, begin) => {
+      if (!sought.has(timeline)) beginAnew(timeline);
+      callPage(timeline.seek, timeline, [max(0, seconds - begin), false]);
+    });
+  }
+
+  /** @type {SafeWeakSet<object>} timelines that have been moved */
+  const sought = new SafeWeakSet();
+  /**
+   * Has a timeline of GSAP's show what it sets at its very start: a new one stands there already, and shows nothing of it.
+   * @param {any} timeline
+   */
+  function beginAnew(timeline) {
+    sought.add(timeline);
+    const move = methodIn(timeline, "totalTime");
+    if (!move) return;
+    callPage(move, timeline, [1e-5, true]);
+    callPage(move, timeline, [0, true]);
   }
 
   /** When the clip begins that an animation is in. @param {Animation} animation */
@@ -259,6 +240,8 @@ if (isWindow) {
     adapters.tell(seconds, waitUntil);
     placeAnimations(time);
     showClips(outermost, seconds);
+    const seek = methodIn(page.__hf, "seek");
+    if (seek) callPage(seek, page.__hf, [seconds]);
   };
 
   // -- what is odd in it

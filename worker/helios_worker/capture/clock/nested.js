@@ -1,7 +1,7 @@
 // Nested compositions of HyperFrames: an element with data-composition-src shows what is in that file.
 //
-// The file's <template> is the composition, or its body where it has none. Its styles hold within the element alone, and
-// its scripts find elements, timelines and variables of their own there, since one file may be shown several times.
+// The file's <template> is the composition, or its body where it has none. Its styles hold within the element alone
+// (scopes.js), and its scripts find elements, timelines and variables of their own there, since one file may be shown several times.
 
 if (isWindow) {
   const load = window.fetch.bind(window);
@@ -30,126 +30,19 @@ if (isWindow) {
   const textIn = getterOf(Node.prototype, "textContent");
   const setText = setterOf(Node.prototype, "textContent");
   const removeNode = methodOf(Element.prototype, "remove");
-  const sheetOf = getterOf(HTMLStyleElement.prototype, "sheet");
-  const rulesOf = getterOf(CSSStyleSheet.prototype, "cssRules");
-  const rulesWithin = getterOf(CSSGroupingRule.prototype, "cssRules");
-  const ruleCount = getterOf(CSSRuleList.prototype, "length");
-  const selectorOf = getterOf(CSSStyleRule.prototype, "selectorText");
-  const setSelector = setterOf(CSSStyleRule.prototype, "selectorText");
-  const trim = methodOf(String.prototype, "trim");
-  const indexOf = methodOf(String.prototype, "indexOf");
   const listen = methodOf(EventTarget.prototype, "addEventListener");
   const byId = methodOf(Document.prototype, "getElementById");
   const setAttribute = methodOf(Element.prototype, "setAttribute");
   const removeAttribute = methodOf(Element.prototype, "removeAttribute");
-  const nameOf = getterOf(Element.prototype, "localName");
   const { escape } = CSS;
   const SOURCE = "[data-composition-src]";
   const COMPOSITION = "[data-composition-id]";
-  /** Marks what a nested composition's styles hold in. */
-  const SCOPE = "data-composition-scope";
 
   /** @type {SafeWeakSet<Element>} */
   const mounted = new SafeWeakSet();
   /** @type {{ __proto__: null, host: Element, timelines: any }[]} */
   const registries = list();
   realm.nestedTimelines = () => registries;
-
-  // -- styles
-
-  /** Whether a selector begins with what stands for the whole page. @param {string} selector @param {string} name */
-  function beginsWith(selector, name) {
-    if (stringSlice(selector, 0, name.length) !== name) return false;
-    const next = stringSlice(selector, name.length, name.length + 1);
-    return next === "" || indexOf(" .#:[>+~", next) >= 0;
-  }
-
-  /** A selector by which a style means the composition where it says the page. @param {string} selectors */
-  function scoped(selectors) {
-    if (indexOf(selectors, "(") >= 0) return selectors;
-    let rest = selectors;
-    let result = "";
-    while (rest !== "") {
-      const comma = indexOf(rest, ",");
-      let one = trim(comma < 0 ? rest : stringSlice(rest, 0, comma));
-      rest = comma < 0 ? "" : stringSlice(rest, comma + 1, rest.length);
-      for (let again = true; again; ) {
-        again = false;
-        if (beginsWith(one, "html body")) one = stringSlice(one, 5, one.length);
-        const page = beginsWith(one, "body") ? "body" : beginsWith(one, "html") ? "html" : beginsWith(one, ":root") ? ":root" : "";
-        if (page !== "") one = `:scope${stringSlice(one, page.length, one.length)}`;
-      }
-      result += `${result && ", "}${one}`;
-    }
-    return result;
-  }
-
-  /** @param {CSSRuleList} rules */
-  function scopeRules(rules) {
-    for (let index = 0; index < ruleCount(rules); index += 1) {
-      const rule = /** @type {any} */ (rules[index]);
-      try {
-        const selector = selectorOf(rule);
-        const within = scoped(selector);
-        if (within !== selector) setSelector(rule, within);
-        continue;
-      } catch {
-        // no rule of a style
-      }
-      try {
-        scopeRules(rulesWithin(rule));
-      } catch {
-        // a rule without others in it
-      }
-    }
-  }
-
-  /** The end of what a style imports, in its text from a place on. @param {string} text @param {number} from */
-  function endOfImport(text, from) {
-    let at = from;
-    let closes = "";
-    for (; at < text.length; at += 1) {
-      const letter = stringSlice(text, at, at + 1);
-      if (closes !== "") {
-        if (letter === closes) closes = "";
-      } else if (letter === '"' || letter === "'") closes = letter;
-      else if (letter === "(") closes = ")";
-      else if (letter === ";") break;
-    }
-    return at + 1;
-  }
-
-  /** A style's text that holds within an element alone. Imports must come first, and hold for the page. @param {string} text @param {string} scope */
-  function scopedText(text, scope) {
-    let imports = "";
-    let rest = text;
-    for (let at = indexOf(rest, "@import"); at >= 0; at = indexOf(rest, "@import")) {
-      const end = endOfImport(rest, at);
-      imports += `${stringSlice(rest, at, end)}\n`;
-      rest = stringSlice(rest, 0, at) + stringSlice(rest, end, rest.length);
-    }
-    return `${imports}@scope (${scope}) {\n${rest}\n}`;
-  }
-
-  let scopes = 0;
-  /**
-   * Has the styles within an element hold there, and nowhere else. They go to the page's head, so that they are nobody's
-   * first or last child.
-   * @param {Element} host
-   */
-  function scopeStyles(host) {
-    scopes += 1;
-    setAttribute(host, SCOPE, NativeString(scopes));
-    const styles = allIn(host, "style, link[rel=stylesheet]");
-    for (let index = 0; index < nodesIn(styles); index += 1) {
-      const style = /** @type {HTMLStyleElement} */ (styles[index]);
-      const isLink = nameOf(style) === "link";
-      if (!isLink) setText(style, scopedText(textIn(style) ?? "", `[${SCOPE}="${scopes}"]`));
-      add(headOf(document), style);
-      const sheet = isLink ? null : sheetOf(style);
-      if (sheet) scopeRules(rulesOf(sheet));
-    }
-  }
 
   // -- scripts
 
@@ -188,7 +81,8 @@ if (isWindow) {
         return isMethod ? bound(value, target) : value;
       },
       set(target, name, value) {
-        target[name] = value;
+        const owner = typeof name === "string" && replacements[name] !== undefined ? replacements : target;
+        owner[name] = value;
         return true;
       },
     });
@@ -204,29 +98,49 @@ if (isWindow) {
    * @param {string} address
    */
   async function runScripts(host, scripts, variables, address) {
-    const timelines = pageObject();
-    append(registries, { __proto__: null, host, timelines });
+    const registry = { __proto__: null, host, timelines: pageObject() };
+    append(registries, registry);
     const ownDocument = documentOf(host);
     const hyperframes = pageObject();
     hyperframes.getVariables = () => ObjectAssign(pageObject(), variables);
-    const ownWindow = seenAs(window, { __proto__: null, document: ownDocument, __timelines: timelines, __hyperframes: hyperframes });
+    const ownWindow = seenAs(window, {
+      __proto__: null,
+      document: ownDocument,
+      __hyperframes: hyperframes,
+      get __timelines() {
+        return registry.timelines;
+      },
+      set __timelines(timelines) {
+        registry.timelines = timelines;
+      },
+    });
     for (let index = 0; index < scripts.length; index += 1) {
       const script = scripts[index];
       const type = attributeOf(script, "type");
-      if (attributeOf(script, "src") !== null || type === "module") {
-        await own(loaded(script));
+      const source = attributeOf(script, "src");
+      if (source !== null || type === "module") {
+        if (source === null || !isLoaded(source)) await own(loaded(script));
         continue;
       }
       if (type !== null && type !== "" && type !== "text/javascript") continue;
       const names = "document, window, self, globalThis, __timelines, __hyperframes";
       const run = callPage(indirectEval, undefined, [`(function (${names}) {${textIn(script)}\n})\n//# sourceURL=${address}`]);
       if (typeof run !== "function") continue;
-      const call = () => callPage(run, window, [ownDocument, ownWindow, ownWindow, ownWindow, timelines, hyperframes]);
+      const call = () => callPage(run, window, [ownDocument, ownWindow, ownWindow, ownWindow, registry.timelines, hyperframes]);
       const { gsap } = /** @type {any} */ (window);
       // Its selectors find the composition's own elements there.
       if (gsap && typeof gsap.context === "function") callPage(gsap.context, gsap, [call, host]);
       else call();
     }
+  }
+
+  /** Whether the page has a script already: a library is loaded once. @param {string} source */
+  function isLoaded(source) {
+    const scripts = all(document, "script[src]");
+    for (let index = 0; index < nodesIn(scripts); index += 1) {
+      if (attributeOf(/** @type {Element} */ (scripts[index]), "src") === source) return true;
+    }
+    return false;
   }
 
   /** Loads a script as the page would. @param {HTMLScriptElement} template @returns {Promise<void>} */
@@ -301,7 +215,7 @@ if (isWindow) {
     }
     makeInner(host, content);
     add(host, content);
-    scopeStyles(host);
+    realm.scopeStyles(host);
     realm.bindVariables(host, variables);
     await own(runScripts(host, scripts, variables, address));
   }

@@ -199,6 +199,8 @@ const realm = {
   compositionSeconds: () => null,
   /** The elements of a composition that a film of this length never shows, in words (hyperframes.js). @type {(seconds: number) => string[]} */
   neverShown: () => list(),
+  /** Blends the scenes of a composition, where HyperShader does, for page.js (hyperframes.js). */
+  async blend() {},
   /** Has frames wait for a promise of a composition's. @type {(promise: Promise<unknown>, name: string) => void} */
   awaitComposition() {},
   /** @type {() => { __proto__: null, promise: Promise<unknown>, name: string }[]} */
@@ -208,6 +210,8 @@ const realm = {
    * @type {(tree: Document, address: string) => Promise<void>}
    */
   nameBeside: async () => {},
+  /** Has the styles within an element hold there, and nowhere else, for nested.js (scopes.js). @type {(host: Element) => void} */
+  scopeStyles() {},
   /** Shows the nested compositions that are not shown yet, for hyperframes.js (nested.js). */
   mountCompositions() {},
   /** The timelines that nested compositions have registered. @type {() => { __proto__: null, host: Element, timelines: any }[]} */
