@@ -72,7 +72,6 @@ if (isWindow) {
 
   /** Blends two scenes where HyperShader is to: it copies them, and draws the copies once the browser has painted them. */
   realm.blend = async () => {
-    if (page.__hf_page_composite_pending !== true) return;
     const prepare = methodIn(page, "__hf_page_composite_prepare");
     const finish = methodIn(page, "__hf_page_composite_resolve");
     page.__hf_page_composite_pending = false;

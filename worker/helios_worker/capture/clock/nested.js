@@ -49,19 +49,22 @@ if (isWindow) {
   /**
    * The document as a nested composition's scripts see it: they find their own elements first.
    * @param {Element} host
+   * @param {string} lost the id that the composition in the file has lost
    */
-  function documentOf(host) {
+  function documentOf(host, lost) {
+    /** @param {string} selector */
+    const own = (selector) => realm.selecting(NativeString(selector), lost);
     const replacements = {
       __proto__: null,
       /** @param {string} selector */
-      querySelector: (selector) => firstIn(host, selector) ?? first(document, selector),
+      querySelector: (selector) => firstIn(host, own(selector)) ?? first(document, selector),
       /** @param {string} selector */
       querySelectorAll: (selector) => {
-        const found = allIn(host, selector);
+        const found = allIn(host, own(selector));
         return nodesIn(found) > 0 ? found : all(document, selector);
       },
       /** @param {string} id */
-      getElementById: (id) => firstIn(host, `[id="${escape(NativeString(id))}"]`) ?? byId(document, NativeString(id)),
+      getElementById: (id) => firstIn(host, own(`#${escape(NativeString(id))}`)) ?? byId(document, NativeString(id)),
     };
     return seenAs(document, replacements);
   }
@@ -96,11 +99,12 @@ if (isWindow) {
    * @param {HTMLScriptElement[]} scripts
    * @param {Record<string, any>} variables
    * @param {string} address
+   * @param {string} lost as above
    */
-  async function runScripts(host, scripts, variables, address) {
+  async function runScripts(host, scripts, variables, address, lost) {
     const registry = { __proto__: null, host, timelines: pageObject() };
     append(registries, registry);
-    const ownDocument = documentOf(host);
+    const ownDocument = documentOf(host, lost);
     const hyperframes = pageObject();
     hyperframes.getVariables = () => ObjectAssign(pageObject(), variables);
     const ownWindow = seenAs(window, {
@@ -114,6 +118,8 @@ if (isWindow) {
         registry.timelines = timelines;
       },
     });
+    const found = pageObject(); // in the place of the element, for GSAP
+    found.querySelectorAll = ownDocument.querySelectorAll;
     for (let index = 0; index < scripts.length; index += 1) {
       const script = scripts[index];
       const type = attributeOf(script, "type");
@@ -129,7 +135,7 @@ if (isWindow) {
       const call = () => callPage(run, window, [ownDocument, ownWindow, ownWindow, ownWindow, registry.timelines, hyperframes]);
       const { gsap } = /** @type {any} */ (window);
       // Its selectors find the composition's own elements there.
-      if (gsap && typeof gsap.context === "function") callPage(gsap.context, gsap, [call, host]);
+      if (gsap && typeof gsap.context === "function") callPage(gsap.context, gsap, [call, lost === "" ? host : found]);
       else call();
     }
   }
@@ -177,20 +183,27 @@ if (isWindow) {
   /** When a composition is shown is said by the element that shows it, and not by its own file. */
   const TIMES = list("data-start", "data-duration", "data-end", "data-composition-src", "data-track-index");
   /**
-   * Makes the composition in a file one that an element shows.
+   * Makes the composition in a file one that an element shows. Returns its id if it has lost it: an element of the page has
+   * the same, whose styles do not mean it.
    * @param {Element} host
    * @param {DocumentFragment} content
+   * @returns {string}
    */
   function makeInner(host, content) {
     const id = attributeOf(host, "data-composition-id");
     const named = id === null ? null : firstOf(content, `[data-composition-id="${escape(id)}"]`);
     const inner = named ?? firstOf(content, COMPOSITION);
-    if (inner === null) return;
+    if (inner === null) return "";
     for (let index = 0; index < SIZES.length; index += 1) {
       const size = attributeOf(inner, SIZES[index]);
       if (size !== null && attributeOf(host, SIZES[index]) === null) setAttribute(host, SIZES[index], size);
     }
     for (let index = 0; index < TIMES.length; index += 1) removeAttribute(inner, TIMES[index]);
+    const name = attributeOf(inner, "id") ?? "";
+    if (name === "" || byId(document, name) === null) return "";
+    removeAttribute(inner, "id");
+    setAttribute(inner, "data-composition-authored-id", name);
+    return name;
   }
 
   /** @param {Element} host */
@@ -213,11 +226,11 @@ if (isWindow) {
       append(scripts, script);
       removeNode(script);
     }
-    makeInner(host, content);
+    const lost = makeInner(host, content);
     add(host, content);
-    realm.scopeStyles(host);
+    realm.scopeStyles(host, lost);
     realm.bindVariables(host, variables);
-    await own(runScripts(host, scripts, variables, address));
+    await own(runScripts(host, scripts, variables, address, lost));
   }
 
   /** @param {Element} host */

@@ -164,7 +164,7 @@ if (isWindow) {
       report(error);
     }
     stabilising = false;
-    await own(realm.blend());
+    if (/** @type {any} */ (window).__hf_page_composite_pending === true) await own(realm.blend());
   };
 
   /** What a signal of a Helios page holds. @param {unknown} signal */

@@ -210,8 +210,14 @@ const realm = {
    * @type {(tree: Document, address: string) => Promise<void>}
    */
   nameBeside: async () => {},
-  /** Has the styles within an element hold there, and nowhere else, for nested.js (scopes.js). @type {(host: Element) => void} */
+  /**
+   * Has the styles within an element hold there, and nowhere else, for nested.js (scopes.js). id: of the composition in the
+   * file, where it has lost it to an element of the page; or else "".
+   * @type {(host: Element, id: string) => void}
+   */
   scopeStyles() {},
+  /** Selectors that find the composition in the file by an id that it has lost. @type {(selectors: string, id: string) => string} */
+  selecting: (selectors) => selectors,
   /** Shows the nested compositions that are not shown yet, for hyperframes.js (nested.js). */
   mountCompositions() {},
   /** The timelines that nested compositions have registered. @type {() => { __proto__: null, host: Element, timelines: any }[]} */

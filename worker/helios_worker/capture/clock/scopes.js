@@ -21,6 +21,9 @@ if (isWindow) {
   const indexOf = methodOf(String.prototype, "indexOf");
   /** Marks what a nested composition's styles hold in. */
   const SCOPE = "data-composition-scope";
+  /** The id of a composition in a file, where an element of the page has the same. */
+  const AUTHORED_ID = "data-composition-authored-id";
+  const { escape } = CSS;
 
   /** Whether a selector begins with what stands for the whole page. @param {string} selector @param {string} name */
   function beginsWith(selector, name) {
@@ -49,20 +52,20 @@ if (isWindow) {
     return result;
   }
 
-  /** @param {CSSRuleList} rules */
-  function scopeRules(rules) {
+  /** @param {CSSRuleList} rules @param {string} id of the composition in the file, where it has lost it */
+  function scopeRules(rules, id) {
     for (let index = 0; index < ruleCount(rules); index += 1) {
       const rule = /** @type {any} */ (rules[index]);
       try {
         const selector = selectorOf(rule);
-        const within = scoped(selector);
+        const within = scoped(realm.selecting(selector, id));
         if (within !== selector) setSelector(rule, within);
         continue;
       } catch {
         // no rule of a style
       }
       try {
-        scopeRules(rulesWithin(rule));
+        scopeRules(rulesWithin(rule), id);
       } catch {
         // a rule without others in it
       }
@@ -97,7 +100,24 @@ if (isWindow) {
   }
 
   let scopes = 0;
-  realm.scopeStyles = (host) => {
+  /** @param {string} letter */
+  const isOfName = (letter) => letter !== "" && indexOf(" .#:[>+~,()*\n\t{", letter) < 0;
+
+  realm.selecting = (selectors, id) => {
+    if (id === "") return selectors;
+    const name = `#${escape(id)}`;
+    let result = "";
+    let rest = selectors;
+    for (let at = indexOf(rest, name); at >= 0; at = indexOf(rest, name)) {
+      const end = at + name.length;
+      const isWhole = !isOfName(stringSlice(rest, end, end + 1));
+      result += stringSlice(rest, 0, at) + (isWhole ? `[${AUTHORED_ID}="${id}"]` : name);
+      rest = stringSlice(rest, end, rest.length);
+    }
+    return result + rest;
+  };
+
+  realm.scopeStyles = (host, id) => {
     scopes += 1;
     setAttribute(host, SCOPE, NativeString(scopes));
     const styles = allIn(host, "style, link[rel=stylesheet]");
@@ -107,7 +127,7 @@ if (isWindow) {
       if (!isLink) setText(style, scopedText(textIn(style) ?? "", `[${SCOPE}="${scopes}"]`));
       add(headOf(document), style);
       const sheet = isLink ? null : sheetOf(style);
-      if (sheet) scopeRules(rulesOf(sheet));
+      if (sheet) scopeRules(rulesOf(sheet), id);
     }
   };
 }
