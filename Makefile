@@ -28,7 +28,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test unit integration e2e attack-clock faults-repeat coverage lint types fmt crds lock bench image cluster-up \
+.PHONY: help setup setup-dev demo test unit integration e2e attack-clock faults-repeat sound-positions coverage lint types fmt crds lock bench image cluster-up \
 	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster system-packages-s3 \
 	system-packages-azure
 
@@ -63,6 +63,9 @@ attack-clock: setup-dev ## Have a page redefine everything that the clock touche
 
 faults-repeat: setup-dev ## Render pages ten times each on a busy machine: each must come to one outcome (FAULTS_ARGS="FOLDER --times 3")
 	@$(BIN)/python -m tests.integration.repeat $(FAULTS_ARGS)
+
+sound-positions: setup-dev ## Find clicks in films of ten minutes, however their pages play them, at four frame rates (10 minutes)
+	@$(BIN)/python -m tests.integration.sound_positions $(SOUND_ARGS)
 
 coverage: setup-dev ## Run the unit tests and show which lines they miss
 	@$(BIN)/coverage run -m pytest tests/unit $(PYTEST_ARGS)

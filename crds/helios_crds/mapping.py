@@ -8,9 +8,11 @@ import json
 from pydantic import ValidationError
 
 from helios_crds.durations import parse_duration
-from helios_crds.renderjob import MAX_INLINE, CompositionSpec, JobSpecSource, RenderJobSpec
+from helios_crds.renderjob import MAX_INLINE, AudioTrack, CompositionSpec, JobSpecSource, RenderJobSpec
 from helios_crds.request import (
     MAX_PROPS_DEPTH,
+    AudioRequest,
+    AudioTrackRequest,
     ChunkingRequest,
     CompositionRequest,
     JobSpecRequest,
@@ -23,6 +25,8 @@ from helios_crds.text import first_problem
 COMPOSITION_FOLDER = "/helios/composition"
 COMPOSITION_URL = f"file://{COMPOSITION_FOLDER}"
 INLINE_ENTRY = "index.html"
+MAX_AUDIO = 64 * 1024
+"""Bytes of the request's audio, which is an annotation and part of a variable of the plan's pod."""
 
 
 class UnusableSpec(ValueError):
@@ -53,8 +57,6 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
     Raises:
         UnusableSpec: it asks for something unsupported, or too large.
     """
-    if spec.audio is not None and spec.audio.tracks:
-        raise UnusableSpec("AudioNotSupported", "spec.audio.tracks is not supported yet: leave it out")
     source = spec.composition
     if nesting(source.props) > MAX_PROPS_DEPTH:
         raise UnusableSpec(
@@ -77,6 +79,7 @@ def render_request(spec: RenderJobSpec, output: str) -> RenderRequest:
                 waitFor=source.waitFor,
             ),
             video=_video(spec),
+            audio=_audio(spec),
             chunking=_chunking(spec),
             frameTimeout=parse_duration(spec.execution.frameTimeout).total_seconds(),
             output=output,
@@ -114,6 +117,43 @@ def _video(spec: RenderJobSpec) -> VideoRequest:
     if spec.video.duration is not None:
         given["duration"] = parse_duration(spec.video.duration).total_seconds()
     return VideoRequest.model_validate(given)
+
+
+def _audio(spec: RenderJobSpec) -> AudioRequest:
+    if spec.audio is None:
+        return AudioRequest()
+    loudness = spec.audio.loudness
+    try:
+        audio = AudioRequest(
+            codec=spec.audio.codec,
+            bitrate=int(spec.audio.bitrate.removesuffix("k")),
+            loudness=None if loudness is None else float(loudness.removesuffix(" LUFS")),
+            tracks=tuple(map(_track, spec.audio.tracks or ())),
+        )
+    except ValidationError as error:
+        raise UnusableSpec("InvalidSpec", f"spec.audio.{first_problem(error)}") from None
+    if len(audio.model_dump_json().encode()) > MAX_AUDIO:
+        raise UnusableSpec(
+            "TooManyTracks", f"spec.audio has more than {MAX_AUDIO} bytes: use fewer tracks, or shorter addresses"
+        )
+    return audio
+
+
+def _track(track: AudioTrack) -> AudioTrackRequest:
+    return AudioTrackRequest(
+        url=track.url,
+        start=_seconds(track.start),
+        trim=_seconds(track.trim),
+        duration=None if track.duration is None else _seconds(track.duration),
+        gainDb=track.gainDb,
+        fadeIn=_seconds(track.fadeIn),
+        fadeOut=_seconds(track.fadeOut),
+        loop=track.loop,
+    )
+
+
+def _seconds(duration: str) -> float:
+    return parse_duration(duration).total_seconds()
 
 
 def _chunking(spec: RenderJobSpec) -> ChunkingRequest:

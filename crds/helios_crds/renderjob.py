@@ -15,7 +15,20 @@ from helios_crds.durations import Duration, MaybeZero
 from helios_crds.film_url import FilmUrl
 from helios_crds.page_environment import ENVIRONMENT, ColorSchemeName, LocaleTag, Selector, TimeZoneName
 from helios_crds.paths import InnerPath, Query
-from helios_crds.request import MAX_CHUNKS, MAX_FRAMES, MAX_SIDE, SLOWEST, check_fps
+from helios_crds.request import (
+    MAX_BITRATE,
+    MAX_CHUNKS,
+    MAX_FRAMES,
+    MAX_GAIN_DB,
+    MAX_LOUDNESS,
+    MAX_SIDE,
+    MAX_TRACKS,
+    MIN_BITRATE,
+    MIN_GAIN_DB,
+    MIN_LOUDNESS,
+    SLOWEST,
+    check_fps,
+)
 
 MAX_INLINE = 128 * 1024
 MAX_TOTAL_RETRIES = 200
@@ -51,7 +64,10 @@ Inline = Annotated[
     str, Field(min_length=1, max_length=MAX_INLINE, json_schema_extra=INLINE_RULES), AfterValidator(_small_enough)
 ]
 FpsValue = Annotated[int | str, AfterValidator(_exact_fps), Field(json_schema_extra={"maxLength": 19, **FPS_RULES})]
-Decibel = Annotated[float, Field(ge=-120, le=60)]
+Loudness = Annotated[
+    str, Field(max_length=10), Shape(r"^-[0-9]{1,2}(\.[0-9])? LUFS$", 'must be a loudness, such as "-14 LUFS"')
+]
+Decibel = Annotated[float, Field(ge=MIN_GAIN_DB, le=MAX_GAIN_DB)]
 
 
 class KeyRef(ApiModel):
@@ -265,24 +281,41 @@ class VideoSpec(ApiModel):
 class AudioTrack(ApiModel):
     """A sound mixed into the film."""
 
-    url: Url = Field(description="URL of the sound file.")
+    url: Url = Field(
+        description="URL of the sound file, or of a video whose sound is heard, as of a composition: s3://media/a.mp3, "
+        "gs://…, az://…, https://…, or file:///helios/composition/a.mp3 in a mounted composition."
+    )
     start: MaybeZero = Field(default="0s", description="When the sound begins in the film.")
+    trim: MaybeZero = Field(default="0s", description="How much of the file's beginning is left out.")
+    duration: Duration | None = Field(
+        default=None, description="How long the sound is heard. Defaults to its end, or the film's if it loops."
+    )
     gainDb: Decibel = Field(default=0.0, description="Gain in decibels; negative values are quieter.")
     fadeIn: MaybeZero = Field(default="0s", description="Length of the fade-in.")
     fadeOut: MaybeZero = Field(default="0s", description="Length of the fade-out at its end.")
+    loop: bool = Field(default=False, description="Whether the sound begins again where it ends.")
 
 
 class Audio(ApiModel):
     """Sound of the film, mixed once over its whole length."""
 
-    codec: Literal["aac", "opus", "none"] = Field(default="aac", description="Audio codec; none leaves the sound out.")
+    codec: Literal["aac", "opus", "none"] = Field(
+        default="aac", description="Audio codec; none makes a silent film, whatever the page plays."
+    )
     bitrate: Annotated[str, Shape("^[1-9][0-9]{0,3}k$", "must be in kilobits per second, such as 192k")] = Field(
-        default="192k", max_length=8, description="Bit rate, such as 192k."
+        default="192k",
+        max_length=8,
+        description=f"Bit rate of the stereo sound, from {MIN_BITRATE}k to {MAX_BITRATE}k, such as 192k.",
+    )
+    loudness: Loudness | None = Field(
+        default=None,
+        description="Loudness that the whole film is brought to by EBU R128, "
+        f'from {MIN_LOUDNESS} to {MAX_LOUDNESS} LUFS: "-14 LUFS" for one. By default it stays as it is mixed.',
     )
     tracks: list[AudioTrack] | None = Field(
         default=None,
-        max_length=64,
-        description="Sounds in addition to those that the page plays. Not supported yet.",
+        max_length=MAX_TRACKS,
+        description="Sounds in addition to those that the page plays.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 

@@ -113,6 +113,16 @@ class TargetStatus(StatusModel):
     )
 
 
+class SoundStatus(StatusModel):
+    """What is heard in the film."""
+
+    sources: int = Field(default=0, ge=0, description="Files of which something is heard.")
+    seconds: float = Field(default=0, ge=0, description="Seconds of sound, of all files together.")
+    loudness: float | None = Field(
+        default=None, description="Loudness of the whole film in LUFS (EBU R128). Not there for silence."
+    )
+
+
 class FilmStatus(StatusModel):
     """The finished film."""
 
@@ -120,6 +130,7 @@ class FilmStatus(StatusModel):
     sha256: str = Field(default="", max_length=64, description="SHA-256 of the file.")
     bytes: int = Field(default=0, ge=0, description="Size of the file in bytes.")
     frames: int = Field(default=0, ge=0, description="Frames counted in the file.")
+    sound: SoundStatus | None = Field(default=None, description="What is heard. Not there for a silent film.")
 
 
 class RenderJobStatus(StatusModel):

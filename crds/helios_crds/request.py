@@ -30,6 +30,12 @@ MAX_PROPS = 4 << 20
 """Bytes of JSON. Every frame and worker of a page gets the props."""
 MAX_PLACE = 8192
 """Characters of a path or address."""
+MAX_TRACKS = 320
+"""The API server refuses rules about the addresses of more than 406."""
+MIN_GAIN_DB, MAX_GAIN_DB = -120, 60
+MIN_BITRATE, MAX_BITRATE = 32, 512
+"""Kilobits per second of stereo."""
+MIN_LOUDNESS, MAX_LOUDNESS = -50, -5
 SLOWEST = 1000
 """Seconds that a frame lasts at most; players and file formats fail at some longer one."""
 
@@ -206,11 +212,49 @@ class ChunkingRequest(_Model):
         return self
 
 
+class AudioTrackRequest(_Model):
+    """A sound file that is mixed into the film. Times in seconds.
+
+    url: of the file, as a composition's. start: when it begins in the film.
+    trim: how much of the file's beginning is left out.
+    duration: how long it is heard; None to its end or the film's. gainDb: decibels; negative ones are quieter.
+    fadeIn, fadeOut: lengths of the fades at its beginning and end. loop: whether it begins again where it ends.
+    """
+
+    url: str = Field(min_length=1, max_length=MAX_PLACE)
+    start: float = Field(default=0.0, ge=0, le=MAX_SECONDS)
+    trim: float = Field(default=0.0, ge=0, le=MAX_SECONDS)
+    duration: float | None = Field(default=None, gt=0, le=MAX_SECONDS)
+    gainDb: float = Field(default=0.0, ge=MIN_GAIN_DB, le=MAX_GAIN_DB)
+    fadeIn: float = Field(default=0.0, ge=0, le=MAX_SECONDS)
+    fadeOut: float = Field(default=0.0, ge=0, le=MAX_SECONDS)
+    loop: bool = False
+
+
+class AudioRequest(_Model):
+    """The film's sound.
+
+    codec: none for a silent film, whatever page and tracks play. bitrate: kilobits per second.
+    loudness: LUFS that the whole film is brought to (EBU R128), such as -14; None to leave it as it is mixed.
+    tracks: what is heard in addition to the page.
+    """
+
+    codec: Literal["aac", "opus", "none"] = "aac"
+    bitrate: int = Field(default=192, ge=MIN_BITRATE, le=MAX_BITRATE)
+    loudness: float | None = Field(default=None, ge=MIN_LOUDNESS, le=MAX_LOUDNESS)
+    tracks: tuple[AudioTrackRequest, ...] = Field(default=(), max_length=MAX_TRACKS)
+
+    def is_usual(self) -> bool:
+        """Whether nothing is asked for. Requests are then written as those before there was sound."""
+        return self == AudioRequest()
+
+
 class RenderRequest(_Model):
     """The whole request. frameTimeout: seconds of real time to wait for one frame before it counts as stuck."""
 
     composition: CompositionRequest
     video: VideoRequest = VideoRequest()
+    audio: AudioRequest = Field(default=AudioRequest(), exclude_if=AudioRequest.is_usual)
     chunking: ChunkingRequest = ChunkingRequest()
     frameTimeout: float = Field(default=30.0, gt=0, le=MAX_SECONDS)
     output: str | None = Field(default=None, max_length=MAX_PLACE)

@@ -9,6 +9,7 @@ declare const config: {
   epochMs: number;
   realmName: string;
   waitFor?: string;
+  hears?: number;
   props?: unknown;
 };
 

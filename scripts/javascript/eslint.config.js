@@ -44,10 +44,11 @@ const OURS = [
   ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "timer", "collection"],
   ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
   ...["dormant", "queries", "sharedPorts"],
-  ...["drawn", "hidden", "placed", "begun", "atOnce"],
+  ...["drawn", "hidden", "placed", "begun", "untold", "scroll"],
   ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],
   ...["readings", "plainEffects", "holders", "chosen", "lately"],
   ...["clips", "adapters", "registered", "starts", "inWork", "mounted"],
+  ...["sounds", "heard", "open", "madeFiles", "audio", "byContext", "nativeAudio", "routes", "route", "decoded", "helios", "clock"],
   ...["errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';

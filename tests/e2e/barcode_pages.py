@@ -10,6 +10,22 @@ PAINT = "paint(context, ticks(now));"
 """What canvas-raf.html does for a frame; before it goes what makes a frame slow, or go wrong."""
 
 
+CLICK_SECONDS = 1.25
+SOUND = f"""<script>
+  const sound = new AudioContext();
+  const click = new AudioBufferSourceNode(sound, {{ buffer: sound.createBuffer(1, 480, 48000) }});
+  click.buffer.getChannelData(0)[0] = 0.8;
+  click.connect(sound.destination);
+  click.start({CLICK_SECONDS});
+</script>
+"""
+
+
+def film_page() -> str:
+    """The page of the film that several tests render: a barcode, and one click."""
+    return one_file("canvas-raf.html") + SOUND
+
+
 def one_file(page: str) -> str:
     """A page of the corpus with its style sheets and scripts inside."""
     markup = (PAGES / page).read_text()

@@ -22,7 +22,7 @@ from tests.cluster.errors import ClusterError
 from tests.cluster.place import Place
 from tests.cluster.settings import HERE, RUN
 from tests.e2e import release
-from tests.e2e.barcode_pages import one_file
+from tests.e2e.barcode_pages import film_page
 from tests.e2e.cluster import Cluster
 from tests.e2e.films import FRAMES, UNIT
 from tests.e2e.pods import shell_job
@@ -132,7 +132,7 @@ def a_namespace(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def rendered_by_hand(cluster: Cluster, worker_image: str) -> Iterator[str]:
     """A namespace where a pod of the worker's image has begun with the film of `heliosctl render`."""
-    page = {"index.html": one_file("canvas-raf.html")}
+    page = {"index.html": film_page()}
     render = f"""
     cp /input/index.html /tmp/page.html
     heliosctl render /tmp/page.html -o /tmp/film.mp4 --frames {FRAMES} --unit-frames {UNIT} --artifacts /tmp/store

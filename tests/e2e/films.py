@@ -8,7 +8,7 @@ from typing import Any
 
 from tests import barcode
 from tests.e2e import release
-from tests.e2e.barcode_pages import TICKS_PER_FRAME, one_file
+from tests.e2e.barcode_pages import TICKS_PER_FRAME, film_page
 from tests.e2e.cluster import RENDERING, Cluster
 from tests.e2e.containers import eventually
 from tests.e2e.pods import shell_job
@@ -31,7 +31,7 @@ def render_job(
 ) -> dict[str, Any]:
     """A film in chunks of one unit each. page: its HTML; unless `spec` says otherwise, one with a barcode."""
     asked = {
-        "composition": {"inline": page or one_file("canvas-raf.html")},
+        "composition": {"inline": page or film_page()},
         "video": {"frames": frames, "unitFrames": unit},
         "chunking": {"frames": unit},
         "execution": {"parallelism": 3, **(execution or {})},

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.barcode_pages import one_file
+from tests.e2e.barcode_pages import film_page
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import a_namespace
 from tests.e2e.films import FRAMES, UNIT, completed, condition, failed, render_job, render_target
@@ -58,7 +58,7 @@ def planned(cluster: Cluster, operator: None, worker_image: str) -> Iterator[str
     """A namespace of RenderJobs by job.json: two of `heliosctl plan`, two in Helios' form."""
     with a_namespace(cluster) as name:
         claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-        files = {"index.html": one_file("canvas-raf.html"), "job.json": BY_HELIOS}
+        files = {"index.html": film_page(), "job.json": BY_HELIOS}
         target = render_target(f"commands-{name}")
         target["spec"] |= {"allowCommands": True, "allowedNamespaces": [name]}
         cluster.apply(

@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
+from tests.e2e.barcode_pages import CLICK_SECONDS
 from tests.e2e.cluster import Cluster
 from tests.e2e.films import FRAMES, UNIT, completed, film_of, numbers, render_job
 
@@ -25,6 +28,10 @@ def test_a_render_job_becomes_a_film(
     film = film_of(cluster, namespace, worker_image, f"/artifacts/out/{namespace}/teaser.mp4", tmp_path)
     assert numbers(film) == list(range(FRAMES))
     assert status["output"]["sha256"] == film_by_hand
+    assert status["output"]["sound"]["sources"] == 1
+    with av.open(film) as container:
+        samples = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    assert np.abs(samples).argmax() / 48_000 == pytest.approx(CLICK_SECONDS, abs=0.001)
 
     # The same spec under another name renders no chunk again.
     cluster.apply(render_job(namespace, "again", **FILM))

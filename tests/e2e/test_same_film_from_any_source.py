@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.settings import NODE_ADDRESS
-from tests.e2e.barcode_pages import flat_files
+from tests.e2e.barcode_pages import flat_files, one_file
 from tests.e2e.cluster import Cluster
 from tests.e2e.films import completed, film_of, numbers, render_job
 from tests.e2e.pods import shell_job
@@ -53,7 +53,7 @@ def test_the_film_is_the_same_from_any_source(cluster: Cluster, namespace: str, 
         cluster.apply(
             files,
             lay_out,
-            render_job(namespace, "inline", **ONE_CHUNK),
+            render_job(namespace, "inline", page=one_file("canvas-raf.html"), **ONE_CHUNK),
             render_job(namespace, "config-map", composition={"configMap": {"name": "barcode"}}, **ONE_CHUNK),
             render_job(namespace, "web", composition={"url": f"{address}/index.html"}, **ONE_CHUNK),
         )

@@ -44,6 +44,15 @@ def write_sound(path: Path, *, milliseconds: int) -> None:
         file.writeframes(bytes(range(78, 178)) * (441 * milliseconds // 1000))
 
 
+def write_rising_sound(path: Path, *, milliseconds: int) -> None:
+    """A sound whose samples rise evenly from 0 to the highest."""
+    count = 48 * milliseconds
+    samples = (32767 * sample // count for sample in range(count))
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 48000, 0, "NONE", ""))
+        sound.writeframes(b"".join(sample.to_bytes(2, "little") for sample in samples))
+
+
 MADE: dict[str, Callable[[Path], None]] = {
     "video.mp4": partial(write_counting_video, frames=100, fps=30, codec="libx264"),
     "video.webm": partial(write_counting_video, frames=100, fps=30, codec="libvpx-vp9"),
@@ -60,6 +69,7 @@ MADE: dict[str, Callable[[Path], None]] = {
     "video-short.mp4": partial(write_counting_video, frames=24, fps=30, codec="libx264"),
     "video-twenty.mp4": partial(write_counting_video, frames=20, fps=30, codec="libx264"),
     "sound.wav": partial(write_sound, milliseconds=1175),
+    "rising.wav": partial(write_rising_sound, milliseconds=4000),
     "counting.gif": partial(write_counting_image, frames=12, milliseconds=100),
     "counting.png": partial(write_counting_image, frames=12, milliseconds=100),
     "counting.webp": partial(write_counting_image, frames=12, milliseconds=100),

@@ -90,6 +90,30 @@ def steps(values: Mapping[int, int], before: int = 0) -> Expected:
     return lambda at: next((value for due, value in sorted(values.items(), reverse=True) if due <= at.ms), before)
 
 
+def scrolls(*moves: tuple[float, int, int]) -> Expected:
+    """Where smooth scrolls lead, in pixels: when each begins, from where and to where. The latest counts."""
+
+    def place(at: Moment) -> int:
+        begun = [move for move in moves if move[0] <= at.ms]
+        if not begun:
+            return 0
+        start, source, target = begun[-1]
+        share = (float(at.ms) - start) / (min(1500, 1000 / 60 * abs(target - source) ** 0.5) or 1)
+        return round(source + (target - source) * ease(min(1, share)))
+
+    return place
+
+
+def ease(share: float) -> float:
+    """cubic-bezier(0.4, 0, 0, 1), by which Chromium scrolls."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        across = 1.2 * (1 - middle) ** 2 * middle + middle**3
+        low, high = (middle, high) if across < share else (low, middle)
+    return low * low * (3 - 2 * low)
+
+
 def there_and_back(at: Moment, length: int = 160, start: int = 0) -> int:
     """Two alternating iterations of so many ticks, then held at the beginning."""
     run = min(2 * length, max(0, ticks(at.ms - start, at.fps)))
@@ -365,7 +389,14 @@ PAGES = (
     Page("resize-observer", {0: exact}),
     Page("mutation-observer", {0: exact}),
     Page("scroll-raf", {0: exact}),
-    Page("scroll-smooth", {2: exact}, random={0: True}),
+    Page(
+        "scroll-smooth",
+        {
+            0: scrolls((110, 0, 900), (610, 900, 2500), (1410, 2500, 0), (1710, 3000, 3000)),
+            1: steps({610: 2, 1277: 3, 1711: 4}),
+            2: scrolls((310, 0, 1600), (1210, 1600, 4000)),
+        },
+    ),
     Page("scroll-still", {0: steps({775: 2748}, before=5)}),
     Page("layer-history", {0: exact}, cut=(3, 2)),
     Page("view-transition", {0: always(0)}, bars={2: bar(475, Fraction(8, 25))}),
@@ -407,6 +438,14 @@ PAGES = (
             0: elapsed(lambda t: min(t, Fraction(1175))),
             1: since(1175),
             2: elapsed(lambda t: min(2 * (t - 475), Fraction(1175))),
+        },
+    ),
+    Page(
+        "audio-shown",
+        {
+            0: since(0),
+            1: since(250),
+            2: elapsed(lambda t: min(t, max(Fraction(500), t - 500))),
         },
     ),
     Page(

@@ -38,7 +38,6 @@ IMPOSSIBLE = [
         "<script>new EventSource(`${PROPS.other}/config.json`)</script>", "server-sent events", id="a stream of events"
     ),
     pytest.param("<script>new RTCPeerConnection()</script>", "WebRTC", id="a peer connection"),
-    pytest.param("<script>new AudioContext().createOscillator().start()</script>", "Web Audio", id="made sound"),
 ]
 
 

@@ -224,6 +224,8 @@ class WorkerRuntime:
             return await self._adopt(request, store, root)
         check_encoder(request)
         self._allowed.check_source(request.composition.url)
+        for track in request.audio.tracks:
+            self._allowed.check_source(track.url)
         if request.output is not None:
             self._check_output(request.output, root)
             await asyncio.to_thread(refuse_folder, request.output)

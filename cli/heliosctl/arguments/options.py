@@ -36,6 +36,7 @@ def _option(panel: str, name: str, text: str, metavar: str | None = None, **more
 
 _film = partial(_option, "Film")
 _quality = partial(_option, "Quality")
+_sound = partial(_option, "Sound")
 _page = partial(_option, "Page")
 _work = partial(_option, "Chunks and workers")
 _reporting = partial(_option, "Reporting")
@@ -116,6 +117,34 @@ class EncodeOptions:
             "Key-frame interval in frames; chunks start only on key frames.",
             "N",
             show_default="2 s",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class AudioOptions:
+    """The film's sound, beside what the page plays."""
+
+    audio: Annotated[
+        list[str] | None,
+        _sound(
+            "--audio",
+            "Sound file to mix in, with settings after commas: start=2s, trim=1s, duration=10s, gain=-6 (dB), "
+            "fade-in=1s, fade-out=2s, loop. May be given several times.",
+            "FILE[,start=2s,…]",
+        ),
+    ] = None
+    no_audio: Annotated[bool, _sound("--no-audio", "Render a silent film, whatever the page plays.")] = False
+    audio_codec: Annotated[
+        Literal["aac", "opus"], _sound("--audio-codec", "Codec of the sound.", case_sensitive=False)
+    ] = "aac"
+    audio_bitrate: Annotated[str, _sound("--audio-bitrate", "Bit rate of the sound.", "RATE")] = "192k"
+    loudness: Annotated[
+        str | None,
+        _sound(
+            "--loudness",
+            "Bring the whole film to this loudness by EBU R128: -14 LUFS for one. Default: as it is mixed.",
+            "LUFS",
         ),
     ] = None
 

@@ -12,8 +12,9 @@ from helios_crds.request import RenderRequest
 from helios_crds.times import exact_rate
 from helios_worker.errors import UserError
 from helios_worker.planning.encoder import check_encoder
+from heliosctl.arguments.audio import read_audio
 from heliosctl.arguments.command import in_plain_words
-from heliosctl.arguments.options import INDEX, TARGET_SECONDS, EncodeOptions, FilmOptions, PageOptions
+from heliosctl.arguments.options import INDEX, TARGET_SECONDS, AudioOptions, EncodeOptions, FilmOptions, PageOptions
 from heliosctl.arguments.source import split_source
 from heliosctl.arguments.times import read_range, seconds
 
@@ -34,6 +35,8 @@ OPTIONS = {
     "video.rangeSeconds": "--range",
     "video.quality": "--quality",
     "video.unitFrames": "--unit-frames",
+    "audio.loudness": "--loudness",
+    "audio.tracks": "--audio",
     "chunking.frames": "--frames-per-chunk",
     "chunking.count": "--chunks",
     "chunking.targetSeconds": "--target-seconds",
@@ -51,6 +54,7 @@ def build_request(
     film: FilmOptions,
     page: PageOptions,
     encode: EncodeOptions | None = None,
+    audio: AudioOptions | None = None,
     *,
     output: str | None = None,
 ) -> RenderRequest:
@@ -95,6 +99,7 @@ def build_request(
             "quality": encode.quality,
             "unitFrames": encode.unit_frames,
         },
+        "audio": read_audio(audio or AudioOptions()),
         "chunking": {
             "frames": encode.frames_per_chunk,
             "count": encode.chunks,

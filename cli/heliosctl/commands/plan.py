@@ -8,12 +8,15 @@ from rich.table import Table
 from rich.text import Text
 
 from helios_crds.remedies import in_flags
+from helios_worker.encode.audio.sound_plan import SoundPlan
+from helios_worker.jobs.sounds import load_sound_plan
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.machine import cpu_count
 from helios_worker.planning.chunking import frame_costs
 from heliosctl.arguments.buckets import open_artifacts
 from heliosctl.arguments.headers import page_headers
 from heliosctl.arguments.options import (
+    AudioOptions,
     EncodeOptions,
     FilmOptions,
     HeaderOptions,
@@ -36,6 +39,7 @@ from heliosctl.terminal.report import local_name, print_json, stderr, stdout, ti
 
 CURVE_COLUMNS = 60
 SHOWN_CHUNKS = 24
+SHOWN_SOUNDS = 4
 UNMEASURED_SHARE = 0.75
 """A film that was measured up to less than this share of it may cost something else behind."""
 
@@ -43,6 +47,7 @@ UNMEASURED_SHARE = 0.75
 @takes(
     film=FilmOptions,
     encode=EncodeOptions,
+    audio=AudioOptions,
     page=PageOptions,
     headers=HeaderOptions,
     store=StoreOptions,
@@ -52,6 +57,7 @@ def plan(
     source: Annotated[str, SOURCE],
     film: FilmOptions,
     encode: EncodeOptions,
+    audio: AudioOptions,
     page: PageOptions,
     headers: HeaderOptions,
     store: StoreOptions,
@@ -63,7 +69,7 @@ def plan(
 ) -> None:
     """Show what a render would do: size, rate, length, chunks, estimated work and warnings."""
     target = None if output is None else check_output(output)
-    request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
+    request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, audio, output=target)
     sent = page_headers(headers, request.composition.url)
     artifacts = open_artifacts(store.url)
 
@@ -76,13 +82,14 @@ def plan(
 
     job_path, job = interrupt.run(make())
     cached = committed_chunks(artifacts, job)
+    sound = load_sound_plan(artifacts, job.ours.sound) if job.ours.sound else None
     if reporting.as_json:
-        print_json(as_json(job, job_path, cached))
+        print_json(as_json(job, job_path, cached, sound))
     else:
-        show(stdout(), job, job_path, cached)
+        show(stdout(), job, job_path, cached, sound)
 
 
-def as_json(job: JobSpec, job_path: str, cached: set[int]) -> dict[str, Any]:
+def as_json(job: JobSpec, job_path: str, cached: set[int], sound: SoundPlan | None) -> dict[str, Any]:
     """The plan for programs."""
     film = job.ours.film
     return {
@@ -110,8 +117,29 @@ def as_json(job: JobSpec, job_path: str, cached: set[int]) -> dict[str, Any]:
             for chunk in job.chunks
         ],
         "cachedChunks": len(cached),
+        "sound": None if sound is None else [_heard(sound, index) for index in range(len(sound.sources))],
         "warnings": [in_flags(text) for text in job.ours.warnings],
     }
+
+
+def _heard(sound: SoundPlan, source: int) -> dict[str, Any]:
+    """What is heard of a source: its name, from when to when in seconds of the film, and in how many pieces."""
+    pieces = [piece for piece in sound.pieces if piece.source == source]
+    return {
+        "name": sound.sources[source].name,
+        "start": float(min(piece.start for piece in pieces)),
+        "end": float(max(piece.end for piece in pieces)),
+        "pieces": len(pieces),
+    }
+
+
+def in_words(sound: SoundPlan | None) -> str:
+    """What is heard in a film."""
+    if sound is None:
+        return "none"
+    heard = [_heard(sound, source) for source in range(len(sound.sources))]
+    named = ", ".join(f"{each['name']} ({each['start']:.6g} to {each['end']:.6g} s)" for each in heard[:SHOWN_SOUNDS])
+    return named if len(heard) <= SHOWN_SOUNDS else f"{named} and {len(heard) - SHOWN_SOUNDS} more"
 
 
 def estimated(job: JobSpec, skip: frozenset[int] = frozenset()) -> float:
@@ -119,7 +147,7 @@ def estimated(job: JobSpec, skip: frozenset[int] = frozenset()) -> float:
     return sum(chunk.cost or 0.0 for chunk in job.chunks if chunk.id not in skip)
 
 
-def show(console: Console, job: JobSpec, job_path: str, cached: set[int]) -> None:
+def show(console: Console, job: JobSpec, job_path: str, cached: set[int], sound: SoundPlan | None) -> None:
     """The plan for people."""
     film = job.ours.film
     frames = film.end - film.first
@@ -135,6 +163,7 @@ def show(console: Console, job: JobSpec, job_path: str, cached: set[int]) -> Non
     facts.add_row(
         "Video", f"{film.encoder.codec}, crf {film.encoder.crf}, {film.encoder.preset}, {film.capture} captures"
     )
+    facts.add_row("Sound", in_words(sound))
     left = estimated(job, frozenset(cached))
     processors = cpu_count()
     spread = f", {time_text(left / processors)} on this machine's {processors} cores" if processors > 1 else ""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from heliosctl.arguments.buckets import check_bucket, open_artifacts
 from heliosctl.arguments.headers import page_headers
 from heliosctl.arguments.options import (
+    AudioOptions,
     EncodeOptions,
     FilmOptions,
     HeaderOptions,
@@ -53,6 +54,7 @@ OUTPUT = typer.Option("--output", "-o", help="Output file, such as out.mp4. Only
 @takes(
     film=FilmOptions,
     encode=EncodeOptions,
+    audio=AudioOptions,
     page=PageOptions,
     headers=HeaderOptions,
     workers=WorkerOptions,
@@ -64,6 +66,7 @@ def render(
     source: Annotated[str, SOURCE],
     film: FilmOptions,
     encode: EncodeOptions,
+    audio: AudioOptions,
     page: PageOptions,
     headers: HeaderOptions,
     workers: WorkerOptions,
@@ -91,14 +94,14 @@ def render(
     if is_job_file(source):
         why = f"cannot be used with {source}: the job's own commands render it"
         refuse_options(
-            why, f"leave it out, or render the page instead of {source}", film, encode, page, headers, targets
+            why, f"leave it out, or render the page instead of {source}", film, encode, audio, page, headers, targets
         )
         run_job_file(source, output, workers, store, reporting)
         return
     if output is None:
         raise UserError("no output file given", remedy="add -o out.mp4")
     target = check_output(output)
-    request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, output=target)
+    request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, audio, output=target)
     sent = page_headers(headers, request.composition.url)
     artifacts = open_artifacts(store.url)
     check_bucket(split_object(target)[0])
@@ -148,6 +151,14 @@ def drive(
         ) from None
 
 
+def sound_text(sound: dict[str, Any] | None) -> str:
+    """What is heard of a film, as a part of a line; "" for a silent one."""
+    if sound is None:
+        return ""
+    loudness = "silence" if sound["loudness"] is None else f"{sound['loudness']:.1f} LUFS"
+    return f", with sound of {counted(sound['sources'], 'file')} ({loudness})"
+
+
 def what_is_kept(store: ArtifactStore, drivers: list[Driver]) -> str:
     """What an interrupted render leaves, as a message."""
     job = drivers[0].job if drivers else None
@@ -172,6 +183,7 @@ def print_outcome(outcome: Outcome, elapsed: float, shown: str, reporting: Repor
                 "fps": str(encoder.fps),
                 "bytes": stitched["bytes"],
                 "sha256": stitched["sha256"],
+                "sound": stitched.get("sound"),
                 "jobId": job.id,
                 "jobPath": outcome.job_path,
                 "chunks": len(job.chunks),
@@ -186,11 +198,12 @@ def print_outcome(outcome: Outcome, elapsed: float, shown: str, reporting: Repor
     console = stderr()
     for warning in stitched["warnings"]:
         print_labelled(console, "Warning", warning)
+    sound = sound_text(stitched.get("sound"))
     reused = f", {len(outcome.cached)} of {len(job.chunks)} chunks were already rendered" if outcome.cached else ""
     speed = f" ({rendered / elapsed:.1f} fps{reused})" if rendered else f" ({reused.removeprefix(', ')})"
     line = (
         f"{shown}: {time_text(stitched['duration'])}, {counted(stitched['frames'], 'frame')} of "
-        f"{encoder.width}×{encoder.height} at {encoder.fps} fps, {size_text(stitched['bytes'])}, "
+        f"{encoder.width}×{encoder.height} at {encoder.fps} fps, {size_text(stitched['bytes'])}{sound}, "
         f"took {time_text(elapsed)}{speed}"
     )
     console.print(line, markup=False, soft_wrap=True)

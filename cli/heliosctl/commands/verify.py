@@ -20,7 +20,7 @@ from heliosctl.arguments.buckets import existing_artifacts
 from heliosctl.arguments.options import ReportingOptions, StoreOptions, takes
 from heliosctl.arguments.source import check_film
 from heliosctl.local.catalogue import find_job, read_model
-from heliosctl.terminal.report import print_json, sentence, size_text, stdout
+from heliosctl.terminal.report import message, print_json, size_text, stdout
 
 if TYPE_CHECKING:
     from helios_worker.encode.proof.verify import VideoReport
@@ -143,4 +143,4 @@ def _show(console: Console, file: str, path: Path, report: "VideoReport", agains
     console.print(verdict)
     console.print(grid)
     for problem in report.problems:
-        console.print(Text("  ✗ ", style="red").append(sentence(problem), style="default"), soft_wrap=True)
+        console.print(Text("  ✗ ", style="red").append(message(problem), style="default"), soft_wrap=True)

@@ -12,8 +12,9 @@ from helios_worker.artifacts.recording import recording_keys
 from helios_worker.artifacts.snapshot import Snapshot
 from helios_worker.artifacts.store import ArtifactStore, Entry
 from helios_worker.artifacts.urls import local_path
+from helios_worker.encode.audio.sound_plan import SoundPlan
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.jobs.layout import PLANS, final_key, job_key, manifest_key, plan_key
+from helios_worker.jobs.layout import PLANS, final_key, job_key, manifest_key, plan_key, sound_key
 from helios_worker.jobs.spec import JobSpec, Manifest
 from heliosctl.local.lock import held_by, sweeping
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 KEEP, TIDIED = "keep", "tidied.json"
 UNUSED = timedelta(days=30)
-SWEPT = (PLANS, "chunks/", "segments/", "snapshots/", "recordings/", "blobs/", "requests/", "stdin/")
+SWEPT = (PLANS, "chunks/", "segments/", "snapshots/", "recordings/", "sounds/", "blobs/", "requests/", "stdin/")
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,13 @@ def keys_of(store: ArtifactStore, job: JobSpec) -> set[str]:
         snapshot = read_model(store, key, Snapshot)
         if snapshot is not None:
             keys.update(blob_key(digest) for digest in snapshot.files.values())
+    planned = read_model(store, plan_key(job.ours.plan), JobSpec)
+    ours = [job.ours, planned.ours] if planned is not None and planned.helios is not None else [job.ours]
+    for digest in {each.sound for each in ours if each.sound}:
+        keys.add(sound_key(digest))
+        sound = read_model(store, sound_key(digest), SoundPlan)
+        if sound is not None:
+            keys.update(blob_key(source.sha256) for source in sound.sources)
     if job.ours.film.recording:
         keys |= recording_keys(store, job.ours.film.recording)
     return keys

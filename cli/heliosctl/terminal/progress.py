@@ -18,7 +18,7 @@ from helios_crds.remedies import in_flags
 from helios_crds.text import SLOW_MARK
 from helios_crds.wire import Stage
 from helios_worker.jobs.spec import JobSpec
-from heliosctl.terminal.report import print_labelled, sentence, time_text
+from heliosctl.terminal.report import message, print_labelled, time_text
 
 LINE_SECONDS = 5.0
 ROOMY_COLUMNS = 90
@@ -300,9 +300,7 @@ def new_warnings(job: JobSpec, known: set[str]) -> list[str]:
     """The plan's warnings that were not shown yet; without what makes the page slow, which is said at the end."""
     warnings = job.helios.warnings if job.helios is not None else ()
     new = [
-        sentence(in_flags(warning))
-        for warning in warnings
-        if warning not in known and not warning.startswith(SLOW_MARK)
+        message(in_flags(warning)) for warning in warnings if warning not in known and not warning.startswith(SLOW_MARK)
     ]
     known.update(warnings)
     return new

@@ -16,6 +16,14 @@ from heliosctl.errors import Failure, traceback_text
 from heliosctl.switches import debugging, wants_json
 
 PIPED_WIDTH = 1000  # so that no line of a table is folded for a program that reads it
+OPENINGS = frozenset(
+    (
+        *("a", "an", "the", "this", "no", "nothing", "none", "there", "it", "its", "two", "other", "what", "is"),
+        *("frame", "frames", "chunk", "chunks", "job", "headers", "segment", "cannot", "already"),
+        *("reading", "writing", "fetching", "listing", "creating", "removing", "signing", "loading"),
+    )
+)
+"""Words with which messages begin that do not begin with a name. Any other first word may be one: of a file, a host."""
 LABEL_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan", "stopped": "bold yellow"}
 
 
@@ -51,7 +59,7 @@ def print_json(value: dict[str, Any]) -> None:
 
 def print_labelled(console: Console, label: str, text: str, remedy: str = "") -> None:
     """Prints a label with its message, and the remedy below it."""
-    lines = [sentence(text), *([sentence(remedy)] if remedy else [])]
+    lines = [message(text), *([sentence(remedy)] if remedy else [])]
     if not console.is_terminal:
         between = "\n" if "\n" in lines[0] else " "
         console.print(f"{label}: {between.join(lines)}", markup=False, soft_wrap=True)
@@ -80,8 +88,18 @@ def print_failure(error: BaseException) -> int:
     return failure.exit_code
 
 
+def message(text: str) -> str:
+    """The sentence of what has happened, which may begin with the name of a file or a host: that stays as it is.
+
+    >>> message("the disk is full"), message("api could not be loaded")
+    ('The disk is full.', 'api could not be loaded.')
+    """
+    opening = text.split(maxsplit=1)[0] if text.strip() else ""
+    return sentence(text) if opening in OPENINGS else _ended(text.strip())
+
+
 def sentence(text: str) -> str:
-    """With a capital at the start and a full stop at the end. A first word that may be a name stays as it is.
+    """Words of our own with a capital at the start, if they begin with a plain word, and a full stop at the end.
 
     >>> sentence("the disk is full")
     'The disk is full.'
@@ -92,6 +110,10 @@ def sentence(text: str) -> str:
     first = text.split(maxsplit=1)[0] if text else ""
     if first.isalpha() and first.islower() and first != "heliosctl":
         text = text[0].upper() + text[1:]
+    return _ended(text)
+
+
+def _ended(text: str) -> str:
     return text if not text or text[-1] in ".!?…:" or "\n" in text else f"{text}."
 
 

@@ -65,8 +65,8 @@ def foreign_source(url: str, job: ObservedJob, areas: Areas) -> str:
 
 
 def allowed_in_pod(job: ObservedJob, places: Places) -> list[str]:
-    """What a pod may read and write in stores: this render's own store, its film and its source, nothing else."""
-    return [places.store, places.output, *source_of(job)]
+    """What a pod may read and write in stores: this render's own store, its film and its sources, nothing else."""
+    return [places.store, places.output, *dict.fromkeys([*source_of(job), *tracks_of(job).values()])]
 
 
 def source_of(job: ObservedJob) -> list[str]:
@@ -76,6 +76,17 @@ def source_of(job: ObservedJob) -> list[str]:
         return [COMPOSITION_URL]
     given = source.jobSpec.url if source.jobSpec is not None else source.url or ""
     return [] if is_web(given) else [given]
+
+
+def tracks_of(job: ObservedJob) -> dict[str, str]:
+    """The addresses of sound files in stores, by their fields. Files in a mounted composition belong to that."""
+    audio, mounted = job.spec.audio, source_of(job) == [COMPOSITION_URL]
+    given = {f"audio.tracks[{index}].url": track.url for index, track in enumerate(audio.tracks or ())} if audio else {}
+    return {
+        field: url
+        for field, url in given.items()
+        if not is_web(url) and not (mounted and url.startswith(f"{COMPOSITION_URL}/"))
+    }
 
 
 def uses_own_store(job: ObservedJob) -> bool:

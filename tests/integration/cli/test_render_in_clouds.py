@@ -19,6 +19,7 @@ from tests.clouds.lambda_server import LambdaServer, function_error, throttled
 from tests.clouds.s3_server import BUCKET, s3_environment, s3_server
 from tests.clouds.workers import LineWorkers
 from tests.integration.cli.conftest import BODY, Cli, html, slow, wait_for
+from tests.unit.encode.sounds import tone, write
 
 CUT = ("--unit-frames", "10", "--frames-per-chunk", "10", "--seeking", "Seekable", "--lanes", "1")
 """Six chunks of a page of 60 frames."""
@@ -76,13 +77,16 @@ def away(clouds: Clouds, cli: Cli) -> Clouds:
 
 def test_three_targets_make_the_bytes_of_one(away: Clouds, cli: Cli):
     cli.page(html(MOVING))
+    write(cli.folder / "tone.flac", tone(44_100, 3), 44_100, kind="flac", codec="flac")
+    cut = (*CUT, "--audio", "tone.flac,fade-in=1s")
     targets = f"{away.function}:1,{away.service}:1,local"
-    film = cli.render("page", *CUT, "--target", targets)
+    film = cli.render("page", *cut, "--target", targets)
+    assert film["sound"]["sources"] == 1
     assert (film["chunks"], film["cachedChunks"]) == (6, 0)
     assert away.asked(away.functions) >= 1
     assert away.asked(away.services) >= 1
     assert away.asked(away.functions) + away.asked(away.services) <= 6
-    alone = cli.render("page", *CUT, "--artifacts", str(cli.folder / "here"), output="alone.mp4")
+    alone = cli.render("page", *cut, "--artifacts", str(cli.folder / "here"), output="alone.mp4")
     assert alone["sha256"] == film["sha256"]
     assert (cli.folder / "alone.mp4").read_bytes() == (cli.folder / "out.mp4").read_bytes()
 

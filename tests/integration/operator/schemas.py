@@ -127,6 +127,7 @@ _LONGEST = {
     "duration": "99999h9999999m999999999s",
     "fps": "999999999/999999999",
     "bitrate": "9999k",
+    "loudness": "-14.5 LUFS",
     "budget": "999999999.9999",
     "perGiBSecond": "999999999.999999999999",
     "perRequest": "999999999.999999999999",
@@ -135,7 +136,9 @@ _LONGEST = {
     "requests.k0": "100m",
     "limits.k0": "100m",
 }
-_DURATIONS = re.compile(r"(duration|targetDuration|start|fadeIn|fadeOut|\w+Timeout|activeDeadline|minimum|ttl\w+)$")
+_DURATIONS = re.compile(
+    r"(duration|targetDuration|start|trim|fadeIn|fadeOut|\w+Timeout|activeDeadline|minimum|ttl\w+)$"
+)
 
 
 def _longest(path: str, limit: int) -> str:

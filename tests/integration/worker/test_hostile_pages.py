@@ -248,11 +248,6 @@ def test_a_page_that_leaves_its_document_in_mid_film(project: Project, code: str
     ("code", "said"),
     [
         pytest.param(
-            "const c = new AudioContext(), a = c.createAnalyser(); a.getByteFrequencyData(new Uint8Array(9))",
-            "what a live AudioContext plays (AnalyserNode.getByteFrequencyData)",
-            id="live sound",
-        ),
-        pytest.param(
             "fetch('api', {method: 'POST', body: 'x'})", "the page's folder is only read", id="a POST to a folder"
         ),
     ],

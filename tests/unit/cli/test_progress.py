@@ -58,7 +58,7 @@ def test_lines_come_every_few_seconds(clock):
     out = io.StringIO()
     progress = LineProgress(Console(file=out, width=200), clock=clock)
     progress.stage(Stage.PLAN)
-    progress.planned(job(frames=120, per_chunk=60, warnings=("mind the gap",)), set())
+    progress.planned(job(frames=120, per_chunk=60, warnings=("the gap",)), set())
     progress.stage(Stage.CHUNK)
     for _ in range(10):
         clock.now += LINE_SECONDS / 2
@@ -67,7 +67,7 @@ def test_lines_come_every_few_seconds(clock):
     progress.stage(Stage.STITCH)
     assert out.getvalue().splitlines() == [
         "Planning.",
-        "Warning: Mind the gap.",
+        "Warning: The gap.",
         "Rendering: 0 of 120 frames, 0 of 2 chunks done.",
         "Rendering: 12 of 120 frames, 4.8 fps, 0 of 2 chunks done, 22.5 s left.",
         "Rendering: 24 of 120 frames, 3.2 fps, 0 of 2 chunks done, 30.0 s left.",
@@ -82,14 +82,14 @@ def test_a_warning_is_shown_once(clock):
     out = io.StringIO()
     progress = LineProgress(Console(file=out, width=200), clock=clock)
     for _ in range(2):
-        progress.planned(job(frames=60, per_chunk=60, warnings=("mind the gap",)), set())
+        progress.planned(job(frames=60, per_chunk=60, warnings=("the gap",)), set())
     assert out.getvalue().count("gap") == 1
 
 
 def test_what_makes_a_page_slow_is_said_at_the_end(clock):
     out = io.StringIO()
     console = Console(file=out, width=200)
-    slow = job(frames=60, per_chunk=60, warnings=("mind the gap", f"{SLOW_MARK}frame 9 takes 2.00 s"))
+    slow = job(frames=60, per_chunk=60, warnings=("the gap", f"{SLOW_MARK}frame 9 takes 2.00 s"))
     LineProgress(console, clock=clock).planned(slow, set())
     assert "frame 9" not in out.getvalue()
     print_slowness(console, slow)

@@ -15,7 +15,15 @@ from heliosctl.commands.jobs import age_text
 from heliosctl.errors import PLAN, Failure, StageFailed, Stopped
 from heliosctl.terminal.contact_sheet import SHEET_WIDTH, default_columns, draw_sheet, spread
 from heliosctl.terminal.curve import bars
-from heliosctl.terminal.report import PrintableConsole, print_labelled, sentence, size_text, time_code, time_text
+from heliosctl.terminal.report import (
+    PrintableConsole,
+    message,
+    print_labelled,
+    sentence,
+    size_text,
+    time_code,
+    time_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +65,19 @@ def test_times(seconds, text):
 )
 def test_sentences(text, expected):
     assert sentence(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("api could not be loaded: the server answered 503", "api could not be loaded: the server answered 503."),
+        ("frame 3: the page hangs", "Frame 3: the page hangs."),
+        (" the disk is full", "The disk is full."),
+        ("", ""),
+    ],
+)
+def test_a_name_at_the_start_of_a_message_stays_as_it_is(text, expected):
+    assert message(text) == expected
 
 
 @pytest.mark.parametrize(

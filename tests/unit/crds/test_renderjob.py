@@ -10,7 +10,7 @@ from helios_crds.durations import parse_duration
 from helios_crds.mapping import UnusableSpec, render_request, request_of
 from helios_crds.renderjob import MAX_INLINE, RenderJobSpec
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_crds.request import RenderRequest
+from helios_crds.request import AudioTrackRequest, RenderRequest
 
 OUTPUT = "s3://media/out/teaser.mp4"
 
@@ -95,13 +95,36 @@ def test_an_inline_page_is_found_in_a_folder():
         ({"composition": {"inline": "x", "props": {"a": "x" * MAX_INLINE}}}, "CompositionTooLarge"),
         ({"composition": {"jobSpec": JOB_SPEC}, "video": {"fps": 30}}, "JobSpecIsPlanned"),
         ({"composition": {"jobSpec": JOB_SPEC}, "chunking": {"count": 3}}, "JobSpecIsPlanned"),
-        ({"audio": {"tracks": [{"url": "s3://media/a.wav"}]}}, "AudioNotSupported"),
+        ({"audio": {"bitrate": "9999k"}}, "InvalidSpec"),
+        ({"audio": {"loudness": "-4 LUFS"}}, "InvalidSpec"),
+        ({"audio": {"tracks": [{"url": "s3://media/a.wav" + "a" * 2000}] * 40}}, "TooManyTracks"),
     ],
 )
 def test_what_the_schema_cannot_refuse(fields, reason):
     with pytest.raises(UnusableSpec) as error:
         request_of(spec(**fields), OUTPUT)
     assert error.value.reason == reason
+
+
+def test_sound_is_asked_for_as_the_command_line_does():
+    tracks = [
+        {"url": "s3://media/a.wav"},
+        {"url": "https://films.example/b.mp3", "start": "1m30s", "trim": "500ms", "duration": "10s", "gainDb": -6,
+         "fadeIn": "1s", "fadeOut": "2.5s", "loop": True},
+    ]  # fmt: skip
+    audio = render_request(spec(audio={"bitrate": "256k", "loudness": "-14 LUFS", "tracks": tracks}), OUTPUT).audio
+    assert (audio.codec, audio.bitrate, audio.loudness) == ("aac", 256, -14.0)
+    assert audio.tracks == (
+        AudioTrackRequest(url="s3://media/a.wav"),
+        AudioTrackRequest(url="https://films.example/b.mp3", start=90, trim=0.5, duration=10, gainDb=-6, fadeIn=1,
+                          fadeOut=2.5, loop=True),
+    )  # fmt: skip
+
+
+def test_a_film_without_asked_sound_has_the_request_that_it_had():
+    request = request_of(spec(audio={"codec": "aac"}), OUTPUT)
+    assert "audio" not in request.model_dump(mode="json")
+    assert request_of(spec(audio={"codec": "none"}), OUTPUT).model_dump(mode="json")["audio"]["codec"] == "none"
 
 
 def test_a_target_is_read_as_it_is_written():

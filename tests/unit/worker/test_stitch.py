@@ -13,7 +13,6 @@ from helios_worker.jobs.layout import manifest_key
 from helios_worker.jobs.spec import HeliosJob, TrialPicture
 from helios_worker.rendering.run import Run
 from helios_worker.rendering.seams import (
-    ScrollsSmoothly,
     SeamMismatch,
     TrialPictures,
     check_runs,
@@ -92,10 +91,6 @@ def test_a_seam_says_how_to_plan_again_unless_that_was_done(history, again):
     mismatch = SeamMismatch(30, FILM.model_copy(update=history))
     assert other_seeking(mismatch.facts, "Auto") == again
     assert other_seeking(mismatch.facts, "Seekable") is None, "asked for"
-
-
-def test_a_smooth_scroll_in_a_film_that_is_not_drawn_has_it_planned_again():
-    assert other_seeking(ScrollsSmoothly(12).facts, "Auto") == "Stateful"
 
 
 def test_chunks_take_the_pictures_that_the_plan_took():

@@ -37,7 +37,7 @@ class Blobs:
         Raises:
             CorruptBlob: it is missing, cannot be read, or has been altered.
         """
-        return await asyncio.to_thread(self._file, store, digest, name)
+        return await asyncio.to_thread(self.path, store, digest, name)
 
     def make_room(self) -> None:
         """Removes all copies once they take more space than the folder's file system has left.
@@ -50,7 +50,8 @@ class Blobs:
                 copy.unlink()
                 self._proven.pop(copy, None)
 
-    def _file(self, store: ArtifactStore, digest: str, name: str) -> Path:
+    def path(self, store: ArtifactStore, digest: str, name: str) -> Path:
+        """As `file`, for a caller in a thread."""
         key, damage = blob_key(digest), ""
         for _ in range(2):  # a copy may be bad where the object is not
             file = store.file(key, self.scratch)

@@ -31,6 +31,11 @@ def segment_key(sha256: str) -> str:
     return f"{SEGMENTS}/{sha256}{SEGMENT_SUFFIX}"
 
 
+def sound_key(digest: str) -> str:
+    """The key of a sound plan with this digest."""
+    return f"sounds/{digest}.json"
+
+
 def part_key(job_id: str, chunk: int) -> str:
     """The key of the file that the command of a chunk of upstream Helios' job wrote."""
     return f"jobs/{job_id}/parts/{chunk}"

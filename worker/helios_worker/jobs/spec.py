@@ -137,6 +137,7 @@ class HeliosJob(_Model):
 
     plan: digest of the plan, which has no output yet; "" in the plan itself.
     pictures: what the plan has taken on its way through the page. Chunks must take the same.
+    sound: digest of the sound plan; in a plan that of the page's own sound alone. A silent film has none.
     """
 
     format: int = JOB_FORMAT
@@ -148,6 +149,7 @@ class HeliosJob(_Model):
     warnings: tuple[str, ...] = ()
     costs: tuple[CostPoint, ...] = ()
     pictures: tuple[TrialPicture, ...] = Field(default=(), exclude_if=operator.not_)
+    sound: NoneOrSha256 = Field(default="", exclude_if=operator.not_)
 
 
 class JobSpec(BaseModel):

@@ -19,13 +19,17 @@ from helios_worker.planning.film import frame_range
 def plan_id(request: RenderRequest, engine: Engine, content: str) -> str:
     """The digest of all that shapes a film and its chunks: request, content and engine.
 
-    What a page's server is sent in addition is no part of it: that shapes what the server answers, and is part of the
-    recording's digest (stages/plan.py).
+    The request's sound is no part of it: with another music, no chunk is cut or rendered again. What a page's server is
+    sent in addition is none, either: that shapes what the server answers, and is part of the recording's digest
+    (stages/plan.py). A film that is to be silent has a plan of its own, since nobody listens to its page.
 
     content: digest of the composition.
     """
-    asked = request.model_dump(mode="json", exclude={"composition": {"url": True, "entry": True}, "output": True})
-    return json_digest({"asked": asked, "content": content, "engine": engine.model_dump()})
+    asked = request.model_dump(
+        mode="json", exclude={"composition": {"url": True, "entry": True}, "output": True, "audio": True}
+    )
+    silent = {"silent": True} if request.audio.codec == "none" else {}
+    return json_digest({"asked": asked, "content": content, "engine": engine.model_dump(), **silent})
 
 
 @dataclass(frozen=True)

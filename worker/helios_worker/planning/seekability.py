@@ -17,7 +17,7 @@ from helios_worker.planning.chunking import DEFAULT_TARGET_SECONDS
 from helios_worker.planning.slowness import FrameTime, causes, in_one_line, is_worth_a_look, measured
 from helios_worker.planning.warnings import PlanWarning
 from helios_worker.rendering.page_settings import page_settings
-from helios_worker.rendering.seams import SMOOTH, STATEFUL, UNREPEATABLE, digest_of
+from helios_worker.rendering.seams import STATEFUL, UNREPEATABLE, digest_of
 
 # Frames compared between jumping and playing: early ones, where pages start up, and one after a second.
 COMPARED = (1, 9, 24, 41)
@@ -35,7 +35,7 @@ SAMPLE_SECONDS = 10.0
 class SeekabilityProbe:
     """Plays a page through a few of its frames, jumps to the same frames, and compares the pictures.
 
-    pictures: SHA-256 of each picture that was taken, by frame. scrolls_smoothly: whether that was seen in any frame.
+    pictures: SHA-256 of each picture that was taken, by frame.
     """
 
     film: FilmSpec
@@ -47,7 +47,6 @@ class SeekabilityProbe:
         self.warnings: list[PlanWarning] = []
         self.missing_glyphs: list[MissingGlyph] = []
         self.pictures: dict[int, str] = {}
-        self.scrolls_smoothly = False
         self._times: list[FrameTime] = []
         self._causes: list[str] | None = None
 
@@ -68,8 +67,6 @@ class SeekabilityProbe:
         if not compared:
             return False, False
         jumped = await self._fresh_digests(compared[-2:], page.settings)
-        if self.scrolls_smoothly:
-            return True, True
         if all(played[frame] == digest for frame, digest in jumped.items()):
             return False, False
         drawn = await self._fresh_digests(compared, page.settings, stateful=True, drawn=True)
@@ -100,7 +97,6 @@ class SeekabilityProbe:
             taken, picture = await measured(page, frame)
             self._times.append(taken)
             digests[frame] = self.pictures[frame] = digest_of(picture)
-        self._note_scrolls(page)
         return digests
 
     async def costs(self, stateful: bool, chunking: ChunkingRequest) -> list[CostPoint]:
@@ -141,16 +137,10 @@ class SeekabilityProbe:
                     self._times.append(taken)
                     self.pictures[frame] = digest_of(picture)
                     self.missing_glyphs += await page.missing_glyphs()
-                    self._note_scrolls(page)
                 if is_worth_a_look(self._times):
                     self._causes = await causes(page, self.film.frames, self._times, self.composition)
         except HeliosError:
             return
-
-    def _note_scrolls(self, page: Page) -> None:
-        if page.scrolls_smoothly and not self.scrolls_smoothly:
-            self.scrolls_smoothly = True
-            self.warnings.append(PlanWarning("drawn", f"{SMOOTH}, {DRAWN}"))
 
     def _samples(self, chunking: ChunkingRequest) -> int:
         """The number of frames to measure besides the compared ones."""

@@ -10,7 +10,6 @@ from helios_worker.capture.page.seek_path import pictures
 from helios_worker.capture.page.settings import PageSettings
 from helios_worker.jobs.spec import FilmSpec
 from helios_worker.rendering.run import Run
-from helios_worker.rendering.seams import ScrollsSmoothly
 from helios_worker.rendering.work_stealing import WorkStealingQueue
 from helios_worker.trace import mark
 
@@ -19,17 +18,13 @@ Put = Callable[[int, bytes], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Lane:
-    """The browser with this number in the pool, and the page that it opens.
-
-    is_alone: whether its page is captured from frame 0 to the film's end, so that no frame is passed over.
-    """
+    """The browser with this number in the pool, and the page that it opens."""
 
     number: int
     film: FilmSpec
     browsers: BrowserPool
     composition: OpenComposition
     settings: PageSettings
-    is_alone: bool = False
 
     @property
     def _history(self) -> dict[str, bool]:
@@ -61,8 +56,6 @@ class Lane:
                 if frame == first:
                     mark("first picture")
                     opening = picture
-                if page.scrolls_smoothly and not (self.film.drawn or self.is_alone):
-                    raise ScrollsSmoothly(frame)
                 await put(frame, picture)
             end = piece.stop
             piece = queue.take(self.number)

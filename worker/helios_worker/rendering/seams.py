@@ -15,7 +15,6 @@ from helios_worker.jobs.spec import Chunk, FilmSpec, HeliosJob, Manifest
 from helios_worker.rendering.run import Run
 
 STATEFUL = "the page keeps state from frame to frame"
-SMOOTH = "the page scrolls smoothly, which the browser moves on only with the frames that it draws"
 UNREPEATABLE = "look for what the virtual clock cannot control: network answers, a SharedWorker, live media"
 
 
@@ -45,19 +44,6 @@ class SeamMismatch(PageError):
             self.facts[SEEKING] = "Stateful"
         if pictures:
             self.pictures = {"before": pictures[0], "after": pictures[1]}
-
-
-class ScrollsSmoothly(PageError):
-    """A page of a film that is not drawn throughout scrolls smoothly, which moves on only with the frames drawn.
-
-    frame: the first that is known to show it.
-    """
-
-    def __init__(self, frame: int) -> None:
-        self.frame = frame
-        remedy = f"render with {setting('composition.seeking', 'Stateful')}, which draws all frames"
-        super().__init__(f"frame {frame}: {SMOOTH}", remedy=remedy)
-        self.facts[SEEKING] = "Stateful"
 
 
 def digest_of(picture: bytes) -> str:

@@ -59,7 +59,7 @@ def fetch_composition(
         shown = redacted(url)
         root = folder / "unpacked"
         root.mkdir()
-        archive = _archive(url, folder, rule, headers)
+        archive = fetch_file(url, folder / "archive", rule, what="archive", headers=headers)
         try:
             unpack(archive, root, limits, name=shown.split("?")[0])
         except OSError as error:
@@ -81,21 +81,30 @@ def fetch_composition(
     return page, root
 
 
-def _archive(url: str, folder: Path, rule: AddressRule, headers: OriginHeaders) -> Path:
-    """The archive as a local file."""
+def fetch_file(url: str, copy: Path, rule: AddressRule, *, what: str, headers: OriginHeaders = NO_HEADERS) -> Path:
+    """A file at any address that a composition may have, as a local file: the file itself, else a copy.
+
+    what: the word for it in messages.
+
+    Raises:
+        UserError, StoreError, NetworkTrouble: as fetch_composition.
+    """
     path = local_path(url)
     if path is not None:
         if not path.is_file():
-            raise UserError(f"there is no archive {path}", remedy="correct its path")
+            raise UserError(f"there is no {what} {path}", remedy="correct its path")
         return path
-    copy = folder / "archive"
     if is_web(url):
-        download(url, copy, rule, headers=headers)
-    else:
-        place, name = split_object(url)
-        store = ArtifactStore(place)
-        if not store.fetch(name, copy):
-            raise UserError(f"there is no archive {url}", remedy="correct its address")
+        download(url, copy, rule, what=what, headers=headers)
+        return copy
+    if not url.startswith(BUCKETS):
+        raise UserError(
+            f"{redacted(url)}: a {what} is a local file, in a bucket, or at an http:// or https:// address",
+            remedy="check the address",
+        )
+    place, name = split_object(url)
+    if not ArtifactStore(place).fetch(name, copy):
+        raise UserError(f"there is no {what} {url}", remedy="correct its address")
     return copy
 
 

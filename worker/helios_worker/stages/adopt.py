@@ -26,6 +26,7 @@ from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.commands import file_of
 from helios_worker.jobs.identity import altered, check_keys, covers, job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key
+from helios_worker.jobs.sounds import load_sound_plan
 from helios_worker.jobs.spec import JobSpec
 from helios_worker.network.addresses import AddressRule
 from helios_worker.rendering.engine import check_engine, current_engine
@@ -139,6 +140,8 @@ def _prove(job: JobSpec, request: JobSpecRequest, store: ArtifactStore) -> None:
             load_snapshot(store, film.snapshot)
         if film.recording and not is_whole(store, film.recording):
             raise CorruptArtifact(f"the recording {film.recording} is not in {shown(store.url)}")
+        if job.ours.sound:
+            load_sound_plan(store, job.ours.sound)
     except CorruptArtifact as error:
         raise UserError(f"{shown(request.jobSpec)}: {error.message}", remedy="plan it again") from None
 

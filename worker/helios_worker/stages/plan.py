@@ -31,13 +31,17 @@ from helios_worker.capture.messages import BoundedLines, plain
 from helios_worker.capture.page.glyphs import glyph_warning
 from helios_worker.errors import CorruptArtifact, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
-from helios_worker.jobs.layout import job_key, manifest_key, plan_key
+from helios_worker.jobs.layout import job_key, manifest_key, plan_key, sound_key
+from helios_worker.jobs.sounds import load_sound_plan, store_sound_plan
 from helios_worker.jobs.spec import JOB_FORMAT, Chunk, FilmSpec, HeliosJob, JobSpec, Metadata, TrialPicture
 from helios_worker.planning.asked_film import AskedFilm, plan_id
 from helios_worker.planning.chunking import cut_chunks
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.film import first_guess, open_film
+from helios_worker.planning.page_sound import NOTHING_HEARD, page_sound
 from helios_worker.planning.seekability import SeekabilityProbe
+from helios_worker.planning.soundtrack import soundtrack
+from helios_worker.planning.tracks import fetch_tracks
 from helios_worker.planning.warnings import Kind, PlanWarning
 from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.engine import current_engine
@@ -78,7 +82,8 @@ async def plan(
         UserError: the request or the page is wrong; the message says what to change.
     """
     planned = await plan_without_job(request, store, browsers, exclude=exclude)
-    job = job_of(planned, request.output)
+    sound = await asyncio.to_thread(_sound, request, planned, store, browsers)
+    job = job_of(planned, request.output, sound)
     job = await asyncio.to_thread(_commit, store, job_key(job.id), job, job.__eq__)
     cached = await asyncio.to_thread(stored_chunks, store, job.chunks)
     film = job.ours.film
@@ -165,13 +170,26 @@ def _folder(request: RenderRequest) -> Path | None:
     return path if path.is_dir() else path.parent
 
 
-def job_of(planned: JobSpec, output: str | None) -> JobSpec:
+def _sound(request: RenderRequest, planned: JobSpec, store: ArtifactStore, browsers: BrowserPool) -> str:
+    """The digest of the film's sound plan, which is then in the store; "" for a silent film."""
+    audio, of_page = request.audio, planned.ours.sound
+    if audio.codec == "none" or not (audio.tracks or of_page):
+        return ""
+    tracks = fetch_tracks(audio.tracks, store, browsers.rule, browsers.headers, browsers.scratch)
+    page = load_sound_plan(store, of_page) if of_page else None
+    plan = soundtrack(planned.ours.film, audio, tracks, page)
+    return store_sound_plan(store, plan) if plan is not None else ""
+
+
+def job_of(planned: JobSpec, output: str | None, sound: str = "") -> JobSpec:
     """The job of a plan with an output, which the stitch reads there.
 
     Chunks are cut by measured costs, which are never the same twice. All outputs of one film therefore use the chunks
     of the first plan.
+
+    sound: digest of the film's sound plan.
     """
-    ours = planned.ours.model_copy(update={"format": JOB_FORMAT, "plan": planned.id, "output": output})
+    ours = planned.ours.model_copy(update={"format": JOB_FORMAT, "plan": planned.id, "output": output, "sound": sound})
     return with_own_id(planned.model_copy(update={"helios": ours}))
 
 
@@ -210,10 +228,12 @@ async def make_plan(asked: AskedFilm, store: ArtifactStore, browsers: BrowserPoo
     async with open_composition(browsers.compositions, store, draft) as composition:
         if browsers.rule.is_of_a_desk:  # elsewhere it would tell what others have there
             composition.missing.folder = _folder(request)
-        return await plan_film(asked, draft, composition, browsers)
+        return await plan_film(asked, draft, composition, browsers, store)
 
 
-async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool) -> MadePlan:
+async def plan_film(
+    asked: AskedFilm, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool, store: ArtifactStore
+) -> MadePlan:
     """The plan of an open composition. draft: what is known of its film beforehand."""
     request, engine = asked.request, asked.engine
     owner = plan_id(request, engine, asked.snapshot or asked.url)
@@ -232,14 +252,17 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
         async with naming_departures(browsers, composition, page.settings):
             with composition.blaming():
                 stateful, drawn = await probe.history(request.composition.seeking, page)
+                film = film.model_copy(update={"stateful": stateful, "drawn": drawn})
+                sound = NOTHING_HEARD
+                if request.audio.codec != "none":
+                    sound = await page_sound(film, composition, browsers, page.settings, store)
                 recording = "" if recorder.passive else await recorder.seal()
-                film = film.model_copy(update={"stateful": stateful, "drawn": drawn, "recording": recording})
+                film = film.model_copy(update={"recording": recording})
                 costs = await probe.costs(stateful, request.chunking)
-                if probe.scrolls_smoothly and request.composition.seeking == "Auto":
-                    film = film.model_copy(update={"stateful": True, "drawn": True})
         warnings += probe.warnings
         warnings += _of_kind("glyphs", filter(None, [glyph_warning(probe.missing_glyphs)]))
         warnings += _of_kind("page", sorted(page.console.warnings))
+        warnings += _of_kind("sound", sound.warnings)
         warnings += _of_kind("page", await page.never_shown(film.frames / film.encoder.fps))
         warnings += _of_kind("slow", await probe.slowness(page))
     finally:
@@ -267,6 +290,7 @@ async def plan_film(asked: AskedFilm, draft: FilmSpec, composition: OpenComposit
             warnings=bounded_warnings(warning.text for warning in warnings),
             costs=tuple(costs),
             pictures=() if film.drawn else trial_pictures(probe),
+            sound=store_sound_plan(store, sound.plan) if sound.plan is not None else "",
         ),
     )
     return MadePlan(job, tuple(warnings))
@@ -330,15 +354,15 @@ def _existing(store: ArtifactStore, key: str, is_right: Callable[[JobSpec], bool
         job = JobSpec.model_validate_json(data)
     except ValidationError:
         job = None
-    if job is None or not is_right(job) or not _has_its_recording(store, job):
+    if job is None or not is_right(job) or not _has_its_parts(store, job):
         store.delete(key)
         return None
     return job
 
 
-def _has_its_recording(store: ArtifactStore, job: JobSpec) -> bool:
-    recording = job.ours.film.recording
-    return not recording or is_whole(store, recording)
+def _has_its_parts(store: ArtifactStore, job: JobSpec) -> bool:
+    recording, sound = job.ours.film.recording, job.ours.sound
+    return (not recording or is_whole(store, recording)) and (not sound or store.exists(sound_key(sound)))
 
 
 async def _page_text(store: ArtifactStore, snapshot: str) -> str:

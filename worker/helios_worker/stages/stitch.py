@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from helios_crds.remedies import setting
 from helios_crds.wire import chunk_bitmap
@@ -33,10 +33,11 @@ from helios_worker.jobs.identity import check_keys
 from helios_worker.jobs.layout import final_key, manifest_key
 from helios_worker.jobs.spec import JobSpec, Manifest
 from helios_worker.rendering.seams import check_seams
+from helios_worker.rendering.sound import SoundResult, film_sound
 
 
 class StitchResult(BaseModel):
-    """The stitched film. output: its URL. sha256, bytes: of the file. frames: counted."""
+    """The stitched film. output: its URL. sha256, bytes: of the file. frames: counted. sound: None if it is silent."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +47,7 @@ class StitchResult(BaseModel):
     frames: int
     duration: float
     warnings: tuple[str, ...] = ()
+    sound: SoundResult | None = Field(default=None, exclude_if=lambda sound: sound is None)
 
 
 class BadChunks(CorruptArtifact):
@@ -79,11 +81,18 @@ def _stitch(job: JobSpec, store: ArtifactStore, output: str, scratch: Path) -> S
     with TemporaryDirectory(prefix="helios-stitch-", dir=scratch) as folder:
         manifests, files = gather(job, store, Path(folder))
         warnings = check_seams(job.chunks, manifests, film)
+        sound = film_sound(job, store, Path(folder))
         target = local_path(output)
         partial = partial_beside(target) if target is not None else Path(folder) / "film.mp4"
         try:
             try:
-                concatenate(files, partial, film.encoder, expected=[m.frameCount for m in manifests])
+                concatenate(
+                    files,
+                    partial,
+                    film.encoder,
+                    expected=[m.frameCount for m in manifests],
+                    audio=sound.file if sound is not None else None,
+                )
             except (CorruptSegment, SegmentMismatch) as error:
                 raise discard(job, store, {error.index or 0: str(error)}) from error
             report = verify_video(
@@ -93,6 +102,7 @@ def _stitch(job: JobSpec, store: ArtifactStore, output: str, scratch: Path) -> S
                 width=film.encoder.width,
                 height=film.encoder.height,
                 decode=False,
+                sound=sound.expected if sound is not None else None,
             )
             if report.problems:
                 raise HeliosError(f"the stitched film failed its check: {'; '.join(report.problems[:3])}")
@@ -109,7 +119,8 @@ def _stitch(job: JobSpec, store: ArtifactStore, output: str, scratch: Path) -> S
         bytes=size,
         frames=report.frames,
         duration=report.duration,
-        warnings=warnings,
+        warnings=(*warnings, *(sound.warnings if sound is not None else ())),
+        sound=sound.result if sound is not None else None,
     )
     store.put(final_key(job.id), orjson.dumps(result.model_dump(), option=orjson.OPT_INDENT_2))
     return result

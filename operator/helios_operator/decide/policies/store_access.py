@@ -5,7 +5,7 @@ from helios_crds.mapping import COMPOSITION_URL
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_operator.model.areas import Areas
 from helios_operator.model.config import BUILT_IN, Store
-from helios_operator.model.locations import foreign_source, source_of
+from helios_operator.model.locations import foreign_source, source_of, tracks_of
 from helios_operator.model.observation import Observation
 
 _BUILT_IN = " (builtInTarget in the chart's values, unless there is a RenderTarget of that name)"
@@ -26,18 +26,19 @@ def forbidden_place(observation: Observation, name: str, target: RenderTargetSpe
                 f"spec.{field}: the RenderTarget {name} does not allow {url}: {instead}ask its admin to add it to "
                 f"allowedStores{_BUILT_IN if name == BUILT_IN else ''}"
             )
-    for url in source_of(observation.job):
+    sources = [("composition", url) for url in source_of(observation.job)]
+    for field, url in [*sources, *tracks_of(observation.job).items()]:
         if "," in url:  # which separates the places that a worker may use
-            return f"spec.composition: {url} contains a comma: use a name without one"
+            return f"spec.{field}: {url} contains a comma: use a name without one"
         if url == COMPOSITION_URL or is_allowed(url, target.allowedSources or ()):
             continue
         if not _is_covered(url, observation, target, areas):
             return (
-                f"spec.composition: the RenderTarget {name} does not allow {url}: ask its admin to add it to "
+                f"spec.{field}: the RenderTarget {name} does not allow {url}: ask its admin to add it to "
                 f"allowedSources{_BUILT_IN if name == BUILT_IN else ''}"
             )
         if problem := foreign_source(url, observation.job, areas):
-            return f"spec.composition: {problem}"
+            return f"spec.{field}: {problem}"
     return ""
 
 

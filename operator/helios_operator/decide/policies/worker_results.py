@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from helios_crds.remedies import in_spec, message_and_remedy
-from helios_crds.renderjob_status import MAX_WARNINGS, FilmStatus, PlanStatus
-from helios_crds.request import MAX_CHUNKS, MAX_FRAMES
+from helios_crds.renderjob_status import MAX_WARNINGS, FilmStatus, PlanStatus, SoundStatus
+from helios_crds.request import MAX_CHUNKS, MAX_FRAMES, MAX_SECONDS
 from helios_crds.text import one_line
 from helios_crds.wire import RESULT_BYTES, chunks_in
 from helios_operator.model.chunk_map import CACHED, WAITING
@@ -19,6 +19,7 @@ from helios_operator.model.locations import job_path
 
 MAX_TEXT = 600
 MAX_WARNING = 200
+MAX_SOURCES = 100_000
 _Count = Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -34,12 +35,21 @@ class _PlanMessage(BaseModel):
     warnings: list[str] = Field(default_factory=list)
 
 
+class _SoundMessage(BaseModel):
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    sources: int = Field(strict=True, ge=0, le=MAX_SOURCES)
+    seconds: float = Field(ge=0, le=MAX_SECONDS)
+    loudness: float | None = Field(default=None, ge=-100, le=100)
+
+
 class _FilmMessage(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     bytes: _Count
     frames: Annotated[_Count, Field(le=MAX_FRAMES)]
+    sound: _SoundMessage | None = None
 
 
 def facts(message: str) -> Mapping[str, Any]:
@@ -86,7 +96,9 @@ def film_result(message: str, url: str, frames: int) -> FilmStatus:
         return FilmStatus(url=url)
     if result.frames != frames:
         return FilmStatus(url=url)
-    return FilmStatus(url=url, sha256=result.sha256, bytes=result.bytes, frames=result.frames)
+    heard = result.sound
+    sound = None if heard is None else SoundStatus(**heard.model_dump())
+    return FilmStatus(url=url, sha256=result.sha256, bytes=result.bytes, frames=result.frames, sound=sound)
 
 
 def bad_chunks(message: str, chunks: int) -> list[int]:

@@ -42,9 +42,10 @@ PARTS = (
         "webgl",
         "limits",
     ),
-    *("media_events", "media_sources", "players", "media_loading", "playback"),
+    *("audio_clocks", "audio_contexts", "audio_elements"),
+    *("media_events", "media_sources", "players", "media_loading", "playback", "helios_sounds", "sounds"),
     *("media_api", "media_elements", "media_faults", "pictures", "media"),
-    *("clips", "layout", "adapters", "hyperframes", "variables", "beside", "scopes", "nested"),
+    *("clips", "clip_sounds", "layout", "adapters", "hyperframes", "variables", "beside", "scopes", "nested"),
     *("page", "moving_images", "carets"),
 )
 # 2026-01-01T00:00:00Z: what Date.now() says at frame 0.
@@ -59,6 +60,7 @@ def clock_script(
     wait_for: str = "",
     start_ms: float = START_MS,
     realm_name: str = "",
+    hears: float = 0.0,
 ) -> str:
     """The script for one realm. Its value is what the driver may call, for a worker; a window has a gate for that.
 
@@ -68,6 +70,7 @@ def clock_script(
     wait_for: CSS selector of an element that the page itself must have before frame 0; "" for none.
     start_ms: virtual time at which the realm begins, later for a worker made later.
     realm_name: tells the random streams of a page's workers apart.
+    hears: seconds of the film, if it notes what the page plays; 0 if not.
     """
     config = {
         "secret": secret,
@@ -77,6 +80,7 @@ def clock_script(
         "epochMs": EPOCH_MS,
         "realmName": realm_name,
         **({"waitFor": wait_for} if wait_for else {}),
+        **({"hears": hears} if hears else {}),
         **({} if props is None else {"props": props}),
     }
     # The browser runs it again in a window that goes on with another document.

@@ -9,6 +9,7 @@ if (isWindow) {
   const adapters = createAdapters(clips);
   const { visit, timeOf, mediaStart, mediaRate } = clips;
   const { layOut, setStyle } = createLayout(clips);
+  const soundPlace = createClipSounds(clips);
 
   const first = methodOf(Document.prototype, "querySelector");
   const all = methodOf(Document.prototype, "querySelectorAll");
@@ -30,8 +31,7 @@ if (isWindow) {
   const setAnimationTime = setterOf(Animation.prototype, "currentTime");
   const ROOT = "[data-composition-id]";
   const { escape } = CSS;
-  // Longer ones are those that repeat for ever.
-  const MOST_SECONDS = 1e6;
+  const MOST_SECONDS = 1e6; // longer ones are those that repeat for ever
 
   /** @type {any} */
   const page = window;
@@ -99,8 +99,8 @@ if (isWindow) {
    */
   function place(element, time, seconds) {
     if (!isPaused(element)) pause(element);
-    if (nameOf(element) === "audio" || attributeOf(element, "data-has-audio") === "true") realm.sounds(element);
-    if (!time.shown) return;
+    realm.placeSound(element, soundPlace(element, time, seconds));
+    if (!time.shown || HEARD_SECONDS !== undefined) return;
     const position = mediaStart(element) + (seconds - time.start) * mediaRate(element);
     if (abs(mediaTime(element) - position) > 1e-6) setMediaTime(element, position);
   }

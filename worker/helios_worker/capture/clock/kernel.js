@@ -57,6 +57,14 @@ function createKernelState() {
     undecodable: undefined,
     /** @type {SafeWeakMap<HTMLMediaElement, Player>} what the videos and sounds do, which may go from one realm to another (players.js) */
     media: new SafeWeakMap(),
+    /** What is heard of them (sounds.js). */
+    heard: createHeard(),
+    /** What its AudioContexts do (audio_clocks.js). */
+    audio: createAudioClocks(),
+    /** @type {SafeWeakMap<Element, any>} the last smooth scroll of each element, of its own realm's or of a frame's within (scrolls.js) */
+    scrolls: new SafeWeakMap(),
+    /** Whether a smooth scroll has ended that the browser has not told the page of. */
+    scrollEnded: false,
   };
 }
 
@@ -68,6 +76,8 @@ function createKernel() {
   const queue = createTimerQueue();
   const driver = createDriver(state, queue);
   const work = createWork(state);
+  const { heard } = state;
+  const { files: madeFiles } = heard;
   const steps = createSteps(state, queue, driver, work);
 
   /** What the page still waits for, in words, for the report of a frame that never became ready. */
@@ -115,6 +125,12 @@ function createKernel() {
     imageStates: (keys) => imageStates(liveRealms(state), keys),
     /** Whether files that failed matter. @param {[string, string, boolean][]} files for verdicts() in images.js */
     verdicts: (files) => verdicts(liveRealms(state), files),
+    /** What was heard since the last time. @param {number | null} end for sounds.js */
+    heard: (end) => heard.take(end),
+    finishAudio: () => forDriver(finishAudio()),
+    audioSamples,
+    /** The bytes behind an address that a script has made, as a data: address. @param {string} address */
+    madeFile: (address) => dataOf(madeFiles.get(address)),
     isBlank: () => steps.any((realm) => realm.isBlank()),
     /** @param {number} request */
     again: (request) => driver.run(request, steps.again),
@@ -136,6 +152,8 @@ function createKernel() {
       state.others = others;
       return driver.run(request, () => steps.advance(target, frame));
     },
+    /** @param {number} request @param {number[]} targets the frames' times @param {number} first */
+    pass: (request, targets, first) => driver.run(request, () => steps.pass(targets, first)),
     /**
      * @param {number} request
      * @param {boolean} fires whether the next timer is due on the loading time

@@ -17,6 +17,17 @@ if (isWindow) {
   const faults = createMediaFaults(playback, browser, events);
   const pictures = createPictures(roster, loading, playback, browser, events, sources, faults);
 
+  const sounds = createSounds(browser, roster);
+  const { files } = kernel.heard; // of scripts
+  events.noteWith(sounds.note);
+  after(HTMLMediaElement.prototype, "volume", sounds.note);
+  after(HTMLMediaElement.prototype, "muted", sounds.note);
+  realm.hear = sounds.noteAll;
+  if (HEARD_SECONDS) {
+    after(URL, "createObjectURL", (_owner, args, address) => files.set(address, args[0]));
+    realm.placeSound = sounds.place;
+  }
+
   realm.watchMedia = elements.watch;
   realm.watchInsertions = elements.watchInsertions;
   realm.findOpenRoots = (tree = document) => elements.findOpenRoots(tree);

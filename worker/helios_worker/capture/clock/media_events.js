@@ -44,8 +44,13 @@ function createMediaEvents(browser) {
     while (undone > 0) await own(macrotask());
   }
 
+  /** @type {(element: HTMLMediaElement) => void} */
+  let note = () => {};
   /** @param {HTMLMediaElement} element @param {string} type */
-  const tell = (element, type) => queueTask(() => browser.tell(element, type));
+  const tell = (element, type) => {
+    note(element);
+    queueTask(() => browser.tell(element, type));
+  };
 
   /** @type {SafeWeakSet<EventTarget>} */
   const guarded = new SafeWeakSet();
@@ -89,6 +94,8 @@ function createMediaEvents(browser) {
     isOurs: (type) => typeof type === "string" && types.has(type),
     /** Hears what the browser says. @param {(element: HTMLMediaElement, type: string) => void} listener */
     hearWith: (listener) => (hear = listener),
+    /** Called with each element that something is about to be told of. @param {(element: HTMLMediaElement) => void} listener */
+    noteWith: (listener) => (note = listener),
   };
 }
 

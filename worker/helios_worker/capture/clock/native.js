@@ -18,6 +18,51 @@ const native = {
   postTask: globalThis.scheduler && globalThis.scheduler.postTask.bind(globalThis.scheduler),
 };
 
+/** The browser's own rendering of sound, and what reads the result (audio_clocks.js). */
+const nativeAudio = (() => {
+  const { OfflineAudioContext: Offline } = globalThis;
+  if (!Offline) return /** @type {any} */ ({ __proto__: null, Offline });
+  const channels = getterOf(AudioBuffer.prototype, "numberOfChannels");
+  const samples = methodOf(AudioBuffer.prototype, "getChannelData");
+  const { fromCharCode } = String;
+  const Floats = Float32Array;
+  const Bytes = Uint8Array;
+  const bytesOf = getterOf(/** @type {any} */ (ReflectGetPrototypeOf(Uint8Array.prototype)), "buffer");
+  const toBase64 = globalThis.btoa;
+  const PIECE = 12288; // bytes, which three and four divide
+  return {
+    __proto__: null,
+    Offline,
+    suspend: methodOf(Offline.prototype, "suspend"),
+    resume: methodOf(Offline.prototype, "resume"),
+    random: Math.random,
+    start: methodOf(AudioBufferSourceNode.prototype, "start"),
+    stop: methodOf(AudioBufferSourceNode.prototype, "stop"),
+    startRendering: methodOf(Offline.prototype, "startRendering"),
+    channels,
+    samples,
+    /** Samples of all channels side by side, as 32-bit floats in base64. @param {AudioBuffer} buffer @param {number} from @param {number} count */
+    encode(buffer, from, count) {
+      const width = channels(buffer);
+      const sides = list();
+      for (let channel = 0; channel < width; channel += 1) append(sides, samples(buffer, channel));
+      const floats = new Floats(count * width);
+      for (let at = 0; at < count; at += 1) {
+        for (let channel = 0; channel < width; channel += 1) floats[at * width + channel] = sides[channel][from + at];
+      }
+      const bytes = new Bytes(/** @type {any} */ (bytesOf(floats)));
+      const size = count * width * 4;
+      let text = "";
+      for (let start = 0; start < size; start += PIECE) {
+        const codes = list();
+        for (let at = start; at < min(start + PIECE, size); at += 1) append(codes, bytes[at]);
+        text += toBase64(ReflectApply(fromCharCode, undefined, codes));
+      }
+      return text;
+    },
+  };
+})();
+
 /** @returns {Promise<void>} */
 const nothing = () => new NativePromise((resolve) => resolve(undefined));
 

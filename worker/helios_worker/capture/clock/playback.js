@@ -55,7 +55,6 @@ function createPlayback(browser, events, roster, loading) {
     player.playing = player.started = true;
     player.at = kernel.now;
     player.blocked = player.seeking || !hasData(element, player);
-    if (!player.isVideo) realm.sounds(element);
     tell(element, "play");
     if (player.blocked) tell(element, "waiting");
     else notifyPlaying(element, player);

@@ -22,9 +22,11 @@ const {
   setPrototypeOf: ReflectSetPrototypeOf,
 } = Reflect;
 const { assign: ObjectAssign, freeze: ObjectFreeze, keys: ObjectKeys, prototype: ObjectPrototype } = Object;
-const { abs, floor, imul, max, min, trunc } = Math;
+const { abs, ceil, floor, imul, max, min, trunc } = Math;
 const { isFinite: NumberIsFinite } = Number;
 const { stringify: JSONStringify } = JSON;
+/** The length of the film, in a page that is opened to hear what it plays; undefined in others. */
+const HEARD_SECONDS = config.hears;
 const ArrayPrototype = Array.prototype;
 const NativeBoolean = Boolean;
 const NativeNumber = Number;

@@ -91,6 +91,12 @@ const realm = {
   async showHiddenVideos() {},
   /** Has the browser hand over the videos' pictures. Returns whether there are videos. */
   handOverPictures: () => false,
+  /** A file cannot be played through an AudioContext (limits.js). @type {(address: string) => void} */
+  cannotRoute() {},
+  /** Notes what they play by now. */
+  hear() {},
+  /** Notes a sound that a composition places, for hyperframes.js (media.js). @type {(element: HTMLMediaElement, place: SoundPlace | null) => void} */
+  placeSound() {},
   /** Ends the videos and sounds whose end is reached. */
   endMedia() {},
   /** Finds the shadow roots that the markup declares. @type {(tree?: ParentNode) => void} */
@@ -161,8 +167,12 @@ const realm = {
    * @type {(tree: Document | ShadowRoot, visit: (element: Element) => void) => boolean}
    */
   visitStyled: () => false,
-  /** Watches a window or a shadow root for smooth scrolls, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
+  /** Keeps events of smooth scrolls from a window or a shadow root, for animations.js (scrolls.js). @type {(root: Window | ShadowRoot) => void} */
   watchScrolls() {},
+  /** Begins to scroll to the part of the document that its address names, if that is to be smooth (scrolls.js). */
+  goToPart() {},
+  /** Whether anything scrolls smoothly (scrolls.js). */
+  scrolls: () => false,
   /** What is awaited of media elements, in words, for page.js. @type {() => string[]} */
   pendingMedia: () => list(),
 
@@ -250,8 +260,6 @@ const realm = {
   mediaFails() {},
   /** The page draws on chance that the seed does not rule. @type {(what: string) => void} */
   byChance() {},
-  /** The page plays an <audio>. @type {(element: HTMLMediaElement) => void} */
-  sounds() {},
 };
 
 /** @typedef {typeof realm} Realm */

@@ -1,39 +1,74 @@
-// Smooth scrolls. The browser moves them on with the frames that it draws, and with no clock, so a page that makes one has
-// to be drawn throughout: the driver is told.
+// Smooth scrolls, on the film's time (docs/decisions/0032). The browser makes none (process.py), so whatever is to scroll
+// smoothly is there at once: by a call, by a link to a part of the page, for what gets the focus. Here it is put back, and moved
+// on with the clock as Chromium would. So the browser finds out where each scroll leads (snapping, margins, nested scrollers),
+// and a frame shows how far it is by its time alone.
 //
-// A script's call is told at once if something will move, whether or not any frame is drawn after it. What else scrolls
-// smoothly (a link, focus) is told by its first event, and that comes with a frame that is drawn.
+// The browser sends `scroll` and `scrollend` for each step, in its next frame. Those of no place that the page can have seen
+// are kept from it, and so is `scrollend` before the end. steps.js has a frame of the browser's run for the others.
+//
+// Long, because all of this shares what is known of a scroll.
 
 if (isWindow) {
   const listen = methodOf(EventTarget.prototype, "addEventListener");
   const targetOf = getterOf(Event.prototype, "target");
+  const stopHere = methodOf(Event.prototype, "stopImmediatePropagation");
   const rootOf = getterOf(Document.prototype, "documentElement");
   const scrollerOf = getterOf(Document.prototype, "scrollingElement");
+  const windowOf = getterOf(Document.prototype, "defaultView");
+  const documentOf = /** @type {(node: Node) => Document} */ (getterOf(Node.prototype, "ownerDocument"));
   const parentOf = getterOf(Node.prototype, "parentNode");
   const slotOf = getterOf(Element.prototype, "assignedSlot");
   const hostOf = getterOf(ShadowRoot.prototype, "host");
+  const holderOf = getterOf(window, "frameElement");
   const styleOf = window.getComputedStyle.bind(window);
   const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
-  /** @type {(at: string, size: string) => any} */
-  function axis(at, size) {
-    const of = (/** @type {string} */ property) => getterOf(Element.prototype, /** @type {any} */ (property));
-    const wholeOf = of(`scroll${size}`);
-    const seenOf = of(`client${size}`);
-    const roomOf = (/** @type {Element} */ element) => wholeOf(element) - seenOf(element);
-    return { __proto__: null, placeOf: of(`scroll${at}`), roomOf };
-  }
-  const horizontal = axis("Left", "Width");
-  const vertical = axis("Top", "Height");
+  const leftOf = getterOf(Element.prototype, "scrollLeft");
+  const topOf = getterOf(Element.prototype, "scrollTop");
+  const wholeWidth = getterOf(Element.prototype, "scrollWidth");
+  const wholeHeight = getterOf(Element.prototype, "scrollHeight");
+  const seenWidth = getterOf(Element.prototype, "clientWidth");
+  const seenHeight = getterOf(Element.prototype, "clientHeight");
+  const scrollAtOnce = /** @type {(element: Element, options: any) => any} */ (/** @type {any} */ (methodOf(Element.prototype, "scrollTo")));
+  const show = methodOf(Element.prototype, "scrollIntoView");
+  const animate = methodOf(Element.prototype, "animate");
+  const stopAnimation = methodOf(Animation.prototype, "cancel");
+  const { sqrt } = Math;
 
-  let asked = false;
-  let told = false;
-  /** What was scrolled at once, though its style is smooth, and whose event is still to come. @type {WeakSet<Node>} */
-  const atOnce = new SafeWeakSet();
+  // Chromium's (cc/animation/scroll_offset_animation_curve.cc): cubic-bezier(0.4, 0, 0, 1) and as many sixtieths of a second
+  // as the square root of the distance in pixels says.
+  const EASE = 0.4;
+  const LONGEST_MS = 1500;
+  const HALVINGS = 50;
+  const SNAPS_NOWHERE = ObjectFreeze({ __proto__: null, scrollSnapType: "none" });
+  const TOP = /** @type {Place} */ (ObjectFreeze({ __proto__: null, left: 0, top: 0 }));
+  const HELD = ObjectFreeze({ __proto__: null, duration: 0, fill: "forwards" });
 
-  function tell() {
-    told = true;
-    tellDriver({ __proto__: null, smooth: true });
-  }
+  /** @typedef {{ __proto__: null, left: number, top: number }} Place */
+  /**
+   * @typedef {object} Scroll
+   * @property {null} __proto__
+   * @property {Element} element
+   * @property {Place} from
+   * @property {Place} to
+   * @property {number} start virtual time in milliseconds
+   * @property {number} duration
+   * @property {Place | null} told where the page was last told that the element is; null if it is to be told in any case
+   * @property {"running" | "over" | "quiet"} state quiet: over, and no `scrollend` tells of it
+   * @property {Animation | null} hold keeps the element from snapping on the way
+   * @property {((interrupted: boolean) => void) | null} settle
+   */
+
+  /** @type {SafeSet<Scroll>} */
+  const running = new SafeSet();
+  /** What a script has scrolled at once, and whose event is still to come. @type {SafeWeakSet<Element>} */
+  const untold = new SafeWeakSet();
+
+  /** @param {Element} element @returns {Place} */
+  const placeOf = (element) => ({ __proto__: null, left: leftOf(element), top: topOf(element) });
+  /** @param {Place} one @param {Place} other */
+  const isSame = (one, other) => one.left === other.left && one.top === other.top;
+  /** @param {Element} element @param {Place} place */
+  const put = (element, { left, top }) => scrollAtOnce(element, { __proto__: null, left, top, behavior: "instant" });
 
   /** What is read of an object of any kind, null where it is not of that kind. @param {(thing: any) => any} read @param {unknown} thing */
   function orNull(read, thing) {
@@ -44,99 +79,364 @@ if (isWindow) {
     }
   }
 
-  /** Whether a style has everything scroll smoothly in an element or, for a document, in its window. @param {any} thing */
-  const isStyledSmooth = (thing) => valueOf(styleOf(orNull(rootOf, thing) || thing), "scroll-behavior") === "smooth";
+  /** The element whose place is that of a window, a document or an element. @param {any} thing @returns {Element | null} */
+  function scrollerFor(thing) {
+    const page = thing === window || thing === undefined || thing === null ? document : thing;
+    const root = orNull(rootOf, page);
+    if (root !== null) return scrollerOf(page) || root;
+    const own = documentOf(page);
+    return page === rootOf(own) ? scrollerOf(own) || page : page;
+  }
+
+  /** @param {Element} element the value of a property of how it scrolls @param {string} name */
+  function styled(element, name) {
+    const page = documentOf(element);
+    return valueOf(styleOf(element === scrollerOf(page) ? rootOf(page) : element), name);
+  }
+
+  /** @param {Element} element @param {string} behavior what the call says */
+  const isSmooth = (element, behavior) =>
+    behavior === "smooth" || (behavior !== "instant" && styled(element, "scroll-behavior") === "smooth");
+
+  /** @param {unknown} options */
+  function behaviorOf(options) {
+    if (options === null || (typeof options !== "object" && typeof options !== "function")) return "";
+    try {
+      return NativeString(/** @type {any} */ (options).behavior);
+    } catch {
+      return ""; // the browser's call throws, too
+    }
+  }
+
+  /** How far a scroll is when a share of its time has passed. @param {number} share */
+  function eased(share) {
+    let low = 0;
+    let high = 1;
+    for (let round = 0; round < HALVINGS; round += 1) {
+      const middle = (low + high) / 2;
+      const left = 1 - middle;
+      if (3 * left * left * middle * EASE + middle * middle * middle < share) low = middle;
+      else high = middle;
+    }
+    return low * low * (3 - 2 * low);
+  }
+
+  /** @param {Scroll} scroll @param {number} time @returns {Place} */
+  function placeAt({ from, to, start, duration }, time) {
+    if (time >= start + duration) return to;
+    const far = eased(max(0, time - start) / duration);
+    return {
+      __proto__: null,
+      left: from.left + (to.left - from.left) * far,
+      top: from.top + (to.top - from.top) * far,
+    };
+  }
+
+  /** Keeps an element from snapping, if it does. @param {Element} element */
+  function held(element) {
+    if (styled(element, "scroll-snap-type") === "none") return null;
+    const page = documentOf(element);
+    const hold = animate(element === scrollerOf(page) ? rootOf(page) : element, SNAPS_NOWHERE, HELD);
+    realm.hideAnimation(hold);
+    return hold;
+  }
+
+  /** @param {Scroll} scroll */
+  function release(scroll) {
+    if (scroll.hold) stopAnimation(scroll.hold);
+    scroll.hold = null;
+  }
+
+  /** @param {Element} element */
+  function runningOf(element) {
+    const scroll = kernel.scrolls.get(element);
+    return scroll?.state === "running" ? scroll : null;
+  }
+
+  /** @param {Scroll | null} scroll @param {"over" | "quiet"} state @param {boolean} interrupted */
+  function finish(scroll, state, interrupted) {
+    if (scroll === null) return;
+    scroll.state = state;
+    running.delete(scroll);
+    release(scroll);
+    scroll.settle?.(interrupted);
+  }
+
+  /** @param {Scroll} scroll */
+  function end(scroll) {
+    if (scroll.state !== "running") return;
+    // So the browser sends the events, also if the last step moved nothing.
+    put(scroll.element, scroll.from);
+    put(scroll.element, scroll.to);
+    finish(scroll, "over", false);
+    kernel.scrollEnded = true;
+  }
 
   /**
-   * Whether an element would move along an axis, some way at least.
+   * Begins to move an element that the browser has just moved at once.
    * @param {Element} element
-   * @param {any} along
-   * @param {unknown} to undefined for a place that is not changed
-   * @param {boolean} [isDistance]
+   * @param {Place} from
    */
-  function moves(element, { placeOf, roomOf }, to, isDistance) {
-    const room = roomOf(element);
-    // Not what else can be made a number: that may run the page's code.
-    if ((typeof to !== "number" && typeof to !== "string") || room <= 0) return false;
-    const at = placeOf(element);
-    const end = isDistance ? at + Number(to) : Number(to);
-    // Places are negative from right to left. The first step that way, from 0, is left to its event.
-    return !(end === at || (end > at && at >= room - 1) || (end < at && (at === 0 || at <= 1 - room)));
-  }
-
-  /** What a page's options say, read without running any of its code. @param {unknown} options @param {string} name */
-  const said = (options, name) =>
-    typeof options === "object" && options !== null ? descriptorOf(options, name).value : undefined;
-
-  /** Whether a call scrolls an element smoothly; noted where it asks for that itself. @param {unknown} options @param {Node} thing */
-  function isSmooth(options, thing) {
-    const behavior = said(options, "behavior");
-    if (behavior === "smooth") asked = true;
-    if (behavior === "instant") atOnce.add(thing);
-    return behavior === "smooth" || (behavior !== "instant" && isStyledSmooth(thing));
+  function begin(element, from) {
+    const to = placeOf(element);
+    finish(runningOf(element), "over", true);
+    const hold = held(element);
+    put(element, from);
+    const before = kernel.scrolls.get(element);
+    const seconds = sqrt(max(abs(to.left - from.left), abs(to.top - from.top))) / 60;
+    /** @type {Scroll} */
+    const scroll = {
+      __proto__: null,
+      ...{ element, from, to, start: kernel.now, duration: min(seconds * 1000, LONGEST_MS), state: "running" },
+      ...{ told: before ? before.told : untold.has(element) ? null : from, hold, settle: null },
+    };
+    kernel.scrolls.set(element, scroll);
+    running.add(scroll);
+    kernel.scheduleOwn(scroll.start + scroll.duration, "the end of a smooth scroll", () => {
+      if (realm.alive()) orNull(end, scroll);
+    });
+    return scroll;
   }
 
   /**
-   * What a call scrolls: a window's and its root's place is that of the document.
-   * @param {any} thing a window or an element
+   * What a call returns that scrolls smoothly: a promise, where the browser's call returns one.
+   * @param {Scroll[]} scrolls
+   * @param {any} result the browser's
    */
-  const scroller = (/** @type {any} */ thing) => (thing === window || thing === rootOf(document) ? scrollerOf(document) || rootOf(document) : thing);
+  function promised(scrolls, result) {
+    if (scrolls.length === 0 || typeof result !== "object" || result === null) return result;
+    return new NativePromise((resolve) => {
+      let left = scrolls.length;
+      let interrupted = false;
+      /** @param {boolean} wasCut */
+      const settle = (wasCut) => {
+        left -= 1;
+        interrupted ||= wasCut;
+        if (left === 0) resolve({ __proto__: ObjectPrototype, interrupted });
+      };
+      for (let index = 0; index < scrolls.length; index += 1) scrolls[index].settle = settle;
+    });
+  }
+
+  /** @param {Element[]} elements */
+  function placesOf(elements) {
+    /** @type {Place[]} */
+    const places = list();
+    for (let index = 0; index < elements.length; index += 1) append(places, placeOf(elements[index]));
+    return places;
+  }
 
   /**
-   * Watches a method that takes a place to scroll to, or a distance.
-   * @param {object} owner
+   * Has elements that something is about to scroll move smoothly, if they are to. Returns what is to be called after that,
+   * with what the call says and whether it is for these elements, and so ends what moved them before.
+   * @param {Element[]} elements
+   */
+  function watched(elements) {
+    const from = placesOf(elements);
+    let rests = from;
+    for (let index = 0; index < elements.length; index += 1) {
+      const scroll = runningOf(elements[index]);
+      if (!scroll?.hold) continue;
+      release(scroll); // it leads to where the element snaps
+      rests = list();
+    }
+    if (rests !== from) rests = placesOf(elements);
+    return (/** @type {string} */ behavior, /** @type {boolean} */ isFor) => {
+      /** @type {Scroll[]} */
+      const scrolls = list();
+      for (let index = 0; index < elements.length; index += 1) {
+        const element = elements[index];
+        const moved = !isSame(rests[index], placeOf(element));
+        const scroll = runningOf(element);
+        if (moved && isSmooth(element, behavior)) append(scrolls, begin(element, from[index]));
+        else if (moved || isFor) finish(scroll, moved ? "over" : "quiet", true);
+        else if (scroll && rests !== from) {
+          scroll.hold = held(element);
+          put(element, from[index]);
+        }
+        if (moved && runningOf(element) === null) {
+          const before = kernel.scrolls.get(element);
+          if (before) before.state = "over"; // whose event is that of this step
+          untold.add(element);
+        }
+      }
+      return scrolls;
+    };
+  }
+
+  /**
+   * Replaces a method or setter that may scroll.
+   * @param {object | undefined} owner
    * @param {string} name
-   * @param {boolean} isDistance
+   * @param {(thing: any, args: any[]) => Element[]} scrollersOf
+   * @param {(args: any[]) => string} saidBy
+   * @param {boolean} isFor
    */
-  const watchMethod = (owner, name, isDistance) =>
-    after(owner, name, (/** @type {any} */ thing, args) => {
-      if (told || !isSmooth(args[0], thing === window ? document : thing)) return;
-      const element = scroller(thing);
-      const isPlace = args.length > 1;
-      const left = isPlace ? args[0] : said(args[0], "left");
-      const top = isPlace ? args[1] : said(args[0], "top");
-      if (moves(element, horizontal, left, isDistance) || moves(element, vertical, top, isDistance)) tell();
-    });
-
-  /** Watches a place that can be set. @param {any} along @param {string} name */
-  const watchPlace = (along, name) =>
-    after(Element.prototype, name, (thing, args) => {
-      if (!told && isStyledSmooth(thing) && moves(scroller(thing), along, args[0])) tell();
-    });
+  function watch(owner, name, scrollersOf, saidBy, isFor) {
+    const { value: method, set } = descriptorOf(owner, name);
+    const native = method ?? set;
+    if (!native) return;
+    /** @this {any} @param {any[]} args */
+    function call(...args) {
+      finishFragment();
+      const moveOn = orNull(() => watched(scrollersOf(this, args)), null);
+      if (moveOn === null) return ReflectApply(native, this, args);
+      const behavior = saidBy(args);
+      const result = ReflectApply(native, this, args);
+      return promised(orNull(() => moveOn(behavior, isFor), null) ?? list(), result);
+    }
+    if (method) {
+      patch(/** @type {any} */ (owner), name, call);
+    } else {
+      patch(/** @type {any} */ (owner), name, {
+        __proto__: null,
+        set(value) {
+          ReflectApply(call, this, [value]);
+        },
+      });
+    }
+  }
 
   /** What an element lies in, as it is shown. @param {any} node @returns {any} */
-  const outer = (node) => orNull(slotOf, node) || parentOf(node) || orNull(hostOf, node);
+  const outer = (node) => orNull(slotOf, node) || parentOf(node) || orNull(hostOf, node) || orNull(outerFrame, node);
+  /** @param {Document} page */
+  const outerFrame = (page) => holderOf(/** @type {any} */ (windowOf(page)));
+  /** @param {any} node */
+  const hasRoom = (node) => wholeHeight(node) > seenHeight(node) || wholeWidth(node) > seenWidth(node);
 
-  const roomBelow = vertical.roomOf;
-  const roomBeside = horizontal.roomOf;
-  /** Whether an element's content can be scrolled at all. @param {Element} element */
-  const hasRoom = (element) =>
-    (roomBelow(element) > 0 || roomBeside(element) > 0) &&
-    (scroller(window) === element || valueOf(styleOf(element), "overflow-y") !== "visible");
-
-  after(Element.prototype, "scrollIntoView", (thing, args) => {
-    for (let node = outer(thing); node && !told; node = outer(node)) {
-      if (orNull(roomBelow, node) !== null && isSmooth(args[0], node) && hasRoom(node)) tell();
+  /** What may have to be scrolled for an element to be seen. @param {any} thing */
+  function scrollersAround(thing) {
+    /** @type {Element[]} */
+    const found = list();
+    for (let node = outer(thing); node; node = outer(node)) {
+      const element = orNull(rootOf, node) === null ? node : scrollerFor(node);
+      if (orNull(hasRoom, element) && found[found.length - 1] !== element) append(found, element);
     }
-  });
+    return found;
+  }
 
-  /** @param {object} owner */
-  const watch = (owner) => {
-    watchMethod(owner, "scroll", false);
-    watchMethod(owner, "scrollTo", false);
-    watchMethod(owner, "scrollBy", true);
+  /** @param {any} thing */
+  const ofThing = (thing) => list(/** @type {Element} */ (scrollerFor(thing)));
+  /** @param {any[]} args */
+  const byOptions = (args) => (args.length === 1 ? behaviorOf(args[0]) : "");
+  const byStyle = () => "";
+  /** @param {any} owner */
+  const watchMethods = (owner) => {
+    watch(owner, "scroll", ofThing, byOptions, true);
+    watch(owner, "scrollTo", ofThing, byOptions, true);
+    watch(owner, "scrollBy", ofThing, byOptions, true);
   };
-  watch(window);
-  watch(Element.prototype);
-  watchPlace(horizontal, "scrollLeft");
-  watchPlace(vertical, "scrollTop");
+  watchMethods(window);
+  watchMethods(Element.prototype);
+  watch(Element.prototype, "scrollLeft", ofThing, byStyle, true);
+  watch(Element.prototype, "scrollTop", ofThing, byStyle, true);
+  watch(Element.prototype, "scrollIntoView", scrollersAround, byOptions, false);
+  watch(Element.prototype, "scrollIntoViewIfNeeded", scrollersAround, byStyle, false);
+  const kinds = list(HTMLElement, SVGElement, globalThis.MathMLElement);
+  for (let index = 0; index < kinds.length; index += 1) watch(kinds[index]?.prototype, "focus", scrollersAround, byStyle, false);
+  const fields = list(/** @type {any} */ (HTMLFormElement), HTMLInputElement, HTMLSelectElement, HTMLTextAreaElement);
+  for (let index = 0; index < fields.length; index += 1) {
+    watch(fields[index].prototype, "reportValidity", scrollersAround, byStyle, false);
+  }
+
+  // Links to a part of the page, and scripts that set the address's fragment: the browser scrolls before the script goes on.
+  const hashOf = getterOf(URL.prototype, "hash");
+  const Address = URL;
+  const decode = globalThis.decodeURIComponent;
+  const byId = methodOf(Document.prototype, "getElementById");
+  const byName = methodOf(Document.prototype, "getElementsByName");
+  const itemOf = methodOf(NodeList.prototype, "item");
+  /** @type {(() => void) | null} */
+  let fragment = null;
+  function finishFragment() {
+    const finishIt = fragment;
+    fragment = null;
+    finishIt?.();
+  }
+
+  /** @param {string} address @returns {Node} */
+  function partAt(address) {
+    const name = stringSlice(hashOf(new Address(address)), 1, address.length);
+    return byId(document, name) ?? byId(document, decode(name)) ?? itemOf(byName(document, decode(name)), 0) ?? document;
+  }
+
+  // The page that is opened with one is there at once, too, by the time it has loaded.
+  const address = getterOf(Document.prototype, "URL");
+  const goToPart = () => {
+    const part = partAt(address(document));
+    if (part === document) return;
+    const elements = scrollersAround(part);
+    const places = placesOf(elements);
+    show(/** @type {Element} */ (part));
+    for (let index = 0; index < elements.length; index += 1) {
+      const element = elements[index];
+      const moved = !isSame(places[index], placeOf(element)) || kernel.scrolls.has(element);
+      if (moved) put(element, places[index]); // by something else
+      else if (!isSame(places[index], TOP) && isSmooth(element, "")) begin(element, TOP);
+    }
+  };
+  realm.goToPart = () => orNull(goToPart, null);
+  /** Whether an element may be where it is only because of the part that the page is opened with. @param {Element} element */
+  const isPutBack = (element) =>
+    !kernel.begun && !untold.has(element) && isSmooth(element, "") && hashOf(new Address(address(document))) !== "";
+
+  if (globalThis.navigation && globalThis.NavigateEvent) {
+    const destinationOf = getterOf(NavigateEvent.prototype, "destination");
+    const addressOf = getterOf(NavigationDestination.prototype, "url");
+    const typeOf = getterOf(NavigateEvent.prototype, "navigationType");
+    const changesHash = getterOf(NavigateEvent.prototype, "hashChange");
+    listen(
+      navigation,
+      "navigate",
+      (/** @type {any} */ event) => {
+        if (!changesHash(event) || typeOf(event) === "traverse") return;
+        finishFragment();
+        const part = orNull(partAt, addressOf(destinationOf(event))) ?? document;
+        const moveOn = orNull(() => watched(part === document ? ofThing(document) : scrollersAround(part)), null);
+        if (moveOn !== null) fragment = () => orNull(() => moveOn("", false), null);
+        whenSettled(new NativePromise((resolve) => resolve(undefined)), finishFragment, ignore);
+      },
+      true,
+    );
+  }
+
+  /** @param {Element} element */
+  const isShown = (element) => wholeHeight(element) > 0 || wholeWidth(element) > 0;
+  const { moveTo } = realm;
+  realm.moveTo = (time) => {
+    moveTo(time);
+    running.forEach((scroll) => {
+      if (isShown(scroll.element)) put(scroll.element, placeAt(scroll, time));
+      else finish(scroll, "quiet", true); // it is not shown any more
+    });
+  };
+  realm.scrolls = () => running.size > 0;
 
   /** @param {Event} event */
-  const onScroll = (event) => {
-    if (told || !event.isTrusted) return;
-    const thing = /** @type {any} */ (targetOf(event));
-    if (!atOnce.delete(thing) && (asked || isStyledSmooth(thing))) tell();
+  function onScroll(event) {
+    const element = event.isTrusted ? scrollerFor(targetOf(event)) : null;
+    if (element === null) return;
+    const scroll = kernel.scrolls.get(element);
+    if (!scroll && isPutBack(element)) stopHere(event);
+    untold.delete(element);
+    if (!scroll) return;
+    const place = placeOf(element);
+    if (scroll.told && isSame(scroll.told, place)) stopHere(event);
+    scroll.told = place;
+  }
+  /** @param {Event} event */
+  function onScrollEnd(event) {
+    const element = event.isTrusted ? scrollerFor(targetOf(event)) : null;
+    if (element === null) return;
+    const scroll = kernel.scrolls.get(element);
+    if (!scroll && isPutBack(element)) stopHere(event);
+    if (!scroll) return;
+    if (scroll.state !== "over") stopHere(event);
+    if (scroll.state !== "running") kernel.scrolls.delete(element);
+  }
+  realm.watchScrolls = (root) => {
+    listen(root, "scroll", (event) => orNull(onScroll, event), true);
+    listen(root, "scrollend", (event) => orNull(onScrollEnd, event), true);
   };
-  realm.watchScrolls = (root) => listen(root, "scroll", onScroll, true);
   realm.watchScrolls(window);
 }

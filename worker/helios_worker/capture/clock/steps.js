@@ -65,6 +65,12 @@ function createSteps(kernel, queue, driver, work) {
     each((realm) => realm.observe());
   }
 
+  /** Moves time on, and what AudioContexts play with it. @param {number} time */
+  async function passTo(time) {
+    moveTo(time);
+    if (kernel.audio.renders()) await own(renderAudio());
+  }
+
   /** Shows new animations to the browser, which sends an animation's events only if the frame before has seen it. */
   async function showFresh() {
     // In a root that is handed over, there may be others.
@@ -80,6 +86,14 @@ function createSteps(kernel, queue, driver, work) {
       observe();
       if (!pending) return;
     }
+  }
+
+  /** Has the browser send the events of smooth scrolls, which come before the page's animation callbacks. */
+  async function tellScrolls() {
+    kernel.scrollEnded = false;
+    await own(nativeFrame("update"));
+    await own(macrotask());
+    observe();
   }
 
   /** Has the browser draw, and expect no frame after that. */
@@ -189,7 +203,7 @@ function createSteps(kernel, queue, driver, work) {
         if (reached < goal || (queue.first()?.due ?? Infinity) < due) continue;
       }
       if (!(due <= until)) return;
-      if (due > kernel.now) moveTo(due);
+      if (due > kernel.now) await own(passTo(due));
       if (!timer || boundary <= timerDue) {
         each((realm) => realm.endMedia());
         await own(nativeFrame("update"));
@@ -203,6 +217,7 @@ function createSteps(kernel, queue, driver, work) {
       }
       await own(macrotask());
       observe();
+      if (kernel.scrollEnded) await own(tellScrolls());
       if (isRestless()) await own(rest());
       if (kernel.fresh > 0) await own(showFresh());
       if (kernel.transitions > 0) await own(finishTransitions());
@@ -227,7 +242,7 @@ function createSteps(kernel, queue, driver, work) {
       return kernel.now;
     }
     for (;;) {
-      moveTo(reached);
+      await own(passTo(reached));
       const before = goneOn();
       const next = await own(ask("walk", reached));
       await own(quiet());
@@ -248,7 +263,7 @@ function createSteps(kernel, queue, driver, work) {
   async function walk(target) {
     await own(peek());
     await own(runTimers(target));
-    if (target > kernel.now) moveTo(target);
+    if (target > kernel.now) await own(passTo(target));
   }
 
   /** Draws until view transitions have taken their pictures, all at the same virtual time. */
@@ -265,6 +280,7 @@ function createSteps(kernel, queue, driver, work) {
   /** Draws a page with videos until two drawings in a row change nothing: pictures.js says why. */
   async function drawVideos() {
     let still = 0;
+    if (HEARD_SECONDS !== undefined) return;
     for (let round = 0; still < 2 && round < 20; round += 1) {
       if (!any((realm) => realm.handOverPictures())) return;
       still = (await own(nativeFrame("draw"))) ? 0 : still + 1;
@@ -282,7 +298,8 @@ function createSteps(kernel, queue, driver, work) {
     observe(); // what drawing the last frame set off, such as an animation's `ready`, belongs to that frame's time
     if (any((realm) => realm.mediaPends())) await own(rest());
     await own(runTimers(target));
-    moveTo(target);
+    await own(passTo(target));
+    if (any((realm) => realm.scrolls())) await own(tellScrolls());
     await own(eachInTurn((realm) => realm.showMedia()));
     each((realm) => realm.applyContracts(target));
     if (compositionWaits()) await own(awaitComposition());
@@ -293,6 +310,21 @@ function createSteps(kernel, queue, driver, work) {
     each((realm) => realm.runIdleCallbacks());
     await own(settle());
     each((realm) => realm.refuse());
+    if (HEARD_SECONDS || kernel.audio.hasRoutes()) each((realm) => realm.hear());
+  }
+
+  /**
+   * Passes over frames that nobody looks at, until there is another kernel to move along, which the driver does.
+   * @param {number[]} targets the frames' times
+   * @param {number} first
+   */
+  async function pass(targets, first) {
+    const { workers } = kernel;
+    kernel.others = false;
+    for (let index = 0; index < targets.length; index += 1) {
+      await own(advance(targets[index], first + index));
+      if (kernel.others || kernel.workers !== workers) return;
+    }
   }
 
   const compositionWaits = () => any((realm) => realm.compositionWaits().length > 0);
@@ -415,7 +447,8 @@ function createSteps(kernel, queue, driver, work) {
     }
     kernel.loading = 0;
     await own(settle());
+    each((realm) => realm.goToPart());
   }
 
-  return { __proto__: null, begin, load, nextWhileLoading, advance, again, settle, peek, walk, any, words };
+  return { __proto__: null, begin, load, nextWhileLoading, advance, pass, again, settle, peek, walk, any, words };
 }

@@ -5,9 +5,10 @@ from its pages, and who records or replays the network for them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.recording import load_recording
@@ -29,6 +30,7 @@ class OpenComposition:
     headers: what its own server is sent in addition; with an origin alone, what this worker lacks.
     recorder: records or replays the network for the pages that are opened from now on; None leaves them the network.
     missing: explains why a file is not there.
+    files: SHA-256 of its files, by path; empty for a page on the network.
     """
 
     def __init__(self, address: str, store: ArtifactStore, blobs: Blobs, headers: OriginHeaders = NO_HEADERS) -> None:
@@ -37,6 +39,7 @@ class OpenComposition:
         self.mount: Mount | None = None
         self.recorder: Recorder | None = None
         self.missing = MissingFiles((), "")
+        self.files: Mapping[str, str] = {}
         self._store = store
         self._blobs = blobs
         self._faults: list[HeliosError] = []
@@ -49,6 +52,22 @@ class OpenComposition:
         """Whether the file at a path is a picture whose end is missing."""
         file = await self.mount.locate(path) if self.mount is not None else None
         return file is not None and await asyncio.to_thread(is_truncated, file)
+
+    async def digest_of(self, address: str) -> str:
+        """The SHA-256 of the file at an address, as its pages got it; "" where it is not kept."""
+        url = address.partition("#")[0]
+        if self.mount is not None and urlsplit(url).hostname == self.mount.host:
+            path = unquote(urlsplit(url).path).lstrip("/")
+            return self.files.get(path, "")
+        return self.recorder.body_of(url) if self.recorder is not None else ""
+
+    async def local_copy(self, digest: str, name: str) -> Path:
+        """The file with this SHA-256 on this machine, to be read only. name: for messages.
+
+        Raises:
+            CorruptBlob: it is missing, or has been altered.
+        """
+        return await self._blobs.file(self._store, digest, name)
 
     def explain_missing(self, path: str) -> tuple[str, str]:
         """Why there is no file at a path, and what to do about it; "" where nothing is known."""
@@ -146,6 +165,7 @@ class Compositions:
             composition = OpenComposition("", store, self._blobs)
             composition.mount = Mount(snapshot[:20], locator(store, files, self._blobs), composition.note_fault)
             composition.missing = MissingFiles(files.files, entry)
+            composition.files = files.files
             composition.address = composition.mount.address + path_in_url(entry) + query
         try:
             if recording:

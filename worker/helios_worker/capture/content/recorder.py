@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from urllib.parse import urljoin
 
 from helios_crds.numbers import whole_number
 from helios_worker.artifacts.blobs import Blobs
@@ -23,6 +24,7 @@ from helios_worker.artifacts.recording import (
     drop_late_answer,
     keep_late_answer,
     late_answer,
+    request_name,
     store_body,
     store_recording,
 )
@@ -45,6 +47,7 @@ MAX_BODY = 64 << 20
 MAX_BYTES = 1 << 30
 MAX_ANSWERS = 5_000
 MAX_HEADERS = 64 << 10
+MAX_REDIRECTS = 20
 # Requests that are named in warnings.
 MAX_NOTED = 1_000
 URL_QUOTED = 120
@@ -151,6 +154,21 @@ class Recorder:
             session.listen(lambda method, params: events.get(method, ignored)(params))
         session.listen(take)
         await session.command("Fetch.enable", {"patterns": [{"urlPattern": "http*"}]})
+
+    def body_of(self, url: str) -> str:
+        """The SHA-256 of what a GET of an address was answered, also after redirects; "" where that is not recorded."""
+        for _ in range(MAX_REDIRECTS):
+            name = request_name("GET", url)
+            # Where what was told differs from request to request, any of them will do.
+            names = (name, *(other for other in self._answers if other.startswith(f"{url} ")))
+            answer = next((self._answers[each] for each in names if each in self._answers), None)
+            if answer is None:
+                return ""
+            location = next((value for header, value in answer.headers if header.lower() == "location"), "")
+            if not (300 <= answer.status < 400 and location):
+                return answer.body
+            url = urljoin(url, location).partition("#")[0]
+        return ""
 
     async def seal(self) -> str:
         """Completes the recording and returns its digest. Later responses are stored beside it."""

@@ -31,6 +31,8 @@ FLAGS = (
     "--deterministic-mode",
     "--disable-threaded-animation",
     "--disable-threaded-scrolling",
+    # a smooth scroll is there at once, and moved by the clock (clock/scrolls.js)
+    "--disable-smooth-scrolling",
     "--disable-checker-imaging",
     "--disable-image-animation-resync",
     # or a tile keeps the antialiased edges of its last content, and a picture depends on earlier ones

@@ -6,6 +6,7 @@ the compositor), its reply says so. The clock stands still until `Clocks` has do
 
 import math
 import secrets
+from bisect import bisect_right
 
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
 from helios_worker.capture.devtools.compositor import Compositor
@@ -17,7 +18,7 @@ from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.closed_roots import ClosedRoots
 from helios_worker.capture.page.network import Network
 from helios_worker.capture.page.realms import Realms
-from helios_worker.capture.playhead import Playhead
+from helios_worker.capture.playhead import Playhead, instant_ms
 from helios_worker.errors import HeliosError
 
 FIRST_ROUNDS = 10
@@ -74,6 +75,23 @@ class Clocks:
         await self._arrive()
         if self._playhead.frame == 0:
             await self._draw_first(before)
+
+    @property
+    def are_alone(self) -> bool:
+        """Whether the page's clock has no others to move along, so that it can pass over frames by itself."""
+        return not self._realms.others()
+
+    async def pass_to(self, frame: int) -> None:
+        """Moves the page's clock and the playhead from frame to frame, up to one.
+
+        They stop where there are other clocks from then on. What a picture would have been checked for is not.
+        """
+        first, fps = self._playhead.frame + 1, self._playhead.fps
+        times = [instant_ms(each, fps) for each in range(first, frame + 1)]
+        await self._drive("pass", times, first)
+        self._playhead.move(first + bisect_right(times, self._playhead.clock_ms) - 1)
+        await self._begin_others()
+        await self._arrive()
 
     async def _draw_first(self, before: tuple[int, int, int]) -> None:
         """More animation frames at frame 0's time, for a page whose first one only begins to load what it will draw.

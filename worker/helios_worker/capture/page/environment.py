@@ -25,7 +25,9 @@ def opening_commands(settings: PageSettings, secret: str) -> list[tuple[str, Mes
 
     secret: of the page's clock.
     """
-    script = clock_script(secret=secret, seed=settings.seed, props=settings.props, wait_for=settings.wait_for)
+    script = clock_script(
+        secret=secret, seed=settings.seed, props=settings.props, wait_for=settings.wait_for, hears=settings.hears
+    )
     metrics = {"width": settings.width, "height": settings.height, "deviceScaleFactor": 1, "mobile": False}
     metrics |= {"screenWidth": settings.width, "screenHeight": settings.height}
     return [

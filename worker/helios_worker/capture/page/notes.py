@@ -38,7 +38,6 @@ class ClockNote:
     leaving: whether a refresh is the reason for which the page is about to leave its document; None where it stays.
     traverses: whether a script goes through the history.
     undecodable: key of an image that failed, of which no request may tell: a data: or blob: URL.
-    smooth: whether the page scrolls smoothly, which moves on only with the frames that are drawn.
     """
 
     text: str = ""
@@ -52,7 +51,6 @@ class ClockNote:
     leaving: bool | None = None
     traverses: bool = False
     undecodable: str = ""
-    smooth: bool = False
 
 
 def clock_note(payload: str) -> ClockNote:
@@ -81,7 +79,6 @@ def clock_note(payload: str) -> ClockNote:
         leaving=told["leaving"] if isinstance(told.get("leaving"), bool) else None,
         traverses=told.get("traverses") is True,
         undecodable=_text(told, "undecodable"),
-        smooth=told.get("smooth") is True,
     )
 
 

@@ -12,6 +12,7 @@ Long, because all parts of a page meet here.
 """
 
 import asyncio
+import time
 from fractions import Fraction
 
 from helios_worker.capture.devtools.cdp import EventTable, Message
@@ -36,6 +37,7 @@ from helios_worker.capture.page.notes import ClockNote, clock_note
 from helios_worker.capture.page.realms import Realms
 from helios_worker.capture.page.served_files import ServedFiles
 from helios_worker.capture.page.settings import Declared, PageSettings
+from helios_worker.capture.page.sounds import PageSounds
 from helios_worker.capture.page.suspects import Suspects
 from helios_worker.capture.page.unshown import Unshown
 from helios_worker.capture.page.watchdog import Watchdog, own_crash
@@ -47,12 +49,14 @@ CRASHED = "the page's process crashed (out of memory?)"
 PATIENCE = 0.25
 # How often drawing a page may make it request new files, each of which belongs on the frame.
 DRAWINGS = 50
+# Frames that a page passes over in one step at most.
+FRAMES_AT_ONCE = 64
 
 
 class Page:
     """See the module's docstring. One page belongs to one task at a time.
 
-    scrolls_smoothly: whether the page has begun a smooth scroll, so that its frames depend on what was drawn.
+    session, network: the page's session, for recorders, and its requests. sounds: what it plays.
     """
 
     def __init__(
@@ -60,35 +64,35 @@ class Page:
     ) -> None:
         self.settings = settings
         self.console = Console(settings.page_errors)
-        self._session = session
+        self.session = session
         self._playhead = playhead
         self._handles = ClockHandles(session)
         suspects = Suspects(self.console, self._handles)
         self._unshown = Unshown(self.console, self._handles, suspects, files)
-        self._network = Network(self.console, session.unreachable, files, suspects)
-        self._images = Images(session, self._network)
-        self._media_tracks = MediaTracks(session, self._network.media)
+        self.network = Network(self.console, session.unreachable, files, suspects)
+        self._images = Images(session, self.network)
+        self._media_tracks = MediaTracks(session, self.network.media)
         workers_speak = language_commands(settings.locale)
         self._realms = Realms(session, self._handles, playhead, settings.seed, self._on_event, workers_speak)
         self._compositor = Compositor(
-            session, playhead, settings.picture, settings.quality, lambda: self._network.has_animated_images
+            session, playhead, settings.picture, settings.quality, lambda: self.network.has_animated_images
         )
         self._roots = ClosedRoots(session, self._handles.secret)
         self._clocks = Clocks(
-            self._handles, playhead, self._network, self._realms, self._compositor, self._roots, session.process
+            self._handles, playhead, self.network, self._realms, self._compositor, self._roots, session.process
         )
-        self._network.patience = settings.frame_timeout * PATIENCE
+        self.network.patience = settings.frame_timeout * PATIENCE
         self._watchdog = Watchdog(
-            session, self._handles, playhead, self._network, self.console, self._compositor, settings.frame_timeout
+            session, self._handles, playhead, self.network, self.console, self._compositor, settings.frame_timeout
         )
+        self.sounds = PageSounds(self._handles, self._watchdog)
         self._navigation = Navigation(session, playhead, self.console, self._handles.secret)
-        self._network.lay_out = self._navigation.lay_out
+        self.network.lay_out = self._navigation.lay_out
         self._traversal: asyncio.Task[None] | None = None
         self._traverses = False  # whether a script has gone through the history since the browser was asked
         self._svgs_sought = -1  # how many requests there were when moving SVGs were last sought in the picture
         self._undrawn = True  # whether the page has not been drawn since its frame, or since it was loaded
         self._last_picture: bytes | None = None
-        self.scrolls_smoothly = False
         own: EventTable = {
             "Page.javascriptDialogOpening": self._on_dialog,
             "Page.windowOpen": self._on_window,
@@ -96,7 +100,7 @@ class Page:
             "Inspector.targetCrashed": self._on_crashed,
             "Inspector.detached": self._on_gone,
         }
-        network = self._network
+        network = self.network
         parts = (
             *(self.console, network, network.media, self._media_tracks, self._images, self._unshown),
             *(self._realms, self._watchdog, self._navigation),
@@ -136,14 +140,14 @@ class Page:
         """
         async with self._watchdog.over("loading"):
             self._watchdog.address = url
-            reply = await self._session.command("Page.navigate", {"url": url})
+            reply = await self.session.command("Page.navigate", {"url": url})
             if reply.get("errorText"):
-                failure = self._network.page_failure
+                failure = self.network.page_failure
                 if failure is not None and not isinstance(failure, PageError):
                     raise failure
                 why = in_words(reply["errorText"])
                 raise PageError(f"{plain(url)} cannot be opened: {why}", remedy="check the address and the file")
-            async with self._network.laying_out():
+            async with self.network.laying_out():
                 await self._navigation.arrive(self._ready, self._begin)
             await self._unshown.check_styles()
             await self._check_shown()
@@ -152,20 +156,10 @@ class Page:
     async def _ready(self) -> None:
         await self._compositor.start()
         await self._roots.hand_over()  # before anything is waited for: a video in one would play meanwhile
-        await self._network.quiet()
+        await self.network.quiet()
 
     async def _begin(self) -> None:
         await self._clocks.begin()
-
-    @property
-    def network(self) -> Network:
-        """The page's requests."""
-        return self._network
-
-    @property
-    def session(self) -> Session:
-        """The page's session, for recorders of its network."""
-        return self._session
 
     async def declared(self) -> Declared:
         """Size, rate and length as the page declares them.
@@ -180,7 +174,7 @@ class Page:
     async def missing_glyphs(self) -> list[MissingGlyph]:
         """The characters that the page, as it is now, shows as boxes."""
         async with self._watchdog.over("reading the page's text"):
-            return await missing_glyphs(self._session, await self._handles.call_all("texts", workers=True))
+            return await missing_glyphs(self.session, await self._handles.call_all("texts", workers=True))
 
     async def never_shown(self, seconds: Fraction) -> list[str]:
         """The timed elements of a composition that a film of this length never shows, in words."""
@@ -190,8 +184,8 @@ class Page:
 
     async def close(self) -> None:
         """Closes the page. A browser that has already ended is not an error."""
-        self._session.connection.unlisten(None, self._on_ended)
-        await self._session.close()
+        self.session.connection.unlisten(None, self._on_ended)
+        await self.session.close()
 
     # -- frames --------------------------------------------------------------------------------------------
 
@@ -205,25 +199,47 @@ class Page:
         if frame <= self.frame:
             raise ValueError(f"a page goes forward only: at frame {self.frame}, asked for {frame}")
         async with self._watchdog.over(f"frame {frame}"), self._navigation.staying():
-            if self._network.has_animated_images and self._undrawn:
+            if self.network.has_animated_images and self._undrawn:
                 await self._compositor.draw_unseen()
             self._undrawn = True
             self._playhead.move(frame)
-            if self._network.has_animated_images:
+            if self.network.has_animated_images:
                 await self._compositor.move_images()
             await self._clocks.advance()
             await self._refuse_moving_svgs()
             await self._check_shown()
         self.console.raise_errors(self._playhead)
 
+    async def pass_over(self, end: int) -> None:
+        """Moves the page forward frame by frame, to the last before `end`, for what it does and not for its pictures.
+
+        Frame 0 must have been shown.
+
+        Raises:
+            as show; errors of the page name the frame that the page had come to when they were seen.
+        """
+        at_once = 1
+        while self.frame < end - 1:
+            if not self._clocks.are_alone or self.network.has_animated_images:
+                await self.show(self.frame + 1)
+                continue
+            last = min(end - 1, self.frame + at_once)
+            begun = time.monotonic()
+            async with self._watchdog.over(f"frames {self.frame + 1} to {last}"), self._navigation.staying():
+                self._undrawn = True
+                await self._clocks.pass_to(last)
+            self.console.raise_errors(self._playhead)
+            # A share of a frame's time limit, which holds for all of them together.
+            at_once = min(FRAMES_AT_ONCE, 2 * at_once) if time.monotonic() - begun < 1 else 1
+
     async def draw(self) -> None:
         """Draws the frame that the page shows, as capture() would, for a page that depends on what was drawn."""
         async with self._watchdog.over(f"drawing frame {self.frame}"), self._navigation.staying():
             self._undrawn = False
             for _ in range(DRAWINGS):
-                seen = self._network.seen
+                seen = self.network.seen
                 await self._compositor.draw_unseen()
-                if self._network.seen == seen:
+                if self.network.seen == seen:
                     break
                 await self._clocks.rest()
             else:
@@ -235,7 +251,7 @@ class Page:
         await self._media_tracks.check()
 
     async def _refuse_moving_svgs(self) -> None:
-        self._svgs_sought = self._network.seen
+        self._svgs_sought = self.network.seen
         await self._images.looked_at()
         if self._images.moving_svgs:
             answers = await self._handles.call_all("shownImages", list(self._images.moving_svgs))
@@ -255,14 +271,14 @@ class Page:
         async with self._watchdog.over(f"drawing frame {self.frame}"), self._navigation.staying():
             self._undrawn = False
             picture = await self._capture()
-            if self._network.seen != self._svgs_sought:  # drawing made the page ask for something
+            if self.network.seen != self._svgs_sought:  # drawing made the page ask for something
                 await self._refuse_moving_svgs()
             await self._unshown.check(again=False)
         self.console.raise_errors(self._playhead)
         return picture
 
     async def _capture(self) -> bytes:
-        compositor, network = self._compositor, self._network
+        compositor, network = self._compositor, self.network
         if compositor.is_still and self._last_picture is not None:
             seen = network.seen
             changed = await compositor.draw_at_capture()
@@ -302,7 +318,7 @@ class Page:
         self.console.lines.append(
             plain(f"{params['type']}() was accepted automatically: {params['message'][:LOOKED_AT]}")
         )
-        self._session.post("Page.handleJavaScriptDialog", {"accept": True})
+        self.session.post("Page.handleJavaScriptDialog", {"accept": True})
 
     def _on_window(self, params: Message) -> None:
         self.console.warnings.add(ANOTHER_WINDOW)
@@ -323,7 +339,7 @@ class Page:
         if note.traverses:
             self._traverses = True
             if self._traversal is None or self._traversal.done():
-                self._traversal = asyncio.create_task(self._network.hold_until(self._traversed()))
+                self._traversal = asyncio.create_task(self.network.hold_until(self._traversed()))
 
     async def _traversed(self) -> None:
         """Waits until the browser has begun what scripts have asked of the history, which it says by any answer.
@@ -332,7 +348,7 @@ class Page:
         """
         while self._traverses:
             self._traverses = False
-            await self._session.briefly(self._session.command("Page.getNavigationHistory"))
+            await self.session.briefly(self.session.command("Page.getNavigationHistory"))
 
     def _note_faults(self, note: ClockNote) -> None:
         """What the page does that its author should know."""
@@ -345,37 +361,36 @@ class Page:
 
     def _note_loads(self, note: ClockNote) -> None:
         """What the page has loaded, or is about to."""
-        self.scrolls_smoothly = self.scrolls_smoothly or note.smooth
         if note.drawn:
-            self._network.has_animated_images = True
+            self.network.has_animated_images = True
         if note.ignore:
-            self._network.ignore(note.ignore)
+            self.network.ignore(note.ignore)
         if note.undecodable:
             self._unshown.note_undecodable(note.undecodable)
         if note.abortable:
-            self._network.note_abortable(note.abortable)
+            self.network.note_abortable(note.abortable)
         if note.unplayable:
-            self._network.media.note(note.unplayable)
+            self.network.media.note(note.unplayable)
 
     def _on_crashed(self, params: Message) -> None:
-        self._session.crashed = CRASHED
+        self.session.crashed = CRASHED
         # The browser's next event says how the process ended.
-        asyncio.get_running_loop().call_later(WAIT_SECONDS, self._session.connection.close, CRASHED)
+        asyncio.get_running_loop().call_later(WAIT_SECONDS, self.session.connection.close, CRASHED)
 
     def _on_ended(self, method: str, params: Message) -> None:
         """How a page's process has ended: a signal."""
-        if method != "Target.targetCrashed" or params["targetId"] != self._session.target:
+        if method != "Target.targetCrashed" or params["targetId"] != self.session.target:
             return
-        cause = own_end(params["errorCode"], self._session.log)
+        cause = own_end(params["errorCode"], self.session.log)
         if cause:
             self.console.blame(own_crash(cause, self._playhead))
-        self._session.crashed = CRASHED
-        self._session.connection.close(CRASHED)
+        self.session.crashed = CRASHED
+        self.session.connection.close(CRASHED)
 
     def _on_gone(self, params: Message) -> None:
         """The browser has ended. Nothing may wait for the page any more."""
-        self._session.crashed = self._session.crashed or params["reason"]
-        self._network.abandon()
+        self.session.crashed = self.session.crashed or params["reason"]
+        self.network.abandon()
         self._navigation.abandon()
 
 

@@ -25,6 +25,7 @@ class PageSettings:
     page_errors: "fail" ends the render on an uncaught error or a missing file, "warn" goes on.
     time_zone, locale, color_scheme: such as Europe/Berlin, de-DE and dark.
     wait_for: CSS selector of an element that must be there before frame 0; "" for none.
+    hears: seconds of the film, if the page is to note what is heard of it; 0 if not.
     """
 
     width: int
@@ -40,6 +41,7 @@ class PageSettings:
     locale: str = USUAL_LOCALE
     color_scheme: str = USUAL_COLOR_SCHEME
     wait_for: str = ""
+    hears: float = 0.0
 
 
 @dataclass(frozen=True)

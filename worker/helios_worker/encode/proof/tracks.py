@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import av
 from av.container import Container
 
 from helios_worker.encode.proof.decode import ProvingDecoder
+from helios_worker.encode.proof.expected_sound import ExpectedSound
 from helios_worker.encode.proof.frame_tally import Fault, FrameTally
+
+if TYPE_CHECKING:
+    from helios_worker.encode.proof.sound import SoundComparison
 
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
@@ -132,10 +136,18 @@ def _keep(kept: list[Fault], faults: list[Fault]) -> None:
 class AudioProof:
     """Verifies the packets of the audio track. longest_packet: in seconds."""
 
-    def __init__(self, stream: av.AudioStream, problems: Problems, *, decode: bool) -> None:
+    def __init__(
+        self, stream: av.AudioStream, problems: Problems, *, decode: bool, expected: ExpectedSound | None = None
+    ) -> None:
+        """expected: compared with what is decoded."""
         self._stream = stream
         self._problems = problems
-        self._decode = decode
+        self._decode = decode or expected is not None
+        self._comparison: SoundComparison | None = None
+        if expected is not None:
+            from helios_worker.encode.proof.sound import SoundComparison  # late: numpy takes 0.2 s
+
+            self._comparison = SoundComparison(expected)
         self._end: int | None = None
         self.longest_packet = Fraction(0)
 
@@ -150,10 +162,20 @@ class AudioProof:
         self.longest_packet = max(self.longest_packet, duration * time_base)
         if self._decode:
             try:
-                self._stream.codec_context.decode(packet)
+                frames = self._stream.codec_context.decode(packet)
             except av.FFmpegError as error:
                 at = float((packet.pts or 0) * time_base)
                 self._problems.add(f"the audio does not decode at {at:.3f} s ({error.strerror})")
+                return
+            if self._comparison is not None:
+                for frame in frames:
+                    self._comparison.add(frame)
+
+    def finish(self) -> None:
+        """Compares the whole sound with what was expected."""
+        if self._comparison is not None:
+            for problem in self._comparison.problems(self.end - self.start):
+                self._problems.add(problem)
 
     @property
     def start(self) -> Fraction:

@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_camel
 from helios_worker.encode.mp4.boxes import read_layout
 from helios_worker.encode.mp4.parameters import ColorTags
 from helios_worker.encode.mp4.track import open_input
+from helios_worker.encode.proof.expected_sound import ExpectedSound
 from helios_worker.encode.proof.tracks import AudioProof, Problems, VideoProof, is_mp4
 from helios_worker.errors import CorruptArtifact, UserError
 
@@ -74,12 +75,14 @@ def verify_video(
     height: int | None = None,
     decode: bool = True,
     threads: int = 1,
+    sound: ExpectedSound | None = None,
 ) -> VideoReport:
     """Reads a whole video file; reports its contents and problems.
 
     frames, fps, width, height: expected values, where known.
     decode: whether to decode every frame; otherwise damage inside packets is not noticed.
     threads: of the decoder.
+    sound: the mix that the film must be heard with; the sound is then decoded in any case.
 
     Raises:
         UserError: there is no such file, or it is something else than a film.
@@ -94,7 +97,7 @@ def verify_video(
             other = other_than_film(container)
             if other is not None:
                 raise UserError(f"{path} is not a film: it is {other}", remedy="name a video file")
-            check = _Check(container, path, fps, threads if decode else None)
+            check = _Check(container, path, fps, threads if decode else None, sound)
             return check.run(frames, {"width": width, "height": height, "fps": fps})
     except av.FFmpegError as error:
         raise CorruptArtifact(f"{path} is not a readable video ({error.strerror})") from error
@@ -114,7 +117,14 @@ def other_than_film(container: InputContainer) -> str | None:
 class _Check:
     """One pass over one file."""
 
-    def __init__(self, container: InputContainer, path: Path, fps: Fraction | None, threads: int | None) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        path: Path,
+        fps: Fraction | None,
+        threads: int | None,
+        expected: ExpectedSound | None,
+    ) -> None:
         self._container = container
         self._path = path
         self._stream = container.streams.video[0]
@@ -124,11 +134,17 @@ class _Check:
         self._problems = Problems(self._fps)
         self._video = VideoProof(self._stream, self._fps, self._problems, threads)
         self._sound = container.streams.audio[0] if container.streams.audio else None
-        self._audio = AudioProof(self._sound, self._problems, decode=self._decoding) if self._sound else None
+        self._audio = None
+        if self._sound is not None:
+            self._audio = AudioProof(self._sound, self._problems, decode=self._decoding, expected=expected)
+        elif expected is not None:
+            self._problems.add("there is no audio")
 
     def run(self, frames: int | None, wanted: dict[str, int | Fraction | None]) -> VideoReport:
         self._read()
         self._video.finish()
+        if self._audio is not None:
+            self._audio.finish()
         counted = self._video.decoded if self._decoding else self._video.packets
         context = self._stream.codec_context
         actual = {

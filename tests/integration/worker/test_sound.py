@@ -1,0 +1,221 @@
+"""What a page plays is in the film's sound plan, at its very times, and is heard there in the film."""
+
+from __future__ import annotations
+
+import shutil
+import wave
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from helios_crds.wire import ExitCode
+from helios_worker.encode.audio.sound_plan import Piece, SoundPlan
+from helios_worker.jobs.sounds import load_sound_plan
+from tests.integration.worker.project import Project
+
+RATE = 48_000
+FRAMES = 60
+CLICKS = (0.0, 0.5, 1.0, 1.5)
+"""Seconds of the test's file that have a click, each of one sample. The file is 2 s long."""
+
+
+@pytest.fixture(scope="module")
+def clicks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    samples = np.zeros(2 * RATE, dtype="<i2")
+    samples[[round(time * RATE) for time in CLICKS]] = 25_000
+    path = tmp_path_factory.mktemp("sound") / "clicks.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(samples.tobytes())
+    return path
+
+
+@pytest.fixture
+def planned(project: Project, clicks: Path) -> Callable[..., SoundPlan | None]:
+    """Plans a page, in whose text each NAME.wav is a copy of the test's file."""
+
+    def plan(body: str, *, seeking: str = "Seekable", **changes: object) -> SoundPlan | None:
+        project.ask("")  # makes the folder
+        for name in "abcdefghi":
+            shutil.copy(clicks, project.folder / f"page/{name}.wav")
+        project.plan(body, frames=FRAMES, chunk=30, composition={"seeking": seeking}, **changes)
+        digest = project.job.ours.sound
+        return load_sound_plan(project.store, digest) if digest else None
+
+    return plan
+
+
+def pieces_of(plan: SoundPlan | None, name: str) -> list[Piece]:
+    """The pieces of a file of the page."""
+    assert plan is not None
+    return [piece for piece in plan.pieces if plan.sources[piece.source].name.endswith(name)]
+
+
+def spans(pieces: list[Piece]) -> list[tuple[float, float, float, float]]:
+    """When each begins and ends, from where in its file, and how fast."""
+    return [(float(p.start), float(p.end), float(p.position), float(p.rate)) for p in pieces]
+
+
+def heard(film: Path) -> np.ndarray:
+    """The samples of a film's left channel, as they are heard from its beginning."""
+    with av.open(film) as container:
+        stream = container.streams.audio[0]
+        assert stream.time_base is not None
+        samples = [
+            frame.to_ndarray()[0] for frame in container.decode(stream) if frame.pts is not None and frame.pts >= 0
+        ]
+        assert stream.duration is not None
+        return np.concatenate(samples)[: round(stream.duration * stream.time_base * RATE)]
+
+
+def clicks_in(samples: np.ndarray, *, above: float = 0.15) -> list[float]:
+    """The seconds at which clicks are, each once."""
+    loud = np.nonzero(np.abs(samples) > above)[0]
+    return [float(at) / RATE for at, before in zip(loud, [-RATE, *loud], strict=False) if at - before > 100]
+
+
+PLAYED = """
+<audio src=a.wav autoplay></audio>
+<video src=b.wav autoplay muted></video>
+<script>
+  const sound = (name, change = {}) => Object.assign(new Audio(`${name}.wav`), change);
+  const made = sound("c", { volume: 0.5 });
+  setTimeout(() => { made.currentTime = 0.75; made.play(); }, 310);
+  setTimeout(() => made.pause(), 1017);
+  sound("d", { playbackRate: 2, preservesPitch: false }).play();
+  sound("e", { loop: true, playbackRate: 4 }).play();
+  const faded = sound("f");
+  faded.play();
+  requestAnimationFrame(function fade(now) {
+    if (now > 1000) faded.volume = Math.max(0, 1 - (now - 1000) / 500);
+    requestAnimationFrame(fade);
+  });
+  fetch("g.wav").then((response) => response.blob()).then((file) => {
+    const played = new Audio(URL.createObjectURL(file));
+    setTimeout(() => played.play(), 100);
+  });
+  const changed = sound("h");
+  changed.play();
+  setTimeout(() => { changed.src = "i.wav#t=0.25,0.5"; changed.play(); }, 600);
+</script>
+"""
+
+
+def test_what_elements_play(planned: Callable[..., SoundPlan | None]):
+    plan = planned(PLAYED)
+    assert spans(pieces_of(plan, "a.wav")) == [(0, 2, 0, 1)]
+    assert pieces_of(plan, "b.wav") == []
+    [made] = pieces_of(plan, "c.wav")
+    assert spans([made]) == [(0.31, 1.017, 0.75, 1)]
+    assert made.gain == 0.5
+    [fast] = pieces_of(plan, "d.wav")
+    assert spans([fast]) == [(0, 2 if fast.end == 2 else float(fast.end), 0, 2)]
+    assert not fast.preservesPitch
+    [looped] = pieces_of(plan, "e.wav")
+    assert spans([looped]) == [(0, 2, 0, 4)]
+    assert looped.loop is not None
+    [faded] = pieces_of(plan, "f.wav")
+    assert plan is not None
+    assert faded.envelope is not None
+    envelope = plan.envelopes[faded.envelope]
+    for frame in range(30, 46):
+        assert envelope.at(Fraction(frame, 30)) == pytest.approx(1 - (frame - 30) / 15, abs=0.01)
+    assert envelope.at(Fraction(1, 2)) == 1
+    assert spans(pieces_of(plan, "that a script has made")) == [(0.1, 2, 0, 1)]
+    assert spans(pieces_of(plan, "h.wav")) == [(0, 0.6, 0, 1)]
+    [part] = pieces_of(plan, "i.wav")
+    assert (part.start, part.position) == (Fraction(3, 5), Fraction(1, 4))
+    assert float(part.end) == pytest.approx(0.85, abs=1 / 30)
+
+
+CONTEXT = """<script>
+  const context = new AudioContext();
+  const click = context.createBuffer(1, 100, 48000);
+  click.getChannelData(0)[0] = 0.8;
+  const at = (time) => {
+    const source = new AudioBufferSourceNode(context, { buffer: click });
+    source.connect(context.destination);
+    source.start(time);
+  };
+  at(0.25);
+  at(1.2345);
+  setTimeout(at, 777);
+  let frames = 0;
+  requestAnimationFrame(function count() {
+    frames += 1;
+    if (frames === 46) at();
+    requestAnimationFrame(count);
+  });
+</script>
+<audio src=a.wav></audio>
+<script>
+  const element = document.querySelector("audio");
+  context.createMediaElementSource(element).connect(context.destination);
+  setTimeout(() => element.play(), 100);
+</script>
+"""
+
+
+def test_a_film_is_heard_as_its_page_plays_however_it_is_cut(
+    project: Project, planned: Callable[..., SoundPlan | None]
+):
+    films = []
+    for chunk in (60, 18):
+        assert planned(CONTEXT, seeking="Stateful", chunking={"frames": chunk}) is not None
+        project.chunks()
+        result = project.stitch().result
+        assert result is not None
+        assert result["sound"]["sources"] == 1
+        films.append(project.output.read_bytes())
+    assert films[0] == films[1]
+    expected = sorted([0.25, 1.2345, 0.777, 1.5, *(0.1 + time for time in CLICKS)])
+    found = clicks_in(heard(project.output))
+    assert found == pytest.approx(expected, abs=0.001)
+
+
+def test_a_page_that_cannot_play_anything_has_no_sound(project: Project, planned: Callable[..., SoundPlan | None]):
+    assert planned("<p>Nothing</p>") is None
+    assert planned(PLAYED, audio={"codec": "none"}) is None
+
+
+def test_what_was_meant_to_be_heard_and_is_not(project: Project):
+    project.ask("")
+    (project.folder / "page/odd.bin").write_bytes(b"no sound at all")
+    body = """<video muted></video><script>
+      const media = new MediaSource();
+      const element = document.querySelector("video");
+    </script><audio src=missing.wav autoplay></audio>"""
+    reply = project.try_plan(body)
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert "missing.wav not found (404)" in reply.stderr
+
+
+PLACED = """
+<div data-composition-id=main data-width=160 data-height=90 data-duration=2>
+  <audio id=first src=a.wav data-start=0.51 data-duration=1 data-media-start=0.25 data-volume=0.5></audio>
+  <audio src=b.wav data-start="first - 0.01" data-playback-rate=2></audio>
+  <video src=c.wav data-start=0 muted></video>
+</div>
+<audio src=d.wav data-helios-offset=1 data-helios-seek=0.5 data-helios-fade-in=0.5></audio>
+<audio src=e.wav autoplay data-helios-no-audio></audio>
+"""
+
+
+def test_what_attributes_place(planned: Callable[..., SoundPlan | None]):
+    plan = planned(PLACED)
+    [first] = pieces_of(plan, "a.wav")
+    assert spans([first]) == [(0.51, 1.51, 0.25, 1)]
+    assert first.gain == 0.5
+    [second] = pieces_of(plan, "b.wav")
+    assert spans([second]) == [(1.5, 2, 0, 2)]
+    assert second.preservesPitch
+    assert pieces_of(plan, "c.wav") == pieces_of(plan, "e.wav") == []
+    [placed] = pieces_of(plan, "d.wav")
+    assert spans([placed]) == [(1, 2, 0.5, 1)]
+    assert plan is not None
+    assert placed.envelope is not None
+    assert plan.envelopes[placed.envelope].at(Fraction(5, 4)) == pytest.approx(0.5, abs=0.05)

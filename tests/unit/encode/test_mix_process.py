@@ -1,0 +1,110 @@
+"""Mixing in its process: what comes out of it, and what is said where it ends without an answer."""
+
+import os
+import signal
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from helios_worker.encode.audio import mix
+from helios_worker.encode.audio.errors import SoundUnusable
+from helios_worker.encode.audio.mix import mix_sound, sound_lengths
+from helios_worker.encode.audio.sound_plan import Piece, SoundEncoding
+from helios_worker.encode.audio.tasks import MARK
+from tests.unit.encode.sounds import clicks, plan_of, tone, write
+
+RATE = 48_000
+
+
+@pytest.mark.parametrize("codec", ["aac", "opus"])
+def test_sample_0_is_heard_at_0(tmp_path, codec):
+    path = write(tmp_path / "a.wav", clicks(RATE, 3, [0.1, 1, 2.9]), RATE)
+    plan = plan_of([path], Piece(source=0, start=0, duration=3), seconds=3, encoding=SoundEncoding(codec=codec))
+    mixed = mix_sound(plan, [path], tmp_path)
+    with av.open(str(mixed.file)) as container:
+        stream = container.streams.audio[0]
+        assert stream.duration is not None
+        assert stream.time_base is not None
+        assert stream.start_time == 0
+        assert float(stream.duration * stream.time_base) == 3
+        heard = np.zeros(3 * RATE)
+        for frame in container.decode(stream):
+            assert frame.pts is not None
+            part = np.abs(frame.to_ndarray()).reshape(2, -1).max(axis=0)[: len(heard) - frame.pts]
+            heard[frame.pts : frame.pts + len(part)] = part
+    assert np.flatnonzero(heard > 0.4).tolist() == [4_800, 48_000, 139_200]
+    assert mixed.report.samples == 3 * RATE
+    assert mixed.report.memory < 300 << 20
+
+
+def test_the_loudness_asked_for_is_reached(tmp_path):
+    path = write(tmp_path / "quiet.wav", tone(RATE, 5, 1000, 0.01), RATE)
+    encoding = SoundEncoding(loudness=-20)
+    report = mix_sound(
+        plan_of([path], Piece(source=0, start=0, duration=5), seconds=5, encoding=encoding), [path], tmp_path
+    ).report
+    assert report.loudness == pytest.approx(-20, abs=0.1)
+    assert report.limited == 0
+
+
+def test_a_source_that_is_no_sound_is_named(tmp_path):
+    good, bad = write(tmp_path / "a.wav", tone(RATE, 1), RATE), tmp_path / "bad.mp3"
+    bad.write_text("<!doctype html>")
+    with pytest.raises(SoundUnusable, match=r"music\.mp3 is no sound that can be read: it is an HTML page") as error:
+        sound_lengths([good, bad], ["good.wav", "music.mp3"], [True, True], tmp_path)
+    assert error.value.exit_code == 64
+
+
+def test_a_crash_of_a_decoder_is_one_error_that_names_the_source(tmp_path):
+    """The process is ended as a fault of memory ends it, while it decodes."""
+    path = write(tmp_path / "a.flac", tone(RATE, 60), RATE, kind="flac", codec="flac")
+    pieces = [Piece(source=0, start=0, duration=3000, rate=16) for _ in range(20)]
+    plan = plan_of([path], *pieces, seconds=3000)
+    threading.Thread(target=end_at_work, args=(tmp_path / "sound.mark", signal.SIGSEGV), daemon=True).start()
+    with pytest.raises(SoundUnusable, match=r"^a\.flac crashes its decoder \(SIGSEGV\)"):
+        mix_sound(plan, [path], tmp_path)
+
+
+def end_at_work(mark: Path, number: int) -> None:
+    """Ends the mixing process of this one as soon as it says that it decodes a source."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if mark.exists() and (data := mark.read_bytes()) and MARK.unpack(data)[0] >= 0:
+            for child in children():
+                os.kill(child, number)
+            return
+        time.sleep(0.001)
+
+
+def children() -> list[int]:
+    """The mixing processes that this one has started."""
+    started = [text for task in Path("/proc/self/task").iterdir() for text in (task / "children").read_text().split()]
+    return [int(text) for text in started if mix.MODULE in Path(f"/proc/{text}/cmdline").read_text()]
+
+
+def test_a_source_that_takes_too_long_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(mix, "CPU_SECONDS", 1)
+    monkeypatch.setattr(mix, "CPU_SHARE", 0.0)
+    path = write(tmp_path / "a.flac", tone(RATE, 60), RATE, kind="flac", codec="flac")
+    pieces = [Piece(source=0, start=0, duration=3000, rate=16) for _ in range(20)]
+    with pytest.raises(SoundUnusable, match=r"^a\.flac cannot be decoded: it takes too long"):
+        mix_sound(plan_of([path], *pieces, seconds=3000), [path], tmp_path)
+
+
+def test_a_source_that_takes_too_much_memory_is_named(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.wav", tone(RATE, 2), RATE)
+    monkeypatch.setattr(mix, "MEMORY", 200 << 20)
+    rates = [15 + Fraction(number, 1009) for number in range(60)]  # each has a filter of 8 MiB
+    pieces = [Piece(source=0, start=0, duration=2, rate=rate, preservesPitch=False) for rate in rates]
+    with pytest.raises(SoundUnusable, match=r"^a\.wav cannot be decoded: it takes more than 200 MiB of memory"):
+        mix_sound(plan_of([path], *pieces, seconds=2), [path], tmp_path)
+
+
+def test_the_process_has_no_secrets(monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
+    assert "s3cret" not in str(mix._environment())

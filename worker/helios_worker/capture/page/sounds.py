@@ -1,0 +1,152 @@
+"""What is heard of a page's videos and sounds, as its clock notes it (clock/sounds.js)."""
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isfinite
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from helios_worker.capture.messages import plain
+from helios_worker.capture.page.clock_handles import ClockHandles
+from helios_worker.capture.page.watchdog import Watchdog
+
+
+@dataclass(frozen=True)
+class HeardPiece:
+    """A piece of a file that is heard. Times are virtual, in milliseconds; positions are seconds of the file.
+
+    address: of the file. element: in few words, for messages.
+    position: at its begin. loop: the length after which the file begins anew; 0 where it does not.
+    gains: the times at which its loudness changes, with the factor from then on; the first one is its begin.
+    silent: why nothing of it can be heard; "" where it can.
+    """
+
+    address: str
+    element: str
+    begin: float
+    end: float
+    position: float
+    rate: float
+    keeps_pitch: bool
+    loop: float
+    gains: tuple[tuple[float, float], ...]
+    silent: str
+
+    @property
+    def is_audible(self) -> bool:
+        """Whether it has a length, and is not silent throughout."""
+        return self.end > self.begin and self.rate > 0 and any(gain > 0 for _, gain in self.gains)
+
+
+@dataclass(frozen=True)
+class PlayedContext:
+    """What an AudioContext of a page has played. rate: samples per second. samples: of each channel."""
+
+    address: str
+    rate: int
+    samples: int
+    channels: int
+
+
+def played_contexts(answers: Iterable[Any]) -> list[PlayedContext]:
+    """The contexts in what clocks answer."""
+    found = [each for answer in answers if isinstance(answer, list) for each in answer]
+    return [
+        PlayedContext(str(each["address"]), int(each["rate"]), int(each["samples"]), int(each["channels"]))
+        for each in found
+    ]
+
+
+def heard_pieces(answers: Iterable[Any]) -> list[HeardPiece]:
+    """The pieces in what clocks answer, by their begin."""
+    pieces = [_piece(each) for answer in answers if isinstance(answer, list) for each in answer]
+    return sorted(pieces, key=lambda piece: (piece.begin, piece.end, piece.address))
+
+
+def _piece(noted: Mapping[str, Any]) -> HeardPiece:
+    values = noted["gains"]
+    changes = zip(values[::2], values[1::2], strict=True)
+    return HeardPiece(
+        address=str(noted["address"]),
+        element=plain(str(noted["element"])),
+        begin=float(noted["begin"]),
+        end=float(noted["end"]),
+        position=float(noted["position"]),
+        rate=float(noted["rate"]),
+        keeps_pitch=bool(noted["keepsPitch"]),
+        loop=float(noted["loop"]),
+        gains=tuple((float(time), float(gain)) for time, gain in changes if isfinite(time) and isfinite(gain)),
+        silent=plain(str(noted["silent"])),
+    )
+
+
+def bytes_of(address: Any) -> bytes:
+    r"""The bytes in a data: address; b"" where it has none.
+
+    >>> bytes_of("data:audio/wav;base64,AAEC"), bytes_of("data:,a%20b"), bytes_of("")
+    (b'\x00\x01\x02', b'a b', b'')
+    """
+    head, comma, data = str(address).partition(",")
+    if not comma or not head.lower().startswith("data:"):
+        return b""
+    plain_bytes = unquote_to_bytes(data)
+    if not head.lower().endswith(";base64"):
+        return plain_bytes
+    try:
+        return base64.b64decode(plain_bytes, validate=False)
+    except binascii.Error:
+        return b""
+
+
+class PageSounds:
+    """What a page plays. Only pages that were opened with PageSettings.hears note it."""
+
+    def __init__(self, handles: ClockHandles, watchdog: Watchdog) -> None:
+        self._handles = handles
+        self._watchdog = watchdog
+
+    async def heard(self, end_ms: float | None = None) -> list[HeardPiece]:
+        """The pieces of videos and sounds that have ended since the last time.
+
+        end_ms: where the film ends, in virtual time: with it, those that go on are among them and end there.
+        """
+        async with self._watchdog.over("reading what the page plays"):
+            answers = await self._handles.call_all("heard", end_ms)
+        return heard_pieces(answers)
+
+    async def contexts(self) -> list[PlayedContext]:
+        """What AudioContexts have played, once the film has ended; those that were silent are left out."""
+        async with self._watchdog.over("rendering what the page's AudioContexts play"):
+            answers = await self._handles.call_all("finishAudio")
+        return played_contexts(answers)
+
+    async def samples(self, played: PlayedContext, first: int, count: int) -> bytes:
+        """Samples of what a context has played: 32-bit floats, channels side by side."""
+        async with self._watchdog.over("reading what an AudioContext has played"):
+            answers = await self._handles.call_all("audioSamples", played.address, first, count)
+        return base64.b64decode(next((answer for answer in answers if answer), ""))
+
+    async def made_file(self, address: str) -> bytes:
+        """What a script has made an address (blob:) for; b"" if it is gone, or too large."""
+        async with self._watchdog.over("reading a sound"):
+            answers = await self._handles.call_all("madeFile", address)
+        return next((data for data in map(bytes_of, answers) if data), b"")
+
+
+def envelope(piece: HeardPiece, frame_ms: float) -> list[tuple[float, float]]:
+    """A piece's loudness as points, in ms and as a factor, with straight lines between them.
+
+    A script that fades a sound sets its loudness in each frame, and means the line through what it sets. A change that
+    stands alone is a step, at its own time.
+    """
+    points = [piece.gains[0]]
+    for index, ((before, level), (time, gain)) in enumerate(pairwise(piece.gains)):
+        follows = time - before <= 1.5 * frame_ms and index > 0
+        leads = index + 2 < len(piece.gains) and piece.gains[index + 2][0] - time <= 1.5 * frame_ms
+        if not follows:
+            points.append((max(points[-1][0], time - frame_ms) if leads else time, level))
+        points.append((time, gain))
+    return points

@@ -1,0 +1,179 @@
+"""Mixes a sound plan in a process of its own, and says what was wrong where that process ends without an answer."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import Any
+
+import orjson
+
+from helios_worker.encode.audio.errors import SoundUnusable
+from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, SoundPlan
+from helios_worker.encode.audio.tasks import MARK, Length, LengthTask, MixReport, MixTask
+from helios_worker.errors import HeliosError, ResourceError
+
+MODULE = "helios_worker.encode.audio.mix_process"
+MEMORY = 2 << 30
+"""Bytes that the process may write to, beside the files it reads. 300 tracks at once take about 500 MiB."""
+STALL = 120.0
+"""Seconds of real time after which a source that gives nothing is given up. A place in hours of MP3 is found in ten."""
+CPU_SECONDS, CPU_SHARE = 300, 1.0
+"""CPU time of a mix: a fixed part, and a part of the seconds of sound that it decodes."""
+KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+REMEDY = "convert it to WAV or FLAC, which gives a clean file"
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A mix. file: the encoded sound. levels: of the mix before, for encode.audio.levels. report: what was heard."""
+
+    file: Path
+    levels: Path
+    report: MixReport
+
+
+def mix_sound(plan: SoundPlan, files: Sequence[Path], folder: Path) -> Mix:
+    """Mixes and encodes a plan into a folder.
+
+    files: of the plan's sources, in order.
+
+    Raises:
+        SoundUnusable: a source cannot be heard.
+        ResourceError: there is not enough memory.
+    """
+    output, levels = folder / "sound.mp4", folder / "sound.levels"
+    decoded = sum(float(piece.duration * piece.rate) for piece in plan.pieces) + plan.samples / SAMPLE_RATE
+    task = MixTask(
+        plan=plan,
+        files=tuple(map(str, files)),
+        output=str(output),
+        levels=str(levels),
+        mark=str(folder / "sound.mark"),
+        memory=MEMORY,
+        seconds=int(CPU_SECONDS + CPU_SHARE * decoded * (2 if plan.encoding.loudness is not None else 1)),
+    )
+    report = MixReport.model_validate(_answer(task, [source.name for source in plan.sources]))
+    return Mix(output, levels, report)
+
+
+def sound_lengths(files: Sequence[Path], names: Sequence[str], wanted: Sequence[bool], scratch: Path) -> Length:
+    """Opens sources, and finds the lengths that are wanted.
+
+    Raises:
+        SoundUnusable: one of them cannot be heard.
+    """
+    with TemporaryDirectory(prefix="helios-sound-", dir=scratch) as folder:
+        task = LengthTask(
+            files=tuple(map(str, files)),
+            names=tuple(names),
+            wanted=tuple(wanted),
+            mark=str(Path(folder) / "sound.mark"),
+            memory=MEMORY,
+            seconds=CPU_SECONDS * max(1, len(files)),
+        )
+        return Length.model_validate(_answer(task, names))
+
+
+def open_sounds(files: Sequence[Path], names: Sequence[str], scratch: Path) -> list[SoundUnusable | None]:
+    """What is wrong with each of some sources, None where one can be heard. names: all different."""
+    problems: dict[str, SoundUnusable] = {}
+    while left := [(file, name) for file, name in zip(files, names, strict=True) if name not in problems]:
+        try:
+            sound_lengths([file for file, _ in left], [name for _, name in left], [False] * len(left), scratch)
+            break
+        except SoundUnusable as error:
+            problems[error.name] = error
+    return [problems.get(name) for name in names]
+
+
+def _answer(task: MixTask | LengthTask, names: Sequence[str]) -> Any:
+    """The result of a task."""
+    mark = Path(task.mark)
+    mark.write_bytes(MARK.pack(-1, 0))
+    with TemporaryFile(dir=mark.parent) as output, TemporaryFile(dir=mark.parent) as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", MODULE],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=errors,
+            env=_environment(),
+            start_new_session=True,
+        )
+        try:
+            stalled = _watch(process, task.model_dump_json().encode() + b"\n", mark)
+        finally:
+            process.kill()
+            process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
+        output.seek(0)
+        errors.seek(0)
+        said, complained = output.read(), errors.read()[-2000:].decode(errors="replace").strip()
+    index = MARK.unpack(mark.read_bytes())[0]
+    name = names[index] if 0 <= index < len(names) else None
+    if process.returncode == 0 and said:
+        return _result(orjson.loads(said), name)
+    raise _failure(process.returncode, name, stalled=stalled, complained=complained)
+
+
+def _watch(process: "subprocess.Popen[bytes]", line: bytes, mark: Path) -> bool:
+    """Waits for the process, or until it stands still for too long. Returns whether it did."""
+    assert process.stdin is not None
+    try:
+        process.stdin.write(line)
+        process.stdin.flush()
+    except BrokenPipeError:  # it has ended, and its exit code says why
+        pass
+    seen, since = b"", time.monotonic()
+    while True:
+        try:
+            process.wait(timeout=1)
+            return False
+        except subprocess.TimeoutExpired:
+            pass
+        now = mark.read_bytes()
+        if now != seen:
+            seen, since = now, time.monotonic()
+        elif time.monotonic() - since > STALL:
+            return True
+
+
+def _result(answer: dict[str, Any], name: str | None) -> Any:
+    if "result" in answer:
+        return answer["result"]
+    if "memory" in answer:
+        raise _too_large(name)
+    if "resource" in answer:
+        raise ResourceError(answer["resource"], remedy=answer["remedy"])
+    raise SoundUnusable(answer["name"], answer["problem"], remedy=answer["remedy"])
+
+
+def _failure(code: int, name: str | None, *, stalled: bool, complained: str) -> HeliosError:
+    if stalled and name is not None:
+        return SoundUnusable(name, f"cannot be decoded: nothing came of it for {STALL:.0f} s", remedy=REMEDY)
+    if code == -signal.SIGXCPU and name is not None:
+        return SoundUnusable(name, "cannot be decoded: it takes too long", remedy=REMEDY)
+    if code == -signal.SIGKILL:
+        return ResourceError("the process that mixes the sound was killed, most likely for want of memory")
+    if code < 0 and name is not None:
+        return SoundUnusable(name, f"crashes its decoder ({signal.Signals(-code).name})", remedy=REMEDY)
+    last = complained.splitlines()[-1] if complained else f"exit code {code}"
+    return HeliosError(f"the sound cannot be mixed{f', at {name}' if name is not None else ''}: {last}")
+
+
+def _too_large(name: str | None) -> HeliosError:
+    if name is None:
+        return ResourceError(f"the sound cannot be mixed in {MEMORY >> 20} MiB of memory")
+    return SoundUnusable(name, f"cannot be decoded: it takes more than {MEMORY >> 20} MiB of memory", remedy=REMEDY)
+
+
+def _environment() -> dict[str, str]:
+    """What the process needs of this one's environment, which may hold secrets."""
+    kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}

@@ -1,0 +1,83 @@
+"""Decoded frames as stereo samples."""
+
+from typing import TypeAlias
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+Samples: TypeAlias = NDArray[np.float32]
+"""Stereo sound: samples × 2, in which 1 is full scale."""
+
+CHANNELS = 2
+_HALF = 2**-0.5
+_CENTRE = {"FC": 1.0, "BC": _HALF, "TC": 1.0, "TFC": 1.0, "TBC": _HALF}
+_LEFT = ("SL", "BL", "FLC", "WL", "SDL", "TFL", "TBL", "TSL", "BFL", "SSL", "TTL")
+_SILENT = ("LFE", "LFE2")
+# A full scale integer of each format of decoders.
+_FULL = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
+
+
+def nothing() -> Samples:
+    """No samples."""
+    return np.zeros((0, CHANNELS), np.float32)
+
+
+def silence(count: int) -> Samples:
+    """So many samples of nothing."""
+    return np.zeros((count, CHANNELS), np.float32)
+
+
+def long_silence(count: int) -> Samples:
+    """The same without memory for each, to be read only."""
+    return np.broadcast_to(np.zeros((1, CHANNELS), np.float32), (count, CHANNELS))
+
+
+def stereo(frame: av.AudioFrame) -> Samples:
+    """A decoded frame as stereo.
+
+    One channel is heard on both sides at its level. More than two are mixed as the Web Audio standard and ITU-R BS.775
+    say: the centre and each surround channel at -3 dB, without the low-frequency one, and without turning all down.
+    """
+    channels = _channels(frame)
+    names = [channel.name for channel in frame.layout.channels]
+    if len(channels) == 1:
+        return np.repeat(channels.T, 2, axis=1)
+    if len(channels) == 2:
+        return np.ascontiguousarray(channels.T)
+    mixed = silence(channels.shape[1])
+    for place, name in enumerate(names):
+        for side, share in enumerate(_shares(name, place)):
+            if share:
+                mixed[:, side] += channels[place] * np.float32(share)
+    return mixed
+
+
+def _shares(name: str, place: int) -> tuple[float, float]:
+    """How loud a channel is left and right. place: of it in the file, for channels without a name."""
+    if name in _SILENT:
+        return 0.0, 0.0
+    if name in _CENTRE:
+        return _HALF * _CENTRE[name], _HALF * _CENTRE[name]
+    if name in ("FL", "DL"):
+        return 1.0, 0.0
+    if name in ("FR", "DR"):
+        return 0.0, 1.0
+    if name in _LEFT:
+        return _HALF, 0.0
+    if name.replace("R", "L") in _LEFT:
+        return 0.0, _HALF
+    return (1.0, 0.0) if place % 2 == 0 else (0.0, 1.0)
+
+
+def _channels(frame: av.AudioFrame) -> Samples:
+    """Channels × samples."""
+    name = frame.format.name.removesuffix("p")
+    data = frame.to_ndarray()
+    if not frame.format.is_planar:
+        data = data.reshape(-1, len(frame.layout.channels)).T
+    if name == "flt":
+        return data.astype(np.float32, copy=False)
+    if name == "u8":
+        return (data.astype(np.float32) - np.float32(128)) / np.float32(_FULL[name])
+    return (data.astype(np.float64) / _FULL[name]).astype(np.float32)

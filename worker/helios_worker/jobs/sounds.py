@@ -1,0 +1,48 @@
+"""Sound plans in the store, by their digests, and the files that they name."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from helios_worker.artifacts.blobs import Blobs
+from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.encode.audio.sound_plan import SoundPlan
+from helios_worker.errors import CorruptArtifact
+from helios_worker.jobs.layout import sound_key
+
+
+def store_sound_plan(store: ArtifactStore, plan: SoundPlan) -> str:
+    """Stores a plan. Returns its digest."""
+    digest = plan.digest
+    key = sound_key(digest)
+    if not store.exists(key):
+        store.put(key, plan.content)
+    return digest
+
+
+def load_sound_plan(store: ArtifactStore, digest: str) -> SoundPlan:
+    """Reads a plan back.
+
+    Raises:
+        CorruptArtifact: it is not in the store, or has been altered.
+    """
+    data = store.get(sound_key(digest))
+    if data is None:
+        raise CorruptArtifact(f"the sound plan {digest} is not in {store.url}", remedy="plan the job again")
+    try:
+        plan = SoundPlan.model_validate_json(data)
+    except ValidationError:
+        plan = None
+    if plan is None or plan.digest != digest:
+        store.delete(sound_key(digest))
+        raise CorruptArtifact(f"the sound plan {digest} in {store.url} has been altered", remedy="plan the job again")
+    return plan
+
+
+def sound_files(store: ArtifactStore, plan: SoundPlan, blobs: Blobs) -> list[Path]:
+    """The files of a plan's sources, in order, each checked against its hash.
+
+    Raises:
+        CorruptBlob: one is missing, or has been altered.
+    """
+    return [blobs.path(store, source.sha256, source.name) for source in plan.sources]
