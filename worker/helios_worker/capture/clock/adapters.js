@@ -61,6 +61,17 @@ function createAdapters(clips) {
   /** @param {Registration} registration */
   const compositionOf = ({ id }) => first(document, `[data-composition-id="${escape(id)}"]`);
 
+  /** @param {Registration} registration @param {number} seconds */
+  function moveRegistered(registration, seconds) {
+    const seek = methodIn(registration.instance, "seek");
+    const begin = beginOf(compositionOf(registration));
+    if (seek) ReflectApply(seek, registration.instance, [max(0, seconds - begin) * 1000]);
+  }
+  /** @param {number} seconds */
+  function moveAnime(seconds) {
+    each(page.__hfAnime, (thing) => methodIn(thing, "seek") && ReflectApply(thing.seek, thing, [seconds * 1000]));
+  }
+
   // -- Lottie
 
   /** The animations of lottie-web that nobody has registered are known by the library. */
@@ -101,6 +112,12 @@ function createAdapters(clips) {
     else if (methodIn(animation, "setFrame")) ReflectApply(animation.setFrame, animation, [frame]);
   }
 
+  /** @param {number} seconds */
+  function moveAllLottie(seconds) {
+    findLottie();
+    each(page.__hfLottie, (animation) => moveLottie(animation, seconds));
+  }
+
   return {
     __proto__: null,
     /** Tells all of them the time. @param {number} seconds @param {(promise: Promise<unknown>) => void} waitUntil */
@@ -108,13 +125,10 @@ function createAdapters(clips) {
       const detail = ObjectAssign(pageObject(), { __proto__: null, time: seconds, waitUntil });
       send(window, new SeekEvent("hf-seek", /** @type {any} */ ({ __proto__: null, detail })));
       registered.forEach((registration) => {
-        const seek = methodIn(registration.instance, "seek");
-        const begin = beginOf(compositionOf(registration));
-        if (seek) callPage(seek, registration.instance, [max(0, seconds - begin) * 1000]);
+        callPage(moveRegistered, undefined, [registration, seconds]);
       });
-      each(page.__hfAnime, (thing) => methodIn(thing, "seek") && ReflectApply(thing.seek, thing, [seconds * 1000]));
-      callPage(findLottie, undefined, []);
-      each(page.__hfLottie, (animation) => moveLottie(animation, seconds));
+      callPage(moveAnime, undefined, [seconds]);
+      callPage(moveAllLottie, undefined, [seconds]);
     },
     /** When the last of what they move ends, in seconds of the film. @param {number} most longer ones have no end */
     seconds(most) {
@@ -123,12 +137,15 @@ function createAdapters(clips) {
       const note = (end) => {
         if (end < most) last = max(last, end);
       };
-      registered.forEach((registration) => {
-        const length = NativeNumber(registration.instance?.duration) / 1000;
-        if (length > 0) note(beginOf(compositionOf(registration)) + length);
-      });
-      callPage(findLottie, undefined, []);
-      each(page.__hfLottie, (animation) => note(lottieSeconds(animation)));
+      const noteAll = () => {
+        registered.forEach((registration) => {
+          const length = NativeNumber(registration.instance?.duration) / 1000;
+          if (length > 0) note(beginOf(compositionOf(registration)) + length);
+        });
+        findLottie();
+        each(page.__hfLottie, (animation) => note(lottieSeconds(animation)));
+      };
+      callPage(noteAll, undefined, []);
       return last;
     },
   };

@@ -72,17 +72,17 @@ if (isWindow) {
 
   /** Blends two scenes where HyperShader is to: it copies them, and draws the copies once the browser has painted them. */
   realm.blend = async () => {
-    const prepare = methodIn(page, "__hf_page_composite_prepare");
-    const finish = methodIn(page, "__hf_page_composite_resolve");
-    page.__hf_page_composite_pending = false;
-    if (!prepare || !finish) return;
     try {
-      await own(settled(/** @type {any} */ (callPage(prepare, page, []))));
+      const prepare = methodIn(page, "__hf_page_composite_prepare");
+      const finish = methodIn(page, "__hf_page_composite_resolve");
+      page.__hf_page_composite_pending = false;
+      if (!prepare || !finish) return;
+      await own(settled(/** @type {any} */ (ReflectApply(prepare, page, []))));
+      await own(kernel.nativeFrame("draw"));
+      ReflectApply(finish, page, []);
     } catch (error) {
       report(error);
     }
-    await own(kernel.nativeFrame("draw"));
-    callPage(finish, page, []);
   };
 
   // -- clips and media

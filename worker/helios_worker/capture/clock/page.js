@@ -146,6 +146,9 @@ if (isWindow) {
     realm.showComposition(time);
   }
 
+  /** Whether HyperShader has two scenes to blend. */
+  const asksToBlend = () => /** @type {any} */ (window).__hf_page_composite_pending === true;
+
   realm.settle = async () => {
     for (let waits = realm.compositionWaits(); waits.length > 0; waits = realm.compositionWaits()) {
       await own(settled(waits[0].promise));
@@ -164,7 +167,7 @@ if (isWindow) {
       report(error);
     }
     stabilising = false;
-    if (/** @type {any} */ (window).__hf_page_composite_pending === true) await own(realm.blend());
+    if (callPage(asksToBlend, undefined, [])) await own(realm.blend());
   };
 
   /** What a signal of a Helios page holds. @param {unknown} signal */
