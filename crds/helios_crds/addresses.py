@@ -25,7 +25,9 @@ ALIASES = {"s3a": "s3", "azure": "az", "abfs": "az", "abfss": "az"}
 SCHEMES = ("file", "s3", "gs", "az", "memory")
 """memory: lives in one process; for tests."""
 WEB = ("http://", "https://")
-ARTIFACT_FOLDERS = frozenset({"blobs", "snapshots", "recordings", "requests", "plans", "jobs", "segments", "chunks"})
+ARTIFACT_FOLDERS = frozenset(
+    {"blobs", "snapshots", "recordings", "requests", "plans", "jobs", "segments", "chunks", "sound-plans"}
+)
 """The folders at the top of an artifact store that the stages write; no film may be written into them."""
 
 SHOWN = 200

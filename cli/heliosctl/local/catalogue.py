@@ -14,7 +14,7 @@ from helios_worker.artifacts.store import ArtifactStore, Entry
 from helios_worker.artifacts.urls import local_path
 from helios_worker.encode.audio.sound_plan import SoundPlan
 from helios_worker.errors import CorruptArtifact, UserError
-from helios_worker.jobs.layout import PLANS, final_key, job_key, manifest_key, plan_key, sound_key
+from helios_worker.jobs.layout import PLANS, SOUND_PLANS, final_key, job_key, manifest_key, plan_key, sound_key
 from helios_worker.jobs.spec import JobSpec, Manifest
 from heliosctl.local.lock import held_by, sweeping
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KEEP, TIDIED = "keep", "tidied.json"
 UNUSED = timedelta(days=30)
-SWEPT = (PLANS, "chunks/", "segments/", "snapshots/", "recordings/", "sounds/", "blobs/", "requests/", "stdin/")
+SWEPT = (PLANS, "chunks/", "segments/", "snapshots/", "recordings/", SOUND_PLANS, "blobs/", "requests/", "stdin/")
 
 
 @dataclass(frozen=True)

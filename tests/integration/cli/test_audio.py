@@ -65,7 +65,7 @@ def test_sounds_are_heard_where_they_were_asked_for(shared: Cli, web: str):
     assert (shared.folder / "silent.mp4").read_bytes() == (shared.folder / "out.mp4").read_bytes()
     gone = shared.run("jobs", "rm", films[0]["jobId"], films[1]["jobId"], silent["jobId"])
     assert gone.code == 0, gone.err
-    assert list((shared.artifacts / "sounds").glob("*")) == []
+    assert list((shared.artifacts / "sound-plans").glob("*")) == []
 
 
 def test_files_that_cannot_be_heard_are_named(shared: Cli, web: str):

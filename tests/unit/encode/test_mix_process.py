@@ -1,7 +1,10 @@
 """Mixing in its process: what comes out of it, and what is said where it ends without an answer."""
 
 import os
+import platform
 import signal
+import subprocess
+import sys
 import threading
 import time
 from fractions import Fraction
@@ -16,6 +19,7 @@ from helios_worker.encode.audio.errors import SoundUnusable
 from helios_worker.encode.audio.mix import mix_sound, sound_lengths
 from helios_worker.encode.audio.sound_plan import Piece, SoundEncoding
 from helios_worker.encode.audio.tasks import MARK
+from helios_worker.errors import UserError
 from tests.unit.encode.sounds import clicks, plan_of, tone, write
 
 RATE = 48_000
@@ -105,6 +109,54 @@ def test_a_source_that_takes_too_much_memory_is_named(tmp_path, monkeypatch):
         mix_sound(plan_of([path], *pieces, seconds=2), [path], tmp_path)
 
 
+def test_a_hundred_tracks_at_once_need_no_more_than_their_share(tmp_path, monkeypatch):
+    """Each opens its file, a decoder and a resampler, which must not start a thread for each processor."""
+    monkeypatch.setattr(mix, "MEMORY", 600 << 20)
+    path = write(tmp_path / "a.mp3", tone(44_100, 1), 44_100, kind="mp3", codec="libmp3lame")
+    pieces = [Piece(source=0, start=Fraction(number, 1000), duration=1, gain=0.01) for number in range(100)]
+    assert mix_sound(plan_of([path], *pieces, seconds=1), [path], tmp_path).report.samples == RATE
+
+
+def test_too_many_tracks_at_once_are_none_of_a_files_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr(mix, "MEMORY", 200 << 20)
+    monkeypatch.setattr(mix, "MANY", 20)
+    path = write(tmp_path / "a.wav", tone(RATE, 2), RATE)
+    rates = [15 + Fraction(number, 1009) for number in range(60)]
+    pieces = [Piece(source=0, start=0, duration=2, rate=rate, preservesPitch=False) for rate in rates]
+    with pytest.raises(UserError, match="the film plays 60 sounds at once, which take more than 200 MiB of memory"):
+        mix_sound(plan_of([path], *pieces, seconds=2), [path], tmp_path)
+
+
 def test_the_process_has_no_secrets(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
     assert "s3cret" not in str(mix._environment())
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have no baseline yet")
+def test_the_bytes_do_not_depend_on_the_processor(tmp_path):
+    """With all that this processor has, resampling gives other samples than with what every one has."""
+    noise = np.random.default_rng(1).normal(0, 0.2, (2, 88_200)).astype(np.float32)
+    path = write(tmp_path / "a.mp3", noise, 44_100, kind="mp3", codec="libmp3lame")
+    script = f"""
+import sys, hashlib, pathlib, av
+from helios_worker.encode.audio.one_cpu import compute_alike
+from helios_worker.encode.audio.reader import SoundReader
+from helios_worker.encode.audio.sound_plan import Piece
+from helios_worker.encode.audio.voice import Voice
+assert sys.argv[1] == "own" or compute_alike()
+voice = Voice(Piece(source=0, start=0, duration=1), lambda: SoundReader(pathlib.Path({str(path)!r}), "a"), 0)
+print(hashlib.sha256(voice.read(48_000).tobytes()).hexdigest())
+"""
+    tunables = "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F"
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", script, which],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, **more},
+        ).stdout
+        for which, more in (("own", {}), ("alike", {}), ("alike", {"GLIBC_TUNABLES": tunables}))
+    ]
+    assert digests[1] == digests[2]
+    assert digests[0] != digests[1] or "avx2" not in Path("/proc/cpuinfo").read_text()

@@ -10,6 +10,7 @@ import pytest
 
 from helios_crds.backoff import Backoff
 from helios_crds.renderjob import Retries, Stragglers, TargetUse
+from helios_crds.renderjob_status import SoundStatus
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_operator.control.capacity import SlotRequest, shares
 from helios_operator.decide.policies import worker_results
@@ -347,6 +348,22 @@ def test_a_film_that_lies_about_its_length_is_kept_without_its_claims():
     assert worker_results.film_result(message, "s3://a/b.mp4", 300).bytes == 7
     assert worker_results.film_result(message, "s3://a/b.mp4", 299).sha256 == ""
     assert worker_results.film_result("garbage", "s3://a/b.mp4", 300).url == "s3://a/b.mp4"
+
+
+@pytest.mark.parametrize(
+    ("sound", "heard"),
+    [
+        (
+            {"sources": 2, "seconds": 12.5, "loudness": -14.2, "peak": -1},
+            SoundStatus(sources=2, seconds=12.5, loudness=-14.2),
+        ),
+        ({"sources": 0, "seconds": 1, "loudness": None}, SoundStatus(seconds=1)),
+        (None, None),
+    ],
+)
+def test_what_is_heard(sound, heard):
+    message = json.dumps({"sha256": "ab" * 32, "bytes": 7, "frames": 300, "sound": sound})
+    assert worker_results.film_result(message, "s3://a/b.mp4", 300).sound == heard
 
 
 @pytest.mark.parametrize(

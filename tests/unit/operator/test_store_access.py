@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from helios_crds.mapping import COMPOSITION_URL
 from helios_crds.rendertarget import KubernetesTarget, RenderTargetSpec
 from helios_crds.wire import Stage
 from helios_operator.decide.reconcile import reconcile
@@ -124,7 +125,17 @@ MINE = "s3://media/films"
                 "among the artifacts",
                 id=f"a film in {name}",
             )
-            for name in ("blobs", "snapshots", "recordings", "requests", "plans", "jobs", "segments", "chunks")
+            for name in (
+                "blobs",
+                "snapshots",
+                "recordings",
+                "requests",
+                "plans",
+                "jobs",
+                "segments",
+                "chunks",
+                "sound-plans",
+            )
         ),
         pytest.param("jobs", {}, "whose name others use", id="a namespace named jobs"),
         pytest.param("segments", {"artifacts": {"url": MINE}}, "whose name others use", id="one named segments"),
@@ -142,6 +153,23 @@ MINE = "s3://media/films"
         pytest.param("films", {"composition": {"url": "s3://media/artifacts/blobs/"}}, "outside", id="old blobs"),
         pytest.param("films", {"composition": {"url": "s3://templates-2/"}}, "allowedSources", id="a longer bucket"),
         pytest.param("films", {"composition": {"url": "file:///etc/passwd"}}, "does not allow", id="a file to read"),
+        *(
+            pytest.param(
+                "films",
+                {
+                    "composition": {"url": "https://host/"},
+                    "audio": {"tracks": [{"url": "https://host/a"}, {"url": url}]},
+                },
+                f"spec.audio.tracks[1].url: {says}",
+                id=name,
+            )
+            for url, says, name in (
+                ("s3://media/others/a.mp3", "s3://media/others/a.mp3 is outside", "their sound"),
+                ("file:///etc/passwd", "the RenderTarget kubernetes does not allow", "a file to hear"),
+                ("file:///helios/composition/a.mp3", "the RenderTarget", "a sound of a page that is not mounted"),
+                ("s3://media/films/a,b.mp3", "s3://media/films/a,b.mp3 contains a comma", "sounds, list"),
+            )
+        ),
         pytest.param(
             "films",
             {"composition": {"jobSpec": {"url": "s3://media/others/jobs/a/job.json", "sha256": "0" * 64}}},
@@ -185,6 +213,11 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused_by_the_model(spec:
         pytest.param({"composition": {"url": "s3://templates/a/"}}, id="a template"),
         pytest.param({"composition": {"url": f"{MINE}/page/"}}, id="a page of one's own"),
         pytest.param({"composition": {"url": "https://host/a,b?c"}}, id="the web"),
+        pytest.param({"audio": {"tracks": [{"url": f"{MINE}/a.mp3"}, {"url": "s3://templates/a.mp3"}]}}, id="sounds"),
+        pytest.param(
+            {"composition": {"configMap": {"name": "a"}}, "audio": {"tracks": [{"url": f"{COMPOSITION_URL}/a.mp3"}]}},
+            id="a sound beside a mounted page",
+        ),
     ],
 )
 def test_what_a_namespace_may(spec: Any):

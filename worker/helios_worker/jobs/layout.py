@@ -4,6 +4,7 @@ SEGMENTS, SEGMENT_SUFFIX = "segments", ".mp4"
 
 
 PLANS = "plans/"
+SOUND_PLANS = "sound-plans/"
 
 
 def plan_key(plan: str) -> str:
@@ -33,7 +34,7 @@ def segment_key(sha256: str) -> str:
 
 def sound_key(digest: str) -> str:
     """The key of a sound plan with this digest."""
-    return f"sounds/{digest}.json"
+    return f"{SOUND_PLANS}{digest}.json"
 
 
 def part_key(job_id: str, chunk: int) -> str:

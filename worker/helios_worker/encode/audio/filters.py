@@ -51,6 +51,8 @@ class FilteredFeed:
         self._ready: list[Samples] = []
         self._count = 0
         self._graph = Graph()
+        # By default each processor has one, and the stacks of 300 graphs would be more than the memory there is.
+        self._graph.threads = 1
         stages = [("abuffer", f"sample_rate={rate}:sample_fmt=fltp:channel_layout=stereo:time_base=1/{rate}"), *filters]
         stages.append(("aformat", "sample_fmts=fltp:channel_layouts=stereo"))
         contexts = [self._graph.add(name, arguments) for name, arguments in stages]

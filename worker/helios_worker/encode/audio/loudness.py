@@ -19,6 +19,7 @@ class LoudnessMeter:
 
     def __init__(self) -> None:
         self._graph = Graph()
+        self._graph.threads = 1
         arguments = f"sample_rate={SAMPLE_RATE}:sample_fmt=flt:channel_layout=stereo:time_base=1/{SAMPLE_RATE}"
         source = self._graph.add("abuffer", arguments)
         meter = self._graph.add("ebur128", "metadata=1:framelog=quiet:peak=none")

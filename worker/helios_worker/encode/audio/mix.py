@@ -16,11 +16,13 @@ import orjson
 from helios_worker.encode.audio.errors import SoundUnusable
 from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, SoundPlan
 from helios_worker.encode.audio.tasks import MARK, Length, LengthTask, MixReport, MixTask
-from helios_worker.errors import HeliosError, ResourceError
+from helios_worker.errors import HeliosError, ResourceError, UserError
 
 MODULE = "helios_worker.encode.audio.mix_process"
 MEMORY = 2 << 30
 """Bytes that the process may write to, beside the files it reads. 300 tracks at once take about 500 MiB."""
+MANY = 100
+"""Sounds at once, of which no single one is to blame for the memory that they take."""
 STALL = 120.0
 """Seconds of real time after which a source that gives nothing is given up. A place in hours of MP3 is found in ten."""
 CPU_SECONDS, CPU_SHARE = 300, 1.0
@@ -148,7 +150,7 @@ def _result(answer: dict[str, Any], name: str | None) -> Any:
     if "result" in answer:
         return answer["result"]
     if "memory" in answer:
-        raise _too_large(name)
+        raise _too_large(name, answer["playing"])
     if "resource" in answer:
         raise ResourceError(answer["resource"], remedy=answer["remedy"])
     raise SoundUnusable(answer["name"], answer["problem"], remedy=answer["remedy"])
@@ -167,7 +169,10 @@ def _failure(code: int, name: str | None, *, stalled: bool, complained: str) -> 
     return HeliosError(f"the sound cannot be mixed{f', at {name}' if name is not None else ''}: {last}")
 
 
-def _too_large(name: str | None) -> HeliosError:
+def _too_large(name: str | None, playing: int) -> HeliosError:
+    if playing > MANY:
+        problem = f"the film plays {playing} sounds at once, which take more than {MEMORY >> 20} MiB of memory"
+        return UserError(problem, remedy="play fewer at once, or mix some of them into one file")
     if name is None:
         return ResourceError(f"the sound cannot be mixed in {MEMORY >> 20} MiB of memory")
     return SoundUnusable(name, f"cannot be decoded: it takes more than {MEMORY >> 20} MiB of memory", remedy=REMEDY)

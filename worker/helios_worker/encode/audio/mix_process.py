@@ -25,6 +25,7 @@ from helios_worker.encode.audio.levels import write_levels
 from helios_worker.encode.audio.limiter import Limiter
 from helios_worker.encode.audio.loudness import LoudnessMeter
 from helios_worker.encode.audio.mixer import Mixer
+from helios_worker.encode.audio.one_cpu import compute_alike
 from helios_worker.encode.audio.reader import SoundReader
 from helios_worker.encode.audio.samples import Samples
 from helios_worker.encode.audio.tasks import (
@@ -45,6 +46,7 @@ def main() -> int:
     line = sys.stdin.buffer.readline()
     task = task_in(line)
     _limit(task.memory, task.seconds)
+    compute_alike()
     threading.Thread(target=_end_with_input, daemon=True).start()
     answer: dict[str, Any]
     try:
@@ -54,12 +56,22 @@ def main() -> int:
         answer = {"result": result.model_dump(mode="json")}
     except SoundUnusable as error:
         answer = {"name": error.name, "problem": error.problem, "remedy": error.remedy}
+    except _OutOfMemory as error:
+        answer = {"memory": True, "playing": error.playing}
     except MemoryError:
-        answer = {"memory": True}
+        answer = {"memory": True, "playing": 1}
     except ResourceError as error:
         answer = {"resource": error.message, "remedy": error.remedy}
     sys.stdout.buffer.write(orjson.dumps(answer))
     return 0
+
+
+class _OutOfMemory(Exception):
+    """There is not enough memory. playing: pieces that were open."""
+
+    def __init__(self, playing: int) -> None:
+        super().__init__(playing)
+        self.playing = playing
 
 
 class _Mark:
@@ -78,14 +90,23 @@ class _Mark:
 def mix(task: MixTask, mark: _Mark) -> MixReport:
     """Mixes a plan and encodes it."""
     plan, files = task.plan, [Path(file) for file in task.files]
-    gain = 1.0
+    mixer = Mixer(plan, files, working_on=mark.source)
+    try:
+        return _mixed(task, mixer)
+    except MemoryError:
+        raise _OutOfMemory(mixer.playing) from None
+
+
+def _mixed(task: MixTask, mixer: Mixer) -> MixReport:
+    plan, gain = task.plan, 1.0
     if plan.encoding.loudness is not None:
         meter = LoudnessMeter()
-        for _ in meter.through(Mixer(plan, files, working_on=mark.source).blocks()):
+        for _ in meter.through(mixer.blocks()):
             pass
         if meter.integrated is not None:
-            gain = 10 ** ((plan.encoding.loudness - meter.integrated) / 20)
-    mixer, limiter, meter = Mixer(plan, files, working_on=mark.source), Limiter(), LoudnessMeter()
+            gain = float(f"{10 ** ((plan.encoding.loudness - meter.integrated) / 20):.6g}")
+        mixer.heard.clear()
+    limiter, meter = Limiter(), LoudnessMeter()
     with Path(task.levels).open("wb") as levels:
         blocks = limiter.blocks(_amplified(mixer.blocks(), gain))
         samples = encode_sound(write_levels(meter.through(blocks), levels), Path(task.output), plan.encoding)

@@ -45,7 +45,7 @@ class _Playing:
 
 
 class Mixer:
-    """The mix of a plan. heard: by source, complete when all blocks were taken."""
+    """The mix of a plan. heard: by source, complete when all blocks were taken. playing: how many pieces are open."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Mixer:
     ) -> None:
         """files: of the plan's sources. working_on: is told which source is decoded next."""
         self.heard: dict[int, Heard] = {}
+        self.playing = 0
         self._plan = plan
         self._files = files
         self._block = block
@@ -78,6 +79,7 @@ class Mixer:
                 while waiting and waiting[-1].voice.first < start + count:
                     playing.append(waiting.pop())
                 playing.sort(key=lambda each: each.place)
+                self.playing = len(playing)
                 yield self._mixed(playing, start, count)
                 for each in [each for each in playing if each.voice.end <= start + count]:
                     self._close(each, each.voice.end)

@@ -49,6 +49,7 @@ class SoundFile:
         self._stream = streams[stream]
         if self._stream.codec_context is None:  # PyAV's stubs promise one
             raise SoundUnusable(name, "has sound of an unknown codec", remedy=REMEDY)
+        self._stream.codec_context.thread_count = 1
         for other in self._container.streams:
             if other.index != self._stream.index:
                 other.discard = Discard.all
