@@ -5,8 +5,8 @@
 FOLDER holds one folder for each composition, with its index.html; by default pages/ beside this. Each film is compared
 at 20 frames, spread over it, by the luma's PSNR: 30 dB at each are right. Prints a table, writes it to
 OUT/table.md with a picture of each film's worst frame (HyperFrames' left, ours right), and exits with 1 if a film that
-HyperFrames renders is not right. HyperFrames comes from npm as bench/renderers pins it, and needs ffmpeg; GSAP is the
-tests' own.
+HyperFrames renders is not right. HyperFrames comes from npm as bench/renderers pins it, and needs ffmpeg; GSAP and
+Lottie are the tests' own.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tests.barcode import write_counting_video
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
+LIBRARIES = {"gsap.js": "gsap/dist/gsap.min.js", "lottie.js": "lottie-web/build/player/lottie.min.js"}
 FRAMES = 20
 RIGHT_DB = 30.0
 LONGEST_SECONDS = 180
@@ -52,9 +53,10 @@ class Outcome:
 
 
 def project(composition: Path, folder: Path) -> Path:
-    """A copy of a composition with the library and the video that it may ask for."""
+    """A copy of a composition with the libraries and the video that it may ask for."""
     shutil.copytree(composition, folder)
-    shutil.copy(REPOSITORY / "tests/node_modules/gsap/dist/gsap.min.js", folder / "gsap.js")
+    for name, file in LIBRARIES.items():
+        shutil.copy(REPOSITORY / "tests/node_modules" / file, folder / name)
     if "clip.mp4" in (folder / "index.html").read_text() and not (folder / "clip.mp4").exists():
         write_counting_video(folder / "clip.mp4", frames=90, fps=30, codec="libx264")
     return folder

@@ -29,7 +29,7 @@ interface Window {
   __HELIOS_VIRTUAL_TIME__?: number;
   __timelines?: Record<string, { seek?: unknown } | undefined>;
   gsap?: { ticker?: { lagSmoothing?: (threshold: number) => void; frame?: number; tick?: () => void } };
-  helios?: { fps?: unknown; duration?: unknown; waitUntilStable?: () => Promise<void> };
+  helios?: { fps?: unknown; duration?: unknown; width?: unknown; height?: unknown; waitUntilStable?: () => Promise<void> };
 }
 
 // Literals of the clock inherit nothing (primordials.js).

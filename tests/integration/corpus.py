@@ -327,6 +327,8 @@ PAGES = (
             2: since(400),
         },
     ),
+    Page("hyperframes-blend", {0: exact}),
+    Page("helios", {0: count(50), 1: lambda at: 50 * count(50)(at) if at.ms >= 500 else 0}),
     # Frames
     Page("iframe-same-origin", {0: exact, 1: exact, 2: exact}, everywhere=True),
     Page("iframe-srcdoc", {0: exact, 1: exact, 2: exact}),

@@ -7,6 +7,9 @@ from tests.integration.worker.project import Project
 
 CLIP = "<div {} style='background:#fc0;inset:0'></div>"
 TIMELINE = "<script>window.__timelines.film = { seek() {}, duration: () => 1.2 };</script>"
+LOTTIE = "<script>lottie = { getRegisteredAnimations: () => [{ frameRate: 10, totalFrames: 9 }] };</script>"
+ANIME = "<script>hyperframesAnime.register('film', { seek() {}, duration: 700 });</script>"
+OUTSIDE = f"</div>{CLIP.format('data-start=0.2 data-duration=0.6')}<div>"
 ANIMATED = "<style>@keyframes go { to { opacity: 0 } }</style><p style='animation: go 1s linear both'>x</p>"
 
 
@@ -23,6 +26,9 @@ def film(content: str, attributes: str = "") -> str:
             CLIP.format("data-start=0 data-duration=1") + CLIP.format("data-start=1 data-end=1.5"), 45, id="clips"
         ),
         pytest.param(ANIMATED, 30, id="an animation"),
+        pytest.param(LOTTIE, 27, id="Lottie"),
+        pytest.param(ANIME, 21, id="anime.js"),
+        pytest.param(OUTSIDE, 24, id="a clip beside it"),
         pytest.param(
             f"<div data-composition-id=inner data-start=0.5>{CLIP.format('data-start=0.5 data-duration=0.5')}</div>",
             45,
@@ -55,3 +61,27 @@ def test_a_nested_composition_whose_file_is_not_there(project: Project):
     reply = project.try_plan(film("<div data-composition-id=part data-composition-src=part.html data-start=0></div>"))
     assert reply.exitCode == ExitCode.USER_ERROR
     assert "part.html not found (404)" in reply.stderr
+
+
+PART = """
+<template><div data-composition-id=part data-width=160 data-height=90>
+  <style>p { background: url(beside.svg) } b { background: url("../page.svg") }</style>
+  <img src=beside.svg><img src=page.svg><svg><image href=./beside.svg></svg>
+  <p>x</p><b style="background: url(beside.svg)">x</b>
+  <link rel=stylesheet href=part.css><script src=part.js></script>
+</div></template>
+"""
+
+
+def test_a_nested_composition_names_files_beside_it_or_beside_the_page(project: Project):
+    project.ask("")  # makes the folder
+    page = project.folder / "page"
+    (page / "parts").mkdir()
+    picture = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
+    beside = {"part.html": PART, "beside.svg": picture, "part.css": "i { color: red }", "part.js": "loaded = true"}
+    for name, text in beside.items():
+        (page / "parts" / name).write_text(text)
+    (page / "page.svg").write_text(picture)
+    part = "<div data-composition-id=part data-composition-src=parts/part.html data-start=0></div>"
+    planned = project.plan(film(part, "data-duration=1"))
+    assert [warning for warning in planned["warnings"] if "not found" in warning] == []

@@ -36,6 +36,16 @@ def settled(request: RenderRequest, declared: Declared = PAGE):
         pytest.param(
             {}, Declared(width=2, height=2, fps="10", duration=9.0, frames=5), (2, 2, 10, 5, 0, 5), id="frames win"
         ),
+        pytest.param({}, Declared(2, 2, "10", 1.04), (2, 2, 10, 10, 0, 10), id="the nearest frame"),
+        pytest.param(
+            {}, Declared(2, 2, "10", 1.04, is_composition=True), (2, 2, 10, 11, 0, 11), id="to a composition's end"
+        ),
+        pytest.param(
+            {},
+            Declared(2, 2, "10", 0.1 + 0.2, is_composition=True),
+            (2, 2, 10, 3, 0, 3),
+            id="a hair beyond a frame",
+        ),
         pytest.param({"range": [10, 20]}, PAGE, (640, 360, 25, 100, 10, 20), id="range"),
         pytest.param({"range": [10, None]}, PAGE, (640, 360, 25, 100, 10, 100), id="open range"),
         pytest.param({"rangeSeconds": [1, 2.02]}, PAGE, (640, 360, 25, 100, 25, 50), id="range in seconds"),

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 
 from helios_crds.numbers import exact_number, shown
 from helios_crds.remedies import setting
@@ -19,6 +20,8 @@ from helios_worker.planning.warnings import PlanWarning
 from helios_worker.rendering.page_settings import page_settings
 
 FALLBACK_SIZE = (1920, 1080)
+_HAIR = Fraction(1, 1_000_000)
+"""So much of a frame is none: a sum of a script's may be a hair too long."""
 
 
 async def open_film(
@@ -74,7 +77,8 @@ def resolve_film(request: RenderRequest, declared: Declared, draft: FilmSpec) ->
             f"no size set; using {width}x{height}. Set data-width and data-height, or {setting('video.width')} and "
             f"{setting('video.height')}."
         )
-    lengths = (video.frames, _frames(video.duration, fps), declared.frames, _frames(declared.duration, fps))
+    of_page = _frames(declared.duration, fps, rounds_up=declared.is_composition)
+    lengths = (video.frames, _frames(video.duration, fps), declared.frames, of_page)
     frames = next((length for length in lengths if length is not None), None)
     if frames is None:
         raise UserError(
@@ -134,8 +138,11 @@ def exact_fps(text: str) -> Fraction:
     return fps
 
 
-def _frames(duration: float | None, fps: Fraction) -> int | None:
-    return None if duration is None else round(Fraction(str(duration)) * fps)
+def _frames(duration: float | None, fps: Fraction, *, rounds_up: bool = False) -> int | None:
+    if duration is None:
+        return None
+    frames = Fraction(str(duration)) * fps
+    return ceil(frames - _HAIR) if rounds_up else round(frames)
 
 
 def first_guess(request: RenderRequest, html: str) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 // When the elements of a HyperFrames composition are shown: its clips, nested compositions, videos and sounds.
 //
-// A composition is an element with data-composition-id, and a clip is an element in one with data-start. A clip's time
-// counts from the start of the composition that it is in. It is shown from its start on, and no longer at its end. What
+// A composition is an element with data-composition-id, and a clip is an element with data-start. A clip's time counts from
+// the start of the composition that it is in, or else from that of the film. It is shown from its start on, and no longer at its end. What
 // an attribute says is read anew at each frame, since scripts may set them.
 
 /**
@@ -29,13 +29,15 @@ function createClips() {
   const COMPOSITIONS = "[data-composition-id]";
   /** 0.1 + 0.2 is a hair more than 0.3. */
   const ROUNDING_SECONDS = 1e-9;
-  const CLIPS = "[data-composition-id] [data-start]";
+  const CLIPS = "[data-start]";
 
   /** @type {SafeMap<Element, ClipTime>} those worked out for the present frame */
   let known = new SafeMap();
   /** @type {SafeSet<Element>} those being worked out: one that begins with itself begins at 0 */
   const inWork = new SafeSet();
   let present = 0; // seconds
+  /** @type {Element | null} the composition that is the film */
+  let film = null;
 
   /** @param {Element} element @param {string} name @returns {number | null} null where it says no number */
   function numberOf(element, name) {
@@ -134,14 +136,14 @@ function createClips() {
     const outer = compositionOf(element);
     const parent = parentOf(element);
     const around = parent && closest(parent, CLIPS);
-    // The outermost composition is the film.
-    const local = outer ? localStart(element) : 0;
-    const start = beginOf(outer) + local;
-    const length = outer ? lengthAt(element, local) : Infinity;
-    const inside = around ? timeOf(around) : null;
+    const isFilm = element === film;
+    const local = isFilm ? 0 : localStart(element);
+    const start = isFilm ? 0 : beginOf(outer) + local;
+    const length = isFilm ? Infinity : lengthAt(element, local);
+    const inside = around && !isFilm ? timeOf(around) : null;
     const from = inside ? max(start, inside.from) : start;
     const until = inside ? min(start + length, inside.until) : start + length;
-    const isHidden = outer !== null && attributeOf(element, "data-hidden") !== null;
+    const isHidden = !isFilm && attributeOf(element, "data-hidden") !== null;
     const isNow = present >= from - ROUNDING_SECONDS && present < until - ROUNDING_SECONDS;
     const time = { __proto__: null, start, length, from, until, shown: isNow && !isHidden && inside?.shown !== false };
     known.set(element, time);
@@ -150,15 +152,21 @@ function createClips() {
 
   return {
     __proto__: null,
-    /** Visits the clips as they are at a time of the film. @param {number} seconds @param {(clip: Element, time: ClipTime) => void} visit */
-    visit(seconds, visit) {
+    /**
+     * Visits the clips as they are at a time of the film.
+     * @param {Element | null} outermost the composition that is the film
+     * @param {number} seconds
+     * @param {(clip: Element, time: ClipTime) => void} visit
+     */
+    visit(outermost, seconds, visit) {
       known = new SafeMap();
       starts = new SafeMap();
       present = seconds;
+      film = outermost;
       const clips = all(document, CLIPS);
       for (let index = 0; index < nodesIn(clips); index += 1) {
         const clip = /** @type {Element} */ (clips[index]);
-        visit(clip, timeOf(clip));
+        if (clip !== film) visit(clip, timeOf(clip));
       }
     },
     timeOf,

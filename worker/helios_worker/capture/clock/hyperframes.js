@@ -6,7 +6,9 @@
 
 if (isWindow) {
   const clips = createClips();
-  const { visit, timeOf, mediaStart, mediaRate, numberOf } = clips;
+  const adapters = createAdapters(clips);
+  const { visit, timeOf, mediaStart, mediaRate } = clips;
+  const { layOut, setStyle } = createLayout(clips);
   const soundPlace = createClipSounds(clips);
 
   const first = methodOf(Document.prototype, "querySelector");
@@ -14,14 +16,9 @@ if (isWindow) {
   const nodesIn = getterOf(NodeList.prototype, "length");
   const attributeOf = methodOf(Element.prototype, "getAttribute");
   const closest = methodOf(Element.prototype, "closest");
+  const rootElementOf = getterOf(Document.prototype, "documentElement");
   const parentOf = getterOf(Node.prototype, "parentElement");
   const nameOf = getterOf(Element.prototype, "localName");
-  const htmlStyleOf = getterOf(HTMLElement.prototype, "style");
-  const svgStyleOf = getterOf(SVGElement.prototype, "style");
-  const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
-  const setValue = methodOf(CSSStyleDeclaration.prototype, "setProperty");
-  const send = methodOf(EventTarget.prototype, "dispatchEvent");
-  const SeekEvent = CustomEvent;
   const animationsOf = methodOf(Document.prototype, "getAnimations");
   const effectOf = getterOf(Animation.prototype, "effect");
   const targetOf = getterOf(KeyframeEffect.prototype, "target");
@@ -33,63 +30,60 @@ if (isWindow) {
   );
   const setAnimationTime = setterOf(Animation.prototype, "currentTime");
   const ROOT = "[data-composition-id]";
+  const { escape } = CSS;
   const MOST_SECONDS = 1e6; // longer ones are those that repeat for ever
 
   /** @type {any} */
   const page = window;
   let isKnown = false;
   /**
-   * The outermost composition. One that comes after the film has begun is looked for only if a timeline has been
-   * registered: on a page without any the search goes through all elements.
+   * The composition that is the film: the one that says so by data-root, or else the first. An <html> only names the one in
+   * its body. One that comes after the film has begun is looked for only if a timeline has been registered: on a page
+   * without any the search goes through all elements.
    */
   function root() {
     if (!isKnown && kernel.frame > 0 && !hasTimelines()) return null;
     const found = first(document, ROOT);
-    isKnown ||= found !== null;
-    return found;
+    if (!found) return null;
+    isKnown = true;
+    const said = first(document, `${ROOT}[data-root="true"]`);
+    if (said) return said;
+    const id = attributeOf(found, "data-composition-id") ?? "";
+    return found === rootElementOf(document) ? (first(document, `body [data-composition-id="${escape(id)}"]`) ?? found) : found;
   }
   function hasTimelines() {
     const timelines = window.__timelines;
     return typeof timelines === "object" && timelines !== null && ObjectKeys(timelines).length > 0;
   }
 
-  /** @param {Element} element @returns {CSSStyleDeclaration} */
-  const styleOf = (element) => {
-    try {
-      return htmlStyleOf(/** @type {HTMLElement} */ (element));
-    } catch {
-      return svgStyleOf(/** @type {SVGElement} */ (element));
-    }
-  };
-  /** @param {Element} element @param {string} name @param {string} value */
-  const setStyle = (element, name, value) => {
-    const style = styleOf(element);
-    if (valueOf(style, name) !== value) setValue(style, name, value);
-  };
-
+  /** A method of a thing of the page's, if it has it. @param {any} thing @param {string} name @returns {Function | undefined} */
+  const methodIn = (thing, name) => (thing && typeof thing[name] === "function" ? thing[name] : undefined);
+  /** @param {string} name @param {unknown} value */
+  const offer = (name, value) =>
+    ReflectDefineProperty(window, name, { __proto__: null, value, writable: true, configurable: true });
   // Pages add to it as they load, without asking whether it is there. To a page that is no composition it is nothing.
-  ReflectDefineProperty(window, "__timelines", {
-    __proto__: null,
-    value: pageObject(),
-    writable: true,
-    configurable: true,
-  });
+  offer("__timelines", pageObject());
+  // By these HyperShader knows that a film is rendered. It notes in seek() that two scenes are to be blended.
+  const engine = pageObject();
+  engine.seek = ignore;
+  offer("__hf", engine);
+  offer("__HF_VIRTUAL_TIME__", pageObject());
+  offer("__HF_PAGE_SIDE_COMPOSITING__", true);
 
-  // -- the places of elements
-
-  /** Gives compositions the size that they declare, and takes the clips of the film out of the flow. */
-  function layOut() {
-    const outermost = root();
-    if (outermost === null) return;
-    const compositions = all(document, ROOT);
-    for (let index = 0; index < nodesIn(compositions); index += 1) {
-      const composition = /** @type {Element} */ (compositions[index]);
-      const width = numberOf(composition, "data-width");
-      const height = numberOf(composition, "data-height");
-      if (width !== null && width > 0) setStyle(composition, "width", `${width}px`);
-      if (height !== null && height > 0) setStyle(composition, "height", `${height}px`);
+  /** Blends two scenes where HyperShader is to: it copies them, and draws the copies once the browser has painted them. */
+  realm.blend = async () => {
+    try {
+      const prepare = methodIn(page, "__hf_page_composite_prepare");
+      const finish = methodIn(page, "__hf_page_composite_resolve");
+      page.__hf_page_composite_pending = false;
+      if (!prepare || !finish) return;
+      await own(settled(/** @type {any} */ (ReflectApply(prepare, page, []))));
+      await own(kernel.nativeFrame("draw"));
+      ReflectApply(finish, page, []);
+    } catch (error) {
+      report(error);
     }
-  }
+  };
 
   // -- clips and media
 
@@ -106,15 +100,14 @@ if (isWindow) {
   function place(element, time, seconds) {
     if (!isPaused(element)) pause(element);
     realm.placeSound(element, soundPlace(element, time, seconds));
-    if (!time.shown) return;
+    if (!time.shown || HEARD_SECONDS !== undefined) return;
     const position = mediaStart(element) + (seconds - time.start) * mediaRate(element);
     if (abs(mediaTime(element) - position) > 1e-6) setMediaTime(element, position);
   }
 
-  /** @param {number} seconds */
-  function showClips(seconds) {
-    const outermost = root();
-    visit(seconds, (clip, time) => {
+  /** @param {Element} outermost @param {number} seconds */
+  function showClips(outermost, seconds) {
+    visit(outermost, seconds, (clip, time) => {
       setStyle(clip, "visibility", time.shown ? "visible" : "hidden");
       const name = nameOf(clip);
       if (name === "video" || name === "audio") place(/** @type {HTMLMediaElement} */ (clip), time, seconds);
@@ -124,8 +117,6 @@ if (isWindow) {
 
   // -- adapters
 
-  /** A method of a thing of the page's, if it has it. @param {any} thing @param {string} name @returns {Function | undefined} */
-  const methodIn = (thing, name) => (thing && typeof thing[name] === "function" ? thing[name] : undefined);
 
   /**
    * Visits the page's timelines.
@@ -149,6 +140,7 @@ if (isWindow) {
     const nested = realm.nestedTimelines();
     for (let index = 0; index < nested.length; index += 1) {
       const { host, timelines: own } = nested[index];
+      if (typeof own !== "object" || own === null) continue;
       const ownNames = ObjectKeys(own);
       for (let at = 0; at < ownNames.length; at += 1) {
         const timeline = own[ownNames[at]];
@@ -159,14 +151,31 @@ if (isWindow) {
 
   /** @param {number} seconds */
   function seekTimelines(seconds) {
-    eachTimeline((timeline, begin) => callPage(timeline.seek, timeline, [max(0, seconds - begin), false]));
+    eachTimeline((timeline, begin) => {
+      if (!sought.has(timeline)) beginAnew(timeline);
+      callPage(timeline.seek, timeline, [max(0, seconds - begin), false]);
+    });
+  }
+
+  /** @type {SafeWeakSet<object>} timelines that have been moved */
+  const sought = new SafeWeakSet();
+  /**
+   * Has a timeline of GSAP's show what it sets at its very start: a new one stands there already, and shows nothing of it.
+   * @param {any} timeline
+   */
+  function beginAnew(timeline) {
+    sought.add(timeline);
+    const move = methodIn(timeline, "totalTime");
+    if (!move) return;
+    callPage(move, timeline, [1e-5, true]);
+    callPage(move, timeline, [0, true]);
   }
 
   /** When the clip begins that an animation is in. @param {Animation} animation */
   function beginOfAnimation(animation) {
     const effect = /** @type {KeyframeEffect | null} */ (effectOf(animation));
     const target = effect && targetOf(effect);
-    const clip = target && closest(target, "[data-composition-id] [data-start]");
+    const clip = target && closest(target, "[data-start]");
     return clip ? timeOf(clip).start : 0;
   }
 
@@ -215,40 +224,23 @@ if (isWindow) {
   /** @param {Promise<unknown>} promise */
   const waitUntil = (promise) => realm.awaitComposition(settled(promise), "a promise given to waitUntil() of hf-seek");
 
-  /** @param {number} seconds */
-  function tellAdapters(seconds) {
-    const detail = ObjectAssign(pageObject(), { __proto__: null, time: seconds, waitUntil });
-    send(window, new SeekEvent("hf-seek", /** @type {any} */ ({ __proto__: null, detail })));
-    /** @param {any} things @param {(thing: any) => void} step */
-    const each = (things, step) => {
-      const count = things && typeof things === "object" ? NativeNumber(things.length) || 0 : 0;
-      for (let index = 0; index < min(count, 1000); index += 1) callPage(step, undefined, [things[index]]);
-    };
-    each(page.__hfAnime, (thing) => methodIn(thing, "seek") && ReflectApply(thing.seek, thing, [seconds * 1000]));
-    each(page.__hfLottie, (thing) => {
-      if (methodIn(thing, "goToAndStop")) ReflectApply(thing.goToAndStop, thing, [seconds * 1000, false]);
-      else if (methodIn(thing, "setFrame")) {
-        const rate = thing.totalFrames / thing.duration;
-        ReflectApply(thing.setFrame, thing, [seconds * (rate > 0 ? rate : 30)]);
-      }
-    });
-  }
-
   /** @param {number} time milliseconds */
   realm.showComposition = (time) => {
     const seconds = time / 1000;
-    const isComposition = root() !== null;
-    if (isComposition) {
+    const outermost = root();
+    if (outermost) {
       realm.mountCompositions();
-      layOut();
-      visit(seconds, ignore);
+      layOut(outermost);
+      visit(outermost, seconds, ignore);
       page.__hfThreeTime = seconds; // what timelines call may read it
     }
     seekTimelines(seconds);
-    if (!isComposition) return;
-    tellAdapters(seconds);
+    if (!outermost) return;
+    adapters.tell(seconds, waitUntil);
     placeAnimations(time);
-    showClips(seconds);
+    showClips(outermost, seconds);
+    const seek = methodIn(page.__hf, "seek");
+    if (seek) callPage(seek, page.__hf, [seconds]);
   };
 
   // -- what is odd in it
@@ -261,10 +253,12 @@ if (isWindow) {
     return stringSlice(`<${nameOf(element)}${name} data-start="${attributeOf(element, "data-start")}">`, 0, 200);
   }
 
+  realm.composition = root;
   realm.neverShown = (seconds) => {
     const found = list();
-    if (root() === null) return found;
-    visit(0, (clip, { from, until }) => {
+    const outermost = root();
+    if (outermost === null) return found;
+    visit(outermost, 0, (clip, { from, until }) => {
       if (nameOf(clip) === "audio" || (from < seconds && from < until) || found.length >= 20) return;
       const when = from < until ? `it begins at ${from} s, and the film ends at ${seconds} s` : "its time and that of what it lies in do not meet";
       append(found, `${inFewWords(clip)} is never shown: ${when}`);
@@ -283,12 +277,14 @@ if (isWindow) {
 
   /** When the last of what a composition shows ends, in seconds; null where nothing says so. */
   realm.compositionSeconds = () => {
-    if (root() === null) return null;
+    const outermost = root();
+    if (outermost === null) return null;
     let last = 0;
-    visit(0, (_clip, { start, length }) => {
+    visit(outermost, 0, (_clip, { start, length }) => {
       if (NumberIsFinite(length)) last = max(last, start + length);
     });
     eachTimeline((timeline, begin) => (last = max(last, begin + timelineSeconds(timeline))));
+    last = max(last, adapters.seconds(MOST_SECONDS));
     const animations = animationsOf(document);
     for (let index = 0; index < animations.length; index += 1) {
       const effect = effectOf(animations[index]);

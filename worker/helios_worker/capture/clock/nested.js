@@ -1,7 +1,7 @@
 // Nested compositions of HyperFrames: an element with data-composition-src shows what is in that file.
 //
-// The file's <template> is the composition, or its body where it has none. Its styles hold within the element alone, and
-// its scripts find elements, timelines and variables of their own there, since one file may be shown several times.
+// The file's <template> is the composition, or its body where it has none. Its styles hold within the element alone
+// (scopes.js), and its scripts find elements, timelines and variables of their own there, since one file may be shown several times.
 
 if (isWindow) {
   const load = window.fetch.bind(window);
@@ -14,6 +14,7 @@ if (isWindow) {
   const all = methodOf(Document.prototype, "querySelectorAll");
   const firstIn = methodOf(Element.prototype, "querySelector");
   const allIn = methodOf(Element.prototype, "querySelectorAll");
+  const firstOf = methodOf(DocumentFragment.prototype, "querySelector");
   const allOf = methodOf(DocumentFragment.prototype, "querySelectorAll");
   const nodesIn = getterOf(NodeList.prototype, "length");
   const attributeOf = methodOf(Element.prototype, "getAttribute");
@@ -29,19 +30,13 @@ if (isWindow) {
   const textIn = getterOf(Node.prototype, "textContent");
   const setText = setterOf(Node.prototype, "textContent");
   const removeNode = methodOf(Element.prototype, "remove");
-  const sheetOf = getterOf(HTMLStyleElement.prototype, "sheet");
-  const rulesOf = getterOf(CSSStyleSheet.prototype, "cssRules");
-  const rulesWithin = getterOf(CSSGroupingRule.prototype, "cssRules");
-  const ruleCount = getterOf(CSSRuleList.prototype, "length");
-  const selectorOf = getterOf(CSSStyleRule.prototype, "selectorText");
-  const setSelector = setterOf(CSSStyleRule.prototype, "selectorText");
-  const trim = methodOf(String.prototype, "trim");
-  const indexOf = methodOf(String.prototype, "indexOf");
   const listen = methodOf(EventTarget.prototype, "addEventListener");
   const byId = methodOf(Document.prototype, "getElementById");
   const setAttribute = methodOf(Element.prototype, "setAttribute");
+  const removeAttribute = methodOf(Element.prototype, "removeAttribute");
   const { escape } = CSS;
   const SOURCE = "[data-composition-src]";
+  const COMPOSITION = "[data-composition-id]";
 
   /** @type {SafeWeakSet<Element>} */
   const mounted = new SafeWeakSet();
@@ -49,80 +44,27 @@ if (isWindow) {
   const registries = list();
   realm.nestedTimelines = () => registries;
 
-  // -- styles
-
-  /** Whether a selector begins with what stands for the whole page. @param {string} selector @param {string} name */
-  function beginsWith(selector, name) {
-    if (stringSlice(selector, 0, name.length) !== name) return false;
-    const next = stringSlice(selector, name.length, name.length + 1);
-    return next === "" || indexOf(" .#:[>+~", next) >= 0;
-  }
-
-  /** A selector by which a style means the composition where it says the page. @param {string} selectors */
-  function scoped(selectors) {
-    if (indexOf(selectors, "(") >= 0) return selectors;
-    let rest = selectors;
-    let result = "";
-    while (rest !== "") {
-      const comma = indexOf(rest, ",");
-      let one = trim(comma < 0 ? rest : stringSlice(rest, 0, comma));
-      rest = comma < 0 ? "" : stringSlice(rest, comma + 1, rest.length);
-      for (let again = true; again; ) {
-        again = false;
-        if (beginsWith(one, "html body")) one = stringSlice(one, 5, one.length);
-        const page = beginsWith(one, "body") ? "body" : beginsWith(one, "html") ? "html" : beginsWith(one, ":root") ? ":root" : "";
-        if (page !== "") one = `:scope${stringSlice(one, page.length, one.length)}`;
-      }
-      result += `${result && ", "}${one}`;
-    }
-    return result;
-  }
-
-  /** @param {CSSRuleList} rules */
-  function scopeRules(rules) {
-    for (let index = 0; index < ruleCount(rules); index += 1) {
-      const rule = /** @type {any} */ (rules[index]);
-      try {
-        const selector = selectorOf(rule);
-        const within = scoped(selector);
-        if (within !== selector) setSelector(rule, within);
-        continue;
-      } catch {
-        // no rule of a style
-      }
-      try {
-        scopeRules(rulesWithin(rule));
-      } catch {
-        // a rule without others in it
-      }
-    }
-  }
-
-  /** Has a style hold in the element that it is in, and nowhere else. @param {HTMLStyleElement} style */
-  function scopeStyle(style) {
-    setText(style, `@scope {\n${textIn(style)}\n}`);
-    const sheet = sheetOf(style);
-    if (sheet) scopeRules(rulesOf(sheet));
-  }
-
   // -- scripts
 
   /**
    * The document as a nested composition's scripts see it: they find their own elements first.
    * @param {Element} host
+   * @param {string} lost the id that the composition in the file has lost
    */
-  function documentOf(host) {
+  function documentOf(host, lost) {
+    /** @param {string} selector */
+    const own = (selector) => realm.selecting(NativeString(selector), lost);
     const replacements = {
       __proto__: null,
       /** @param {string} selector */
-      querySelector: (selector) => firstIn(host, selector) ?? first(document, selector),
+      querySelector: (selector) => firstIn(host, own(selector)) ?? first(document, selector),
       /** @param {string} selector */
       querySelectorAll: (selector) => {
-        const found = allIn(host, selector);
+        const found = allIn(host, own(selector));
         return nodesIn(found) > 0 ? found : all(document, selector);
       },
       /** @param {string} id */
-      getElementById: (id) => firstIn(host, `[id="${escape(NativeString(id))}"]`) ?? byId(document, NativeString(id)),
+      getElementById: (id) => firstIn(host, own(`#${escape(NativeString(id))}`)) ?? byId(document, NativeString(id)),
     };
     return seenAs(document, replacements);
   }
@@ -142,7 +84,8 @@ if (isWindow) {
         return isMethod ? bound(value, target) : value;
       },
       set(target, name, value) {
-        target[name] = value;
+        const owner = typeof name === "string" && replacements[name] !== undefined ? replacements : target;
+        owner[name] = value;
         return true;
       },
     });
@@ -156,31 +99,54 @@ if (isWindow) {
    * @param {HTMLScriptElement[]} scripts
    * @param {Record<string, any>} variables
    * @param {string} address
+   * @param {string} lost as above
    */
-  async function runScripts(host, scripts, variables, address) {
-    const timelines = pageObject();
-    append(registries, { __proto__: null, host, timelines });
-    const ownDocument = documentOf(host);
+  async function runScripts(host, scripts, variables, address, lost) {
+    const registry = { __proto__: null, host, timelines: pageObject() };
+    append(registries, registry);
+    const ownDocument = documentOf(host, lost);
     const hyperframes = pageObject();
     hyperframes.getVariables = () => ObjectAssign(pageObject(), variables);
-    const ownWindow = seenAs(window, { __proto__: null, document: ownDocument, __timelines: timelines, __hyperframes: hyperframes });
+    const ownWindow = seenAs(window, {
+      __proto__: null,
+      document: ownDocument,
+      __hyperframes: hyperframes,
+      get __timelines() {
+        return registry.timelines;
+      },
+      set __timelines(timelines) {
+        registry.timelines = timelines;
+      },
+    });
+    const found = pageObject(); // in the place of the element, for GSAP
+    found.querySelectorAll = ownDocument.querySelectorAll;
     for (let index = 0; index < scripts.length; index += 1) {
       const script = scripts[index];
       const type = attributeOf(script, "type");
-      if (attributeOf(script, "src") !== null || type === "module") {
-        await own(loaded(script));
+      const source = attributeOf(script, "src");
+      if (source !== null || type === "module") {
+        if (source === null || !isLoaded(source)) await own(loaded(script));
         continue;
       }
       if (type !== null && type !== "" && type !== "text/javascript") continue;
       const names = "document, window, self, globalThis, __timelines, __hyperframes";
       const run = callPage(indirectEval, undefined, [`(function (${names}) {${textIn(script)}\n})\n//# sourceURL=${address}`]);
       if (typeof run !== "function") continue;
-      const call = () => callPage(run, window, [ownDocument, ownWindow, ownWindow, ownWindow, timelines, hyperframes]);
+      const call = () => callPage(run, window, [ownDocument, ownWindow, ownWindow, ownWindow, registry.timelines, hyperframes]);
       const { gsap } = /** @type {any} */ (window);
       // Its selectors find the composition's own elements there.
-      if (gsap && typeof gsap.context === "function") callPage(gsap.context, gsap, [call, host]);
+      if (gsap && typeof gsap.context === "function") callPage(gsap.context, gsap, [call, lost === "" ? host : found]);
       else call();
     }
+  }
+
+  /** Whether the page has a script already: a library is loaded once. @param {string} source */
+  function isLoaded(source) {
+    const scripts = all(document, "script[src]");
+    for (let index = 0; index < nodesIn(scripts); index += 1) {
+      if (attributeOf(/** @type {Element} */ (scripts[index]), "src") === source) return true;
+    }
+    return false;
   }
 
   /** Loads a script as the page would. @param {HTMLScriptElement} template @returns {Promise<void>} */
@@ -212,6 +178,34 @@ if (isWindow) {
     return fragment;
   }
 
+  /** What an element has from the file that it shows: where it says no size, that of the composition in the file. */
+  const SIZES = list("data-width", "data-height");
+  /** When a composition is shown is said by the element that shows it, and not by its own file. */
+  const TIMES = list("data-start", "data-duration", "data-end", "data-composition-src", "data-track-index");
+  /**
+   * Makes the composition in a file one that an element shows. Returns its id if it has lost it: an element of the page has
+   * the same, whose styles do not mean it.
+   * @param {Element} host
+   * @param {DocumentFragment} content
+   * @returns {string}
+   */
+  function makeInner(host, content) {
+    const id = attributeOf(host, "data-composition-id");
+    const named = id === null ? null : firstOf(content, `[data-composition-id="${escape(id)}"]`);
+    const inner = named ?? firstOf(content, COMPOSITION);
+    if (inner === null) return "";
+    for (let index = 0; index < SIZES.length; index += 1) {
+      const size = attributeOf(inner, SIZES[index]);
+      if (size !== null && attributeOf(host, SIZES[index]) === null) setAttribute(host, SIZES[index], size);
+    }
+    for (let index = 0; index < TIMES.length; index += 1) removeAttribute(inner, TIMES[index]);
+    const name = attributeOf(inner, "id") ?? "";
+    if (name === "" || byId(document, name) === null) return "";
+    removeAttribute(inner, "id");
+    setAttribute(inner, "data-composition-authored-id", name);
+    return name;
+  }
+
   /** @param {Element} host */
   async function mount(host) {
     const address = attributeOf(host, "data-composition-src") ?? "";
@@ -220,6 +214,7 @@ if (isWindow) {
       throw new NativeTypeError(`data-composition-src="${address}": there is no such file (${statusOf(response)})`);
     }
     const file = parseText(new Parser(), await own(textOf(response)), "text/html");
+    await own(realm.nameBeside(file, address));
     const declared = attributeOf(rootElementOf(file), "data-composition-variables");
     const variables = realm.variables(declared, attributeOf(host, "data-variable-values"));
     const content = contentIn(file);
@@ -231,11 +226,11 @@ if (isWindow) {
       append(scripts, script);
       removeNode(script);
     }
+    const lost = makeInner(host, content);
     add(host, content);
-    const styles = allIn(host, "style");
-    for (let index = 0; index < nodesIn(styles); index += 1) scopeStyle(/** @type {HTMLStyleElement} */ (styles[index]));
+    realm.scopeStyles(host, lost);
     realm.bindVariables(host, variables);
-    await own(runScripts(host, scripts, variables, address));
+    await own(runScripts(host, scripts, variables, address, lost));
   }
 
   /** @param {Element} host */

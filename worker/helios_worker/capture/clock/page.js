@@ -1,7 +1,8 @@
 // What a page declares and expects: the contracts of plain pages, GSAP, Helios and HyperFrames.
 //
 // A page needs no change to be rendered. Plain pages need only the clock. GSAP smooths over lags, and a jump must not
-// count as one. A sketch of p5 draws in its first animation frame. Helios reads __HELIOS_VIRTUAL_TIME__ (milliseconds).
+// count as one. A sketch of p5 draws in its first animation frame. Helios reads __HELIOS_VIRTUAL_TIME__ (milliseconds), and
+// its instance in window.helios is sought.
 // HyperFrames' contract is larger: hyperframes.js.
 
 if (isWindow) {
@@ -106,11 +107,27 @@ if (isWindow) {
   findSketches("_lastTargetFrameTime");
   findSketches("_lastFrameTime");
 
+  /**
+   * Has Helios and its timeline of GSAP show the frame of its own at a time, as its renderer does.
+   * @param {number} time milliseconds
+   */
+  function seekHelios(time) {
+    const { helios, __helios_gsap_timeline__: timeline } = /** @type {any} */ (window);
+    if (helios && typeof helios.seek === "function") {
+      const rate = signalValue(helios.fps);
+      // 29 of 30 frames a second may be a hair before 29.
+      const frame = floor((time / 1000) * (typeof rate === "number" && rate > 0 ? rate : 30) + 1e-6);
+      callPage(helios.seek, helios, [frame]);
+    }
+    if (timeline && typeof timeline.seek === "function") callPage(timeline.seek, timeline, [time / 1000]);
+  }
+
   realm.applyContracts = (time) => callPage(applyContracts, undefined, [time]);
 
   /** @param {number} time */
   function applyContracts(time) {
     window.__HELIOS_VIRTUAL_TIME__ = time;
+    seekHelios(time);
     const ticker = window.gsap && window.gsap.ticker;
     if (ticker && ticker.lagSmoothing && !smoothed.has(ticker)) {
       ReflectApply(ticker.lagSmoothing, ticker, [0]);
@@ -129,6 +146,9 @@ if (isWindow) {
     realm.showComposition(time);
   }
 
+  /** Whether HyperShader has two scenes to blend. */
+  const asksToBlend = () => /** @type {any} */ (window).__hf_page_composite_pending === true;
+
   realm.settle = async () => {
     for (let waits = realm.compositionWaits(); waits.length > 0; waits = realm.compositionWaits()) {
       await own(settled(waits[0].promise));
@@ -140,11 +160,14 @@ if (isWindow) {
       const { helios } = window;
       if (helios && typeof helios.waitUntilStable === "function") {
         await own(settled(ReflectApply(helios.waitUntilStable, helios, [])));
+        // It places the animations of elements that have come since.
+        callPage(seekHelios, undefined, [kernel.now]);
       }
     } catch (error) {
       report(error);
     }
     stabilising = false;
+    if (callPage(asksToBlend, undefined, [])) await own(realm.blend());
   };
 
   /** What a signal of a Helios page holds. @param {unknown} signal */
@@ -165,19 +188,20 @@ if (isWindow) {
     /** Size, frame rate and length as the page declares them, null where it does not. */
     kernel.declared = () => {
       const root =
-        first(document, "[data-composition-id]") ||
+        realm.composition() ||
         first(document, "[data-width][data-height]") ||
         rootElementOf(document);
       const { helios } = window;
       const isComposition = attributeOf(root, "data-composition-id") !== null;
       return {
         __proto__: null,
-        width: shortened(attributeOf(root, "data-width")) || null,
-        height: shortened(attributeOf(root, "data-height")) || null,
+        width: shortened(attributeOf(root, "data-width")) || (helios && signalValue(helios.width)) || null,
+        height: shortened(attributeOf(root, "data-height")) || (helios && signalValue(helios.height)) || null,
         fps:
           shortened(attributeOf(root, "data-fps")) || (helios && signalValue(helios.fps)) || (isComposition ? 30 : null),
         duration: shortened(attributeOf(root, "data-duration")) || (helios && signalValue(helios.duration)) || realm.compositionSeconds(),
         frames: shortened(attributeOf(root, "data-frames")) || null,
+        isComposition,
       };
     };
   }

@@ -190,12 +190,17 @@ function createPictures(roster, loading, playback, browser, events, sources, fau
     await own(events.told());
   }
 
-  /** Those of some elements that the browser itself has to seek. @param {SafeMap<HTMLMediaElement, Player>} elements */
+  /**
+   * Those of some elements that the browser itself has to seek. Nobody sees a page that is only heard: there, only those
+   * whose pictures the page is told of.
+   * @param {SafeMap<HTMLMediaElement, Player>} elements
+   */
   function needPictures(elements) {
     /** @type {SafeMap<HTMLMediaElement, Player>} */
     const found = new SafeMap();
     elements.forEach((player, element) => {
-      if (player.isVideo || browser.hasTracks(element)) found.set(element, player);
+      const isSeen = player.isVideo && (HEARD_SECONDS === undefined || player.callbacks.size > 0);
+      if (isSeen || browser.hasTracks(element)) found.set(element, player);
     });
     return found;
   }
@@ -223,7 +228,7 @@ function createPictures(roster, loading, playback, browser, events, sources, fau
    * @param {Player} player
    */
   function isHidden(element, player) {
-    if (!player.isVideo || !player.playing || player.blocked || player.seeking || isLive(element)) return false;
+    if (HEARD_SECONDS !== undefined || !player.isVideo || !player.playing || player.blocked || player.seeking || isLive(element)) return false;
     if (!hasPicture(element) || player.shown === null || abs(position(element, player) - player.shown) <= SAME) return false;
     if (player.lookedAt !== kernel.frame) {
       player.lookedAt = kernel.frame;

@@ -203,14 +203,31 @@ const realm = {
   applyContracts() {},
   /** Shows a HyperFrames composition at a time of the film, for page.js (hyperframes.js). @type {(time: number) => void} */
   showComposition() {},
+  /** The composition that is the film, for page.js. @type {() => Element | null} */
+  composition: () => null,
   /** When the last of what a composition shows ends, in seconds, for page.js. @type {() => number | null} */
   compositionSeconds: () => null,
   /** The elements of a composition that a film of this length never shows, in words (hyperframes.js). @type {(seconds: number) => string[]} */
   neverShown: () => list(),
+  /** Blends the scenes of a composition, where HyperShader does, for page.js (hyperframes.js). */
+  async blend() {},
   /** Has frames wait for a promise of a composition's. @type {(promise: Promise<unknown>, name: string) => void} */
   awaitComposition() {},
   /** @type {() => { __proto__: null, promise: Promise<unknown>, name: string }[]} */
   compositionWaits: () => list(),
+  /**
+   * Has the elements and styles of a nested composition's file name what lies beside that file, for nested.js (beside.js).
+   * @type {(tree: Document, address: string) => Promise<void>}
+   */
+  nameBeside: async () => {},
+  /**
+   * Has the styles within an element hold there, and nowhere else, for nested.js (scopes.js). id: of the composition in the
+   * file, where it has lost it to an element of the page; or else "".
+   * @type {(host: Element, id: string) => void}
+   */
+  scopeStyles() {},
+  /** Selectors that find the composition in the file by an id that it has lost. @type {(selectors: string, id: string) => string} */
+  selecting: (selectors) => selectors,
   /** Shows the nested compositions that are not shown yet, for hyperframes.js (nested.js). */
   mountCompositions() {},
   /** The timelines that nested compositions have registered. @type {() => { __proto__: null, host: Element, timelines: any }[]} */

@@ -280,6 +280,7 @@ function createSteps(kernel, queue, driver, work) {
   /** Draws a page with videos until two drawings in a row change nothing: pictures.js says why. */
   async function drawVideos() {
     let still = 0;
+    if (HEARD_SECONDS !== undefined) return;
     for (let round = 0; still < 2 && round < 20; round += 1) {
       if (!any((realm) => realm.handOverPictures())) return;
       still = (await own(nativeFrame("draw"))) ? 0 : still + 1;

@@ -1,13 +1,13 @@
 // Variables of HyperFrames' compositions: what window.__hyperframes.getVariables() returns, and what attributes bind to them.
 //
-// A composition declares them, with defaults, in data-composition-variables on <html>. The film's props have the last word.
+// A composition declares them, with defaults, in data-composition-variables on any of its elements, mostly <html>. The film's
+// props have the last word.
 
 if (isWindow) {
   const parse = JSON.parse;
-  const rootElementOf = getterOf(Document.prototype, "documentElement");
   const attributeOf = methodOf(Element.prototype, "getAttribute");
   const setAttribute = methodOf(Element.prototype, "setAttribute");
-  const firstOfPage = methodOf(Document.prototype, "querySelector");
+  const allOfPage = methodOf(Document.prototype, "querySelectorAll");
   const matching = methodOf(Element.prototype, "querySelectorAll");
   const nodesIn = getterOf(NodeList.prototype, "length");
   const childrenOf = getterOf(Node.prototype, "childNodes");
@@ -17,6 +17,7 @@ if (isWindow) {
   const newText = methodOf(Document.prototype, "createTextNode");
   const prepend = methodOf(Node.prototype, "insertBefore");
   const firstOf = getterOf(Node.prototype, "firstChild");
+  const lowerCase = methodOf(String.prototype, "toLowerCase");
   const setValue = methodOf(CSSStyleDeclaration.prototype, "setProperty");
   const styleOf = getterOf(HTMLElement.prototype, "style");
 
@@ -62,7 +63,15 @@ if (isWindow) {
 
   /** What a composition's variables are: declared, given by the host, given to the film. */
   realm.variables = (declared, given) => override(override(defaultsIn(declared), valuesIn(given)), config.props);
-  const ofPage = () => realm.variables(attributeOf(rootElementOf(document), "data-composition-variables"), null);
+  const DECLARED = "data-composition-variables";
+  /** The elements of the page that declare variables; later ones win. @returns {NodeListOf<Element>} */
+  const declaring = () => allOfPage(document, `[${DECLARED}]`);
+  function ofPage() {
+    const elements = declaring();
+    const values = pageObject();
+    for (let index = 0; index < nodesIn(elements); index += 1) override(values, defaultsIn(attributeOf(elements[index], DECLARED)));
+    return override(values, config.props);
+  }
   const inherited = /** @type {any} */ (window).__hyperframes || pageObject();
   define(inherited, "getVariables", ofPage);
   ReflectDefineProperty(window, "__hyperframes", { __proto__: null, value: inherited, writable: true, configurable: true });
@@ -84,17 +93,36 @@ if (isWindow) {
     if (!isSet) prepend(element, newText(document, text), firstOf(element));
   }
 
+  /** The CSS property of a variable: in small letters and digits, with a hyphen for each run of other characters. @param {string} id */
+  function propertyOf(id) {
+    const lower = lowerCase(id);
+    let name = "";
+    let isApart = false;
+    for (let index = 0; index < lower.length; index += 1) {
+      const letter = stringSlice(lower, index, index + 1);
+      const isKept = (letter >= "a" && letter <= "z") || (letter >= "0" && letter <= "9");
+      if (isKept) name += `${isApart && name !== "" ? "-" : ""}${letter}`;
+      isApart = !isKept;
+    }
+    return `--${name || "node"}`;
+  }
+
+  /** @param {Element} element @param {Record<string, any>} values */
+  function setProperties(element, values) {
+    const names = ObjectKeys(values);
+    for (let index = 0; index < names.length; index += 1) {
+      const text = textOf(values[names[index]]);
+      if (text !== null && text !== "") setValue(styleOf(/** @type {HTMLElement} */ (element)), propertyOf(names[index]), text);
+    }
+  }
+
   /**
    * Binds a composition's elements and styles to its variables.
    * @param {Element} composition
    * @param {Record<string, any>} values
    */
   realm.bindVariables = (composition, values) => {
-    const names = ObjectKeys(values);
-    for (let index = 0; index < names.length; index += 1) {
-      const text = textOf(values[names[index]]);
-      if (text !== null) setValue(styleOf(/** @type {HTMLElement} */ (composition)), `--${names[index]}`, text);
-    }
+    setProperties(composition, values);
     /** @param {string} attribute @param {(element: Element, value: any) => void} bind */
     const bindAll = (attribute, bind) => {
       const elements = matching(composition, `[${attribute}]`);
@@ -114,7 +142,10 @@ if (isWindow) {
     });
   };
   realm.bindPage = () => {
-    const composition = firstOfPage(document, "[data-composition-id]");
-    if (composition) realm.bindVariables(composition, ofPage());
+    const composition = realm.composition();
+    if (!composition) return;
+    realm.bindVariables(composition, ofPage());
+    const elements = declaring();
+    for (let index = 0; index < nodesIn(elements); index += 1) setProperties(elements[index], ofPage());
   };
 }

@@ -57,7 +57,8 @@ FLAGS = (
     # one process for all frames, so that one session reaches them all
     "--disable-site-isolation-trials",
     # no network process of its own: if it died, the page would see its requests as cancelled
-    "--enable-features=NetworkServiceInProcess2",
+    # (and drawElementImage(), which compositions of HyperFrames draw scenes with)
+    "--enable-features=NetworkServiceInProcess2,CanvasDrawElement",
     # no compositor process of its own: if it died, its frame would be lost and the page reported as unchanged
     "--in-process-gpu",
     # (a replayed response has no address, so LocalNetworkAccessChecks would keep its page from its own network;

@@ -320,7 +320,9 @@ class Network:
     def _note_failure(self, number: str, kind: str, failure: HeliosError, request: Request | None = None) -> None:
         request = request or self._pending.get(number)
         is_secret = kind == "Fetch" and not self.is_readable(number)
-        if kind in UNSHOWN or is_secret or (request is not None and request.method == "HEAD"):
+        if request is not None and request.method == "HEAD" and not isinstance(failure, NetworkTrouble):
+            return None  # that is the answer to what was asked
+        if kind in UNSHOWN or is_secret:
             return self._console.remark(f"{failure.message}; nothing in the picture needs it")
         may_not_matter = kind in KINDS and number != self._document and not isinstance(failure, NetworkTrouble)
         if self._suspects is not None and request is not None and may_not_matter:

@@ -46,13 +46,18 @@ class PageSettings:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a page declares about its film; None where it declares nothing. duration in seconds."""
+    """What a page declares about its film; None where it declares nothing.
+
+    duration: in seconds.
+    is_composition: whether it is a composition of HyperFrames: its film lasts until a frame begins after its duration.
+    """
 
     width: int | None = None
     height: int | None = None
     fps: str | None = None
     duration: float | None = None
     frames: int | None = None
+    is_composition: bool = False
 
     @classmethod
     def parse(cls, declared: Any) -> "Declared":
@@ -67,6 +72,7 @@ class Declared:
             height=_number("height", given.get("height"), MAX_SIDE),
             frames=_number("frames", given.get("frames"), MAX_FRAMES),
             duration=_seconds(given.get("duration")),
+            is_composition=given.get("isComposition") is True,
             fps=None if given.get("fps") is None else _text(given["fps"]) or _quoted(given["fps"]),
         )
 

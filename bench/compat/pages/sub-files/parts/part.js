@@ -1,0 +1,1 @@
+document.querySelector("#d").style.background="#f0f"
