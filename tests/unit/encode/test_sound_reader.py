@@ -172,3 +172,13 @@ def test_frames_that_are_not_like_the_first_are_left_out(folder):
     assert np.abs(reader.read(40_000)).max() > 0.4
     assert np.abs(reader.read(10 * 48_000)[24_000:]).max(initial=0) < 0.01
     assert reader.damaged > 10
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_what_is_no_sample_is_bounded(folder, value):
+    samples = tone(48_000, 1, channels=2)
+    samples[:, 1000] = value
+    heard = SoundReader(write(folder / f"{value}.wav", samples, 48_000), "a").read(48_000)
+    assert np.isfinite(heard).all()
+    assert np.abs(heard).max() <= 64
+    assert np.array_equal(heard[1001:], samples[:, 1001:].T)
