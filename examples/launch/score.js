@@ -25,7 +25,8 @@ function noise(seconds, loudness = () => 1) {
 
 const master = new GainNode(context, { gain: 2 });
 master.connect(context.destination);
-const room = new ConvolverNode(context, { buffer: noise(2.4, (time) => Math.exp(-2.6 * time)) });
+const echo = noise(1.6, (time) => Math.exp(-3.4 * time));
+const room = new ConvolverNode(context, { buffer: echo, channelCount: 1, channelCountMode: "explicit" });
 const wet = new GainNode(context, { gain: 0.5 });
 room.connect(wet).connect(master);
 
