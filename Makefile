@@ -28,7 +28,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test unit integration e2e attack-clock faults-repeat sound-positions coverage lint types fmt crds lock bench image cluster-up \
+.PHONY: help setup setup-dev demo test unit integration e2e attack-clock faults-repeat sound-positions damaged-sounds coverage lint types fmt crds lock bench image cluster-up \
 	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster system-packages-s3 \
 	system-packages-azure
 
@@ -66,6 +66,9 @@ faults-repeat: setup-dev ## Render pages ten times each on a busy machine: each 
 
 sound-positions: setup-dev ## Find clicks in films of ten minutes, however their pages play them, at four frame rates (10 minutes)
 	@$(BIN)/python -m tests.integration.sound_positions $(SOUND_ARGS)
+
+damaged-sounds: setup-dev ## Read sound files with random damage: each must be heard or refused, without a crash (a minute)
+	@$(BIN)/python -m tests.integration.damaged_sounds $(SOUND_ARGS)
 
 coverage: setup-dev ## Run the unit tests and show which lines they miss
 	@$(BIN)/coverage run -m pytest tests/unit $(PYTEST_ARGS)

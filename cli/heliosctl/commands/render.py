@@ -155,8 +155,8 @@ def sound_text(sound: dict[str, Any] | None) -> str:
     """What is heard of a film, as a part of a line; "" for a silent one."""
     if sound is None:
         return ""
-    loudness = "silence" if sound["loudness"] is None else f"{sound['loudness']:.1f} LUFS"
-    return f", with sound of {counted(sound['sources'], 'file')} ({loudness})"
+    loudness = "" if sound["loudness"] is None else f" ({sound['loudness']:.1f} LUFS)"
+    return f", with sound of {counted(sound['sources'], 'file')}{loudness}"
 
 
 def what_is_kept(store: ArtifactStore, drivers: list[Driver]) -> str:

@@ -102,10 +102,10 @@ def test_a_source_that_takes_too_long_is_named(tmp_path, monkeypatch):
 
 def test_a_source_that_takes_too_much_memory_is_named(tmp_path, monkeypatch):
     path = write(tmp_path / "a.wav", tone(RATE, 2), RATE)
-    monkeypatch.setattr(mix, "MEMORY", 200 << 20)
+    monkeypatch.setattr(mix, "MEMORY", 150 << 20)
     rates = [15 + Fraction(number, 1009) for number in range(60)]  # each has a filter of 8 MiB
     pieces = [Piece(source=0, start=0, duration=2, rate=rate, preservesPitch=False) for rate in rates]
-    with pytest.raises(SoundUnusable, match=r"^a\.wav cannot be decoded: it takes more than 200 MiB of memory"):
+    with pytest.raises(SoundUnusable, match=r"^a\.wav cannot be decoded: it takes more than 150 MiB of memory"):
         mix_sound(plan_of([path], *pieces, seconds=2), [path], tmp_path)
 
 
@@ -118,12 +118,12 @@ def test_a_hundred_tracks_at_once_need_no_more_than_their_share(tmp_path, monkey
 
 
 def test_too_many_tracks_at_once_are_none_of_a_files_fault(tmp_path, monkeypatch):
-    monkeypatch.setattr(mix, "MEMORY", 200 << 20)
+    monkeypatch.setattr(mix, "MEMORY", 150 << 20)
     monkeypatch.setattr(mix, "MANY", 20)
     path = write(tmp_path / "a.wav", tone(RATE, 2), RATE)
     rates = [15 + Fraction(number, 1009) for number in range(60)]
     pieces = [Piece(source=0, start=0, duration=2, rate=rate, preservesPitch=False) for rate in rates]
-    with pytest.raises(UserError, match="the film plays 60 sounds at once, which take more than 200 MiB of memory"):
+    with pytest.raises(UserError, match="the film plays 60 sounds at once, which take more than 150 MiB of memory"):
         mix_sound(plan_of([path], *pieces, seconds=2), [path], tmp_path)
 
 

@@ -157,3 +157,28 @@ def test_a_file_without_sound_is_named(tmp_path):
         container.mux(video.encode(None))
     with pytest.raises(SoundUnusable, match=r"a\.mp4 holds no sound"):
         SoundReader(path, "a.mp4")
+
+
+def test_frames_that_are_not_like_the_first_are_left_out(folder):
+    """A damaged header claims other channels or rates, and what is behind them is no memory of the decoder's."""
+    parts = [
+        write(folder / f"{len(channels)}-{rate}.aac", channels, rate, kind="adts", codec="aac")
+        for rate, channels in ((48_000, tone(48_000, 1, channels=2)), (48_000, tone(48_000, 1, channels=6)),
+                               (22_050, tone(22_050, 1, channels=2)))
+    ]  # fmt: skip
+    path = folder / "changing.aac"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    reader = SoundReader(path, "a")
+    assert np.abs(reader.read(40_000)).max() > 0.4
+    assert np.abs(reader.read(10 * 48_000)[24_000:]).max(initial=0) < 0.01
+    assert reader.damaged > 10
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_what_is_no_sample_is_bounded(folder, value):
+    samples = tone(48_000, 1, channels=2)
+    samples[:, 1000] = value
+    heard = SoundReader(write(folder / f"{value}.wav", samples, 48_000), "a").read(48_000)
+    assert np.isfinite(heard).all()
+    assert np.abs(heard).max() <= 64
+    assert np.array_equal(heard[1001:], samples[:, 1001:].T)

@@ -26,7 +26,8 @@ GAP = Fraction(1, 50)
 MOST_MISSING = 24 * 3600
 """Seconds of silence that a gap in a file's timestamps stands for, at most."""
 MIN_RATE, MAX_RATE = 1_000, 768_000
-MAX_CHANNELS = 64
+MAX_CHANNELS, MAX_PLANES = 64, 8
+"""Channels at most, in one plane and each in its own. PyAV reads beyond the eighth plane's end."""
 
 
 class SoundReader:
@@ -48,7 +49,10 @@ class SoundReader:
         if first is None:
             raise SoundUnusable(name, "holds no sound that can be decoded", remedy=REMEDY)
         self.rate = int(first.sample_rate)
-        if not self._is_usable(first):
+        self._kind = _kind(first)
+        _, channels, is_planar, _ = self._kind
+        most = MAX_PLANES if is_planar else MAX_CHANNELS
+        if not (MIN_RATE <= self.rate <= MAX_RATE and 1 <= channels <= most):
             has = f"has {len(first.layout.channels)} channels of {first.sample_rate} samples a second"
             raise SoundUnusable(name, has, remedy=REMEDY)
         base, time = self._file.time_base, (first.pts or 0) * self._file.time_base
@@ -108,9 +112,8 @@ class SoundReader:
         return self._at
 
     def _is_usable(self, frame: av.AudioFrame) -> bool:
-        """Whether a frame is like the first one; a damaged header is not."""
-        channels = len(frame.layout.channels)
-        return frame.sample_rate == self.rate and MIN_RATE <= self.rate <= MAX_RATE and 1 <= channels <= MAX_CHANNELS
+        """Whether a frame is like the first one. One with a damaged header is not, nor may its samples be looked at."""
+        return _kind(frame) == self._kind
 
     def _place_of(self, frame: av.AudioFrame) -> int:
         """The sample that a frame begins with, by its timestamp. Whole numbers alone: each frame asks."""
@@ -220,3 +223,7 @@ class SoundReader:
         step = gcd(*[frame.samples for frame in frames[1:]])
         nearest = self._grid + round(Fraction(place - self._grid, step)) * step if step else place
         return nearest if abs(nearest - place) <= self._tick else place
+
+
+def _kind(frame: av.AudioFrame) -> tuple[int, int, bool, str]:
+    return frame.sample_rate, frame.layout.nb_channels, frame.format.is_planar, frame.format.name

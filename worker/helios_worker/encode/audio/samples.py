@@ -10,6 +10,8 @@ Samples: TypeAlias = NDArray[np.float32]
 """Stereo sound: samples × 2, in which 1 is full scale."""
 
 CHANNELS = 2
+HIGHEST = 64.0
+"""36 dB above full scale."""
 _HALF = 2**-0.5
 _CENTRE = {"FC": 1.0, "BC": _HALF, "TC": 1.0, "TFC": 1.0, "TBC": _HALF}
 _LEFT = ("SL", "BL", "FLC", "WL", "SDL", "TFL", "TBL", "TSL", "BFL", "SSL", "TTL")
@@ -39,7 +41,7 @@ def stereo(frame: av.AudioFrame) -> Samples:
     One channel is heard on both sides at its level. More than two are mixed as the Web Audio standard and ITU-R BS.775
     say: the centre and each surround channel at -3 dB, without the low-frequency one, and without turning all down.
     """
-    channels = _channels(frame)
+    channels = _bounded(_channels(frame))
     names = [channel.name for channel in frame.layout.channels]
     if len(channels) == 1:
         return np.repeat(channels.T, 2, axis=1)
@@ -80,4 +82,12 @@ def _channels(frame: av.AudioFrame) -> Samples:
         return data.astype(np.float32, copy=False)
     if name == "u8":
         return (data.astype(np.float32) - np.float32(128)) / np.float32(_FULL[name])
-    return (data.astype(np.float64) / _FULL[name]).astype(np.float32)
+    with np.errstate(over="ignore"):  # a damaged double; _bounded sees to what comes of it
+        return (data.astype(np.float64) / _FULL[name]).astype(np.float32)
+
+
+def _bounded(samples: Samples) -> Samples:
+    """Without what is no number, and within HIGHEST: a file of floating point can hold anything."""
+    if np.abs(samples).max(initial=0.0) <= HIGHEST:  # not so if one is no number
+        return samples
+    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=HIGHEST, neginf=-HIGHEST), -HIGHEST, HIGHEST)

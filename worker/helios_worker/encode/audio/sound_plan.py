@@ -53,7 +53,7 @@ Gain = Annotated[float, Field(ge=0, le=MAX_GAIN, allow_inf_nan=False)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class SoundSource(_Model):

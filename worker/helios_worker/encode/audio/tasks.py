@@ -2,7 +2,7 @@
 
 import math
 import struct
-from typing import Annotated, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -13,7 +13,7 @@ MARK: Final = struct.Struct("<qq")
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class _Task(_Model):
@@ -78,12 +78,10 @@ class MixReport(_Model):
     heard: tuple[HeardSource, ...]
 
 
-_TASKS: TypeAdapter[MixTask | LengthTask] = TypeAdapter(Annotated[MixTask | LengthTask, "by its fields"])
-
-
 def task_in(line: bytes) -> MixTask | LengthTask:
     """The task in a line of JSON."""
-    return _TASKS.validate_json(line)
+    tasks: TypeAdapter[MixTask | LengthTask] = TypeAdapter(MixTask | LengthTask)
+    return tasks.validate_json(line)
 
 
 def decibels(gain: float) -> float | None:
