@@ -30,7 +30,6 @@ FLAGS: Mapping[str, str] = {
     "video.fps": "--fps",
     "video.duration": "--duration",
     "video.frames": "--frames",
-    "audio.codec": "--audio-codec",
     "chunking.frames": "--frames-per-chunk",
     "chunking.targetDuration": "--target-seconds",
     "execution.frameTimeout": "--frame-timeout",

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from helios_crds.remedies import setting
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.content.site import content_type
@@ -128,7 +127,7 @@ async def _played(page: Page, seconds: float, folder: Path) -> dict[str, Path]:
         raise UserError(
             f"the film is {seconds / 60:.0f} minutes long, and what an AudioContext plays can be heard for "
             f"{MOST_SECONDS // 60} minutes",
-            remedy="play sound files with <audio>, or leave the sound out with " + setting("audio.codec", "none"),
+            remedy="play sound files with <audio>, or leave the sound out (--no-audio, audio.codec: none)",
         )
     for played in contexts:
         file = files[played.address] = folder / f"{len(files)}.wav"
