@@ -130,21 +130,22 @@ function goOn(clock) {
 }
 
 /**
- * Renders all contexts to their end.
- * @returns {Promise<{ __proto__: null, address: string, rate: number, samples: number, channels: number }[]>} those that
- *   are not silent
+ * Renders a context to its end. One at a time: those that a page has closed have long to go.
+ * @param {number} index
+ * @returns {Promise<{ __proto__: null, address: string, rate: number, samples: number, channels: number }[] | null>} what it
+ *   is, if it is not silent; null where there is none of that number
  */
-async function finishAudio() {
+async function finishAudio(index) {
   const found = list();
   const { clocks } = kernel.audio;
-  await own(startRoutes());
-  for (let index = 0; index < clocks.length; index += 1) {
-    const clock = clocks[index];
-    if (!clock.alive()) continue;
-    goOn(clock);
-    await own(settled(clock.whole));
-    const { buffer } = clock;
-    if (buffer === null) continue;
+  if (index >= clocks.length) return null;
+  if (index === 0) await own(startRoutes());
+  const clock = clocks[index];
+  if (!clock.alive()) return found;
+  goOn(clock);
+  await own(settled(clock.whole));
+  const { buffer } = clock;
+  if (buffer !== null) {
     let peak = 0;
     for (let channel = 0; channel < nativeAudio.channels(buffer); channel += 1) {
       const samples = nativeAudio.samples(buffer, channel);
