@@ -111,7 +111,8 @@ async def _pass(page: Page, frames: range, *, drawn: bool) -> None:
 async def _made_files(page: Page, pieces: list[HeardPiece], folder: Path) -> dict[str, Path]:
     """The sounds whose addresses scripts have made."""
     files: dict[str, Path] = {}
-    for address in dict.fromkeys(piece.address for piece in pieces if piece.address.startswith("blob:")):
+    made = (piece.address for piece in pieces if piece.address.startswith("blob:") and not piece.silent)
+    for address in dict.fromkeys(made):
         data = await page.sounds.made_file(address)
         if data:
             files[address] = folder / f"{len(files)}.sound"
