@@ -266,3 +266,28 @@ def test_what_attributes_place(planned: Callable[..., SoundPlan | None]):
     assert plan is not None
     assert placed.envelope is not None
     assert plan.envelopes[placed.envelope].at(Fraction(5, 4)) == pytest.approx(0.5, abs=0.05)
+
+
+CHORD = """<script>
+  const context = new AudioContext();
+  const sum = new GainNode(context, { gain: 0.1 });
+  sum.connect(context.destination);
+  const voices = Array.from({ length: 9 }, (_, index) => {
+    const voice = new OscillatorNode(context, { type: "sawtooth", frequency: 100 + 37.3 * index });
+    voice.connect(sum);
+    voice.start();
+    return voice;
+  });
+  const modulators = voices.slice(0, 3).map((voice) => voice.connect(new GainNode(context, { gain: 0.01 })));
+  modulators.forEach((modulator) => modulator.connect(sum.gain));
+  setTimeout(() => voices[2].disconnect(sum), 500);
+  setTimeout(() => voices[2].connect(sum), 1000);
+  setTimeout(() => voices.slice(4).forEach((voice) => voice.disconnect()), 1500);
+</script>
+"""
+
+
+def test_sums_are_the_same_in_every_run(planned: Callable[..., SoundPlan | None]):
+    plans = [planned(CHORD, video={"crf": crf, "unitFrames": 6}) for crf in (18, 19, 20)]
+    assert len({plan.sources for plan in plans if plan is not None}) == 1
+    assert None not in plans
