@@ -128,7 +128,7 @@ async def _played(page: Page, seconds: float, folder: Path) -> dict[str, Path]:
         raise UserError(
             f"the film is {seconds / 60:.0f} minutes long, and what an AudioContext plays can be heard for "
             f"{MOST_SECONDS // 60} minutes",
-            remedy="play sound files with <audio>, or leave the sound out (--no-audio, audio.codec: none)",
+            remedy="play sound files with <audio>, or ask for a film without sound",
         )
     for played in contexts:
         file = files[played.address] = folder / f"{len(files)}.wav"
