@@ -48,7 +48,7 @@ const OURS = [
   ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],
   ...["readings", "plainEffects", "holders", "chosen", "lately"],
   ...["clips", "adapters", "registered", "starts", "inWork", "mounted"],
-  ...["sounds", "heard", "open", "madeFiles", "audio", "byContext", "nativeAudio", "routes", "route", "decoded", "helios", "clock"],
+  ...["sounds", "heard", "open", "madeFiles", "audio", "byContext", "nativeAudio", "routes", "route", "decoded", "helios", "clock", "inputsOf", "inputs", "linksOf"],
   ...["errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],
 ].join("|");
 const CALL = 'CallExpression[callee.type="MemberExpression"]';

@@ -111,7 +111,8 @@ async def _pass(page: Page, frames: range, *, drawn: bool) -> None:
 async def _made_files(page: Page, pieces: list[HeardPiece], folder: Path) -> dict[str, Path]:
     """The sounds whose addresses scripts have made."""
     files: dict[str, Path] = {}
-    for address in dict.fromkeys(piece.address for piece in pieces if piece.address.startswith("blob:")):
+    made = (piece.address for piece in pieces if piece.address.startswith("blob:") and not piece.silent)
+    for address in dict.fromkeys(made):
         data = await page.sounds.made_file(address)
         if data:
             files[address] = folder / f"{len(files)}.sound"
@@ -127,7 +128,7 @@ async def _played(page: Page, seconds: float, folder: Path) -> dict[str, Path]:
         raise UserError(
             f"the film is {seconds / 60:.0f} minutes long, and what an AudioContext plays can be heard for "
             f"{MOST_SECONDS // 60} minutes",
-            remedy="play sound files with <audio>, or leave the sound out (--no-audio, audio.codec: none)",
+            remedy="play sound files with <audio>, or ask for a film without sound",
         )
     for played in contexts:
         file = files[played.address] = folder / f"{len(files)}.wav"

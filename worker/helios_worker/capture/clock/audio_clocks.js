@@ -17,6 +17,7 @@
  * @property {number} stopped its own time, while it does not run
  * @property {number} runsSince virtual time from which on it has run without a stop
  * @property {() => boolean} alive whether its document is still shown
+ * @property {() => void} tooLong tells that it has rendered all that it can
  * @property {number} seen the virtual time at which it was, last
  * @property {boolean} plays whether a source has been started
  * @property {number} quanta how far it has rendered, in blocks of 128 samples
@@ -25,8 +26,12 @@
  */
 
 const QUANTUM = 128;
-/** How long a context can be rendered for a page that looks at what it plays: its memory is used as it goes on. */
-const MOST_SECONDS = 3600;
+/**
+ * How much a context can render for a page that looks at what it plays, in samples: an hour at the usual rate. Memory is used
+ * as it goes on, but all of it is set aside, of which the browser has some 20 GB. So contexts after the first eight have less.
+ */
+const MOST_SAMPLES = 3600 * 48000;
+const MOST_SAMPLES_OF_OTHERS = MOST_SAMPLES / 12;
 /** How long it can be for a film's sound, all of which the browser keeps (listening.py says so). */
 const MOST_HEARD_SECONDS = 1800;
 
@@ -106,6 +111,7 @@ async function startRoutes() {
 async function renderTo(clock, seconds) {
   // What a script starts now then begins at its very sample; rounded up, it would begin with the next block.
   const quanta = floor((seconds * clock.rate) / QUANTUM + 1e-6);
+  if (quanta * QUANTUM >= clock.length && HEARD_SECONDS === undefined) clock.tooLong();
   if (quanta <= clock.quanta || quanta * QUANTUM >= clock.length) return;
   const reached = nativeAudio.suspend(clock.context, (quanta * QUANTUM - 1) / clock.rate);
   clock.quanta = quanta;
@@ -124,21 +130,22 @@ function goOn(clock) {
 }
 
 /**
- * Renders all contexts to their end.
- * @returns {Promise<{ __proto__: null, address: string, rate: number, samples: number, channels: number }[]>} those that
- *   are not silent
+ * Renders a context to its end. One at a time: those that a page has closed have long to go.
+ * @param {number} index
+ * @returns {Promise<{ __proto__: null, address: string, rate: number, samples: number, channels: number }[] | null>} what it
+ *   is, if it is not silent; null where there is none of that number
  */
-async function finishAudio() {
+async function finishAudio(index) {
   const found = list();
   const { clocks } = kernel.audio;
-  await own(startRoutes());
-  for (let index = 0; index < clocks.length; index += 1) {
-    const clock = clocks[index];
-    if (!clock.alive()) continue;
-    goOn(clock);
-    await own(settled(clock.whole));
-    const { buffer } = clock;
-    if (buffer === null) continue;
+  if (index >= clocks.length) return null;
+  if (index === 0) await own(startRoutes());
+  const clock = clocks[index];
+  if (!clock.alive()) return found;
+  goOn(clock);
+  await own(settled(clock.whole));
+  const { buffer } = clock;
+  if (buffer !== null) {
     let peak = 0;
     for (let channel = 0; channel < nativeAudio.channels(buffer); channel += 1) {
       const samples = nativeAudio.samples(buffer, channel);

@@ -27,8 +27,9 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
   function make(options, newTarget) {
     const asked = options === undefined || options === null ? undefined : options.sampleRate;
     const rate = asked === undefined ? USUAL_RATE : NativeNumber(asked);
-    const seconds = HEARD_SECONDS === undefined ? MOST_SECONDS : min(HEARD_SECONDS, MOST_HEARD_SECONDS);
-    const length = max(1, ceil(seconds * rate));
+    const most = clocks.length < 8 ? MOST_SAMPLES : MOST_SAMPLES_OF_OTHERS;
+    const heard = HEARD_SECONDS && min(HEARD_SECONDS - kernel.now / 1000, MOST_HEARD_SECONDS);
+    const length = heard === undefined ? most : max(1, ceil(heard * rate));
     const context = ReflectConstruct(nativeAudio.Offline, [2, length, rate], newTarget);
     listen(context, "statechange", keepBack);
     listen(context, "complete", keepBack);
@@ -36,8 +37,9 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
     const clock = {
       __proto__: null,
       address: `audio-context:${nativeAudio.random()}`,
-      ...{ context, rate, length, state: "running", origin: birth, stopped: 0, runsSince: kernel.now },
-      ...{ alive: realm.alive, seen: kernel.now, plays: false, quanta: 0, whole: null, buffer: null },
+      // Not a hair before: Tone.js skips a beat that is a nanosecond ago, and a source that starts then is interpolated.
+      ...{ context, rate, length, state: "running", origin: kernel.now, stopped: 0, runsSince: kernel.now },
+      ...{ alive: realm.alive, tooLong: realm.hearsTooLong, seen: kernel.now, plays: false, quanta: 0, whole: null, buffer: null },
     };
     byContext.set(context, clock);
     append(clocks, clock);
@@ -144,16 +146,33 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
     ReflectSetPrototypeOf(node, prototype);
     return node;
   }
-  patch(live, "createMediaStreamDestination", function () {
-    const node = passing(this, MediaStreamAudioDestinationNode.prototype);
-    ReflectDefineProperty(node, "stream", { __proto__: null, value: new MediaStream(), enumerable: true });
+  const destinations = MediaStreamAudioDestinationNode.prototype;
+  const sources = MediaStreamAudioSourceNode.prototype;
+  const Stream = MediaStream;
+  /** @param {any} context */
+  function toStream(context) {
+    const node = passing(context, destinations);
+    ReflectDefineProperty(node, "stream", { __proto__: null, value: new Stream(), enumerable: true });
     return node;
-  });
-  patch(live, "createMediaStreamSource", function (stream) {
-    const node = passing(this, MediaStreamAudioSourceNode.prototype);
+  }
+  /** @param {any} context @param {any} stream */
+  function fromStream(context, stream) {
+    const node = passing(context, sources);
     ReflectDefineProperty(node, "mediaStream", { __proto__: null, value: stream, enumerable: true });
     return node;
+  }
+  patch(live, "createMediaStreamDestination", function () {
+    return toStream(this);
   });
+  patch(live, "createMediaStreamSource", function (stream) {
+    return fromStream(this, stream);
+  });
+  replaceClass("MediaStreamAudioDestinationNode", (args, construct) =>
+    args.length > 0 && byContext.has(args[0]) ? toStream(args[0]) : construct(args),
+  );
+  replaceClass("MediaStreamAudioSourceNode", (args, construct) =>
+    args.length > 1 && byContext.has(args[0]) ? fromStream(args[0], args[1].mediaStream) : construct(args),
+  );
 
   // -- sources
 

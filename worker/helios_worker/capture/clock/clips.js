@@ -14,7 +14,8 @@
  * @property {boolean} shown at the time asked for
  */
 
-function createClips() {
+/** @param {(composition: Element) => number} timelineLength how long the timeline of a composition is, in seconds; 0 for no end */
+function createClips(timelineLength) {
   const all = methodOf(Document.prototype, "querySelectorAll");
   const nodesIn = getterOf(NodeList.prototype, "length");
   const byId = methodOf(Document.prototype, "getElementById");
@@ -93,6 +94,10 @@ function createClips() {
     return start;
   }
 
+  /** @param {Element} element */
+  const isComposition = (element) =>
+    attributeOf(element, "data-composition-id") !== null || attributeOf(element, "data-composition-src") !== null;
+
   /** How long an element is shown, from a start in its composition on. @param {Element} element @param {number} start */
   function lengthAt(element, start) {
     const length = numberOf(element, "data-duration");
@@ -102,7 +107,7 @@ function createClips() {
     const name = nameOf(element);
     if (name === "img") return IMAGE_SECONDS;
     if (name === "video" || name === "audio") return mediaLength(/** @type {HTMLMediaElement} */ (element));
-    return Infinity;
+    return isComposition(element) ? timelineLength(element) || Infinity : Infinity;
   }
 
   /** How long a video or sound has pictures or is heard. @param {HTMLMediaElement} element */

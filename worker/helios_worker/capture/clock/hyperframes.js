@@ -5,10 +5,10 @@
 // its own beside that runs by the clock, as on any page.
 
 if (isWindow) {
-  const clips = createClips();
+  const clips = createClips(lengthOfComposition);
   const adapters = createAdapters(clips);
   const { visit, timeOf, mediaStart, mediaRate } = clips;
-  const { layOut, setStyle } = createLayout(clips);
+  const { layOut, setStyle, hideContents } = createLayout(clips);
   const soundPlace = createClipSounds(clips);
 
   const first = methodOf(Document.prototype, "querySelector");
@@ -31,6 +31,7 @@ if (isWindow) {
   const setAnimationTime = setterOf(Animation.prototype, "currentTime");
   const ROOT = "[data-composition-id]";
   const { escape } = CSS;
+  const JUST_BEGUN = 1e-5; // seconds
   const MOST_SECONDS = 1e6; // longer ones are those that repeat for ever
 
   /** @type {any} */
@@ -109,6 +110,7 @@ if (isWindow) {
   function showClips(outermost, seconds) {
     visit(outermost, seconds, (clip, time) => {
       setStyle(clip, "visibility", time.shown ? "visible" : "hidden");
+      hideContents(clip, !time.shown);
       const name = nameOf(clip);
       if (name === "video" || name === "audio") place(/** @type {HTMLMediaElement} */ (clip), time, seconds);
       else if (parentOf(clip) === outermost) setStyle(clip, "position", "absolute");
@@ -116,7 +118,6 @@ if (isWindow) {
   }
 
   // -- adapters
-
 
   /**
    * Visits the page's timelines.
@@ -152,23 +153,11 @@ if (isWindow) {
   /** @param {number} seconds */
   function seekTimelines(seconds) {
     eachTimeline((timeline, begin) => {
-      if (!sought.has(timeline)) beginAnew(timeline);
-      callPage(timeline.seek, timeline, [max(0, seconds - begin), false]);
+      const at = max(0, seconds - begin);
+      // A timeline of GSAP's that stands at 0 shows nothing of what it sets there, and calls nothing.
+      const isNew = at < JUST_BEGUN && methodIn(timeline, "totalTime");
+      callPage(timeline.seek, timeline, [isNew ? JUST_BEGUN : at, false]);
     });
-  }
-
-  /** @type {SafeWeakSet<object>} timelines that have been moved */
-  const sought = new SafeWeakSet();
-  /**
-   * Has a timeline of GSAP's show what it sets at its very start: a new one stands there already, and shows nothing of it.
-   * @param {any} timeline
-   */
-  function beginAnew(timeline) {
-    sought.add(timeline);
-    const move = methodIn(timeline, "totalTime");
-    if (!move) return;
-    callPage(move, timeline, [1e-5, true]);
-    callPage(move, timeline, [0, true]);
   }
 
   /** When the clip begins that an animation is in. @param {Animation} animation */
@@ -273,6 +262,21 @@ if (isWindow) {
     const ask = methodIn(timeline, "duration") || methodIn(timeline, "totalDuration");
     const seconds = ask ? callPage(ask, timeline, []) : timeline.duration;
     return typeof seconds === "number" && seconds > 0 && seconds < MOST_SECONDS ? seconds : 0;
+  }
+
+  /** How long a composition's own timelines are, in seconds; 0 for no end. @param {Element} composition */
+  function lengthOfComposition(composition) {
+    const id = attributeOf(composition, "data-composition-id") ?? "";
+    const { value } = descriptorOf(window.__timelines ?? undefined, id);
+    let last = value ? timelineSeconds(value) : 0;
+    const nested = realm.nestedTimelines();
+    for (let index = 0; index < nested.length; index += 1) {
+      const { host, timelines: own } = nested[index];
+      if (host !== composition || typeof own !== "object" || own === null) continue;
+      const names = ObjectKeys(own);
+      for (let at = 0; at < names.length; at += 1) if (own[names[at]]) last = max(last, timelineSeconds(own[names[at]]));
+    }
+    return last;
   }
 
   /** When the last of what a composition shows ends, in seconds; null where nothing says so. */

@@ -127,7 +127,8 @@ function createKernel() {
     verdicts: (files) => verdicts(liveRealms(state), files),
     /** What was heard since the last time. @param {number | null} end for sounds.js */
     heard: (end) => heard.take(end),
-    finishAudio: () => forDriver(finishAudio()),
+    /** @param {number} index */
+    finishAudio: (index) => forDriver(finishAudio(index)),
     audioSamples,
     /** The bytes behind an address that a script has made, as a data: address. @param {string} address */
     madeFile: (address) => dataOf(madeFiles.get(address)),

@@ -11,6 +11,13 @@ function createLayout(clips) {
   const svgStyleOf = getterOf(SVGElement.prototype, "style");
   const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
   const setValue = methodOf(CSSStyleDeclaration.prototype, "setProperty");
+  const attributeOf = methodOf(Element.prototype, "getAttribute");
+  const setAttribute = methodOf(Element.prototype, "setAttribute");
+  const removeAttribute = methodOf(Element.prototype, "removeAttribute");
+  const newElement = methodOf(Document.prototype, "createElement");
+  const headOf = getterOf(Document.prototype, "head");
+  const add = methodOf(Node.prototype, "appendChild");
+  const setText = setterOf(Node.prototype, "textContent");
   const COMPOSITION = "[data-composition-id]";
 
   /** @param {Element} element @returns {CSSStyleDeclaration} */
@@ -64,5 +71,20 @@ function createLayout(clips) {
     }
   }
 
-  return { __proto__: null, layOut, setStyle };
+  const HIDDEN = "data-composition-hidden";
+  let isStyled = false;
+  /** Hides what is in a clip with it, also what has a visibility of its own. @param {Element} clip @param {boolean} isHidden */
+  function hideContents(clip, isHidden) {
+    if (isHidden === (attributeOf(clip, HIDDEN) !== null)) return;
+    if (!isStyled) {
+      isStyled = true;
+      const style = newElement(document, "style");
+      setText(style, `[${HIDDEN}] * { visibility: hidden !important }`);
+      add(headOf(document), style);
+    }
+    if (isHidden) setAttribute(clip, HIDDEN, "");
+    else removeAttribute(clip, HIDDEN);
+  }
+
+  return { __proto__: null, layOut, setStyle, hideContents };
 }

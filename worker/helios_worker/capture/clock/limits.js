@@ -105,6 +105,17 @@ if (isWindow) {
       "the page shows a live stream in a video (captureStream(), a camera or a call), which runs in real time",
       "show the canvas or the file itself",
     );
+  realm.playsLive = () =>
+    warn(
+      "the page plays a live stream (a microphone, a call, or createMediaStreamDestination()), which is not heard in the film: " +
+        "what an AudioContext plays is heard if it is connected to the context's destination",
+    );
+  realm.hearsTooLong = () =>
+    refuse(
+      "the page looks at what an AudioContext plays (AnalyserNode, ScriptProcessorNode or AudioWorkletNode) at a time that " +
+        "is later than the context can go on",
+      "make the AudioContext later, make fewer of them, or give it a lower sampleRate",
+    );
   onConstruct("MediaRecorder", () =>
     warn("the page records with a MediaRecorder, which runs in real time: what it records differs from render to render"),
   );

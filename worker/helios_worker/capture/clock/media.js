@@ -20,11 +20,16 @@ if (isWindow) {
   const sounds = createSounds(browser, roster);
   const { files } = kernel.heard; // of scripts
   events.noteWith(sounds.note);
-  after(HTMLMediaElement.prototype, "volume", sounds.note);
-  after(HTMLMediaElement.prototype, "muted", sounds.note);
   realm.hear = sounds.noteAll;
   if (HEARD_SECONDS) {
-    after(URL, "createObjectURL", (_owner, args, address) => files.set(address, args[0]));
+    const sizeOf = getterOf(Blob.prototype, "size");
+    after(URL, "createObjectURL", (_owner, args, address) => {
+      try {
+        if (sizeOf(args[0]) > 0) files.set(address, args[0]);
+      } catch {
+        // a MediaSource, which has no bytes
+      }
+    });
     realm.placeSound = sounds.place;
   }
 

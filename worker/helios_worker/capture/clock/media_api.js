@@ -13,8 +13,14 @@ function replaceMediaApi(roster, playback, browser, events) {
   const { isLive, isMedia } = browser;
   const { NETWORK_EMPTY, HAVE_METADATA } = HTMLMediaElement;
 
+  /** Plays a live stream that has no picture: the browser may refuse to, since nobody has clicked. @param {HTMLMediaElement} element */
+  const playHearable = (element) =>
+    new NativePromise((resolve) => {
+      const done = () => resolve(undefined);
+      whenSettled(browser.play(element), done, done);
+    });
   patch(media, "play", function () {
-    if (isLive(this)) return browser.play(this);
+    if (isLive(this)) return browser.hasLivePictures(this) ? browser.play(this) : playHearable(this);
     return playback.playWithPromise(this);
   });
   patch(media, "pause", function () {
@@ -100,8 +106,23 @@ function replaceMediaApi(roster, playback, browser, events) {
 
   const expect = () => void events.expect();
   after(media, "defaultPlaybackRate", expect);
-  after(media, "volume", expect);
-  after(media, "muted", expect);
+  // A script may fade a sound in each frame, and to wait for the browser each time would take long: the clock tells of it.
+  /** @param {"volume" | "muted"} name */
+  const watchLoudness = (name) => {
+    const { get, set } = /** @type {any} */ (descriptorOf(media, name));
+    patch(media, name, {
+      __proto__: null,
+      set(value) {
+        const before = ReflectApply(get, this, []);
+        ReflectApply(set, this, [value]);
+        if (ReflectApply(get, this, []) === before) return;
+        if (kernel.media.get(this)) events.tell(this, "volumechange");
+        else void events.expect();
+      },
+    });
+  };
+  watchLoudness("volume");
+  watchLoudness("muted");
 
   /** @param {HTMLMediaElement} element */
   const hasFile = (element) => isMedia(element) && browser.networkState(element) !== NETWORK_EMPTY;

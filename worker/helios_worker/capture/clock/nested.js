@@ -140,7 +140,7 @@ if (isWindow) {
     }
   }
 
-  /** Whether the page has a script already: a library is loaded once. @param {string} source */
+  /** A library is loaded once. @param {string} source */
   function isLoaded(source) {
     const scripts = all(document, "script[src]");
     for (let index = 0; index < nodesIn(scripts); index += 1) {
@@ -159,13 +159,13 @@ if (isWindow) {
     }
     if (attributeOf(template, "src") === null) setText(script, textIn(template) ?? "");
     return new NativePromise((resolve) => {
-      listen(script, "load", () => resolve());
-      listen(script, "error", () => resolve()); // which the network tells
+      const end = () => resolve(); // the network tells of errors
+      listen(script, "load", end);
+      listen(script, "error", end);
       add(headOf(document), script);
     });
   }
   // -- mounting
-
   /** @param {Document} file @returns {DocumentFragment} what a file shows, with its styles and scripts */
   function contentIn(file) {
     const template = /** @type {HTMLTemplateElement | null} */ (first(file, "template"));
@@ -206,8 +206,14 @@ if (isWindow) {
     return name;
   }
 
-  /** @param {Element} host */
-  async function mount(host) {
+  /** @typedef {() => Promise<void>} Run runs the scripts of one composition */
+  /**
+   * Puts what is in its file into an element, and so for those within. Returns what runs their scripts, the outer ones
+   * first: a script finds what is in the compositions within its own.
+   * @param {Element} host
+   * @returns {Promise<Run[]>}
+   */
+  async function insert(host) {
     const address = attributeOf(host, "data-composition-src") ?? "";
     const response = await own(load(address));
     if (!isGood(response)) {
@@ -230,28 +236,61 @@ if (isWindow) {
     add(host, content);
     realm.scopeStyles(host, lost);
     realm.bindVariables(host, variables);
-    await own(runScripts(host, scripts, variables, address, lost));
+    /** @type {Run[]} */
+    const runs = list(() => runScripts(host, scripts, variables, address, lost));
+    return inserted(allIn(host, SOURCE), runs);
   }
 
-  /** @param {Element} host */
-  async function show(host) {
+  /** @param {Element} host @returns {Promise<Run[]>} */
+  async function tryToInsert(host) {
     try {
-      await own(mount(host));
+      return await own(insert(host));
     } catch (error) {
       report(error);
+      return list();
     }
-    realm.mountCompositions(); // those within it
+  }
+
+  /**
+   * Does so for several elements, those left out that show their composition already.
+   * @param {NodeListOf<Element>} hosts
+   * @param {Run[]} runs what is to run before
+   */
+  async function inserted(hosts, runs) {
+    /** @type {Promise<Run[]>[]} */
+    const parts = list();
+    for (let index = 0; index < nodesIn(hosts); index += 1) {
+      if (mounted.has(hosts[index])) continue;
+      mounted.add(hosts[index]);
+      append(parts, tryToInsert(hosts[index]));
+    }
+    for (let index = 0; index < parts.length; index += 1) {
+      const more = await own(parts[index]);
+      for (let at = 0; at < more.length; at += 1) append(runs, more[at]);
+    }
+    return runs;
+  }
+
+  /** @param {NodeListOf<Element>} hosts */
+  async function show(hosts) {
+    const runs = await own(inserted(hosts, list()));
+    for (let index = 0; index < runs.length; index += 1) {
+      const run = runs[index];
+      try {
+        await own(run());
+      } catch (error) {
+        report(error);
+      }
+    }
   }
 
   realm.mountCompositions = () => {
     const hosts = all(document, SOURCE);
+    let names = "";
     for (let index = 0; index < nodesIn(hosts); index += 1) {
-      const host = /** @type {Element} */ (hosts[index]);
-      if (mounted.has(host)) continue;
-      mounted.add(host);
-      const name = attributeOf(host, "data-composition-src");
-      realm.awaitComposition(show(host), `the nested composition ${name}`);
+      if (!mounted.has(hosts[index])) names += `${names && ", "}${attributeOf(hosts[index], "data-composition-src")}`;
     }
+    if (names !== "") realm.awaitComposition(show(hosts), `the nested compositions ${stringSlice(names, 0, 500)}`);
   };
   listen(document, "DOMContentLoaded", () => {
     if (first(document, "[data-composition-id]") === null) return;

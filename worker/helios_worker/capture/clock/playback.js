@@ -178,14 +178,15 @@ function createPlayback(browser, events, roster, loading) {
   }
 
   /**
-   * Has a video refused that shows a live stream.
+   * Has a video refused that shows a live stream. One that is only heard is not.
    * @param {HTMLMediaElement} element
    * @param {Player} player
    */
   function refuseLive(element, player) {
-    if (!player.isVideo || !browser.hasLivePictures(element)) return;
-    realm.showsLive();
-    // The document would not finish loading before the stream has a picture, which only drawing the document may make.
+    if (player.isVideo && browser.hasLivePictures(element)) realm.showsLive();
+    else realm.playsLive();
+    // The document would not finish loading before the stream has a picture, which only drawing the document may make, or a
+    // sound, which it may never have.
     if (documentState(document) !== "complete") browser.setSrcObject(element, null);
   }
 

@@ -251,6 +251,10 @@ const realm = {
   // Warnings of the plan, for media elements (limits.js)
   /** The page plays a live stream in a video. */
   showsLive() {},
+  /** The page plays a live stream that has no picture. */
+  playsLive() {},
+  /** The page looks at what an AudioContext plays for longer than one can render. */
+  hearsTooLong() {},
   /** The server of a video does not take Range requests. @type {(element: HTMLMediaElement) => void} */
   cannotSeek() {},
   /**

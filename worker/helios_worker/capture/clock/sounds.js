@@ -83,7 +83,12 @@ function createSounds(browser, roster) {
     if (last && next && soundGoesOn(last, next)) {
       last.end = kernel.now;
       const gain = next.gains[1];
-      if (last.gains[last.gains.length - 1] === gain || heard.gains > MOST_GAINS) return;
+      const { length } = last.gains;
+      if (last.gains[length - 1] === gain || heard.gains > MOST_GAINS) return;
+      if (last.gains[length - 2] === kernel.now) {
+        last.gains[length - 1] = gain; // the one before had no time to be heard
+        return;
+      }
       append(last.gains, kernel.now);
       append(last.gains, gain);
       heard.gains += 1;

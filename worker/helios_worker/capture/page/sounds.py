@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from math import isfinite
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -119,14 +119,20 @@ class PageSounds:
 
     async def contexts(self) -> list[PlayedContext]:
         """What AudioContexts have played, once the film has ended; those that were silent are left out."""
-        async with self._watchdog.over("rendering what the page's AudioContexts play"):
-            answers = await self._handles.call_all("finishAudio")
-        return played_contexts(answers)
+        played: list[PlayedContext] = []
+        answers: list[Any] = [[]]
+        for number in count():
+            if not any(isinstance(answer, list) for answer in answers):
+                break
+            async with self._watchdog.over("rendering what the page's AudioContexts play"):
+                answers = list(await self._handles.call_all("finishAudio", number))
+            played += played_contexts(answers)
+        return played
 
-    async def samples(self, played: PlayedContext, first: int, count: int) -> bytes:
+    async def samples(self, played: PlayedContext, first: int, length: int) -> bytes:
         """Samples of what a context has played: 32-bit floats, channels side by side."""
         async with self._watchdog.over("reading what an AudioContext has played"):
-            answers = await self._handles.call_all("audioSamples", played.address, first, count)
+            answers = await self._handles.call_all("audioSamples", played.address, first, length)
         return base64.b64decode(next((answer for answer in answers if answer), ""))
 
     async def made_file(self, address: str) -> bytes:
