@@ -69,7 +69,9 @@ def misfortunes(cluster: Cluster, operator: None) -> Iterator[tuple[str, str, st
                     "resources": {"requests": {"storage": "1Gi"}},
                 },
             },
-            render_job(name, "looping", page=LOOPING, frames=18, execution=patient_with_machines),
+            render_job(
+                name, "looping", page=LOOPING, frames=18, execution=patient_with_machines, audio={"codec": "none"}
+            ),
             render_job(name, "hoarding", page=HOARDING, execution=on("small", retries={"perChunk": 1})),
             render_job(name, "cramped", page=NEVER_READY, execution=on("cramped", frameTimeout="2m", **NO_RETRY)),
             render_job(name, "homeless", execution=on("nowhere", **NO_RETRY)),

@@ -19,7 +19,21 @@ PIPED_WIDTH = 1000  # so that no line of a table is folded for a program that re
 OPENINGS = frozenset(
     (
         *("a", "an", "the", "this", "no", "nothing", "none", "there", "it", "its", "two", "other", "what", "is"),
-        *("frame", "frames", "chunk", "chunks", "job", "headers", "segment", "cannot", "already"),
+        *(
+            "another",
+            "frame",
+            "frames",
+            "chunk",
+            "chunks",
+            "job",
+            "headers",
+            "segment",
+            "cannot",
+            "already",
+            "give",
+            "leads",
+        ),
+        *("page", "film", "archive", "sound", "video", "output", "composition"),
         *("reading", "writing", "fetching", "listing", "creating", "removing", "signing", "loading"),
     )
 )

@@ -37,7 +37,16 @@ FRAMES = (0, 1, 2, 3, 4, 5, 7)
 """Frames that are shown and read; an attack in mid-film comes in frame 3."""
 
 
-CONTRACT = frozenset({"__HELIOS_READY__", "__HELIOS_VIRTUAL_TIME__", "gsap", "helios"})
+CONTRACT = frozenset(
+    {
+        "__HELIOS_READY__",
+        "__HELIOS_VIRTUAL_TIME__",
+        "__helios_gsap_timeline__",
+        "__hf_page_composite_pending",
+        "gsap",
+        "helios",
+    }
+)
 """What the clock asks of a page by contract: a page that throws then is at fault and is refused."""
 
 

@@ -149,7 +149,7 @@ def test_a_death_in_the_middle_of_a_frame_costs_that_chunk(cli: Cli, victim: str
         return html(BODY + asks) if path == "/" else ""
 
     with serve(answer) as address:
-        done = cli.run("render", address, "-o", "out.mp4", "--json", *SLOW)
+        done = cli.run("render", address, "-o", "out.mp4", "--json", "--no-audio", *SLOW)
     assert done.code == 0, done.err
     assert len(deaths) == 1
     assert done.err.count("trying again") == 1

@@ -146,7 +146,8 @@ def fresh(web: Guarded) -> None:
 
 
 def try_plan(project: Project, url: str, runtime: WorkerRuntime | None = None, **changes: Any) -> Reply:
-    request = project.ask("", composition={"url": url, "seeking": "Seekable"}, **changes)
+    silent = {"codec": "none"}  # or the plan goes through all frames, to listen
+    request = project.ask("", composition={"url": url, "seeking": "Seekable"}, audio=silent, **changes)
     reply = (runtime or project.runtime).process(Payload(jobPath=request, stage=Stage.PLAN))
     if reply.result is not None:
         project.job_url = reply.result.get("jobPath", "")

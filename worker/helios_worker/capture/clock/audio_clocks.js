@@ -19,6 +19,7 @@
  * @property {() => boolean} alive whether its document is still shown
  * @property {() => void} tooLong tells that it has rendered all that it can
  * @property {number} seen the virtual time at which it was, last
+ * @property {boolean} works whether it has worklets
  * @property {boolean} plays whether a source has been started
  * @property {number} quanta how far it has rendered, in blocks of 128 samples
  * @property {Promise<AudioBuffer> | null} whole what it renders, once it has begun
@@ -117,6 +118,13 @@ async function renderTo(clock, seconds) {
   clock.quanta = quanta;
   goOn(clock);
   await own(settled(reached));
+  if (clock.works) await own(hearWorklets(clock.context));
+}
+
+/** Waits until the page has got what a context's worklets have sent it by now. @param {BaseAudioContext} context */
+async function hearWorklets(context) {
+  await own(settled(nativeAudio.afterWorklets(context)));
+  await own(quiet());
 }
 
 /** @param {AudioClock} clock */

@@ -39,7 +39,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
       address: `audio-context:${nativeAudio.random()}`,
       // Not a hair before: Tone.js skips a beat that is a nanosecond ago, and a source that starts then is interpolated.
       ...{ context, rate, length, state: "running", origin: kernel.now, stopped: 0, runsSince: kernel.now },
-      ...{ alive: realm.alive, tooLong: realm.hearsTooLong, seen: kernel.now, plays: false, quanta: 0, whole: null, buffer: null },
+      ...{ alive: realm.alive, tooLong: realm.hearsTooLong, seen: kernel.now, works: false, plays: false, quanta: 0, whole: null, buffer: null },
     };
     byContext.set(context, clock);
     append(clocks, clock);
@@ -273,5 +273,14 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
   after(/** @type {any} */ (BaseAudioContext.prototype), "createAnalyser", (_context, _args, node) => look(node));
   after(/** @type {any} */ (BaseAudioContext.prototype), "createScriptProcessor", (_context, _args, node) => look(node));
   afterConstruct("AnalyserNode", look);
-  afterConstruct("AudioWorkletNode", look);
+  afterConstruct("AudioWorkletNode", (node) => {
+    look(node);
+    const context = contextOf(node);
+    const clock = byContext.get(context);
+    if (clock) clock.works = true;
+    // Its processor is made in another thread, and may send something at once.
+    const flight = work.begin("an AudioWorkletNode", realm, { __proto__: null });
+    const end = () => work.end(flight);
+    whenSettled(hearWorklets(context), end, end);
+  });
 }

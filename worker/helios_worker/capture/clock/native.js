@@ -36,6 +36,14 @@ const nativeAudio = (() => {
     suspend: methodOf(Offline.prototype, "suspend"),
     resume: methodOf(Offline.prototype, "resume"),
     random: Math.random,
+    /** A module of no content, run by a context's worklets after all that they were given before. @type {(context: BaseAudioContext) => Promise<void>} */
+    afterWorklets: (() => {
+      if (!globalThis.AudioWorklet) return () => nothing();
+      const addModule = methodOf(Worklet.prototype, "addModule");
+      const workletOf = getterOf(BaseAudioContext.prototype, "audioWorklet");
+      let count = 0;
+      return (/** @type {BaseAudioContext} */ context) => addModule(workletOf(context), `data:text/javascript,${(count += 1)}`);
+    })(),
     start: methodOf(AudioBufferSourceNode.prototype, "start"),
     stop: methodOf(AudioBufferSourceNode.prototype, "stop"),
     startRendering: methodOf(Offline.prototype, "startRendering"),
