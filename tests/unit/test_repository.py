@@ -180,6 +180,7 @@ def test_every_decision_is_listed(repository):
 BENCHES = [
     path.with_suffix("").as_posix().replace("/", ".")
     for path in sorted(Path("bench").rglob("*.py"))
+    if "node_modules" not in path.parts
     if path.name not in ("__init__.py", "__main__.py")
 ]
 
