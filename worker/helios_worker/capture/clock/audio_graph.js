@@ -2,7 +2,8 @@
 //
 // Where three sounds meet, the last bit of their sum depends on the order in which they are added, and the browser takes that
 // order from addresses in memory. So no input gets more than two connections: behind it, adders of two inputs each are put
-// in the order of the page's calls. An AudioParam, whose own value is added first, gets one.
+// in the order of the page's calls. An AudioParam, whose own value is added first, gets one; so does an input that mixes channels
+// down, where each channel is added by itself.
 
 /**
  * @typedef {object} Place where a connection ends: an input of the page's, a parameter, or an adder of ours
@@ -10,7 +11,8 @@
  * @property {AudioNode | AudioParam} target
  * @property {boolean} isParam
  * @property {number} input
- * @property {Link[]} links one for a parameter, and two for others
+ * @property {number} room how many connections it may have
+ * @property {Link[]} links
  */
 /**
  * @typedef {object} Link a connection
@@ -34,6 +36,7 @@ if (isWindow && nativeAudio.Offline) {
   const stateOf = getterOf(BaseAudioContext.prototype, "state");
   const makeGain = methodOf(BaseAudioContext.prototype, "createGain");
   const interpretationOf = getterOf(AudioNode.prototype, "channelInterpretation");
+  const countModeOf = getterOf(AudioNode.prototype, "channelCountMode");
   const setInterpretation = setterOf(AudioNode.prototype, "channelInterpretation");
   const paramValue = getterOf(AudioParam.prototype, "value");
   const { byContext } = kernel.audio;
@@ -59,16 +62,17 @@ if (isWindow && nativeAudio.Offline) {
     if (!inputs) inputsOf.set(target, (inputs = new SafeMap()));
     let places = inputs.get(input);
     if (!places) {
-      places = list(placeAt(target, input, isParameter(target)));
+      const isParam = isParameter(target);
+      places = list(placeAt(target, input, isParam, isParam || countModeOf(target) !== "max" ? 1 : 2));
       inputs.set(input, places);
     }
     return places;
   }
 
-  /** @param {any} target @param {number} input @param {boolean} isParam @returns {Place} */
-  const placeAt = (target, input, isParam) => ({ __proto__: null, target, isParam, input, links: list() });
+  /** @param {any} target @param {number} input @param {boolean} isParam @param {number} room @returns {Place} */
+  const placeAt = (target, input, isParam, room) => ({ __proto__: null, target, isParam, input, room, links: list() });
   /** @param {Place} place */
-  const hasRoom = ({ isParam, links }) => links.length < (isParam ? 1 : 2);
+  const hasRoom = ({ room, links }) => links.length < room;
 
   /** @param {Link} link @param {Place} place */
   function attach(link, place) {
@@ -126,7 +130,7 @@ if (isWindow && nativeAudio.Offline) {
     const source = makeGain(context);
     const { target, isParam } = places[0];
     if (!isParam) setInterpretation(source, interpretationOf(/** @type {AudioNode} */ (target)));
-    const adder = placeAt(source, 0, false);
+    const adder = placeAt(source, 0, false, 2);
     detach(link);
     attach(link, adder);
     attach({ __proto__: null, source, isOurs: true, output: 0, end: places[0], place: null }, full);
