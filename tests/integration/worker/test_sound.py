@@ -282,7 +282,8 @@ CHORD = """<script>
   modulators.forEach((modulator) => modulator.connect(sum.gain));
   const mono = new GainNode(context, { gain: 0.1, channelCount: 1, channelCountMode: "explicit" });
   mono.connect(context.destination);
-  voices.slice(5, 7).forEach((voice, pan) => voice.connect(new StereoPannerNode(context, { pan: pan - 0.3 })).connect(mono));
+  const sides = [-0.3, 0.7].map((pan) => new StereoPannerNode(context, { pan }));
+  sides.forEach((side, index) => voices[5 + index].connect(side).connect(mono));
   setTimeout(() => voices[2].disconnect(sum), 500);
   setTimeout(() => voices[2].connect(sum), 1000);
   setTimeout(() => voices.slice(4).forEach((voice) => voice.disconnect()), 1500);
