@@ -66,8 +66,7 @@ if (isWindow) {
   offer("__timelines", pageObject());
   // By these HyperShader knows that a film is rendered. It notes in seek() that two scenes are to be blended.
   const engine = pageObject();
-  engine.seek = ignore;
-  offer("__hf", engine);
+  offer("__hf", ObjectAssign(engine, { __proto__: null, seek: ignore }));
   offer("__HF_VIRTUAL_TIME__", pageObject());
   offer("__HF_PAGE_SIDE_COMPOSITING__", true);
 
@@ -79,6 +78,7 @@ if (isWindow) {
       page.__hf_page_composite_pending = false;
       if (!prepare || !finish) return;
       await own(settled(/** @type {any} */ (ReflectApply(prepare, page, []))));
+      await own(kernel.nativeFrame("update")); // that one, unlike a drawing, is not answered before the page has had its part
       await own(kernel.nativeFrame("draw"));
       ReflectApply(finish, page, []);
     } catch (error) {
