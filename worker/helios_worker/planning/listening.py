@@ -13,7 +13,7 @@ from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.content.site import content_type
 from helios_worker.capture.page.page import Page
 from helios_worker.capture.page.settings import PageSettings
-from helios_worker.capture.page.sounds import HeardPiece, PlayedContext
+from helios_worker.capture.page.sounds import HeardPiece, PlayedContext, bytes_of
 from helios_worker.capture.playhead import instant_ms
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import FilmSpec
@@ -66,7 +66,10 @@ async def listen(
                 await _pass(page, range(end, min(end + FRAMES_AT_ONCE, film.end)), drawn=film.drawn)
                 pieces += await page.sounds.heard()
             pieces += await page.sounds.heard(instant_ms(film.end, film.encoder.fps))
-            pieces = sorted(filter(lambda piece: piece.is_audible, pieces), key=lambda piece: piece.begin)
+            pieces = sorted(
+                filter(lambda piece: piece.is_audible, pieces),
+                key=lambda piece: (piece.begin, piece.end, piece.address),
+            )
             files = await _made_files(page, pieces, Path(folder))
             files |= await _played(page, seconds, Path(folder))
             warnings = tuple(sorted(page.console.warnings))
@@ -111,10 +114,11 @@ async def _pass(page: Page, frames: range, *, drawn: bool) -> None:
 async def _made_files(page: Page, pieces: list[HeardPiece], folder: Path) -> dict[str, Path]:
     """The sounds whose addresses scripts have made."""
     files: dict[str, Path] = {}
-    made = (piece.address for piece in pieces if piece.address.startswith("blob:") and not piece.silent)
+    made = (piece.address for piece in pieces if piece.address.startswith(("blob:", "data:")) and not piece.silent)
     for address in dict.fromkeys(made):
-        data = await page.sounds.made_file(address)
-        if data:
+        is_data = address.startswith("data:")
+        data = bytes_of(address) if is_data else await page.sounds.made_file(address)
+        if data or is_data:
             files[address] = folder / f"{len(files)}.sound"
             await asyncio.to_thread(files[address].write_bytes, data)
     return files

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from helios_worker.artifacts.blobs import BLOBS
 from helios_worker.artifacts.store import ArtifactStore
@@ -14,7 +13,7 @@ from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
 from helios_worker.capture.messages import plain
 from helios_worker.capture.page.settings import PageSettings
-from helios_worker.capture.page.sounds import HeardPiece, bytes_of, envelope
+from helios_worker.capture.page.sounds import HeardPiece, envelope
 from helios_worker.capture.playhead import instant_ms
 from helios_worker.encode.audio.errors import NO_SOUND
 from helios_worker.encode.audio.mix import open_sounds
@@ -23,7 +22,6 @@ from helios_worker.jobs.spec import FilmSpec
 from helios_worker.planning.listening import Heard, listen, may_play
 
 MICROSECOND = Fraction(1, 10**6)
-NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,7 @@ async def page_sound(
         warnings = [*heard.warnings]
         warnings += [f"{piece.element}: {piece.silent}, so it is not heard" for piece in heard.pieces if piece.silent]
         pieces = [piece for piece in heard.pieces if not piece.silent]
-        with TemporaryDirectory(prefix="helios-sound-", dir=browsers.scratch) as folder:
-            sources, problems = await _sources(pieces, heard, composition, store, Path(folder))
+        sources, problems = await _sources(pieces, heard, composition, store, browsers.scratch)
     plan = _plan([piece for piece in pieces if piece.address in sources], sources, film)
     return PageSound(plan, tuple(dict.fromkeys([*warnings, *problems])))
 
@@ -65,11 +62,10 @@ def _plan(pieces: Sequence[HeardPiece], sources: Mapping[str, SoundSource], film
     if not pieces:
         return None
     files = sorted({sources[piece.address] for piece in pieces}, key=lambda source: (source.sha256, source.name))
+    number = {address: files.index(source) for address, source in sources.items() if source in files}
     envelopes: list[Envelope] = []
-    timed = sorted(
-        pieces, key=lambda p: (p.begin, p.end, files.index(sources[p.address]), p.position, p.rate, p.loop, p.gains)
-    )
-    parts = [_piece(piece, files.index(sources[piece.address]), fps, envelopes) for piece in timed]
+    timed = sorted(pieces, key=lambda p: (p.begin, p.end, number[p.address], p.position, p.rate, p.loop, p.gains))
+    parts = [_piece(piece, number[piece.address], fps, envelopes) for piece in timed]
     return SoundPlan(
         fps=fps,
         first=film.first,
@@ -83,19 +79,16 @@ def _plan(pieces: Sequence[HeardPiece], sources: Mapping[str, SoundSource], film
 async def _sources(
     pieces: Sequence[HeardPiece], heard: Heard, composition: OpenComposition, store: ArtifactStore, scratch: Path
 ) -> tuple[dict[str, SoundSource], list[str]]:
-    """The file behind each address, and what is wrong with the others. scratch: a folder for files."""
+    """The file behind each address, and what is wrong with the others. scratch: folder for temporary files."""
     found: dict[str, tuple[SoundSource, Path]] = {}
     warnings: list[str] = []
     elements = {piece.address: piece.element for piece in pieces}
     for address, element in elements.items():
         file = heard.files.get(address)
-        if file is None and address.startswith("data:"):
-            file = scratch / f"data-{len(found)}.sound"
-            await asyncio.to_thread(file.write_bytes, bytes_of(address))
         if file is not None:
             _, digest = await asyncio.to_thread(store.put_content, BLOBS, file)
         else:
-            digest = await composition.digest_of(address) or ""
+            digest = composition.digest_of(address)
             file = await composition.local_copy(digest, address) if digest else None
         if file is None:
             warnings.append(f"{element}: its file is not recorded, so it is not heard; put it beside the page")

@@ -20,8 +20,6 @@ function createAdapters(clips) {
     ReflectSetPrototypeOf(made, ArrayPrototype);
     return made;
   };
-  /** A method of a thing of the page's, if it has it. @param {any} thing @param {string} name @returns {Function | undefined} */
-  const methodIn = (thing, name) => (thing && typeof thing[name] === "function" ? thing[name] : undefined);
   /** @param {any} things @param {(thing: any) => void} step */
   const each = (things, step) => {
     const count = things && typeof things === "object" ? NativeNumber(things.length) || 0 : 0;

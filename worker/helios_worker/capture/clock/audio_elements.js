@@ -114,7 +114,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
    */
   function route(context, element) {
     const clock = byContext.get(context);
-    if (!clock || !kernel.media || !isMedia(element)) throw new NativeTypeError("Illegal invocation");
+    if (!clock || !has(errorOf, element)) throw new NativeTypeError("Illegal invocation");
     if (routes.has(element)) {
       throw new NativeException("HTMLMediaElement already connected previously to a different MediaElementSourceNode.", "InvalidStateError");
     }
@@ -125,15 +125,6 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
     return node;
   }
   const errorOf = getterOf(HTMLMediaElement.prototype, "error");
-  /** @param {any} element */
-  const isMedia = (element) => {
-    try {
-      errorOf(element);
-      return true;
-    } catch {
-      return false;
-    }
-  };
 
   patch(AudioContext.prototype, "createMediaElementSource", function (element) {
     return route(this, element);

@@ -47,14 +47,7 @@ if (isWindow && nativeAudio.Offline) {
   const linksOf = new SafeWeakMap();
 
   /** @param {any} thing */
-  function isParameter(thing) {
-    try {
-      paramValue(thing);
-      return true;
-    } catch {
-      return false;
-    }
-  }
+  const isParameter = (thing) => has(paramValue, thing);
 
   /** @param {any} target @param {number} input */
   function placesOf(target, input) {
@@ -100,14 +93,6 @@ if (isWindow && nativeAudio.Offline) {
   function separate(source, output, { target, isParam, input }) {
     if (isParam) disconnect(source, target, output);
     else disconnect(source, target, output, input);
-  }
-
-  /** @param {Link[]} links @param {Link} gone */
-  function without(links, gone) {
-    /** @type {Link[]} */
-    const left = list();
-    for (let index = 0; index < links.length; index += 1) if (links[index] !== gone) append(left, links[index]);
-    return left;
   }
 
   /**

@@ -22,11 +22,9 @@ function createClipSounds({ mediaStart, mediaRate, numberOf }) {
   return (element, { start, length, from, until, shown }, seconds) => {
     if (!shown || !isHeard(element)) return null;
     const rate = mediaRate(element);
-    let gain = max(0, numberOf(element, "data-volume") ?? 1);
+    const volume = max(0, numberOf(element, "data-volume") ?? 1);
     const fadeIn = numberOf(element, "data-fade-in") ?? 0;
-    const fadeOut = numberOf(element, "data-fade-out") ?? 0;
-    if (fadeIn > 0) gain *= min(1, max(0, (seconds - start) / fadeIn));
-    if (fadeOut > 0 && NumberIsFinite(length)) gain *= min(1, max(0, (start + length - seconds) / fadeOut));
+    const gain = volume * faded(seconds - start, start + length - seconds, fadeIn, numberOf(element, "data-fade-out") ?? 0);
     const position = mediaStart(element) + (from - start) * rate;
     return { __proto__: null, begin: from * 1000, end: until * 1000, position, rate, gain };
   };

@@ -40,9 +40,7 @@ function createHeliosSounds(browser) {
       const now = kernel.now / 1000;
       if (now < offset || now >= offset + length || !(rate > 0)) return null;
       const fadeIn = numberOf(element, "data-helios-fade-in");
-      const fadeOut = numberOf(element, "data-helios-fade-out");
-      let gain = fadeIn > 0 ? min(1, (now - offset) / fadeIn) : 1;
-      if (fadeOut > 0 && NumberIsFinite(length)) gain *= min(1, (offset + length - now) / fadeOut);
+      const gain = faded(now - offset, offset + length - now, fadeIn, numberOf(element, "data-helios-fade-out"));
       const begin = max(0, offset);
       const position = seek + (begin - offset) * rate;
       return { __proto__: null, begin: begin * 1000, end: (offset + length) * 1000, position, rate, gain, loop: loops ? whole : 0 };

@@ -57,8 +57,6 @@ if (isWindow) {
     return typeof timelines === "object" && timelines !== null && ObjectKeys(timelines).length > 0;
   }
 
-  /** A method of a thing of the page's, if it has it. @param {any} thing @param {string} name @returns {Function | undefined} */
-  const methodIn = (thing, name) => (thing && typeof thing[name] === "function" ? thing[name] : undefined);
   /** @param {string} name @param {unknown} value */
   const offer = (name, value) =>
     ReflectDefineProperty(window, name, { __proto__: null, value, writable: true, configurable: true });
@@ -138,15 +136,16 @@ if (isWindow) {
       }
       step(timeline, begin);
     }
+    eachNested((timeline, host) => methodIn(timeline, "seek") && step(timeline, timeOf(host).start));
+  }
+
+  /** Visits what nested compositions have registered. @param {(timeline: any, host: Element) => void} step */
+  function eachNested(step) {
     const nested = realm.nestedTimelines();
     for (let index = 0; index < nested.length; index += 1) {
-      const { host, timelines: own } = nested[index];
-      if (typeof own !== "object" || own === null) continue;
-      const ownNames = ObjectKeys(own);
-      for (let at = 0; at < ownNames.length; at += 1) {
-        const timeline = own[ownNames[at]];
-        if (methodIn(timeline, "seek")) step(timeline, timeOf(host).start);
-      }
+      const { host, timelines } = nested[index];
+      const names = typeof timelines === "object" && timelines !== null ? ObjectKeys(timelines) : list();
+      for (let at = 0; at < names.length; at += 1) step(timelines[names[at]], host);
     }
   }
 
@@ -202,9 +201,7 @@ if (isWindow) {
     const wait = { __proto__: null, promise, name };
     append(awaited, wait);
     const end = () => {
-      const others = list();
-      for (let index = 0; index < awaited.length; index += 1) if (awaited[index] !== wait) append(others, awaited[index]);
-      awaited = others;
+      awaited = without(awaited, wait);
     };
     whenSettled(promise, end, end);
   };
@@ -269,13 +266,9 @@ if (isWindow) {
     const id = attributeOf(composition, "data-composition-id") ?? "";
     const { value } = descriptorOf(window.__timelines ?? undefined, id);
     let last = value ? timelineSeconds(value) : 0;
-    const nested = realm.nestedTimelines();
-    for (let index = 0; index < nested.length; index += 1) {
-      const { host, timelines: own } = nested[index];
-      if (host !== composition || typeof own !== "object" || own === null) continue;
-      const names = ObjectKeys(own);
-      for (let at = 0; at < names.length; at += 1) if (own[names[at]]) last = max(last, timelineSeconds(own[names[at]]));
-    }
+    eachNested((timeline, host) => {
+      if (host === composition && timeline) last = max(last, timelineSeconds(timeline));
+    });
     return last;
   }
 

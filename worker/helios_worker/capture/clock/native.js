@@ -136,6 +136,16 @@ function quiet() {
 const moment = (milliseconds) =>
   hasScripts ? new NativePromise((resolve) => native.setTimeout(resolve, milliseconds)) : nothing();
 
+/** Whether a thing, of any kind, is of that which has a property of the browser's. @param {(thing: any) => unknown} property @param {unknown} thing */
+const has = (property, thing) => {
+  try {
+    property(thing);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 /**
  * The browser's own methods and properties of <video> and <audio>, which media_api.js replaces for the page, and what
  * else the clock asks of them.
@@ -159,16 +169,6 @@ function nativeMediaApi() {
   const NativeEvent = Event;
   const NativeException = DOMException;
   const attributeOf = methodOf(Element.prototype, "getAttribute");
-
-  /** @param {(thing: any) => unknown} property @param {unknown} thing whether it has the property */
-  const has = (property, thing) => {
-    try {
-      property(thing);
-      return true;
-    } catch {
-      return false;
-    }
-  };
 
   return {
     __proto__: null,

@@ -157,3 +157,6 @@ function callPage(callback, thisArgument, args) {
 
 /** An object for the page, as its own `{}` would be. @returns {any} */
 const pageObject = () => ReflectConstruct(PlainObject, []);
+
+/** A method of a thing of the page's, if it has it. @param {any} thing @param {string} name @returns {Function | undefined} */
+const methodIn = (thing, name) => (thing && typeof thing[name] === "function" ? thing[name] : undefined);

@@ -114,6 +114,19 @@ const append = (items, item) => {
 };
 
 /**
+ * A list() of the same items but for one.
+ * @template T
+ * @param {T[]} items
+ * @param {T} gone
+ */
+function without(items, gone) {
+  /** @type {T[]} */
+  const left = list();
+  for (let index = 0; index < items.length; index += 1) if (items[index] !== gone) append(left, items[index]);
+  return left;
+}
+
+/**
  * Moves the methods of a collection into a class that inherits nothing else.
  * @param {Function} Unsafe
  * @param {Function} Safe

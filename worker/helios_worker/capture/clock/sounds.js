@@ -123,13 +123,13 @@ function createSounds(browser, roster) {
   /** Notes what an element plays by now. @param {HTMLMediaElement} element */
   function note(element) {
     const route = routes.get(element);
+    if (!route && HEARD_SECONDS === undefined) return;
     const player = kernel.media.get(element);
-    if (!player || browser.isLive(element) || !(route || HEARD_SECONDS)) return;
-    const piece = pieceOf(element, player);
-    if (route) return route.play(piece);
+    if (!player || browser.isLive(element)) return;
+    if (route) return route.play(pieceOf(element, player));
     const declared = helios.isSilenced(element) ? null : helios.placeOf(element);
     if (declared !== undefined) place(element, declared);
-    else if (!placed.has(element)) keep(element, piece);
+    else if (!placed.has(element)) keep(element, pieceOf(element, player));
   }
 
   return {
@@ -138,6 +138,18 @@ function createSounds(browser, roster) {
     noteAll: () => players.forEach((_player, element) => note(element)),
     place,
   };
+}
+
+/**
+ * How loud straight fades leave a sound, all in seconds; 0 is no fade.
+ * @param {number} passed since it began
+ * @param {number} left until it ends, Infinity where nobody knows
+ * @param {number} fadeIn
+ * @param {number} fadeOut
+ */
+function faded(passed, left, fadeIn, fadeOut) {
+  const begun = fadeIn > 0 ? min(1, max(0, passed / fadeIn)) : 1;
+  return fadeOut > 0 ? begun * min(1, max(0, left / fadeOut)) : begun;
 }
 
 /** Whether one piece goes on as another. @param {HeardPiece} last @param {HeardPiece} next */

@@ -53,7 +53,7 @@ class OpenComposition:
         file = await self.mount.locate(path) if self.mount is not None else None
         return file is not None and await asyncio.to_thread(is_truncated, file)
 
-    async def digest_of(self, address: str) -> str:
+    def digest_of(self, address: str) -> str:
         """The SHA-256 of the file at an address, as its pages got it; "" where it is not kept."""
         url = address.partition("#")[0]
         if self.mount is not None and urlsplit(url).hostname == self.mount.host:

@@ -158,10 +158,10 @@ class Recorder:
     def body_of(self, url: str) -> str:
         """The SHA-256 of what a GET of an address was answered, also after redirects; "" where that is not recorded."""
         for _ in range(MAX_REDIRECTS):
-            name = request_name("GET", url)
-            # Where what was told differs from request to request, any of them will do.
-            names = (name, *(other for other in self._answers if other.startswith(f"{url} ")))
-            answer = next((self._answers[each] for each in names if each in self._answers), None)
+            answer = self._answers.get(request_name("GET", url))
+            if answer is None:  # where what was told differs from request to request, any of them will do
+                told = (known for name, known in self._answers.items() if name.startswith(f"{url} "))
+                answer = next(told, None)
             if answer is None:
                 return ""
             location = next((value for header, value in answer.headers if header.lower() == "location"), "")

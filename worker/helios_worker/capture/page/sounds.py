@@ -61,9 +61,8 @@ def played_contexts(answers: Iterable[Any]) -> list[PlayedContext]:
 
 
 def heard_pieces(answers: Iterable[Any]) -> list[HeardPiece]:
-    """The pieces in what clocks answer, by their begin."""
-    pieces = [_piece(each) for answer in answers if isinstance(answer, list) for each in answer]
-    return sorted(pieces, key=lambda piece: (piece.begin, piece.end, piece.address))
+    """The pieces in what clocks answer."""
+    return [_piece(each) for answer in answers if isinstance(answer, list) for each in answer]
 
 
 def _piece(noted: Mapping[str, Any]) -> HeardPiece:
@@ -120,12 +119,11 @@ class PageSounds:
     async def contexts(self) -> list[PlayedContext]:
         """What AudioContexts have played, once the film has ended; those that were silent are left out."""
         played: list[PlayedContext] = []
-        answers: list[Any] = [[]]
         for number in count():
+            async with self._watchdog.over("rendering what the page's AudioContexts play"):
+                answers = await self._handles.call_all("finishAudio", number)
             if not any(isinstance(answer, list) for answer in answers):
                 break
-            async with self._watchdog.over("rendering what the page's AudioContexts play"):
-                answers = list(await self._handles.call_all("finishAudio", number))
             played += played_contexts(answers)
         return played
 

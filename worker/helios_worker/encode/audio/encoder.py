@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from helios_worker.encode.audio.samples import Samples, nothing
+from helios_worker.encode.audio.samples import Samples, frame_of, nothing
 from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, SoundEncoding
 from helios_worker.encode.mp4.output import write_errors
 
@@ -56,16 +56,7 @@ def _frames(blocks: Iterable[Samples], size: int, kind: av.AudioFormat) -> Itera
         pending = np.concatenate([pending, block]) if len(pending) else block
         whole = len(pending) // size * size
         for start in range(0, whole, size):
-            yield _frame(pending[start : start + size], kind)
+            yield frame_of(pending[start : start + size], SAMPLE_RATE, is_planar=kind.is_planar)
         pending = pending[whole:]
     if len(pending):
-        yield _frame(pending, kind)
-
-
-def _frame(samples: Samples, kind: av.AudioFormat) -> av.AudioFrame:
-    if kind.is_planar:
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout="stereo")
-    else:
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples).reshape(1, -1), format="flt", layout="stereo")
-    frame.sample_rate, frame.time_base = SAMPLE_RATE, Fraction(1, SAMPLE_RATE)
-    return frame
+        yield frame_of(pending, SAMPLE_RATE, is_planar=kind.is_planar)

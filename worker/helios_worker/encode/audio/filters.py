@@ -14,7 +14,7 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from helios_worker.encode.audio.samples import Samples, nothing
+from helios_worker.encode.audio.samples import Samples, frame_of, nothing
 from helios_worker.encode.audio.sound_plan import SAMPLE_RATE
 
 TAPS = 128
@@ -74,10 +74,8 @@ class FilteredFeed:
         return joined[:count]
 
     def _push(self, block: Samples) -> None:
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block.T), format="fltp", layout="stereo")
-        frame.sample_rate, frame.pts, frame.time_base = self._rate, self._pushed, Fraction(1, self._rate)
+        self._source.push(frame_of(block, self._rate, self._pushed))
         self._pushed += len(block)
-        self._source.push(frame)
 
     def _pulled(self) -> Iterator[Samples]:
         while True:

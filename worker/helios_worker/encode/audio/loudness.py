@@ -1,13 +1,11 @@
 """The loudness of a mix, by FFmpeg's meter of EBU R128."""
 
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 
 import av
-import numpy as np
 from av.filter import Graph
 
-from helios_worker.encode.audio.samples import Samples
+from helios_worker.encode.audio.samples import Samples, frame_of
 from helios_worker.encode.audio.sound_plan import SAMPLE_RATE
 
 SILENT = -70.0
@@ -45,10 +43,8 @@ class LoudnessMeter:
         self._pull()
 
     def _push(self, block: Samples) -> None:
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block).reshape(1, -1), format="flt", layout="stereo")
-        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, self._count, Fraction(1, SAMPLE_RATE)
+        self._source.push(frame_of(block, SAMPLE_RATE, self._count, is_planar=False))
         self._count += len(block)
-        self._source.push(frame)
         self._pull()
 
     def _pull(self) -> None:

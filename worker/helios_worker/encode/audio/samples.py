@@ -1,5 +1,6 @@
 """Decoded frames as stereo samples."""
 
+from fractions import Fraction
 from typing import TypeAlias
 
 import av
@@ -33,6 +34,14 @@ def silence(count: int) -> Samples:
 def long_silence(count: int) -> Samples:
     """The same without memory for each, to be read only."""
     return np.broadcast_to(np.zeros((1, CHANNELS), np.float32), (count, CHANNELS))
+
+
+def frame_of(samples: Samples, rate: int, at: int = 0, *, is_planar: bool = True) -> av.AudioFrame:
+    """A frame of stereo samples of a rate in Hz, of which `at` came before it. is_planar: one side after the other."""
+    sides = np.ascontiguousarray(samples.T) if is_planar else np.ascontiguousarray(samples).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(sides, format="fltp" if is_planar else "flt", layout="stereo")
+    frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
+    return frame
 
 
 def stereo(frame: av.AudioFrame) -> Samples:
