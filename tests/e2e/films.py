@@ -116,12 +116,21 @@ def condition(status: dict[str, Any], kind: str) -> tuple[str, str]:
     return found["reason"], found["message"]
 
 
-def events(cluster: Cluster, namespace: str, name: str) -> dict[str, str]:
-    """What the Events of a RenderJob say, by reason; of several the last."""
+def events(cluster: Cluster, namespace: str, name: str, *reasons: str) -> dict[str, str]:
+    """What the Events of a RenderJob say, by reason, once there are those with these reasons; of several the last.
+
+    An Event is written after the status that it is about.
+    """
     about = f"involvedObject.kind=RenderJob,involvedObject.name={name}"
-    found = cluster.get("events", namespace, fieldSelector=about)["items"]
-    found.sort(key=lambda event: event["lastTimestamp"])
-    return {event["reason"]: event["message"] for event in found}
+
+    def found() -> dict[str, str]:
+        items = cluster.get("events", namespace, fieldSelector=about)["items"]
+        items.sort(key=lambda event: event["lastTimestamp"])
+        told = {event["reason"]: event["message"] for event in items}
+        return told if told.keys() >= set(reasons) else {}
+
+    what = f"Events of the RenderJob {name}: {', '.join(reasons)}"
+    return eventually(found, what, moving=lambda: cluster.newest(namespace))
 
 
 def film_of(cluster: Cluster, namespace: str, image: str, path: str, folder: Path) -> Path:

@@ -146,7 +146,7 @@ def test_a_pod_that_cannot_start_says_what_is_missing(cluster, misfortunes, plac
     assert message.startswith(known + timeout + why[0])
     assert why[-1] in message
     assert status["failures"] == 1
-    assert timeout + why[0] in events(cluster, namespace, name)["StartTimeout"]
+    assert timeout + why[0] in events(cluster, namespace, name, "StartTimeout")["StartTimeout"]
 
 
 def test_too_little_memory(cluster, misfortunes):
@@ -188,7 +188,7 @@ def test_a_film_survives_what_befalls_its_pods(cluster, misfortunes, worker_imag
     namespace = misfortunes[0]
     status = completed(cluster, namespace, "battered")
     assert status["failures"] == 1  # of the chunk that hung; nobody's chunk is to blame for being taken away
-    told = events(cluster, namespace, "battered")
+    told = events(cluster, namespace, "battered", "DeadlineExceeded")
     too_long = "the worker ran longer than spec.execution.chunkTimeout (75 s) and was stopped"
     assert told["DeadlineExceeded"] == f"chunk {HANGS}, attempt 1: {too_long}"
     assert "WorkerKilled" not in told
