@@ -217,9 +217,9 @@ const realm = {
   compositionWaits: () => list(),
   /**
    * Has the elements and styles of a nested composition's file name what lies beside that file, for nested.js (beside.js).
-   * @type {(tree: Document, address: string) => Promise<void>}
+   * @type {(tree: Document, address: string) => void}
    */
-  nameBeside: async () => {},
+  nameBeside() {},
   /**
    * Has the styles within an element hold there, and nowhere else, for nested.js (scopes.js). id: of the composition in the
    * file, where it has lost it to an element of the page; or else "".
