@@ -152,10 +152,11 @@ if (isWindow) {
   /** @param {number} seconds */
   function seekTimelines(seconds) {
     eachTimeline((timeline, begin) => {
-      const at = max(0, seconds - begin);
-      // A timeline of GSAP's that stands at 0 shows nothing of what it sets there, and calls nothing.
-      const isNew = at < JUST_BEGUN && methodIn(timeline, "totalTime");
-      callPage(timeline.seek, timeline, [isNew ? JUST_BEGUN : at, false]);
+      let at = max(0, seconds - begin);
+      // A timeline of GSAP's shows nothing of what it sets at 0 while it stands there, nor anything anew that another has moved
+      // since: it stands elsewhere before it begins.
+      if (at < JUST_BEGUN && methodIn(timeline, "totalTime")) at = seconds < begin - JUST_BEGUN ? JUST_BEGUN : 2 * JUST_BEGUN;
+      callPage(timeline.seek, timeline, [at, false]);
     });
   }
 
