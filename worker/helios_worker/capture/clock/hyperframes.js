@@ -230,28 +230,8 @@ if (isWindow) {
     if (seek) callPage(seek, page.__hf, [seconds]);
   };
 
-  // -- what is odd in it
-
-  /** An element in few words, for its author. @param {Element} element */
-  function inFewWords(element) {
-    const id = attributeOf(element, "id") || attributeOf(element, "data-composition-id");
-    const source = attributeOf(element, "src");
-    const name = id ? ` id="${id}"` : source ? ` src="${source}"` : "";
-    return stringSlice(`<${nameOf(element)}${name} data-start="${attributeOf(element, "data-start")}">`, 0, 200);
-  }
-
   realm.composition = root;
-  realm.neverShown = (seconds) => {
-    const found = list();
-    const outermost = root();
-    if (outermost === null) return found;
-    visit(outermost, 0, (clip, { from, until }) => {
-      if (nameOf(clip) === "audio" || (from < seconds && from < until) || found.length >= 20) return;
-      const when = from < until ? `it begins at ${from} s, and the film ends at ${seconds} s` : "its time and that of what it lies in do not meet";
-      append(found, `${inFewWords(clip)} is never shown: ${when}`);
-    });
-    return found;
-  };
+  realm.compositionWarnings = createCompositionWarnings(visit, root);
 
   // -- its length
 

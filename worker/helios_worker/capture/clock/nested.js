@@ -36,7 +36,9 @@ if (isWindow) {
   const SOURCE = "[data-composition-src]";
   const COMPOSITION = "[data-composition-id]";
 
-  const { read } = createFiles();
+  const files = createFiles();
+  const { read } = files;
+  const lendFonts = createCompositionFonts(files);
   const { runScripts, registries } = createCompositionScripts();
   /** @type {SafeWeakSet<Element>} */
   const mounted = new SafeWeakSet();
@@ -151,7 +153,11 @@ if (isWindow) {
     }
   }
 
-  const insertAll = () => first(document, COMPOSITION) !== null && insertEach(all(document, SOURCE));
+  function insertAll() {
+    if (first(document, COMPOSITION) === null) return;
+    insertEach(all(document, SOURCE));
+    lendFonts();
+  }
 
   realm.mountCompositions = () => {
     insertAll();
