@@ -28,7 +28,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test unit integration e2e attack-clock faults-repeat sound-positions damaged-sounds coverage lint types fmt crds lock bench image cluster-up \
+.PHONY: help setup setup-dev demo test unit integration e2e attack-clock faults-repeat sound-positions damaged-sounds coverage lint types fmt crds fonts lock bench image cluster-up \
 	cluster-down cluster-status clean system-packages system-packages-tests system-packages-cluster system-packages-s3 \
 	system-packages-azure
 
@@ -92,6 +92,9 @@ fmt: $(STAMPS)/dev $(JS)/node_modules/.package-lock.json ## Format the code and 
 
 crds: $(STAMPS)/dev ## Write crds/*.yaml from the models
 	@$(BIN)/python scripts/crds.py crds charts/helios-operator/crds
+
+fonts: scripts/fonts/node_modules/.package-lock.json $(STAMPS)/dev ## Bring the fonts of compositions into the worker anew, from npm
+	@$(BIN)/python scripts/fonts/build.py
 
 lock: $(STAMPS)/environment ## Pin requirements again after a change (UPGRADE=1 moves to newer versions)
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)
@@ -171,6 +174,9 @@ endef
 
 tests/node_modules/.package-lock.json: tests/package-lock.json tests/package.json | system-packages-tests
 	$(call npm_install,the libraries of the test pages)
+
+scripts/fonts/node_modules/.package-lock.json: scripts/fonts/package-lock.json scripts/fonts/package.json | system-packages-tests
+	$(call npm_install,the fonts of compositions)
 
 $(JS)/node_modules/.package-lock.json: $(JS)/package-lock.json $(JS)/package.json | system-packages-tests
 	$(call npm_install,eslint and tsc)

@@ -1,8 +1,14 @@
 """What the plan makes of compositions of HyperFrames: lengths that nothing declares, and what it warns of."""
 
+import shutil
+import socket
+from pathlib import Path
+
 import pytest
 
 from helios_crds.wire import ExitCode
+from helios_worker.capture.content.fonts import FOLDER
+from helios_worker.runtime import WorkerRuntime
 from tests.integration.worker.project import Project
 
 CLIP = "<div {} style='background:#fc0;inset:0'></div>"
@@ -42,10 +48,12 @@ def test_a_film_ends_with_what_it_shows(project: Project, content: str, frames: 
     assert project.job.ours.film.frames == frames
 
 
-def test_what_is_never_shown(project: Project):
+def test_what_a_film_does_not_have(project: Project):
     content = (
         CLIP.format("id=late data-start=9 data-duration=1")
         + CLIP.format("id=shown data-start=0 data-duration=1")
+        + "<audio data-automation='[]' id=loud></audio><img data-color-grading=warm src='data:image/gif;base64,"
+        + "R0lGODlhAQABAAAAACwAAAAAAQABAAA='>"
         + f"<div data-start=0 data-end=0.2>{CLIP.format('id=apart data-start=0.5 data-duration=1')}</div>"
     )
     planned = project.plan(film(content, "data-duration=1"), composition={"seeking": "Auto"})
@@ -55,6 +63,8 @@ def test_what_is_never_shown(project: Project):
         '<div id="apart" data-start="0.5"> is never shown: its time and that of what it lies in do not meet' in warnings
     )
     assert 'id="shown"' not in warnings
+    assert '<audio id="loud" data-automation="[]">: data-automation is not supported; it is heard without' in warnings
+    assert "data-color-grading is not supported; it is drawn without that" in warnings
 
 
 def test_a_nested_composition_whose_file_is_not_there(project: Project):
@@ -85,3 +95,66 @@ def test_a_nested_composition_names_files_beside_it_or_beside_the_page(project: 
     part = "<div data-composition-id=part data-composition-src=parts/part.html data-start=0></div>"
     planned = project.plan(film(part, "data-duration=1"))
     assert [warning for warning in planned["warnings"] if "not found" in warning] == []
+
+
+def expecting(faces: str) -> str:
+    """Throws if other fonts than these are loaded when the film begins."""
+    return f"""<script>requestAnimationFrame(() => requestAnimationFrame(() => {{
+      const loaded = [...document.fonts].filter((face) => face.status === "loaded");
+      const faces = loaded.map((face) => face.family.replaceAll('"', "") + " " + face.weight).sort().join(", ");
+      if (faces !== "{faces}") throw new Error(`faces: ${{faces}}`);
+    }}));</script>"""
+
+
+OWN = "<style>@font-face { font-family: Nunito; font-weight: 700; src: url(own.woff2) }</style>"
+NAMED = """<p style="font-family: Nunito">a<b>b</b></p><p style="font-family: Verdana">a</p>"""
+FILM = film(NAMED, "data-duration=0.4")
+
+
+@pytest.mark.parametrize(
+    ("page", "faces"),
+    [
+        pytest.param(FILM, "Nunito 400, Nunito 700, Verdana 400", id="a composition"),
+        pytest.param(OWN + FILM, "Nunito 700, Verdana 400", id="which brings one itself"),
+        pytest.param(NAMED, "", id="another page"),
+    ],
+)
+def test_fonts_that_the_worker_has_for_compositions(project: Project, page: str, faces: str):
+    project.ask("")  # makes the folder
+    shutil.copy(FOLDER / "nunito-900.woff2", project.folder / "page/own.woff2")
+    project.plan(page + expecting(faces))
+    project.chunks()
+
+
+GOOGLE = "https://fonts.googleapis.com/css2?family=Nunito:wght@400;700&family={}"
+
+
+@pytest.mark.parametrize(
+    ("page", "is_lent"),
+    [
+        pytest.param(f"<style>@import url('{GOOGLE.format('Lato')}');</style>{FILM}", True, id="a composition"),
+        pytest.param(f"<link rel=stylesheet href='{GOOGLE.format('Lato')}'>{FILM}", True, id="by a link"),
+        pytest.param(f"<link rel=stylesheet href='{GOOGLE.format('Gluten')}'>{FILM}", False, id="no such font"),
+        pytest.param(f"<link rel=stylesheet href='{GOOGLE.format('Lato')}'>{NAMED}", False, id="another page"),
+    ],
+)
+def test_google_fonts_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, is_lent: bool):
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    (tmp_path / "workspace").mkdir()
+    worker = WorkerRuntime(tmp_path / "workspace", lanes=1)
+    try:
+        project = Project(tmp_path, worker)
+        reply = project.try_plan(page + expecting("Nunito 400, Nunito 700, Verdana 400"))
+        if not is_lent:
+            assert reply.exitCode == ExitCode.RETRYABLE
+            assert "fonts.googleapis.com" in reply.stderr
+            return
+        assert reply.exitCode == ExitCode.DONE, reply.stderr
+        assert reply.result is not None
+        warnings = " ".join(reply.result["warnings"])
+        assert "Google Fonts cannot be reached: Nunito, Lato come from the worker" in warnings
+        project.job_url = reply.result["jobPath"]
+        project.chunks()
+    finally:
+        worker.close()

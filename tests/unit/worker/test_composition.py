@@ -41,10 +41,10 @@ def test_a_defect_of_ours_is_not_hidden_by_a_fault(composition: OpenComposition)
         raise KeyError("a defect")
 
 
-def test_the_last_recorder_is_the_one_for_new_pages(composition: OpenComposition):
-    first = composition.record(passive=True)
+async def test_the_last_recorder_is_the_one_for_new_pages(composition: OpenComposition):
+    first = await composition.record(passive=True)
     assert composition.recorder is first
-    second = composition.record(passive=False)
+    second = await composition.record(passive=False)
     assert composition.recorder is second
     assert second is not first
 

@@ -27,9 +27,11 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.content.composition import OpenComposition
+from helios_worker.capture.content.recorder import Recorder
 from helios_worker.capture.messages import BoundedLines, plain
 from helios_worker.capture.page.glyphs import glyph_warning
-from helios_worker.errors import CorruptArtifact, UserError
+from helios_worker.capture.page.page import Page
+from helios_worker.errors import CorruptArtifact, NetworkTrouble, UserError
 from helios_worker.jobs.identity import job_bytes, with_own_id
 from helios_worker.jobs.layout import job_key, manifest_key, plan_key, sound_key
 from helios_worker.jobs.sounds import load_sound_plan, store_sound_plan
@@ -239,14 +241,8 @@ async def plan_film(
     owner = plan_id(request, engine, asked.snapshot or asked.url)
     if composition.headers:  # others are answered otherwise, also what only a later frame asks
         owner = json_digest([owner, composition.headers.identity])
-    recorder = composition.record(passive=bool(asked.snapshot), owner=owner)
-    film, page, warnings = await open_film(request, draft, composition, browsers)
-    if (
-        recorder.passive and recorder.foreign
-    ):  # a page in a folder that uses other hosts: opened once more, to record them
-        await page.close()
-        recorder = composition.record(passive=False, owner=owner)
-        film, page, warnings = await open_film(request, draft, composition, browsers)
+    recorder, opened = await _open_recorded(asked, draft, composition, browsers, owner)
+    film, page, warnings = opened
     try:
         probe = SeekabilityProbe(film, composition, browsers, request.frameTimeout)
         async with naming_departures(browsers, composition, page.settings):
@@ -263,10 +259,13 @@ async def plan_film(
         warnings += _of_kind("glyphs", filter(None, [glyph_warning(probe.missing_glyphs)]))
         warnings += _of_kind("page", sorted(page.console.warnings))
         warnings += _of_kind("sound", sound.warnings)
-        warnings += _of_kind("page", await page.never_shown(film.frames / film.encoder.fps))
+        warnings += _of_kind("page", await page.composition_warnings(film.frames / film.encoder.fps))
         warnings += _of_kind("slow", await probe.slowness(page))
     finally:
         await page.close()
+    if recorder.lent:
+        text = f"Google Fonts cannot be reached: {', '.join(recorder.lent)} come from the worker, in the weights it has"
+        warnings.append(PlanWarning("page", text))
     warnings += _of_kind("live", live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())]))
     if recorder.stray_page:
         text = f"a redirect leads the page to {plain(recorder.stray_page)}, another origin, which is sent no headers"
@@ -294,6 +293,23 @@ async def plan_film(
         ),
     )
     return MadePlan(job, tuple(warnings))
+
+
+async def _open_recorded(
+    asked: AskedFilm, draft: FilmSpec, composition: OpenComposition, browsers: BrowserPool, owner: str
+) -> tuple[Recorder, tuple[FilmSpec, Page, list[PlanWarning]]]:
+    """Opens a film's page. One in a folder that uses other hosts is opened once more, to record them."""
+    recorder = await composition.record(passive=bool(asked.snapshot), owner=owner)
+    try:
+        opened = await open_film(asked.request, draft, composition, browsers)
+        if not (recorder.passive and recorder.foreign):
+            return recorder, opened
+        await opened[1].close()
+    except NetworkTrouble:
+        if not (recorder.passive and recorder.foreign and recorder.lends_fonts):
+            raise
+    recorder = await composition.record(passive=False, owner=owner)
+    return recorder, await open_film(asked.request, draft, composition, browsers)
 
 
 def _of_kind(kind: Kind, texts: Iterable[str]) -> list[PlanWarning]:

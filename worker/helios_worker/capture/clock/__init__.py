@@ -45,7 +45,8 @@ PARTS = (
     *("audio_clocks", "audio_graph", "audio_contexts", "audio_elements"),
     *("media_events", "media_sources", "players", "media_loading", "playback", "helios_sounds", "sounds"),
     *("media_api", "media_elements", "media_faults", "pictures", "media"),
-    *("clips", "clip_sounds", "layout", "adapters", "hyperframes", "variables", "beside", "scopes", "nested"),
+    *("clips", "clip_sounds", "layout", "adapters", "composition_warnings", "hyperframes", "variables"),
+    *("files", "beside", "scopes", "composition_scripts", "composition_fonts", "nested"),
     *("page", "moving_images", "carets"),
 )
 # 2026-01-01T00:00:00Z: what Date.now() says at frame 0.

@@ -4,8 +4,7 @@
 // styles name is looked for there first. A style attribute means the page's file first. What scripts name is the page's.
 
 if (isWindow) {
-  const ask = window.fetch.bind(window);
-  const isGood = getterOf(Response.prototype, "ok");
+  const files = createFiles();
   const Address = URL;
   const hrefOf = getterOf(URL.prototype, "href");
   const baseOf = getterOf(Node.prototype, "baseURI");
@@ -39,36 +38,23 @@ if (isWindow) {
     return colon < 0 || (slash >= 0 && slash < colon);
   };
 
-  /** @type {SafeMap<string, Promise<boolean>>} by their addresses */
-  const files = new SafeMap();
-  /** Whether there is a file. @param {string} address @returns {Promise<boolean>} */
-  function isThere(address) {
-    const known = files.get(address);
-    if (known) return known;
-    const answer = own(ask(address, /** @type {any} */ ({ __proto__: null, method: "HEAD" })));
-    const found = new NativePromise((resolve) => whenSettled(answer, (response) => resolve(isGood(response)), () => resolve(false)));
-    files.set(address, found);
-    return found;
-  }
-
   /**
    * What an address in a composition's file means, for the page.
    * @param {string} address
    * @param {string} file
    * @param {boolean} isOfPage whether the page's file comes first
-   * @returns {Promise<string>}
    */
-  async function meant(address, file, isOfPage) {
+  function meant(address, file, isOfPage) {
     if (!isRelative(address)) return address;
     const beside = resolved(address, file);
     const ofPage = resolved(address, baseOf(document));
     if (beside === ofPage || beside === "") return address;
-    if (isOfPage) return (await own(isThere(ofPage))) ? address : beside;
-    return (await own(isThere(beside))) ? beside : address;
+    if (isOfPage) return files.isThere(ofPage) ? address : beside;
+    return files.isThere(beside) ? beside : address;
   }
 
   /** A style's text with what its url()s mean. @param {string} text @param {string} file @param {boolean} isOfPage */
-  async function meantStyle(text, file, isOfPage) {
+  function meantStyle(text, file, isOfPage) {
     let result = "";
     let rest = text;
     for (let at = indexOf(rest, "url("); at >= 0; at = indexOf(rest, "url(")) {
@@ -78,7 +64,7 @@ if (isWindow) {
       const quote = stringSlice(address, 0, 1);
       const isQuoted = (quote === '"' || quote === "'") && lastIndexOf(address, quote) === address.length - 1;
       if (isQuoted) address = stringSlice(address, 1, address.length - 1);
-      const found = await own(meant(address, file, isOfPage));
+      const found = meant(address, file, isOfPage);
       const shown = found === address ? stringSlice(rest, at, at + end + 1) : `url("${found}")`;
       result += stringSlice(rest, 0, at) + shown;
       rest = stringSlice(rest, at + end + 1, rest.length);
@@ -88,33 +74,31 @@ if (isWindow) {
 
   const NAMING = list("src", "href", "poster");
   /** @param {Element} element @param {string} file */
-  async function name(element, file) {
+  function name(element, file) {
     if (nameOf(element) === "a") return;
     for (let index = 0; index < NAMING.length; index += 1) {
       const address = attributeOf(element, NAMING[index]);
       if (address === null) continue;
-      const found = await own(meant(trim(address), file, false));
+      const found = meant(trim(address), file, false);
       if (found !== trim(address)) setAttribute(element, NAMING[index], found);
     }
     const style = attributeOf(element, "style");
-    if (style !== null && indexOf(style, "url(") >= 0) setAttribute(element, "style", await own(meantStyle(style, file, true)));
+    if (style !== null && indexOf(style, "url(") >= 0) setAttribute(element, "style", meantStyle(style, file, true));
     if (nameOf(element) !== "style") return;
     const text = textIn(element) ?? "";
-    if (indexOf(text, "url(") >= 0) setText(element, await own(meantStyle(text, file, false)));
+    if (indexOf(text, "url(") >= 0) setText(element, meantStyle(text, file, false));
   }
 
   const NAMED = "[src], [href], [poster], [style], style, template";
   /** @param {NodeListOf<Element>} elements @param {string} file */
-  async function nameEach(elements, file) {
-    /** @type {Promise<void>[]} */
-    const parts = list();
+  function nameEach(elements, file) {
     for (let index = 0; index < nodesIn(elements); index += 1) {
       const element = elements[index];
       const isTemplate = nameOf(element) === "template";
       const content = isTemplate ? contentOf(/** @type {HTMLTemplateElement} */ (element)) : null;
-      append(parts, content ? nameEach(allIn(content, NAMED), file) : name(element, file));
+      if (content) nameEach(allIn(content, NAMED), file);
+      else name(element, file);
     }
-    for (let index = 0; index < parts.length; index += 1) await own(parts[index]);
   }
 
   realm.nameBeside = (tree, address) => nameEach(allOf(tree, NAMED), resolved(address, baseOf(document)));

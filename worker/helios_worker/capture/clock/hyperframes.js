@@ -152,10 +152,11 @@ if (isWindow) {
   /** @param {number} seconds */
   function seekTimelines(seconds) {
     eachTimeline((timeline, begin) => {
-      const at = max(0, seconds - begin);
-      // A timeline of GSAP's that stands at 0 shows nothing of what it sets there, and calls nothing.
-      const isNew = at < JUST_BEGUN && methodIn(timeline, "totalTime");
-      callPage(timeline.seek, timeline, [isNew ? JUST_BEGUN : at, false]);
+      let at = max(0, seconds - begin);
+      // A timeline of GSAP's shows nothing of what it sets at 0 while it stands there, nor anything anew that another has moved
+      // since: it stands elsewhere before it begins.
+      if (at < JUST_BEGUN && methodIn(timeline, "totalTime")) at = seconds < begin - JUST_BEGUN ? JUST_BEGUN : 2 * JUST_BEGUN;
+      callPage(timeline.seek, timeline, [at, false]);
     });
   }
 
@@ -229,28 +230,8 @@ if (isWindow) {
     if (seek) callPage(seek, page.__hf, [seconds]);
   };
 
-  // -- what is odd in it
-
-  /** An element in few words, for its author. @param {Element} element */
-  function inFewWords(element) {
-    const id = attributeOf(element, "id") || attributeOf(element, "data-composition-id");
-    const source = attributeOf(element, "src");
-    const name = id ? ` id="${id}"` : source ? ` src="${source}"` : "";
-    return stringSlice(`<${nameOf(element)}${name} data-start="${attributeOf(element, "data-start")}">`, 0, 200);
-  }
-
   realm.composition = root;
-  realm.neverShown = (seconds) => {
-    const found = list();
-    const outermost = root();
-    if (outermost === null) return found;
-    visit(outermost, 0, (clip, { from, until }) => {
-      if (nameOf(clip) === "audio" || (from < seconds && from < until) || found.length >= 20) return;
-      const when = from < until ? `it begins at ${from} s, and the film ends at ${seconds} s` : "its time and that of what it lies in do not meet";
-      append(found, `${inFewWords(clip)} is never shown: ${when}`);
-    });
-    return found;
-  };
+  realm.compositionWarnings = createCompositionWarnings(visit, root);
 
   // -- its length
 

@@ -120,7 +120,7 @@ function createKernel() {
     imagesInStyles: () => allOf(liveRealms(state), (realm) => realm.imagesInStyles()),
     texts: () => allOf(liveRealms(state), (realm) => realm.texts()),
     /** @param {number} seconds of the film */
-    neverShown: (seconds) => allOf(liveRealms(state), (realm) => realm.neverShown(seconds)),
+    compositionWarnings: (seconds) => allOf(liveRealms(state), (realm) => realm.compositionWarnings(seconds)),
     /** Whether elements have shown the images with these keys. @param {string[]} keys */
     imageStates: (keys) => imageStates(liveRealms(state), keys),
     /** Whether files that failed matter. @param {[string, string, boolean][]} files for verdicts() in images.js */

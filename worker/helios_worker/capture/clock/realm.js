@@ -207,8 +207,8 @@ const realm = {
   composition: () => null,
   /** When the last of what a composition shows ends, in seconds, for page.js. @type {() => number | null} */
   compositionSeconds: () => null,
-  /** The elements of a composition that a film of this length never shows, in words (hyperframes.js). @type {(seconds: number) => string[]} */
-  neverShown: () => list(),
+  /** What a composition asks for that a film of this length does not have, in words (composition_warnings.js). @type {(seconds: number) => string[]} */
+  compositionWarnings: () => list(),
   /** Blends the scenes of a composition, where HyperShader does, for page.js (hyperframes.js). */
   async blend() {},
   /** Has frames wait for a promise of a composition's. @type {(promise: Promise<unknown>, name: string) => void} */
@@ -217,9 +217,9 @@ const realm = {
   compositionWaits: () => list(),
   /**
    * Has the elements and styles of a nested composition's file name what lies beside that file, for nested.js (beside.js).
-   * @type {(tree: Document, address: string) => Promise<void>}
+   * @type {(tree: Document, address: string) => void}
    */
-  nameBeside: async () => {},
+  nameBeside() {},
   /**
    * Has the styles within an element hold there, and nowhere else, for nested.js (scopes.js). id: of the composition in the
    * file, where it has lost it to an element of the page; or else "".

@@ -12,6 +12,8 @@ if (isWindow) {
   const nodesIn = getterOf(NodeList.prototype, "length");
   const childrenOf = getterOf(Node.prototype, "childNodes");
   const typeOf = getterOf(Node.prototype, "nodeType");
+  const parentOf = getterOf(Node.prototype, "parentElement");
+  const closest = methodOf(Element.prototype, "closest");
   const dataOf = getterOf(CharacterData.prototype, "data");
   const setData = setterOf(CharacterData.prototype, "data");
   const newText = methodOf(Document.prototype, "createTextNode");
@@ -64,17 +66,33 @@ if (isWindow) {
   /** What a composition's variables are: declared, given by the host, given to the film. */
   realm.variables = (declared, given) => override(override(defaultsIn(declared), valuesIn(given)), config.props);
   const DECLARED = "data-composition-variables";
-  /** The elements of the page that declare variables; later ones win. @returns {NodeListOf<Element>} */
-  const declaring = () => allOfPage(document, `[${DECLARED}]`);
+  /** The elements of the page that declare variables, without those in nested compositions; later ones win. */
+  function declaring() {
+    const elements = allOfPage(document, `[${DECLARED}]`);
+    /** @type {Element[]} */
+    const found = list();
+    for (let index = 0; index < nodesIn(elements); index += 1) {
+      if (nestedIn(elements[index]) === null) append(found, elements[index]);
+    }
+    return found;
+  }
   function ofPage() {
     const elements = declaring();
     const values = pageObject();
-    for (let index = 0; index < nodesIn(elements); index += 1) override(values, defaultsIn(attributeOf(elements[index], DECLARED)));
+    for (let index = 0; index < elements.length; index += 1) override(values, defaultsIn(attributeOf(elements[index], DECLARED)));
     return override(values, config.props);
   }
   const inherited = /** @type {any} */ (window).__hyperframes || pageObject();
   define(inherited, "getVariables", ofPage);
   ReflectDefineProperty(window, "__hyperframes", { __proto__: null, value: inherited, writable: true, configurable: true });
+
+  /** Whether an element shows a composition from a file. @param {Element} element */
+  const isNested = (element) => attributeOf(element, "data-composition-scope") !== null; // scopes.js
+  /** The element around another that shows the nested composition that it is in, null for one of the page itself. @param {Element} element */
+  function nestedIn(element) {
+    const parent = parentOf(element);
+    return parent === null ? null : closest(parent, "[data-composition-scope]");
+  }
 
   /** @param {any} value @returns {string | null} */
   const textOf = (value) =>
@@ -128,8 +146,9 @@ if (isWindow) {
       const elements = matching(composition, `[${attribute}]`);
       for (let index = 0; index < nodesIn(elements); index += 1) {
         const element = /** @type {Element} */ (elements[index]);
+        const isOwn = nestedIn(element) === (isNested(composition) ? composition : null);
         const { value } = descriptorOf(values, attributeOf(element, attribute) ?? "");
-        if (value !== undefined) bind(element, value);
+        if (isOwn && value !== undefined) bind(element, value);
       }
     };
     bindAll("data-var-text", (element, value) => {
@@ -146,6 +165,6 @@ if (isWindow) {
     if (!composition) return;
     realm.bindVariables(composition, ofPage());
     const elements = declaring();
-    for (let index = 0; index < nodesIn(elements); index += 1) setProperties(elements[index], ofPage());
+    for (let index = 0; index < elements.length; index += 1) setProperties(elements[index], ofPage());
   };
 }

@@ -73,16 +73,29 @@ class OpenComposition:
         """Why there is no file at a path, and what to do about it; "" where nothing is known."""
         return self.missing.explain(path)
 
-    def record(self, *, passive: bool, owner: str = "") -> Recorder:
+    async def record(self, *, passive: bool, owner: str = "") -> Recorder:
         """Records what the network answers the pages that are opened from now on.
 
         passive: only notes which requests go to hosts other than the composition's own.
         owner: names the plan, which the recording belongs to.
         """
         self.recorder = Recorder(
-            self._store, self._blobs, self.note_fault, passive=passive, owner=owner, headers=self.headers
+            self._store,
+            self._blobs,
+            self.note_fault,
+            passive=passive,
+            owner=owner,
+            headers=self.headers,
+            lends_fonts=await self._is_of_hyperframes(),
         )
         return self.recorder
+
+    async def _is_of_hyperframes(self) -> bool:
+        """Whether it says that it is a composition of HyperFrames, whose renderer has fonts of its own."""
+        if self.mount is None:
+            return False
+        page = await self.mount.locate(unquote(urlsplit(self.address).path).lstrip("/"))
+        return page is not None and b"data-composition-id" in await asyncio.to_thread(page.read_bytes)
 
     async def replay(self, digest: str) -> None:
         """Answers the pages that are opened from now on with a recording.

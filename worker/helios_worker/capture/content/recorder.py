@@ -29,6 +29,7 @@ from helios_worker.artifacts.recording import (
     store_recording,
 )
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.capture.content import fonts
 from helios_worker.capture.content.header_sender import HeaderSender
 from helios_worker.capture.content.paused import PausedRequest, is_answered
 from helios_worker.capture.content.recorded_page import RecordedPage
@@ -89,10 +90,12 @@ class Recorder:
     on_fault: called with what kept an answer from a page.
     owner: names the plan that records. Two plans never share what their later frames are answered.
     headers: what the composition's own server is sent in addition; with an origin alone, what this worker lacks.
+    lends_fonts: whether the worker's fonts are in the place of Google Fonts' while these cannot be reached.
     stray_page: where a redirect led the page itself, if it is another origin, which is sent none of them; "".
     live: requests that went to the network and whose answers cannot be kept; the first ones.
     foreign: requests to other hosts, as a passive recorder saw them; the first ones.
     passive: whether the recorder only listens.
+    lent: families of Google Fonts' that come from this worker, since they could not be reached.
     """
 
     def __init__(
@@ -105,7 +108,10 @@ class Recorder:
         passive: bool = False,
         owner: str = "",
         headers: OriginHeaders = NO_HEADERS,
+        lends_fonts: bool = False,
     ) -> None:
+        self.lent: dict[str, None] = {}
+        self.lends_fonts = lends_fonts
         self._on_fault = on_fault
         self._headers = headers
         self.live: dict[str, None] = {}
@@ -221,7 +227,7 @@ class Recorder:
             await paused.go_on(intercept_response=True)
             return
         if answer is None:
-            answer = await self._take(paused, name)
+            answer = self._lend(paused, name) or await self._take(paused, name)
         if answer is None:
             _note(self.live, paused.url if paused.method == "GET" else f"{paused.method} {paused.url}")
             await paused.go_on()
@@ -235,6 +241,14 @@ class Recorder:
         answer = await asyncio.to_thread(late_answer, self._store, self._sealed, request)
         if answer is not None:
             self._answers[request] = answer
+        return answer
+
+    def _lend(self, paused: PausedRequest, name: str) -> RecordedResponse | None:
+        """Has the worker's own fonts be the answer to a request for them that has failed."""
+        answer = fonts.lent(paused.url) if self.lends_fonts and paused.status == 0 else None
+        if answer is not None:
+            self.lent.update(dict.fromkeys(fonts.families_asked(paused.url)))
+            self._answers[name] = answer
         return answer
 
     async def _take(self, paused: PausedRequest, name: str) -> RecordedResponse | None:

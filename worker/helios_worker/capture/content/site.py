@@ -4,7 +4,8 @@ The origin is stable and trustworthy: fetch, modules, workers and crypto.subtle 
 reveals nothing about the machine. The bytes come from a snapshot, so every chunk sees the same bytes.
 
 Each browser has a site, with a port of its own, and a site serves the one composition that its browser shows. So what a
-page may read is decided by the browser that it is in, which it cannot choose; the name alone opens nothing.
+page may read is decided by the browser that it is in, which it cannot choose; the name alone opens nothing. All of them
+serve the worker's fonts.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
+from helios_worker.capture.content import fonts
 from helios_worker.capture.content.charset import with_charset
 from helios_worker.capture.messages import HOST_SUFFIX
 from helios_worker.capture.moving_images import HEAD, animated_type
@@ -95,6 +97,8 @@ class Site(Listener):
             _Handler(connection, connection.getpeername(), None, loop=self._loop, locate=self._locate)
 
     async def _locate(self, host: str, path: str) -> Path | None:
+        if host == fonts.HOST:
+            return fonts.find(path)
         mount = self._mount
         return await mount.locate(path) if mount is not None and mount.host == host else None
 

@@ -176,10 +176,10 @@ class Page:
         async with self._watchdog.over("reading the page's text"):
             return await missing_glyphs(self.session, await self._handles.call_all("texts", workers=True))
 
-    async def never_shown(self, seconds: Fraction) -> list[str]:
-        """The timed elements of a composition that a film of this length never shows, in words."""
+    async def composition_warnings(self, seconds: Fraction) -> list[str]:
+        """What a composition asks for that a film of this length does not have, in words."""
         async with self._watchdog.over("reading the times of the page's elements"):
-            answers = await self._handles.call_all("neverShown", float(seconds))
+            answers = await self._handles.call_all("compositionWarnings", float(seconds))
         return [plain(text) for texts in answers for text in texts]
 
     async def close(self) -> None:

@@ -1,0 +1,81 @@
+// The fonts that HyperFrames' renderer has for compositions that name them and bring none (capture/content/fonts.py), and how it
+// has text drawn.
+
+/**
+ * What gives the page the worker's fonts. Called again, it takes back those that the page declares itself by then.
+ * @param {ReturnType<typeof createFiles>} files
+ */
+function createCompositionFonts({ read }) {
+  const fontsOf = getterOf(Document.prototype, "fonts");
+  const eachFont = methodOf(FontFaceSet.prototype, "forEach");
+  const familyOf = getterOf(FontFace.prototype, "family");
+  const headOf = getterOf(Document.prototype, "head");
+  const newElement = methodOf(Document.prototype, "createElement");
+  const firstOf = getterOf(Node.prototype, "firstChild");
+  const insertBefore = methodOf(Node.prototype, "insertBefore");
+  const setText = setterOf(Node.prototype, "textContent");
+  const sheetOf = getterOf(HTMLStyleElement.prototype, "sheet");
+  const rulesOf = getterOf(CSSStyleSheet.prototype, "cssRules");
+  const ruleCount = getterOf(CSSRuleList.prototype, "length");
+  const deleteRule = methodOf(CSSStyleSheet.prototype, "deleteRule");
+  const styleOf = getterOf(CSSFontFaceRule.prototype, "style");
+  const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
+  const lowerCase = methodOf(String.prototype, "toLowerCase");
+  const typeOf = getterOf(CSSRule.prototype, "type");
+  const { FONT_FACE_RULE } = CSSRule;
+  const SHEET = "http://fonts.composition.localhost/fonts.css";
+  const TEXT = "html, body, * { text-rendering: geometricPrecision }";
+
+  /** @type {CSSStyleSheet | null} */
+  let sheet = null;
+  let isTried = false;
+
+  function bring() {
+    isTried = true;
+    const { status, text } = read(SHEET);
+    if (status !== 200) return;
+    const style = /** @type {HTMLStyleElement} */ (newElement(document, "style"));
+    setText(style, text + TEXT);
+    insertBefore(headOf(document), style, firstOf(headOf(document)));
+    sheet = sheetOf(style);
+  }
+
+  /** A family's name by which CSS compares it. @param {string} name */
+  function plainName(name) {
+    const quote = stringSlice(name, 0, 1);
+    return lowerCase(quote === '"' || quote === "'" ? stringSlice(name, 1, name.length - 1) : name);
+  }
+
+  /** Takes back the families that the page declares too. @param {CSSStyleSheet} own */
+  function takeBack(own) {
+    /** @type {SafeMap<string, number>} how many faces a family has, without ours */
+    const counts = new SafeMap();
+    eachFont(fontsOf(document), (face) => {
+      const name = plainName(familyOf(face));
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    });
+    const rules = rulesOf(own);
+    /** @type {string[]} */
+    const names = list();
+    for (let index = 0; index < ruleCount(rules); index += 1) {
+      const rule = /** @type {CSSFontFaceRule} */ (rules[index]);
+      if (typeOf(rule) !== FONT_FACE_RULE) continue;
+      const name = plainName(valueOf(styleOf(rule), "font-family"));
+      append(names, name);
+      counts.set(name, (counts.get(name) ?? 0) - 1);
+    }
+    for (let index = names.length - 1; index >= 0; index -= 1) {
+      if ((counts.get(names[index]) ?? 0) > 0) deleteRule(own, index);
+    }
+  }
+
+  return () => {
+    if (headOf(document) === null) return;
+    try {
+      if (!isTried) bring();
+      if (sheet) takeBack(sheet);
+    } catch {
+      // the page's policy forbids styles, or requests
+    }
+  };
+}

@@ -1,0 +1,48 @@
+"""The fonts that come with the worker, for compositions of HyperFrames that name them and bring none.
+
+The page's clock puts their style sheet into such a composition (clock/composition_fonts.js), and the browser's site
+serves the files. `make fonts` makes them.
+"""
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from helios_worker.artifacts.recording import RecordedResponse
+from helios_worker.capture.messages import HOST_SUFFIX
+
+HOST = f"fonts{HOST_SUFFIX}"
+FOLDER = Path(__file__).parents[2] / "fonts"
+STYLE_SHEET = f"http://{HOST}/fonts.css"
+# What a composition loads them by if it does not know that they are here.
+SERVICE = "fonts.googleapis.com"
+
+
+def find(path: str) -> Path | None:
+    """The file of a font, or their style sheet, by its name."""
+    file = FOLDER / path
+    return file if "/" not in path and file.is_file() else None
+
+
+def families_asked(url: str) -> tuple[str, ...]:
+    """The families that an address of Google Fonts asks for; () for any other address.
+
+    >>> families_asked("https://fonts.googleapis.com/css2?family=Nunito:wght@900&family=Open+Sans")
+    ('Nunito', 'Open Sans')
+    >>> families_asked("https://fonts.googleapis.com/css?family=Lato:400,700|Roboto"), families_asked("https://a.example/")
+    (('Lato', 'Roboto'), ())
+    """
+    address = urlsplit(url)
+    if address.hostname != SERVICE:
+        return ()
+    asked = "|".join(parse_qs(address.query).get("family", ()))
+    return tuple(each.partition(":")[0].strip() for each in asked.split("|") if each)
+
+
+def lent(url: str) -> RecordedResponse | None:
+    """What a composition is answered by Google Fonts where they cannot be reached; None if not all of it is here."""
+    families = families_asked(url)
+    if not families or not all(find(f"{family.lower().replace(' ', '-')}-400.woff2") for family in families):
+        return None
+    return RecordedResponse(
+        status=307, headers=(("access-control-allow-origin", "*"), ("location", STYLE_SHEET)), body=""
+    )
