@@ -63,7 +63,7 @@ COPY --from=operator-packages /opt/helios /opt/helios
 ARG BASE REVISION=unknown VERSION=unknown
 LABEL org.opencontainers.image.title="Helios Render operator" \
     org.opencontainers.image.description="Renders RenderJobs on Kubernetes and functions in the cloud" \
-    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.licenses="Apache-2.0 AND OFL-1.1" \
     org.opencontainers.image.base.name="${BASE}" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
@@ -87,7 +87,7 @@ COPY --from=worker-packages /opt/helios /opt/helios
 ARG BASE REVISION=unknown VERSION=unknown
 LABEL org.opencontainers.image.title="Helios Render worker" \
     org.opencontainers.image.description="Plans, renders and stitches films of web pages, a stage at a time" \
-    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.licenses="Apache-2.0 AND OFL-1.1" \
     org.opencontainers.image.base.name="${BASE}" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
