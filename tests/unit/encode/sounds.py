@@ -68,7 +68,7 @@ def plan_of(files: Sequence[Path], *pieces: Piece, seconds: int = 10, **more: An
 def mixed(files: Sequence[Path], *pieces: Piece, block: int = 48_000, seconds: int = 10, **more: Any) -> Stereo:
     """The mix of pieces of files: samples × 2."""
     plan = plan_of(files, *pieces, seconds=seconds, **more)
-    return np.concatenate(list(Mixer(plan, list(files), block=block).blocks()))
+    return np.concatenate(list(Mixer(plan.score(files), block=block).blocks()))
 
 
 def peak_near(samples: Stereo, at: int, reach: int = 2400) -> int:

@@ -197,7 +197,7 @@ def test_what_was_heard_is_told(folder):
         Piece(source=1, start=Fraction(5, 2), duration=20),
         Piece(source=2, start=10, duration=1),
     ]
-    mixer = Mixer(plan_of(paths, *pieces), paths)
+    mixer = Mixer(plan_of(paths, *pieces).score(paths))
     for _ in mixer.blocks():
         pass
     assert sorted(mixer.heard) == [0, 1]

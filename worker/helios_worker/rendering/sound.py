@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.encode.audio.mix import Mix, mix_sound
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, SoundPlan
+from helios_worker.encode.audio.score import SAMPLE_RATE
+from helios_worker.encode.audio.sound_plan import SoundPlan
 from helios_worker.encode.audio.tasks import MixReport
 from helios_worker.encode.proof.expected_sound import ExpectedSound
 from helios_worker.jobs.sounds import load_sound_plan, sound_files

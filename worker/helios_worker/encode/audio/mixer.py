@@ -1,20 +1,20 @@
-"""Sums the pieces of a sound plan to samples, block by block.
+"""Sums the parts of a score to samples, block by block.
 
-The mix depends on the plan and its sources alone. Each piece's samples, its gain and the order of the sum are the same
+The mix depends on the score and its sources alone. Each part's samples, its gain and the order of the sum are the same
 whatever the blocks are; nothing grows with the length of the film or of a source.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from helios_worker.encode.audio.gains import EnvelopeCurve, with_gain
+from helios_worker.encode.audio.gains import GainCurve, with_gain
 from helios_worker.encode.audio.reader import SoundReader
 from helios_worker.encode.audio.samples import Samples, silence
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, SoundPlan
+from helios_worker.encode.audio.score import SAMPLE_RATE, Score
 from helios_worker.encode.audio.voice import Voice
 
 BLOCK = 48_000
@@ -26,7 +26,7 @@ LATE = Fraction(1, 20)
 
 @dataclass
 class Heard:
-    """What a source was heard for. seconds: of the film. ends: when it ended before its pieces did, if so.
+    """What a source was heard for. seconds: of the film. ends: when it ended before its parts did, if so.
 
     silent: whether all of it was silent. damaged: packets that could not be decoded.
     """
@@ -40,29 +40,27 @@ class Heard:
 @dataclass
 class _Playing:
     voice: Voice
-    curve: EnvelopeCurve | None
+    curve: GainCurve | None
     place: int = field(default=0)
 
 
 class Mixer:
-    """The mix of a plan. heard: by source, complete when all blocks were taken. playing: how many pieces are open."""
+    """The mix of a score. heard: by source, complete when all blocks were taken. playing: how many parts are open."""
 
     def __init__(
         self,
-        plan: SoundPlan,
-        files: Sequence[Path],
+        score: Score,
         *,
         block: int = BLOCK,
         working_on: Callable[[int], None] = lambda source: None,
     ) -> None:
-        """files: of the plan's sources. working_on: is told which source is decoded next."""
+        """working_on: is told which source is decoded next."""
         self.heard: dict[int, Heard] = {}
         self.playing = 0
-        self._plan = plan
-        self._files = files
+        self._score = score
         self._block = block
         self._working_on = working_on
-        self._curves = [EnvelopeCurve(envelope) for envelope in plan.envelopes]
+        self._curves = [GainCurve(curve) for curve in score.curves]
 
     def blocks(self) -> Iterator[Samples]:
         """The film's samples from its first to its last.
@@ -70,7 +68,7 @@ class Mixer:
         Raises:
             SoundUnusable: a source cannot be heard.
         """
-        first, total = self._plan.first_sample, self._plan.samples
+        first, total = self._score.first, self._score.samples
         waiting = self._voices(first, first + total)
         playing: list[_Playing] = []
         try:
@@ -93,34 +91,34 @@ class Mixer:
     def _voices(self, first: int, end: int) -> list[_Playing]:
         """What is heard between two samples, the earliest last."""
         found = []
-        for place, piece in enumerate(self._plan.pieces):
-            voice = Voice(piece, lambda source=piece.source: self._open(source), first)  # type: ignore[misc]
+        for place, part in enumerate(self._score.parts):
+            voice = Voice(part, lambda source=part.source: self._open(source), first)  # type: ignore[misc]
             if voice.first < min(voice.end, end):
-                curve = self._curves[piece.envelope] if piece.envelope is not None else None
+                curve = self._curves[part.curve] if part.curve is not None else None
                 found.append(_Playing(voice, curve, place))
         return sorted(found, key=lambda each: (-each.voice.first, -each.place))
 
     def _open(self, index: int) -> SoundReader:
-        source = self._plan.sources[index]
-        return SoundReader(self._files[index], source.name, source.stream)
+        source = self._score.sources[index]
+        return SoundReader(Path(source.path), source.name, source.stream)
 
     def _mixed(self, playing: list[_Playing], start: int, count: int) -> Samples:
         mixed = silence(count)
         for each in playing:
-            voice, piece = each.voice, each.voice.piece
+            voice, part = each.voice, each.voice.part
             begin, end = max(start, voice.first), min(start + count, voice.end)
-            self._working_on(piece.source)
-            block = with_gain(voice.read(end - begin), piece, each.curve, begin)
+            self._working_on(part.source)
+            block = with_gain(voice.read(end - begin), part, each.curve, begin)
             mixed[begin - start : end - start] += block
-            heard = self.heard.setdefault(piece.source, Heard())
+            heard = self.heard.setdefault(part.source, Heard())
             heard.silent = heard.silent and not np.abs(block).max(initial=0.0) > INAUDIBLE
         self._working_on(-1)
         return mixed
 
     def _close(self, each: _Playing, end: int) -> None:
-        """Counts what was heard of a piece up to a sample, and closes its file."""
+        """Counts what was heard of a part up to a sample, and closes its file."""
         voice = each.voice
-        heard = self.heard.setdefault(voice.piece.source, Heard())
+        heard = self.heard.setdefault(voice.part.source, Heard())
         until = voice.heard_until
         if until is not None and Fraction(end, SAMPLE_RATE) - until > LATE:
             heard.ends = until
