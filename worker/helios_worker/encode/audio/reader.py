@@ -96,7 +96,8 @@ class SoundReader:
 
     def length(self) -> int:
         """How many samples there are from position 0, as decoding finds; it decodes the end alone if it can."""
-        self.seek(max(0, self._declared - self.rate, self._at))
+        end = floor((self._file.likely_end - self._origin) * self.rate)
+        self.seek(max(0, end - self.rate, self._at))
         while len(self.read(self.rate)):
             pass
         return self._at

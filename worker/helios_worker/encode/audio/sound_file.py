@@ -69,6 +69,14 @@ class SoundFile:
         """When the sound ends, in seconds, by the file's own word."""
         return ((self._stream.start_time or 0) + (self._stream.duration or 0)) * self.time_base
 
+    @property
+    def likely_end(self) -> Fraction:
+        """The same, from what the file says of all its streams where it says nothing of this one, as WebM does."""
+        if self._stream.duration:
+            return self.declared_end
+        container = self._container
+        return Fraction((container.start_time or 0) + (container.duration or 0), av.time_base)
+
     def picture_start(self) -> Fraction | None:
         """When the file's first picture is shown, in seconds; None where it has none."""
         starts = [
