@@ -1,6 +1,7 @@
 """From a score to a file of encoded sound, with what was heard."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from helios_worker.encode.audio.encoder import encode_sound
@@ -38,7 +39,7 @@ def _mixed(task: MixTask, mixer: Mixer) -> MixReport:
         mixer.heard.clear()
     limiter, meter = Limiter(), LoudnessMeter()
     with Path(task.levels).open("wb") as levels:
-        blocks = limiter.blocks(_amplified(mixer.blocks(), gain))
+        blocks = _ahead(limiter.blocks(_amplified(mixer.blocks(), gain)))
         blocks = write_levels(meter.through(blocks), levels)
         samples = encode_sound(blocks, Path(task.output), score.codec, score.bitrate)
     return MixReport(
@@ -60,6 +61,15 @@ def _mixed(task: MixTask, mixer: Mixer) -> MixReport:
             for index, heard in sorted(mixer.heard.items())
         ),
     )
+
+
+def _ahead(blocks: Iterator[Samples]) -> Iterator[Samples]:
+    """The blocks, each made in another thread while the one before is encoded. FFmpeg lets both go on at once."""
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, blocks, None)
+        while (block := following.result()) is not None:
+            following = thread.submit(next, blocks, None)
+            yield block
 
 
 def _amplified(blocks: Iterator[Samples], gain: float) -> Iterator[Samples]:
