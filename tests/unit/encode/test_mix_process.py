@@ -18,7 +18,7 @@ from helios_worker.encode.audio import mix
 from helios_worker.encode.audio.errors import SoundUnusable
 from helios_worker.encode.audio.mix import mix_sound, sound_lengths
 from helios_worker.encode.audio.sound_plan import Piece, SoundEncoding
-from helios_worker.encode.audio.tasks import MARK
+from helios_worker.encode.audio.tasks import MARK, NONE, SEVERAL
 from helios_worker.errors import UserError
 from tests.unit.encode.sounds import clicks, plan_of, tone, write
 
@@ -64,8 +64,10 @@ def test_a_source_that_is_no_sound_is_named(tmp_path):
     assert error.value.exit_code == 64
 
 
-def test_a_crash_of_a_decoder_is_one_error_that_names_the_source(tmp_path):
-    """The process is ended as a fault of memory ends it, while it decodes."""
+@pytest.mark.parametrize("processors", [1, 4])
+def test_a_crash_of_a_decoder_is_one_error_that_names_the_source(tmp_path, monkeypatch, processors):
+    """The process is ended as a fault of memory ends it, while it decodes: one source or several at once."""
+    monkeypatch.setattr(mix, "cpu_count", lambda: processors)
     path = write(tmp_path / "a.flac", tone(RATE, 60), RATE, kind="flac", codec="flac")
     pieces = [Piece(source=0, start=0, duration=3000, rate=16) for _ in range(20)]
     plan = plan_of([path], *pieces, seconds=3000)
@@ -75,13 +77,14 @@ def test_a_crash_of_a_decoder_is_one_error_that_names_the_source(tmp_path):
 
 
 def end_at_work(mark: Path, number: int) -> None:
-    """Ends the mixing process of this one as soon as it says that it decodes a source."""
+    """Ends the mixing process of this one as soon as it says that it decodes, and once more if several at once."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if mark.exists() and (data := mark.read_bytes()) and MARK.unpack(data)[0] >= 0:
+        if mark.exists() and (data := mark.read_bytes()) and (source := MARK.unpack(data)[0]) != NONE:
             for child in children():
                 os.kill(child, number)
-            return
+            if source != SEVERAL:
+                return
         time.sleep(0.001)
 
 
@@ -91,7 +94,9 @@ def children() -> list[int]:
     return [int(text) for text in started if mix.MODULE in Path(f"/proc/{text}/cmdline").read_text()]
 
 
-def test_a_source_that_takes_too_long_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("processors", [1, 4])
+def test_a_source_that_takes_too_long_is_named(tmp_path, monkeypatch, processors):
+    monkeypatch.setattr(mix, "cpu_count", lambda: processors)
     monkeypatch.setattr(mix, "CPU_SECONDS", 1)
     monkeypatch.setattr(mix, "CPU_SHARE", 0.0)
     path = write(tmp_path / "a.flac", tone(RATE, 60), RATE, kind="flac", codec="flac")
@@ -100,7 +105,9 @@ def test_a_source_that_takes_too_long_is_named(tmp_path, monkeypatch):
         mix_sound(plan_of([path], *pieces, seconds=3000), [path], tmp_path)
 
 
-def test_a_source_that_takes_too_much_memory_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("processors", [1, 4])
+def test_a_source_that_takes_too_much_memory_is_named(tmp_path, monkeypatch, processors):
+    monkeypatch.setattr(mix, "cpu_count", lambda: processors)
     path = write(tmp_path / "a.wav", tone(RATE, 2), RATE)
     monkeypatch.setattr(mix, "MEMORY", 150 << 20)
     rates = [15 + Fraction(number, 1009) for number in range(60)]  # each has a filter of 8 MiB

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helios_worker.encode.audio import reader
+from helios_worker.encode.audio.errors import SoundUnusable
 from helios_worker.encode.audio.mixer import Heard, Mixer
 from helios_worker.encode.audio.sound_file import SoundFile
 from helios_worker.encode.audio.sound_plan import Envelope, Loop, Piece
@@ -159,11 +160,12 @@ def mixture(folder):
     return paths, pieces, (Envelope(tick=Fraction(1, 30), points=((0, 1.0), (100, 0.1))),)
 
 
-def test_the_bytes_do_not_depend_on_blocks(folder):
+def test_the_bytes_do_not_depend_on_blocks_nor_on_threads(folder):
     paths, pieces, envelopes = mixture(folder)
     found = {
-        mixed(paths, *pieces, block=block, seconds=4, envelopes=envelopes).tobytes()
+        mixed(paths, *pieces, block=block, threads=threads, seconds=4, envelopes=envelopes).tobytes()
         for block in (48_000, 1_601, 7_777, 192_000)
+        for threads in (1, 3)
     }
     assert len(found) == 1
 
@@ -223,3 +225,12 @@ def test_nothing_is_decoded_but_what_is_heard(folder, monkeypatch, name, kind, c
     decoded.clear()
     assert reader.SoundReader(path, name).length() == pytest.approx(120 * rate, abs=rate / 20)
     assert sum(decoded) < 8 * rate  # WebM is sought by clusters of 5 s
+
+
+def test_a_fault_of_one_of_several_at_once_is_told(folder):
+    good = write(folder / "good.wav", tone(RATE, 2), RATE)
+    bad = folder / "bad.wav"
+    bad.write_bytes(b"<html>")
+    pieces = [Piece(source=source, start=0, duration=2) for source in (0, 0, 1, 0)]
+    with pytest.raises(SoundUnusable, match=r"^bad\.wav is no sound"):
+        mixed([good, bad], *pieces, seconds=2, threads=3)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -19,14 +19,17 @@ from pydantic import TypeAdapter
 from helios_worker.encode.audio.errors import SoundUnusable
 from helios_worker.encode.audio.score import SAMPLE_RATE
 from helios_worker.encode.audio.sound_plan import Seconds, SoundPlan
-from helios_worker.encode.audio.tasks import MARK, LengthTask, Limits, MixReport, MixTask
+from helios_worker.encode.audio.tasks import MARK, NONE, SEVERAL, LengthTask, Limits, MixReport, MixTask
 from helios_worker.errors import HeliosError, ResourceError, UserError
+from helios_worker.machine import cpu_count
 
 MODULE = "helios_worker.encode.audio.mix_process"
 MEMORY = 2 << 30
 """Bytes that the process may write to, beside the files it reads. 300 tracks at once take about 500 MiB."""
 MANY = 100
 """Sounds at once, of which no single one is to blame for the memory that they take."""
+MOST_THREADS = 4
+"""That decode at once, on a processor each. One more encodes, and takes as long as they do for 20 tracks."""
 STALL = 120.0
 """Seconds of real time after which a source that gives nothing is given up. A place in hours of MP3 is found in ten."""
 CPU_SECONDS, CPU_SHARE = 300, 1.0
@@ -55,7 +58,8 @@ def mix_sound(plan: SoundPlan, files: Sequence[Path], folder: Path) -> Mix:
     """
     output, levels = folder / "sound.mp4", folder / "sound.levels"
     decoded = sum(float(piece.duration * piece.fastest) for piece in plan.pieces) + plan.samples / SAMPLE_RATE
-    task = MixTask(plan.score(files), str(output), str(levels))
+    threads = max(1, min(MOST_THREADS, cpu_count() - 1))
+    task = MixTask(plan.score(files), str(output), str(levels), threads)
     seconds = int(CPU_SECONDS + CPU_SHARE * decoded * (2 if plan.encoding.loudness is not None else 1))
     answer = _answer(task, [source.name for source in plan.sources], folder, seconds)
     return Mix(output, levels, TypeAdapter(MixReport).validate_python(answer))
@@ -90,9 +94,40 @@ def open_sounds(files: Sequence[Path], names: Sequence[str], scratch: Path) -> l
 
 def _answer(task: MixTask | LengthTask, names: Sequence[str], folder: Path, seconds: int) -> Any:
     """The result of a task. seconds: of CPU time that it may take."""
+    end = _run(task, folder, seconds)
+    if end.index == SEVERAL and isinstance(task, MixTask) and end.is_of_a_source:
+        end = _run(replace(task, threads=1), folder, seconds)  # one at a time, to know which one it is
+    name = names[end.index] if 0 <= end.index < len(names) else None
+    if end.answer is not None:
+        return _result(end.answer, name)
+    raise _failure(end.code, name, stalled=end.stalled, complained=end.complained)
+
+
+@dataclass(frozen=True)
+class _End:
+    """How the process ended. code: its exit code. answer: None where it gave none. index: of the source in hand.
+
+    stalled: whether it was given up. complained: the end of what it wrote to standard error.
+    """
+
+    code: int
+    answer: dict[str, Any] | None
+    index: int
+    stalled: bool
+    complained: str
+
+    @property
+    def is_of_a_source(self) -> bool:
+        """Whether a source is to blame of which there is no word yet."""
+        if self.answer is not None:
+            return "memory" in self.answer
+        return self.stalled or self.code != -signal.SIGKILL
+
+
+def _run(task: MixTask | LengthTask, folder: Path, seconds: int) -> _End:
     mark = folder / "sound.mark"
     limits = Limits(mark=str(mark), memory=MEMORY, seconds=seconds)
-    mark.write_bytes(MARK.pack(-1, 0))
+    mark.write_bytes(MARK.pack(NONE, 0))
     with TemporaryFile(dir=folder) as output, TemporaryFile(dir=folder) as errors:
         process = subprocess.Popen(
             [sys.executable, "-S", "-P", "-m", MODULE],
@@ -112,11 +147,13 @@ def _answer(task: MixTask | LengthTask, names: Sequence[str], folder: Path, seco
         output.seek(0)
         errors.seek(0)
         said, complained = output.read(), errors.read()[-2000:].decode(errors="replace").strip()
-    index = MARK.unpack(mark.read_bytes())[0]
-    name = names[index] if 0 <= index < len(names) else None
-    if process.returncode == 0 and said:
-        return _result(orjson.loads(said), name)
-    raise _failure(process.returncode, name, stalled=stalled, complained=complained)
+    return _End(
+        code=process.returncode,
+        answer=orjson.loads(said) if process.returncode == 0 and said else None,
+        index=MARK.unpack(mark.read_bytes())[0],
+        stalled=stalled,
+        complained=complained,
+    )
 
 
 def _watch(process: "subprocess.Popen[bytes]", request: bytes, mark: Path) -> bool:

@@ -65,7 +65,7 @@ class _Mark:
         self._count = 0
 
     def source(self, index: int) -> None:
-        """A source is turned to; -1: none."""
+        """A source is turned to, NONE or SEVERAL."""
         self._count += 1
         MARK.pack_into(self._memory, 0, index, self._count)
 

@@ -4,7 +4,9 @@ The mix depends on the score and its sources alone. Each part's samples, its gai
 whatever the blocks are; nothing grows with the length of the film or of a source.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +17,7 @@ from helios_worker.encode.audio.gains import GainCurve, with_gain
 from helios_worker.encode.audio.reader import SoundReader
 from helios_worker.encode.audio.samples import Samples, silence
 from helios_worker.encode.audio.score import SAMPLE_RATE, Score
+from helios_worker.encode.audio.tasks import NONE, SEVERAL
 from helios_worker.encode.audio.voice import Voice
 
 BLOCK = 48_000
@@ -52,13 +55,15 @@ class Mixer:
         score: Score,
         *,
         block: int = BLOCK,
+        threads: int = 1,
         working_on: Callable[[int], None] = lambda source: None,
     ) -> None:
-        """working_on: is told which source is decoded next."""
+        """threads: that decode at once. working_on: is told which source is decoded next, NONE or SEVERAL."""
         self.heard: dict[int, Heard] = {}
         self.playing = 0
         self._score = score
         self._block = block
+        self._threads = threads
         self._working_on = working_on
         self._curves = [GainCurve(curve) for curve in score.curves]
 
@@ -71,6 +76,7 @@ class Mixer:
         first, total = self._score.first, self._score.samples
         waiting = self._voices(first, first + total)
         playing: list[_Playing] = []
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="voice")
         try:
             for start in range(first, first + total, self._block):
                 count = min(self._block, first + total - start)
@@ -78,13 +84,14 @@ class Mixer:
                     playing.append(waiting.pop())
                 playing.sort(key=lambda each: each.place)
                 self.playing = len(playing)
-                yield self._mixed(playing, start, count)
+                yield self._mixed(playing, start, count, pool)
                 for each in [each for each in playing if each.voice.end <= start + count]:
                     self._close(each, each.voice.end)
                     playing.remove(each)
             for each in playing:
                 self._close(each, first + total)
         finally:
+            pool.shutdown(cancel_futures=True)
             for each in playing:
                 each.voice.close()
 
@@ -102,18 +109,31 @@ class Mixer:
         source = self._score.sources[index]
         return SoundReader(Path(source.path), source.name, source.stream)
 
-    def _mixed(self, playing: list[_Playing], start: int, count: int) -> Samples:
+    def _mixed(self, playing: list[_Playing], start: int, count: int, pool: ThreadPoolExecutor) -> Samples:
         mixed = silence(count)
-        for each in playing:
-            voice, part = each.voice, each.voice.part
-            begin, end = max(start, voice.first), min(start + count, voice.end)
-            self._working_on(part.source)
-            block = with_gain(voice.read(end - begin), part, each.curve, begin)
-            mixed[begin - start : end - start] += block
-            heard = self.heard.setdefault(part.source, Heard())
+        for each, block in zip(playing, self._played(playing, start, start + count, pool), strict=True):
+            begin = max(start, each.voice.first) - start
+            mixed[begin : begin + len(block)] += block
+            heard = self.heard.setdefault(each.voice.part.source, Heard())
             heard.silent = heard.silent and not np.abs(block).max(initial=0.0) > INAUDIBLE
-        self._working_on(-1)
+        self._working_on(NONE)
         return mixed
+
+    def _played(self, playing: list[_Playing], start: int, end: int, pool: ThreadPoolExecutor) -> Iterator[Samples]:
+        """What is heard of each part between two samples, in their order."""
+        if min(len(playing), self._threads) == 1:
+            for each in playing:
+                self._working_on(each.voice.part.source)
+                yield _heard(each, start, end)
+            return
+        self._working_on(SEVERAL)
+        ahead: deque[Future[Samples]] = deque()
+        for each in playing:
+            ahead.append(pool.submit(_heard, each, start, end))
+            if len(ahead) > 2 * self._threads:  # a second of each of 300 would be 110 MiB
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
     def _close(self, each: _Playing, end: int) -> None:
         """Counts what was heard of a part up to a sample, and closes its file."""
@@ -125,3 +145,9 @@ class Mixer:
         heard.damaged += voice.damaged
         heard.seconds += Fraction(end - voice.first, SAMPLE_RATE)
         voice.close()
+
+
+def _heard(each: _Playing, start: int, end: int) -> Samples:
+    voice = each.voice
+    begin = max(start, voice.first)
+    return with_gain(voice.read(min(end, voice.end) - begin), voice.part, each.curve, begin)

@@ -21,7 +21,7 @@ def mix(task: MixTask, working_on: Callable[[int], None]) -> MixReport:
         SoundUnusable: a source cannot be heard.
         OutOfMemory: there is not enough memory.
     """
-    mixer = Mixer(task.score, working_on=working_on)
+    mixer = Mixer(task.score, threads=task.threads, working_on=working_on)
     try:
         return _mixed(task, mixer)
     except MemoryError:

@@ -8,7 +8,8 @@ from typing import Final
 from helios_worker.encode.audio.score import Score
 
 MARK: Final = struct.Struct("<qq")
-"""The source in hand, -1 for none, and a count that goes on with each step."""
+"""The source in hand, or one of these, and a count that goes on with each step."""
+NONE, SEVERAL = -1, -2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +23,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class MixTask:
-    """A score to mix. output: where the encoded sound goes. levels: where its levels go."""
+    """A score to mix. output, levels: where the encoded sound and its levels go. threads: that decode at once."""
 
     score: Score
     output: str
     levels: str
+    threads: int
 
 
 @dataclass(frozen=True)
