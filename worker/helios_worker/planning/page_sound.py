@@ -133,24 +133,21 @@ def _piece(piece: HeardPiece, source: int, fps: Fraction, envelopes: list[Envelo
     tick = Fraction(1, lcm(fps.numerator, MICROSECOND.denominator))
     if not is_level:
         envelopes.append(Envelope.through([(int(time / tick), gain) for time, gain in points], tick))
+    rates = [(start, _rate(piece.rate)), *((_time(time, fps), _rate(rate)) for time, rate in piece.turns)]
+    # Of several at one time the last one holds.
+    turns = {int(time / tick): int(rate / MICROSECOND) for time, rate in rates if start < time < end}
     return Piece(
         source=source,
         start=start,
         duration=end - start,
         position=_exact(max(0.0, piece.position)),
-        rate=_rate(piece.rate),
-        rates=_rates([(_time(time, fps), rate) for time, rate in piece.turns], start, end, tick),
+        rate=[rate for time, rate in rates if time <= start][-1],
+        rates=RateCurve(tick=tick, points=tuple(turns.items())) if turns else None,
         preservesPitch=piece.keeps_pitch,
         loop=Loop() if piece.loop else None,
         gain=points[0][1] if is_level else 1.0,
         envelope=None if is_level else len(envelopes) - 1,
     )
-
-
-def _rates(turns: list[tuple[Fraction, float]], start: Fraction, end: Fraction, tick: Fraction) -> RateCurve | None:
-    """The rates after a piece's first; None where there are none. Of several at one time the last one holds."""
-    points = {int(time / tick): int(_rate(rate) / MICROSECOND) for time, rate in turns if start < time < end}
-    return RateCurve(tick=tick, points=tuple(points.items())) if points else None
 
 
 def _rate(rate: float) -> Fraction:
