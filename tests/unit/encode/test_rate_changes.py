@@ -28,6 +28,7 @@ ENVELOPES: dict[str, Rates] = {
     "vibrato": lambda frame: 1 + 0.3 * np.sin(frame / 6),
     "steps": lambda frame: (0.5, 2, 1, 4, 0.25)[frame % 5],
     "to a stop": lambda frame: max(0.0625, 1 - frame / 140),
+    "from a crawl": lambda frame: 0.0625 + frame / 200,
     "to sixteen": lambda frame: 1 + frame / 10,
     "once": lambda frame: 1 if frame < 70 else 1.25,
 }

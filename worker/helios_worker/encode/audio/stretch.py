@@ -19,7 +19,7 @@ SEARCHED = 480
 """Samples that a window may be moved by: the wave of a tone of 100 Hz matches within half of it."""
 DRAW = 0.4
 """Of a perfect match, what a window moved by SEARCHED is held to be worse: bursts stay where they belong."""
-BEFORE = HOP + SEARCHED
+BEFORE = HOP + HOP // 2 + SEARCHED
 """Samples of the source before a position that are looked at."""
 STEPS = 2.0**14
 """Of full scale, for comparisons. Their sums are whole numbers below 2^53, so they are the same on every processor."""
