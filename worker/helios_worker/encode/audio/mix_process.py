@@ -3,8 +3,8 @@
 Media come from strangers, and decoders have had faults that crash them, never end or take all memory. Here such a fault
 ends a process that has limits and no secrets, and that says beforehand which source it turns to. The task comes,
 pickled, on standard input; the result goes to standard output as JSON, since by then nobody knows who writes it. The
-process ends with its standard input. Its start is a good part of a short mix, so it imports only
-what its task needs: PyAV takes 0.07 s of CPU, numpy as much, the library that checks plans twice that.
+process ends with its standard input. Its start is a good part of a short mix, so it imports only what its task needs:
+PyAV takes 0.07 s of CPU, numpy as much, the library that checks plans twice that.
 """
 
 import os
