@@ -157,7 +157,8 @@ def test_a_rate_that_changes_at_each_frame_is_one_piece(planned: Callable[..., S
     project.chunks()
     project.stitch()
     found = clicks_in(heard(project.output))
-    rates = [1, *(0.5 + frame / 60 for frame in range(1, FRAMES))]
+    rates = [0.5 + frame / 60 for frame in range(FRAMES)]  # that of frame 0, too, which the page sets at once
+    assert float(piece.rate) == 0.5
     positions = np.concatenate([[0], np.cumsum(rates) / 30])
     wanted = np.interp(CLICKS, positions, np.arange(FRAMES + 1) / 30)
     assert found == pytest.approx(wanted.tolist(), abs=1e-3)
