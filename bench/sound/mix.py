@@ -1,9 +1,11 @@
 """How fast sound is mixed, as a multiple of real time, and how much memory that takes.
 
     python -m bench.sound.mix [--tracks 1,10,100] [--seconds 60] [--minutes 1,10,60] [--memory-tracks 3]
+                              [--rates pitch-kept|pitch-free]
 
 Tracks are MP3 of 44.1 kHz, AAC of 48 kHz and FLAC of 44.1 kHz in turn, of noise and tones, and loop where the film is
-longer. Each mix runs in its own process, as in a stitch, with all that belongs to it, from decoding to AAC.
+longer. With --rates, the rate of each changes at each frame from 5 s on, between 0.7 and 1.3. Each mix runs in its own
+process, as in a stitch, with all that belongs to it, from decoding to AAC.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import av
 import numpy as np
 
 from helios_worker.encode.audio.mix import mix_sound
-from helios_worker.encode.audio.sound_plan import Envelope, Loop, Piece, SoundPlan, SoundSource
+from helios_worker.encode.audio.sound_plan import Envelope, Loop, Piece, RateCurve, SoundPlan, SoundSource
 
 KINDS = (("mp3", "libmp3lame", 44_100), ("mp4", "aac", 48_000), ("flac", "flac", 44_100))
 SOURCE_SECONDS = 60
@@ -31,14 +33,14 @@ def main() -> None:
         files = [_source(folder, index) for index in range(len(KINDS))]
         print("tracks seconds  wall s   CPU s  × real time (wall)  MiB")
         for tracks in options.tracks:
-            _row(files, tracks, options.seconds, folder)
+            _row(files, tracks, options.seconds, folder, options.rates)
         for minutes in options.minutes:
-            _row(files, options.memory_tracks, minutes * 60, folder)
+            _row(files, options.memory_tracks, minutes * 60, folder, options.rates)
 
 
-def _row(files: list[Path], tracks: int, seconds: int, folder: Path) -> None:
+def _row(files: list[Path], tracks: int, seconds: int, folder: Path, rates: str) -> None:
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    plan, sources = _plan(files, tracks, seconds)
+    plan, sources = _plan(files, tracks, seconds, rates)
     report = mix_sound(plan, sources, folder).report
     wall = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -46,14 +48,17 @@ def _row(files: list[Path], tracks: int, seconds: int, folder: Path) -> None:
     print(f"{tracks:6} {seconds:7} {wall:7.2f} {cpu:7.2f} {seconds / wall:19.1f}  {report.memory >> 20}")
 
 
-def _plan(files: list[Path], tracks: int, seconds: int) -> tuple[SoundPlan, list[Path]]:
+def _plan(files: list[Path], tracks: int, seconds: int, rates: str = "") -> tuple[SoundPlan, list[Path]]:
     frames = seconds * FPS
     fade = [(n, 0.5 + 0.5 * abs(np.sin(n / 20))) for n in range(frames)]
+    turns = tuple((n, round((1 + 0.3 * np.sin(n / 6)) * 10**6)) for n in range(5 * FPS, seconds * FPS))
     pieces = [
         Piece(
             source=index % len(files),
             start=Fraction(index, 7) % 5,
             duration=Fraction(seconds),
+            rates=RateCurve(tick=Fraction(1, FPS), points=turns) if rates else None,
+            preservesPitch=rates != "pitch-free",
             loop=Loop(),
             gain=1 / tracks,
             envelope=0,
@@ -95,6 +100,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--minutes", type=numbers, default=[1, 10, 60])
     parser.add_argument("--memory-tracks", type=int, default=3)
+    parser.add_argument("--rates", choices=("pitch-kept", "pitch-free"), default="")
     return parser.parse_args()
 
 

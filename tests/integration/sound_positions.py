@@ -47,17 +47,29 @@ PAGE = """<!doctype html>
     element.play();
   }}, Math.round(at * 1e6) / 1e3);
   const sound = (name, change) => Object.assign(new Audio(name), change);
+  const turn = (element, at, rate) => setTimeout(() => {{
+    element.playbackRate = rate;
+  }}, Math.round(at * 1e6) / 1e3);
   const context = new AudioContext();
   const through = sound("click.wav");
   context.createMediaElementSource(through).connect(context.destination);
+  const [faster, stretched] = [sound("click.wav", {{ preservesPitch: false }}), sound("burst.wav")];
   const rows = {{
     0: sound("click.wav"),
     0.4: sound("click.wav", {{ playbackRate: 2, preservesPitch: false }}),
     0.5: sound("click.wav", {{ playbackRate: 0.5, preservesPitch: false }}),
     0.8: through,
+    0.9: faster,
     2: sound("burst.wav", {{ playbackRate: 2 }}),
     3: sound("burst.wav", {{ playbackRate: 0.5 }}),
+    5: stretched,
   }};
+  for (const time of times) {{
+    turn(faster, time + 0.89, 1);
+    turn(faster, time + 0.92, 2);
+    turn(stretched, time + 4.99, 1);
+    turn(stretched, time + 5.6, 2);
+  }}
   for (const [row, element] of Object.entries(rows)) for (const time of times) play(element, time + Number(row));
   const buffer = context.createBuffer(1, 100, 48000);
   buffer.getChannelData(0)[0] = 0.7;
@@ -76,8 +88,13 @@ CLICKS = {
     "half as fast": 0.5 + CLICK * 2,
     "request": 0.7 + CLICK,
     "createMediaElementSource": 0.8 + CLICK,
+    "twice as fast from 20 ms on": 0.92 + (CLICK - 0.02) / 2,
 }
-BURSTS = {"twice as fast, same pitch": (2 + BURST[0] / 2, 2 + BURST[1] / 2), "half as fast, same pitch": (4, 4.4)}
+BURSTS = {
+    "twice as fast, same pitch": (2 + BURST[0] / 2, 2 + BURST[1] / 2),
+    "half as fast, same pitch": (4, 4.4),
+    "twice as fast from the middle on, same pitch": (5.5, 5.65),
+}
 
 
 def write(path: Path, samples: NDArray[np.float64]) -> None:

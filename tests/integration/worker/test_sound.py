@@ -133,6 +133,37 @@ def test_what_elements_play(planned: Callable[..., SoundPlan | None]):
     assert float(part.end) == pytest.approx(0.85, abs=1 / 30)
 
 
+GLIDING = """
+<script>
+  const sound = Object.assign(new Audio("a.wav"), { preservesPitch: false });
+  sound.play();
+  requestAnimationFrame(function glide(now) {
+    sound.playbackRate = 0.5 + now / 2000;
+    sound.volume = 1 - now / 4000;
+    requestAnimationFrame(glide);
+  });
+</script>
+"""
+
+
+def test_a_rate_that_changes_at_each_frame_is_one_piece(planned: Callable[..., SoundPlan | None], project: Project):
+    plan = planned(GLIDING)
+    [piece] = pieces_of(plan, "a.wav")
+    assert plan is not None
+    assert piece.rates is not None
+    assert piece.envelope is not None
+    assert len(piece.rates.points) > 50
+    assert plan.envelopes[piece.envelope].at(Fraction(1)) == pytest.approx(0.75, abs=0.01)
+    project.chunks()
+    project.stitch()
+    found = clicks_in(heard(project.output))
+    rates = [0.5 + frame / 60 for frame in range(FRAMES)]  # that of frame 0, too, which the page sets at once
+    assert float(piece.rate) == 0.5
+    positions = np.concatenate([[0], np.cumsum(rates) / 30])
+    wanted = np.interp(CLICKS, positions, np.arange(FRAMES + 1) / 30)
+    assert found == pytest.approx(wanted.tolist(), abs=1e-3)
+
+
 CONTEXT = """<script>
   const context = new AudioContext();
   const click = context.createBuffer(1, 100, 48000);

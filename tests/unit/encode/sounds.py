@@ -65,10 +65,12 @@ def plan_of(files: Sequence[Path], *pieces: Piece, seconds: int = 10, **more: An
     return SoundPlan(**({"fps": 30, "end": 30 * seconds} | more), sources=tuple(sources), pieces=pieces)
 
 
-def mixed(files: Sequence[Path], *pieces: Piece, block: int = 48_000, seconds: int = 10, **more: Any) -> Stereo:
+def mixed(
+    files: Sequence[Path], *pieces: Piece, block: int = 48_000, threads: int = 1, seconds: int = 10, **more: Any
+) -> Stereo:
     """The mix of pieces of files: samples × 2."""
     plan = plan_of(files, *pieces, seconds=seconds, **more)
-    return np.concatenate(list(Mixer(plan, list(files), block=block).blocks()))
+    return np.concatenate(list(Mixer(plan.score(files), block=block, threads=threads).blocks()))
 
 
 def peak_near(samples: Stereo, at: int, reach: int = 2400) -> int:

@@ -18,7 +18,7 @@ from helios_worker.encode.audio import mix
 from helios_worker.encode.audio.errors import SoundUnusable
 from helios_worker.encode.audio.mix import mix_sound, sound_lengths
 from helios_worker.encode.audio.sound_plan import Piece, SoundEncoding
-from helios_worker.encode.audio.tasks import MARK
+from helios_worker.encode.audio.tasks import MARK, NONE, SEVERAL
 from helios_worker.errors import UserError
 from tests.unit.encode.sounds import clicks, plan_of, tone, write
 
@@ -64,8 +64,10 @@ def test_a_source_that_is_no_sound_is_named(tmp_path):
     assert error.value.exit_code == 64
 
 
-def test_a_crash_of_a_decoder_is_one_error_that_names_the_source(tmp_path):
-    """The process is ended as a fault of memory ends it, while it decodes."""
+@pytest.mark.parametrize("processors", [1, 4])
+def test_a_crash_of_a_decoder_is_one_error_that_names_the_source(tmp_path, monkeypatch, processors):
+    """The process is ended as a fault of memory ends it, while it decodes: one source or several at once."""
+    monkeypatch.setattr(mix, "cpu_count", lambda: processors)
     path = write(tmp_path / "a.flac", tone(RATE, 60), RATE, kind="flac", codec="flac")
     pieces = [Piece(source=0, start=0, duration=3000, rate=16) for _ in range(20)]
     plan = plan_of([path], *pieces, seconds=3000)
@@ -75,13 +77,14 @@ def test_a_crash_of_a_decoder_is_one_error_that_names_the_source(tmp_path):
 
 
 def end_at_work(mark: Path, number: int) -> None:
-    """Ends the mixing process of this one as soon as it says that it decodes a source."""
+    """Ends the mixing process of this one as soon as it says that it decodes, and once more if several at once."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if mark.exists() and (data := mark.read_bytes()) and MARK.unpack(data)[0] >= 0:
+        if mark.exists() and (data := mark.read_bytes()) and (source := MARK.unpack(data)[0]) != NONE:
             for child in children():
                 os.kill(child, number)
-            return
+            if source != SEVERAL:
+                return
         time.sleep(0.001)
 
 
@@ -91,7 +94,9 @@ def children() -> list[int]:
     return [int(text) for text in started if mix.MODULE in Path(f"/proc/{text}/cmdline").read_text()]
 
 
-def test_a_source_that_takes_too_long_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("processors", [1, 4])
+def test_a_source_that_takes_too_long_is_named(tmp_path, monkeypatch, processors):
+    monkeypatch.setattr(mix, "cpu_count", lambda: processors)
     monkeypatch.setattr(mix, "CPU_SECONDS", 1)
     monkeypatch.setattr(mix, "CPU_SHARE", 0.0)
     path = write(tmp_path / "a.flac", tone(RATE, 60), RATE, kind="flac", codec="flac")
@@ -100,7 +105,9 @@ def test_a_source_that_takes_too_long_is_named(tmp_path, monkeypatch):
         mix_sound(plan_of([path], *pieces, seconds=3000), [path], tmp_path)
 
 
-def test_a_source_that_takes_too_much_memory_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("processors", [1, 4])
+def test_a_source_that_takes_too_much_memory_is_named(tmp_path, monkeypatch, processors):
+    monkeypatch.setattr(mix, "cpu_count", lambda: processors)
     path = write(tmp_path / "a.wav", tone(RATE, 2), RATE)
     monkeypatch.setattr(mix, "MEMORY", 150 << 20)
     rates = [15 + Fraction(number, 1009) for number in range(60)]  # each has a filter of 8 MiB
@@ -133,7 +140,8 @@ def test_the_process_has_no_secrets(monkeypatch):
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors have no baseline yet")
-def test_the_bytes_do_not_depend_on_the_processor(tmp_path):
+@pytest.mark.parametrize("rates", ["", ", rates=CURVE", ", rates=CURVE, preservesPitch=False"])
+def test_the_bytes_do_not_depend_on_the_processor(tmp_path, rates):
     """With all that this processor has, resampling gives other samples than with what every one has."""
     noise = np.random.default_rng(1).normal(0, 0.2, (2, 88_200)).astype(np.float32)
     path = write(tmp_path / "a.mp3", noise, 44_100, kind="mp3", codec="libmp3lame")
@@ -141,13 +149,25 @@ def test_the_bytes_do_not_depend_on_the_processor(tmp_path):
 import sys, hashlib, pathlib, av
 from helios_worker.encode.audio.one_cpu import compute_alike
 from helios_worker.encode.audio.reader import SoundReader
-from helios_worker.encode.audio.sound_plan import Piece
 from helios_worker.encode.audio.voice import Voice
+from tests.unit.encode.sounds import plan_of
+from helios_worker.encode.audio.sound_plan import Piece, RateCurve
+CURVE = RateCurve(tick="1/30", points=[(n, 1000000 + n * 50000) for n in range(1, 30)])
 assert sys.argv[1] == "own" or compute_alike()
-voice = Voice(Piece(source=0, start=0, duration=1), lambda: SoundReader(pathlib.Path({str(path)!r}), "a"), 0)
+path = pathlib.Path({str(path)!r})
+part = plan_of([path], Piece(source=0, start=0, duration=1{rates})).score([path]).parts[0]
+voice = Voice(part, lambda: SoundReader(path, "a"), 0)
 print(hashlib.sha256(voice.read(48_000).tobytes()).hexdigest())
 """
-    tunables = "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F"
+    less = {
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
+        "NPY_DISABLE_CPU_FEATURES": " ".join(
+            each
+            for each, there in np._core._multiarray_umath.__cpu_features__.items()  # type: ignore[attr-defined]
+            if there and each in np._core._multiarray_umath.__cpu_dispatch__  # type: ignore[attr-defined]
+        ),
+        "OPENBLAS_CORETYPE": "Nehalem",
+    }
     digests = [
         subprocess.run(
             [sys.executable, "-c", script, which],
@@ -156,7 +176,7 @@ print(hashlib.sha256(voice.read(48_000).tobytes()).hexdigest())
             check=True,
             env={**os.environ, **more},
         ).stdout
-        for which, more in (("own", {}), ("alike", {}), ("alike", {"GLIBC_TUNABLES": tunables}))
+        for which, more in (("own", {}), ("alike", {}), ("alike", less))
     ]
     assert digests[1] == digests[2]
-    assert digests[0] != digests[1] or "avx2" not in Path("/proc/cpuinfo").read_text()
+    assert rates or digests[0] != digests[1] or "avx2" not in Path("/proc/cpuinfo").read_text()

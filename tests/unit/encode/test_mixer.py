@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helios_worker.encode.audio import reader
+from helios_worker.encode.audio.errors import SoundUnusable
 from helios_worker.encode.audio.mixer import Heard, Mixer
 from helios_worker.encode.audio.sound_file import SoundFile
 from helios_worker.encode.audio.sound_plan import Envelope, Loop, Piece
-from tests.unit.encode.sounds import clicks, mixed, peak_near, plan_of, tone, write
+from tests.unit.encode.sounds import KINDS, clicks, mixed, peak_near, plan_of, tone, write
 
 RATE = 48_000
 SINE_STEP = 0.5 * 2 * np.pi * 440 / RATE
@@ -159,11 +160,12 @@ def mixture(folder):
     return paths, pieces, (Envelope(tick=Fraction(1, 30), points=((0, 1.0), (100, 0.1))),)
 
 
-def test_the_bytes_do_not_depend_on_blocks(folder):
+def test_the_bytes_do_not_depend_on_blocks_nor_on_threads(folder):
     paths, pieces, envelopes = mixture(folder)
     found = {
-        mixed(paths, *pieces, block=block, seconds=4, envelopes=envelopes).tobytes()
+        mixed(paths, *pieces, block=block, threads=threads, seconds=4, envelopes=envelopes).tobytes()
         for block in (48_000, 1_601, 7_777, 192_000)
+        for threads in (1, 3)
     }
     assert len(found) == 1
 
@@ -197,7 +199,7 @@ def test_what_was_heard_is_told(folder):
         Piece(source=1, start=Fraction(5, 2), duration=20),
         Piece(source=2, start=10, duration=1),
     ]
-    mixer = Mixer(plan_of(paths, *pieces), paths)
+    mixer = Mixer(plan_of(paths, *pieces).score(paths))
     for _ in mixer.blocks():
         pass
     assert sorted(mixer.heard) == [0, 1]
@@ -205,8 +207,9 @@ def test_what_was_heard_is_told(folder):
     assert mixer.heard[1] == Heard(seconds=Fraction(19, 2), ends=Fraction(11, 2), silent=True)
 
 
-def test_nothing_is_decoded_but_what_is_heard(folder, monkeypatch):
-    path = write(folder / "long.mp3", tone(8_000, 120), 8_000, kind="mp3", codec="libmp3lame")
+@pytest.mark.parametrize(("name", "kind", "codec", "rate"), KINDS, ids=[name for name, *_ in KINDS])
+def test_nothing_is_decoded_but_what_is_heard(folder, monkeypatch, name, kind, codec, rate):
+    path = write(folder / f"long-{name}", tone(rate, 120, channels=2), rate, kind=kind, codec=codec)
     decoded = []
 
     class Counting(SoundFile):
@@ -218,4 +221,16 @@ def test_nothing_is_decoded_but_what_is_heard(folder, monkeypatch):
     monkeypatch.setattr(reader, "SoundFile", Counting)
     heard = mixed([path], Piece(source=0, start=0, duration=1, position=100), seconds=2)
     assert np.abs(heard[4800:RATE]).max() > 0.4
-    assert sum(decoded) < 3 * 8_000
+    assert sum(decoded) < 8 * rate  # WebM is sought by clusters of 5 s
+    decoded.clear()
+    assert reader.SoundReader(path, name).length() == pytest.approx(120 * rate, abs=rate / 20)
+    assert sum(decoded) < 8 * rate  # WebM is sought by clusters of 5 s
+
+
+def test_a_fault_of_one_of_several_at_once_is_told(folder):
+    good = write(folder / "good.wav", tone(RATE, 2), RATE)
+    bad = folder / "bad.wav"
+    bad.write_bytes(b"<html>")
+    pieces = [Piece(source=source, start=0, duration=2) for source in (0, 0, 1, 0)]
+    with pytest.raises(SoundUnusable, match=r"^bad\.wav is no sound"):
+        mixed([good, bad], *pieces, seconds=2, threads=3)

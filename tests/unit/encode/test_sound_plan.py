@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from helios_worker.encode.audio.sound_plan import Envelope, Loop, Piece, SoundPlan, SoundSource, sample_at
+from helios_worker.encode.audio.score import sample_at
+from helios_worker.encode.audio.sound_plan import Envelope, Loop, Piece, SoundPlan, SoundSource
 
 SOURCE = SoundSource(sha256="ab" * 32, name="music.mp3")
 FRAME = Fraction(1001, 30000)

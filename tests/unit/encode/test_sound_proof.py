@@ -27,7 +27,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     paths, frames = segments(folder, made, units(made, FRAMES), [12])
 
     def make(sound: Stereo, encoding: SoundEncoding | None = None) -> Path:
-        encode_sound([sound], folder / "sound.mp4", encoding or SoundEncoding())
+        wanted = encoding or SoundEncoding()
+        encode_sound([sound], folder / "sound.mp4", wanted.codec, wanted.bitrate)
         concatenate(paths, folder / "film.mp4", made, expected=frames, audio=folder / "sound.mp4")
         return folder / "film.mp4"
 

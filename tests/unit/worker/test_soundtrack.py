@@ -10,7 +10,7 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.encode.audio.sound_plan import Envelope, Loop, Piece, SoundEncoding, SoundPlan, SoundSource
 from helios_worker.errors import CorruptArtifact, CorruptBlob, UserError
 from helios_worker.jobs.layout import sound_key
-from helios_worker.jobs.sounds import load_sound_plan, sound_files, store_sound_plan
+from helios_worker.jobs.sounds import heard_part, load_sound_plan, sound_files, store_sound_plan
 from helios_worker.jobs.spec import FilmSpec
 from helios_worker.planning.soundtrack import soundtrack
 from helios_worker.planning.tracks import Track
@@ -116,3 +116,30 @@ def test_a_plan_in_the_store_is_proven_by_its_digest(store):
 def test_a_source_that_is_missing_in_the_store_is_named(store, tmp_path):
     with pytest.raises(CorruptBlob, match=r"voice\.wav is missing in the artifacts"):
         sound_files(store, PAGE, Blobs(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "heard"), [(0, 300, [0, 1, 2]), (60, 90, [1]), (90, 120, [1, 2]), (0, 15, [0])]
+)
+def test_only_what_the_frames_hear_is_fetched(tmp_path, first, end, heard):
+    store = ArtifactStore((tmp_path / "store").as_uri())
+    contents = (b"one", b"two", b"three")
+    digests = []
+    for content in contents:
+        (tmp_path / "file").write_bytes(content)
+        digests.append(store.put_content("blobs", tmp_path / "file")[1])
+    spans = ((0, 1), (Fraction(1, 2), 5), (3, 2))
+    plan = SoundPlan(
+        fps=30,
+        first=first,
+        end=end,
+        sources=tuple(SoundSource(sha256=digest, name=digest) for digest in digests),
+        pieces=tuple(Piece(source=place, start=start, duration=length) for place, (start, length) in enumerate(spans)),
+    )
+    for place in {0, 1, 2} - set(heard):
+        store.delete(f"blobs/{digests[place]}")
+    part = heard_part(plan)
+    files = sound_files(store, part, Blobs(tmp_path))
+    assert [file.read_bytes() for file in files] == [contents[place] for place in heard]
+    assert [part.sources[piece.source] for piece in part.pieces] == [plan.sources[place] for place in heard]
+    assert (part.first_sample, part.samples) == (plan.first_sample, plan.samples)

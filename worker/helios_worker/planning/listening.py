@@ -17,6 +17,7 @@ from helios_worker.capture.page.sounds import HeardPiece, PlayedContext, bytes_o
 from helios_worker.capture.playhead import instant_ms
 from helios_worker.errors import UserError
 from helios_worker.jobs.spec import FilmSpec
+from helios_worker.planning.rate_changes import joined
 
 # What is heard is taken from the page that often, so that its memory does not grow with the film.
 FRAMES_AT_ONCE = 500
@@ -66,10 +67,8 @@ async def listen(
                 await _pass(page, range(end, min(end + FRAMES_AT_ONCE, film.end)), drawn=film.drawn)
                 pieces += await page.sounds.heard()
             pieces += await page.sounds.heard(instant_ms(film.end, film.encoder.fps))
-            pieces = sorted(
-                filter(lambda piece: piece.is_audible, pieces),
-                key=lambda piece: (piece.begin, piece.end, piece.address),
-            )
+            pieces.sort(key=lambda piece: (piece.begin, piece.end, piece.address))
+            pieces = [piece for piece in joined(pieces) if piece.is_audible]
             files = await _made_files(page, pieces, Path(folder))
             files |= await _played(page, seconds, Path(folder))
             warnings = tuple(sorted(page.console.warnings))

@@ -17,7 +17,16 @@ from helios_worker.capture.page.sounds import HeardPiece, envelope
 from helios_worker.capture.playhead import instant_ms
 from helios_worker.encode.audio.errors import NO_SOUND
 from helios_worker.encode.audio.mix import open_sounds
-from helios_worker.encode.audio.sound_plan import FASTEST, SLOWEST, Envelope, Loop, Piece, SoundPlan, SoundSource
+from helios_worker.encode.audio.sound_plan import (
+    FASTEST,
+    SLOWEST,
+    Envelope,
+    Loop,
+    Piece,
+    RateCurve,
+    SoundPlan,
+    SoundSource,
+)
 from helios_worker.jobs.spec import FilmSpec
 from helios_worker.planning.listening import Heard, listen, may_play
 
@@ -64,7 +73,9 @@ def _plan(pieces: Sequence[HeardPiece], sources: Mapping[str, SoundSource], film
     files = sorted({sources[piece.address] for piece in pieces}, key=lambda source: (source.sha256, source.name))
     number = {address: files.index(source) for address, source in sources.items() if source in files}
     envelopes: list[Envelope] = []
-    timed = sorted(pieces, key=lambda p: (p.begin, p.end, number[p.address], p.position, p.rate, p.loop, p.gains))
+    timed = sorted(
+        pieces, key=lambda p: (p.begin, p.end, number[p.address], p.position, p.rate, p.turns, p.loop, p.gains)
+    )
     parts = [_piece(piece, number[piece.address], fps, envelopes) for piece in timed]
     return SoundPlan(
         fps=fps,
@@ -119,20 +130,28 @@ def _piece(piece: HeardPiece, source: int, fps: Fraction, envelopes: list[Envelo
     frame_ms = float(1000 / fps)
     points = [(_time(time, fps), gain) for time, gain in envelope(piece, frame_ms)]
     is_level = len({gain for _, gain in points}) == 1
+    tick = Fraction(1, lcm(fps.numerator, MICROSECOND.denominator))
     if not is_level:
-        tick = Fraction(1, lcm(fps.numerator, MICROSECOND.denominator))
         envelopes.append(Envelope.through([(int(time / tick), gain) for time, gain in points], tick))
+    rates = [(start, _rate(piece.rate)), *((_time(time, fps), _rate(rate)) for time, rate in piece.turns)]
+    # Of several at one time the last one holds.
+    turns = {int(time / tick): int(rate / MICROSECOND) for time, rate in rates if start < time < end}
     return Piece(
         source=source,
         start=start,
         duration=end - start,
         position=_exact(max(0.0, piece.position)),
-        rate=min(max(_exact(piece.rate), SLOWEST), FASTEST),
+        rate=[rate for time, rate in rates if time <= start][-1],
+        rates=RateCurve(tick=tick, points=tuple(turns.items())) if turns else None,
         preservesPitch=piece.keeps_pitch,
         loop=Loop() if piece.loop else None,
         gain=points[0][1] if is_level else 1.0,
         envelope=None if is_level else len(envelopes) - 1,
     )
+
+
+def _rate(rate: float) -> Fraction:
+    return min(max(_exact(rate), SLOWEST), FASTEST)
 
 
 def _time(milliseconds: float, fps: Fraction) -> Fraction:

@@ -52,7 +52,7 @@ def fetch_tracks(
         lengths = sound_lengths(
             [files[url] for url in urls], [redacted(url) for url in urls], _wanted(tracks, urls), Path(folder)
         )
-        known = dict(zip(urls, lengths.seconds, strict=True))
+        known = dict(zip(urls, lengths, strict=True))
     return [
         Track(track, SoundSource(sha256=digests[track.url], name=redacted(track.url)), known[track.url])
         for track in tracks

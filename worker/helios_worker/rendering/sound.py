@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict
 from helios_worker.artifacts.blobs import Blobs
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.encode.audio.mix import Mix, mix_sound
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, SoundPlan
+from helios_worker.encode.audio.score import SAMPLE_RATE
+from helios_worker.encode.audio.sound_plan import SoundPlan
 from helios_worker.encode.audio.tasks import MixReport
 from helios_worker.encode.proof.expected_sound import ExpectedSound
-from helios_worker.jobs.sounds import load_sound_plan, sound_files
+from helios_worker.jobs.sounds import heard_part, load_sound_plan, sound_files
 from helios_worker.jobs.spec import JobSpec
 
 LOUDNESS_OFF = 0.5
@@ -57,7 +58,7 @@ def film_sound(job: JobSpec, store: ArtifactStore, folder: Path) -> FilmSound | 
     """
     if not job.ours.sound:
         return None
-    plan = load_sound_plan(store, job.ours.sound)
+    plan = heard_part(load_sound_plan(store, job.ours.sound))
     mix = mix_sound(plan, sound_files(store, plan, Blobs(folder)), folder)
     report = mix.report
     return FilmSound(

@@ -22,6 +22,7 @@ class HeardPiece:
     position: at its begin. loop: the length after which the file begins anew; 0 where it does not.
     gains: the times at which its loudness changes, with the factor from then on; the first one is its begin.
     silent: why nothing of it can be heard; "" where it can.
+    turns: the times at which its rate changes, with the rate from then on.
     """
 
     address: str
@@ -34,6 +35,7 @@ class HeardPiece:
     loop: float
     gains: tuple[tuple[float, float], ...]
     silent: str
+    turns: tuple[tuple[float, float], ...] = ()
 
     @property
     def is_audible(self) -> bool:

@@ -8,14 +8,16 @@ import av
 import numpy as np
 
 from helios_worker.encode.audio.samples import Samples, frame_of, nothing
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, SoundEncoding
+from helios_worker.encode.audio.score import SAMPLE_RATE
 from helios_worker.encode.mp4.output import write_errors
 
 ENCODERS = {"aac": "aac", "opus": "libopus"}
 
 
-def encode_sound(blocks: Iterable[Samples], path: Path, encoding: SoundEncoding) -> int:
+def encode_sound(blocks: Iterable[Samples], path: Path, codec: str, bitrate: int) -> int:
     """Writes stereo sound of SAMPLE_RATE to an MP4 file, whose edit list hides the encoder's delay.
+
+    codec: of ENCODERS. bitrate: kilobits per second.
 
     Returns:
         The number of samples.
@@ -27,11 +29,11 @@ def encode_sound(blocks: Iterable[Samples], path: Path, encoding: SoundEncoding)
     with write_errors(path):
         container = av.open(str(path), "w", format="mp4", options=options)
     try:
-        stream = container.add_stream(ENCODERS[encoding.codec], rate=SAMPLE_RATE)
+        stream = container.add_stream(ENCODERS[codec], rate=SAMPLE_RATE)
         assert isinstance(stream, av.AudioStream)
         context = stream.codec_context
         context.layout = "stereo"
-        context.bit_rate = encoding.bitrate * 1000
+        context.bit_rate = bitrate * 1000
         context.time_base = Fraction(1, SAMPLE_RATE)
         context.open()
         count = 0

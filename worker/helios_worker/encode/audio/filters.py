@@ -7,15 +7,16 @@ less, where FFmpeg's default lets them through at -19 dB, and what is below 20 k
 
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Protocol
 
 import av
 import numpy as np
 from av.filter import Graph
+from av.filter.context import FilterContext
 
 from helios_worker.encode.audio.samples import Samples, frame_of, nothing
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE
+from helios_worker.encode.audio.score import SAMPLE_RATE
 
 TAPS = 128
 RESAMPLER = f"filter_size={TAPS}:cutoff=0.95:filter_type=kaiser:kaiser_beta=12:exact_rational=1"
@@ -40,49 +41,52 @@ class Feed(Protocol):
         ...
 
 
-class FilteredFeed:
-    """What FFmpeg's filters make of a feed."""
+class BlockFeed:
+    """A feed out of blocks of any length, which go on for ever."""
 
-    def __init__(self, feed: Feed, rate: int, filters: list[tuple[str, str]]) -> None:
-        """rate: of the feed, in Hz, as the filters are told. filters: names and arguments, in order."""
-        self._feed = feed
-        self._rate = rate
-        self._pushed = 0
+    def __init__(self, blocks: Iterator[Samples]) -> None:
+        self._blocks = blocks
         self._ready: list[Samples] = []
         self._count = 0
-        self._graph = Graph()
-        # By default each processor has one, and the stacks of 300 graphs would be more than the memory there is.
-        self._graph.threads = 1
-        stages = [("abuffer", f"sample_rate={rate}:sample_fmt=fltp:channel_layout=stereo:time_base=1/{rate}"), *filters]
-        stages.append(("aformat", "sample_fmts=fltp:channel_layouts=stereo"))
-        contexts = [self._graph.add(name, arguments) for name, arguments in stages]
-        contexts.append(self._graph.add("abuffersink"))
-        for before, after in pairwise(contexts):
-            before.link_to(after)
-        self._graph.configure()
-        self._source, self._sink = contexts[0], contexts[-1]
 
     def read(self, count: int) -> Samples:
         """The next samples, exactly as many."""
         while self._count < count:
-            self._push(self._feed.read(PULLED))
-            for block in self._pulled():
-                self._ready.append(block)
-                self._count += len(block)
+            block = next(self._blocks)
+            self._ready.append(block)
+            self._count += len(block)
         joined = self._ready[0] if len(self._ready) == 1 else np.concatenate(self._ready or [nothing()])
         self._ready, self._count = [joined[count:]], self._count - count
         return joined[:count]
 
-    def _push(self, block: Samples) -> None:
-        self._source.push(frame_of(block, self._rate, self._pushed))
-        self._pushed += len(block)
 
-    def _pulled(self) -> Iterator[Samples]:
+def filtered(feed: Feed, rate: int, filters: list[tuple[str, str]]) -> Feed:
+    """What FFmpeg's filters make of a feed.
+
+    rate: of the feed, in Hz, as the filters are told. filters: names and arguments, in order.
+    """
+    graph = Graph()
+    # By default each processor has one, and the stacks of 300 graphs would be more than the memory there is.
+    graph.threads = 1
+    stages = [("abuffer", f"sample_rate={rate}:sample_fmt=fltp:channel_layout=stereo:time_base=1/{rate}"), *filters]
+    stages.append(("aformat", "sample_fmts=fltp:channel_layouts=stereo"))
+    contexts = [graph.add(name, arguments) for name, arguments in stages]
+    contexts.append(graph.add("abuffersink"))
+    for before, after in pairwise(contexts):
+        before.link_to(after)
+    graph.configure()
+    return BlockFeed(_through(feed, rate, graph, contexts[0], contexts[-1]))
+
+
+def _through(feed: Feed, rate: int, graph: Graph, source: FilterContext, sink: FilterContext) -> Iterator[Samples]:
+    """What comes out of a graph."""
+    for pushed in count(0, PULLED):
+        source.push(frame_of(feed.read(PULLED), rate, pushed))
         while True:
             try:
-                frame = self._sink.pull()
+                frame = sink.pull()
             except (av.BlockingIOError, av.EOFError):
-                return
+                break
             assert isinstance(frame, av.AudioFrame)
             yield np.ascontiguousarray(frame.to_ndarray().T)
 
@@ -97,7 +101,7 @@ def resampled(feed: Feed, ratio: Fraction) -> Feed:
     scale = max(1, 8000 // min(ratio.numerator, ratio.denominator))
     given, made = ratio.denominator * scale, ratio.numerator * scale
     between = ":linear_interp=1" if ratio.numerator > MOST_PHASES else ":linear_interp=0"
-    return FilteredFeed(feed, given, [("aresample", f"out_sample_rate={made}:{RESAMPLER}{between}")])
+    return filtered(feed, given, [("aresample", f"out_sample_rate={made}:{RESAMPLER}{between}")])
 
 
 def stretched(feed: Feed, rate: Fraction) -> Feed:
@@ -107,7 +111,7 @@ def stretched(feed: Feed, rate: Fraction) -> Feed:
         step = QUICK if left > 1 else SLOW
         steps.append(step)
         left /= step
-    return FilteredFeed(feed, STRETCH_RATE, [("atempo", f"tempo={float(step):.12g}") for step in [*steps, left]])
+    return filtered(feed, STRETCH_RATE, [("atempo", f"tempo={float(step):.12g}") for step in [*steps, left]])
 
 
 def stretch_lead(rate: Fraction) -> Fraction:

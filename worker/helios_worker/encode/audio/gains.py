@@ -1,4 +1,4 @@
-"""How loud a piece is at each sample of the mix."""
+"""How loud a part is at each sample of the mix."""
 
 from bisect import bisect_left, bisect_right
 from fractions import Fraction
@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helios_worker.encode.audio.samples import Samples
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, Envelope, Piece
+from helios_worker.encode.audio.score import SAMPLE_RATE, Curve, Part
 
 
-class EnvelopeCurve:
-    """An envelope by samples of the film's time."""
+class GainCurve:
+    """A curve by samples of the film's time."""
 
-    def __init__(self, envelope: Envelope) -> None:
-        ticks = float(envelope.tick * SAMPLE_RATE)
-        self._times = [time * ticks for time, _ in envelope.points]
-        self._gains = [gain for _, gain in envelope.points]
+    def __init__(self, curve: Curve) -> None:
+        ticks = float(curve.tick * SAMPLE_RATE)
+        self._times = [time * ticks for time, _ in curve.points]
+        self._gains = [gain for _, gain in curve.points]
 
     def gains(self, first: int, count: int) -> "NDArray[np.float64] | float":
         """The gain at each of `count` samples from `first` on; one number where it does not change."""
@@ -29,14 +29,14 @@ class EnvelopeCurve:
         return np.interp(samples, self._times[low:high], gains)
 
 
-def with_gain(block: Samples, piece: Piece, curve: EnvelopeCurve | None, first: int) -> Samples:
-    """A piece's samples from `first` of the film on, as loud as its gain, envelope and fades say."""
-    gain: NDArray[np.float64] | float = piece.gain
+def with_gain(block: Samples, part: Part, curve: GainCurve | None, first: int) -> Samples:
+    """A part's samples from `first` of the film on, as loud as its gain, envelope and fades say."""
+    gain: NDArray[np.float64] | float = part.gain
     if curve is not None:
         gain = gain * curve.gains(first, len(block))
     for fade in (
-        _ramp(piece.fadeIn, piece.start, 1, first, len(block)),
-        _ramp(piece.fadeOut, piece.end, -1, first, len(block)),
+        _ramp(part.fade_in, part.start, 1, first, len(block)),
+        _ramp(part.fade_out, part.end, -1, first, len(block)),
     ):
         if fade is not None:
             gain = gain * fade
@@ -46,7 +46,7 @@ def with_gain(block: Samples, piece: Piece, curve: EnvelopeCurve | None, first: 
 
 
 def _ramp(length: Fraction, end: Fraction, sign: int, first: int, count: int) -> "NDArray[np.float64] | None":
-    """A fade at one end of a piece; None where it has no effect. sign: 1 from the end on, -1 up to it."""
+    """A fade at one end of a part; None where it has no effect. sign: 1 from the end on, -1 up to it."""
     if length <= 0:
         return None
     samples = np.arange(first, first + count, dtype=np.float64)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helios_worker.encode.audio.samples import Samples, nothing
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE
+from helios_worker.encode.audio.score import SAMPLE_RATE
 
 WINDOW = SAMPLE_RATE // 10
 """Samples of one level."""

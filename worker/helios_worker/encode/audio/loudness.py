@@ -6,7 +6,7 @@ import av
 from av.filter import Graph
 
 from helios_worker.encode.audio.samples import Samples, frame_of
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE
+from helios_worker.encode.audio.score import SAMPLE_RATE
 
 SILENT = -70.0
 """LUFS at which the meter's gate is: what is softer has no loudness."""

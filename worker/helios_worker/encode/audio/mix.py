@@ -1,28 +1,35 @@
 """Mixes a sound plan in a process of its own, and says what was wrong where that process ends without an answer."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
 from helios_worker.encode.audio.errors import SoundUnusable
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, SoundPlan
-from helios_worker.encode.audio.tasks import MARK, Length, LengthTask, MixReport, MixTask
+from helios_worker.encode.audio.score import SAMPLE_RATE
+from helios_worker.encode.audio.sound_plan import Seconds, SoundPlan
+from helios_worker.encode.audio.tasks import MARK, NONE, SEVERAL, LengthTask, Limits, MixReport, MixTask
 from helios_worker.errors import HeliosError, ResourceError, UserError
+from helios_worker.machine import cpu_count
 
 MODULE = "helios_worker.encode.audio.mix_process"
 MEMORY = 2 << 30
 """Bytes that the process may write to, beside the files it reads. 300 tracks at once take about 500 MiB."""
 MANY = 100
 """Sounds at once, of which no single one is to blame for the memory that they take."""
+MOST_THREADS = 4
+"""That decode at once, on a processor each. One more encodes, and takes as long as they do for 20 tracks."""
 STALL = 120.0
 """Seconds of real time after which a source that gives nothing is given up. A place in hours of MP3 is found in ten."""
 CPU_SECONDS, CPU_SHARE = 300, 1.0
@@ -50,36 +57,27 @@ def mix_sound(plan: SoundPlan, files: Sequence[Path], folder: Path) -> Mix:
         ResourceError: there is not enough memory.
     """
     output, levels = folder / "sound.mp4", folder / "sound.levels"
-    decoded = sum(float(piece.duration * piece.rate) for piece in plan.pieces) + plan.samples / SAMPLE_RATE
-    task = MixTask(
-        plan=plan,
-        files=tuple(map(str, files)),
-        output=str(output),
-        levels=str(levels),
-        mark=str(folder / "sound.mark"),
-        memory=MEMORY,
-        seconds=int(CPU_SECONDS + CPU_SHARE * decoded * (2 if plan.encoding.loudness is not None else 1)),
-    )
-    report = MixReport.model_validate(_answer(task, [source.name for source in plan.sources]))
-    return Mix(output, levels, report)
+    decoded = sum(float(piece.duration * piece.fastest) for piece in plan.pieces) + plan.samples / SAMPLE_RATE
+    threads = max(1, min(MOST_THREADS, cpu_count() - 1))
+    task = MixTask(plan.score(files), str(output), str(levels), threads)
+    seconds = int(CPU_SECONDS + CPU_SHARE * decoded * (2 if plan.encoding.loudness is not None else 1))
+    answer = _answer(task, [source.name for source in plan.sources], folder, seconds)
+    return Mix(output, levels, TypeAdapter(MixReport).validate_python(answer))
 
 
-def sound_lengths(files: Sequence[Path], names: Sequence[str], wanted: Sequence[bool], scratch: Path) -> Length:
-    """Opens sources, and finds the lengths that are wanted.
+def sound_lengths(
+    files: Sequence[Path], names: Sequence[str], wanted: Sequence[bool], scratch: Path
+) -> tuple[Fraction, ...]:
+    """Opens sources, and finds the lengths that are wanted, in seconds; 0 for the others.
 
     Raises:
         SoundUnusable: one of them cannot be heard.
     """
     with TemporaryDirectory(prefix="helios-sound-", dir=scratch) as folder:
-        task = LengthTask(
-            files=tuple(map(str, files)),
-            names=tuple(names),
-            wanted=tuple(wanted),
-            mark=str(Path(folder) / "sound.mark"),
-            memory=MEMORY,
-            seconds=CPU_SECONDS * max(1, len(files)),
-        )
-        return Length.model_validate(_answer(task, names))
+        task = LengthTask(tuple(map(str, files)), tuple(names), tuple(wanted))
+        answer = _answer(task, names, Path(folder), CPU_SECONDS * max(1, len(files)))
+    lengths: tuple[Fraction, ...] = TypeAdapter(tuple[Seconds, ...]).validate_python(answer)
+    return lengths
 
 
 def open_sounds(files: Sequence[Path], names: Sequence[str], scratch: Path) -> list[SoundUnusable | None]:
@@ -94,13 +92,45 @@ def open_sounds(files: Sequence[Path], names: Sequence[str], scratch: Path) -> l
     return [problems.get(name) for name in names]
 
 
-def _answer(task: MixTask | LengthTask, names: Sequence[str]) -> Any:
-    """The result of a task."""
-    mark = Path(task.mark)
-    mark.write_bytes(MARK.pack(-1, 0))
-    with TemporaryFile(dir=mark.parent) as output, TemporaryFile(dir=mark.parent) as errors:
+def _answer(task: MixTask | LengthTask, names: Sequence[str], folder: Path, seconds: int) -> Any:
+    """The result of a task. seconds: of CPU time that it may take."""
+    end = _run(task, folder, seconds)
+    if end.index == SEVERAL and isinstance(task, MixTask) and end.is_of_a_source:
+        end = _run(replace(task, threads=1), folder, seconds)  # one at a time, to know which one it is
+    name = names[end.index] if 0 <= end.index < len(names) else None
+    if end.answer is not None:
+        return _result(end.answer, name)
+    raise _failure(end.code, name, stalled=end.stalled, complained=end.complained)
+
+
+@dataclass(frozen=True)
+class _End:
+    """How the process ended. code: its exit code. answer: None where it gave none. index: of the source in hand.
+
+    stalled: whether it was given up. complained: the end of what it wrote to standard error.
+    """
+
+    code: int
+    answer: dict[str, Any] | None
+    index: int
+    stalled: bool
+    complained: str
+
+    @property
+    def is_of_a_source(self) -> bool:
+        """Whether a source is to blame of which there is no word yet."""
+        if self.answer is not None:
+            return "memory" in self.answer
+        return self.stalled or self.code != -signal.SIGKILL
+
+
+def _run(task: MixTask | LengthTask, folder: Path, seconds: int) -> _End:
+    mark = folder / "sound.mark"
+    limits = Limits(mark=str(mark), memory=MEMORY, seconds=seconds)
+    mark.write_bytes(MARK.pack(NONE, 0))
+    with TemporaryFile(dir=folder) as output, TemporaryFile(dir=folder) as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", MODULE],
+            [sys.executable, "-S", "-P", "-m", MODULE],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=errors,
@@ -108,7 +138,7 @@ def _answer(task: MixTask | LengthTask, names: Sequence[str]) -> Any:
             start_new_session=True,
         )
         try:
-            stalled = _watch(process, task.model_dump_json().encode() + b"\n", mark)
+            stalled = _watch(process, pickle.dumps((limits, task)), mark)
         finally:
             process.kill()
             process.wait()
@@ -117,18 +147,20 @@ def _answer(task: MixTask | LengthTask, names: Sequence[str]) -> Any:
         output.seek(0)
         errors.seek(0)
         said, complained = output.read(), errors.read()[-2000:].decode(errors="replace").strip()
-    index = MARK.unpack(mark.read_bytes())[0]
-    name = names[index] if 0 <= index < len(names) else None
-    if process.returncode == 0 and said:
-        return _result(orjson.loads(said), name)
-    raise _failure(process.returncode, name, stalled=stalled, complained=complained)
+    return _End(
+        code=process.returncode,
+        answer=orjson.loads(said) if process.returncode == 0 and said else None,
+        index=MARK.unpack(mark.read_bytes())[0],
+        stalled=stalled,
+        complained=complained,
+    )
 
 
-def _watch(process: "subprocess.Popen[bytes]", line: bytes, mark: Path) -> bool:
+def _watch(process: "subprocess.Popen[bytes]", request: bytes, mark: Path) -> bool:
     """Waits for the process, or until it stands still for too long. Returns whether it did."""
     assert process.stdin is not None
     try:
-        process.stdin.write(line)
+        process.stdin.write(request)
         process.stdin.flush()
     except BrokenPipeError:  # it has ended, and its exit code says why
         pass

@@ -15,7 +15,7 @@ import numpy as np
 
 from helios_worker.encode.audio.errors import SoundUnusable
 from helios_worker.encode.audio.samples import Samples, long_silence, nothing, stereo
-from helios_worker.encode.audio.sound_file import REMEDY, SoundFile
+from helios_worker.encode.audio.sound_file import REMEDY, SoundFile, first_frame, kind_of
 
 PREROLL = Fraction(1, 2)
 """Seconds that are decoded before a position that was sought: bits of MP3, the state of Opus, overlaps of AAC."""
@@ -25,9 +25,6 @@ GAP = Fraction(1, 50)
 """Seconds by which a frame's time may be off its place before it counts as a gap."""
 MOST_MISSING = 24 * 3600
 """Seconds of silence that a gap in a file's timestamps stands for, at most."""
-MIN_RATE, MAX_RATE = 1_000, 768_000
-MAX_CHANNELS, MAX_PLANES = 64, 8
-"""Channels at most, in one plane and each in its own. PyAV reads beyond the eighth plane's end."""
 
 
 class SoundReader:
@@ -45,16 +42,9 @@ class SoundReader:
         self._after: Samples | None = None
         self._file = SoundFile(path, name, stream)
         self._frames = self._file.frames()
-        first = next(self._frames, None)
-        if first is None:
-            raise SoundUnusable(name, "holds no sound that can be decoded", remedy=REMEDY)
+        first = first_frame(self._frames, name)
         self.rate = int(first.sample_rate)
-        self._kind = _kind(first)
-        _, channels, is_planar, _ = self._kind
-        most = MAX_PLANES if is_planar else MAX_CHANNELS
-        if not (MIN_RATE <= self.rate <= MAX_RATE and 1 <= channels <= most):
-            has = f"has {len(first.layout.channels)} channels of {first.sample_rate} samples a second"
-            raise SoundUnusable(name, has, remedy=REMEDY)
+        self._kind = kind_of(first)
         base, time = self._file.time_base, (first.pts or 0) * self._file.time_base
         picture = self._file.picture_start()
         self._origin = time if picture is None else min(time, picture)
@@ -106,14 +96,15 @@ class SoundReader:
 
     def length(self) -> int:
         """How many samples there are from position 0, as decoding finds; it decodes the end alone if it can."""
-        self.seek(max(0, self._declared - self.rate, self._at))
+        end = floor((self._file.likely_end - self._origin) * self.rate)
+        self.seek(max(0, end - self.rate, self._at))
         while len(self.read(self.rate)):
             pass
         return self._at
 
     def _is_usable(self, frame: av.AudioFrame) -> bool:
         """Whether a frame is like the first one. One with a damaged header is not, nor may its samples be looked at."""
-        return _kind(frame) == self._kind
+        return kind_of(frame) == self._kind
 
     def _place_of(self, frame: av.AudioFrame) -> int:
         """The sample that a frame begins with, by its timestamp. Whole numbers alone: each frame asks."""
@@ -223,7 +214,3 @@ class SoundReader:
         step = gcd(*[frame.samples for frame in frames[1:]])
         nearest = self._grid + round(Fraction(place - self._grid, step)) * step if step else place
         return nearest if abs(nearest - place) <= self._tick else place
-
-
-def _kind(frame: av.AudioFrame) -> tuple[int, int, bool, str]:
-    return frame.sample_rate, frame.layout.nb_channels, frame.format.is_planar, frame.format.name

@@ -5,10 +5,13 @@ from typing import TypeAlias
 
 import av
 import numpy as np
+from av.audio.plane import AudioPlane
 from numpy.typing import NDArray
 
 Samples: TypeAlias = NDArray[np.float32]
 """Stereo sound: samples × 2, in which 1 is full scale."""
+Side: TypeAlias = NDArray[np.float32]
+"""One channel of it."""
 
 CHANNELS = 2
 HIGHEST = 64.0
@@ -17,8 +20,15 @@ _HALF = 2**-0.5
 _CENTRE = {"FC": 1.0, "BC": _HALF, "TC": 1.0, "TFC": 1.0, "TBC": _HALF}
 _LEFT = ("SL", "BL", "FLC", "WL", "SDL", "TFL", "TBL", "TSL", "BFL", "SSL", "TTL")
 _SILENT = ("LFE", "LFE2")
-# A full scale integer of each format of decoders.
-_FULL = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
+# The type of each format of decoders, its number for silence, and how far from that full scale is.
+_FULL = {
+    "u8": (np.uint8, 2.0**7, 2.0**7),
+    "s16": (np.int16, 0.0, 2.0**15),
+    "s32": (np.int32, 0.0, 2.0**31),
+    "s64": (np.int64, 0.0, 2.0**63),
+    "flt": (np.float32, 0.0, 1.0),
+    "dbl": (np.float64, 0.0, 1.0),
+}
 
 
 def nothing() -> Samples:
@@ -50,13 +60,13 @@ def stereo(frame: av.AudioFrame) -> Samples:
     One channel is heard on both sides at its level. More than two are mixed as the Web Audio standard and ITU-R BS.775
     say: the centre and each surround channel at -3 dB, without the low-frequency one, and without turning all down.
     """
-    channels = _bounded(_channels(frame))
+    channels = [_bounded(channel) for channel in _channels(frame)]
+    if len(channels) <= 2:
+        sides = np.empty((frame.samples, CHANNELS), np.float32)
+        sides[:, 0], sides[:, 1] = channels[0], channels[-1]
+        return sides
     names = [channel.name for channel in frame.layout.channels]
-    if len(channels) == 1:
-        return np.repeat(channels.T, 2, axis=1)
-    if len(channels) == 2:
-        return np.ascontiguousarray(channels.T)
-    mixed = silence(channels.shape[1])
+    mixed = silence(frame.samples)
     for place, name in enumerate(names):
         for side, share in enumerate(_shares(name, place)):
             if share:
@@ -81,21 +91,24 @@ def _shares(name: str, place: int) -> tuple[float, float]:
     return (1.0, 0.0) if place % 2 == 0 else (0.0, 1.0)
 
 
-def _channels(frame: av.AudioFrame) -> Samples:
-    """Channels × samples."""
-    name = frame.format.name.removesuffix("p")
-    data = frame.to_ndarray()
-    if not frame.format.is_planar:
-        data = data.reshape(-1, len(frame.layout.channels)).T
-    if name == "flt":
-        return data.astype(np.float32, copy=False)
-    if name == "u8":
-        return (data.astype(np.float32) - np.float32(128)) / np.float32(_FULL[name])
+def _channels(frame: av.AudioFrame) -> list[Side]:
+    """Each channel's samples."""
+    count = frame.layout.nb_channels
+    if frame.format.is_planar:
+        return [_scaled(frame, plane, 1) for plane in frame.planes[:count]]
+    return list(_scaled(frame, frame.planes[0], count).reshape(-1, count).T)
+
+
+def _scaled(frame: av.AudioFrame, plane: AudioPlane, count: int) -> Side:
+    """A plane of so many channels, in which 1 is full scale."""
+    kind, middle, full = _FULL[frame.format.name.removesuffix("p")]
+    numbers = np.frombuffer(plane, kind, frame.samples * count)  # type: ignore[call-overload]
     with np.errstate(over="ignore"):  # a damaged double; _bounded sees to what comes of it
-        return (data.astype(np.float64) / _FULL[name]).astype(np.float32)
+        samples: Side = numbers.astype(np.float32, copy=False)
+    return samples if kind is np.float32 else (samples - np.float32(middle)) / np.float32(full)
 
 
-def _bounded(samples: Samples) -> Samples:
+def _bounded(samples: Side) -> Side:
     """Without what is no number, and within HIGHEST: a file of floating point can hold anything."""
     if np.abs(samples).max(initial=0.0) <= HIGHEST:  # not so if one is no number
         return samples

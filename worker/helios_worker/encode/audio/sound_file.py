@@ -18,6 +18,11 @@ BAD_IN_A_ROW = 2_000
 REMEDY = "use a WAV, MP3, AAC, Opus, Vorbis or FLAC file, and check that it plays"
 
 
+MIN_RATE, MAX_RATE = 1_000, 768_000
+MAX_CHANNELS, MAX_PLANES = 64, 8
+"""Channels at most, in one plane and each in its own. PyAV reads beyond the eighth plane's end."""
+
+
 class SoundFile:
     """One audio stream of an open file.
 
@@ -64,6 +69,14 @@ class SoundFile:
         """When the sound ends, in seconds, by the file's own word."""
         return ((self._stream.start_time or 0) + (self._stream.duration or 0)) * self.time_base
 
+    @property
+    def likely_end(self) -> Fraction:
+        """The same, from what the file says of all its streams where it says nothing of this one, as WebM does."""
+        if self._stream.duration:
+            return self.declared_end
+        container = self._container
+        return Fraction((container.start_time or 0) + (container.duration or 0), av.time_base)
+
     def picture_start(self) -> Fraction | None:
         """When the file's first picture is shown, in seconds; None where it has none."""
         starts = [
@@ -105,6 +118,28 @@ class SoundFile:
                 failed = 0
                 if frame.samples:
                     yield frame
+
+
+def first_frame(frames: Iterator[av.AudioFrame], name: str) -> av.AudioFrame:
+    """Decodes the first of a file's frames. name: of the file, for messages.
+
+    Raises:
+        SoundUnusable: there is none, or it has more channels or another rate than can be heard.
+    """
+    first = next(frames, None)
+    if first is None:
+        raise SoundUnusable(name, "holds no sound that can be decoded", remedy=REMEDY)
+    rate, channels, is_planar, _ = kind_of(first)
+    most = MAX_PLANES if is_planar else MAX_CHANNELS
+    if not (MIN_RATE <= rate <= MAX_RATE and 1 <= channels <= most):
+        has = f"has {len(first.layout.channels)} channels of {rate} samples a second"
+        raise SoundUnusable(name, has, remedy=REMEDY)
+    return first
+
+
+def kind_of(frame: av.AudioFrame) -> tuple[int, int, bool, str]:
+    """Its rate in Hz, the number of its channels, whether each has a plane of its own, and the format of samples."""
+    return frame.sample_rate, frame.layout.nb_channels, frame.format.is_planar, frame.format.name
 
 
 def _what(path: Path, error: Exception) -> str:

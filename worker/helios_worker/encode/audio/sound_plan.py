@@ -11,14 +11,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from helios_worker.artifacts.digests import Sha256, canonical_json, json_digest
+from helios_worker.encode.audio.score import MILLIONTH, Curve, Part, Score, Source, Turns, sample_at
 
-SAMPLE_RATE = 48_000
-"""Of the mix, in Hz. It is stereo."""
 MAX_PIECES = 200_000
 MAX_SOURCES = 10_000
 MAX_POINTS = 2_000_000
@@ -49,6 +49,7 @@ _Exact = Annotated[Fraction, BeforeValidator(_parse_fraction), PlainSerializer(s
 Seconds = Annotated[_Exact, Field(ge=0, le=10**11)]
 """A time or a length; "7/2" in JSON."""
 Rate = Annotated[_Exact, Field(ge=SLOWEST, le=FASTEST)]
+_Millionths = Annotated[int, Field(ge=SLOWEST / MILLIONTH, le=FASTEST / MILLIONTH)]
 Gain = Annotated[float, Field(ge=0, le=MAX_GAIN, allow_inf_nan=False)]
 
 
@@ -115,11 +116,33 @@ class Envelope(_Model):
         return low + (high - low) * float((ticks - start) / (end - start))
 
 
+class RateCurve(_Model):
+    """The rates of a piece after its first one. Each holds until the next; the source goes on without a jump.
+
+    tick: seconds. points: (time of the film in ticks, rate in millionths), in order.
+    """
+
+    tick: Annotated[_Exact, Field(gt=0, le=1000)]
+    points: Annotated[tuple[tuple[Annotated[int, Field(ge=0, le=10**14)], _Millionths], ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if any(after[0] <= before[0] for before, after in pairwise(self.points)):
+            raise ValueError("the points of a rate curve are not in order")
+        return self
+
+    @property
+    def times(self) -> tuple[Fraction, Fraction]:
+        """The first and the last time of a change, in seconds of the film."""
+        return self.points[0][0] * self.tick, self.points[-1][0] * self.tick
+
+
 class Piece(_Model):
     """A part of a source that is heard from `start` on, for `duration`, both in seconds of the film.
 
     source: index of it. position: where in the source it begins, in seconds of the source from its first sample.
-    rate: seconds of the source per second of the film. preservesPitch: whether another rate keeps the pitch.
+    rate: seconds of the source per second of the film. rates: those that follow it; None where it stays the same.
+    preservesPitch: whether another rate keeps the pitch.
     loop: what repeats; None to be silent after the source's end.
     gain: linear. envelope: index of one that `gain` is multiplied by, in the film's time.
     fadeIn, fadeOut: lengths of linear fades at the piece's start and end, in seconds.
@@ -130,6 +153,7 @@ class Piece(_Model):
     duration: Annotated[Seconds, Field(gt=0)]
     position: Seconds = Field(default=Fraction(0), exclude_if=operator.not_)
     rate: Rate = Field(default=Fraction(1), exclude_if=Fraction(1).__eq__)
+    rates: RateCurve | None = Field(default=None, exclude_if=operator.not_)
     preservesPitch: bool = Field(default=True, exclude_if=bool)
     loop: Loop | None = Field(default=None, exclude_if=operator.not_)
     gain: Gain = Field(default=1.0, exclude_if=(1.0).__eq__)
@@ -137,10 +161,21 @@ class Piece(_Model):
     fadeIn: Seconds = Field(default=Fraction(0), exclude_if=operator.not_)
     fadeOut: Seconds = Field(default=Fraction(0), exclude_if=operator.not_)
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.rates is not None and not (self.start < self.rates.times[0] and self.rates.times[1] < self.end):
+            raise ValueError("a piece changes its rate where it is not heard")
+        return self
+
     @property
     def end(self) -> Fraction:
         """When it ends, in seconds of the film."""
         return self.start + self.duration
+
+    @property
+    def fastest(self) -> Fraction:
+        """The highest of its rates."""
+        return max([self.rate, *(rate * MILLIONTH for _, rate in (self.rates.points if self.rates else ()))])
 
 
 class SoundEncoding(_Model):
@@ -174,8 +209,10 @@ class SoundPlan(_Model):
             raise ValueError("a piece is of a source that is not there")
         if any(piece.envelope is not None and piece.envelope >= len(self.envelopes) for piece in self.pieces):
             raise ValueError("a piece has an envelope that is not there")
-        if sum(len(envelope.points) for envelope in self.envelopes) > MAX_POINTS:
-            raise ValueError(f"its envelopes have more than {MAX_POINTS} points")
+        points = sum(len(envelope.points) for envelope in self.envelopes)
+        points += sum(len(piece.rates.points) for piece in self.pieces if piece.rates is not None)
+        if points > MAX_POINTS:
+            raise ValueError(f"its envelopes and rate curves have more than {MAX_POINTS} points")
         return self
 
     @property
@@ -188,6 +225,21 @@ class SoundPlan(_Model):
         """How many samples the film has."""
         return sample_at(self.end / self.fps) - self.first_sample
 
+    def score(self, files: Sequence[Path]) -> Score:
+        """What is mixed. files: local copies of the sources, in order."""
+        return Score(
+            first=self.first_sample,
+            samples=self.samples,
+            sources=tuple(
+                Source(str(file), source.name, source.stream) for file, source in zip(files, self.sources, strict=True)
+            ),
+            parts=tuple(map(_part, self.pieces)),
+            curves=tuple(Curve(envelope.tick, envelope.points) for envelope in self.envelopes),
+            codec=self.encoding.codec,
+            bitrate=self.encoding.bitrate,
+            loudness=self.encoding.loudness,
+        )
+
     @property
     def content(self) -> bytes:
         """The plan as it is stored."""
@@ -199,9 +251,21 @@ class SoundPlan(_Model):
         return json_digest(self.model_dump(mode="json"))
 
 
-def sample_at(time: Fraction) -> int:
-    """The sample of the mix that is nearest to a time in seconds, of two the later."""
-    return (2 * time.numerator * SAMPLE_RATE + time.denominator) // (2 * time.denominator)
+def _part(piece: Piece) -> Part:
+    return Part(
+        source=piece.source,
+        start=piece.start,
+        end=piece.end,
+        position=piece.position,
+        rate=piece.rate,
+        turns=Turns(piece.rates.tick, piece.rates.points) if piece.rates is not None else None,
+        keeps_pitch=piece.preservesPitch,
+        loop=(piece.loop.start, piece.loop.end) if piece.loop is not None else None,
+        gain=piece.gain,
+        curve=piece.envelope,
+        fade_in=piece.fadeIn,
+        fade_out=piece.fadeOut,
+    )
 
 
 def _thinned(points: Sequence[tuple[int, float]], tolerance: float) -> list[tuple[int, float]]:

@@ -1,52 +1,47 @@
-"""What the mixing process is asked, and what it answers."""
+"""What the mixing process is asked, and what it answers: plain data, as in score.py."""
 
 import math
 import struct
+from dataclasses import dataclass
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
-
-from helios_worker.encode.audio.sound_plan import Seconds, SoundPlan
+from helios_worker.encode.audio.score import Score
 
 MARK: Final = struct.Struct("<qq")
-"""The source in hand, -1 for none, and a count that goes on with each step."""
+"""The source in hand, or one of these, and a count that goes on with each step."""
+NONE, SEVERAL = -1, -2
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Of the process. mark: path of a file of MARK. memory: most bytes. seconds: most CPU time."""
 
-
-class _Task(_Model):
-    """files: paths of the sources. mark: path of a file of MARK. memory: most bytes. seconds: most CPU time."""
-
-    files: tuple[str, ...]
     mark: str
     memory: int
     seconds: int
 
 
-class MixTask(_Task):
-    """A plan to mix. output: where the encoded sound goes. levels: where its levels go."""
+@dataclass(frozen=True)
+class MixTask:
+    """A score to mix. output, levels: where the encoded sound and its levels go. threads: that decode at once."""
 
-    plan: SoundPlan
+    score: Score
     output: str
     levels: str
+    threads: int
 
 
-class LengthTask(_Task):
-    """Sources to open. names: for messages. wanted: whether to find the length of each."""
+@dataclass(frozen=True)
+class LengthTask:
+    """Sources to open. files: their paths. names: for messages. wanted: whether to find the length of each."""
 
+    files: tuple[str, ...]
     names: tuple[str, ...]
     wanted: tuple[bool, ...]
 
 
-class Length(_Model):
-    """The length of each source in seconds, 0 where it was not asked for."""
-
-    seconds: tuple[Seconds, ...]
-
-
-class HeardSource(_Model):
+@dataclass(frozen=True)
+class HeardSource:
     """What a source was heard for. source: its index. seconds: of the film, all its pieces together.
 
     ends: when it ended before its pieces, in seconds of the film; None where it did not. silent: whether nothing of it
@@ -60,7 +55,8 @@ class HeardSource(_Model):
     damaged: int
 
 
-class MixReport(_Model):
+@dataclass(frozen=True)
+class MixReport:
     """What was mixed. samples: of the film. gain: dB that all was turned up for the loudness that was asked for.
 
     peak: the highest true peak before the limiter in dBTP; None for silence. limited: samples that were turned down.
@@ -76,12 +72,6 @@ class MixReport(_Model):
     loudness: float | None
     memory: int
     heard: tuple[HeardSource, ...]
-
-
-def task_in(line: bytes) -> MixTask | LengthTask:
-    """The task in a line of JSON."""
-    tasks: TypeAdapter[MixTask | LengthTask] = TypeAdapter(MixTask | LengthTask)
-    return tasks.validate_json(line)
 
 
 def decibels(gain: float) -> float | None:

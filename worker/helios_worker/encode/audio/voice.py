@@ -1,4 +1,4 @@
-"""A piece of a sound plan as samples of the mix."""
+"""A part of a score as samples of the mix."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -7,9 +7,12 @@ from math import ceil, floor, lcm
 import numpy as np
 
 from helios_worker.encode.audio.filters import TAPS, Feed, limited, resampled, stretch_lead, stretched
+from helios_worker.encode.audio.rate_path import RatePath
 from helios_worker.encode.audio.reader import SoundReader
 from helios_worker.encode.audio.samples import Samples, nothing, silence
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE, Loop, Piece, sample_at
+from helios_worker.encode.audio.score import SAMPLE_RATE, Part, Turns, sample_at
+from helios_worker.encode.audio.stretch import BEFORE, stretched_along
+from helios_worker.encode.audio.varispeed import reach, varied
 
 SEARCHED = 2_048
 """Samples of the mix among which one is chosen to start at, since the source has one at nearly the same time."""
@@ -18,20 +21,21 @@ KEPT_LOOP = SAMPLE_RATE
 
 
 class Voice:
-    """A piece, sample by sample.
+    """A part, sample by sample.
 
-    heard_until: in seconds of the film, when its source ends before the piece does; None if it does not, so far.
+    heard_until: in seconds of the film, when its source ends before the part does; None if it does not, so far.
     """
 
-    def __init__(self, piece: Piece, open_source: Callable[[], SoundReader], first: int) -> None:
-        """first: sample of the film's time that the mix begins with; a piece that begins before it is cut."""
-        self.piece = piece
-        self.first = max(first, sample_at(piece.start))
-        self.end = sample_at(piece.end)
+    def __init__(self, part: Part, open_source: Callable[[], SoundReader], first: int) -> None:
+        """first: sample of the film's time that the mix begins with; a part that begins before it is cut."""
+        self.part = part
+        self.first = max(first, sample_at(part.start))
+        self.end = sample_at(part.end)
         self._open_source = open_source
         self._reader: SoundReader | None = None
         self._feed: Feed | None = None
         self._source: _SourceFeed | None = None
+        self._path: RatePath | None = None
 
     def read(self, count: int) -> Samples:
         """The next samples; opens the file for the first.
@@ -59,23 +63,38 @@ class Voice:
         """When the source ended, in seconds of the film; None if it has not."""
         if self._source is None or self._source.ended_at is None or self._reader is None:
             return None
-        passed = (Fraction(self._source.ended_at, self._reader.rate) - self.piece.position) / self.piece.rate
-        return self.piece.start + max(Fraction(0), passed)
+        if self._path is not None:
+            return max(self.part.start, self._path.time_of(self._source.ended_at))
+        passed = (Fraction(self._source.ended_at, self._reader.rate) - self.part.position) / self.part.rate
+        return self.part.start + max(Fraction(0), passed)
 
     def _begin(self) -> Feed:
-        piece, reader = self.piece, self._open_source()
+        part, reader = self.part, self._open_source()
         self._reader = reader
-        stretches = piece.preservesPitch and piece.rate != 1
-        at = piece.position + (Fraction(self.first, SAMPLE_RATE) - piece.start) * piece.rate
+        if part.turns is not None:
+            return self._along(part.turns, reader)
+        stretches = part.keeps_pitch and part.rate != 1
+        at = part.position + (Fraction(self.first, SAMPLE_RATE) - part.start) * part.rate
         if stretches:
-            at -= stretch_lead(piece.rate) * piece.rate
-        speed = Fraction(1) if stretches else piece.rate
+            at -= stretch_lead(part.rate) * part.rate
+        speed = Fraction(1) if stretches else part.rate
         first = _nearest(at * SAMPLE_RATE) if stretches else self.first
         # Sample n of the mix is at n * step + offset of the source, for all pieces of a sound that goes on alike.
         step = limited(speed * reader.rate / SAMPLE_RATE)
-        offset = Fraction(0) if stretches else (piece.position - piece.start * piece.rate) * reader.rate
+        offset = Fraction(0) if stretches else (part.position - part.start * part.rate) * reader.rate
         feed = self._resampled(reader, first, step, offset)
-        return stretched(feed, piece.rate) if stretches else feed
+        return stretched(feed, part.rate) if stretches else feed
+
+    def _along(self, turns: Turns, reader: SoundReader) -> Feed:
+        """The source at rates that change."""
+        path = self._path = RatePath(self.part, turns, reader.rate)
+        if not self.part.keeps_pitch:
+            begin = floor(path.position_at(self.first)) - reach(path)
+            return varied(self._sought(reader, begin), path, self.first, begin)
+        path = RatePath(self.part, turns, SAMPLE_RATE)
+        begin = floor(path.position_at(self.first)) - BEFORE
+        feed = self._resampled(reader, begin, limited(Fraction(reader.rate, SAMPLE_RATE)), Fraction(0))
+        return stretched_along(feed, path, self.first, begin)
 
     def _resampled(self, reader: SoundReader, first: int, step: Fraction, offset: Fraction) -> Feed:
         """The source at the mix's rate, from sample `first` on."""
@@ -88,7 +107,7 @@ class Voice:
         return feed
 
     def _sought(self, reader: SoundReader, sample: int) -> "_SourceFeed":
-        self._source = _SourceFeed(reader, sample, self.piece.loop)
+        self._source = _SourceFeed(reader, sample, self.part.loop)
         return self._source
 
 
@@ -117,7 +136,7 @@ def _meeting(latest: int, step: Fraction, offset: Fraction) -> int:
 class _SourceFeed:
     """A source from a sample on, again and again where it loops. ended_at: the sample after which it is silent."""
 
-    def __init__(self, reader: SoundReader, sample: int, loop: Loop | None) -> None:
+    def __init__(self, reader: SoundReader, sample: int, loop: tuple[Fraction, Fraction | None] | None) -> None:
         self.ended_at: int | None = None
         self._reader = reader
         self._at = sample
@@ -125,8 +144,8 @@ class _SourceFeed:
         self._end: int | None = None
         self._round: Samples | None = None
         if loop is not None:
-            self._start = _nearest(loop.start * reader.rate)
-            end = reader.length() if loop.end is None else _nearest(loop.end * reader.rate)
+            self._start = _nearest(loop[0] * reader.rate)
+            end = reader.length() if loop[1] is None else _nearest(loop[1] * reader.rate)
             if end > self._start:
                 self._end = end
                 if sample >= end:

@@ -8,7 +8,7 @@ import numpy as np
 
 from helios_worker.encode.audio.levels import LevelComparison
 from helios_worker.encode.audio.samples import stereo
-from helios_worker.encode.audio.sound_plan import SAMPLE_RATE
+from helios_worker.encode.audio.score import SAMPLE_RATE
 from helios_worker.encode.proof.expected_sound import ExpectedSound
 
 OVERSHOOT = 10 ** (12 / 20)
