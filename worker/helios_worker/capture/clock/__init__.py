@@ -42,7 +42,7 @@ PARTS = (
         "webgl",
         "limits",
     ),
-    *("audio_clocks", "audio_graph", "audio_contexts", "audio_elements"),
+    *("audio_clocks", "audio_played", "audio_graph", "audio_contexts", "audio_elements"),
     *("media_events", "media_sources", "players", "media_loading", "playback", "helios_sounds", "sounds"),
     *("media_api", "media_elements", "media_faults", "pictures", "media"),
     *("clips", "clip_sounds", "layout", "adapters", "hyperframes", "variables", "beside", "scopes", "nested"),
