@@ -59,6 +59,7 @@ function createAudioClocks() {
   let clocks = list();
   /** @type {PlayedSound[]} */
   let finished = list();
+  let made = 0;
   let closed = 0;
   let longest = 0;
   /** @type {SafeWeakMap<object, AudioClock>} */
@@ -75,6 +76,7 @@ function createAudioClocks() {
     byContext,
     /** @param {AudioClock} clock */
     add(clock) {
+      made += 1;
       byContext.set(clock.context, clock);
       append(clocks, clock);
     },
@@ -107,7 +109,10 @@ function createAudioClocks() {
     },
     /** How many samples a new context may render, at a rate. @param {number} rate */
     room(rate) {
-      if (HEARD_SECONDS === undefined) return clocks.length < 8 ? MOST_SAMPLES : MOST_SAMPLES_OF_OTHERS;
+      if (HEARD_SECONDS === undefined) {
+        if (made < 8) return MOST_SAMPLES;
+        return closed < MANY_CLOSED ? MOST_SAMPLES_OF_OTHERS : ceil(rate * max(SHORT_SECONDS, longest * TIMES_AS_LONG));
+      }
       let seconds = min(HEARD_SECONDS - kernelNow() / 1000, MOST_HEARD_SECONDS);
       let setAside = seconds * rate;
       for (let index = 0; index < clocks.length; index += 1) setAside += clocks[index].length;

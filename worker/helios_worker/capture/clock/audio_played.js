@@ -33,7 +33,15 @@ async function finish(clock) {
   audio.endPiece(clock, clock.origin + (samples / rate) * 1000);
   clock.isOver = true;
   audio.remove(clock);
-  if (!isHeard) return;
+  if (!isHeard) {
+    // So that the browser can free what it has set aside. An hour of it would take longer than it is worth.
+    if (clock.whole && clock.length <= MOST_SAMPLES_OF_OTHERS) {
+      audio.silence(context);
+      goOn(clock);
+      await own(settled(clock.whole));
+    }
+    return;
+  }
   goOn(clock);
   await own(settled(clock.whole));
   const { buffer } = clock;

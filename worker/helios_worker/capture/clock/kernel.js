@@ -97,7 +97,7 @@ function createKernel() {
       const words = realms[index].pending();
       for (let word = 0; word < words.length; word += 1) append(pending, words[word]);
     }
-    return { __proto__: null, now: state.now, timers, pending, timersFired: state.timersFired };
+    return { __proto__: null, now: state.now, frame: state.frame, timers, pending, timersFired: state.timersFired };
   }
 
   /**
