@@ -111,7 +111,7 @@ function createAudioClocks() {
     room(rate) {
       if (HEARD_SECONDS === undefined) {
         if (made < 8) return MOST_SAMPLES;
-        return closed < MANY_CLOSED ? MOST_SAMPLES_OF_OTHERS : ceil(rate * max(SHORT_SECONDS, longest * TIMES_AS_LONG));
+        return closed < MANY_CLOSED ? MOST_SAMPLES_OF_OTHERS : ceil(rate * max(SHORT_SECONDS / 4, longest * TIMES_AS_LONG));
       }
       let seconds = min(HEARD_SECONDS - kernelNow() / 1000, MOST_HEARD_SECONDS);
       let setAside = seconds * rate;

@@ -34,8 +34,8 @@ async function finish(clock) {
   clock.isOver = true;
   audio.remove(clock);
   if (!isHeard) {
-    // So that the browser can free what it has set aside. An hour of it would take longer than it is worth.
-    if (clock.whole && clock.length <= MOST_SAMPLES_OF_OTHERS) {
+    // So that the browser can free what it has set aside. The rest of a long one would take more memory and time than it is worth.
+    if (clock.whole && clock.length <= SHORT_SECONDS * rate) {
       audio.silence(context);
       goOn(clock);
       await own(settled(clock.whole));
