@@ -129,6 +129,35 @@ def test_a_context_that_has_more_to_play_than_it_can(project: Project):
     assert "plays for longer than the 120 s that it can be heard for" in reply.stderr
 
 
+LOOKED_AT = """<p></p><script>
+  let contexts = [];
+  requestAnimationFrame(function look() {
+    const values = contexts.map((context) => {
+      const samples = new Float32Array(32);
+      context.analyser.getFloatTimeDomainData(samples);
+      context.close();
+      return Math.max(...samples) > 0;
+    });
+    document.querySelector("p").textContent = values.join();
+    contexts = Array.from({ length: 8 }, () => {
+      const context = new AudioContext();
+      context.analyser = new AnalyserNode(context, { fftSize: 32 });
+      const tone = new OscillatorNode(context);
+      tone.connect(context.analyser).connect(context.destination);
+      tone.start();
+      return context;
+    });
+    requestAnimationFrame(look);
+  });
+</script>"""
+
+
+def test_a_chunk_that_looks_at_a_hundred_contexts(project: Project):
+    project.plan(LOOKED_AT, frames=13, chunk=13, audio={"codec": "none"})
+    reply = project.chunk()
+    assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
 ROUTED = """<audio src=tone.wav autoplay></audio><script>
   const context = new AudioContext();
   const element = document.querySelector("audio");
