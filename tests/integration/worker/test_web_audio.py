@@ -115,7 +115,8 @@ def test_a_context_for_each_note(project: Project, planned: Plan):
 
 
 ENDLESS = """<script>
-  const closed = Array.from({ length: 16 }, () => new AudioContext().close());
+  const others = Array.from({ length: COUNT }, () => new AudioContext({ sampleRate: 192000 }));
+  if (CLOSED) others.forEach((other) => other.close());
   const context = new AudioContext();
   const tone = new OscillatorNode(context);
   tone.connect(context.destination);
@@ -123,10 +124,17 @@ ENDLESS = """<script>
 </script>"""
 
 
+def test_a_context_that_plays_on_after_many_short_ones(planned: Plan):
+    body = ENDLESS.replace("COUNT", "20").replace("CLOSED", "true")
+    plan = planned(body, frames=40, video={"fps": "1", "unitFrames": 6})
+    assert [float(piece.end) for piece in pieces_of(plan, "an AudioContext")] == [40]
+
+
 def test_a_context_that_has_more_to_play_than_it_can(project: Project):
-    reply = project.try_plan(ENDLESS, frames=130, video={"fps": "1", "unitFrames": 6})
+    body = ENDLESS.replace("COUNT", "60").replace("CLOSED", "false")
+    reply = project.try_plan(body, frames=120, video={"fps": "1", "unitFrames": 6})
     assert reply.exitCode == ExitCode.USER_ERROR
-    assert "plays for longer than the 120 s that it can be heard for" in reply.stderr
+    assert "plays for longer than the 30 s that it can be heard" in reply.stderr
 
 
 LOOKED_AT = """<p></p><script>

@@ -55,32 +55,44 @@ async def listen(
         PageError: a frame of the page failed.
         UserError: an AudioContext of the page plays for too long.
     """
+    with TemporaryDirectory(prefix="helios-sound-", dir=browsers.scratch) as folder:
+        heard, cut_after = await _heard(film, composition, browsers, settings, Path(folder))
+        if 0 < cut_after < MOST_SECONDS:
+            again = replace(settings, hears_long=True)
+            heard, cut_after = await _heard(film, composition, browsers, again, Path(folder))
+        _check(cut_after)
+        yield heard
+
+
+async def _heard(
+    film: FilmSpec, composition: OpenComposition, browsers: BrowserPool, settings: PageSettings, folder: Path
+) -> tuple[Heard, float]:
+    """What a page plays, with its files in a folder, and the seconds after which an AudioContext was cut off, or 0."""
     seconds = float(film.end / film.encoder.fps)
     # What the page does wrong on the way is for the chunk to say that renders these frames.
     listening = replace(settings, hears=seconds, page_errors="warn")
     pieces: list[HeardPiece] = []
     files: dict[str, Path] = {}
-    with TemporaryDirectory(prefix="helios-sound-", dir=browsers.scratch) as folder:
-        async with browsers.page(0, composition, listening) as page:
-            await page.show(0)
-            for end in range(1, film.end, FRAMES_AT_ONCE):
-                await _pass(page, range(end, min(end + FRAMES_AT_ONCE, film.end)), drawn=film.drawn)
-                ended = await page.sounds.heard()
-                await _made_files(page, ended, files, Path(folder))
-                pieces += ended
-                await _played(page, files, Path(folder))
-            pieces += await page.sounds.heard(instant_ms(film.end, film.encoder.fps))
-            pieces = sorted(
-                filter(lambda piece: piece.is_audible, pieces),
-                key=lambda piece: (piece.begin, piece.end, piece.address),
-            )
-            await _made_files(page, pieces, files, Path(folder))
-            await _played(page, files, Path(folder), at_end=True)
-            _check(await page.sounds.cut_after())
-            warnings = tuple(sorted(page.console.warnings))
-        silent = {piece.address for piece in pieces if piece.address.startswith("audio-context:") and not piece.silent}
-        silent -= set(files)
-        yield Heard([piece for piece in pieces if piece.address not in silent], files, warnings)
+    async with browsers.page(0, composition, listening) as page:
+        await page.show(0)
+        for end in range(1, film.end, FRAMES_AT_ONCE):
+            await _pass(page, range(end, min(end + FRAMES_AT_ONCE, film.end)), drawn=film.drawn)
+            ended = await page.sounds.heard()
+            await _made_files(page, ended, files, folder)
+            await _played(page, files, folder)
+            pieces += ended
+        pieces += await page.sounds.heard(instant_ms(film.end, film.encoder.fps))
+        pieces = sorted(
+            filter(lambda piece: piece.is_audible, pieces),
+            key=lambda piece: (piece.begin, piece.end, piece.address),
+        )
+        await _made_files(page, pieces, files, folder)
+        await _played(page, files, folder, at_end=True)
+        cut_after = await page.sounds.cut_after()
+        warnings = tuple(sorted(page.console.warnings))
+    silent = {piece.address for piece in pieces if piece.address.startswith("audio-context:") and not piece.silent}
+    silent -= set(files)
+    return Heard([piece for piece in pieces if piece.address not in silent], files, warnings), cut_after
 
 
 async def may_play(composition: OpenComposition) -> bool:
@@ -154,9 +166,9 @@ def _check(cut_after: float) -> None:
         )
     if cut_after:
         raise UserError(
-            f"the page makes many AudioContexts, and one of the later ones plays for longer than the {cut_after:.0f} s "
-            "that it can be heard for",
-            remedy="play all sounds through one AudioContext, or make the one that plays longest first",
+            "the page has many AudioContexts at once, and one of the later ones plays for longer than the "
+            f"{cut_after:.0f} s that it can be heard",
+            remedy="close those that have played, or play all sounds through one",
         )
 
 

@@ -61,6 +61,7 @@ def clock_script(
     start_ms: float = START_MS,
     realm_name: str = "",
     hears: float = 0.0,
+    hears_long: bool = False,
 ) -> str:
     """The script for one realm. Its value is what the driver may call, for a worker; a window has a gate for that.
 
@@ -71,6 +72,7 @@ def clock_script(
     start_ms: virtual time at which the realm begins, later for a worker made later.
     realm_name: tells the random streams of a page's workers apart.
     hears: seconds of the film, if it notes what the page plays; 0 if not.
+    hears_long: see PageSettings.
     """
     config = {
         "secret": secret,
@@ -81,6 +83,7 @@ def clock_script(
         "realmName": realm_name,
         **({"waitFor": wait_for} if wait_for else {}),
         **({"hears": hears} if hears else {}),
+        **({"hearsLong": True} if hears_long else {}),
         **({} if props is None else {"props": props}),
     }
     # The browser runs it again in a window that goes on with another document.

@@ -47,10 +47,11 @@ const MOST_SAMPLES_OF_OTHERS = MOST_SAMPLES / 12;
 const MOST_HEARD_SECONDS = 1800;
 /**
  * A context that is closed is rendered to its end, in silence. So those of a page that has closed so many, such as one for each
- * note, get that many seconds, or several times as many as the longest of them has had.
+ * note, get that many seconds, or several times as many as the longest of them has had. Where one would have played on, the
+ * driver has another page play that gives them the film's length.
  */
-const MANY_CLOSED = 16;
-const SHORT_SECONDS = 120;
+const MANY_CLOSED = 8;
+const SHORT_SECONDS = 30;
 const TIMES_AS_LONG = 4;
 /** What all of them may set aside, in samples of two channels. Later ones get SHORT_SECONDS. */
 const MOST_SET_ASIDE = (8 * 2 ** 30) / 8;
@@ -111,12 +112,13 @@ function createAudioClocks() {
     room(rate) {
       if (HEARD_SECONDS === undefined) {
         if (made < 8) return MOST_SAMPLES;
-        return closed < MANY_CLOSED ? MOST_SAMPLES_OF_OTHERS : ceil(rate * max(SHORT_SECONDS / 4, longest * TIMES_AS_LONG));
+        return closed < MANY_CLOSED ? MOST_SAMPLES_OF_OTHERS : ceil(rate * max(SHORT_SECONDS * 2, longest * TIMES_AS_LONG));
       }
       let seconds = min(HEARD_SECONDS - kernelNow() / 1000, MOST_HEARD_SECONDS);
       let setAside = seconds * rate;
       for (let index = 0; index < clocks.length; index += 1) setAside += clocks[index].length;
-      if (closed >= MANY_CLOSED || setAside > MOST_SET_ASIDE) seconds = min(seconds, max(SHORT_SECONDS, longest * TIMES_AS_LONG));
+      const isOneOfMany = closed >= MANY_CLOSED && !config.hearsLong;
+      if (isOneOfMany || setAside > MOST_SET_ASIDE) seconds = min(seconds, max(SHORT_SECONDS, longest * TIMES_AS_LONG));
       return max(1, ceil(seconds * rate));
     },
     /** Has nothing more reach a context's destination: audio_graph.js. @type {(context: BaseAudioContext) => void} */

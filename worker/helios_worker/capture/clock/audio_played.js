@@ -35,7 +35,7 @@ async function finish(clock) {
   audio.remove(clock);
   if (!isHeard) {
     // So that the browser can free what it has set aside. The rest of a long one would take more memory and time than it is worth.
-    if (clock.whole && clock.length <= SHORT_SECONDS * rate) {
+    if (clock.whole && clock.length <= SHORT_SECONDS * 4 * rate) {
       audio.silence(context);
       goOn(clock);
       await own(settled(clock.whole));
