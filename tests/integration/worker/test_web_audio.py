@@ -71,6 +71,22 @@ def test_no_beat_is_lost_between_two_looks_ahead(project: Project, planned: Plan
     assert clicks_in(mixed(project)) == pytest.approx([0.1 + 0.3 * beat for beat in range(13)], abs=1e-4)
 
 
+STARTED = """<script>
+  const context = new AudioContext();
+  // Tone.js 15.5 goes from a time to ticks and back, and skips a note that has come to lie before its beginning.
+  setInterval(() => {
+    const begin = context.currentTime + 0.1;
+    for (const ticks of [192, 240, 288, 320, 384, 480]) {
+      if ((begin * ticks) / ticks < begin) throw new Error(`the note at ${begin} s is lost at ${ticks} ticks a second`);
+    }
+  }, 7);
+</script>"""
+
+
+def test_the_first_note_of_a_tune_is_not_lost(project: Project):
+    assert not project.plan(STARTED, frames=60)["warnings"]
+
+
 BETWEEN = f"""{CLICK}<script>
   const context = new AudioContext();
   for (const time of [100, 300]) setTimeout(() => {{

@@ -32,11 +32,15 @@ const QUANTUM = 128;
  * A context's clock is two microseconds ahead of the film's when it begins, and a billionth slower: as with a sound card, the
  * two never say the same for long. Libraries plan their notes from one timer to the next. Timers come at round times here, as
  * notes do, and a note at the very border of two plans, to a rounding error, is in neither: Tone.js lost beats at 100 a minute.
- * It also loses the first note where a beat's time has no short binary number, in browsers about 1 time in 15. So what it gets
- * as a page loads, with the tenth of a second that it adds, has one.
  */
-const AHEAD = 104860 / 2 ** 20 - 0.1;
+const AHEAD = 2.3e-6;
 const SLOWER = 1e-9;
+/**
+ * Tone.js also loses the first note where a product of its time and the tempo is rounded, in browsers about 1 time in 15. So
+ * the time has few binary digits, once the tenth of a second is added by which Tone.js looks ahead.
+ */
+const TICK = 2 ** -36;
+const LOOK_AHEAD = 0.1;
 /**
  * How much a context can render for a page that looks at what it plays, in samples: an hour at the usual rate. Memory is used
  * as it goes on, but all of it is set aside, of which the browser has some 20 GB. So contexts after the first eight have less.
@@ -133,7 +137,7 @@ function createAudioClocks() {
     /** A context's own time in seconds. @param {AudioClock} clock */
     timeOf: (clock) => (clock.state === "running" ? max(0, (kernelNow() - clock.origin) / 1000) : clock.stopped),
     /** What it tells the page. @param {AudioClock} clock */
-    shownTime: (clock) => audio.timeOf(clock) * (1 - SLOWER) + AHEAD,
+    shownTime: (clock) => floor((audio.timeOf(clock) * (1 - SLOWER) + AHEAD + LOOK_AHEAD) / TICK) * TICK - LOOK_AHEAD,
     /** Ends what is heard of a context for now. @param {AudioClock} clock @param {number} end */
     endPiece(clock, end) {
       if (clock.state !== "running" || clock.isOver || end <= clock.runsSince) return;
