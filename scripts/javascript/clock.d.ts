@@ -10,6 +10,7 @@ declare const config: {
   realmName: string;
   waitFor?: string;
   hears?: number;
+  hearsLong?: boolean;
   props?: unknown;
 };
 

@@ -42,7 +42,7 @@ const OURS = [
   ...["frames", "idle", "anchors", "closedRoots", "shadowRoots", "svgs", "detached", "origins", "players", "known", "byId", "waiting"],
   ...["events", "sources", "roster", "loading", "faults", "listeners", "guarded", "types", "byAddress", "sought", "found", "promise"],
   ...["running", "callbacks", "moved", "awaited", "changedRoots", "warned", "seen", "smoothed", "timer", "collection"],
-  ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "blocked"],
+  ...["work", "flights", "flight", "counts", "scripted", "streams", "accounts", "suspended", "files", "revoked", "blocked"],
   ...["dormant", "queries", "sharedPorts"],
   ...["drawn", "hidden", "placed", "begun", "untold", "scroll"],
   ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],

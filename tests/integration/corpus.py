@@ -438,7 +438,7 @@ PAGES = (
         {
             0: elapsed(lambda t: min(t, Fraction(1175))),
             1: since(1175),
-            2: elapsed(lambda t: min(2 * (t - 475), Fraction(1175))),
+            2: elapsed(lambda t: min(2 * (t - Fraction(1432, 3)), Fraction(1175))),
         },
     ),
     Page(

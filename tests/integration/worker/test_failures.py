@@ -151,6 +151,16 @@ def test_each_attempt_keeps_its_own_report(project: Project):
     ]
 
 
+def test_a_frame_that_hangs_while_the_plan_goes_through_them_is_named(project: Project):
+    page = """<!-- The plan goes through the frames of a page that speaks of audio. --><script>
+      function step(time) { if (time >= 400) fetch("SERVER/x"); else requestAnimationFrame(step); }
+      requestAnimationFrame(step);
+    </script>"""
+    with silent_server() as server:
+        reply = project.try_plan(page.replace("SERVER", server), frames=24, frameTimeout=3)
+    assert "frame 12 was not ready after 3 s" in reply.stderr
+
+
 # -- mistakes in the page ------------------------------------------------------------------------------------
 
 

@@ -2,81 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import wave
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
 from helios_crds.wire import ExitCode
-from helios_worker.encode.audio.sound_plan import Piece, SoundPlan
+from helios_worker.encode.audio.sound_plan import SoundPlan
 from helios_worker.jobs.sounds import load_sound_plan
 from tests.integration.worker.project import Project
+from tests.integration.worker.sounds import CLICKS, RATE, clicks_in, heard, pieces_of, spans
 
-RATE = 48_000
 FRAMES = 60
-CLICKS = (0.0, 0.5, 1.0, 1.5)
-"""Seconds of the test's file that have a click, each of one sample. The file is 2 s long."""
-
-
-@pytest.fixture(scope="module")
-def clicks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    samples = np.zeros(2 * RATE, dtype="<i2")
-    samples[[round(time * RATE) for time in CLICKS]] = 25_000
-    path = tmp_path_factory.mktemp("sound") / "clicks.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, RATE, 0, "NONE", ""))
-        file.writeframes(samples.tobytes())
-    return path
-
-
-@pytest.fixture
-def planned(project: Project, clicks: Path) -> Callable[..., SoundPlan | None]:
-    """Plans a page, in whose text each NAME.wav is a copy of the test's file."""
-
-    def plan(body: str, *, seeking: str = "Seekable", **changes: object) -> SoundPlan | None:
-        project.ask("")  # makes the folder
-        for name in "abcdefghi":
-            shutil.copy(clicks, project.folder / f"page/{name}.wav")
-        project.plan(body, frames=FRAMES, chunk=30, composition={"seeking": seeking}, **changes)
-        digest = project.job.ours.sound
-        return load_sound_plan(project.store, digest) if digest else None
-
-    return plan
-
-
-def pieces_of(plan: SoundPlan | None, name: str) -> list[Piece]:
-    """The pieces of a file of the page."""
-    assert plan is not None
-    return [piece for piece in plan.pieces if plan.sources[piece.source].name.endswith(name)]
-
-
-def spans(pieces: list[Piece]) -> list[tuple[float, float, float, float]]:
-    """When each begins and ends, from where in its file, and how fast."""
-    return [(float(p.start), float(p.end), float(p.position), float(p.rate)) for p in pieces]
-
-
-def heard(film: Path) -> np.ndarray:
-    """The samples of a film's left channel, as they are heard from its beginning."""
-    with av.open(film) as container:
-        stream = container.streams.audio[0]
-        assert stream.time_base is not None
-        samples = [
-            frame.to_ndarray()[0] for frame in container.decode(stream) if frame.pts is not None and frame.pts >= 0
-        ]
-        assert stream.duration is not None
-        return np.concatenate(samples)[: round(stream.duration * stream.time_base * RATE)]
-
-
-def clicks_in(samples: np.ndarray, *, above: float = 0.15) -> list[float]:
-    """The seconds at which clicks are, each once."""
-    loud = np.nonzero(np.abs(samples) > above)[0]
-    return [float(at) / RATE for at, before in zip(loud, [-RATE, *loud], strict=False) if at - before > 100]
-
 
 PLAYED = """
 <audio src=a.wav autoplay></audio>

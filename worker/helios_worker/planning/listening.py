@@ -54,27 +54,44 @@ async def listen(
 
     Raises:
         PageError: a frame of the page failed.
-        UserError: the film is too long for what an AudioContext of the page plays.
+        UserError: an AudioContext of the page plays for too long.
     """
+    with TemporaryDirectory(prefix="helios-sound-", dir=browsers.scratch) as folder:
+        heard, cut_after = await _heard(film, composition, browsers, settings, Path(folder))
+        if 0 < cut_after < MOST_SECONDS:
+            again = replace(settings, hears_long=True)
+            heard, cut_after = await _heard(film, composition, browsers, again, Path(folder))
+        _check(cut_after)
+        yield heard
+
+
+async def _heard(
+    film: FilmSpec, composition: OpenComposition, browsers: BrowserPool, settings: PageSettings, folder: Path
+) -> tuple[Heard, float]:
+    """What a page plays, with its files in a folder, and the seconds after which an AudioContext was cut off, or 0."""
     seconds = float(film.end / film.encoder.fps)
     # What the page does wrong on the way is for the chunk to say that renders these frames.
     listening = replace(settings, hears=seconds, page_errors="warn")
     pieces: list[HeardPiece] = []
-    with TemporaryDirectory(prefix="helios-sound-", dir=browsers.scratch) as folder:
-        async with browsers.page(0, composition, listening) as page:
-            await page.show(0)
-            for end in range(1, film.end, FRAMES_AT_ONCE):
-                await _pass(page, range(end, min(end + FRAMES_AT_ONCE, film.end)), drawn=film.drawn)
-                pieces += await page.sounds.heard()
-            pieces += await page.sounds.heard(instant_ms(film.end, film.encoder.fps))
-            pieces.sort(key=lambda piece: (piece.begin, piece.end, piece.address))
-            pieces = [piece for piece in joined(pieces) if piece.is_audible]
-            files = await _made_files(page, pieces, Path(folder))
-            files |= await _played(page, seconds, Path(folder))
-            warnings = tuple(sorted(page.console.warnings))
-        silent = {piece.address for piece in pieces if piece.address.startswith("audio-context:") and not piece.silent}
-        silent -= set(files)
-        yield Heard([piece for piece in pieces if piece.address not in silent], files, warnings)
+    files: dict[str, Path] = {}
+    async with browsers.page(0, composition, listening) as page:
+        await page.show(0)
+        for end in range(1, film.end, FRAMES_AT_ONCE):
+            await _pass(page, range(end, min(end + FRAMES_AT_ONCE, film.end)), drawn=film.drawn)
+            ended = await page.sounds.heard()
+            await _made_files(page, ended, files, folder)
+            await _played(page, files, folder)
+            pieces += ended
+        pieces += await page.sounds.heard(instant_ms(film.end, film.encoder.fps))
+        pieces.sort(key=lambda piece: (piece.begin, piece.end, piece.address))
+        pieces = [piece for piece in joined(pieces) if piece.is_audible]
+        await _made_files(page, pieces, files, folder)
+        await _played(page, files, folder, at_end=True)
+        cut_after = await page.sounds.cut_after()
+        warnings = tuple(sorted(page.console.warnings))
+    silent = {piece.address for piece in pieces if piece.address.startswith("audio-context:") and not piece.silent}
+    silent -= set(files)
+    return Heard([piece for piece in pieces if piece.address not in silent], files, warnings), cut_after
 
 
 async def may_play(composition: OpenComposition) -> bool:
@@ -110,37 +127,48 @@ async def _pass(page: Page, frames: range, *, drawn: bool) -> None:
         await page.show(frame)
 
 
-async def _made_files(page: Page, pieces: list[HeardPiece], folder: Path) -> dict[str, Path]:
-    """The sounds whose addresses scripts have made."""
-    files: dict[str, Path] = {}
-    made = (piece.address for piece in pieces if piece.address.startswith(("blob:", "data:")) and not piece.silent)
-    for address in dict.fromkeys(made):
+async def _made_files(page: Page, pieces: list[HeardPiece], files: dict[str, Path], folder: Path) -> None:
+    """Adds the sounds of pieces whose addresses scripts have made."""
+    heard = (piece for piece in pieces if piece.is_audible and not piece.silent)
+    made = dict.fromkeys(piece.address for piece in heard if piece.address.startswith(("blob:", "data:")))
+    for address in made.keys() - files.keys():
         is_data = address.startswith("data:")
         data = bytes_of(address) if is_data else await page.sounds.made_file(address)
         if data or is_data:
             files[address] = folder / f"{len(files)}.sound"
             await asyncio.to_thread(files[address].write_bytes, data)
-    return files
 
 
-async def _played(page: Page, seconds: float, folder: Path) -> dict[str, Path]:
-    """What AudioContexts have played, as WAV files."""
-    files: dict[str, Path] = {}
-    contexts = await page.sounds.contexts()
-    if contexts and seconds > MOST_SECONDS:
+async def _played(page: Page, files: dict[str, Path], folder: Path, *, at_end: bool = False) -> None:
+    """Adds what AudioContexts have played that are over, as WAV files. at_end: of the film, so that all of them are."""
+    while (contexts := await page.sounds.contexts(at_end=at_end)) is not None:
+        for played in contexts:
+            file = files[played.address] = folder / f"{len(files)}.wav"
+            with file.open("wb") as output:
+                output.write(_wav_header(played))
+                for first in range(0, played.samples, SAMPLES_AT_ONCE):
+                    count = min(SAMPLES_AT_ONCE, played.samples - first)
+                    output.write(await page.sounds.samples(played, first, count))
+            await page.sounds.forget(played)
+
+
+def _check(cut_after: float) -> None:
+    """Refuses a page one of whose AudioContexts could not go on after so many seconds, 0 for none.
+
+    Raises:
+        UserError: it had more to play.
+    """
+    if cut_after >= MOST_SECONDS:
         raise UserError(
-            f"the film is {seconds / 60:.0f} minutes long, and what an AudioContext plays can be heard for "
-            f"{MOST_SECONDS // 60} minutes",
-            remedy="play sound files with <audio>, or ask for a film without sound",
+            f"an AudioContext of the page plays for longer than the {MOST_SECONDS // 60} minutes that one can be heard",
+            remedy="close it before that and make another, play files with <audio>, or render with --no-audio",
         )
-    for played in contexts:
-        file = files[played.address] = folder / f"{len(files)}.wav"
-        with file.open("wb") as output:
-            output.write(_wav_header(played))
-            for first in range(0, played.samples, SAMPLES_AT_ONCE):
-                count = min(SAMPLES_AT_ONCE, played.samples - first)
-                output.write(await page.sounds.samples(played, first, count))
-    return files
+    if cut_after:
+        raise UserError(
+            "the page has many AudioContexts at once, and one of the later ones plays for longer than the "
+            f"{cut_after:.0f} s that it can be heard",
+            remedy="close those that have played, or play all sounds through one",
+        )
 
 
 def _wav_header(played: PlayedContext) -> bytes:

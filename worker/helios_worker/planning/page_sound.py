@@ -51,7 +51,7 @@ async def page_sound(
 
     Raises:
         PageError: a frame of the page failed.
-        UserError: the film is too long for what an AudioContext of the page plays.
+        UserError: an AudioContext of the page plays for too long.
     """
     if not await may_play(composition):
         return NOTHING_HEARD

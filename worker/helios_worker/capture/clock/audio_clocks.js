@@ -23,22 +23,50 @@
  * @property {boolean} plays whether a source has been started
  * @property {number} quanta how far it has rendered, in blocks of 128 samples
  * @property {Promise<AudioBuffer> | null} whole what it renders, once it has begun
- * @property {AudioBuffer | null} buffer
+ * @property {AudioBuffer | null} buffer that, at its end
+ * @property {boolean} isOver whether it renders no more
  */
 
 const QUANTUM = 128;
+/**
+ * A context's clock is two microseconds ahead of the film's when it begins, and a billionth slower: as with a sound card, the
+ * two never say the same for long. Libraries plan their notes from one timer to the next. Timers come at round times here, as
+ * notes do, and a note at the very border of two plans, to a rounding error, is in neither: Tone.js lost beats at 100 a minute.
+ */
+const AHEAD = 2.3e-6;
+const SLOWER = 1e-9;
+/**
+ * Tone.js also loses the first note where a product of its time and the tempo is rounded, in browsers about 1 time in 15. So
+ * the time has few binary digits, once the tenth of a second is added by which Tone.js looks ahead.
+ */
+const TICK = 2 ** -36;
+const LOOK_AHEAD = 0.1;
 /**
  * How much a context can render for a page that looks at what it plays, in samples: an hour at the usual rate. Memory is used
  * as it goes on, but all of it is set aside, of which the browser has some 20 GB. So contexts after the first eight have less.
  */
 const MOST_SAMPLES = 3600 * 48000;
 const MOST_SAMPLES_OF_OTHERS = MOST_SAMPLES / 12;
-/** How long it can be for a film's sound, all of which the browser keeps (listening.py says so). */
+/** How long it can be for a film's sound, since the browser keeps all that a context renders until it is over. */
 const MOST_HEARD_SECONDS = 1800;
-
+/**
+ * A context that is closed is rendered to its end, in silence. So those of a page that has closed so many, such as one for each
+ * note, get that many seconds, or several times as many as the longest of them has had. Where one would have played on, the
+ * driver has another page play that gives them the film's length.
+ */
+const MANY_CLOSED = 8;
+const SHORT_SECONDS = 30;
+const TIMES_AS_LONG = 4;
+/** What all of them may set aside, in samples of two channels. Later ones get SHORT_SECONDS. */
+const MOST_SET_ASIDE = (8 * 2 ** 30) / 8;
 function createAudioClocks() {
   /** @type {AudioClock[]} */
-  const clocks = list();
+  let clocks = list();
+  /** @type {PlayedSound[]} */
+  let finished = list();
+  let made = 0;
+  let closed = 0;
+  let longest = 0;
   /** @type {SafeWeakMap<object, AudioClock>} */
   const byContext = new SafeWeakMap();
   /** @type {SafeMap<HTMLMediaElement, Route>} */
@@ -48,8 +76,57 @@ function createAudioClocks() {
 
   const audio = {
     __proto__: null,
-    clocks,
+    /** Those that are not over. */
+    clocks: () => clocks,
     byContext,
+    /** @param {AudioClock} clock */
+    add(clock) {
+      made += 1;
+      byContext.set(clock.context, clock);
+      append(clocks, clock);
+    },
+    /** Forgets what a context has rendered, with all that the browser keeps of it. @param {AudioClock} clock */
+    remove(clock) {
+      clocks = without(clocks, clock);
+    },
+    /** What contexts that are over have played, until the driver has taken it. */
+    finished: () => finished,
+    /** @param {PlayedSound} sound */
+    keep: (sound) => append(finished, sound),
+    /** @param {string} address */
+    forget(address) {
+      /** @type {PlayedSound[]} */
+      const left = list();
+      for (let index = 0; index < finished.length; index += 1) if (finished[index].address !== address) append(left, finished[index]);
+      finished = left;
+    },
+    /** The seconds after which a context was cut off while it played; 0 where none was. */
+    cutAfter: 0,
+    /** Notes that a source of a context is started. @param {AudioClock} clock */
+    notePlays(clock) {
+      clock.plays = true;
+      if (clock.isOver && clock.state === "running" && HEARD_SECONDS !== undefined) audio.cutAfter = clock.length / clock.rate;
+    },
+    /** Notes that a context has been closed. @param {AudioClock} clock */
+    noteClosed(clock) {
+      closed += 1;
+      longest = max(longest, clock.stopped);
+    },
+    /** How many samples a new context may render, at a rate. @param {number} rate */
+    room(rate) {
+      if (HEARD_SECONDS === undefined) {
+        if (made < 8) return MOST_SAMPLES;
+        return closed < MANY_CLOSED ? MOST_SAMPLES_OF_OTHERS : ceil(rate * max(SHORT_SECONDS * 2, longest * TIMES_AS_LONG));
+      }
+      let seconds = min(HEARD_SECONDS - kernelNow() / 1000, MOST_HEARD_SECONDS);
+      let setAside = seconds * rate;
+      for (let index = 0; index < clocks.length; index += 1) setAside += clocks[index].length;
+      const isOneOfMany = closed >= MANY_CLOSED && !config.hearsLong;
+      if (isOneOfMany || setAside > MOST_SET_ASIDE) seconds = min(seconds, max(SHORT_SECONDS, longest * TIMES_AS_LONG));
+      return max(1, ceil(seconds * rate));
+    },
+    /** Has nothing more reach a context's destination: audio_graph.js. @type {(context: BaseAudioContext) => void} */
+    silence() {},
     /** What the page plays through a context: audio_elements.js. */
     routes,
     hasRoutes: () => routes.size > 0,
@@ -59,9 +136,11 @@ function createAudioClocks() {
     renders: () => clocks.length > 0 && (audio.isLookedAt || HEARD_SECONDS !== undefined),
     /** A context's own time in seconds. @param {AudioClock} clock */
     timeOf: (clock) => (clock.state === "running" ? max(0, (kernelNow() - clock.origin) / 1000) : clock.stopped),
+    /** What it tells the page. @param {AudioClock} clock */
+    shownTime: (clock) => floor((audio.timeOf(clock) * (1 - SLOWER) + AHEAD + LOOK_AHEAD) / TICK) * TICK - LOOK_AHEAD,
     /** Ends what is heard of a context for now. @param {AudioClock} clock @param {number} end */
     endPiece(clock, end) {
-      if (clock.state !== "running" || end <= clock.runsSince) return;
+      if (clock.state !== "running" || clock.isOver || end <= clock.runsSince) return;
       append(pieces, {
         __proto__: null,
         ...{ address: clock.address, element: "an AudioContext", begin: clock.runsSince, end, until: end },
@@ -89,11 +168,13 @@ function createAudioClocks() {
 const renderAudio = async () => {
   const { audio } = kernel;
   if (audio.hasRoutes()) await own(startRoutes());
-  for (let index = 0; index < audio.clocks.length; index += 1) {
-    const clock = audio.clocks[index];
+  const clocks = audio.clocks();
+  for (let index = 0; index < clocks.length; index += 1) {
+    const clock = clocks[index];
     if (!clock.alive()) continue;
     clock.seen = kernel.now;
-    if (clock.state === "running") await own(renderTo(clock, audio.timeOf(clock)));
+    if (clock.state === "closed") await own(finish(clock));
+    else if (clock.state === "running") await own(renderTo(clock, audio.timeOf(clock)));
   }
 };
 
@@ -110,10 +191,17 @@ async function startRoutes() {
 
 /** @param {AudioClock} clock @param {number} seconds of its own time */
 async function renderTo(clock, seconds) {
+  if (!clock.plays && !clock.works) return;
   // What a script starts now then begins at its very sample; rounded up, it would begin with the next block.
   const quanta = floor((seconds * clock.rate) / QUANTUM + 1e-6);
-  if (quanta * QUANTUM >= clock.length && HEARD_SECONDS === undefined) clock.tooLong();
-  if (quanta <= clock.quanta || quanta * QUANTUM >= clock.length) return;
+  if (quanta * QUANTUM < clock.length) return renderQuanta(clock, quanta);
+  if (HEARD_SECONDS === undefined) clock.tooLong();
+  else await own(finish(clock));
+}
+
+/** @param {AudioClock} clock @param {number} quanta */
+async function renderQuanta(clock, quanta) {
+  if (quanta <= clock.quanta) return;
   const reached = nativeAudio.suspend(clock.context, (quanta * QUANTUM - 1) / clock.rate);
   clock.quanta = quanta;
   goOn(clock);
@@ -135,47 +223,4 @@ function goOn(clock) {
     clock.whole = nativeAudio.startRendering(clock.context);
     whenSettled(clock.whole, (buffer) => (clock.buffer = buffer), ignore);
   }
-}
-
-/**
- * Renders a context to its end. One at a time: those that a page has closed have long to go.
- * @param {number} index
- * @returns {Promise<{ __proto__: null, address: string, rate: number, samples: number, channels: number }[] | null>} what it
- *   is, if it is not silent; null where there is none of that number
- */
-async function finishAudio(index) {
-  const found = list();
-  const { clocks } = kernel.audio;
-  if (index >= clocks.length) return null;
-  if (index === 0) await own(startRoutes());
-  const clock = clocks[index];
-  if (!clock.alive()) return found;
-  goOn(clock);
-  await own(settled(clock.whole));
-  const { buffer } = clock;
-  if (buffer !== null) {
-    let peak = 0;
-    for (let channel = 0; channel < nativeAudio.channels(buffer); channel += 1) {
-      const samples = nativeAudio.samples(buffer, channel);
-      for (let at = 0; at < clock.length && peak === 0; at += 1) peak = abs(samples[at]);
-    }
-    const { address, rate, length } = clock;
-    if (peak > 0) append(found, { __proto__: null, address, rate, samples: length, channels: nativeAudio.channels(buffer) });
-  }
-  return found;
-}
-
-/**
- * Samples of a context, channels side by side, as 32-bit floats in base64; "" where there is no such context.
- * @param {string} address
- * @param {number} from
- * @param {number} count
- */
-function audioSamples(address, from, count) {
-  const { clocks } = kernel.audio;
-  for (let index = 0; index < clocks.length; index += 1) {
-    const { buffer } = clocks[index];
-    if (clocks[index].address === address && buffer !== null) return nativeAudio.encode(buffer, from, count);
-  }
-  return "";
 }

@@ -6,7 +6,7 @@
 
 if (isWindow && nativeAudio.Offline && window.AudioContext) {
   const { audio } = kernel;
-  const { byContext, clocks } = audio;
+  const { byContext } = audio;
   const Native = AudioContext;
   const listen = methodOf(EventTarget.prototype, "addEventListener");
   const dispatch = methodOf(EventTarget.prototype, "dispatchEvent");
@@ -27,9 +27,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
   function make(options, newTarget) {
     const asked = options === undefined || options === null ? undefined : options.sampleRate;
     const rate = asked === undefined ? USUAL_RATE : NativeNumber(asked);
-    const most = clocks.length < 8 ? MOST_SAMPLES : MOST_SAMPLES_OF_OTHERS;
-    const heard = HEARD_SECONDS && min(HEARD_SECONDS - kernel.now / 1000, MOST_HEARD_SECONDS);
-    const length = heard === undefined ? most : max(1, ceil(heard * rate));
+    const length = audio.room(rate);
     const context = ReflectConstruct(nativeAudio.Offline, [2, length, rate], newTarget);
     listen(context, "statechange", keepBack);
     listen(context, "complete", keepBack);
@@ -37,12 +35,11 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
     const clock = {
       __proto__: null,
       address: `audio-context:${nativeAudio.random()}`,
-      // Not a hair before: Tone.js skips a beat that is a nanosecond ago, and a source that starts then is interpolated.
       ...{ context, rate, length, state: "running", origin: kernel.now, stopped: 0, runsSince: kernel.now },
-      ...{ alive: realm.alive, tooLong: realm.hearsTooLong, seen: kernel.now, works: false, plays: false, quanta: 0, whole: null, buffer: null },
+      ...{ alive: realm.alive, tooLong: realm.hearsTooLong, seen: kernel.now, works: false, plays: false, quanta: 0 },
+      ...{ whole: null, buffer: null, isOver: false },
     };
-    byContext.set(context, clock);
-    append(clocks, clock);
+    audio.add(clock);
     tellState(context);
     return context;
   }
@@ -84,6 +81,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
         clock.stopped = stopped;
       }
       clock.state = state;
+      if (state === "closed") audio.noteClosed(clock);
       tellState(context);
     }
     return nothing();
@@ -105,7 +103,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
   });
   patch(live, "getOutputTimestamp", function () {
     const stamp = pageObject();
-    stamp.contextTime = audio.timeOf(clockOf(this));
+    stamp.contextTime = audio.shownTime(clockOf(this));
     stamp.performanceTime = now();
     return stamp;
   });
@@ -126,7 +124,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
     __proto__: null,
     get() {
       const clock = byContext.get(this);
-      return clock ? audio.timeOf(clock) : nativeTime(this);
+      return clock ? audio.shownTime(clock) : nativeTime(this);
     },
   });
   patch(BaseAudioContext.prototype, "state", {
@@ -190,14 +188,21 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
   /** @param {any} node */
   const clockOfNode = (node) => byContext.get(contextOf(node));
 
-  /** Tells at its end that a source has ended, unless it is to end at another time by then. @param {any} node @param {AudioClock} clock @param {number} ends */
+  /**
+   * Tells that a source has ended, after the block of samples in which it has, unless it is to end at another time by then.
+   * Players ask at that moment whether the time is past their end.
+   * @param {any} node
+   * @param {AudioClock} clock
+   * @param {number} ends
+   */
   function expectEnd(node, clock, ends) {
     if (!(ends < Infinity)) return;
-    const left = max(0, ends - audio.timeOf(clock)) * 1000;
-    const due = clock.state === "running" ? clock.origin + ends * 1000 : kernel.now + max(left, 10);
+    const told = ((floor((ends * clock.rate) / QUANTUM) + 1) * QUANTUM) / clock.rate;
+    const left = max(0, told - audio.timeOf(clock)) * 1000;
+    const due = clock.state === "running" ? clock.origin + told * 1000 : kernel.now + max(left, 10);
     kernel.scheduleOwn(max(due, kernel.now), "the end of a sound", () => {
       if (!realm.alive() || known.get(node)?.ends !== ends) return;
-      if (audio.timeOf(clock) < ends - 1e-6 && clock.state !== "closed") expectEnd(node, clock, ends);
+      if (audio.timeOf(clock) < told - 1e-6 && clock.state !== "closed") expectEnd(node, clock, ends);
       else dispatch(node, new NativeEvent("ended"));
     });
   }
@@ -213,10 +218,18 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
   const classes = list("AudioBufferSourceNode", "ConstantSourceNode", "OscillatorNode");
   for (let index = 0; index < classes.length; index += 1) afterConstruct(classes[index], hush);
 
-  /** A time that a script has given, not before the present. @param {any} given @param {AudioClock} clock */
+  /**
+   * A time that a script has given, not before the present. Where a sample is as near as what it was told (AHEAD), at that:
+   * between samples, a source would be interpolated, and lose its first.
+   * @param {any} given
+   * @param {AudioClock} clock
+   */
   const timeIn = (given, clock) => {
     const time = given === undefined ? 0 : NativeNumber(given);
-    return time >= 0 ? max(time, audio.timeOf(clock)) : time; // which the browser refuses
+    if (!(time >= 0)) return time; // which the browser refuses
+    const samples = max(time, audio.timeOf(clock)) * clock.rate;
+    const whole = floor(samples + 0.5);
+    return (abs(samples - whole) < 1.1 * AHEAD * clock.rate ? whole : samples) / clock.rate;
   };
 
   /**
@@ -246,7 +259,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
   const numberAt = (args, index, otherwise) => (args.length > index && args[index] !== undefined ? NativeNumber(args[index]) : otherwise);
   /** @param {any} node @param {AudioClock} clock @param {number} begins @param {number} ends */
   const begin = (node, clock, begins, ends) => {
-    clock.plays = true;
+    audio.notePlays(clock);
     known.set(node, { __proto__: null, begins, ends });
     expectEnd(node, clock, ends);
   };

@@ -30,30 +30,50 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
   const rateOf = getterOf(AudioBufferSourceNode.prototype, "playbackRate");
   const setParam = setterOf(AudioParam.prototype, "value");
   const setAt = methodOf(AudioParam.prototype, "setValueAtTime");
+  const cancel = methodOf(AudioParam.prototype, "cancelScheduledValues");
+  const slideTo = methodOf(AudioParam.prototype, "linearRampToValueAtTime");
   const gainOf = getterOf(GainNode.prototype, "gain");
   const connect = /** @type {(from: AudioNode, to: AudioNode) => AudioNode} */ (/** @type {any} */ (methodOf(AudioNode.prototype, "connect")));
   const { start, stop } = nativeAudio;
   const NativeException = DOMException;
 
+  const Address = URL;
+  const originOf = getterOf(URL.prototype, "origin");
+  const crossOriginOf = getterOf(HTMLMediaElement.prototype, "crossOrigin");
+  const OWN_ORIGIN = window.origin;
+
+  /** Whether a context may read what an element plays. @param {HTMLMediaElement} element @param {string} address */
+  function isReadable(element, address) {
+    const isOfNetwork = stringSlice(address, 0, 4) === "http";
+    return !isOfNetwork || crossOriginOf(element) !== null || originOf(new Address(address)) === OWN_ORIGIN;
+  }
+
   /** @type {SafeMap<string, Promise<AudioBuffer | null>>} */
   const decoded = new SafeMap();
-  /** @param {BaseAudioContext} context @param {string} address @returns {Promise<AudioBuffer | null>} null where it cannot be read */
-  async function decodedFile(context, address) {
+  /**
+   * @param {BaseAudioContext} context
+   * @param {HTMLMediaElement} element
+   * @param {string} address
+   * @returns {Promise<AudioBuffer | null>} null where it cannot be read
+   */
+  async function decodedFile(context, element, address) {
     try {
-      const response = await own(load(address));
+      if (!isReadable(element, address)) return null;
+      const credentials = crossOriginOf(element) === "use-credentials" ? "include" : "same-origin";
+      const response = await own(load(address, /** @type {any} */ ({ __proto__: null, credentials })));
       return await own(decode(context, await own(bytesOf(response))));
     } catch {
       return null;
     }
   }
 
-  /** @param {AudioClock} clock @param {AudioNode} output @returns {Route} */
-  function createRoute(clock, output) {
+  /** @param {AudioClock} clock @param {HTMLMediaElement} element @param {AudioNode} output @returns {Route} */
+  function createRoute(clock, element, output) {
     const loudness = makeGain(clock.context);
     connect(loudness, output);
     /** @type {Playing | null} */
     let current = null;
-    let gain = 1;
+    const volume = createVolume(gainOf(loudness), () => timeIn(kernel.now));
     /** @type {Playing[]} */
     let waiting = list();
     /** @param {number} time virtual */
@@ -63,9 +83,10 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
     async function begin(playing) {
       const { piece } = playing;
       let file = decoded.get(piece.address);
-      if (!file) decoded.set(piece.address, (file = decodedFile(clock.context, piece.address)));
+      if (!file) decoded.set(piece.address, (file = decodedFile(clock.context, element, piece.address)));
       const buffer = await own(file);
       if (buffer === null) return realm.cannotRoute(piece.address);
+      audio.notePlays(clock);
       const source = makeSource(clock.context);
       setBuffer(source, buffer);
       setLoop(source, piece.loop > 0);
@@ -80,7 +101,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
       __proto__: null,
       play(piece) {
         if (current && piece && soundGoesOn(current.piece, piece)) {
-          setGain(piece.gains[1]);
+          volume(piece.gains[1]);
           return;
         }
         if (current) {
@@ -91,7 +112,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
         current = piece && { __proto__: null, piece, ended: false, source: null };
         if (!current) return;
         append(waiting, current);
-        setGain(current.piece.gains[1]);
+        volume(current.piece.gains[1]);
       },
       async start() {
         const begun = waiting;
@@ -99,12 +120,42 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
         for (let index = 0; index < begun.length; index += 1) await own(begin(begun[index]));
       },
     };
+  }
 
-    /** @param {number} value */
-    function setGain(value) {
-      if (value !== gain) setAt(gainOf(loudness), value, timeIn(kernel.now));
-      gain = value;
-    }
+  /**
+   * Follows the volume of an element, which is told when it changes and in each frame. A script that fades a sound sets it
+   * again and again, and means the line through what it sets: that goes on at first as from the time before to this one.
+   * @param {AudioParam} gain
+   * @param {() => number} now
+   * @returns {(value: number) => void}
+   */
+  function createVolume(gain, now) {
+    // The last three changes. reached: what the gain comes to until the next one is due.
+    let first = { __proto__: null, value: 1, at: Infinity, reached: 1 };
+    let second = first;
+    let third = first;
+    return (value) => {
+      const time = now();
+      if (value === third.value && (time === third.at || third.reached === value)) return;
+      if (time === third.at) {
+        cancel(gain, time);
+        if (second.at < Infinity) slideTo(gain, second.reached, time);
+      } else {
+        if (value === third.value && time - third.at < 0.99 * (third.at - second.at)) return; // none is due yet
+        first = second;
+        second = third;
+      }
+      third = { __proto__: null, value, at: time, reached: value };
+      const passed = time - second.at;
+      const isFade = value !== second.value && second.value !== first.value && passed < 2 * (second.at - first.at);
+      if (isFade) third.reached = min(1, max(0, 2 * value - second.value));
+      if (isFade || value === second.value) {
+        setAt(gain, second.reached, time);
+        slideTo(gain, third.reached, time + passed);
+      } else {
+        setAt(gain, value, time);
+      }
+    };
   }
 
   /**
@@ -121,7 +172,7 @@ if (isWindow && nativeAudio.Offline && window.AudioContext) {
     const node = makeGain(context);
     ReflectSetPrototypeOf(node, MediaElementAudioSourceNode.prototype);
     ReflectDefineProperty(node, "mediaElement", { __proto__: null, value: element, enumerable: true });
-    routes.set(element, createRoute(clock, node));
+    routes.set(element, createRoute(clock, element, node));
     return node;
   }
   const errorOf = getterOf(HTMLMediaElement.prototype, "error");

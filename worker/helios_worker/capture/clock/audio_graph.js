@@ -154,6 +154,18 @@ if (isWindow && nativeAudio.Offline) {
     linksOf.set(source, links);
   });
 
+  const destinationOf = getterOf(BaseAudioContext.prototype, "destination");
+  kernel.audio.silence = (context) => {
+    const inputs = inputsOf.get(destinationOf(context));
+    if (inputs === undefined) return;
+    inputs.forEach((places) => {
+      for (let index = 0; index < places.length; index += 1) {
+        const place = places[index];
+        while (place.links.length > 0) detach(place.links[0]);
+      }
+    });
+  };
+
   /** Cuts some connections of a node. Returns how many. @param {AudioNode} source @param {(link: Link) => boolean} isMeant */
   function cut(source, isMeant) {
     const links = linksOf.get(source) ?? list();

@@ -77,7 +77,6 @@ function createKernel() {
   const driver = createDriver(state, queue);
   const work = createWork(state);
   const { heard } = state;
-  const { files: madeFiles } = heard;
   const steps = createSteps(state, queue, driver, work);
 
   /** What the page still waits for, in words, for the report of a frame that never became ready. */
@@ -98,7 +97,7 @@ function createKernel() {
       const words = realms[index].pending();
       for (let word = 0; word < words.length; word += 1) append(pending, words[word]);
     }
-    return { __proto__: null, now: state.now, timers, pending, timersFired: state.timersFired };
+    return { __proto__: null, now: state.now, frame: state.frame, timers, pending, timersFired: state.timersFired };
   }
 
   /**
@@ -127,11 +126,13 @@ function createKernel() {
     verdicts: (files) => verdicts(liveRealms(state), files),
     /** What was heard since the last time. @param {number | null} end for sounds.js */
     heard: (end) => heard.take(end),
-    /** @param {number} index */
-    finishAudio: (index) => forDriver(finishAudio(index)),
+    /** @param {boolean} isEnd */
+    finishAudio: (isEnd) => forDriver(finishAudio(isEnd)),
     audioSamples,
+    forgetAudio: state.audio.forget,
+    audioCutAfter: () => state.audio.cutAfter,
     /** The bytes behind an address that a script has made, as a data: address. @param {string} address */
-    madeFile: (address) => dataOf(madeFiles.get(address)),
+    madeFile: (address) => dataOf(heard.fileOf(address)),
     isBlank: () => steps.any((realm) => realm.isBlank()),
     /** @param {number} request */
     again: (request) => driver.run(request, steps.again),
@@ -232,6 +233,7 @@ function liveRealms(kernel) {
   const left = list();
   for (let index = 0; index < realms.length; index += 1) {
     if (realms[index].alive()) append(left, realms[index]);
+    else realms[index].leave();
   }
   kernel.realms = left;
   return left;

@@ -18,7 +18,7 @@ if (isWindow) {
   const pictures = createPictures(roster, loading, playback, browser, events, sources, faults);
 
   const sounds = createSounds(browser, roster);
-  const { files } = kernel.heard; // of scripts
+  const { files, revoked } = kernel.heard; // of scripts
   events.noteWith(sounds.note);
   realm.hear = sounds.noteAll;
   if (HEARD_SECONDS) {
@@ -30,7 +30,11 @@ if (isWindow) {
         // a MediaSource, which has no bytes
       }
     });
+    after(URL, "revokeObjectURL", (_owner, args) => {
+      if (files.has(args[0])) revoked.add(args[0]);
+    });
     realm.placeSound = sounds.place;
+    realm.leave = sounds.leave;
   }
 
   realm.watchMedia = elements.watch;

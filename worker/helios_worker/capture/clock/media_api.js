@@ -78,7 +78,7 @@ function replaceMediaApi(roster, playback, browser, events) {
     set(value) {
       roster.anchor(this, of(this));
       browser.setRate(this, value);
-      void events.expect();
+      playback.noteRate(this, of(this));
     },
   });
   after(media, "autoplay", of);
@@ -104,11 +104,9 @@ function replaceMediaApi(roster, playback, browser, events) {
     return ReflectApply(addListener, this, args);
   });
 
-  const expect = () => void events.expect();
-  after(media, "defaultPlaybackRate", expect);
   // A script may fade a sound in each frame, and to wait for the browser each time would take long: the clock tells of it.
-  /** @param {"volume" | "muted"} name */
-  const watchLoudness = (name) => {
+  /** @param {"volume" | "muted" | "defaultPlaybackRate"} name @param {string} type of the event that the page hears */
+  const watchSetting = (name, type) => {
     const { get, set } = /** @type {any} */ (descriptorOf(media, name));
     patch(media, name, {
       __proto__: null,
@@ -116,13 +114,14 @@ function replaceMediaApi(roster, playback, browser, events) {
         const before = ReflectApply(get, this, []);
         ReflectApply(set, this, [value]);
         if (ReflectApply(get, this, []) === before) return;
-        if (kernel.media.get(this)) events.tell(this, "volumechange");
+        if (kernel.media.get(this)) events.tell(this, type);
         else void events.expect();
       },
     });
   };
-  watchLoudness("volume");
-  watchLoudness("muted");
+  watchSetting("volume", "volumechange");
+  watchSetting("muted", "volumechange");
+  watchSetting("defaultPlaybackRate", "ratechange");
 
   /** @param {HTMLMediaElement} element */
   const hasFile = (element) => isMedia(element) && browser.networkState(element) !== NETWORK_EMPTY;

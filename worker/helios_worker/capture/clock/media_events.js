@@ -8,12 +8,12 @@
 /** Events of playing and seeking, which the clock makes. None is `stalled`: a film waits for a slow server. */
 const PLAYING_EVENTS = list(
   "play", "playing", "pause", "waiting", "stalled", "seeking", "seeked", "timeupdate", "ended", "canplay", "canplaythrough",
-  "volumechange",
+  "volumechange", "ratechange",
 );
 /** Events that the browser makes, and that are told again. */
 const LOADING_EVENTS = list(
   "loadstart", "progress", "suspend", "abort", "error", "emptied", "loadedmetadata", "loadeddata",
-  "durationchange", "resize", "ratechange",
+  "durationchange", "resize",
 );
 
 /** @param {NativeMedia} browser */

@@ -48,12 +48,17 @@ const nativeAudio = (() => {
     stop: methodOf(AudioBufferSourceNode.prototype, "stop"),
     startRendering: methodOf(Offline.prototype, "startRendering"),
     channels,
-    samples,
-    /** Samples of all channels side by side, as 32-bit floats in base64. @param {AudioBuffer} buffer @param {number} from @param {number} count */
-    encode(buffer, from, count) {
-      const width = channels(buffer);
-      const sides = list();
-      for (let channel = 0; channel < width; channel += 1) append(sides, samples(buffer, channel));
+    /** The first samples of a channel. @param {AudioBuffer} buffer @param {number} channel @param {number} count */
+    copy(buffer, channel, count) {
+      const whole = samples(buffer, channel);
+      if (count === whole.length) return whole;
+      const part = new Floats(count);
+      for (let at = 0; at < count; at += 1) part[at] = whole[at];
+      return part;
+    },
+    /** Samples of all channels side by side, as 32-bit floats in base64. @param {Float32Array[]} sides @param {number} from @param {number} count */
+    encode(sides, from, count) {
+      const width = sides.length;
       const floats = new Floats(count * width);
       for (let at = 0; at < count; at += 1) {
         for (let channel = 0; channel < width; channel += 1) floats[at * width + channel] = sides[channel][from + at];

@@ -14,6 +14,7 @@ function createPlayback(browser, events, roster, loading) {
   const { tell, queueTask } = events;
   const { players, of, position, roundsOf, anchor, isAtEnd, hasEnded, isToStart, stateOf, startLoading } = roster;
   const { hasData, isLoading } = loading;
+  const { loaded } = kernel.heard;
   const { HAVE_NOTHING, NETWORK_NO_SOURCE } = HTMLMediaElement;
   const documentState = getterOf(Document.prototype, "readyState");
   /** Hears what the browser says of an element. @param {HTMLMediaElement} element @param {string} type of its event */
@@ -21,6 +22,7 @@ function createPlayback(browser, events, roster, loading) {
     const player = of(element);
     if (type === "loadstart") noteLoad(element, player);
     if (type === "loadedmetadata") noteLength(element, player);
+    if (type === "ratechange") noteRate(element, player); // as it loads something new, it takes its default
     if (type === "seeked") player.arrivals += 1;
     // Later seeks of the clock's make the browser say so again.
     if (type === "canplay" && !player.canPlay) {
@@ -48,6 +50,14 @@ function createPlayback(browser, events, roster, loading) {
       return;
     }
     begin(element, player);
+  }
+
+  /** Tells of an element's rate, if that is another: a script may set it in each frame. @param {HTMLMediaElement} element @param {Player} player */
+  function noteRate(element, player) {
+    const rate = browser.rate(element);
+    if (rate === player.rate) return;
+    player.rate = rate;
+    tell(element, "ratechange");
   }
 
   /** @param {HTMLMediaElement} element @param {Player} player */
@@ -199,6 +209,7 @@ function createPlayback(browser, events, roster, loading) {
    */
   function noteLoad(element, player) {
     browser.pause(element);
+    loaded.add(browser.address(element));
     if (player.ready || player.failed) startLoading(player);
     player.loads = max(1, player.loads);
   }
@@ -346,7 +357,7 @@ function createPlayback(browser, events, roster, loading) {
 
   return {
     __proto__: null,
-    ...{ play, playWithPromise, pause, seek, endSeek, reload, refuseLive },
+    ...{ play, playWithPromise, pause, seek, endSeek, reload, refuseLive, noteRate },
     ...{ completeLoad, proceed, anyPends, settlePromises, end, nextEnd },
   };
 }

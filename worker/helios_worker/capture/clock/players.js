@@ -25,6 +25,7 @@
  * @property {boolean} examined it was looked whether it has pictures
  * @property {number} loads how often it began to load
  * @property {number | null} told the position of the last `timeupdate`
+ * @property {number} rate that the page was told of last
  * @property {boolean} canPlay the page was told that it can play
  * @property {boolean} canPlayThrough and that it can play to its end
  * @property {number | null} shown the position of the last seek, null before the first
@@ -65,7 +66,7 @@ function createPlayers(browser, events, sources) {
   function of(element) {
     let player = known.get(element);
     if (!player) {
-      player = newPlayer(browser.isVideo(element));
+      player = newPlayer(browser.isVideo(element), browser.rate(element));
       known.set(element, player);
       if (player.isVideo) listen(/** @type {HTMLVideoElement} */ (element), player);
       if (!browser.isLive(element) && browser.networkState(element) !== NETWORK_EMPTY) browser.pause(element);
@@ -164,8 +165,8 @@ function createPlayers(browser, events, sources) {
 
 /** @typedef {ReturnType<typeof createPlayers>} Players */
 
-/** @param {boolean} isVideo @returns {Player} */
-function newPlayer(isVideo) {
+/** @param {boolean} isVideo @param {number} rate @returns {Player} */
+function newPlayer(isVideo, rate) {
   return {
     __proto__: null,
     isVideo,
@@ -173,7 +174,7 @@ function newPlayer(isVideo) {
     ...{ value: 0, at: kernel.now, until: null, givenUp: null },
     promises: list(),
     ...{ started: false, connected: false, failed: false, reported: false, examined: false, loads: 0 },
-    ...{ told: null, canPlay: false, canPlayThrough: false },
+    ...{ told: null, rate, canPlay: false, canPlayThrough: false },
     ...{ shown: null, state: null, arrivals: 0, hidden: false, lookedAt: -1, fresh: false },
     ...{ picture: undefined, presented: 0, callbacks: new SafeMap(), heard: undefined, hearings: 0 },
   };

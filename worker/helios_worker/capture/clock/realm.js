@@ -95,6 +95,8 @@ const realm = {
   cannotRoute() {},
   /** Notes what they play by now. */
   hear() {},
+  /** Ends what they play: the document is shown no more. */
+  leave() {},
   /** Notes a sound that a composition places, for hyperframes.js (media.js). @type {(element: HTMLMediaElement, place: SoundPlace | null) => void} */
   placeSound() {},
   /** Ends the videos and sounds whose end is reached. */

@@ -41,6 +41,7 @@ function createSounds(browser, roster) {
   const keepsPitch = getterOf(HTMLMediaElement.prototype, "preservesPitch");
   const isMuted = getterOf(HTMLMediaElement.prototype, "muted");
   const volumeOf = getterOf(HTMLMediaElement.prototype, "volume");
+  const ownerOf = getterOf(Node.prototype, "ownerDocument");
 
   /** @param {HTMLMediaElement} element */
   const loudness = (element) => (isMuted(element) ? 0 : volumeOf(element));
@@ -136,6 +137,12 @@ function createSounds(browser, roster) {
     __proto__: null,
     note,
     noteAll: () => players.forEach((_player, element) => note(element)),
+    /** Ends what is heard in a document that is shown no more. */
+    leave() {
+      players.forEach((_player, element) => {
+        if (ownerOf(element) === document) keep(element, null);
+      });
+    },
     place,
   };
 }
@@ -167,6 +174,10 @@ function createHeard() {
   const open = new SafeMap();
   /** @type {SafeMap<string, Blob>} */
   const files = new SafeMap();
+  /** @type {SafeSet<string>} */
+  const revoked = new SafeSet();
+  /** @type {SafeSet<string>} */
+  const loaded = new SafeSet();
   const heard = {
     __proto__: null,
     open,
@@ -177,10 +188,23 @@ function createHeard() {
     placed: new SafeWeakSet(),
     /** The files that scripts have made addresses for. */
     files,
+    /** The addresses that elements have loaded. */
+    loaded,
+    /** Those that scripts have given up. */
+    revoked,
+    /** A file that a script has made, for the driver, who asks once for each. @param {string} address */
+    fileOf(address) {
+      const file = files.get(address);
+      if (revoked.has(address)) files.delete(address);
+      return file;
+    },
     /** Takes the pieces that have ended. @param {number | null} end of the film, in milliseconds: what goes on ends there */
     take(end) {
       const { pieces } = heard;
       heard.pieces = list();
+      revoked.forEach((address) => {
+        if (!loaded.has(address)) files.delete(address);
+      });
       if (end === null) return pieces;
       const played = kernel.audio.take(end);
       for (let index = 0; index < played.length; index += 1) append(pieces, played[index]);

@@ -26,7 +26,12 @@ def opening_commands(settings: PageSettings, secret: str) -> list[tuple[str, Mes
     secret: of the page's clock.
     """
     script = clock_script(
-        secret=secret, seed=settings.seed, props=settings.props, wait_for=settings.wait_for, hears=settings.hears
+        secret=secret,
+        seed=settings.seed,
+        props=settings.props,
+        wait_for=settings.wait_for,
+        hears=settings.hears,
+        hears_long=settings.hears_long,
     )
     metrics = {"width": settings.width, "height": settings.height, "deviceScaleFactor": 1, "mobile": False}
     metrics |= {"screenWidth": settings.width, "screenHeight": settings.height}

@@ -225,7 +225,9 @@ class Page:
                 continue
             last = min(end - 1, self.frame + at_once)
             begun = time.monotonic()
-            async with self._watchdog.over(f"one of the frames {self.frame + 1} to {last}"), self._navigation.staying():
+            frames = range(self.frame + 1, last + 1)
+            step = f"one of the frames {frames[0]} to {last}"
+            async with self._watchdog.over(step, frames), self._navigation.staying():
                 self._undrawn = True
                 await self._clocks.pass_to(last)
             self.console.raise_errors(self._playhead)

@@ -26,6 +26,7 @@ class PageSettings:
     time_zone, locale, color_scheme: such as Europe/Berlin, de-DE and dark.
     wait_for: CSS selector of an element that must be there before frame 0; "" for none.
     hears: seconds of the film, if the page is to note what is heard of it; 0 if not.
+    hears_long: whether its AudioContexts can play as long as the film, also where it makes many.
     """
 
     width: int
@@ -42,6 +43,7 @@ class PageSettings:
     color_scheme: str = USUAL_COLOR_SCHEME
     wait_for: str = ""
     hears: float = 0.0
+    hears_long: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import count, pairwise
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -118,16 +118,25 @@ class PageSounds:
             answers = await self._handles.call_all("heard", end_ms)
         return heard_pieces(answers)
 
-    async def contexts(self) -> list[PlayedContext]:
-        """What AudioContexts have played, once the film has ended; those that were silent are left out."""
-        played: list[PlayedContext] = []
-        for number in count():
-            async with self._watchdog.over("rendering what the page's AudioContexts play"):
-                answers = await self._handles.call_all("finishAudio", number)
-            if not any(isinstance(answer, list) for answer in answers):
-                break
-            played += played_contexts(answers)
-        return played
+    async def contexts(self, *, at_end: bool = False) -> list[PlayedContext] | None:
+        """What AudioContexts have played that are over, without the silent ones; None once there are no more.
+
+        at_end: the film ends here, so those that go on end, too, one in each of these calls.
+        """
+        async with self._watchdog.over("rendering what the page's AudioContexts play"):
+            answers = await self._handles.call_all("finishAudio", at_end)
+        return played_contexts(answers) if any(isinstance(answer, list) for answer in answers) else None
+
+    async def forget(self, played: PlayedContext) -> None:
+        """Has the page forget what a context has played."""
+        async with self._watchdog.over("reading what an AudioContext has played"):
+            await self._handles.call_all("forgetAudio", played.address)
+
+    async def cut_after(self) -> float:
+        """The seconds after which a context could not go on, though it had more to play; 0 where each could."""
+        async with self._watchdog.over("reading what the page plays"):
+            answers = await self._handles.call_all("audioCutAfter")
+        return max((float(answer) for answer in answers if answer), default=0.0)
 
     async def samples(self, played: PlayedContext, first: int, length: int) -> bytes:
         """Samples of what a context has played: 32-bit floats, channels side by side."""

@@ -53,8 +53,8 @@ class Watchdog:
         self._moves = 0  # how often the page has changed its address in this step, within its document
 
     @asynccontextmanager
-    async def over(self, step: str) -> AsyncIterator[None]:
-        """Around a step. step: its name, for messages.
+    async def over(self, step: str, frames: range = range(0)) -> AsyncIterator[None]:
+        """Around a step. step: its name, for messages. frames: it goes through; the message names the one it came to.
 
         Raises:
             FrameNeverReady: the step took longer than the limit; the message says what the page waits for. It is a
@@ -72,7 +72,8 @@ class Watchdog:
             raise
         except TimeoutError:
             share = await self._waiting_share()  # before the report, which pauses a script
-            report = await self._report(step)
+            report = await self._report(step, frames)
+            step = report["while"]
             if await self._session.briefly(self._session.connection.send("Browser.getVersion")) is None:
                 self._session.connection.close(SILENT)
                 self._console.raise_fault()
@@ -91,7 +92,7 @@ class Watchdog:
         found = await self._session.briefly(self._session.connection.send("SystemInfo.getProcessInfo"))
         return await waiting_share(each["id"] for each in (found or {}).get("processInfo", ()))
 
-    async def _report(self, step: str) -> dict[str, Any]:
+    async def _report(self, step: str, frames: range) -> dict[str, Any]:
         """What the page is waiting for: requests, its own pending promises, timers, or a script in a loop."""
         session = self._session
         report: dict[str, Any] = {
@@ -104,6 +105,8 @@ class Watchdog:
         }
         waiting = await session.briefly(self._handles.call("waiting"))
         if isinstance(waiting, dict):
+            if waiting.get("frame") in frames:
+                report.update({"while": f"frame {waiting['frame']}", "frame": waiting["frame"]})
             elsewhere, is_silent = await self._handles.waiting_elsewhere()
             pending = _texts(waiting.get("pending")) + _texts(elsewhere)
             report.update(pending=pending, timers=_timers(waiting.get("timers")))
