@@ -53,8 +53,10 @@ RATES = """<audio src=a.wav loop autoplay></audio><script>
 
 
 def test_a_rate_that_a_script_sets_in_each_frame(planned: Plan):
-    rates = [round(float(piece.rate), 2) for piece in pieces_of(planned(RATES), "a.wav")]
-    assert rates == pytest.approx([1 + frame / 100 for frame in range(1, 61)])
+    [piece] = pieces_of(planned(RATES), "a.wav")
+    assert piece.rates is not None
+    rates = [float(piece.rate), *(millionths / 1e6 for _, millionths in piece.rates.points)]
+    assert rates == pytest.approx([1 + frame / 100 for frame in range(1, 61)], abs=0.001)
 
 
 FRAMED = """<iframe srcdoc="<audio src=a.wav autoplay></audio>"></iframe><script>
