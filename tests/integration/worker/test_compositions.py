@@ -108,6 +108,14 @@ def test_a_nested_composition_that_a_redirect_leads_to(project: Project):
     assert [warning for warning in planned["warnings"] if "not found" in warning] == []
 
 
+def test_a_frame_that_shows_a_folder(project: Project):
+    project.ask("")  # makes the folder
+    (project.folder / "page/chart").mkdir()
+    (project.folder / "page/chart/index.html").write_text("<script src=beside.js></script>")
+    (project.folder / "page/chart/beside.js").write_text("")
+    project.plan("<iframe src=chart></iframe><iframe src=chart/></iframe><iframe src='chart/?x'></iframe>")
+
+
 def test_a_nested_composition_that_contains_itself(project: Project):
     project.ask("")  # makes the folder
     part = "<div data-composition-id=part data-composition-src=part.html data-start=0></div>"
