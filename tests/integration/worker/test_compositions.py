@@ -97,6 +97,51 @@ def test_a_nested_composition_names_files_beside_it_or_beside_the_page(project: 
     assert [warning for warning in planned["warnings"] if "not found" in warning] == []
 
 
+def test_a_nested_composition_that_a_redirect_leads_to(project: Project):
+    project.ask("")  # makes the folder
+    parts = project.folder / "page/part"
+    parts.mkdir()
+    (parts / "index.html").write_text("<template><div data-composition-id=part><img src=beside.svg></div></template>")
+    (parts / "beside.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    part = "<div data-composition-id=part data-composition-src=part data-start=0></div>"
+    planned = project.plan(film(part, "data-duration=1"))
+    assert [warning for warning in planned["warnings"] if "not found" in warning] == []
+
+
+def test_a_frame_that_shows_a_folder(project: Project):
+    project.ask("")  # makes the folder
+    (project.folder / "page/chart").mkdir()
+    (project.folder / "page/chart/index.html").write_text("<script src=beside.js></script>")
+    (project.folder / "page/chart/beside.js").write_text("")
+    project.plan("<iframe src=chart></iframe><iframe src=chart/></iframe><iframe src='chart/?x'></iframe>")
+
+
+def test_a_nested_composition_that_contains_itself(project: Project):
+    project.ask("")  # makes the folder
+    part = "<div data-composition-id=part data-composition-src=part.html data-start=0></div>"
+    within = f"<template><div data-composition-id=part>{part}</div></template>"
+    (project.folder / "page/part.html").write_text(within)
+    reply = project.try_plan(film(part, "data-duration=1"))
+    assert reply.exitCode == ExitCode.USER_ERROR
+    assert 'data-composition-src="part.html": this composition contains itself' in reply.stderr
+
+
+def test_an_element_after_a_nested_composition_with_the_same_id(project: Project):
+    project.ask("")  # makes the folder
+    within = """<template><div data-composition-id=part id=same><style>#same { color: rgb(1, 2, 3) }</style><script>
+      const own = document.getElementById("same");
+      if (own.localName !== "div" || getComputedStyle(own).color !== "rgb(1, 2, 3)") throw new Error("nested");
+    </script></div></template>"""
+    (project.folder / "page/part.html").write_text(within)
+    part = "<div data-composition-id=part data-composition-src=part.html data-start=0></div><script></script>"
+    script = """<script>
+      const own = document.getElementById("same");
+      if (own.localName !== "p" || getComputedStyle(own).color === "rgb(1, 2, 3)") throw new Error("the page's");
+    </script>"""
+    project.plan(film(f"{part}<p id=same>x</p>{script}", "data-duration=0.4"))
+    project.chunks()
+
+
 def expecting(faces: str) -> str:
     """Throws if other fonts than these are loaded when the film begins."""
     return f"""<script>requestAnimationFrame(() => requestAnimationFrame(() => {{
@@ -126,7 +171,40 @@ def test_fonts_that_the_worker_has_for_compositions(project: Project, page: str,
     project.chunks()
 
 
+POLICY = '<meta http-equiv="Content-Security-Policy" content="{}">'
+STYLED = f"<link rel=stylesheet href=named.css>{FILM.replace('style=', 'data-style=')}"
+
+
+@pytest.mark.parametrize(
+    ("policy", "page", "is_lent"),
+    [
+        pytest.param("connect-src 'self'", FILM, False, id="requests"),
+        pytest.param("font-src 'none'", FILM, False, id="fonts"),
+        pytest.param("style-src 'self'", STYLED, True, id="styles"),
+    ],
+)
+def test_a_policy_that_does_not_know_of_the_workers_fonts(project: Project, policy: str, page: str, is_lent: bool):
+    project.ask("")  # makes the folder
+    (project.folder / "page/named.css").write_text("p { font-family: Nunito }")
+    planned = project.plan(POLICY.format(policy) + page + (expecting("Nunito 400, Nunito 700") if is_lent else ""))
+    assert ("does not allow the fonts that the worker has" in " ".join(planned["warnings"])) is not is_lent
+    if is_lent:
+        project.chunks()
+
+
+def test_a_page_finds_its_own_styles_in_their_places(project: Project):
+    own = "<style>p { color: red }</style>"
+    script = """<script>
+      const isOwn = document.head.firstChild.textContent === "p { color: red }" && document.styleSheets.length === 1;
+      if (!isOwn) throw new Error("styles");
+      document.adoptedStyleSheets = [new CSSStyleSheet()];
+    </script>"""
+    project.plan(own + FILM + script + expecting("Nunito 400, Nunito 700, Verdana 400"))
+    project.chunks()
+
+
 GOOGLE = "https://fonts.googleapis.com/css2?family=Nunito:wght@400;700&family={}"
+OTHER = "<style>@font-face { font-family: Verdana; font-weight: 500; src: url(own.woff2) }</style>"
 
 
 @pytest.mark.parametrize(
@@ -134,6 +212,7 @@ GOOGLE = "https://fonts.googleapis.com/css2?family=Nunito:wght@400;700&family={}
     [
         pytest.param(f"<style>@import url('{GOOGLE.format('Lato')}');</style>{FILM}", True, id="a composition"),
         pytest.param(f"<link rel=stylesheet href='{GOOGLE.format('Lato')}'>{FILM}", True, id="by a link"),
+        pytest.param(f"{OTHER}<link rel=stylesheet href='{GOOGLE.format('Lato')}'>{FILM}", True, id="beside its own"),
         pytest.param(f"<link rel=stylesheet href='{GOOGLE.format('Gluten')}'>{FILM}", False, id="no such font"),
         pytest.param(f"<link rel=stylesheet href='{GOOGLE.format('Lato')}'>{NAMED}", False, id="another page"),
     ],
@@ -145,7 +224,10 @@ def test_google_fonts_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest
     worker = WorkerRuntime(tmp_path / "workspace", lanes=1)
     try:
         project = Project(tmp_path, worker)
-        reply = project.try_plan(page + expecting("Nunito 400, Nunito 700, Verdana 400"))
+        project.ask("")  # makes the folder
+        shutil.copy(FOLDER / "nunito-900.woff2", project.folder / "page/own.woff2")
+        verdana = 500 if OTHER in page else 400
+        reply = project.try_plan(page + expecting(f"Nunito 400, Nunito 700, Verdana {verdana}"))
         if not is_lent:
             assert reply.exitCode == ExitCode.RETRYABLE
             assert "fonts.googleapis.com" in reply.stderr

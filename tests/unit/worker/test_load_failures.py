@@ -32,9 +32,10 @@ def test_more_files_at_once_than_a_browser_takes_on():
         ({"pending": []}, True, "waiting for request a.png"),
         ({"pending": [], "script": ["a script in a worker"]}, False, "a script does not return: a script in a worker"),
         ({"script": None}, False, "the page does not answer: a script does not return"),
+        ({"script": None, "blocking": ["a.html"]}, True, "does not answer while it waits for request a.html"),
         ({"script": None, "unanswered": 30_000}, False, "the page asks for 30,000 files at once, and does not answer"),
     ],
-    ids=["a missing answer", "a script", "no answer from the page", "a flood of requests"],
+    ids=["a missing answer", "a script", "no answer from the page", "a synchronous request", "a flood of requests"],
 )
 def test_a_frame_that_is_never_ready(report: dict[str, object], passes: bool, said: str):
     report = {"requests": ["a.png"], "unanswered": 1, **report}

@@ -242,13 +242,13 @@ def test_a_missing_snapshot(store):
         load_snapshot(store, "0" * 64)
 
 
-async def test_the_locator_finds_files_and_folder_pages_only(store, page, tmp_path):
+async def test_the_locator_finds_files_only(store, page, tmp_path):
     (page.parent / "part").mkdir()
     (page.parent / "part/index.html").write_text("part")
     locate = locator(store, take_snapshot(store, page), Blobs(tmp_path))
-    for name, content in {"film.js": "1", "part": "part", "": page.read_text()}.items():
+    for name, content in {"film.js": "1", "part/index.html": "part", "": page.read_text()}.items():
         file = await locate(name)
         assert file is not None
         assert file.read_text() == content
-    for name in ("nothing.js", "img", "../store", "/etc/passwd"):
+    for name in ("nothing.js", "img", "part", "../store", "/etc/passwd"):
         assert await locate(name) is None

@@ -2,22 +2,21 @@
 // has text drawn.
 
 /**
- * What gives the page the worker's fonts. Called again, it takes back those that the page declares itself by then.
+ * What gives the page the worker's fonts: by a sheet that is none of the document's own, so that a page finds its own ones in
+ * their places and no policy forbids it, and in a layer, so that all that the page says comes first. Called again, it takes back those that the page declares itself by then.
  * @param {ReturnType<typeof createFiles>} files
  */
 function createCompositionFonts({ read }) {
   const fontsOf = getterOf(Document.prototype, "fonts");
   const eachFont = methodOf(FontFaceSet.prototype, "forEach");
   const familyOf = getterOf(FontFace.prototype, "family");
-  const headOf = getterOf(Document.prototype, "head");
-  const newElement = methodOf(Document.prototype, "createElement");
-  const firstOf = getterOf(Node.prototype, "firstChild");
-  const insertBefore = methodOf(Node.prototype, "insertBefore");
-  const setText = setterOf(Node.prototype, "textContent");
-  const sheetOf = getterOf(HTMLStyleElement.prototype, "sheet");
+  const Sheet = CSSStyleSheet;
+  const setText = methodOf(CSSStyleSheet.prototype, "replaceSync");
+  const adoptedOf = getterOf(Document.prototype, "adoptedStyleSheets");
   const rulesOf = getterOf(CSSStyleSheet.prototype, "cssRules");
+  const rulesWithin = getterOf(CSSGroupingRule.prototype, "cssRules");
   const ruleCount = getterOf(CSSRuleList.prototype, "length");
-  const deleteRule = methodOf(CSSStyleSheet.prototype, "deleteRule");
+  const deleteRule = methodOf(CSSGroupingRule.prototype, "deleteRule");
   const styleOf = getterOf(CSSFontFaceRule.prototype, "style");
   const valueOf = methodOf(CSSStyleDeclaration.prototype, "getPropertyValue");
   const lowerCase = methodOf(String.prototype, "toLowerCase");
@@ -34,10 +33,16 @@ function createCompositionFonts({ read }) {
     isTried = true;
     const { status, text } = read(SHEET);
     if (status !== 200) return;
-    const style = /** @type {HTMLStyleElement} */ (newElement(document, "style"));
-    setText(style, text + TEXT);
-    insertBefore(headOf(document), style, firstOf(headOf(document)));
-    sheet = sheetOf(style);
+    const made = new Sheet();
+    setText(made, `@layer {\n${text}${TEXT}\n}`);
+    sheet = made;
+  }
+
+  /** Has the page keep them where it has set its adopted sheets anew. @param {CSSStyleSheet} own */
+  function adopt(own) {
+    const adopted = adoptedOf(document);
+    for (let index = 0; index < adopted.length; index += 1) if (adopted[index] === own) return;
+    adopted[adopted.length] = own;
   }
 
   /** A family's name by which CSS compares it. @param {string} name */
@@ -46,7 +51,7 @@ function createCompositionFonts({ read }) {
     return lowerCase(quote === '"' || quote === "'" ? stringSlice(name, 1, name.length - 1) : name);
   }
 
-  /** Takes back the families that the page declares too. @param {CSSStyleSheet} own */
+  /** Takes back the families that the page declares too. @param {CSSGroupingRule} own */
   function takeBack(own) {
     /** @type {SafeMap<string, number>} how many faces a family has, without ours */
     const counts = new SafeMap();
@@ -54,7 +59,7 @@ function createCompositionFonts({ read }) {
       const name = plainName(familyOf(face));
       counts.set(name, (counts.get(name) ?? 0) + 1);
     });
-    const rules = rulesOf(own);
+    const rules = rulesWithin(own);
     /** @type {string[]} */
     const names = list();
     for (let index = 0; index < ruleCount(rules); index += 1) {
@@ -70,12 +75,13 @@ function createCompositionFonts({ read }) {
   }
 
   return () => {
-    if (headOf(document) === null) return;
     try {
       if (!isTried) bring();
-      if (sheet) takeBack(sheet);
+      if (sheet === null) return;
+      adopt(sheet);
+      takeBack(/** @type {CSSGroupingRule} */ (rulesOf(sheet)[0]));
     } catch {
-      // the page's policy forbids styles, or requests
+      // the page's policy forbids requests, which the browser's log says
     }
   };
 }

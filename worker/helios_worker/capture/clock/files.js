@@ -7,9 +7,11 @@ function createFiles() {
   const send = methodOf(XMLHttpRequest.prototype, "send");
   const statusOf = getterOf(XMLHttpRequest.prototype, "status");
   const textOf = getterOf(XMLHttpRequest.prototype, "responseText");
+  const addressOf = getterOf(XMLHttpRequest.prototype, "responseURL");
 
   /**
-   * A file's text, in UTF-8 unless its server says otherwise, with the status of the answer.
+   * A file's text, in UTF-8 unless its server says otherwise, with the status of the answer and where
+   * redirects have led.
    * @param {string} address
    * @param {string} [method]
    */
@@ -17,7 +19,7 @@ function createFiles() {
     const request = new Request();
     open(request, method, address, false);
     send(request);
-    return { __proto__: null, status: statusOf(request), text: textOf(request) };
+    return { __proto__: null, status: statusOf(request), text: textOf(request), location: addressOf(request) };
   }
 
   /** @type {SafeMap<string, boolean>} by their addresses */

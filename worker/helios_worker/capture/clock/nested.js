@@ -42,7 +42,13 @@ if (isWindow) {
   const { runScripts, registries } = createCompositionScripts();
   /** @type {SafeWeakSet<Element>} */
   const mounted = new SafeWeakSet();
-  /** @type {{ __proto__: null, run: () => Promise<void>, name: string }[]} runs the scripts of what is mounted, the outer ones first */
+  /** @type {SafeWeakMap<Element, string>} where the file that an element shows was found */
+  const locations = new SafeWeakMap();
+  /**
+   * Those whose scripts are to run, the outer ones first. settleId: has its composition lose its id to an element of the page
+   * that came after it.
+   * @type {{ __proto__: null, settleId: () => void, run: () => Promise<void>, name: string }[]}
+   */
   let waiting = list();
   realm.nestedTimelines = () => registries;
 
@@ -63,27 +69,53 @@ if (isWindow) {
   /** When a composition is shown is said by the element that shows it, and not by its own file. */
   const TIMES = list("data-start", "data-duration", "data-end", "data-composition-src", "data-track-index");
   /**
-   * Makes the composition in a file one that an element shows. Returns its id if it has lost it: an element of the page has
-   * the same, whose styles do not mean it.
+   * Makes the composition in a file one that an element shows.
    * @param {Element} host
    * @param {DocumentFragment} content
-   * @returns {string}
+   * @returns {Element | null} the composition
    */
   function makeInner(host, content) {
     const id = attributeOf(host, "data-composition-id");
     const named = id === null ? null : firstOf(content, `[data-composition-id="${escape(id)}"]`);
     const inner = named ?? firstOf(content, COMPOSITION);
-    if (inner === null) return "";
+    if (inner === null) return null;
     for (let index = 0; index < SIZES.length; index += 1) {
       const size = attributeOf(inner, SIZES[index]);
       if (size !== null && attributeOf(host, SIZES[index]) === null) setAttribute(host, SIZES[index], size);
     }
     for (let index = 0; index < TIMES.length; index += 1) removeAttribute(inner, TIMES[index]);
-    const name = attributeOf(inner, "id") ?? "";
-    if (name === "" || byId(document, name) === null) return "";
+    return inner;
+  }
+
+  /**
+   * Has a composition lose its id to an element with the same, whose styles do not mean it. Returns what it has lost, or "".
+   * @param {Element | null} inner
+   * @param {(id: string) => boolean} isTaken
+   */
+  function loseId(inner, isTaken) {
+    const id = inner === null ? "" : (attributeOf(inner, "id") ?? "");
+    if (inner === null || id === "" || !isTaken(id)) return "";
     removeAttribute(inner, "id");
-    setAttribute(inner, "data-composition-authored-id", name);
-    return name;
+    setAttribute(inner, "data-composition-authored-id", id);
+    return id;
+  }
+  /** @param {string} id */
+  const isInDocument = (id) => byId(document, id) !== null;
+  /** @param {string} id */
+  const isOfPage = (id) => first(document, `#${escape(id)}:not([data-composition-scope] *)`) !== null;
+
+  /**
+   * Notes which file an element shows. One that is shown in itself would never end.
+   * @param {Element} host
+   * @param {string} location
+   */
+  function noteLocation(host, location) {
+    for (let node = parentOf(host); node; node = parentOf(node)) {
+      if (locations.get(/** @type {Element} */ (node)) === location) {
+        throw new NativeTypeError(`data-composition-src="${attributeOf(host, "data-composition-src")}": this composition contains itself`);
+      }
+    }
+    locations.set(host, location);
   }
 
   /**
@@ -93,12 +125,13 @@ if (isWindow) {
    */
   function insert(host) {
     const address = attributeOf(host, "data-composition-src") ?? "";
-    const { status, text } = read(address);
+    const { status, text, location } = read(address);
     if (status < 200 || status > 299) {
       throw new NativeTypeError(`data-composition-src="${address}": there is no such file (${status})`);
     }
+    noteLocation(host, location);
     const file = parseText(new Parser(), text, "text/html");
-    realm.nameBeside(file, address);
+    realm.nameBeside(file, location);
     const declared = attributeOf(rootElementOf(file), "data-composition-variables");
     const variables = realm.variables(declared, attributeOf(host, "data-variable-values"));
     const content = contentIn(file);
@@ -110,11 +143,18 @@ if (isWindow) {
       append(contained, script);
       removeNode(script);
     }
-    const lost = makeInner(host, content);
+    const inner = makeInner(host, content);
+    let lost = loseId(inner, isInDocument);
     add(host, content);
-    realm.scopeStyles(host, lost);
+    const loseInStyles = realm.scopeStyles(host);
+    if (lost !== "") loseInStyles(lost);
     realm.bindVariables(host, variables);
-    append(waiting, { __proto__: null, run: () => runScripts(host, contained, variables, address, lost), name: address });
+    const settleId = () => {
+      if (lost !== "") return;
+      lost = loseId(inner, isOfPage);
+      if (lost !== "") loseInStyles(lost);
+    };
+    append(waiting, { __proto__: null, settleId, run: () => runScripts(host, contained, variables, address, lost), name: address });
     insertEach(allIn(host, SOURCE));
   }
 
@@ -156,6 +196,10 @@ if (isWindow) {
   function insertAll() {
     if (first(document, COMPOSITION) === null) return;
     insertEach(all(document, SOURCE));
+    for (let index = 0; index < waiting.length; index += 1) {
+      const part = waiting[index];
+      part.settleId();
+    }
     lendFonts();
   }
 
@@ -165,7 +209,10 @@ if (isWindow) {
     const parts = waiting;
     waiting = list();
     let names = "";
-    for (let index = 0; index < parts.length; index += 1) names += `${names && ", "}${parts[index].name}`;
+    for (let index = 0; index < parts.length; index += 1) {
+      const { name } = parts[index];
+      names += `${names && ", "}${name}`;
+    }
     realm.awaitComposition(runEach(parts), `the nested compositions ${stringSlice(names, 0, 500)}`);
   };
 

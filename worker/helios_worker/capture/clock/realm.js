@@ -223,11 +223,11 @@ const realm = {
    */
   nameBeside() {},
   /**
-   * Has the styles within an element hold there, and nowhere else, for nested.js (scopes.js). id: of the composition in the
-   * file, where it has lost it to an element of the page; or else "".
-   * @type {(host: Element, id: string) => void}
+   * Has the styles within an element hold there, and nowhere else, for nested.js (scopes.js). What it returns
+   * has them mean the composition in the file where it has lost this id to an element of the page.
+   * @type {(host: Element) => (id: string) => void}
    */
-  scopeStyles() {},
+  scopeStyles: () => ignore,
   /** Selectors that find the composition in the file by an id that it has lost. @type {(selectors: string, id: string) => string} */
   selecting: (selectors) => selectors,
   /** Shows the nested compositions that are not shown yet, for hyperframes.js (nested.js). */

@@ -117,17 +117,25 @@ if (isWindow) {
     return result + rest;
   };
 
-  realm.scopeStyles = (host, id) => {
+  realm.scopeStyles = (host) => {
     scopes += 1;
     setAttribute(host, SCOPE, NativeString(scopes));
     const styles = allIn(host, "style, link[rel=stylesheet]");
+    /** @type {CSSStyleSheet[]} */
+    const sheets = list();
     for (let index = 0; index < nodesIn(styles); index += 1) {
       const style = /** @type {HTMLStyleElement} */ (styles[index]);
       const isLink = nameOf(style) === "link";
       if (!isLink) setText(style, scopedText(textIn(style) ?? "", `[${SCOPE}="${scopes}"]`));
       add(headOf(document), style);
       const sheet = isLink ? null : sheetOf(style);
-      if (sheet) scopeRules(rulesOf(sheet), id);
+      if (sheet) append(sheets, sheet);
     }
+    /** @param {string} id */
+    const scopeAll = (id) => {
+      for (let index = 0; index < sheets.length; index += 1) scopeRules(rulesOf(sheets[index]), id);
+    };
+    scopeAll("");
+    return scopeAll;
   };
 }

@@ -192,7 +192,7 @@ def locator(store: ArtifactStore, snapshot: Snapshot, blobs: Blobs) -> Locate:
     """Where a snapshot's files are on this machine, fetched and proven when first asked for."""
 
     async def locate(path: str) -> Path | None:
-        digest = snapshot.files.get(path) or snapshot.files.get(f"{path}/index.html".lstrip("/"))
+        digest = snapshot.files.get(path or "index.html")
         if digest is None:
             return None
         return await blobs.file(store, digest, path or snapshot.entry)

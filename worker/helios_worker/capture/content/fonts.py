@@ -4,15 +4,16 @@ The page's clock puts their style sheet into such a composition (clock/compositi
 serves the files. `make fonts` makes them.
 """
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from helios_worker.artifacts.recording import RecordedResponse
 from helios_worker.capture.messages import HOST_SUFFIX
 
 HOST = f"fonts{HOST_SUFFIX}"
 FOLDER = Path(__file__).parents[2] / "fonts"
-STYLE_SHEET = f"http://{HOST}/fonts.css"
+STYLE_SHEET = FOLDER / "fonts.css"
+_FAMILY = re.compile(r'font-family:"([^"]*)"')
 # What a composition loads them by if it does not know that they are here.
 SERVICE = "fonts.googleapis.com"
 
@@ -38,11 +39,15 @@ def families_asked(url: str) -> tuple[str, ...]:
     return tuple(each.partition(":")[0].strip() for each in asked.split("|") if each)
 
 
-def lent(url: str) -> RecordedResponse | None:
-    """What a composition is answered by Google Fonts where they cannot be reached; None if not all of it is here."""
-    families = families_asked(url)
-    if not families or not all(find(f"{family.lower().replace(' ', '-')}-400.woff2") for family in families):
-        return None
-    return RecordedResponse(
-        status=307, headers=(("access-control-allow-origin", "*"), ("location", STYLE_SHEET)), body=""
-    )
+def lent(url: str) -> str:
+    """The style sheet that is in the place of Google Fonts' where they cannot be reached; "" if not all of it is here.
+
+    It declares what was asked for and nothing else: the page may have fonts of its own for the other families.
+    """
+    asked = {family.lower() for family in families_asked(url)}
+    rules: dict[str, list[str]] = {}
+    for rule in STYLE_SHEET.read_text().splitlines() if asked else ():
+        for family in _FAMILY.findall(rule):
+            rules.setdefault(family.lower(), []).append(rule)
+    known = asked & rules.keys()
+    return "\n".join(rule for family in sorted(known) for rule in rules[family]) if known == asked else ""

@@ -227,7 +227,7 @@ class Recorder:
             await paused.go_on(intercept_response=True)
             return
         if answer is None:
-            answer = self._lend(paused, name) or await self._take(paused, name)
+            answer = await self._lend(paused, name) or await self._take(paused, name)
         if answer is None:
             _note(self.live, paused.url if paused.method == "GET" else f"{paused.method} {paused.url}")
             await paused.go_on()
@@ -243,13 +243,23 @@ class Recorder:
             self._answers[request] = answer
         return answer
 
-    def _lend(self, paused: PausedRequest, name: str) -> RecordedResponse | None:
+    async def _lend(self, paused: PausedRequest, name: str) -> RecordedResponse | None:
         """Has the worker's own fonts be the answer to a request for them that has failed."""
-        answer = fonts.lent(paused.url) if self.lends_fonts and paused.status == 0 else None
-        if answer is not None:
-            self.lent.update(dict.fromkeys(fonts.families_asked(paused.url)))
-            self._answers[name] = answer
-        return answer
+        sheet = fonts.lent(paused.url) if self.lends_fonts and paused.status == 0 else ""
+        if not sheet:
+            return None
+        self.lent.update(dict.fromkeys(fonts.families_asked(paused.url)))
+        headers = (("access-control-allow-origin", "*"), ("content-type", "text/css"))
+        body = await asyncio.to_thread(self._store_text, sheet)
+        self._answers[name] = RecordedResponse(status=200, headers=headers, body=body)
+        return self._answers[name]
+
+    def _store_text(self, text: str) -> str:
+        """Stores a text as the body of an answer, and returns its digest."""
+        with NamedTemporaryFile(dir=self._blobs.scratch, prefix="helios-answer-") as file:
+            file.write(text.encode())
+            file.flush()
+            return store_body(self._store, Path(file.name), hashlib.sha256(text.encode()).hexdigest())
 
     async def _take(self, paused: PausedRequest, name: str) -> RecordedResponse | None:
         """Records the network's response, or takes one that another worker recorded first. None: not recordable.

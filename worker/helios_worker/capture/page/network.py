@@ -44,6 +44,7 @@ class Request:
 
     is_file: False for a frame as a whole, which loads until its last file has come.
     first_url: before redirects. method: as in HTTP. preloaded: whether a <link rel=preload> asked for it.
+    may_block: whether a script may stand still until it is answered, as in a synchronous XMLHttpRequest.
     frame, document: IDs of the frame whose document asked, and of that document; "" where the browser does not say.
     """
 
@@ -54,6 +55,7 @@ class Request:
     first_url: str = ""
     method: str = "GET"
     preloaded: bool = False
+    may_block: bool = False
 
 
 class Network:
@@ -188,6 +190,11 @@ class Network:
         return listed(files or urls or [request.url for request in self._pending.values()])
 
     @property
+    def blocking(self) -> list[str]:
+        """URLs of unanswered requests that may keep the page's scripts from going on meanwhile."""
+        return listed(request.url for request in self._pending.values() if request.may_block)
+
+    @property
     def events(self) -> EventTable:
         """Handlers of the browser's events."""
         return {
@@ -231,6 +238,7 @@ class Network:
                 first_url=before.first_url if before is not None else params["request"]["url"],
                 method=params["request"].get("method", "GET"),
                 preloaded=params["request"].get("isLinkPreload", False),
+                may_block=params.get("type") == "XHR",
             )
             self._begin(params["requestId"], request)
 

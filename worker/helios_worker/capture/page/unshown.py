@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 
+from helios_worker.capture.content.fonts import HOST
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import LOOKED_AT, composition_path, plain
@@ -42,6 +43,12 @@ _REFUSED = re.compile(
     re.DOTALL,
 )
 
+# Of what the page does not ask for itself.
+_LENT = f"'http://{HOST}/"
+_NOT_LENT = (
+    "the page's Content-Security-Policy (connect-src or font-src) does not allow the fonts that the worker has for "
+    "compositions, and it is drawn without them: put the fonts that it names beside the page, and declare them"
+)
 _BLOCKED = re.compile(r"Loading the (image|script|stylesheet|font) '([^']*)' violates")
 _KINDS = {"image": "Image", "script": "Script", "stylesheet": "Stylesheet", "font": "Font"}
 
@@ -206,6 +213,8 @@ class Unshown:
             self._fonts.append(text.removeprefix(_FONT).strip())
         elif text.startswith(_FONT_REASON) and self._fonts:
             self._refuse_font(text.removeprefix(_FONT_REASON).strip())
+        elif entry["level"] == "error" and _LENT in text and _REFUSED.fullmatch(text):
+            self._console.remark(_NOT_LENT)
         elif entry["level"] == "error" and _REFUSED.fullmatch(text):
             # Its line is the parser's, which may be further on by then.
             blocked = _BLOCKED.match(text)

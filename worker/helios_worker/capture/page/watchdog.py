@@ -115,6 +115,7 @@ class Watchdog:
             report["screenshot"] = await session.briefly(self._compositor.picture_for_report())
         else:
             report["script"] = await session.briefly(self._script_stack())
+            report["blocking"] = self._network.blocking
         report["summary"] = summary(report)
         return report
 
@@ -194,7 +195,8 @@ def _too_many_moves(step: str, moves: int) -> PageError:
 
 def may_pass(report: Mapping[str, Any]) -> bool:
     """Whether another attempt may do better: an answer that is missing may come then, unless a script never ends."""
-    return bool(report["requests"]) and "pending" in report and not report.get("script")
+    is_waiting = "pending" in report or bool(report.get("blocking"))
+    return bool(report["requests"]) and is_waiting and not report.get("script")
 
 
 def summary(report: Mapping[str, Any]) -> str:
@@ -204,6 +206,8 @@ def summary(report: Mapping[str, Any]) -> str:
     if "pending" not in report:
         if report["unanswered"] >= MANY_REQUESTS:
             return f"the page asks for {report['unanswered']:,} files at once, and does not answer meanwhile"
+        if report.get("blocking"):
+            return plain(f"the page does not answer while it waits for request {report['blocking'][0]}")
         return "the page does not answer: a script does not return, or its elements take too long to lay out"
     waits = [f"request {url}" for url in report["requests"][:EXAMPLES_NAMED]] + list(report["pending"])[:EXAMPLES_NAMED]
     if not waits:
