@@ -67,8 +67,10 @@ def run(
 
 @cache
 def _server() -> ForkServerContext:
+    from heliosctl.main import COMMANDS
+
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "heliosctl.main"])
+    context.set_forkserver_preload([__name__, "heliosctl.main", *{command.module for command in COMMANDS.values()}])
     return context
 
 

@@ -2,27 +2,38 @@
 
 Every failure is one message, and the exit code says whether another attempt makes sense: 0 done, 1 try again, 64 the
 input is wrong, 75 memory, disk or time ran out, 130 and 143 stopped by a signal.
+
+A command's module is imported when the command is called, so this one imports little.
 """
 
 import sys
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 
-from helios_crds.wire import ExitCode
-from heliosctl.arguments.command import Commands
-from heliosctl.commands.check import check
-from heliosctl.commands.deploy import deploy
-from heliosctl.commands.doctor import doctor
-from heliosctl.commands.jobs import jobs
-from heliosctl.commands.link import link
-from heliosctl.commands.plan import plan
-from heliosctl.commands.render import render
-from heliosctl.commands.stills import contact_sheet, still
-from heliosctl.commands.verify import verify
-from heliosctl.switches import wants_json
-from heliosctl.terminal.report import print_failure, print_json
+from heliosctl.arguments.command import Commands, Group, LateCommand, LateCommands
+
+FILMS, STILLS, THIS_MACHINE, CLOUDS = "Films", "Stills", "This machine", "Clouds"
+COMMANDS = {
+    "render": LateCommand("heliosctl.commands.render", "render", FILMS),
+    "still": LateCommand("heliosctl.commands.stills", "still", STILLS),
+    "contact-sheet": LateCommand("heliosctl.commands.stills", "contact_sheet", STILLS),
+    "plan": LateCommand("heliosctl.commands.plan", "plan", FILMS),
+    "check": LateCommand("heliosctl.commands.check", "check", FILMS),
+    "verify": LateCommand("heliosctl.commands.verify", "verify", FILMS),
+    "link": LateCommand("heliosctl.commands.link", "link", FILMS),
+    "doctor": LateCommand("heliosctl.commands.doctor", "doctor", THIS_MACHINE),
+    "jobs": LateCommand("heliosctl.commands.jobs", "jobs", THIS_MACHINE),
+    "deploy": LateCommand("heliosctl.commands.deploy", "deploy", CLOUDS),
+}
+
+
+class Root(Group):
+    """The group of all commands."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.commands = LateCommands(COMMANDS)
 
 
 class App(Commands):
@@ -32,15 +43,27 @@ class App(Commands):
         """Runs the command line and ends the process with its exit code."""
         try:
             code = super().__call__(*args, standalone_mode=False, **kwargs)
-        except typer.Abort:
-            code = ExitCode.INTERRUPTED
         except Exception as error:
-            code = ExitCode.USER_ERROR if _print_usage_error(error) else print_failure(error)
-        sys.exit(code if isinstance(code, int) else ExitCode.DONE)
+            code = _failed(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _failed(error: Exception) -> int:
+    """Prints an error, and returns the exit code."""
+    from helios_crds.wire import ExitCode
+    from heliosctl.terminal.report import print_failure
+
+    if isinstance(error, typer.Abort):
+        return ExitCode.INTERRUPTED
+    return ExitCode.USER_ERROR if _print_usage_error(error) else print_failure(error)
 
 
 def _print_usage_error(error: Exception) -> bool:
     """Prints an error in the command line itself, as typer would. False: it is another kind of error."""
+    from helios_crds.wire import ExitCode
+    from heliosctl.switches import wants_json
+    from heliosctl.terminal.report import print_json
+
     message = getattr(error, "format_message", None)
     if message is None:
         return False
@@ -55,11 +78,14 @@ def _print_usage_error(error: Exception) -> bool:
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         sys.stdout.write(f"heliosctl {version('helios-render')}\n")
         raise typer.Exit
 
 
 app = App(
+    cls=Root,
     name="heliosctl",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -73,15 +99,3 @@ def heliosctl(
     ] = False,
 ) -> None:
     """Render web pages to exact video, in parallel chunks."""
-
-
-app.command(rich_help_panel="Films")(render)
-app.command(rich_help_panel="Stills")(still)
-app.command("contact-sheet", rich_help_panel="Stills")(contact_sheet)
-app.command(rich_help_panel="Films")(plan)
-app.command(rich_help_panel="Films")(check)
-app.command(rich_help_panel="Films")(verify)
-app.command(rich_help_panel="Films")(link)
-app.add_typer(jobs, name="jobs", rich_help_panel="This machine")
-app.add_typer(deploy, name="deploy", rich_help_panel="Clouds")
-app.command(rich_help_panel="This machine")(doctor)
