@@ -1,6 +1,9 @@
 """The local adapter: workers as processes of this machine, with the same payload as in the clouds.
 
 A worker stays warm between payloads. It ends when its driver does, because its standard input is closed.
+
+The models of payloads and replies are imported with the first payload: the first worker is started before that, and
+imports its own share at the same time.
 """
 
 import asyncio
@@ -13,9 +16,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from helios_adapters.base import CloudAdapter, Deployment
-from helios_crds.wire import ExitCode, Payload, Reply
+from helios_crds.words import ExitCode
+
+if TYPE_CHECKING:
+    from helios_crds.wire import Payload, Reply
 
 LINE_BYTES = 1 << 24
 END_SECONDS = 5
@@ -72,8 +79,10 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
             self._idle.put_nowait(None)
         return Deployment(name="local", slots=config.workers)
 
-    async def invoke(self, payload: Payload, key: str = "") -> Reply:
+    async def invoke(self, payload: "Payload", key: str = "") -> "Reply":
         """Runs one stage on the next free worker."""
+        from helios_crds.wire import Reply
+
         worker = await self._idle.get()
         try:
             if self._closed:
@@ -134,7 +143,9 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
         self._workers.add(worker)
         return worker
 
-    async def _ask(self, worker: _Worker, payload: Payload) -> Reply:
+    async def _ask(self, worker: _Worker, payload: "Payload") -> "Reply":
+        from helios_crds.wire import Reply
+
         stdin, stdout = worker.process.stdin, worker.process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -172,7 +183,9 @@ async def _ended(worker: _Worker) -> int:
         return await worker.process.wait()
 
 
-def _died(worker: _Worker, how: str) -> Reply:
+def _died(worker: _Worker, how: str) -> "Reply":
+    from helios_crds.wire import Reply
+
     said = "\n".join(list(worker.said)[-5:])
     return Reply(exitCode=ExitCode.RETRYABLE, stderr=f"the worker died: {how}" + (f"\n{said}" if said else ""))
 

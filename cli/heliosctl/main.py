@@ -33,7 +33,7 @@ class Root(Group):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.commands = LateCommands(COMMANDS)
+        self.commands = LateCommands(COMMANDS)  # type: ignore[assignment]
 
 
 class App(Commands):

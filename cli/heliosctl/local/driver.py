@@ -60,7 +60,7 @@ class Driver:
     def __init__(self, fleet: Fleet, store: ArtifactStore, listener: Listener, retries: int) -> None:
         self._fleet = fleet
         self._store = store
-        self._listener = listener
+        self.listener = listener
         self._retries = retries
         self._seconds: dict[str, float] = {}
         self.job: JobSpec | None = None
@@ -86,13 +86,13 @@ class Driver:
             StageFailed: another plan would not help.
         """
         if failure.error == OTHER_ENGINE:  # an upgrade since the plan
-            self._listener.say("the workers' software has changed since the plan; planning again")
+            self.listener.say("the workers' software has changed since the plan; planning again")
             return request
         seeking = other_seeking(failure.reply.result, request.composition.seeking)
         if seeking is None:
             raise failure
         shown = "the page turned out to depend on the frames before"
-        self._listener.say(f"{shown}; planning again with --seeking {seeking}")
+        self.listener.say(f"{shown}; planning again with --seeking {seeking}")
         composition = request.composition.model_copy(update={"seeking": seeking})
         return request.model_copy(update={"composition": composition})
 
@@ -115,9 +115,9 @@ class Driver:
         """
         _, job = await asyncio.to_thread(read_job, job_path)
         self.job = job
-        async with job_lock(self._store, job.id, self._listener.say):
+        async with job_lock(self._store, job.id, self.listener.say):
             cached = await asyncio.to_thread(committed_chunks, self._store, job)
-            self._listener.planned(job, cached)
+            self.listener.planned(job, cached)
             wanted = [chunk.id for chunk in job.chunks if chunk.id not in cached]
             for rounds_left in reversed(range(STITCH_ROUNDS)):
                 await self._chunks(job, job_path, wanted)
@@ -128,17 +128,17 @@ class Driver:
                     wanted = [index for index in failure.bad_chunks if index < len(job.chunks)]
                     if not wanted or not rounds_left:
                         raise
-                    self._listener.say(failure.message)
+                    self.listener.say(failure.message)
                     cached -= set(wanted)
                     for index in wanted:
-                        self._listener.failed(index, failure.message)
+                        self.listener.failed(index, failure.message)
         return Outcome(job, job_path, cached, stitched, self._seconds)
 
     async def _chunks(self, job: JobSpec, job_path: str, wanted: list[int]) -> None:
         """Renders these chunks, lowest first, as many at once as the fleet takes."""
         if wanted:
             with self._timed(Stage.CHUNK):
-                await ChunkRun(job, job_path, self._fleet, self._listener, self._retries).render(wanted)
+                await ChunkRun(job, job_path, self._fleet, self.listener, self._retries).render(wanted)
 
     async def _stitch(self, job_path: str) -> dict[str, Any]:
         with self._timed(Stage.STITCH):
@@ -157,13 +157,13 @@ class Driver:
             if is_over or not worth_another(reply, before):
                 raise failure
             before = reply
-            self._listener.say(f"{StageFailed(what, reply).message}; trying again")
+            self.listener.say(f"{StageFailed(what, reply).message}; trying again")
             await asyncio.sleep(BACK_OFF.seconds(attempt))
         raise AssertionError("unreachable")
 
     @contextmanager
     def _timed(self, stage: Stage) -> Iterator[None]:
-        self._listener.stage(stage)
+        self.listener.stage(stage)
         started = time.monotonic()
         try:
             yield

@@ -46,8 +46,8 @@ from helios_worker.planning.warnings import Kind, PlanWarning
 from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.engine import current_engine
 from helios_worker.rendering.page_settings import open_composition
-from helios_worker.sources.archive import is_archive
-from helios_worker.sources.fetch import fetch_composition, needs_fetching
+from helios_worker.sources.fetch import fetch_composition
+from helios_worker.sources.names import is_archive, needs_fetching
 
 LIVE_NAMED = 5
 COMMITS = 10

@@ -155,6 +155,13 @@ class Launch:
         """Where its standard error goes."""
         return Path(self.folder.name, "stderr.log")
 
+    def stop(self) -> None:
+        """Ends a browser that nobody has connected to."""
+        os.close(self.reads)
+        os.close(self.writes)
+        _end(self.pid)
+        self.folder.cleanup()
+
 
 def launch(*, site_port: int, proxy: Proxy, raster_threads: int = 1, scratch: Path | None = None) -> Launch:
     """Starts a browser's process and does not wait for it.
