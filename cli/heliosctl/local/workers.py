@@ -11,6 +11,7 @@ from helios_worker.machine import cpu_count
 from helios_worker.network.origin_headers import OriginHeaders
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.arguments.targets import Destination
+from heliosctl.local import early
 from heliosctl.switches import debugging
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ async def local_workers(
     """
     is_local = not destinations or any(each.kind == "local" for each in destinations)
     count = options.workers if is_local else 1
-    here = LocalWorkers(LocalAdapter())
+    here = LocalWorkers(LocalAdapter(early.take_worker()))
     config = LocalConfig(
         workers=count,
         lanes=options.lanes or max(1, cpu_count() // count),

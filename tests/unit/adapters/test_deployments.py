@@ -155,8 +155,8 @@ async def test_without_its_library_a_target_names_the_extra_to_install(monkeypat
 
 def test_the_clouds_libraries_are_imported_when_they_are_needed():
     program = """
-import sys, heliosctl.main, helios_adapters.connecting
-for name, command in heliosctl.main.COMMANDS.items():
+import sys, heliosctl.app, helios_adapters.connecting
+for name, command in heliosctl.app.COMMANDS.items():
     command.load(name)
 late = {"boto3", "botocore", "google.auth", "google.cloud", "aiohttp", "requests"}
 print(sorted(late & set(sys.modules)))
