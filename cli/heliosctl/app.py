@@ -7,7 +7,7 @@ A command's module is imported when the command is called, so this one imports l
 """
 
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
@@ -39,13 +39,13 @@ class Root(Group):
 class App(Commands):
     """A typer app that prints errors by print_failure, and ends with 64 after a usage error."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Runs the command line and ends the process with its exit code."""
+    def run(self) -> int:
+        """Runs the command line. Returns the exit code."""
         try:
-            code = super().__call__(*args, standalone_mode=False, **kwargs)
+            code = self(standalone_mode=False)
         except Exception as error:
-            code = _failed(error)
-        sys.exit(code if isinstance(code, int) else 0)
+            return _failed(error)
+        return code if isinstance(code, int) else 0
 
 
 def _failed(error: Exception) -> int:

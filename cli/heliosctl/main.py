@@ -3,6 +3,7 @@
 import sys
 from typing import NoReturn
 
+from helios_worker.process_end import end_process
 from heliosctl.local import early
 
 
@@ -12,6 +13,7 @@ def app() -> NoReturn:
         early.start(sys.argv[1:])
         from heliosctl.app import app as commands
 
-        commands()
+        code = commands.run()
     finally:
         early.end()
+    end_process(code)

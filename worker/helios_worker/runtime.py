@@ -19,9 +19,10 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,6 +53,9 @@ PNG_SIGNATURE = b"\x89PNG"
 log = logging.getLogger(__name__)
 
 
+PLANNING = ("helios_worker.stages.plan", "helios_worker.capture.page.page")
+RENDERING = ("helios_worker.stages.chunk", "helios_worker.stages.stitch")
+"""What stages import, for a worker that has time for it while its browser starts or draws."""
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -129,16 +133,18 @@ class WorkerRuntime:
         self._runner.run(self._browsers.start())
 
     def begin(self) -> None:
-        """Starts the first browser's process without waiting for it, and imports what stages need meanwhile.
+        """Starts the first browser's process without waiting for it, and imports what a plan needs meanwhile.
 
-        A browser that cannot be started is an error of the first stage that needs it.
+        For a worker whose caller waits for a whole film: what it plans, it renders next. A browser that cannot be
+        started is an error of the first stage that needs it.
         """
+        self._browsers.renders_next = True
         with suppress(HeliosError, OSError):
             self._browsers.launch(0)
         mark("browser launched")
-        import helios_worker.artifacts.store
-        import helios_worker.capture.page.page
-        import helios_worker.stages.plan  # noqa: F401
+        for module in PLANNING:
+            import_module(module)
+        mark("plan imported")
 
     def close(self) -> None:
         """Ends the browsers and removes the workspace's temporary files."""
@@ -255,7 +261,8 @@ class WorkerRuntime:
 
         places = (local_path(place) for place in (root, request.output) if place)
         exclude = [path for path in places if path is not None]
-        return (await plan(request, store, self._browsers, exclude=exclude)).model_dump()
+        async with _importing(*(RENDERING if self._browsers.renders_next else ())):
+            return (await plan(request, store, self._browsers, exclude=exclude)).model_dump()
 
     async def _adopt(self, request: "JobSpecRequest", store: "ArtifactStore", root: str) -> dict[str, Any]:
         """The plan of a job that is planned already."""
@@ -377,6 +384,21 @@ class WorkerRuntime:
         except HeliosError:
             log.exception("the pictures of a failure could not be stored")
             return None
+
+
+@asynccontextmanager
+async def _importing(*modules: str) -> AsyncIterator[None]:
+    """Imports modules in a thread while the block waits for a browser."""
+
+    def import_all() -> None:
+        for module in modules:
+            import_module(module)
+
+    imports = asyncio.ensure_future(asyncio.to_thread(import_all))
+    try:
+        yield
+    finally:
+        await imports
 
 
 def _reply(code: int, stderr: str = "", *, stdout: str = "", result: dict[str, Any] | None = None) -> "Reply":

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -39,6 +39,7 @@ class BrowserPool:
     scratch: folder for temporary files of the browsers and of whoever uses them.
     rule: what pages may reach on the network.
     headers: what the server of a page on the network is sent in addition.
+    renders_next: whether the film that is planned with these browsers is rendered with them next, while somebody waits.
 
     Each browser is started with the port of a site of its own, which serves what it shows and nothing else.
     """
@@ -48,6 +49,7 @@ class BrowserPool:
         self.scratch = scratch
         self.rule = rule
         self.headers = headers
+        self.renders_next = False
         self._proxy = Proxy(rule)
         self._sites: defaultdict[int, Site] = defaultdict(Site)
         self._launches: dict[int, Launch] = {}
@@ -73,6 +75,17 @@ class BrowserPool:
                 scratch=self.scratch,
             )
 
+    def launch_ahead(self) -> None:
+        """Starts the browsers of all lanes without waiting, where a film is rendered next.
+
+        To be called when the plan waits for its page to load: the other processors are idle then, and are not once
+        the plan measures what frames cost.
+        """
+        if self.renders_next:
+            with suppress(HeliosError, OSError):  # said when the lane needs its browser
+                for lane in range(self.lanes):
+                    self.launch(lane)
+
     async def start(self) -> None:
         """Waits for the first browser, so that the first stage finds it warm."""
         await self.browser(0)
@@ -84,6 +97,7 @@ class BrowserPool:
                 launched = self._launches.pop(lane, None)
                 if launched is not None:
                     launched.stop()
+        self.kill()  # all at once: each takes a moment to end
         for browser in self._browsers.values():
             browser.stop()
         self._browsers.clear()

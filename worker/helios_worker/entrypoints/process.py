@@ -23,6 +23,7 @@ from typing import NoReturn
 from helios_crds.text import log_entry
 from helios_crds.words import ExitCode, Stage
 from helios_worker.errors import HeliosError, UserError
+from helios_worker.process_end import end_process
 from helios_worker.trace import mark
 from helios_worker.workspace import no_workspace
 
@@ -151,4 +152,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -105,8 +105,8 @@ async def plan_without_job(
 
     exclude, Raises: as plan.
     """
+    snapshot, entry, url = await resolve(request, store, browsers, exclude)  # while the browser starts
     engine = await current_engine(browsers)
-    snapshot, entry, url = await resolve(request, store, browsers, exclude)
     # A page on the network may have changed since its plan, which only opening it shows.
     asked = AskedFilm(request, engine, snapshot, entry, url)
     key = plan_key(asked.plan_id(recording=""))
@@ -240,6 +240,7 @@ async def plan_film(
     if composition.headers:  # others are answered otherwise, also what only a later frame asks
         owner = json_digest([owner, composition.headers.identity])
     recorder = composition.record(passive=bool(asked.snapshot), owner=owner)
+    browsers.launch_ahead()
     film, page, warnings = await open_film(request, draft, composition, browsers)
     if (
         recorder.passive and recorder.foreign

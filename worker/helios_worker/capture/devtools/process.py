@@ -277,7 +277,7 @@ class Browser:
     def stop(self) -> None:
         """Ends the browser and all its processes, and removes what it left on disk."""
         self.connection.close("the browser was stopped")
-        if not self._has_exited():
+        if not self._exited:
             _end(self.pid)
             self._exited = True
         self._folder.cleanup()
