@@ -19,8 +19,8 @@ import errno
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +38,7 @@ from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.faults import FrameNeverReady, PageError, StackOverflow
 from helios_worker.capture.page.starvation import overloaded_share
 from helios_worker.errors import HeliosError, UserError
+from helios_worker.imports import importing
 from helios_worker.machine import cpu_count
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
@@ -261,7 +262,7 @@ class WorkerRuntime:
 
         places = (local_path(place) for place in (root, request.output) if place)
         exclude = [path for path in places if path is not None]
-        async with _importing(*(RENDERING if self._browsers.renders_next else ())):
+        async with importing(*(RENDERING if self._browsers.renders_next else ())):
             return (await plan(request, store, self._browsers, exclude=exclude)).model_dump()
 
     async def _adopt(self, request: "JobSpecRequest", store: "ArtifactStore", root: str) -> dict[str, Any]:
@@ -384,21 +385,6 @@ class WorkerRuntime:
         except HeliosError:
             log.exception("the pictures of a failure could not be stored")
             return None
-
-
-@asynccontextmanager
-async def _importing(*modules: str) -> AsyncIterator[None]:
-    """Imports modules in a thread while the block waits for a browser."""
-
-    def import_all() -> None:
-        for module in modules:
-            import_module(module)
-
-    imports = asyncio.ensure_future(asyncio.to_thread(import_all))
-    try:
-        yield
-    finally:
-        await imports
 
 
 def _reply(code: int, stderr: str = "", *, stdout: str = "", result: dict[str, Any] | None = None) -> "Reply":

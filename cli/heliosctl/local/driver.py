@@ -2,6 +2,8 @@
 
 It decides; a target's workers do the work, and the artifact store remembers it. So a driver that dies loses
 nothing: the next one finds the same job and what is committed of it.
+
+The operator's code, by which chunks are started and failures are judged, is imported while the plan is made.
 """
 
 import asyncio
@@ -13,16 +15,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from helios_crds.renderjob import Retries
 from helios_crds.request import RenderRequest
 from helios_crds.wire import OTHER_ENGINE, ExitCode, Payload, Reply, Stage, other_seeking
-from helios_operator.decide.policies.retry import given_up
-from helios_operator.model.state import Work
 from helios_worker.artifacts.store import ArtifactStore
+from helios_worker.imports import importing
 from helios_worker.jobs.commits import committed, read_job
 from helios_worker.jobs.spec import JobSpec
 from heliosctl.errors import PLAN, StageFailed
-from heliosctl.local.chunks import BACK_OFF, ChunkRun, is_stuck_again
 from heliosctl.local.fleet import Fleet
 from heliosctl.local.lock import job_lock, planning
 from heliosctl.terminal.progress import Listener
@@ -47,6 +46,8 @@ class Outcome:
 
 def worth_another(reply: Reply, before: Reply | None) -> bool:
     """Whether a stage that failed may succeed when it is tried again. before: the failure before this one."""
+    from heliosctl.local.chunks import is_stuck_again
+
     is_final = reply.exitCode == ExitCode.USER_ERROR or "badChunks" in (reply.result or {})
     return not (is_final or is_stuck_again(reply, before))
 
@@ -102,7 +103,7 @@ class Driver:
         key = f"requests/{hashlib.sha256(data).hexdigest()}.json"
         await asyncio.to_thread(self._store.put, key, data)
         with self._timed(Stage.PLAN):
-            async with planning(self._store):
+            async with planning(self._store), importing("heliosctl.local.chunks"):
                 plan = await self._attempts(PLAN, Payload(jobPath=self._store.url + key, stage=Stage.PLAN))
             _, job = await asyncio.to_thread(read_job, plan["jobPath"])
         return str(plan["jobPath"]), job
@@ -136,6 +137,8 @@ class Driver:
 
     async def _chunks(self, job: JobSpec, job_path: str, wanted: list[int]) -> None:
         """Renders these chunks, lowest first, as many at once as the fleet takes."""
+        from heliosctl.local.chunks import ChunkRun
+
         if wanted:
             with self._timed(Stage.CHUNK):
                 await ChunkRun(job, job_path, self._fleet, self.listener, self._retries).render(wanted)
@@ -146,12 +149,17 @@ class Driver:
 
     async def _attempts(self, what: str, payload: Payload) -> dict[str, Any]:
         """Has the plan or the stitch run until it is done, is the user's mistake, or has failed often enough."""
-        work, limits = Work(payload.stage), Retries.model_construct(perChunk=self._retries, total=self._retries)
         before: Reply | None = None
         for attempt in count(1):
             reply = await self._fleet.home.invoke(payload.model_copy(update={"attempt": attempt}))
             if reply.exitCode == ExitCode.DONE:
                 return reply.result or {}
+            from helios_crds.renderjob import Retries
+            from helios_operator.decide.policies.retry import given_up
+            from helios_operator.model.state import Work
+            from heliosctl.local.chunks import BACK_OFF
+
+            work, limits = Work(payload.stage), Retries.model_construct(perChunk=self._retries, total=self._retries)
             failure = StageFailed(what, reply, attempt)
             is_over = given_up(work, reply.exitCode, attempt, attempt, limits, reply.stderr) is not None
             if is_over or not worth_another(reply, before):

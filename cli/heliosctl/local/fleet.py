@@ -12,17 +12,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from helios_adapters import (
     EVERYBODY,
     Call,
     CloudAdapter,
-    CloudRunAdapter,
-    CloudRunConfig,
     Health,
-    LambdaAdapter,
-    LambdaConfig,
     NoCapacity,
     TargetError,
     TargetHealth,
@@ -31,12 +27,13 @@ from helios_adapters import (
 from helios_crds.remedies import in_flags, message_and_remedy
 from helios_crds.text import one_line
 from helios_crds.wire import HEADERS_MISSING, ExitCode, Payload, Reply
-from helios_operator.model.config import NO_LIMIT
-from helios_operator.model.observation import TargetCapacity
 from helios_worker.errors import UserError
 from heliosctl.arguments.targets import Destination
 from heliosctl.local.workers import LocalWorkers
 from heliosctl.terminal.progress import Listener
+
+if TYPE_CHECKING:
+    from helios_operator.model.observation import TargetCapacity
 
 OWNER = "heliosctl"
 """Whose renders these are, to the targets' health: all are one user's."""
@@ -130,8 +127,11 @@ class Fleet:
         """Nothing is sent there any more."""
         self._health.unusable(name, why)
 
-    def capacity(self) -> Mapping[str, TargetCapacity]:
+    def capacity(self) -> Mapping[str, "TargetCapacity"]:
         """What each target takes now."""
+        from helios_operator.model.config import NO_LIMIT
+        from helios_operator.model.observation import TargetCapacity
+
         resting = self._health.resting(OWNER)
         return {
             name: TargetCapacity(0, 0)
@@ -225,6 +225,8 @@ async def open_fleet(
 
 def _adapter(destination: Destination) -> tuple[CloudAdapter[Any], object]:
     """What calls a target, and how it is told which one."""
+    from helios_adapters import CloudRunAdapter, CloudRunConfig, LambdaAdapter, LambdaConfig
+
     slots = destination.slots or 1
     if destination.kind == "lambda":
         return LambdaAdapter(), LambdaConfig(destination.name, destination.region, slots=slots)

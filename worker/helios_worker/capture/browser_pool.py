@@ -111,6 +111,13 @@ class BrowserPool:
         for browser in tuple(self._browsers.values()):
             browser.kill()
 
+    def end(self, lane: int) -> None:
+        """Kills a lane's browser without waiting for its end; the lane's next page gets another."""
+        browser = self._browsers.get(lane)
+        if browser is not None:
+            browser.connection.close("its last page is done")
+            browser.kill()
+
     async def browser(self, lane: int) -> Browser:
         """The lane's browser, alive."""
         async with self._starting[lane]:
