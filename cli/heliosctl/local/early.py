@@ -55,6 +55,7 @@ def make_browsers() -> "tuple[Workspace, BrowserPool]":
     rule = AddressRule.from_environment(loopback=True)
     workspace = Workspace(Path(tempfile.gettempdir()))
     browsers = BrowserPool(workspace.path, lanes=1, rule=rule)
+    browsers.renders_next = True
     with suppress(HeliosError, OSError):  # said when the browser is needed
         browsers.launch(0)
     return workspace, browsers

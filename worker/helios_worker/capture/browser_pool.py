@@ -55,6 +55,7 @@ class BrowserPool:
         self._launches: dict[int, Launch] = {}
         self._browsers: dict[int, Browser] = {}
         self._starting: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._expecting: set[asyncio.Task[None]] = set()
 
     @cached_property
     def compositions(self) -> "Compositions":
@@ -86,12 +87,29 @@ class BrowserPool:
                 for lane in range(self.lanes):
                     self.launch(lane)
 
+    def expect_page(self, lane: int, settings: "PageSettings") -> None:
+        """Begins to open a lane's next page without waiting, where a film is rendered next.
+
+        To be called when it is certain that a page with these settings will follow.
+        """
+        if self.renders_next:
+            task = asyncio.create_task(self._expect(lane, settings.width, settings.height))
+            self._expecting.add(task)
+            task.add_done_callback(self._expecting.discard)
+
+    async def _expect(self, lane: int, width: int, height: int) -> None:
+        with suppress(HeliosError, OSError):  # said when the page is needed
+            (await self.browser(lane)).blank_pages.expect(width, height)
+
     async def start(self) -> None:
         """Waits for the first browser, so that the first stage finds it warm."""
         await self.browser(0)
 
     async def stop(self) -> None:
         """Ends the browsers and their sites."""
+        for task in self._expecting:
+            task.cancel()
+        await asyncio.gather(*self._expecting, return_exceptions=True)
         for lane in tuple(self._launches):
             async with self._starting[lane]:
                 launched = self._launches.pop(lane, None)

@@ -38,6 +38,8 @@ async def open_film(
     settings = replace(page_settings(draft, request.frameTimeout), fps=Fraction(request.video.fps or 30))
     for _ in range(2):
         page = await browsers.blank(0, settings, composition)
+        if request.composition.seeking == "Auto":
+            browsers.expect_page(0, settings)  # another one, to jump in
         try:
             with composition.blaming():
                 await page.load(composition.address)

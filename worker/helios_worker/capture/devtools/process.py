@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from helios_worker.artifacts.credentials import without_credentials
+from helios_worker.capture.devtools.blank_pages import BlankPages
 from helios_worker.capture.devtools.cdp import BrowserGone, Connection
 from helios_worker.capture.devtools.start_failures import BrowserMissing, start_failure
 from helios_worker.errors import HeliosError, ResourceError
@@ -223,6 +224,7 @@ class Browser:
         self.pid = launched.pid
         self.connection = connection
         self.version = version
+        self.blank_pages = BlankPages(connection)
         self.proxy = launched.proxy
         self.log = launched.log
         self._folder = launched.folder
