@@ -77,6 +77,11 @@ class _Worker:
         """
         await asyncio.to_thread(self._write, line.encode() + b"\n")
 
+    def end_input(self) -> None:
+        """Closes its standard input, with which it ends."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
     def _write(self, data: bytes) -> None:
         assert self.process.stdin is not None
         view = memoryview(data)
@@ -145,11 +150,10 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
         """Ends every worker: closes its input, then kills it. Waiting calls get a retryable reply."""
         self._closed = True
         if self._started is not None:
-            self._workers.add(await self._listened_to(self._started))
+            await self._let_go(self._started)
         workers = tuple(self._workers)
         for worker in workers:
-            if worker.process.stdin is not None:
-                worker.process.stdin.close()
+            worker.end_input()
         for worker in workers:
             await _ended(worker)
             if worker.listener is not None:
@@ -160,10 +164,11 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
         words = worker_process.arguments(
             lanes=self._config.lanes, workspace=self._config.workspace, headers_first=bool(self._config.headers)
         )
-        if self._started is not None and self._started.args == words:
-            process, self._started = self._started, None
-        else:
-            process = worker_process.start(words)
+        process, self._started = self._started, None
+        if process is not None and process.args != words:
+            await self._let_go(process)
+            process = None
+        process = process or worker_process.start(words)
         worker = await self._listened_to(process)
         self._workers.add(worker)
         if self._config.headers:
@@ -171,8 +176,19 @@ class LocalAdapter(CloudAdapter[LocalConfig]):
                 await worker.tell(self._config.headers)
         return worker
 
+    async def _let_go(self, process: "subprocess.Popen[bytes]") -> None:
+        """Has a worker end that nothing is asked of; `close` waits for it."""
+        worker = await self._listened_to(process)
+        self._workers.add(worker)
+        worker.end_input()
+
     async def _listened_to(self, process: "subprocess.Popen[bytes]") -> _Worker:
-        worker = await _Worker.of(process)
+        try:
+            worker = await _Worker.of(process)
+        except BaseException:  # cancelled
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
         worker.listener = asyncio.create_task(_listen(worker, self._config.on_line))
         return worker
 
