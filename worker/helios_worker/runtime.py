@@ -165,6 +165,7 @@ class WorkerRuntime:
     def process(self, job: "Payload") -> "Reply":
         """Runs the stage that a payload asks for. A failure is in the reply, never raised."""
         started = time.monotonic()
+        mark(f"{job.stage} asked")
         self._stopped_with = None
         try:
             self._browsers.compositions.make_room()

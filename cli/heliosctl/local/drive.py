@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
+from helios_worker.trace import mark
 from heliosctl.arguments.options import TargetOptions, WorkerOptions
 from heliosctl.arguments.targets import Destination, check_store, read_targets
 from heliosctl.local.workers import local_workers
@@ -66,8 +67,10 @@ async def driven(
     on_driver: Callable[[tuple["ArtifactStore", "Driver"]], None] = lambda made: None,
 ) -> tuple[T, "ArtifactStore"]:
     """As `drive`, without signals. on_driver: called with the store and the driver as soon as there is one."""
+    mark("command line read")
     async with local_workers(workers, destinations, headers) as here:
         store, work = await asyncio.to_thread(_with_its_modules, prepare)
+        mark("request made")
         from heliosctl.local.driver import Driver
         from heliosctl.local.fleet import open_fleet
         from heliosctl.terminal.progress import progress_for

@@ -21,6 +21,7 @@ from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.imports import importing
 from helios_worker.jobs.commits import committed, read_job
 from helios_worker.jobs.spec import JobSpec
+from helios_worker.trace import mark
 from heliosctl.errors import PLAN, StageFailed
 from heliosctl.local.fleet import Fleet
 from heliosctl.local.lock import job_lock, planning
@@ -176,6 +177,7 @@ class Driver:
         try:
             yield
         finally:
+            mark(f"{stage} done")
             self._seconds[stage.value] = self._seconds.get(stage.value, 0.0) + time.monotonic() - started
 
 
