@@ -1,10 +1,13 @@
 """The process of a worker on this machine. It can be started before there is an event loop, and before most imports."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 MODULE = "helios_worker.entrypoints.process"
+END_SECONDS = 5
 
 
 def arguments(*, lanes: int | None = None, workspace: Path | None = None, headers_first: bool = False) -> list[str]:
@@ -27,3 +30,12 @@ def start(words: list[str]) -> subprocess.Popen[bytes]:
     """
     pipe = subprocess.PIPE
     return subprocess.Popen(words, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a worker that nothing was asked of, and waits for that: closes its input, then kills it."""
+    try:
+        process.communicate(timeout=END_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

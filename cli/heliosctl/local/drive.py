@@ -48,7 +48,7 @@ def drive(
     check_store(destinations, store)
     under_way: list[tuple[ArtifactStore, Driver]] = []
     try:
-        return interrupt.run(driven(prepare, workers, destinations, headers, under_way.append))
+        return interrupt.run(_driven(prepare, workers, destinations, headers, under_way.append))
     except Exception as error:
         from heliosctl.errors import Stopped
 
@@ -59,12 +59,12 @@ def drive(
         ) from None
 
 
-async def driven(
+async def _driven(
     prepare: Callable[[], Prepared[T]],
     workers: WorkerOptions,
     destinations: list[Destination],
     headers: OriginHeaders,
-    on_driver: Callable[[tuple["ArtifactStore", "Driver"]], None] = lambda made: None,
+    on_driver: Callable[[tuple["ArtifactStore", "Driver"]], None],
 ) -> tuple[T, "ArtifactStore"]:
     """As `drive`, without signals. on_driver: called with the store and the driver as soon as there is one."""
     mark("command line read")
@@ -95,9 +95,10 @@ def _with_its_modules(prepare: Callable[[], Prepared[T]]) -> Prepared[T]:
 
 def what_is_kept(under_way: list[tuple["ArtifactStore", "Driver"]]) -> str:
     """What an interrupted render leaves, as a message."""
-    store, job = (under_way[0][0], under_way[0][1].job) if under_way else (None, None)
-    if store is None or job is None:
-        return "interrupted before the plan was made"
-    from heliosctl.local.driver import committed_chunks
+    for store, driver in under_way:
+        if driver.job is not None:
+            from heliosctl.local.driver import committed_chunks
 
-    return f"{len(committed_chunks(store, job))} of {len(job.chunks)} chunks are finished and kept"
+            done, chunks = committed_chunks(store, driver.job), driver.job.chunks
+            return f"{len(done)} of {len(chunks)} chunks are finished and kept"
+    return "interrupted before the plan was made"

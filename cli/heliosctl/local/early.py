@@ -76,7 +76,7 @@ def take_browsers() -> "tuple[Workspace, BrowserPool]":
 def end() -> None:
     """Ends what nobody has taken."""
     if (worker := take_worker()) is not None:
-        worker.communicate()  # it ends with its standard input
+        worker_process.end(worker)
     if _Early.browsers is not None:
         import asyncio
 
