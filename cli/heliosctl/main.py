@@ -3,6 +3,7 @@
 import sys
 from typing import NoReturn
 
+from helios_crds.words import ExitCode
 from helios_worker.process_end import end_process
 from heliosctl.local import early
 
@@ -14,6 +15,8 @@ def app() -> NoReturn:
         from heliosctl.app import app as commands
 
         code = commands.run()
+    except KeyboardInterrupt:  # before a command that handles it has begun
+        code = ExitCode.INTERRUPTED
     finally:
         early.end()
     end_process(code)
