@@ -67,8 +67,12 @@ def run(
 
 @cache
 def _server() -> ForkServerContext:
+    from heliosctl.app import COMMANDS
+
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "heliosctl.main"])
+    context.set_forkserver_preload(
+        [__name__, "heliosctl.main", "heliosctl.app", *{command.module for command in COMMANDS.values()}]
+    )
     return context
 
 

@@ -1,9 +1,10 @@
 """The adapter contract: the calls that the operator and the command line make to every execution target."""
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from helios_crds.wire import Payload, Reply
+if TYPE_CHECKING:
+    from helios_crds.wire import Payload, Reply
 
 ConfigT_contra = TypeVar("ConfigT_contra", contravariant=True)
 
@@ -40,7 +41,7 @@ class CloudAdapter(Protocol[ConfigT_contra]):
         """
         ...
 
-    async def invoke(self, payload: Payload, key: str = "") -> Reply:
+    async def invoke(self, payload: "Payload", key: str = "") -> "Reply":
         """Runs one stage on a worker and waits for its reply.
 
         A failed stage is a reply, too. A local worker that died gives a reply with a retryable exit code.
@@ -52,7 +53,7 @@ class CloudAdapter(Protocol[ConfigT_contra]):
         """
         ...
 
-    async def resume(self, key: str) -> Reply | None:
+    async def resume(self, key: str) -> "Reply | None":
         """Waits for a running execution that an earlier process started with a key. None: there is none.
 
         Raises:

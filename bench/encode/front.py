@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from bench.renderers.films import VISUALS, Film
 from bench.renderers.ssim import ssim
-from helios_worker.capture import Browser, Page, PageSettings
 from helios_worker.capture.content.site import Mount, Site
-from helios_worker.capture.devtools.process import launch
+from helios_worker.capture.devtools.process import Browser, launch
+from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.settings import PageSettings
 from helios_worker.encode.video.picture import PictureDecoder
 from helios_worker.encode.video.settings import EncoderSettings
 from helios_worker.encode.video.unit import UnitEncoder

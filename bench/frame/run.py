@@ -27,9 +27,10 @@ from bench.renderers.films import VISUALS, Film
 from helios_crds.request import ChunkingRequest, CompositionRequest, RenderRequest, VideoRequest
 from helios_crds.wire import Payload, Stage
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.capture import Browser, Page, PageSettings
 from helios_worker.capture.content.site import Mount, Site
-from helios_worker.capture.devtools.process import launch
+from helios_worker.capture.devtools.process import Browser, launch
+from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.settings import PageSettings
 from helios_worker.encode.video.picture import PictureDecoder
 from helios_worker.encode.video.settings import EncoderSettings, default_unit_frames
 from helios_worker.encode.video.unit import StillUnits, UnitEncoder

@@ -20,9 +20,10 @@ from pathlib import Path
 
 from bench.frame.run import spent
 from bench.memory.run import PAGE
-from helios_worker.capture import Browser, Page, PageSettings
 from helios_worker.capture.content.site import Mount, Site
-from helios_worker.capture.devtools.process import launch
+from helios_worker.capture.devtools.process import Browser, launch
+from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.settings import PageSettings
 
 SETTINGS = PageSettings(640, 360, Fraction(30))
 ROUNDS = 3

@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from helios_crds.base import Shape, Without
+from helios_crds.words import USUAL_COLOR_SCHEME, USUAL_LOCALE
 
-USUAL_TIME_ZONE, USUAL_LOCALE = "UTC", "en-US"
-USUAL_COLOR_SCHEME: Literal["light", "dark"] = "light"
 MAX_SELECTOR = 1024
 ENVIRONMENT = ("timeZone", "locale", "colorScheme", "waitFor")
 """The names of the fields."""

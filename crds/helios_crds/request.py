@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from helios_crds.numbers import shown
 from helios_crds.page_environment import ColorScheme, Locale, TimeZone, WaitFor
 from helios_crds.paths import InnerPath, Query
+from helios_crds.words import USUAL_CAPTURE, USUAL_CRF, USUAL_FRAME_TIMEOUT, USUAL_PRESET, USUAL_QUALITY
 
 MAX_SIDE = 8192
 MAX_FRAMES = 10_000_000
@@ -176,10 +177,10 @@ class VideoRequest(_Model):
     range: tuple[Frame, Frame | None] | None = None
     rangeSeconds: tuple[Second, Second | None] | None = None
     codec: str = Field(default="h264", max_length=64)
-    crf: int = Field(default=18, ge=-1000, le=1000)
-    preset: str = Field(default="veryfast", max_length=64)
-    capture: Literal["jpeg", "png"] = "jpeg"
-    quality: int = Field(default=95, ge=1, le=100)
+    crf: int = Field(default=USUAL_CRF, ge=-1000, le=1000)
+    preset: str = Field(default=USUAL_PRESET, max_length=64)
+    capture: Literal["jpeg", "png"] = USUAL_CAPTURE
+    quality: int = Field(default=USUAL_QUALITY, ge=1, le=100)
     unitFrames: int | None = Field(default=None, ge=1, le=10_000)
 
     @model_validator(mode="after")
@@ -256,7 +257,7 @@ class RenderRequest(_Model):
     video: VideoRequest = VideoRequest()
     audio: AudioRequest = Field(default=AudioRequest(), exclude_if=AudioRequest.is_usual)
     chunking: ChunkingRequest = ChunkingRequest()
-    frameTimeout: float = Field(default=30.0, gt=0, le=MAX_SECONDS)
+    frameTimeout: float = Field(default=USUAL_FRAME_TIMEOUT, gt=0, le=MAX_SECONDS)
     output: str | None = Field(default=None, max_length=MAX_PLACE)
 
 

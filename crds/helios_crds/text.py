@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 SLOW_MARK = "slow: "
 """How a plan's warning begins that says what makes a page slow; it is shown after the render too."""
@@ -40,7 +42,7 @@ def one_line(text: str, limit: int, *, keep_start: bool = False) -> str:
     return f"{line[: limit - 1]}…" if keep_start else f"…{line[-(limit - 1) :] if limit > 1 else ''}"
 
 
-def first_problem(error: ValidationError) -> str:
+def first_problem(error: "ValidationError") -> str:
     """The first field that is wrong and what is wrong with it, in one line: "video.fps: '29.97' is not exact …"."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     field = one_line(".".join(str(part)[:FIELD] for part in first["loc"]), FIELD)

@@ -6,30 +6,30 @@ event, an HTTP body, a pod's arguments and termination message, or lines between
 
 import re
 from collections.abc import Iterable, Mapping
-from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from helios_crds.request import MAX_CHUNKS
+from helios_crds.words import ExitCode, Stage
+
+__all__ = [
+    "HEADERS_MISSING",
+    "OTHER_ENGINE",
+    "RESULT_BYTES",
+    "SEEKING",
+    "ExitCode",
+    "Payload",
+    "Reply",
+    "Stage",
+    "chunk_bitmap",
+    "chunks_in",
+    "is_other_engine",
+    "other_seeking",
+]
 
 RESULT_BYTES = 4096
 """Most bytes of a reply's result: a pod's termination message holds no more."""
-
-
-SECRET_PREFIX = "HELIOS_SECRET_"  # noqa: S105 - of names
-"""Prefix of the variables that carry the keys of a RenderJob's credentialsRef to the worker, which picks whole sets."""
-
-
-class ExitCode(IntEnum):
-    """How a worker ended, and so whether to try again."""
-
-    DONE = 0
-    RETRYABLE = 1
-    USER_ERROR = 64
-    EXHAUSTED = 75
-    INTERRUPTED = 130
-    TERMINATED = 143
 
 
 OTHER_ENGINE = "OtherEngine"
@@ -40,14 +40,6 @@ HEADERS_MISSING = "HeadersMissing"
 
 SEEKING = "seeking"
 """In the result of a worker that found what the plan's test of the page had missed: how to plan the render again."""
-
-
-class Stage(StrEnum):
-    """The three steps of a render."""
-
-    PLAN = "plan"
-    CHUNK = "chunk"
-    STITCH = "stitch"
 
 
 class Payload(BaseModel):

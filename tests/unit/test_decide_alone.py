@@ -47,5 +47,6 @@ def test_the_environment_lacks_what_the_operator_needs(command_line: list[str], 
 
 def test_decisions_need_only_what_the_command_line_has(command_line: list[str]):
     assert "helios_operator.decide.reconcile" in MODULES
-    done = run(command_line, f"import {', '.join(MODULES)}, heliosctl.main; print('all of them')")
+    commands = "[command.load(name) for name, command in heliosctl.app.COMMANDS.items()]"
+    done = run(command_line, f"import {', '.join(MODULES)}, heliosctl.app; {commands}; print('all of them')")
     assert (done.stdout, done.stderr) == ("all of them\n", "")

@@ -4,7 +4,6 @@ import hashlib
 import os
 import platform
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 # The feature levels of the x86-64 psABI; a level counts when all of its flags are there.
@@ -18,6 +17,8 @@ _X86_LEVELS = (
 @cache
 def package_version() -> str:
     """The version of this package."""
+    from importlib.metadata import version
+
     return version("helios-render")
 
 

@@ -8,6 +8,8 @@
 A runtime keeps its browsers warm and no other state. It is not thread-safe: only the thread that made it may call it,
 except for `stop` and `kill`, which any thread may call.
 
+This module imports what it takes to start a browser. The models and stages are imported while it starts.
+
 Long, because everything that a payload asks for passes here, and is checked here.
 """
 
@@ -20,23 +22,23 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
-from pydantic import ValidationError
 
 from helios_crds.addresses import is_artifact, shown
 from helios_crds.text import first_problem, printable_lines
-from helios_crds.wire import ExitCode, Payload, Reply, Stage
+from helios_crds.words import ExitCode, Stage
 from helios_worker.artifacts.allowed_stores import AllowedStores
 from helios_worker.artifacts.output import refuse_folder
-from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.artifacts.urls import local_path, split_url, store_address
 from helios_worker.capture.browser_pool import BrowserPool
 from helios_worker.capture.faults import FrameNeverReady, PageError, StackOverflow
 from helios_worker.capture.page.starvation import overloaded_share
 from helios_worker.errors import HeliosError, UserError
+from helios_worker.imports import importing
 from helios_worker.machine import cpu_count
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
@@ -45,11 +47,16 @@ from helios_worker.workspace import Workspace
 
 if TYPE_CHECKING:
     from helios_crds.request import JobSpecRequest
+    from helios_crds.wire import Payload, Reply
+    from helios_worker.artifacts.store import ArtifactStore
 
 PNG_SIGNATURE = b"\x89PNG"
 log = logging.getLogger(__name__)
 
 
+PLANNING = ("helios_worker.stages.plan", "helios_worker.capture.page.page")
+RENDERING = ("helios_worker.stages.chunk", "helios_worker.stages.stitch")
+"""What stages import, for a worker that has time for it while its browser starts or draws."""
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -60,7 +67,7 @@ class Worker(Protocol):
         """Starts the processes that are kept warm between jobs."""
         ...
 
-    def process(self, job: Payload) -> Reply:
+    def process(self, job: "Payload") -> "Reply":
         """Runs one stage. A failure is in the reply, never raised."""
         ...
 
@@ -126,6 +133,20 @@ class WorkerRuntime:
         """Starts the first browser, so that the first stage finds it warm."""
         self._runner.run(self._browsers.start())
 
+    def begin(self) -> None:
+        """Starts the first browser's process without waiting for it, and imports what a plan needs meanwhile.
+
+        For a worker whose caller waits for a whole film: what it plans, it renders next. A browser that cannot be
+        started is an error of the first stage that needs it.
+        """
+        self._browsers.renders_next = True
+        with suppress(HeliosError, OSError):
+            self._browsers.launch(0)
+        mark("browser launched")
+        for module in PLANNING:
+            import_module(module)
+        mark("plan imported")
+
     def close(self) -> None:
         """Ends the browsers and removes the workspace's temporary files."""
         try:
@@ -136,12 +157,15 @@ class WorkerRuntime:
 
     def run(self, job_path: str, chunk_index: int) -> WorkerResult:
         """Renders one chunk of the job at a URL."""
+        from helios_crds.wire import Payload
+
         reply = self.process(Payload(jobPath=job_path, chunkIndex=chunk_index))
         return WorkerResult(reply.exitCode, reply.stdout, reply.stderr, reply.result)
 
-    def process(self, job: Payload) -> Reply:
+    def process(self, job: "Payload") -> "Reply":
         """Runs the stage that a payload asks for. A failure is in the reply, never raised."""
         started = time.monotonic()
+        mark(f"{job.stage} asked")
         self._stopped_with = None
         try:
             self._browsers.compositions.make_room()
@@ -150,7 +174,7 @@ class WorkerRuntime:
             stopped_with: Reply | None = self._stopped_with  # set by another thread
             return stopped_with or self._ended_by(job, error)
         seconds = time.monotonic() - started
-        return Reply(exitCode=ExitCode.DONE, stdout=f"{job.stage} done in {seconds:.1f} s", result=result)
+        return _reply(ExitCode.DONE, stdout=f"{job.stage} done in {seconds:.1f} s", result=result)
 
     def stop(self, code: ExitCode, why: str) -> bool:
         """Ends the running stage; its reply then has this code and message. Any thread may call it; returns at once.
@@ -164,7 +188,7 @@ class WorkerRuntime:
         task = self._under_way
         if task is None:
             return False
-        self._stopped_with = Reply(exitCode=code, stderr=why)
+        self._stopped_with = _reply(code, why)
         with suppress(RuntimeError):  # its loop has ended: so has it
             task.get_loop().call_soon_threadsafe(task.cancel)
         return True
@@ -173,27 +197,27 @@ class WorkerRuntime:
         """Kills the browsers, for a stage that waits for one and ignores `stop`. Any thread may call it."""
         self._browsers.kill()
 
-    async def _interruptible(self, payload: Payload) -> dict[str, Any]:
+    async def _interruptible(self, payload: "Payload") -> dict[str, Any]:
         self._under_way = asyncio.current_task()
         try:
             return await self._stage(payload)
         finally:
             self._under_way = None
 
-    def _ended_by(self, job: Payload, error: BaseException) -> Reply:
+    def _ended_by(self, job: "Payload", error: BaseException) -> "Reply":
         match error:
             case HeliosError():
                 return self._failure(job, error)
             case MemoryError():
-                return Reply(exitCode=ExitCode.EXHAUSTED, stderr=f"{job.stage}: there is not enough memory")
+                return _reply(ExitCode.EXHAUSTED, f"{job.stage}: there is not enough memory")
             case OSError() if error.errno in OUT_OF_SPACE:
                 problem = f"{job.stage}: {error.filename or self._workspace} cannot be written: {error.strerror}"
-                return Reply(exitCode=ExitCode.EXHAUSTED, stderr=f"{problem}; give the workspace more room")
+                return _reply(ExitCode.EXHAUSTED, f"{problem}; give the workspace more room")
             case _:  # a defect of ours: worth another attempt, and the whole trace
                 log.error("stage %s failed", job.stage, exc_info=error)
-                return Reply(exitCode=ExitCode.RETRYABLE, stderr=printable_lines(f"{type(error).__name__}: {error}"))
+                return _reply(ExitCode.RETRYABLE, printable_lines(f"{type(error).__name__}: {error}"))
 
-    def _stage(self, payload: Payload) -> Coroutine[Any, Any, dict[str, Any]]:
+    def _stage(self, payload: "Payload") -> Coroutine[Any, Any, dict[str, Any]]:
         match payload.stage:
             case Stage.PLAN:
                 return self._plan(payload)
@@ -205,8 +229,11 @@ class WorkerRuntime:
     # Launching browsers and importing a stage's modules each take about a third of a second, so the browsers are
     # launched first. Mistakes in the request itself are refused before either.
 
-    async def _plan(self, payload: Payload) -> dict[str, Any]:
+    async def _plan(self, payload: "Payload") -> dict[str, Any]:
+        from pydantic import ValidationError
+
         from helios_crds.request import JobSpecRequest, request_in
+        from helios_worker.artifacts.store import ArtifactStore
         from helios_worker.planning.encoder import check_encoder
 
         root, key = self._place(payload)
@@ -236,9 +263,10 @@ class WorkerRuntime:
 
         places = (local_path(place) for place in (root, request.output) if place)
         exclude = [path for path in places if path is not None]
-        return (await plan(request, store, self._browsers, exclude=exclude)).model_dump()
+        async with importing(*(RENDERING if self._browsers.renders_next else ())):
+            return (await plan(request, store, self._browsers, exclude=exclude)).model_dump()
 
-    async def _adopt(self, request: "JobSpecRequest", store: ArtifactStore, root: str) -> dict[str, Any]:
+    async def _adopt(self, request: "JobSpecRequest", store: "ArtifactStore", root: str) -> dict[str, Any]:
         """The plan of a job that is planned already."""
         from helios_worker.stages.adopt import adopt
 
@@ -247,7 +275,7 @@ class WorkerRuntime:
         await asyncio.to_thread(refuse_folder, request.output)
         return (await adopt(request, store, self._browsers, allow_commands=self._allow_commands)).model_dump()
 
-    async def _chunk(self, payload: Payload) -> dict[str, Any]:
+    async def _chunk(self, payload: "Payload") -> dict[str, Any]:
         self._place(payload)
         self._browsers.launch(0)
         from helios_worker.jobs.commands import run_command
@@ -273,7 +301,7 @@ class WorkerRuntime:
             "frames": manifest.frameCount,
         }
 
-    async def _stitch(self, payload: Payload) -> dict[str, Any]:
+    async def _stitch(self, payload: "Payload") -> dict[str, Any]:
         from helios_worker.jobs.commits import read_job
         from helios_worker.stages.stitch import stitch
 
@@ -290,7 +318,7 @@ class WorkerRuntime:
             return (await merge(job, store, output, scratch=scratch, allowed=self._allow_commands)).model_dump()
         return (await stitch(job, store, output, scratch=self._scratch.path)).model_dump()
 
-    def _place(self, payload: Payload) -> tuple[str, str]:
+    def _place(self, payload: "Payload") -> tuple[str, str]:
         """The store's URL, and the key in it of the payload's request or job.
 
         Raises:
@@ -313,7 +341,7 @@ class WorkerRuntime:
                 remedy="choose another folder for it, such as out/ beside them",
             )
 
-    def _failure(self, payload: Payload, error: HeliosError) -> Reply:
+    def _failure(self, payload: "Payload", error: HeliosError) -> "Reply":
         result: dict[str, Any] = {"error": type(error).__name__, "remedy": error.remedy, **error.facts}
         if isinstance(error, FrameNeverReady):
             result["report"] = self._keep_report(payload, error)
@@ -322,10 +350,12 @@ class WorkerRuntime:
         # A film does not end for what may have been a fault of the browser's own, and will not happen twice then.
         is_doubtful = isinstance(error, StackOverflow) and payload.stage is Stage.CHUNK and payload.attempt == 1
         code = ExitCode.RETRYABLE if is_doubtful else error.exit_code
-        return Reply(exitCode=code, stderr=printable_lines(str(error)), result=result)
+        return _reply(code, printable_lines(str(error)), result=result)
 
-    def _keep_report(self, payload: Payload, error: FrameNeverReady) -> str | None:
+    def _keep_report(self, payload: "Payload", error: FrameNeverReady) -> str | None:
         """Stores the report of a stuck frame, and its picture, beside the job."""
+        from helios_worker.artifacts.store import ArtifactStore
+
         report = dict(error.report)
         picture = report.pop("screenshot", None)
         try:
@@ -341,8 +371,10 @@ class WorkerRuntime:
             log.exception("the report of a stuck frame could not be stored")
             return None
 
-    def _keep_pictures(self, payload: Payload, pictures: Mapping[str, bytes]) -> str | None:
+    def _keep_pictures(self, payload: "Payload", pictures: Mapping[str, bytes]) -> str | None:
         """Stores pictures that show what is wrong beside the job. The address of the first."""
+        from helios_worker.artifacts.store import ArtifactStore
+
         try:
             root, key = self._place(payload)
             name = f"{key.rpartition('/')[0]}/stuck/{payload.stage}-{payload.chunkIndex:05d}-a{payload.attempt}"
@@ -354,6 +386,12 @@ class WorkerRuntime:
         except HeliosError:
             log.exception("the pictures of a failure could not be stored")
             return None
+
+
+def _reply(code: int, stderr: str = "", *, stdout: str = "", result: dict[str, Any] | None = None) -> "Reply":
+    from helios_crds.wire import Reply
+
+    return Reply(exitCode=code, stdout=stdout, stderr=stderr, result=result)
 
 
 def _request_text(request: dict[str, Any]) -> bytes:

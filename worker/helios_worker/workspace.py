@@ -64,3 +64,8 @@ def sweep(parent: Path) -> list[Path]:
             finally:
                 os.close(lock)
     return removed
+
+
+def no_workspace(folder: str, error: OSError) -> str:
+    """The message about a workspace that cannot be used."""
+    return f"the workspace {folder} cannot be used: {error.strerror or error}; choose another one with --workspace"

@@ -1,14 +1,17 @@
-"""The commands' classes: typer's, with plainer help and stricter numbers.
+"""The commands' classes: typer's, with plainer help and stricter numbers, and imported when they are asked for.
 
 typer reads numbers as pydantic does, which takes 0-60 for −60 and 1_0 for 10, and shows a type for flags that take no
 value. Help is given to rich as text, in which nothing is markup, so that every character of it arrives.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, TypeVar
 
 import typer
+import typer.main
 from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
@@ -64,11 +67,54 @@ class Commands(typer.Typer):
     """A typer app whose commands have the classes above."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(cls=Group, no_args_is_help=True, rich_markup_mode="rich", **settings)
+        super().__init__(**{"cls": Group, "no_args_is_help": True, "rich_markup_mode": "rich", **settings})
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
         """As typer's."""
         return super().command(name, **{"cls": Command, **settings})
+
+
+@dataclass(frozen=True)
+class LateCommand:
+    """A command that is imported when it is asked for: the others of a program cost its start nothing.
+
+    module, name: where its function is, or its app with commands of its own. panel: of the help.
+    """
+
+    module: str
+    name: str
+    panel: str
+
+    def load(self, called: str) -> Any:
+        """The command. called: its name on the command line."""
+        found = getattr(import_module(self.module), self.name)
+        if isinstance(found, typer.Typer):
+            command: Any = typer.main.get_group(found)
+        else:
+            alone = Commands(add_completion=False)
+            alone.command(called)(found)
+            command = typer.main.get_command(alone)
+        command.name, command.rich_help_panel = called, self.panel
+        return command
+
+
+class LateCommands(Mapping[str, Any]):
+    """Commands by name, each imported with the first look at it."""
+
+    def __init__(self, table: Mapping[str, LateCommand]) -> None:
+        self._table = table
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = self._table[name].load(name)
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
 
 
 def _tidy(command: Any) -> None:

@@ -15,8 +15,16 @@ from urllib.parse import urlsplit
 
 import typer
 
-from helios_crds.page_environment import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL_TIME_ZONE
-from helios_crds.request import RenderRequest, VideoRequest
+from helios_crds.words import (
+    USUAL_CAPTURE,
+    USUAL_COLOR_SCHEME,
+    USUAL_CRF,
+    USUAL_FRAME_TIMEOUT,
+    USUAL_LOCALE,
+    USUAL_PRESET,
+    USUAL_QUALITY,
+    USUAL_TIME_ZONE,
+)
 from helios_worker.artifacts.urls import absolute
 from helios_worker.errors import UserError
 from heliosctl.arguments.paths import expanded, own_folder
@@ -24,7 +32,6 @@ from heliosctl.arguments.times import count_of_frames, waiting
 from heliosctl.switches import set_debug, set_json
 
 Group = TypeVar("Group")
-VIDEO = VideoRequest()
 INDEX = "index.html"
 # Less than a cluster's 60: a short film would be one chunk, and Ctrl-C would lose all of it.
 TARGET_SECONDS = 20.0
@@ -84,17 +91,17 @@ class EncodeOptions:
     crf: Annotated[
         int,
         _quality("--crf", "Constant rate factor, 0 (lossless) to 51. Lower looks better and makes larger files.", "N"),
-    ] = VIDEO.crf
+    ] = USUAL_CRF
     preset: Annotated[
         str, _quality("--preset", "x264 preset, ultrafast to veryslow. Slower presets make smaller files.", "NAME")
-    ] = VIDEO.preset
+    ] = USUAL_PRESET
     capture: Annotated[
         Literal["jpeg", "png"],
         _quality(
             "--capture", "Image format of captured frames: jpeg is faster, png is lossless.", case_sensitive=False
         ),
-    ] = VIDEO.capture
-    quality: Annotated[int, _quality("--quality", "JPEG quality of captured frames, 1 to 100.", "N")] = VIDEO.quality
+    ] = USUAL_CAPTURE
+    quality: Annotated[int, _quality("--quality", "JPEG quality of captured frames, 1 to 100.", "N")] = USUAL_QUALITY
     chunks: Annotated[int | None, _work("--chunks", "Divide the film into at most this many chunks.", "N")] = None
     frames_per_chunk: Annotated[
         int | None,
@@ -216,7 +223,7 @@ class PageOptions:
             parser=waiting("--frame-timeout"),
             show_default="30 s",
         ),
-    ] = RenderRequest.model_fields["frameTimeout"].default
+    ] = USUAL_FRAME_TIMEOUT
 
 
 @dataclass(frozen=True)

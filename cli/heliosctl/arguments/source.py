@@ -8,15 +8,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from helios_crds.addresses import WEB
-from helios_crds.paths import split_query
 from helios_worker.artifacts.urls import absolute, local_path
 from helios_worker.errors import UserError
-from helios_worker.sources.archive import SUFFIXES, is_archive
-from helios_worker.sources.fetch import BUCKETS, PAGE_SUFFIXES
+from helios_worker.sources.names import ARCHIVE_SUFFIXES, BUCKETS, PAGE_SUFFIXES, is_archive
 from heliosctl.arguments.options import INDEX
 from heliosctl.arguments.output import unwritable
 from heliosctl.arguments.paths import expanded, own_folder
 
+ARCHIVES = ", ".join(ARCHIVE_SUFFIXES)
 NO_SOURCES = (".mp4", ".mov", ".webm", ".json", ".gz", ".7z", ".rar")
 MOST_PAGES = 3
 
@@ -64,7 +63,7 @@ def resolve_source(source: str, artifacts: str, entry: str | None = None) -> str
     elif path.suffix.lower() not in PAGE_SUFFIXES and not is_archive(path.name):
         raise UserError(
             f"{source} is not a page: it {f'ends in {path.suffix}' if path.suffix else 'has no file extension'}",
-            remedy=f"name an HTML file, the folder it is in, or an archive of that folder ({', '.join(SUFFIXES)})",
+            remedy=f"name an HTML file, the folder it is in, or an archive of that folder ({ARCHIVES})",
         )
     elif not is_archive(path.name):
         _refuse_entry(entry, source)
@@ -79,6 +78,8 @@ def split_source(source: str) -> tuple[str, str]:
     if source.startswith(WEB):
         return source, ""
     if re.match("[A-Za-z][A-Za-z0-9+.-]*://", source):
+        from helios_crds.paths import split_query
+
         return split_query(source)
     if expanded(source).exists():
         return source, ""
@@ -89,6 +90,11 @@ def split_source(source: str) -> tuple[str, str]:
         if path and (file.is_file() or (file.is_dir() and (path.endswith("/") or "/" not in query))):
             return path, query
     return source, ""
+
+
+def is_job_file(source: str) -> bool:
+    """Whether SOURCE is a job.json rather than a page."""
+    return source.lower().endswith(".json") and Path(source).is_file()
 
 
 def check_film(source: str) -> Path:
@@ -124,7 +130,7 @@ def _check_name(source: str) -> None:
     if name.lower().endswith(NO_SOURCES) and not is_archive(name):
         raise UserError(
             f"{source} is not a page: it ends in {Path(name).suffix}",
-            remedy=f"name an HTML file, the folder it is in, or an archive of that folder ({', '.join(SUFFIXES)})",
+            remedy=f"name an HTML file, the folder it is in, or an archive of that folder ({ARCHIVES})",
         )
 
 

@@ -7,7 +7,6 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from helios_crds.numbers import shown, whole_number
-from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
 
 KINDS = ("lambda", "cloud-run", "local")
@@ -48,16 +47,16 @@ def read_targets(text: str) -> list[Destination]:
     return found
 
 
-def check_store(destinations: Sequence[Destination], store: ArtifactStore) -> None:
-    """Passes a store that all targets reach.
+def check_store(destinations: Sequence[Destination], url: str) -> None:
+    """Passes an artifact store that all targets reach. url: its address.
 
     Raises:
         UserError: it is a folder of this machine.
     """
     away = [str(each) for each in destinations if each.kind != "local"]
-    if away and urlsplit(store.url).scheme not in BUCKETS:
+    if away and urlsplit(url).scheme not in BUCKETS:
         raise UserError(
-            f"{away[0]} cannot reach the artifacts, which are kept on this machine: {store.url}",
+            f"{away[0]} cannot reach the artifacts, which are kept on this machine: {url}",
             remedy="name a bucket that all targets reach: --artifacts s3://BUCKET/PREFIX",
         )
 

@@ -13,9 +13,10 @@ from heliosctl.arguments.buckets import open_artifacts
 from heliosctl.arguments.headers import page_headers
 from heliosctl.arguments.options import FilmOptions, HeaderOptions, PageOptions, ReportingOptions, StoreOptions, takes
 from heliosctl.arguments.request import build_request
-from heliosctl.arguments.source import resolve_source
+from heliosctl.arguments.source import resolve_source, split_source
 from heliosctl.commands.render import SOURCE
 from heliosctl.errors import Failure
+from heliosctl.local.browsers import browsers_here
 from heliosctl.terminal import interrupt
 from heliosctl.terminal.report import print_json, sentence, stderr, stdout
 
@@ -41,12 +42,18 @@ def check(
     Each finding names the line of the page, what happens in a film and what to do. The exit code is 64 if a render
     would be refused, and 0 otherwise.
     """
-    from heliosctl.local.checking import check_page
+    url = resolve_source(source, store.url, page.entry)
+    sent = page_headers(headers, split_source(url)[0])
 
-    request = build_request(resolve_source(source, store.url, page.entry), film, page)
-    sent = page_headers(headers, request.composition.url)
+    async def look() -> "CheckResult":
+        async with browsers_here(sent) as browsers:
+            from heliosctl.local.checking import check_page
+
+            request = build_request(url, film, page)
+            return await check_page(request, open_artifacts(store.url), browsers)
+
     with Status("Checking", console=stderr()):
-        result = interrupt.run(check_page(request, open_artifacts(store.url), sent))
+        result = interrupt.run(look())
     if reporting.as_json:
         print_json(_as_json(source, result))
         if result.refusal is not None:

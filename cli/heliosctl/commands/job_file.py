@@ -13,11 +13,6 @@ from heliosctl.terminal.progress import progress_for
 from heliosctl.terminal.report import print_json, stderr, time_text
 
 
-def is_job_file(source: str) -> bool:
-    """Whether SOURCE is a job.json rather than a page."""
-    return source.lower().endswith(".json") and Path(source).is_file()
-
-
 def run_job_file(
     source: str, output: str | None, workers: WorkerOptions, store: StoreOptions, reporting: ReportingOptions
 ) -> None:

@@ -27,8 +27,9 @@ from heliosctl.arguments.options import (
 )
 from heliosctl.arguments.output import check_output
 from heliosctl.arguments.times import age
-from heliosctl.commands.render import drive, print_outcome
+from heliosctl.commands.outcome import print_outcome
 from heliosctl.local.catalogue import StoredJob, find_job, list_jobs, remove_jobs, stale_jobs
+from heliosctl.local.drive import drive
 from heliosctl.terminal.report import local_name, print_json, size_text, stderr, stdout, time_text
 
 jobs = Commands()
@@ -139,9 +140,10 @@ def resume(
     if output is None:
         raise UserError(f"job {job.job.id} was planned without an output", remedy="run heliosctl render with -o")
     check_output(output)
-    sent = page_headers(headers, job.job.ours.film.url)
     check_bucket(split_object(output)[0])
-    outcome = drive(artifacts, workers, targets, lambda driver: driver.finish(job.path(artifacts)), sent)
+    sent = page_headers(headers, job.job.ours.film.url)
+    path = job.path(artifacts)
+    outcome, _ = drive(lambda: (artifacts, lambda driver: driver.finish(path)), workers, targets, store.url, sent)
     print_outcome(outcome, time.monotonic() - started, output, reporting)
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from helios_crds.remedies import in_flags
+from helios_crds.request import RenderRequest
 from helios_worker.encode.audio.sound_plan import SoundPlan
 from helios_worker.jobs.sounds import load_sound_plan
 from helios_worker.jobs.spec import JobSpec
@@ -23,19 +24,19 @@ from heliosctl.arguments.options import (
     PageOptions,
     ReportingOptions,
     StoreOptions,
+    TargetOptions,
     WorkerOptions,
     takes,
 )
 from heliosctl.arguments.output import check_output
 from heliosctl.arguments.request import build_request
-from heliosctl.arguments.source import resolve_source
+from heliosctl.arguments.source import resolve_source, split_source
 from heliosctl.commands.render import SOURCE
+from heliosctl.local.drive import Prepared, drive
 from heliosctl.local.driver import Driver, committed_chunks
-from heliosctl.local.workers import local_fleet
-from heliosctl.terminal import interrupt
 from heliosctl.terminal.curve import bars
-from heliosctl.terminal.progress import print_slowness, progress_for
-from heliosctl.terminal.report import local_name, print_json, stderr, stdout, time_code, time_text
+from heliosctl.terminal.progress import print_slowness
+from heliosctl.terminal.report import local_name, print_json, stdout, time_code, time_text
 
 CURVE_COLUMNS = 60
 SHOWN_CHUNKS = 24
@@ -69,24 +70,26 @@ def plan(
 ) -> None:
     """Show what a render would do: size, rate, length, chunks, estimated work and warnings."""
     target = None if output is None else check_output(output)
-    request = build_request(resolve_source(source, store.url, page.entry), film, page, encode, audio, output=target)
-    sent = page_headers(headers, request.composition.url)
-    artifacts = open_artifacts(store.url)
+    url = resolve_source(source, store.url, page.entry)
 
-    async def make() -> tuple[str, JobSpec]:
-        with progress_for(stderr()) as progress:
-            async with local_fleet(WorkerOptions(lanes=1), progress, sent) as fleet:
-                job_path, job = await Driver(fleet, artifacts, progress, WorkerOptions().retries).plan(request)
-                progress.planned(job, set())
-                return job_path, job
+    def prepare() -> Prepared[tuple[str, JobSpec]]:
+        request = build_request(url, film, page, encode, audio, output=target)
+        return open_artifacts(store.url), lambda driver: _planned(driver, request)
 
-    job_path, job = interrupt.run(make())
+    sent = page_headers(headers, split_source(url)[0])
+    (job_path, job), artifacts = drive(prepare, WorkerOptions(lanes=1), TargetOptions(), store.url, sent)
     cached = committed_chunks(artifacts, job)
     sound = load_sound_plan(artifacts, job.ours.sound) if job.ours.sound else None
     if reporting.as_json:
         print_json(as_json(job, job_path, cached, sound))
     else:
         show(stdout(), job, job_path, cached, sound)
+
+
+async def _planned(driver: Driver, request: RenderRequest) -> tuple[str, JobSpec]:
+    job_path, job = await driver.plan(request)
+    driver.listener.planned(job, set())
+    return job_path, job
 
 
 def as_json(job: JobSpec, job_path: str, cached: set[int], sound: SoundPlan | None) -> dict[str, Any]:

@@ -1,14 +1,15 @@
-"""`heliosctl still` and `heliosctl contact-sheet`: frames as PNG files."""
+"""`heliosctl still` and `heliosctl contact-sheet`: frames as PNG files.
 
+Imports little before the browser is started; the rest is imported meanwhile.
+"""
+
+import asyncio
 from fractions import Fraction
 from io import BytesIO
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.status import Status
 
-from helios_worker.jobs.spec import JobSpec
-from heliosctl.arguments.buckets import open_artifacts
 from heliosctl.arguments.headers import page_headers
 from heliosctl.arguments.options import (
     FilmOptions,
@@ -20,17 +21,18 @@ from heliosctl.arguments.options import (
     takes,
 )
 from heliosctl.arguments.output import STILL_SUFFIXES, check_output
-from heliosctl.arguments.request import build_request
-from heliosctl.arguments.source import check_film, resolve_source
+from heliosctl.arguments.source import check_film, resolve_source, split_source
 from heliosctl.arguments.times import frame_at
 from heliosctl.commands.render import SOURCE
+from heliosctl.local.browsers import browsers_here
 from heliosctl.terminal import interrupt
-from heliosctl.terminal.progress import new_warnings
-from heliosctl.terminal.report import counted, print_json, print_labelled, stderr, time_code
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from helios_crds.request import RenderRequest
+    from helios_worker.artifacts.store import ArtifactStore
+    from helios_worker.jobs.spec import JobSpec
     from heliosctl.local.stills import Choose
 
 FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
@@ -56,13 +58,14 @@ def still(
     ] = "0",
 ) -> None:
     """Write one frame of a page as a lossless PNG."""
-    from heliosctl.local.stills import write_picture
-
     target = check_output(output, STILL_SUFFIXES)
     frame_at(at, Fraction(1), option="--at")  # a misspelt one is said before anything is rendered
     job, pngs = _render_stills(
         source, film, page, headers, store, lambda frames, fps: [frame_at(at, fps, option="--at")]
     )
+    from heliosctl.local.stills import write_picture
+    from heliosctl.terminal.report import print_json, time_code
+
     ((number, png),) = pngs.items()
     write_picture(target, png)
     encoder = job.ours.film.encoder
@@ -111,13 +114,12 @@ def contact_sheet(
     ] = None,
 ) -> None:
     """Write frames spread over a page or an existing film as one PNG."""
-    from heliosctl.local.stills import decoded, from_film, write_picture
-    from heliosctl.terminal.contact_sheet import draw_sheet, spread
-
     target = check_output(output, STILL_SUFFIXES)
     images: dict[int, Image.Image]
 
     def choose(frames: int, fps: Fraction) -> list[int]:
+        from heliosctl.terminal.contact_sheet import spread
+
         return spread(count, frames)
 
     if source.lower().endswith(FILM_SUFFIXES):
@@ -129,11 +131,19 @@ def contact_sheet(
             page,
             headers,
         )
+        from heliosctl.local.film_stills import from_film
+
         fps, images = from_film(film_path, choose)
     else:
         job, pngs = _render_stills(source, film, page, headers, store, choose)
+        from heliosctl.local.film_stills import decoded
+
         fps = job.ours.film.encoder.fps
         images = {number: decoded(png) for number, png in pngs.items()}
+    from heliosctl.local.stills import write_picture
+    from heliosctl.terminal.contact_sheet import draw_sheet
+    from heliosctl.terminal.report import counted, print_json
+
     sheet = draw_sheet(images, fps, columns)
     png = BytesIO()
     sheet.save(png, "PNG")
@@ -151,23 +161,43 @@ def _render_stills(
     headers: HeaderOptions,
     store: StoreOptions,
     choose: "Choose",
-) -> tuple[JobSpec, dict[int, bytes]]:
+) -> tuple["JobSpec", dict[int, bytes]]:
     """Frames of a page as PNG bytes by number; shows progress."""
-    from heliosctl.local.stills import from_page
+    url = resolve_source(source, store.url, page.entry)
+    sent = page_headers(headers, split_source(url)[0])
 
-    request = build_request(resolve_source(source, store.url, page.entry), film, page)
-    sent = page_headers(headers, request.composition.url)
-    console = stderr()
-    with Status("Planning", console=console) as status:
+    def prepare() -> tuple["RenderRequest", "ArtifactStore"]:
+        import heliosctl.local.stills
+        import heliosctl.terminal.progress  # noqa: F401
+        from heliosctl.arguments.buckets import open_artifacts
+        from heliosctl.arguments.request import build_request
 
-        def on_still(job: JobSpec, count: int) -> None:
-            if count == 0:
-                for warning in new_warnings(job, set()):
-                    print_labelled(console, "Warning", warning)
-            status.update(f"Rendering still {count + 1}")
+        return build_request(url, film, page), open_artifacts(store.url)
 
-        return interrupt.run(from_page(request, open_artifacts(store.url), choose, on_still, sent))
+    async def take() -> tuple["JobSpec", dict[int, bytes]]:
+        async with browsers_here(sent) as browsers:
+            request, artifacts = await asyncio.to_thread(prepare)
+            from rich.status import Status
+
+            from heliosctl.local.stills import from_page
+            from heliosctl.terminal.progress import new_warnings
+            from heliosctl.terminal.report import print_labelled, stderr
+
+            console = stderr()
+            with Status("Planning", console=console) as status:
+
+                def on_still(job: "JobSpec", count: int) -> None:
+                    if count == 0:
+                        for warning in new_warnings(job, set()):
+                            print_labelled(console, "Warning", warning)
+                    status.update(f"Rendering still {count + 1}")
+
+                return await from_page(request, artifacts, browsers, choose, on_still)
+
+    return interrupt.run(take())
 
 
 def _print_line(line: str) -> None:
+    from heliosctl.terminal.report import stderr
+
     stderr().print(line, markup=False, soft_wrap=True)

@@ -21,11 +21,13 @@ from helios_worker.capture.devtools.process import find_browser
 from helios_worker.encode.proof.verify import verify_video
 from helios_worker.errors import HeliosError
 from helios_worker.machine import cpu_class, cpu_count, memory_limit
+from helios_worker.network.origin_headers import NO_HEADERS
 from heliosctl.arguments.buckets import open_artifacts
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.errors import Failure
 from heliosctl.local.driver import Driver
-from heliosctl.local.workers import local_fleet
+from heliosctl.local.fleet import Fleet
+from heliosctl.local.workers import local_workers
 from heliosctl.terminal.progress import Silent
 from heliosctl.terminal.report import local_name, size_text
 
@@ -189,7 +191,12 @@ def check_render() -> Check:
 async def _render(request: RenderRequest, artifacts: Path) -> float:
     listener = Silent()
     options = WorkerOptions(lanes=1, retries=0)
-    async with local_fleet(options, listener) as fleet:
-        driver = Driver(fleet, ArtifactStore(artifacts.as_uri()), listener, options.retries)
+    async with local_workers(options, [], NO_HEADERS) as here:
+        driver = Driver(
+            Fleet.of_one(here.adapter, here.slots, listener),
+            ArtifactStore(artifacts.as_uri()),
+            listener,
+            options.retries,
+        )
         outcome = await driver.render(request)
     return sum(outcome.seconds.values())

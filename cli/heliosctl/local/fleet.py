@@ -6,11 +6,13 @@ cannot be used is left out instead of being tried again after a rest, and so is 
 without a chunk being done. Workers on this machine are like the pods of a cluster: they are always asked.
 """
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from helios_adapters import (
     EVERYBODY,
@@ -25,10 +27,13 @@ from helios_adapters import (
 from helios_crds.remedies import in_flags, message_and_remedy
 from helios_crds.text import one_line
 from helios_crds.wire import HEADERS_MISSING, ExitCode, Payload, Reply
-from helios_operator.model.config import NO_LIMIT
-from helios_operator.model.observation import TargetCapacity
 from helios_worker.errors import UserError
+from heliosctl.arguments.targets import Destination
+from heliosctl.local.workers import LocalWorkers
 from heliosctl.terminal.progress import Listener
+
+if TYPE_CHECKING:
+    from helios_operator.model.observation import TargetCapacity
 
 OWNER = "heliosctl"
 """Whose renders these are, to the targets' health: all are one user's."""
@@ -122,8 +127,11 @@ class Fleet:
         """Nothing is sent there any more."""
         self._health.unusable(name, why)
 
-    def capacity(self) -> Mapping[str, TargetCapacity]:
+    def capacity(self) -> Mapping[str, "TargetCapacity"]:
         """What each target takes now."""
+        from helios_operator.model.config import NO_LIMIT
+        from helios_operator.model.observation import TargetCapacity
+
         resting = self._health.resting(OWNER)
         return {
             name: TargetCapacity(0, 0)
@@ -183,3 +191,52 @@ class Fleet:
             self._listener.say(f"{name} is not used any more: {after.why}")
         elif after.is_resting(self.now()) and not before.is_resting(self.now()):
             self._listener.say(f"{name} is paused for a while: {after.why}")
+
+
+@asynccontextmanager
+async def open_fleet(
+    destinations: Sequence[Destination], here: LocalWorkers, listener: Listener
+) -> AsyncIterator[Fleet]:
+    """The targets named by --target; none: workers of this machine alone. The user is told of those that are left out.
+
+    Raises:
+        NoTargetLeft: none of them can be used.
+    """
+    if not destinations:
+        yield Fleet.of_one(here.adapter, here.slots, listener)
+        return
+    away = [(each, *_adapter(each)) for each in destinations if each.kind != "local"]
+    adapters = {str(each): adapter for each, adapter, _ in away}
+    try:
+        targets = [
+            Target(str(each), adapters.get(str(each), here.adapter), each.slots or here.slots, each.kind == "local")
+            for each in destinations
+        ]
+        made = Fleet(targets, here.adapter, listener)
+        failures = await asyncio.gather(*(_failure(adapter, config) for _, adapter, config in away))
+        for (each, *_), failure in zip(away, failures, strict=True):
+            if failure is not None:
+                made.leave_out(str(each), str(failure))
+        made.check()
+        yield made
+    finally:
+        await asyncio.gather(*(adapter.close() for adapter in adapters.values()))
+
+
+def _adapter(destination: Destination) -> tuple[CloudAdapter[Any], object]:
+    """What calls a target, and how it is told which one."""
+    from helios_adapters import CloudRunAdapter, CloudRunConfig, LambdaAdapter, LambdaConfig
+
+    slots = destination.slots or 1
+    if destination.kind == "lambda":
+        return LambdaAdapter(), LambdaConfig(destination.name, destination.region, slots=slots)
+    return CloudRunAdapter(), CloudRunConfig(url=destination.name, slots=slots)
+
+
+async def _failure(adapter: CloudAdapter[Any], config: object) -> TargetError | None:
+    """Looks at a target; what is wrong with it, if anything."""
+    try:
+        await adapter.deploy(config)
+    except TargetError as error:
+        return error
+    return None

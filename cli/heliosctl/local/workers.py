@@ -1,113 +1,61 @@
-"""Workers for the time of a command: of this machine, and of the clouds."""
+"""Worker processes of this machine for the time of a command."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from helios_adapters import (
-    CloudAdapter,
-    CloudRunAdapter,
-    CloudRunConfig,
-    LambdaAdapter,
-    LambdaConfig,
-    LocalAdapter,
-    LocalConfig,
-    TargetError,
-)
+from helios_adapters.local import LocalAdapter, LocalConfig
 from helios_worker.machine import cpu_count
-from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
+from helios_worker.network.origin_headers import OriginHeaders
 from heliosctl.arguments.options import WorkerOptions
 from heliosctl.arguments.targets import Destination
-from heliosctl.local.fleet import Fleet, Target
+from heliosctl.local import early
 from heliosctl.switches import debugging
-from heliosctl.terminal.progress import Listener
+
+if TYPE_CHECKING:
+    from heliosctl.terminal.progress import Listener
+
+
+@dataclass
+class LocalWorkers:
+    """Workers of this machine. slots: how many there are. listener: hears of encoded frames, once there is one."""
+
+    adapter: LocalAdapter
+    slots: int = 1
+    listener: "Listener | None" = None
+
+    def note_frames(self, chunk: int, count: int) -> None:
+        """So many more frames of a chunk are encoded."""
+        if self.listener is not None:
+            self.listener.frames(chunk, count)
 
 
 @asynccontextmanager
-async def local_fleet(
-    options: WorkerOptions, listener: Listener, headers: OriginHeaders = NO_HEADERS
-) -> AsyncIterator[Fleet]:
-    """Worker processes of this machine; all of them have ended when the block does.
+async def local_workers(
+    options: WorkerOptions, destinations: Sequence[Destination], headers: OriginHeaders
+) -> AsyncIterator[LocalWorkers]:
+    """Worker processes of this machine, the first of them started; all of them have ended when the block does.
 
-    headers: what they send the page's server in addition.
+    destinations: where chunks are rendered; none: here. One worker alone plans and joins what is rendered elsewhere.
+    headers: what they send the page's server in addition. Nothing secret goes to other machines.
     """
-    async with _local_workers(options, listener, headers) as (adapter, slots):
-        yield Fleet.of_one(adapter, slots, listener)
-
-
-@asynccontextmanager
-async def fleet(
-    destinations: Sequence[Destination],
-    options: WorkerOptions,
-    listener: Listener,
-    headers: OriginHeaders = NO_HEADERS,
-) -> AsyncIterator[Fleet]:
-    """The targets named by --target. Those that cannot be used are left out, and the user is told.
-
-    headers: what workers on this machine send the page's server in addition. Nothing secret goes to other machines.
-
-    Raises:
-        NoTargetLeft: none of them can.
-    """
-    is_local = any(each.kind == "local" for each in destinations)
-    here = options if is_local else replace(options, workers=1)
-    async with _local_workers(here, listener, headers) as (home, slots):
-        away = [(each, *_adapter(each)) for each in destinations if each.kind != "local"]
-        adapters = {str(each): adapter for each, adapter, _ in away}
-        try:
-            targets = [
-                Target(str(each), adapters.get(str(each), home), each.slots or slots, each.kind == "local")
-                for each in destinations
-            ]
-            made = Fleet(targets, home, listener)
-            failures = await asyncio.gather(*(_failure(adapter, config) for _, adapter, config in away))
-            for (each, *_), failure in zip(away, failures, strict=True):
-                if failure is not None:
-                    made.leave_out(str(each), str(failure))
-            made.check()
-            yield made
-        finally:
-            await asyncio.gather(*(adapter.close() for adapter in adapters.values()))
-
-
-@asynccontextmanager
-async def _local_workers(
-    options: WorkerOptions, listener: Listener, headers: OriginHeaders
-) -> AsyncIterator[tuple[LocalAdapter, int]]:
-    """Workers, and how many there are."""
-    adapter = LocalAdapter()
-    lanes = options.lanes or max(1, cpu_count() // options.workers)
+    is_local = not destinations or any(each.kind == "local" for each in destinations)
+    count = options.workers if is_local else 1
+    here = LocalWorkers(LocalAdapter(early.take_worker()))
     config = LocalConfig(
-        workers=options.workers,
-        lanes=lanes,
+        workers=count,
+        lanes=options.lanes or max(1, cpu_count() // count),
         headers=headers.to_json() if headers else "",
-        on_frames=listener.frames,
+        on_frames=here.note_frames,
         on_line=_log,
     )
     try:
-        yield adapter, (await adapter.deploy(config)).slots
+        here.slots = (await here.adapter.deploy(config)).slots
+        yield here
     finally:
-        await adapter.close()
-
-
-def _adapter(destination: Destination) -> tuple[CloudAdapter[Any], object]:
-    """What calls a target, and how it is told which one."""
-    slots = destination.slots or 1
-    if destination.kind == "lambda":
-        return LambdaAdapter(), LambdaConfig(destination.name, destination.region, slots=slots)
-    return CloudRunAdapter(), CloudRunConfig(url=destination.name, slots=slots)
-
-
-async def _failure(adapter: CloudAdapter[Any], config: object) -> TargetError | None:
-    """Looks at a target; what is wrong with it, if anything."""
-    try:
-        await adapter.deploy(config)
-    except TargetError as error:
-        return error
-    return None
+        await here.adapter.close()
 
 
 def _log(line: str) -> None:

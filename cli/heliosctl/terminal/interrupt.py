@@ -1,4 +1,7 @@
-"""Ctrl-C, SIGTERM and SIGHUP: they cancel the work in order, and set the exit code."""
+"""Ctrl-C, SIGTERM and SIGHUP: they cancel the work in order, and set the exit code.
+
+Imports what a signal needs when one comes: a command begins with this module.
+"""
 
 import asyncio
 import os
@@ -6,9 +9,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from helios_crds.wire import ExitCode
-from heliosctl.errors import Stopped
-from heliosctl.terminal.report import stderr
+from helios_crds.words import ExitCode
 
 T = TypeVar("T")
 EXIT_CODES = {
@@ -37,6 +38,8 @@ async def _guarded(work: Coroutine[Any, Any, T]) -> T:
 
     def stop(number: signal.Signals) -> None:
         if received:
+            from heliosctl.terminal.report import stderr
+
             stderr().show_cursor()
             os._exit(EXIT_CODES[number])
         received.append(number)
@@ -50,6 +53,8 @@ async def _guarded(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         if not received:
             raise
+        from heliosctl.errors import Stopped
+
         raise Stopped(EXIT_CODES[received[0]]) from None
     finally:
         for number in watched:

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from helios_crds.mapping import COMPOSITION_FOLDER
 from helios_crds.rendertarget import BrowserSandbox, PodSettings, RenderTargetSpec, Resources
-from helios_crds.wire import SECRET_PREFIX, Stage
+from helios_crds.wire import Stage
+from helios_crds.words import SECRET_PREFIX
 from helios_operator.manifests.names import REQUEST, attempt_labels, page_name
 from helios_operator.manifests.request import Manifest, request_text, request_url
 from helios_operator.model.config import Config

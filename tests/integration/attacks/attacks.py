@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from helios_worker.capture import Browser, Page, PageSettings
 from helios_worker.capture.clock import clock_script
 from helios_worker.capture.content.site import Mount, Site
-from helios_worker.capture.devtools.process import launch
+from helios_worker.capture.devtools.process import Browser, launch
+from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.settings import PageSettings
 from helios_worker.errors import HeliosError, UserError
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.proxy import Proxy

@@ -327,3 +327,21 @@ def told_once(stderr: str, *parts: str) -> None:
     assert "Traceback" not in stderr
     assert "composition.localhost" not in stderr, stderr
     assert str(Path.cwd()) not in stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["render", "nowhere.html", "-o", "out.mp4"], id="a page that is not there"),
+        pytest.param(["render", "page", "--crf", "many", "-o", "out.mp4"], id="an option"),
+        pytest.param(["render", "page", "--frames-per-chunk", "0", "-o", "out.mp4"], id="a value"),
+        pytest.param(["still", "nowhere.html", "-o", "out.png"], id="a still's page"),
+        pytest.param(["check", "page", "--width", "1"], id="a check's value"),
+    ],
+)
+def test_what_was_started_before_a_mistake_was_seen_is_ended(cli: Cli, words: list[str]):
+    cli.page()
+    done = cli.run_program(*words)
+    assert done.code == 64, done.err
+    assert cli.processes() == {}
+    assert list((cli.folder / "tmp").iterdir()) == []

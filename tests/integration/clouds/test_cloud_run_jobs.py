@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helios_adapters import errors
-from helios_adapters.connect import connect
+from helios_adapters.connecting import connect
 from helios_adapters.google.job import CloudRunJobAdapter, CloudRunJobConfig
 from helios_adapters.google.resources import CloudRunService
 from helios_crds.rendertarget import RenderTargetSpec

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from helios_adapters import errors
-from helios_adapters.connect import connect
+from helios_adapters.connecting import connect
 from helios_adapters.google.resources import CloudRunService
 from helios_adapters.google.service import CloudRunAdapter, CloudRunConfig
 from helios_adapters.replies import ANSWER_BYTES

@@ -12,7 +12,7 @@ import pytest
 from helios_adapters import errors
 from helios_adapters.aws.adapter import LambdaAdapter, LambdaConfig
 from helios_adapters.aws.function import LambdaFunction
-from helios_adapters.connect import connect
+from helios_adapters.connecting import connect
 from helios_adapters.replies import ANSWER_BYTES
 from helios_crds.rendertarget import RenderTargetSpec
 from helios_crds.wire import Payload

@@ -15,7 +15,9 @@ SHOW = """
 import asyncio, os, sys
 from fractions import Fraction
 from pathlib import Path
-from helios_worker.capture import Browser, Page, PageSettings
+from helios_worker.capture.devtools.process import Browser
+from helios_worker.capture.page.page import Page
+from helios_worker.capture.page.settings import PageSettings
 from helios_worker.capture.clock import clock_script
 from helios_worker.capture.devtools.process import launch
 from helios_worker.network.addresses import AddressRule

@@ -16,7 +16,8 @@ import pytest
 
 from helios_crds.wire import ExitCode, Payload, Reply, Stage
 from helios_worker.artifacts.store import ArtifactStore
-from helios_worker.entrypoints.process import _parser, answer
+from helios_worker.entrypoints.one_shot import answer
+from helios_worker.entrypoints.process import _parser
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.origin_headers import OriginHeaders
 from helios_worker.runtime import WorkerRuntime

@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from helios_adapters import worker_process
 from helios_adapters.local import LocalAdapter, LocalConfig
 from helios_crds.wire import ExitCode, Payload, Stage
 from helios_worker.artifacts.store import ArtifactStore
@@ -55,6 +56,10 @@ def workers() -> list[int]:
     return workers_among(command_lines(os.getpid()))
 
 
+def workspaces(folder: Path) -> list[Path]:
+    return list(folder.glob("helios-worker-*"))
+
+
 async def test_a_film_by_payloads(adapter: LocalAdapter, tmp_path: Path):
     job = await plan(adapter, tmp_path)
     for index in (0, 1):
@@ -62,6 +67,29 @@ async def test_a_film_by_payloads(adapter: LocalAdapter, tmp_path: Path):
     assert (await adapter.invoke(Payload(jobPath=job, stage=Stage.STITCH))).exitCode == ExitCode.DONE
     assert (tmp_path / "out.mp4").stat().st_size > 0
     assert len(workers()) == 1, "one worker stayed warm for all of it"
+
+
+async def test_a_worker_that_was_started_before_is_the_first(tmp_path: Path):
+    process = worker_process.start(worker_process.arguments(lanes=1, workspace=tmp_path))
+    adapter = LocalAdapter(process)
+    await adapter.deploy(LocalConfig(lanes=1, workspace=tmp_path))
+    await plan(adapter, tmp_path)
+    assert workers() == [process.pid]
+    await adapter.close()
+    assert process.returncode == ExitCode.DONE
+    assert workspaces(tmp_path) == []
+
+
+async def test_a_worker_that_was_started_before_and_is_another_one_ends(tmp_path: Path):
+    process = worker_process.start(worker_process.arguments(lanes=2, workspace=tmp_path))
+    adapter = LocalAdapter(process)
+    await adapter.deploy(LocalConfig(lanes=1, workspace=tmp_path))
+    await plan(adapter, tmp_path)
+    await until(lambda: process.pid not in workers(), "the other worker to end")
+    assert len(workers()) == 1
+    await adapter.close()
+    assert descendants(os.getpid()) == []
+    assert workspaces(tmp_path) == []
 
 
 async def test_frames_are_told_while_they_are_encoded(adapter: LocalAdapter, told: Told, tmp_path: Path):

@@ -7,7 +7,7 @@ import pytest
 from google.cloud import run_v2
 
 from helios_adapters.aws.function import LambdaFunction, differences
-from helios_adapters.connect import connect
+from helios_adapters.connecting import connect
 from helios_adapters.errors import BadSettings, MissingExtra
 from helios_adapters.google.identity import checked_address
 from helios_adapters.google.resources import CloudRunService, memory_of, serving, shape_job, shape_service
@@ -155,7 +155,9 @@ async def test_without_its_library_a_target_names_the_extra_to_install(monkeypat
 
 def test_the_clouds_libraries_are_imported_when_they_are_needed():
     program = """
-import sys, heliosctl.main, helios_adapters.connect
+import sys, heliosctl.app, helios_adapters.connecting
+for name, command in heliosctl.app.COMMANDS.items():
+    command.load(name)
 late = {"boto3", "botocore", "google.auth", "google.cloud", "aiohttp", "requests"}
 print(sorted(late & set(sys.modules)))
 """

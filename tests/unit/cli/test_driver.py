@@ -12,7 +12,7 @@ from helios_crds.request import CompositionRequest, RenderRequest
 from helios_crds.wire import Payload, Reply, Stage, chunk_bitmap
 from helios_worker.artifacts.store import ArtifactStore
 from heliosctl.errors import StageFailed
-from heliosctl.local import chunks, driver, fleet
+from heliosctl.local import chunks, fleet
 from heliosctl.local.driver import STITCH_ROUNDS, Driver, worth_another
 from heliosctl.local.fleet import Fleet
 from heliosctl.terminal.progress import Silent
@@ -79,7 +79,7 @@ def store(tmp_path) -> ArtifactStore:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
     at_once = Backoff(base=0)
-    monkeypatch.setattr(driver, "BACK_OFF", at_once)
+    monkeypatch.setattr(chunks, "BACK_OFF", at_once)
     monkeypatch.setattr(chunks, "CONFIG", replace(chunks.CONFIG, backoff=at_once))
 
 

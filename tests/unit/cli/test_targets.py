@@ -4,7 +4,6 @@ import pytest
 import yaml
 
 from helios_crds.rendertarget import RenderTargetSpec
-from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.errors import UserError
 from heliosctl.arguments.targets import Destination, check_store, read_targets
 from heliosctl.commands.deploy import environment, pairs, target_yaml
@@ -66,7 +65,7 @@ def test_what_is_no_target_is_refused(text):
 
 
 def test_the_clouds_cannot_reach_a_folder(tmp_path):
-    store = ArtifactStore(tmp_path.as_uri())
+    store = tmp_path.as_uri()
     check_store([Destination("local")], store)
     with pytest.raises(UserError, match="lambda=a cannot reach the artifacts") as caught:
         check_store([Destination("local"), Destination("lambda", "a", None, 1)], store)

@@ -11,10 +11,10 @@ from helios_crds.definitions import renderjob_definition
 from helios_crds.remedies import FLAGS, in_flags, in_request, in_spec, message_and_remedy, setting
 from helios_crds.wire import Reply
 from helios_operator.decide.policies.worker_results import failure_text
-from helios_worker.entrypoints.process import termination_message
+from helios_worker.entrypoints.one_shot import termination_message
 from helios_worker.errors import UserError
+from heliosctl.app import app
 from heliosctl.errors import Failure, StageFailed
-from heliosctl.main import app
 
 WORKER = Path(helios_worker.__file__).parent
 # Of helios-worker's own options, and of other programs.

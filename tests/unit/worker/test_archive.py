@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from helios_worker.sources.archive import BadArchive, Limits, is_archive, unpack
+from helios_worker.sources.archive import BadArchive, Limits, unpack
+from helios_worker.sources.names import is_archive
 from tests.clouds.archives import add, tar_of, written, zip_of
 
 LIMITS = Limits(files=20, bytes=100_000)

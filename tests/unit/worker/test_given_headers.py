@@ -6,7 +6,8 @@ import pytest
 
 from helios_crds.remedies import in_spec
 from helios_crds.wire import ExitCode
-from helios_worker.entrypoints.process import _parser, answer
+from helios_worker.entrypoints.one_shot import answer
+from helios_worker.entrypoints.process import _parser
 from helios_worker.errors import UserError
 from helios_worker.network.given_headers import cookie_in, cookies_in, header_in, origins_in, read_headers
 

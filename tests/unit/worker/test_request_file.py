@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from helios_worker.artifacts.allowed_stores import AllowedStores
-from helios_worker.entrypoints.process import keep_request
+from helios_worker.entrypoints.one_shot import keep_request
 from helios_worker.errors import UserError
 
 EVERYWHERE = AllowedStores.everywhere()

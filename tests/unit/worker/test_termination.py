@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from helios_crds.request import MAX_CHUNKS
 from helios_crds.wire import RESULT_BYTES, Reply, chunk_bitmap, chunks_in
-from helios_worker.entrypoints.process import PrintableFormatter, termination_message
+from helios_worker.entrypoints.one_shot import termination_message
+from helios_worker.entrypoints.process import PrintableFormatter
 from helios_worker.stages.stitch import BadChunks
 
 texts = st.text(max_size=50) | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 3000))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 
-from helios_crds.wire import SECRET_PREFIX
+from helios_crds.words import SECRET_PREFIX
 from helios_worker.errors import UserError
 
 CREDENTIAL_NAMES = re.compile(r"^(AWS|GOOGLE|GCE|AZURE|IDENTITY|MSI|HELIOS_SECRET)_")

@@ -1,7 +1,5 @@
 """Exact capture: a browser whose every frame shows the page at exactly t = n / fps.
 
-    from helios_worker.capture import Browser, Page
-
 Start with `page/page.py`, which drives one page from frame to frame. It uses:
 
 - `devtools/session`: sends commands to the page. `cdp` is the protocol, `process` starts and ends the browser.
@@ -13,24 +11,3 @@ Start with `page/page.py`, which drives one page from frame to frame. It uses:
 `page/seek_path` chooses the frames to pass on the way to a frame. `browser_pool` keeps browsers warm. `content` serves
 them the composition's snapshot and the recorded network.
 """
-
-from helios_worker.capture.devtools.cdp import BrowserGone
-from helios_worker.capture.devtools.process import Browser, find_browser
-from helios_worker.capture.devtools.start_failures import BrowserMissing
-from helios_worker.capture.faults import FrameNeverReady, PageError
-from helios_worker.capture.page.page import Page
-from helios_worker.capture.page.settings import Declared, PageSettings
-from helios_worker.capture.playhead import instant_ms
-
-__all__ = [
-    "Browser",
-    "BrowserGone",
-    "BrowserMissing",
-    "Declared",
-    "FrameNeverReady",
-    "Page",
-    "PageError",
-    "PageSettings",
-    "find_browser",
-    "instant_ms",
-]

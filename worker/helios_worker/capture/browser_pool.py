@@ -1,26 +1,33 @@
-"""The browsers that a worker keeps warm between stages, one for each lane."""
+"""The browsers that a worker keeps warm between stages, one for each lane.
+
+This module imports what it takes to start a browser's process. What shows a page in it is imported while it starts.
+"""
 
 import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cached_property
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from helios_worker.capture.content.composition import Compositions, OpenComposition
 from helios_worker.capture.content.site import Site
 from helios_worker.capture.devtools.cdp import BrowserGone
 from helios_worker.capture.devtools.process import START_PAUSES, START_SECONDS, STARTS, Browser, Launch, launch
 from helios_worker.capture.devtools.session import SILENT
 from helios_worker.capture.devtools.start_failures import BrowserNotStarted
-from helios_worker.capture.page.page import Page
-from helios_worker.capture.page.settings import PageSettings
 from helios_worker.errors import HeliosError
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
 from helios_worker.network.proxy import Proxy
 from helios_worker.trace import mark
+
+if TYPE_CHECKING:
+    from helios_worker.capture.content.composition import Compositions, OpenComposition
+    from helios_worker.capture.page.page import Page
+    from helios_worker.capture.page.settings import PageSettings
 
 log = logging.getLogger(__name__)
 
@@ -30,23 +37,32 @@ class BrowserPool:
 
     lanes: how many a chunk may use at once.
     scratch: folder for temporary files of the browsers and of whoever uses them.
-    compositions: opens what the browsers show. Each browser is started with the port of a site of its own, which serves
-    what it shows and nothing else.
     rule: what pages may reach on the network.
     headers: what the server of a page on the network is sent in addition.
+    renders_next: whether the film that is planned with these browsers is rendered with them next, while somebody waits.
+
+    Each browser is started with the port of a site of its own, which serves what it shows and nothing else.
     """
 
     def __init__(self, scratch: Path, lanes: int, rule: AddressRule, headers: OriginHeaders = NO_HEADERS) -> None:
         self.lanes = lanes
         self.scratch = scratch
-        self.compositions = Compositions(scratch, headers)
         self.rule = rule
         self.headers = headers
+        self.renders_next = False
         self._proxy = Proxy(rule)
         self._sites: defaultdict[int, Site] = defaultdict(Site)
         self._launches: dict[int, Launch] = {}
         self._browsers: dict[int, Browser] = {}
         self._starting: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._expecting: set[asyncio.Task[None]] = set()
+
+    @cached_property
+    def compositions(self) -> "Compositions":
+        """Opens what the browsers show."""
+        from helios_worker.capture.content.composition import Compositions
+
+        return Compositions(self.scratch, self.headers)
 
     def launch(self, lane: int) -> None:
         """Starts a lane's browser process without waiting."""
@@ -60,18 +76,46 @@ class BrowserPool:
                 scratch=self.scratch,
             )
 
+    def launch_ahead(self) -> None:
+        """Starts the browsers of all lanes without waiting, where a film is rendered next.
+
+        To be called when the plan waits for its page to load: the other processors are idle then, and are not once
+        the plan measures what frames cost.
+        """
+        if self.renders_next:
+            with suppress(HeliosError, OSError):  # said when the lane needs its browser
+                for lane in range(self.lanes):
+                    self.launch(lane)
+
+    def expect_page(self, lane: int, settings: "PageSettings") -> None:
+        """Begins to open a lane's next page without waiting, where a film is rendered next.
+
+        To be called when it is certain that a page with these settings will follow.
+        """
+        if self.renders_next:
+            task = asyncio.create_task(self._expect(lane, settings.width, settings.height))
+            self._expecting.add(task)
+            task.add_done_callback(self._expecting.discard)
+
+    async def _expect(self, lane: int, width: int, height: int) -> None:
+        with suppress(HeliosError, OSError):  # said when the page is needed
+            (await self.browser(lane)).blank_pages.expect(width, height)
+
     async def start(self) -> None:
         """Waits for the first browser, so that the first stage finds it warm."""
         await self.browser(0)
 
     async def stop(self) -> None:
         """Ends the browsers and their sites."""
+        for task in self._expecting:
+            task.cancel()
+        await asyncio.gather(*self._expecting, return_exceptions=True)
         for lane in tuple(self._launches):
             async with self._starting[lane]:
                 launched = self._launches.pop(lane, None)
-                with suppress(HeliosError):  # one that never came up has ended already
-                    if launched is not None:
-                        (await Browser.connect(launched)).stop()
+                if launched is not None:
+                    launched.stop()
+        self.kill()  # all at once: each takes a moment to end
         for browser in self._browsers.values():
             browser.stop()
         self._browsers.clear()
@@ -83,6 +127,13 @@ class BrowserPool:
     def kill(self) -> None:
         """Kills all browsers, from any thread. Whoever waits for one of them gets BrowserGone."""
         for browser in tuple(self._browsers.values()):
+            browser.kill()
+
+    def end(self, lane: int) -> None:
+        """Kills a lane's browser without waiting for its end; the lane's next page gets another."""
+        browser = self._browsers.get(lane)
+        if browser is not None:
+            browser.connection.close("its last page is done")
             browser.kill()
 
     async def browser(self, lane: int) -> Browser:
@@ -125,7 +176,7 @@ class BrowserPool:
         """The browser's version, such as HeadlessChrome/156.0.8078.79."""
         return (await self.browser(0)).version
 
-    async def blank(self, lane: int, settings: PageSettings, composition: OpenComposition) -> Page:
+    async def blank(self, lane: int, settings: "PageSettings", composition: "OpenComposition") -> "Page":
         """A blank page in which the composition can be loaded; the caller closes it.
 
         A browser that died or froze since it was last used is replaced.
@@ -137,7 +188,9 @@ class BrowserPool:
         except BrowserGone:
             return await self._blank(lane, settings, composition)
 
-    async def _blank(self, lane: int, settings: PageSettings, composition: OpenComposition) -> Page:
+    async def _blank(self, lane: int, settings: "PageSettings", composition: "OpenComposition") -> "Page":
+        from helios_worker.capture.page.page import Page
+
         browser, site = await self.browser(lane), self._sites[lane]
         await site.start()
         if composition.mount is not None:
@@ -161,7 +214,7 @@ class BrowserPool:
             raise
 
     @asynccontextmanager
-    async def page(self, lane: int, composition: OpenComposition, settings: PageSettings) -> AsyncIterator[Page]:
+    async def page(self, lane: int, composition: "OpenComposition", settings: "PageSettings") -> AsyncIterator["Page"]:
         """The composition's page, loaded and just before frame 0; closed at the end of the block."""
         page = await self.blank(lane, settings, composition)
         mark("page opened")

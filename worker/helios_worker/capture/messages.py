@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from helios_crds.text import one_line
 
 HOST_SUFFIX = ".composition.localhost"
+FONTS_HOST = f"fonts{HOST_SUFFIX}"
 LONGEST = 500
 LOOKED_AT = 10_000
 """Characters of a text from the page that are looked at: it may have hundreds of millions."""

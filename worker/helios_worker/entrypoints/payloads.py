@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from helios_crds.request import request_in
 from helios_crds.text import one_line
-from helios_crds.wire import Payload
+from helios_crds.wire import ExitCode, Payload, Reply
 
 NAME_CHARACTERS = 100
 
@@ -59,3 +59,8 @@ def problem(error: ValidationError) -> str:
         return "bad payload: it must be a JSON object"
     where = "".join(f"{one_line(str(part)[:NAME_CHARACTERS], NAME_CHARACTERS)}: " for part in first["loc"])
     return f"bad payload: {where}{first['msg'].removeprefix('Value error, ')}"
+
+
+def refusal(error: BadPayload) -> Reply:
+    """The reply to data that is not a payload."""
+    return Reply(exitCode=ExitCode.USER_ERROR, stderr=str(error))

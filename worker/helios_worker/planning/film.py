@@ -18,6 +18,7 @@ from helios_worker.jobs.spec import FilmSpec
 from helios_worker.planning.encoder import encoder_settings
 from helios_worker.planning.warnings import PlanWarning
 from helios_worker.rendering.page_settings import page_settings
+from helios_worker.trace import mark
 
 FALLBACK_SIZE = (1920, 1080)
 _HAIR = Fraction(1, 1_000_000)
@@ -38,9 +39,13 @@ async def open_film(
     settings = replace(page_settings(draft, request.frameTimeout), fps=Fraction(request.video.fps or 30))
     for _ in range(2):
         page = await browsers.blank(0, settings, composition)
+        mark("page opened")
+        if request.composition.seeking == "Auto":
+            browsers.expect_page(0, settings)  # another one, to jump in
         try:
             with composition.blaming():
                 await page.load(composition.address)
+                mark("page loaded")
                 declared = await page.declared()
             film, warnings = resolve_film(request, declared, draft)
         except BaseException:

@@ -88,6 +88,8 @@ class SeekabilityProbe:
         self, frames: list[int], settings: PageSettings, *, stateful: bool = False, drawn: bool = False
     ) -> dict[int, str]:
         async with self.browsers.page(0, self.composition, settings) as fresh:
+            for lane in range(min(self.browsers.lanes, self.film.end - self.film.first)):
+                self.browsers.expect_page(lane, settings)
             return await self._digests(fresh, frames, stateful=stateful, drawn=drawn)
 
     async def _digests(self, page: Page, frames: list[int], *, stateful: bool, drawn: bool = False) -> dict[int, str]:

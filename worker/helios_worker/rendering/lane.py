@@ -18,13 +18,18 @@ Put = Callable[[int, bytes], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Lane:
-    """The browser with this number in the pool, and the page that it opens."""
+    """The browser with this number in the pool, and the page that it opens.
+
+    is_last: whether the browser's work is over with these frames. It is ended then: that takes a tenth of a second, for
+    which somebody would wait at the end of the film.
+    """
 
     number: int
     film: FilmSpec
     browsers: BrowserPool
     composition: OpenComposition
     settings: PageSettings
+    is_last: bool = False
 
     @property
     def _history(self) -> dict[str, bool]:
@@ -42,6 +47,8 @@ class Lane:
                 while frames is not None and frames.start > page.frame:
                     run, frames = await self._capture_run(page, frames, queue, put)
                     runs.append(run)
+                if frames is None and self.is_last:
+                    self.browsers.end(self.number)
         return runs
 
     async def _capture_run(

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from helios_crds.page_environment import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL_TIME_ZONE
+from helios_crds.words import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL_TIME_ZONE
 from helios_worker.artifacts.store import ArtifactStore
 from helios_worker.capture.content.composition import Compositions, OpenComposition
 from helios_worker.capture.page.settings import PageSettings

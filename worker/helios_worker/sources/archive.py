@@ -24,8 +24,6 @@ from urllib.parse import urlsplit
 
 from helios_worker.errors import UserError
 
-TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-SUFFIXES = (*TAR_SUFFIXES, ".zip")
 BLOCK = 1 << 16
 # tarfile reads a header in one piece, so a name of gigabytes must be refused. A PAX header has a few kilobytes.
 MAX_HEADER = 1 << 20
@@ -49,16 +47,6 @@ class Limits:
 
     files: int
     bytes: int
-
-
-def is_archive(url: str) -> bool:
-    """Whether an address or a path ends as an archive's does.
-
-    >>> is_archive("https://host/teaser.tar.gz?signature=a"), is_archive("teaser/")
-    (True, False)
-    """
-    path = urlsplit(url).path if "://" in url else url
-    return path.lower().endswith(SUFFIXES)
 
 
 def unpack(archive: Path, folder: Path, limits: Limits, *, name: str) -> None:

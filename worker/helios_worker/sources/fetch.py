@@ -20,17 +20,11 @@ from helios_worker.errors import UserError
 from helios_worker.network.addresses import AddressRule
 from helios_worker.network.download import Download
 from helios_worker.network.origin_headers import NO_HEADERS, OriginHeaders
-from helios_worker.sources.archive import Limits, is_archive, pages, unpack
+from helios_worker.sources.archive import Limits, pages, unpack
+from helios_worker.sources.names import BUCKETS, PAGE_SUFFIXES, is_archive
 
-PAGE_SUFFIXES = (".html", ".htm", ".xhtml", ".svg")
-BUCKETS = ("s3://", "s3a://", "gs://", "az://", "azure://", "abfs://", "abfss://")
 FETCHES = 8
 LIMITS = Limits(MAX_FILES, MAX_BYTES)
-
-
-def needs_fetching(url: str) -> bool:
-    """Whether a composition must be fetched first: it is in a bucket, or in an archive anywhere."""
-    return url.startswith(BUCKETS) or is_archive(url)
 
 
 def fetch_composition(

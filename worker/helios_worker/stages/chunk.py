@@ -125,7 +125,8 @@ async def capture_chunk(
     count = min(browsers.lanes, chunk.frameCount)
     # A single page that is played from frame 0 on is right, whatever the plan has found.
     is_alone = count == len(job.chunks) == 1 and not chunk.startFrame
-    lanes = [Lane(number, film, browsers, composition, settings) for number in range(count)]
+    is_last = browsers.renders_next and len(job.chunks) == 1
+    lanes = [Lane(number, film, browsers, composition, settings, is_last) for number in range(count)]
     whole = range(chunk.startFrame, chunk.end)
     queue = WorkStealingQueue(whole, lanes=len(lanes), unit=film.encoder.unit_frames, stealing=not film.stateful)
     encoder = ChunkEncoder(film.encoder, whole, folder, slots=len(lanes), on_frames=on_frames)

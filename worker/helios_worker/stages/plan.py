@@ -48,8 +48,8 @@ from helios_worker.planning.warnings import Kind, PlanWarning
 from helios_worker.rendering.departures import naming_departures
 from helios_worker.rendering.engine import current_engine
 from helios_worker.rendering.page_settings import open_composition
-from helios_worker.sources.archive import is_archive
-from helios_worker.sources.fetch import fetch_composition, needs_fetching
+from helios_worker.sources.fetch import fetch_composition
+from helios_worker.sources.names import is_archive, needs_fetching
 
 LIVE_NAMED = 5
 COMMITS = 10
@@ -107,8 +107,8 @@ async def plan_without_job(
 
     exclude, Raises: as plan.
     """
+    snapshot, entry, url = await resolve(request, store, browsers, exclude)  # while the browser starts
     engine = await current_engine(browsers)
-    snapshot, entry, url = await resolve(request, store, browsers, exclude)
     # A page on the network may have changed since its plan, which only opening it shows.
     asked = AskedFilm(request, engine, snapshot, entry, url)
     key = plan_key(asked.plan_id(recording=""))
@@ -300,6 +300,7 @@ async def _open_recorded(
 ) -> tuple[Recorder, tuple[FilmSpec, Page, list[PlanWarning]]]:
     """Opens a film's page. One in a folder that uses other hosts is opened once more, to record them."""
     recorder = await composition.record(passive=bool(asked.snapshot), owner=owner)
+    browsers.launch_ahead()
     try:
         opened = await open_film(asked.request, draft, composition, browsers)
         if not (recorder.passive and recorder.foreign):

@@ -8,9 +8,6 @@ import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from helios_worker.capture.messages import HOST_SUFFIX
-
-HOST = f"fonts{HOST_SUFFIX}"
 FOLDER = Path(__file__).parents[2] / "fonts"
 STYLE_SHEET = FOLDER / "fonts.css"
 _FAMILY = re.compile(r'font-family:"([^"]*)"')

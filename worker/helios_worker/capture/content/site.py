@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from helios_worker.capture.content import fonts
 from helios_worker.capture.content.charset import with_charset
-from helios_worker.capture.messages import HOST_SUFFIX
+from helios_worker.capture.messages import FONTS_HOST, HOST_SUFFIX
 from helios_worker.capture.moving_images import HEAD, animated_type
 from helios_worker.errors import HeliosError
 from helios_worker.network.listener import Listener
@@ -97,7 +97,7 @@ class Site(Listener):
             _Handler(connection, connection.getpeername(), None, loop=self._loop, locate=self._locate)
 
     async def _locate(self, host: str, path: str) -> Path | None:
-        if host == fonts.HOST:
+        if host == FONTS_HOST:
             return fonts.find(path)
         mount = self._mount
         return await mount.locate(path) if mount is not None and mount.host == host else None

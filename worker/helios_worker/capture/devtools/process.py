@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from helios_worker.artifacts.credentials import without_credentials
+from helios_worker.capture.devtools.blank_pages import BlankPages
 from helios_worker.capture.devtools.cdp import BrowserGone, Connection
 from helios_worker.capture.devtools.start_failures import BrowserMissing, start_failure
 from helios_worker.errors import HeliosError, ResourceError
@@ -155,6 +156,13 @@ class Launch:
         """Where its standard error goes."""
         return Path(self.folder.name, "stderr.log")
 
+    def stop(self) -> None:
+        """Ends a browser that nobody has connected to."""
+        os.close(self.reads)
+        os.close(self.writes)
+        _end(self.pid)
+        self.folder.cleanup()
+
 
 def launch(*, site_port: int, proxy: Proxy, raster_threads: int = 1, scratch: Path | None = None) -> Launch:
     """Starts a browser's process and does not wait for it.
@@ -216,6 +224,7 @@ class Browser:
         self.pid = launched.pid
         self.connection = connection
         self.version = version
+        self.blank_pages = BlankPages(connection)
         self.proxy = launched.proxy
         self.log = launched.log
         self._folder = launched.folder
@@ -270,7 +279,7 @@ class Browser:
     def stop(self) -> None:
         """Ends the browser and all its processes, and removes what it left on disk."""
         self.connection.close("the browser was stopped")
-        if not self._has_exited():
+        if not self._exited:
             _end(self.pid)
             self._exited = True
         self._folder.cleanup()

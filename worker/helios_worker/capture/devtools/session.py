@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from helios_worker.capture.devtools.blank_pages import BlankPage
 from helios_worker.capture.devtools.cdp import BrowserGone, CommandRefused, Handler, Message
 from helios_worker.capture.devtools.process import Browser
 from helios_worker.capture.messages import exception_text
@@ -43,36 +44,21 @@ class Session:
     target: the page, as events of the browser name it.
     """
 
-    def __init__(self, browser: Browser, context: str, number: str, target: str, playhead: Playhead) -> None:
+    def __init__(self, browser: Browser, blank: BlankPage, playhead: Playhead) -> None:
         self.connection = browser.connection
-        self.target = target
+        self.target = blank.target
         self.crashed: str | None = None
         self.process = browser.pid
         self.unreachable = browser.proxy.failure
         self.log = browser.log
-        self._context = context
-        self._number = number
+        self._context = blank.context
+        self._number = blank.session
         self._playhead = playhead
 
     @classmethod
     async def attach(cls, browser: Browser, width: int, height: int, playhead: Playhead) -> "Session":
-        """The session of a new blank page of this size, which draws only on command.
-
-        The page is alone in a browser context: nothing that another page left is there, and what it leaves goes with
-        it. This is the only place that decides how pages are kept apart (docs/decisions/0024).
-        """
-        send = browser.connection.send
-        context: str = (await send("Target.createBrowserContext"))["browserContextId"]
-        browser.connection.post("Browser.setDownloadBehavior", {"behavior": "deny", "browserContextId": context})
-        size = {"width": width, "height": height}
-        blank = {"url": "about:blank", "enableBeginFrameControl": True, "browserContextId": context}
-        try:
-            target = (await send("Target.createTarget", {**blank, **size}))["targetId"]
-            attached = await send("Target.attachToTarget", {"targetId": target, "flatten": True})
-        except BaseException:
-            browser.connection.post("Target.disposeBrowserContext", {"browserContextId": context})
-            raise
-        return cls(browser, context, attached["sessionId"], target, playhead)
+        """The session of a new blank page of this size, which draws only on command."""
+        return cls(browser, await browser.blank_pages.take(width, height), playhead)
 
     def listen(self, handler: Handler) -> None:
         """Calls `handler(method, params)` on each event of the page."""

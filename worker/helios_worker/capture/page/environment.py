@@ -5,8 +5,8 @@ import difflib
 import json
 
 from helios_crds.numbers import shown
-from helios_crds.page_environment import USUAL_LOCALE
 from helios_crds.remedies import setting
+from helios_crds.words import USUAL_LOCALE
 from helios_worker.capture.clock import clock_script
 from helios_worker.capture.devtools.cdp import CommandRefused, Message
 from helios_worker.capture.devtools.session import Session

@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from helios_crds.numbers import exact_number, shown
-from helios_crds.page_environment import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL_TIME_ZONE
 from helios_crds.request import MAX_FRAMES, MAX_SECONDS, MAX_SIDE
+from helios_crds.words import USUAL_COLOR_SCHEME, USUAL_LOCALE, USUAL_TIME_ZONE
 from helios_worker.capture.faults import PageError
 from helios_worker.capture.messages import plain
 

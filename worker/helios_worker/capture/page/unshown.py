@@ -8,10 +8,9 @@ import asyncio
 import re
 from collections.abc import Sequence
 
-from helios_worker.capture.content.fonts import HOST
 from helios_worker.capture.devtools.cdp import EventTable, Message
 from helios_worker.capture.faults import PageError
-from helios_worker.capture.messages import LOOKED_AT, composition_path, plain
+from helios_worker.capture.messages import FONTS_HOST, LOOKED_AT, composition_path, plain
 from helios_worker.capture.page.clock_handles import ClockHandles
 from helios_worker.capture.page.console import Console
 from helios_worker.capture.page.load_failures import local_file_failure, short
@@ -44,7 +43,7 @@ _REFUSED = re.compile(
 )
 
 # Of what the page does not ask for itself.
-_LENT = f"'http://{HOST}/"
+_LENT = f"'http://{FONTS_HOST}/"
 _NOT_LENT = (
     "the page's Content-Security-Policy (connect-src or font-src) does not allow the fonts that the worker has for "
     "compositions, and it is drawn without them: put the fonts that it names beside the page, and declare them"
