@@ -161,7 +161,7 @@ def _check(cut_after: float) -> None:
     if cut_after >= MOST_SECONDS:
         raise UserError(
             f"an AudioContext of the page plays for longer than the {MOST_SECONDS // 60} minutes that one can be heard",
-            remedy="close it before that and make another, play files with <audio>, or render with --no-audio",
+            remedy="close it before that and make another, play files with <audio>, or render without sound",
         )
     if cut_after:
         raise UserError(

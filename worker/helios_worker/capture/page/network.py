@@ -180,19 +180,17 @@ class Network:
             if request.url == url:
                 self._end(number)
 
-    def unanswered(self, address: str) -> list[str]:
+    def unanswered(self, address: str = "", *, blocking: bool = False) -> list[str]:
         """URLs of unanswered requests: files first, a loading frame only where none of its files is late.
 
-        address: of the page, which is listed only where nothing else is.
+        address: of the page, which is listed only where nothing else is. blocking: only those that may keep the page's
+        scripts from going on meanwhile.
         """
+        if blocking:
+            return listed(request.url for request in self._pending.values() if request.may_block)
         urls = [request.url for request in self._pending.values() if request.is_file]
         files = [url for url in urls if url != address] + self.media.unanswered
         return listed(files or urls or [request.url for request in self._pending.values()])
-
-    @property
-    def blocking(self) -> list[str]:
-        """URLs of unanswered requests that may keep the page's scripts from going on meanwhile."""
-        return listed(request.url for request in self._pending.values() if request.may_block)
 
     @property
     def events(self) -> EventTable:

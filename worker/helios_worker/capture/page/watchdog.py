@@ -115,7 +115,7 @@ class Watchdog:
             report["screenshot"] = await session.briefly(self._compositor.picture_for_report())
         else:
             report["script"] = await session.briefly(self._script_stack())
-            report["blocking"] = self._network.blocking
+            report["blocking"] = self._network.unanswered(blocking=True)
         report["summary"] = summary(report)
         return report
 
