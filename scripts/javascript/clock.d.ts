@@ -11,6 +11,7 @@ declare const config: {
   waitFor?: string;
   hears?: number;
   hearsLong?: boolean;
+  looksAtSound?: boolean;
   props?: unknown;
 };
 

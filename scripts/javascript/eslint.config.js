@@ -46,7 +46,7 @@ const OURS = [
   ...["dormant", "queries", "sharedPorts"],
   ...["drawn", "hidden", "placed", "begun", "untold", "scroll"],
   ...["watched", "handled", "drawings", "closedInside", "timelines", "readSheets"],
-  ...["readings", "plainEffects", "holders", "chosen", "lately"],
+  ...["readings", "automated", "plainEffects", "holders", "chosen", "lately"],
   ...["clips", "adapters", "registered", "starts", "inWork", "mounted", "locations", "part"],
   ...["sounds", "heard", "open", "madeFiles", "audio", "byContext", "nativeAudio", "routes", "route", "decoded", "helios", "clock", "inputsOf", "inputs", "linksOf"],
   ...["errorsHeard", "loadsHeard", "failures", "loaded", "roots", "closed", "texts"],

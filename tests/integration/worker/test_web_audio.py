@@ -177,3 +177,27 @@ def test_a_chunk_that_looks_at_a_hundred_contexts(project: Project):
     project.plan(LOOKED_AT, frames=13, chunk=13, audio={"codec": "none"})
     reply = project.chunk()
     assert reply.exitCode == ExitCode.DONE, reply.stderr
+
+
+FADED = """<script>
+  const context = new AudioContext();
+  const gain = new GainNode(context);
+  const tone = new OscillatorNode(context);
+  tone.connect(gain).connect(context.destination);
+  gain.gain.setValueAtTime(0, 0);
+  gain.gain.linearRampToValueAtTime(1, 1);
+  tone.start();
+  requestAnimationFrame(function look(now) {
+    const frame = Math.round(now * 0.03);
+    if (frame >= 9 && Math.abs(gain.gain.value - frame / 30) > 0.01) {
+      throw new Error(`${gain.gain.value} at frame ${frame}`);
+    }
+    requestAnimationFrame(look);
+  });
+</script>"""
+
+
+def test_a_value_that_the_sound_moves_is_the_same_in_every_chunk(project: Project):
+    project.plan(FADED, frames=18)
+    assert project.job.ours.film.looksAtSound
+    project.chunks()

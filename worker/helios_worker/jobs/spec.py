@@ -91,6 +91,7 @@ class FilmSpec(_Model):
     recording: digest of what the network answered; empty when the page asks nothing of it.
     first, end: the frames rendered, of a film of `frames`.
     stateful: whether a page plays through all frames before the one it is to show. drawn: whether it draws them, too.
+    looksAtSound: whether a page reads what comes of the sound of its AudioContexts, such as an AudioParam's value.
     timeZone, locale, colorScheme, waitFor: as in the request; what is None is not written.
     sendsHeaders: whether the page's server was sent headers, which the job does not have; None where it was not.
     """
@@ -109,6 +110,7 @@ class FilmSpec(_Model):
     quality: int
     stateful: bool
     drawn: bool = Field(default=False, exclude_if=operator.not_)
+    looksAtSound: bool = Field(default=False, exclude_if=operator.not_)
     page_errors: Literal["fail", "warn"]
     timeZone: TimeZone = None
     locale: Locale = None

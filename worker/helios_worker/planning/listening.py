@@ -39,11 +39,13 @@ class Heard:
     pieces: of videos, sounds and AudioContexts, by their begin.
     files: what is not under its address on the network: sounds that scripts have made, and what AudioContexts played.
     warnings: what the clock has to say.
+    looked_at: whether the page reads what comes of what its AudioContexts render.
     """
 
     pieces: list[HeardPiece]
     files: dict[str, Path]
     warnings: tuple[str, ...]
+    looked_at: bool
 
 
 @asynccontextmanager
@@ -88,10 +90,11 @@ async def _heard(
         await _made_files(page, pieces, files, folder)
         await _played(page, files, folder, at_end=True)
         cut_after = await page.sounds.cut_after()
+        looked_at = await page.sounds.looked_at()
         warnings = tuple(sorted(page.console.warnings))
     silent = {piece.address for piece in pieces if piece.address.startswith("audio-context:") and not piece.silent}
     silent -= set(files)
-    return Heard([piece for piece in pieces if piece.address not in silent], files, warnings), cut_after
+    return Heard([piece for piece in pieces if piece.address not in silent], files, warnings, looked_at), cut_after
 
 
 async def may_play(composition: OpenComposition) -> bool:

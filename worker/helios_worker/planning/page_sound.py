@@ -35,13 +35,17 @@ MICROSECOND = Fraction(1, 10**6)
 
 @dataclass(frozen=True)
 class PageSound:
-    """plan: what is heard of a page; None for nothing. warnings: what was meant to be heard and is not."""
+    """plan: what is heard of a page; None for nothing. warnings: what was meant to be heard and is not.
+
+    looked_at: whether the page reads what comes of what its AudioContexts render.
+    """
 
     plan: SoundPlan | None
     warnings: tuple[str, ...]
+    looked_at: bool
 
 
-NOTHING_HEARD = PageSound(None, ())
+NOTHING_HEARD = PageSound(None, (), looked_at=False)
 
 
 async def page_sound(
@@ -61,7 +65,7 @@ async def page_sound(
         pieces = [piece for piece in heard.pieces if not piece.silent]
         sources, problems = await _sources(pieces, heard, composition, store, browsers.scratch)
     plan = _plan([piece for piece in pieces if piece.address in sources], sources, film)
-    return PageSound(plan, tuple(dict.fromkeys([*warnings, *problems])))
+    return PageSound(plan, tuple(dict.fromkeys([*warnings, *problems])), heard.looked_at)
 
 
 def _plan(pieces: Sequence[HeardPiece], sources: Mapping[str, SoundSource], film: FilmSpec) -> SoundPlan | None:

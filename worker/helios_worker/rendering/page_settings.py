@@ -25,6 +25,7 @@ def page_settings(film: FilmSpec, frame_timeout: float) -> PageSettings:
         locale=film.locale or USUAL_LOCALE,
         color_scheme=film.colorScheme or USUAL_COLOR_SCHEME,
         wait_for=film.waitFor or "",
+        looks_at_sound=film.looksAtSound,
     )
 
 

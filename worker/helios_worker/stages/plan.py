@@ -253,7 +253,7 @@ async def plan_film(
                 if request.audio.codec != "none":
                     sound = await page_sound(film, composition, browsers, page.settings, store)
                 recording = "" if recorder.passive else await recorder.seal()
-                film = film.model_copy(update={"recording": recording})
+                film = film.model_copy(update={"recording": recording, "looksAtSound": sound.looked_at})
                 costs = await probe.costs(stateful, request.chunking)
         warnings += probe.warnings
         warnings += _of_kind("glyphs", filter(None, [glyph_warning(probe.missing_glyphs)]))
@@ -288,7 +288,7 @@ async def plan_film(
             frameTimeout=request.frameTimeout,
             warnings=bounded_warnings(warning.text for warning in warnings),
             costs=tuple(costs),
-            pictures=() if film.drawn else trial_pictures(probe),
+            pictures=() if film.drawn or film.looksAtSound else trial_pictures(probe),
             sound=store_sound_plan(store, sound.plan) if sound.plan is not None else "",
         ),
     )

@@ -42,7 +42,7 @@ PARTS = (
         "webgl",
         "limits",
     ),
-    *("audio_clocks", "audio_played", "audio_graph", "audio_contexts", "audio_elements"),
+    *("audio_clocks", "audio_played", "audio_graph", "audio_contexts", "audio_values", "audio_elements"),
     *("media_events", "media_sources", "players", "media_loading", "playback", "helios_sounds", "sounds"),
     *("media_api", "media_elements", "media_faults", "pictures", "media"),
     *("clips", "clip_sounds", "layout", "adapters", "composition_warnings", "hyperframes", "variables"),
@@ -63,6 +63,7 @@ def clock_script(
     realm_name: str = "",
     hears: float = 0.0,
     hears_long: bool = False,
+    looks_at_sound: bool = False,
 ) -> str:
     """The script for one realm. Its value is what the driver may call, for a worker; a window has a gate for that.
 
@@ -73,7 +74,7 @@ def clock_script(
     start_ms: virtual time at which the realm begins, later for a worker made later.
     realm_name: tells the random streams of a page's workers apart.
     hears: seconds of the film, if it notes what the page plays; 0 if not.
-    hears_long: see PageSettings.
+    hears_long, looks_at_sound: see PageSettings.
     """
     config = {
         "secret": secret,
@@ -85,6 +86,7 @@ def clock_script(
         **({"waitFor": wait_for} if wait_for else {}),
         **({"hears": hears} if hears else {}),
         **({"hearsLong": True} if hears_long else {}),
+        **({"looksAtSound": True} if looks_at_sound else {}),
         **({} if props is None else {"props": props}),
     }
     # The browser runs it again in a window that goes on with another document.

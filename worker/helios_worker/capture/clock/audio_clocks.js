@@ -131,7 +131,7 @@ function createAudioClocks() {
     routes,
     hasRoutes: () => routes.size > 0,
     /** Whether a page looks at what it plays. */
-    isLookedAt: false,
+    isLookedAt: config.looksAtSound === true,
     /** Whether contexts are to render at all. */
     renders: () => clocks.length > 0 && (audio.isLookedAt || HEARD_SECONDS !== undefined),
     /** A context's own time in seconds. @param {AudioClock} clock */

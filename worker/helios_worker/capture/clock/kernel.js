@@ -131,6 +131,7 @@ function createKernel() {
     audioSamples,
     forgetAudio: state.audio.forget,
     audioCutAfter: () => state.audio.cutAfter,
+    audioIsLookedAt: () => state.audio.isLookedAt,
     /** The bytes behind an address that a script has made, as a data: address. @param {string} address */
     madeFile: (address) => dataOf(heard.fileOf(address)),
     isBlank: () => steps.any((realm) => realm.isBlank()),

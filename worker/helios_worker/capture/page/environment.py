@@ -32,6 +32,7 @@ def opening_commands(settings: PageSettings, secret: str) -> list[tuple[str, Mes
         wait_for=settings.wait_for,
         hears=settings.hears,
         hears_long=settings.hears_long,
+        looks_at_sound=settings.looks_at_sound,
     )
     metrics = {"width": settings.width, "height": settings.height, "deviceScaleFactor": 1, "mobile": False}
     metrics |= {"screenWidth": settings.width, "screenHeight": settings.height}

@@ -27,6 +27,7 @@ class PageSettings:
     wait_for: CSS selector of an element that must be there before frame 0; "" for none.
     hears: seconds of the film, if the page is to note what is heard of it; 0 if not.
     hears_long: whether its AudioContexts can play as long as the film, also where it makes many.
+    looks_at_sound: whether its AudioContexts render from the start, since it reads what comes of that.
     """
 
     width: int
@@ -44,6 +45,7 @@ class PageSettings:
     wait_for: str = ""
     hears: float = 0.0
     hears_long: bool = False
+    looks_at_sound: bool = False
 
 
 @dataclass(frozen=True)

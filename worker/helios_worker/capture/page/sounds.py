@@ -138,6 +138,12 @@ class PageSounds:
             answers = await self._handles.call_all("audioCutAfter")
         return max((float(answer) for answer in answers if answer), default=0.0)
 
+    async def looked_at(self) -> bool:
+        """Whether the page has read what comes of what its contexts render."""
+        async with self._watchdog.over("reading what the page plays"):
+            answers = await self._handles.call_all("audioIsLookedAt")
+        return any(answer is True for answer in answers)
+
     async def samples(self, played: PlayedContext, first: int, length: int) -> bytes:
         """Samples of what a context has played: 32-bit floats, channels side by side."""
         async with self._watchdog.over("reading what an AudioContext has played"):
