@@ -235,7 +235,7 @@ def test_google_fonts_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest
         assert reply.exitCode == ExitCode.DONE, reply.stderr
         assert reply.result is not None
         warnings = " ".join(reply.result["warnings"])
-        assert "Google Fonts cannot be reached: Nunito, Lato come from the worker" in warnings
+        assert "Google Fonts cannot be reached; the worker's own fonts are shown for Nunito, Lato" in warnings
         project.job_url = reply.result["jobPath"]
         project.chunks()
     finally:

@@ -264,7 +264,8 @@ async def plan_film(
     finally:
         await page.close()
     if recorder.lent:
-        text = f"Google Fonts cannot be reached: {', '.join(recorder.lent)} come from the worker, in the weights it has"
+        families = ", ".join(recorder.lent)
+        text = f"Google Fonts cannot be reached; the worker's own fonts are shown for {families}, in the weights it has"
         warnings.append(PlanWarning("page", text))
     warnings += _of_kind("live", live_warnings([*recorder.live, *(recorder.foreign if recorder.passive else ())]))
     if recorder.stray_page:

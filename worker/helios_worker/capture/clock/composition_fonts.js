@@ -3,12 +3,14 @@
 
 /**
  * What gives the page the worker's fonts: by a sheet that is none of the document's own, so that a page finds its own ones in
- * their places and no policy forbids it, and in a layer, so that all that the page says comes first. Called again, it takes back those that the page declares itself by then.
+ * their places and no policy forbids it, and in a layer, so that all that the page says comes first. Called again, it takes
+ * back those that the page declares itself by then.
  * @param {ReturnType<typeof createFiles>} files
  */
 function createCompositionFonts({ read }) {
   const fontsOf = getterOf(Document.prototype, "fonts");
   const eachFont = methodOf(FontFaceSet.prototype, "forEach");
+  const fontCount = getterOf(FontFaceSet.prototype, "size");
   const familyOf = getterOf(FontFace.prototype, "family");
   const Sheet = CSSStyleSheet;
   const setText = methodOf(CSSStyleSheet.prototype, "replaceSync");
@@ -28,6 +30,7 @@ function createCompositionFonts({ read }) {
   /** @type {CSSStyleSheet | null} */
   let sheet = null;
   let isTried = false;
+  let known = 0; // how many fonts there were when those of the page were taken back
 
   function bring() {
     isTried = true;
@@ -79,7 +82,9 @@ function createCompositionFonts({ read }) {
       if (!isTried) bring();
       if (sheet === null) return;
       adopt(sheet);
+      if (fontCount(fontsOf(document)) === known) return;
       takeBack(/** @type {CSSGroupingRule} */ (rulesOf(sheet)[0]));
+      known = fontCount(fontsOf(document));
     } catch {
       // the page's policy forbids requests, which the browser's log says
     }
