@@ -154,6 +154,7 @@ def expecting(faces: str) -> str:
 OWN = "<style>@font-face { font-family: Nunito; font-weight: 700; src: url(own.woff2) }</style>"
 NAMED = """<p style="font-family: Nunito">a<b>b</b></p><p style="font-family: Verdana">a</p>"""
 FILM = film(NAMED, "data-duration=0.4")
+PROPERTY = "<style>:root { --face: 'Nunito', serif } p { font-family: var(--face, Lato), sans-serif }</style>"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +162,8 @@ FILM = film(NAMED, "data-duration=0.4")
     [
         pytest.param(FILM, "Nunito 400, Nunito 700, Verdana 400", id="a composition"),
         pytest.param(OWN + FILM, "Nunito 700, Verdana 400", id="which brings one itself"),
+        pytest.param(PROPERTY + film("<p>a</p>", "data-duration=0.4"), "Nunito 400", id="by a custom property"),
+        pytest.param(film("<p style='font: 20px Nunito'>a</p>", "data-duration=0.4"), "", id="not by font"),
         pytest.param(NAMED, "", id="another page"),
     ],
 )
@@ -172,7 +175,7 @@ def test_fonts_that_the_worker_has_for_compositions(project: Project, page: str,
 
 
 POLICY = '<meta http-equiv="Content-Security-Policy" content="{}">'
-STYLED = f"<link rel=stylesheet href=named.css>{FILM.replace('style=', 'data-style=')}"
+STYLED = "<link rel=stylesheet href=named.css>" + FILM.replace('style="font-family: ', 'data-font-family="')
 
 
 @pytest.mark.parametrize(

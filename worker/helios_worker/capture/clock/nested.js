@@ -193,6 +193,7 @@ if (isWindow) {
     }
   }
 
+  let parses = true;
   function insertAll() {
     if (first(document, COMPOSITION) === null) return;
     insertEach(all(document, SOURCE));
@@ -200,7 +201,7 @@ if (isWindow) {
       const part = waiting[index];
       part.settleId();
     }
-    lendFonts();
+    lendFonts(parses || waiting.length > 0);
   }
 
   realm.mountCompositions = () => {
@@ -224,5 +225,6 @@ if (isWindow) {
     if (first(document, COMPOSITION) === null) return;
     realm.bindPage();
     realm.mountCompositions();
+    parses = false;
   });
 }
