@@ -195,6 +195,17 @@ def test_a_policy_that_does_not_know_of_the_workers_fonts(project: Project, poli
         project.chunks()
 
 
+def test_a_policy_forbids_the_workers_fonts_once(project: Project):
+    once = """<script>
+      let count = 0;
+      document.addEventListener("securitypolicyviolation", () => {
+        if ((count += 1) > 1) throw new Error("asked again");
+      });
+    </script>"""
+    project.plan(POLICY.format("connect-src 'self'") + once + FILM)
+    project.chunks()
+
+
 def test_a_page_finds_its_own_styles_in_their_places(project: Project):
     own = "<style>p { color: red }</style>"
     script = """<script>

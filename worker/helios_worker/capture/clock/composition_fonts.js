@@ -30,16 +30,26 @@ function createCompositionFonts({ read }) {
 
   /** @type {CSSStyleSheet | null} */
   let sheet = null;
-  /** @type {{ __proto__: null, family: string, rule: string }[] | null} a rule for each weight of each family */
-  let lent = null;
+  /** @type {{ __proto__: null, family: string, rule: string }[]} a rule for each weight of each family */
+  let lent = list();
   let lentNow = "";
   let known = 0; // how many fonts there were when those of the page were counted
+
+  /** The worker's style sheet. "" where the page's policy forbids requests, which the browser's log says. */
+  function textOfSheet() {
+    try {
+      const { status, text } = read(SHEET);
+      return status === 200 ? text : "";
+    } catch {
+      return "";
+    }
+  }
 
   /** The rules of the worker's style sheet, one a line. */
   function rulesLent() {
     const found = list();
-    const { status, text } = read(SHEET);
-    for (let rest = status === 200 ? text : "", end = indexOf(rest, "\n"); end > 0; end = indexOf(rest, "\n")) {
+    let rest = textOfSheet();
+    for (let end = indexOf(rest, "\n"); end > 0; end = indexOf(rest, "\n")) {
       const rule = stringSlice(rest, 0, end);
       rest = stringSlice(rest, end + 1, rest.length);
       const from = indexOf(rule, '"') + 1;
@@ -106,8 +116,9 @@ function createCompositionFonts({ read }) {
     return found;
   }
 
-  /** Takes out the families that the page declares itself. @param {SafeSet<string>} sought */
-  function withoutDeclared(sought) {
+  /** The rules of the families that the page names and does not declare itself. */
+  function rulesNeeded() {
+    const sought = familiesNamed();
     /** @type {SafeMap<string, number>} how many faces a family has, without ours */
     const counts = new SafeMap();
     eachFont(fontsOf(document), (face) => {
@@ -115,11 +126,11 @@ function createCompositionFonts({ read }) {
       counts.set(name, (counts.get(name) ?? 0) + 1);
     });
     let rules = "";
-    for (let index = 0; lent && index < lent.length; index += 1) {
+    for (let index = 0; index < lent.length; index += 1) {
       const { family, rule } = lent[index];
       if (indexOf(lentNow, rule) >= 0) counts.set(family, (counts.get(family) ?? 0) - 1);
     }
-    for (let index = 0; lent && index < lent.length; index += 1) {
+    for (let index = 0; index < lent.length; index += 1) {
       const { family, rule } = lent[index];
       if (sought.has(family) && (counts.get(family) ?? 0) <= 0) rules += `${rule}\n`;
     }
@@ -135,19 +146,14 @@ function createCompositionFonts({ read }) {
 
   /** @param {boolean} isNew whether there may be new styles */
   return (isNew) => {
-    try {
-      if (!lent) lent = rulesLent();
-      if (sheet) adopt(sheet);
-      if (!isNew && fontCount(fontsOf(document)) === known) return;
-      const rules = withoutDeclared(familiesNamed());
-      if (sheet && rules === lentNow) return void (known = fontCount(fontsOf(document)));
-      sheet ??= new Sheet();
-      setRules(sheet, `@layer {\n${rules}${TEXT}\n}`);
-      lentNow = rules;
-      adopt(sheet);
-      known = fontCount(fontsOf(document));
-    } catch {
-      // the page's policy forbids requests, which the browser's log says
-    }
+    const isFirst = sheet === null;
+    if (isFirst) lent = rulesLent();
+    sheet ??= new Sheet();
+    adopt(sheet);
+    if (!isNew && fontCount(fontsOf(document)) === known) return;
+    const rules = rulesNeeded();
+    if (isFirst || rules !== lentNow) setRules(sheet, `@layer {\n${rules}${TEXT}\n}`);
+    lentNow = rules;
+    known = fontCount(fontsOf(document));
   };
 }
